@@ -1,0 +1,140 @@
+"""Every default of the program, with one line of help each.
+
+The constructor of :class:`scanvi_core.SCANVI` keeps the defaults of its published signature; the
+values here are those the app and the command line train with.
+"""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from scanvi_core.errors import SettingInvalid
+
+DISPERSIONS = ("gene", "gene-batch", "gene-label", "gene-cell")
+LIKELIHOODS = ("nb", "zinb")
+PRESETS = ("quick", "standard", "thorough")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+# Optimiser steps per preset: (small data, from 2,000 cells on). Steps, not epochs, decide how
+# long training takes and how good it gets.
+PRESET_STEPS = {"quick": (300, 300), "standard": (600, 1200), "thorough": (1200, 2400)}
+LARGE_N_OBS = 2_000
+RETRAIN_STEPS = 90
+RETRAIN_LEARNING_RATE = 1e-3
+
+MIN_CELLS = 20
+MIN_GENES = 10
+MIN_LABELS = 2
+RARE_CELLS = 3  # types with fewer labelled cells are trained on, but flagged and not scored
+MIN_BATCH_CELLS = 20  # smaller batches are pooled when variable genes are chosen
+PREVIEW_CELLS = 800  # cells in the map drawn during training
+PREVIEW_EVERY_S = 4.0
+UMAP_NEIGHBORS = 15
+EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown
+HOLDOUT_FRACTION = 0.15
+LOW_CONFIDENCE = 0.8
+
+
+def _setting(default: Any, help_: str, **bounds: Any) -> Any:
+    """Declare a dataclass field whose help, choices and bounds the pages show."""
+    return field(default=default, metadata={"help": help_, **bounds})
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """How the SCANVI network is built."""
+
+    dispersion: str = _setting(
+        "gene",
+        "How the noise of a gene may vary: one value per gene suits most data.",
+        choices=DISPERSIONS,
+    )
+    gene_likelihood: str = _setting(
+        "nb",
+        "nb fits UMI counts; zinb adds extra zeros, for plate-based reads.",
+        choices=LIKELIHOODS,
+    )
+    n_latent: int = _setting(20, "Size of the cell map the model learns.", low=2, high=100)
+    n_hidden: int = _setting(128, "Width of the networks.", low=8, high=1024)
+    n_layers: int = _setting(1, "Depth of the networks.", low=1, high=4)
+    dropout_rate: float = _setting(
+        0.2, "Share of hidden units silenced while training.", low=0.0, high=0.8
+    )
+    input_dropout_rate: float = _setting(
+        0.3,
+        "Share of genes hidden from the encoder while training; helps with few labels.",
+        low=0.0,
+        high=0.9,
+    )
+    use_layer_norm: bool = _setting(
+        False, "Layer norm in place of batch norm; needed for several processes."
+    )
+    use_observed_lib_size: bool = _setting(
+        True, "Take each cell's total as its library size; off: the model infers it."
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How the network is trained."""
+
+    preset: str = _setting(
+        "standard", "quick for a first look, thorough when it matters.", choices=PRESETS
+    )
+    max_epochs: int | None = _setting(
+        None, "Passes over the cells; empty: the preset decides.", low=1, high=10_000
+    )
+    n_top_genes: int = _setting(
+        2_000, "Most variable genes the model reads.", low=MIN_GENES, high=20_000
+    )
+    batch_size: int = _setting(128, "Cells per step.", low=8, high=8_192)
+    labelled_batch_size: int = _setting(64, "Labelled cells per step.", low=4, high=4_096)
+    learning_rate: float = _setting(4e-3, "Largest step of the optimiser.", low=1e-6, high=0.1)
+    weight_decay: float = _setting(1e-4, "Pull of the weights towards zero.", low=0.0, high=0.1)
+    classification_ratio: float = _setting(
+        200.0, "Weight of the labels against the counts.", low=0.0, high=1e5
+    )
+    kl_warmup: float = _setting(
+        0.5, "Share of the steps over which the prior is phased in.", low=0.0, high=1.0
+    )
+    validation_fraction: float = _setting(
+        0.1,
+        "Share of each well-filled type watched for the best epoch and for calibration.",
+        low=0.0,
+        high=0.5,
+    )
+    seed: int = _setting(0, "Start of every random draw.", low=0, high=2**31 - 1)
+    device: str = _setting("auto", "auto takes CUDA, then MPS, then the CPU.", choices=DEVICES)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+    def n_steps(self, n_obs: int) -> int:
+        """Return the planned number of optimiser steps for `n_obs` training cells."""
+        if self.max_epochs is not None:
+            return self.max_epochs * self.steps_per_epoch(n_obs)
+        return PRESET_STEPS[self.preset][n_obs >= LARGE_N_OBS]
+
+    def steps_per_epoch(self, n_obs: int) -> int:
+        """Return the number of minibatches in one pass; a lone last cell joins its neighbours."""
+        full, rest = divmod(n_obs, self.batch_size)
+        return max(1, full + (rest > 1))
+
+
+def check_bounds(config: Any) -> None:
+    """Raise `SettingInvalid` when a field is outside its declared choices or bounds."""
+    for item in fields(config):
+        value, meta = getattr(config, item.name), item.metadata
+        if "choices" in meta and value not in meta["choices"]:
+            raise SettingInvalid(
+                f"{item.name} is {value!r}.", f"Choose one of {', '.join(meta['choices'])}."
+            )
+        if value is not None and "low" in meta and not meta["low"] <= value <= meta["high"]:
+            raise SettingInvalid(
+                f"{item.name} is {value}.", f"Choose a value from {meta['low']} to {meta['high']}."
+            )
+
+
+__all__ = ["ModelConfig", "TrainConfig", "asdict", "check_bounds", "replace"]

@@ -1,0 +1,69 @@
+"""Every error a user may meet.
+
+ScanviError
+├── InputError            the data or the settings cannot be used (command line: exit 2)
+│   ├── FileRefused       not a readable, safe data file
+│   ├── CountsNotFound    no matrix of the file holds counts
+│   ├── ColumnMissing     a column or layer that was asked for is not there
+│   ├── LabelsUnusable    the labels cannot train a model
+│   └── SettingInvalid    a setting has a value that cannot work
+├── ProjectError          the project folder or its label log cannot be used
+├── TrainingError         training could not go on
+└── ExportError           the result could not be written
+"""
+
+
+class ScanviError(Exception):
+    """An error with a sentence for the user and a hint what to do next.
+
+    Parameters
+    ----------
+    message
+        What was wrong, with the value and the name seen.
+    hint
+        What the user does next; may be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InputError(ScanviError):
+    """The data or the settings cannot be used."""
+
+
+class FileRefused(InputError):
+    """The file is not a readable and safe data file."""
+
+
+class CountsNotFound(InputError):
+    """No matrix of the file holds counts."""
+
+
+class ColumnMissing(InputError):
+    """A column or layer that was asked for is not in the file."""
+
+
+class LabelsUnusable(InputError):
+    """The labels cannot train a model."""
+
+
+class SettingInvalid(InputError):
+    """A setting has a value that cannot work."""
+
+
+class ProjectError(ScanviError):
+    """The project folder or its label log cannot be used."""
+
+
+class TrainingError(ScanviError):
+    """Training could not go on."""
+
+
+class ExportError(ScanviError):
+    """The result could not be written."""

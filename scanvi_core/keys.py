@@ -1,0 +1,50 @@
+"""Every name this program writes into a file or looks for in one."""
+
+import re
+
+# Written to the exported .h5ad -------------------------------------------------------------
+CURATED = "cell_type_curated"
+SOURCE = "cell_type_source"
+PREDICTION = "scanvi_prediction"
+CONFIDENCE = "scanvi_confidence"
+SECOND = "scanvi_second"
+MARGIN = "scanvi_margin"
+ENTROPY = "scanvi_entropy"
+HOLDOUT = "holdout"
+LATENT_Z1 = "X_scANVI"
+LATENT_Z2 = "X_scANVI_z2"
+UMAP_Z1 = "X_umap_scANVI"
+UMAP_Z2 = "X_umap_scANVI_z2"
+PROBABILITIES = "scanvi_probabilities"
+UNS_RECORD = "scanvi"
+UNS_LOG = "annotation_log"
+COUNTS_LAYER = "counts"
+
+# Where a final label came from (values of SOURCE) ------------------------------------------
+GIVEN = "given"
+MANUAL = "manual"
+ACCEPTED = "accepted"
+PREDICTED = "predicted"
+UNLABELED = "unlabeled"
+
+# What users call things --------------------------------------------------------------------
+LABEL_COLUMNS = (
+    "cell_type", "celltype", "cell_types", "cell_type_curated", "author_cell_type", "cell_label",
+    "annotation", "annotations", "labels", "label", "bulk_labels", "cell_ontology_class",
+    "predicted.celltype.l2", "majority_voting", "predicted_labels", "cluster_name", "louvain",
+    "leiden", "clusters",
+)  # fmt: skip
+BATCH_COLUMNS = (
+    "batch", "sample", "sample_id", "donor_id", "donor", "individual", "patient", "library",
+    "library_id", "orig.ident", "channel", "run", "plate", "condition", "stim", "dataset", "tech",
+)  # fmt: skip
+UNLABELED_WORDS = frozenset(
+    {"", "nan", "na", "n/a", "none", "null", "unknown", "unlabeled", "unlabelled", "unassigned",
+     "undetermined", "unannotated", "not assigned", "?", "-", "tbd"}
+)  # fmt: skip
+COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
+
+
+def looks_unlabeled(value: str) -> bool:
+    """Tell whether a label value usually means "no label", for example ``Unknown`` or ``NA``."""
+    return re.sub(r"\s+", " ", value.strip().casefold()) in UNLABELED_WORDS

@@ -1,0 +1,82 @@
+"""The machine: where files live, how many threads, which device, how a file is replaced."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scanvi_core.errors import SettingInvalid
+
+if TYPE_CHECKING:
+    import torch
+
+HOME_VARIABLE = "SCANVI_HOME"
+DATA_ROOT_VARIABLE = "SCANVI_DATA_ROOT"
+
+
+def home() -> Path:
+    """Return the folder that holds all projects (``$SCANVI_HOME``, else ``~/.scanvi``)."""
+    return Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".scanvi")
+
+
+def data_root() -> Path:
+    """Return the folder below which files may be opened (``$SCANVI_DATA_ROOT``, else ~)."""
+    return Path(os.environ.get(DATA_ROOT_VARIABLE) or Path.home())
+
+
+def worker_threads() -> int:
+    """Return the number of threads for computing: all cores but one, which keeps pages quick."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) - 1)
+
+
+def choose_device(name: str = "auto") -> "torch.device":
+    """Return the torch device for ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises
+    ------
+    SettingInvalid
+        If the device asked for is not on this machine.
+    """
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, here in available.items() if here)
+    if not available[name]:
+        raise SettingInvalid(f"This machine has no {name} device.", "Choose auto or cpu.")
+    return torch.device(name)
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory of this process so far, in MB."""
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it.
+
+    A crash at any moment leaves either the old file or the new one, never a part.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
