@@ -1,0 +1,84 @@
+"""Labels, what is known of them, and their hierarchy of two levels (label, group of labels)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from scanvi_core.errors import SettingInvalid
+
+
+def check_groups(labels_groups: Sequence[int], n_labels: int) -> Tensor:
+    """Return the group of each label as an index [n_labels].
+
+    Raises
+    ------
+    SettingInvalid
+        Unless there is one group for each label and the groups are numbered 0, 1, 2, ...
+    """
+    groups = [int(group) for group in labels_groups]
+    if len(groups) != n_labels:
+        raise SettingInvalid(
+            f"labels_groups names {len(groups)} groups for {n_labels} labels.",
+            "Give each label exactly one group.",
+        )
+    if set(groups) != set(range(max(groups) + 1)):
+        raise SettingInvalid(
+            f"labels_groups holds the group numbers {sorted(set(groups))}.",
+            "Number the groups 0, 1, 2, ... without gaps.",
+        )
+    return torch.tensor(groups)
+
+
+def label_index(y: Tensor, n_labels: int) -> Tensor:
+    """Return labels as an index [cells], from an index [cells(, 1)] or one-hot [cells, n_labels].
+
+    A one-hot row of zeros becomes -1, as an unlabelled cell is.
+    """
+    if y.ndim == 2 and y.shape[1] == n_labels > 1:
+        return torch.where(y.sum(1) > 0, y.argmax(1), -1)
+    return y.reshape(-1).long()
+
+
+def allowed_labels(n_labels: int, groups: Tensor | None) -> Tensor:
+    """Return the labels each code leaves open, bool [n_labels + n_groups, n_labels].
+
+    Code y < n_labels leaves y itself, code n_labels + g every label of group g.
+    """
+    single = torch.eye(n_labels, dtype=torch.bool)
+    if groups is None:
+        return single
+    members = groups == torch.arange(int(groups.max()) + 1)[:, None]
+    return torch.cat([single, members])
+
+
+def known_labels(y: Tensor, allowed: Tensor) -> Tensor:
+    """Return the labels open to each cell, bool [cells, n_labels]; y = -1 leaves all of them."""
+    return allowed[y.clamp_min(0)] | (y < 0)[:, None]
+
+
+def restrict(log_probs: Tensor, known: Tensor) -> Tensor:
+    """Return the log-probabilities given that the label is one of the `known`, renormalised."""
+    return torch.log_softmax(log_probs.masked_fill(~known, -torch.inf), dim=-1)
+
+
+def log_mass(log_probs: Tensor, known: Tensor) -> Tensor:
+    """Return log Σ p(y) over the `known` labels, [cells]."""
+    return log_probs.masked_fill(~known, -torch.inf).logsumexp(-1)
+
+
+def log_hierarchy(logits: Tensor, group_logits: Tensor, groups: Tensor) -> Tensor:
+    """Return log p(y) = log p(group of y) + log p(y | its group), normalised.
+
+    Parameters
+    ----------
+    logits
+        Of the labels [cells, n_labels]; only differences inside a group matter.
+    group_logits
+        Of the groups [cells, n_groups].
+    groups
+        Group of each label [n_labels].
+    """
+    members = groups == torch.arange(group_logits.shape[-1], device=groups.device)[:, None]
+    log_group_mass = logits[:, None, :].masked_fill(~members, -torch.inf).logsumexp(-1)
+    return logits + (torch.log_softmax(group_logits, dim=-1) - log_group_mass)[:, groups]

@@ -1,0 +1,356 @@
+"""SCANVI: a VAE whose latent state is explained by a cell type and what varies within it."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from scanvi_core.distributions.divergences import (
+    gaussian_log_prob,
+    kl_categorical,
+    kl_standard_gaussian,
+)
+from scanvi_core.errors import SettingInvalid
+from scanvi_core.module.elbo import Bound, LossTerms
+from scanvi_core.module.groups import (
+    allowed_labels,
+    check_groups,
+    known_labels,
+    label_index,
+    log_hierarchy,
+    log_mass,
+    restrict,
+)
+from scanvi_core.module.vae import VAE
+from scanvi_core.nn.networks import (
+    VARIANCE_FLOOR,
+    Classifier,
+    Decoded,
+    Encoder,
+    GaussianDecoder,
+)
+
+
+class SCANVI(VAE):
+    """Single-cell annotation using variational inference.
+
+    Generative model: y ~ p(y), z2 ~ N(0, I), z1 ~ p(z1 | z2, y), x ~ p(x | z1, batch).
+    Inference: q(z1 | x) q(y | z1) q(z2 | z1, y). A cell's label is unknown (-1), known, or known
+    to be one of a group; what is unknown is summed over.
+
+    Parameters
+    ----------
+    n_input, n_batch, n_labels, n_hidden, n_latent, n_layers, dropout_rate, dispersion, \
+log_variational, reconstruction_loss, use_observed_lib_size, encoder_input, input_dropout_rate, \
+use_layer_norm, parity
+        As in :class:`VAE`; `n_labels` is at least 1.
+    y_prior
+        Prior weights of the labels, [n_labels] or [1, n_labels], all positive, in the order of
+        the label codes; need not sum to one. None: uniform.
+    labels_groups
+        Group of each label, numbered from 0. Group g is then the label code n_labels + g.
+    use_labels_groups
+        Classify groups first, then labels inside their group.
+    classifier_parameters
+        Overrides of the classifier: `n_layers` (0: linear), `n_hidden`, `dropout_rate`.
+
+    Raises
+    ------
+    SettingInvalid
+        If a setting has a value that cannot work.
+
+    References
+    ----------
+    Xu et al., Mol. Syst. Biol. 2021. See :mod:`scanvi_core.module.elbo` for the terms.
+    """
+
+    allowed: Tensor  # the labels each code leaves open, bool [n_labels + n_groups, n_labels]
+    groups: Tensor  # the group of each label [n_labels]; None without groups
+
+    def __init__(
+        self,
+        n_input: int,
+        n_batch: int = 0,
+        n_labels: int = 0,
+        n_hidden: int = 128,
+        n_latent: int = 10,
+        n_layers: int = 1,
+        dropout_rate: float = 0.1,
+        dispersion: str = "gene",
+        log_variational: bool = True,
+        reconstruction_loss: str = "zinb",
+        y_prior: Tensor | Sequence[float] | None = None,
+        labels_groups: Sequence[int] | None = None,
+        use_labels_groups: bool = False,
+        classifier_parameters: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        use_observed_lib_size: bool = False,
+        encoder_input: str = "log1p",
+        input_dropout_rate: float = 0.0,
+        use_layer_norm: bool = False,
+        parity: bool = False,
+    ) -> None:
+        if n_labels < 1:
+            raise SettingInvalid(
+                f"n_labels is {n_labels}.", "Name cells of at least one type first."
+            )
+        super().__init__(
+            n_input,
+            n_batch,
+            n_labels,
+            n_hidden,
+            n_latent,
+            n_layers,
+            dropout_rate,
+            dispersion,
+            log_variational,
+            reconstruction_loss,
+            use_observed_lib_size=use_observed_lib_size,
+            encoder_input=encoder_input,
+            input_dropout_rate=input_dropout_rate,
+            use_layer_norm=use_layer_norm,
+            parity=parity,
+        )
+        width = {"n_layers": n_layers, "n_hidden": n_hidden}
+        options: dict[str, Any] = {
+            **width,
+            "dropout_rate": dropout_rate,
+            "use_layer_norm": use_layer_norm,
+        }
+        options |= _check_classifier(classifier_parameters)
+        self.classifier = Classifier(n_latent, n_labels, **options)
+        self.encoder_z2_z1 = Encoder(
+            n_latent,
+            n_latent,
+            n_labels,
+            **width,
+            dropout_rate=dropout_rate,
+            use_layer_norm=use_layer_norm,
+        )
+        self.decoder_z1_z2 = GaussianDecoder(
+            n_latent,
+            n_latent,
+            n_labels,
+            **width,
+            use_layer_norm=use_layer_norm,
+            variance_floor=0.0 if parity else VARIANCE_FLOOR,
+        )
+        self.y_prior = nn.Parameter(_check_prior(y_prior, n_labels), requires_grad=False)
+        self._build_groups(labels_groups, use_labels_groups, n_latent, options)
+
+    def _build_groups(
+        self,
+        labels_groups: Sequence[int] | None,
+        use_labels_groups: bool,
+        n_latent: int,
+        options: dict[str, Any],
+    ) -> None:
+        groups = None if labels_groups is None else check_groups(labels_groups, self.n_labels)
+        self.use_labels_groups = use_labels_groups
+        # Made from the arguments, so not part of the saved state.
+        self.register_buffer("groups", groups, persistent=False)
+        self.register_buffer("allowed", allowed_labels(self.n_labels, groups), persistent=False)
+        if not use_labels_groups:
+            return
+        if groups is None:
+            raise SettingInvalid(
+                "use_labels_groups is set, but labels_groups is missing.",
+                "Give the group of each label, or unset use_labels_groups.",
+            )
+        members = self.allowed[self.n_labels :].to(torch.uint8)
+        self.groups_index = nn.ParameterList(nn.Parameter(m, requires_grad=False) for m in members)
+        self.classifier_groups = Classifier(n_latent, len(members), **options)
+
+    def log_q_y(self, z1: Tensor) -> Tensor:
+        """Return log q(y | z1), normalised [cells, n_labels]; in the bound and in predictions."""
+        logits = self.classifier(z1)
+        if self.use_labels_groups:
+            return log_hierarchy(logits, self.classifier_groups(z1), self.groups)
+        return torch.log_softmax(logits, dim=-1)
+
+    def log_classify(self, x: Tensor) -> Tensor:
+        """Return log-probabilities of the labels [cells, n_labels] at the mean of q(z1 | x)."""
+        return self.log_q_y(self.encode(x).mean)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return probabilities of the labels [cells, n_labels]."""
+        return self.log_classify(x).exp()
+
+    def get_latents(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
+        """Return the posterior means [z1, z2], each [cells, n_latent].
+
+        z2 is averaged over the labels by q(y | z1), restricted to what `y` leaves open.
+        """
+        z1 = self.encode(x).mean
+        log_q = self.log_q_y(z1)
+        if y is not None:
+            log_q = restrict(log_q, self._known(y))
+        z2 = self.encoder_z2_z1(z1[None], self._every_label(z1)).mean
+        return [z1, torch.einsum("bk,kbl->bl", log_q.exp(), z2)]
+
+    def bound(
+        self,
+        x: Tensor,
+        local_l_mean: Tensor | None = None,
+        local_l_var: Tensor | None = None,
+        batch_index: Tensor | None = None,
+        y: Tensor | None = None,
+    ) -> Bound:
+        """Return every term of the bound for every cell; arguments as `forward`."""
+        q_z1 = self.encode(x)
+        z1 = self.draw(q_z1)
+        library, L = self.library(x, local_l_mean, local_l_var)
+        decoded = self.decode(z1, library, batch_index)
+
+        index = None if y is None else label_index(y, self.n_labels)
+        if index is not None and bool(((index >= 0) & (index < self.n_labels)).all()):
+            label = self.allowed[index][None].to(z1.dtype)
+            q, C = z1.new_ones(1, len(x)), z1.new_zeros(len(x))
+            R = self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, index))
+        else:
+            label = self._every_label(z1)
+            q, C = self._label_posterior(z1, index)
+            R = self._expected_reconstruction(x, decoded, batch_index, q)
+
+        q_z2 = self.encoder_z2_z1(z1[None], label)
+        p_z1 = self.decoder_z1_z2(self.draw(q_z2), label)
+        return Bound(
+            R=R,
+            E=gaussian_log_prob(z1, *q_z1),
+            q=q,
+            P=-gaussian_log_prob(z1, *p_z1),
+            Z=kl_standard_gaussian(*q_z2),
+            C=C,
+            L=L,
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        local_l_mean: Tensor | None = None,
+        local_l_var: Tensor | None = None,
+        batch_index: Tensor | None = None,
+        y: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, float]:
+        """Return the negative bound of each cell in two parts, and 0.
+
+        Parameters
+        ----------
+        x
+            Counts [cells, genes].
+        local_l_mean, local_l_var
+            Prior of the log library size [cells, 1]; needed if it is latent.
+        batch_index
+            Batch of each cell, index [cells(, 1)] or one-hot.
+        y
+            Label of each cell, index [cells(, 1)] or one-hot; -1: unlabelled, n_labels + g: one
+            of group g. None: all cells are unlabelled.
+
+        Returns
+        -------
+        tuple
+            (R + E + Σ q P, Σ q Z + C + L, 0), see :mod:`scanvi_core.module.elbo`.
+        """
+        bound = self.bound(x, local_l_mean, local_l_var, batch_index, y)
+        return bound.reconstruction, bound.kl, 0.0
+
+    def loss(
+        self,
+        x: Tensor,
+        batch_index: Tensor | None = None,
+        y: Tensor | None = None,
+        *,
+        labelled: tuple[Tensor, Tensor] | None = None,
+        kl_weight: float = 1.0,
+        classification_ratio: float = 50.0,
+        local_l_mean: Tensor | None = None,
+        local_l_var: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> LossTerms:
+        """Return the loss of a minibatch; see :class:`LossTerms`.
+
+        Parameters
+        ----------
+        x, batch_index, y, local_l_mean, local_l_var
+            Cells of the bound, as `forward`.
+        labelled
+            Counts and labels (codes as `y`) of the cells of the classification term.
+        kl_weight, classification_ratio
+            Weights of the two terms beside the reconstruction.
+        generator
+            Source of random numbers for this call, dropout included.
+        """
+        with self.drawing_from(generator):
+            bound = self.bound(x, local_l_mean, local_l_var, batch_index, y)
+            reconstruction, kl = bound.reconstruction.mean(), bound.kl.mean()
+            loss = reconstruction + kl_weight * kl
+            if labelled is None:
+                return LossTerms(loss, reconstruction, kl, loss.new_zeros(()), None)
+            x_labelled, y_labelled = labelled
+            log_probs = self.log_classify(x_labelled)
+        classification = -log_mass(log_probs, self._known(y_labelled)).mean()
+        loss = loss + classification_ratio * classification
+        return LossTerms(loss, reconstruction, kl, classification, log_probs)
+
+    def _known(self, y: Tensor) -> Tensor:
+        return known_labels(label_index(y, self.n_labels), self.allowed)
+
+    def _every_label(self, z1: Tensor) -> Tensor:
+        """Return the one-hot labels [n_labels, 1, n_labels], to broadcast over the cells."""
+        return torch.eye(self.n_labels, dtype=z1.dtype, device=z1.device)[:, None]
+
+    def _label_posterior(self, z1: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return q(y | z1) [n_labels, cells] and C [cells], given what is known of the labels."""
+        log_q = self.log_q_y(z1)
+        log_prior = (self.y_prior / self.y_prior.sum()).log().expand_as(log_q)
+        if index is not None:
+            known = known_labels(index, self.allowed)
+            log_q, log_prior = restrict(log_q, known), restrict(log_prior, known)
+        return log_q.exp().T, kl_categorical(log_q, log_prior)
+
+    def _expected_reconstruction(
+        self, x: Tensor, decoded: Decoded, batch_index: Tensor | None, q: Tensor
+    ) -> Tensor:
+        """Return Σ_y q_y R_y; R depends on the label through a dispersion by label only."""
+        if self.dispersion != "gene-label":
+            return self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index))
+        R = [
+            self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, k))
+            for k in range(self.n_labels)
+        ]
+        return (q * torch.stack(R)).sum(0)
+
+
+def _check_prior(y_prior: Tensor | Sequence[float] | None, n_labels: int) -> Tensor:
+    """Return the prior weights [1, n_labels], checked to be positive."""
+    if y_prior is None:
+        return torch.full((1, n_labels), 1.0 / n_labels)
+    prior = torch.as_tensor(y_prior, dtype=torch.get_default_dtype()).detach().clone()
+    if prior.shape not in ((n_labels,), (1, n_labels)):
+        raise SettingInvalid(
+            f"y_prior has the shape {list(prior.shape)} for {n_labels} labels.",
+            "Give one weight for each label.",
+        )
+    if not bool((torch.isfinite(prior) & (prior > 0)).all()):
+        raise SettingInvalid(
+            f"y_prior is {prior.flatten().tolist()}.",
+            "Every type needs a weight above 0; leave out a type that cannot occur.",
+        )
+    return prior.reshape(1, n_labels)
+
+
+def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides of the classifier, refusing names it does not have.
+
+    `logits` is accepted, as other releases have it, and changes nothing: the classifier always
+    returns logits, and what is public says itself whether it is normalised.
+    """
+    unknown = set(parameters) - {"n_layers", "n_hidden", "dropout_rate", "logits"}
+    if unknown:
+        raise SettingInvalid(
+            f"classifier_parameters has {', '.join(sorted(unknown))}.",
+            "Use n_layers, n_hidden and dropout_rate only.",
+        )
+    return {name: value for name, value in parameters.items() if name != "logits"}

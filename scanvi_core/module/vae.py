@@ -1,0 +1,286 @@
+"""The variational autoencoder of counts (scVI), and what SCANVI shares with it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from scanvi_core.config import DISPERSIONS, LIKELIHOODS
+from scanvi_core.distributions.divergences import kl_gaussian, kl_standard_gaussian
+from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
+from scanvi_core.errors import SettingInvalid
+from scanvi_core.nn.layers import Dropout, draw_weights, one_hot
+from scanvi_core.nn.networks import VARIANCE_FLOOR, Decoded, Decoder, Encoder, Gaussian
+
+ENCODER_INPUTS = ("log1p", "log_normalized")
+COUNTS_PER_CELL = 1e4
+LOG_R_BOUND = 11.0  # theta stays within e±11: nothing is learnt from a gene beyond
+
+
+class VAE(nn.Module):
+    """A latent state z of each cell, decoded to its counts.
+
+    Parameters
+    ----------
+    n_input
+        Number of genes.
+    n_batch, n_labels
+        Number of batches, and of labels (used by the dispersion ``gene-label`` only).
+    n_hidden, n_latent, n_layers, dropout_rate
+        Width of the hidden layers, size of z, hidden layers, share of hidden units silenced.
+    dispersion
+        What the inverse dispersion varies with: ``gene``, ``gene-batch``, ``gene-label`` or
+        ``gene-cell``.
+    log_variational
+        Feed log(1 + counts) to the encoders, else the counts.
+    reconstruction_loss
+        ``nb`` or ``zinb``.
+    use_observed_lib_size
+        Take the total of each cell as its library size; else it is latent, with a prior per cell.
+    encoder_input
+        ``log1p``, or ``log_normalized`` for log(1 + counts / total · 10⁴).
+    input_dropout_rate
+        Share of genes hidden from the encoder of z while training.
+    use_layer_norm
+        Layer norm in place of batch norm.
+    parity
+        Keep the published numerics: epsilons inside the likelihood, dispersion without bounds,
+        variances without a floor.
+
+    Raises
+    ------
+    SettingInvalid
+        If a setting has a value that cannot work.
+
+    Attributes
+    ----------
+    generator
+        Source of all random numbers, dropout included; None takes torch's default.
+
+    References
+    ----------
+    Lopez, Regier, Cole, Jordan and Yosef, Deep generative modeling for single-cell
+    transcriptomics, Nature Methods 2018.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_batch: int = 0,
+        n_labels: int = 0,
+        n_hidden: int = 128,
+        n_latent: int = 10,
+        n_layers: int = 1,
+        dropout_rate: float = 0.1,
+        dispersion: str = "gene",
+        log_variational: bool = True,
+        reconstruction_loss: str = "zinb",
+        *,
+        use_observed_lib_size: bool = False,
+        encoder_input: str = "log1p",
+        input_dropout_rate: float = 0.0,
+        use_layer_norm: bool = False,
+        parity: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_choice("dispersion", dispersion, DISPERSIONS)
+        _check_choice("reconstruction_loss", reconstruction_loss, LIKELIHOODS)
+        _check_choice("encoder_input", encoder_input, ENCODER_INPUTS)
+        if dispersion == "gene-label" and n_labels < 1:
+            raise SettingInvalid(
+                "The dispersion is gene-label, but there are no labels.",
+                "Choose the dispersion gene, or name some cells first.",
+            )
+        self.n_input, self.n_batch, self.n_labels = n_input, n_batch, n_labels
+        self.n_latent = n_latent
+        self.dispersion, self.log_variational = dispersion, log_variational
+        self.reconstruction_loss, self.encoder_input = reconstruction_loss, encoder_input
+        self.use_observed_lib_size, self.parity = use_observed_lib_size, parity
+        self._generator: torch.Generator | None = None
+
+        self.input_dropout = Dropout(input_dropout_rate)
+        self.z_encoder = Encoder(
+            n_input,
+            n_latent,
+            n_layers=n_layers,
+            n_hidden=n_hidden,
+            dropout_rate=dropout_rate,
+            use_layer_norm=use_layer_norm,
+        )
+        if not use_observed_lib_size:
+            self.l_encoder = Encoder(
+                n_input,
+                1,
+                n_layers=1,
+                n_hidden=n_hidden,
+                dropout_rate=dropout_rate,
+                use_layer_norm=use_layer_norm,
+            )
+        self.decoder = Decoder(
+            n_latent,
+            n_input,
+            n_batch,
+            n_layers=n_layers,
+            n_hidden=n_hidden,
+            use_layer_norm=use_layer_norm,
+            r_per_cell=dispersion == "gene-cell",
+            zero_inflated=reconstruction_loss == "zinb",
+        )
+        shape = {
+            "gene": (n_input,),
+            "gene-batch": (n_input, max(n_batch, 1)),
+            "gene-label": (n_input, n_labels),
+        }
+        if dispersion in shape:
+            self.px_r = nn.Parameter(torch.randn(shape[dispersion]))
+
+    @property
+    def generator(self) -> torch.Generator | None:
+        """Source of all random numbers; setting it reaches every dropout layer."""
+        return self._generator
+
+    @generator.setter
+    def generator(self, generator: torch.Generator | None) -> None:
+        self._generator = generator
+        for layer in self.modules():
+            if isinstance(layer, Dropout):
+                layer.generator = generator
+
+    @contextmanager
+    def drawing_from(self, generator: torch.Generator | None) -> Iterator[None]:
+        """Draw from `generator` for a while; None changes nothing."""
+        before = self._generator
+        self.generator = before if generator is None else generator
+        try:
+            yield
+        finally:
+            self.generator = before
+
+    def draw_parameters(self, generator: torch.Generator | None) -> None:
+        """Draw the initial weights anew from `generator`, by the rules they are made with."""
+        draw_weights(self, generator)
+        if hasattr(self, "px_r"):
+            with torch.no_grad():
+                self.px_r.normal_(generator=generator)
+
+    def draw(self, q: Gaussian) -> Tensor:
+        """Return one reparametrised draw, mean + √var · ε."""
+        noise = torch.empty_like(q.mean).normal_(generator=self._generator)
+        return q.mean + q.var.sqrt() * noise
+
+    def encode(self, x: Tensor) -> Gaussian:
+        """Return q(z|x), [cells, n_latent], of counts `x` [cells, genes]."""
+        if self.encoder_input == "log_normalized":
+            total = x.sum(-1, keepdim=True)
+            # A cell without counts stays a row of zeros.
+            h = torch.log1p(x * (COUNTS_PER_CELL / total.masked_fill(total == 0, 1.0)))
+        else:
+            h = self._variational_input(x)
+        return self.z_encoder(self.input_dropout(h))
+
+    def library(
+        self, x: Tensor, local_l_mean: Tensor | None, local_l_var: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the log library size [cells, 1] (a draw if latent) and its KL term L [cells].
+
+        Raises
+        ------
+        SettingInvalid
+            If the library size is latent and its prior is missing.
+        """
+        if self.use_observed_lib_size:
+            return torch.log(x.sum(-1, keepdim=True)), x.new_zeros(len(x))
+        if local_l_mean is None or local_l_var is None:
+            raise SettingInvalid(
+                "The library size is latent, but local_l_mean or local_l_var is missing.",
+                "Give mean and variance of the log totals of each cell's batch, or set"
+                " use_observed_lib_size=True.",
+            )
+        # It reads the counts themselves: normalised ones no longer tell the total.
+        q = self.l_encoder(self._variational_input(x))
+        prior_mean, prior_var = local_l_mean.reshape(-1, 1), local_l_var.reshape(-1, 1)
+        if not self.parity:
+            # A batch whose totals are all equal would make the divergence infinite.
+            prior_var = prior_var.clamp_min(VARIANCE_FLOOR)
+        return self.draw(q), kl_gaussian(q.mean, q.var, prior_mean, prior_var)
+
+    def decode(self, z: Tensor, library: Tensor, batch_index: Tensor | None) -> Decoded:
+        """Decode `z` [cells, n_latent] at log library sizes [cells, 1]."""
+        return self.decoder(z, library, batch_index)
+
+    def theta(
+        self, decoded: Decoded, batch_index: Tensor | None, y: Tensor | int | None = None
+    ) -> Tensor:
+        """Return the inverse dispersion, [genes] or [cells, genes].
+
+        `y` is an index of labels [cells], or one label for all; used by ``gene-label`` only.
+        """
+        if decoded.r is not None:
+            return self._inverse_dispersion(decoded.r)
+        table = self._inverse_dispersion(self.px_r)
+        if self.dispersion == "gene":
+            return table
+        if self.dispersion == "gene-batch":
+            if self.n_batch <= 1:
+                return table[:, 0]
+            return one_hot(batch_index, self.n_batch, table.dtype) @ table.T
+        if y is None:
+            raise SettingInvalid(
+                "The dispersion is gene-label, but the label of the cells is missing.",
+                "Pass y, or choose the dispersion gene.",
+            )
+        return table.T[y]
+
+    def negative_log_likelihood(self, x: Tensor, decoded: Decoded, theta: Tensor) -> Tensor:
+        """Return −Σ_g log p(x_g), [cells]."""
+        if decoded.zi_logits is None:
+            log_prob = nb_log_prob(x, decoded.rate, theta, parity=self.parity)
+        else:
+            log_prob = zinb_log_prob(x, decoded.rate, theta, decoded.zi_logits, parity=self.parity)
+        return -log_prob.sum(-1)
+
+    def get_latents(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:  # noqa: ARG002  (SCANVI needs the labels)
+        """Return the posterior means of the latent states, here [z]."""
+        return [self.encode(x).mean]
+
+    def forward(
+        self,
+        x: Tensor,
+        local_l_mean: Tensor | None = None,
+        local_l_var: Tensor | None = None,
+        batch_index: Tensor | None = None,
+        y: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, float]:
+        """Return the negative bound of each cell in two parts: (R + L, KL of z), and 0.
+
+        Parameters
+        ----------
+        x
+            Counts [cells, genes].
+        local_l_mean, local_l_var
+            Prior of the log library size [cells, 1]; needed if it is latent.
+        batch_index
+            Batch of each cell, index [cells(, 1)] or one-hot.
+        y
+            Label of each cell, index [cells(, 1)]; needed by the dispersion ``gene-label``.
+        """
+        q = self.encode(x)
+        z = self.draw(q)
+        library, L = self.library(x, local_l_mean, local_l_var)
+        decoded = self.decode(z, library, batch_index)
+        theta = self.theta(decoded, batch_index, None if y is None else y.reshape(-1).long())
+        R = self.negative_log_likelihood(x, decoded, theta)
+        return R + L, kl_standard_gaussian(*q), 0.0
+
+    def _variational_input(self, x: Tensor) -> Tensor:
+        return torch.log1p(x) if self.log_variational else x
+
+    def _inverse_dispersion(self, r: Tensor) -> Tensor:
+        """Return exp(r), with r bounded smoothly: under-dispersed genes push it up for ever."""
+        return torch.exp(r if self.parity else LOG_R_BOUND * torch.tanh(r / LOG_R_BOUND))
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise SettingInvalid(f"{name} is {value!r}.", f"Choose one of {', '.join(choices)}.")

@@ -1,0 +1,185 @@
+"""The networks of the model: two Gaussian maps, the decoder of the counts, the classifier."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from scanvi_core.nn.layers import FCLayers
+
+VARIANCE_FLOOR = 1e-4
+
+
+class Gaussian(NamedTuple):
+    """A diagonal Gaussian: `mean` and `var`, both [..., n_latent]."""
+
+    mean: Tensor
+    var: Tensor
+
+
+class Decoded(NamedTuple):
+    """What the decoder says about each cell and gene; every tensor is [cells, genes].
+
+    `scale` sums to one over the genes, `rate` = exp(library) · scale is the expected count, `r`
+    the log inverse dispersion (None unless it varies by cell), `zi_logits` the logit of a
+    structural zero (None without zero inflation).
+    """
+
+    scale: Tensor
+    rate: Tensor
+    r: Tensor | None
+    zi_logits: Tensor | None
+
+
+class Encoder(nn.Module):
+    """q(output | input, covariate): mean, and variance = exp(linear) + floor."""
+
+    def __init__(
+        self,
+        n_input: int,
+        n_output: int,
+        n_cat: int = 0,
+        *,
+        n_layers: int = 1,
+        n_hidden: int = 128,
+        dropout_rate: float = 0.1,
+        use_layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = FCLayers(
+            n_input,
+            n_hidden,
+            (n_cat,),
+            n_layers=n_layers,
+            n_hidden=n_hidden,
+            dropout_rate=dropout_rate,
+            use_layer_norm=use_layer_norm,
+        )
+        self.mean_encoder = nn.Linear(n_hidden, n_output)
+        self.var_encoder = nn.Linear(n_hidden, n_output)
+
+    def forward(self, x: Tensor, covariate: Tensor | None = None) -> Gaussian:
+        """Map `x` [..., n_input] to a Gaussian [..., n_output]."""
+        h = self.encoder(x, covariate)
+        return Gaussian(self.mean_encoder(h), self.var_encoder(h).exp() + VARIANCE_FLOOR)
+
+
+class GaussianDecoder(nn.Module):
+    """p(z1 | z2, y): mean, and variance = exp(linear) + `variance_floor`.
+
+    Without a floor (the published form) the density can grow without bound where the variance
+    collapses.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_output: int,
+        n_cat: int = 0,
+        *,
+        n_layers: int = 1,
+        n_hidden: int = 128,
+        use_layer_norm: bool = False,
+        variance_floor: float = VARIANCE_FLOOR,
+    ) -> None:
+        super().__init__()
+        self.decoder = FCLayers(
+            n_input,
+            n_hidden,
+            (n_cat,),
+            n_layers=n_layers,
+            n_hidden=n_hidden,
+            dropout_rate=0.0,
+            use_layer_norm=use_layer_norm,
+        )
+        self.mean_decoder = nn.Linear(n_hidden, n_output)
+        self.var_decoder = nn.Linear(n_hidden, n_output)
+        self.variance_floor = variance_floor
+
+    def forward(self, z: Tensor, covariate: Tensor | None = None) -> Gaussian:
+        """Map `z` [..., n_input] to a Gaussian [..., n_output]."""
+        h = self.decoder(z, covariate)
+        return Gaussian(self.mean_decoder(h), self.var_decoder(h).exp() + self.variance_floor)
+
+
+class Decoder(nn.Module):
+    """p(x | z1, batch): scale, rate and, where the likelihood needs them, r and zero inflation.
+
+    All three heads exist in every model, so that weights can be exchanged between likelihoods;
+    a head that is not needed is neither computed nor trained.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_output: int,
+        n_cat: int = 0,
+        *,
+        n_layers: int = 1,
+        n_hidden: int = 128,
+        use_layer_norm: bool = False,
+        r_per_cell: bool = False,
+        zero_inflated: bool = True,
+    ) -> None:
+        super().__init__()
+        self.px_decoder = FCLayers(
+            n_input,
+            n_hidden,
+            (n_cat,),
+            n_layers=n_layers,
+            n_hidden=n_hidden,
+            dropout_rate=0.0,
+            use_layer_norm=use_layer_norm,
+        )
+        self.px_scale_decoder = nn.Sequential(nn.Linear(n_hidden, n_output), nn.Softmax(dim=-1))
+        self.px_r_decoder = nn.Linear(n_hidden, n_output).requires_grad_(r_per_cell)
+        self.px_dropout_decoder = nn.Linear(n_hidden, n_output).requires_grad_(zero_inflated)
+        self.r_per_cell = r_per_cell
+        self.zero_inflated = zero_inflated
+
+    def forward(self, z: Tensor, library: Tensor, covariate: Tensor | None = None) -> Decoded:
+        """Decode `z` [cells, n_input] with log library sizes [cells, 1]."""
+        h = self.px_decoder(z, covariate)
+        scale = self.px_scale_decoder(h)
+        return Decoded(
+            scale,
+            rate=torch.exp(library) * scale,
+            r=self.px_r_decoder(h) if self.r_per_cell else None,
+            zi_logits=self.px_dropout_decoder(h) if self.zero_inflated else None,
+        )
+
+
+class Classifier(nn.Module):
+    """Unnormalised log-probabilities of the labels; no layers or width 0 makes it one linear map.
+
+    It never applies a softmax: probabilities are made once, by whoever needs them.
+    """
+
+    def __init__(
+        self,
+        n_input: int,
+        n_labels: int,
+        *,
+        n_layers: int = 1,
+        n_hidden: int = 128,
+        dropout_rate: float = 0.1,
+        use_layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.classifier = nn.Sequential()
+        if n_layers > 0 and n_hidden > 0:
+            hidden = FCLayers(
+                n_input,
+                n_hidden,
+                n_layers=n_layers,
+                n_hidden=n_hidden,
+                dropout_rate=dropout_rate,
+                use_layer_norm=use_layer_norm,
+            )
+            self.classifier.append(hidden)
+            n_input = n_hidden
+        self.classifier.append(nn.Linear(n_input, n_labels))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map `z` [..., n_input] to logits [..., n_labels]."""
+        return self.classifier(z)
