@@ -1,0 +1,62 @@
+"""The process that writes an annotated .h5ad: ``python -m scanvi_core.export.child FOLDER OUT``.
+
+A full disk or a broken file can kill HDF5, and with it the process; so this is not the app's.
+FOLDER holds the request; the answer is written there as ``answer.json``.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from scanvi_core.errors import ExportError, ScanviError
+from scanvi_core.export.patch import Written, patch
+from scanvi_core.export.request import ExportRequest, SourceFile, load_request
+from scanvi_core.export.verify import verify
+
+
+def annotate(request: ExportRequest, path: Path) -> Written:
+    """Copy the source to `path`, add what is asked, and verify it; return the names written."""
+    check_unchanged(request.source)
+    shutil.copyfile(request.source.path, path)
+    written = patch(path, request)
+    verify(path, request, written)
+    return written
+
+
+def check_unchanged(source: SourceFile) -> None:
+    """Raise `ExportError` if the source is not the file that was loaded."""
+    status = source.path.stat()
+    same = status.st_size == source.size
+    if same and status.st_mtime_ns != source.mtime_ns:
+        with source.path.open("rb") as handle:
+            same = hashlib.file_digest(handle, "sha256").hexdigest() == source.sha256
+    if not same:
+        raise ExportError(
+            f"{source.path.name} is not the file that was loaded: it has changed since.",
+            "Put the loaded file back, or load the changed one as a new project.",
+        )
+
+
+def main(folder: Path, path: Path) -> int:
+    """Write the file and the answer; an error crosses as its class, message and hint."""
+    answer: dict[str, object]
+    try:
+        answer = {"written": annotate(load_request(folder), path)}
+    except ScanviError as error:
+        answer = {"error": [type(error).__name__, error.message, error.hint]}
+    except Exception as error:  # noqa: BLE001 the border of the process: HDF5 raises many kinds
+        answer = {
+            "error": [
+                "ExportError",
+                f"The file could not be written ({type(error).__name__}: {error}).",
+                "Check that the disk has room and that the source opens in scanpy.",
+            ]
+        }
+    (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+    return 0 if "written" in answer else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

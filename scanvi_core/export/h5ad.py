@@ -1,0 +1,146 @@
+"""Write the annotated .h5ad: a copy of the user's file with our keys added, whole or not."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanvi_core import errors
+from scanvi_core.errors import ExportError
+from scanvi_core.export.request import ExportRequest, check_names, save_request
+from scanvi_core.runtime import replacing
+
+POLL_S = 0.1
+# Room beyond the copy and twice our arrays (once as .npy, once in the file): HDF5 bookkeeping.
+SLACK_BYTES = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was written and verified: where it is, and the names given, by slot."""
+
+    path: Path
+    written: dict[str, list[str]]
+
+
+def write_annotated(
+    request: ExportRequest, should_stop: Callable[[], bool] = lambda: False
+) -> Path:
+    """Write the annotated file; return its path. See `export_annotated`."""
+    return export_annotated(request, should_stop).path
+
+
+def export_annotated(
+    request: ExportRequest, should_stop: Callable[[], bool] = lambda: False
+) -> Exported:
+    """Copy the source byte for byte, add the request's keys, verify, and put it in place.
+
+    X, raw, layers and every column of the user stay as they are, bit by bit. The work happens in
+    a child process beside the target; the target appears only when it is whole and verified.
+
+    Parameters
+    ----------
+    request
+        What to write, and where.
+    should_stop
+        Asked ten times a second; when true the child is ended and nothing is left.
+
+    Raises
+    ------
+    ExportError
+        If the target is the source, the disk has no room, the source has changed or cannot be
+        read, or the child died.
+    """
+    check_names(request)
+    check_paths(request)
+    check_room(request)
+    parent = request.target.parent
+    with (
+        tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as folder,
+        replacing(request.target) as temporary,
+    ):
+        save_request(request, Path(folder))
+        run_child(Path(folder), temporary, should_stop)
+        written = read_answer(Path(folder))
+    return Exported(request.target, written)
+
+
+def check_paths(request: ExportRequest) -> None:
+    """Refuse a missing source, a target that is the source, and a target that is no file."""
+    source, target = request.source.path, request.target
+    if not source.is_file():
+        raise ExportError(
+            f"The loaded file {source} is no longer there.",
+            "Put it back, or export the labels as CSV.",
+        )
+    if not target.parent.is_dir():
+        raise ExportError(f"The folder {target.parent} does not exist.", "Choose another folder.")
+    if target.is_dir():
+        raise ExportError(f"{target} is a folder.", "Choose the name of a file.")
+    if target.resolve() == source.resolve() or (target.exists() and target.samefile(source)):
+        raise ExportError(
+            f"{target} is your own file, which is never written to.", "Choose another name."
+        )
+
+
+def check_room(request: ExportRequest) -> None:
+    """Refuse when the disk of the target has no room for the copy and what is added."""
+    needed = request.source.path.stat().st_size + 2 * request.nbytes() + SLACK_BYTES
+    free = shutil.disk_usage(request.target.parent).free
+    if free < needed:
+        raise ExportError(
+            f"Not enough room on the disk: {needed / 1e6:,.1f} MB needed, "
+            f"{free / 1e6:,.1f} MB free in {request.target.parent}.",
+            "Make room or choose another folder; the labels as CSV need very little.",
+        )
+
+
+def run_child(folder: Path, temporary: Path, should_stop: Callable[[], bool]) -> None:
+    """Run the writing process to its end, or end it when asked to stop."""
+    root = str(Path(errors.__file__).parents[1])
+    paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    # "::" turns off HDF5's loading of filter plug-ins, which are code.
+    environment = os.environ | {"PYTHONPATH": paths, "HDF5_PLUGIN_PRELOAD": "::"}
+    command = [sys.executable, "-m", "scanvi_core.export.child", str(folder), str(temporary)]
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 our own module, no shell
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            while process.poll() is None:
+                if should_stop():
+                    raise ExportError("The export was stopped; nothing was written.")
+                try:
+                    process.wait(POLL_S)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    if not (folder / "answer.json").exists():
+        raise ExportError(
+            f"The process that writes the file died (exit {process.returncode}); "
+            "nothing was written.",
+            "The usual causes are a full disk and too little memory.",
+        )
+
+
+def read_answer(folder: Path) -> dict[str, list[str]]:
+    """Return the names the child wrote, or raise the error it met."""
+    try:
+        answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ExportError(
+            "The process that writes the file gave no whole answer; nothing was written.",
+            "The usual cause is a full disk.",
+        ) from error
+    if "error" in answer:
+        kind, message, hint = answer["error"]
+        raise getattr(errors, kind, ExportError)(message, hint)
+    return answer["written"]

@@ -1,0 +1,174 @@
+"""Add our keys to a copy of the user's .h5ad, and leave everything else as it is.
+
+Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
+"""
+
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from anndata.io import read_elem, write_elem
+
+from scanvi_core import keys
+from scanvi_core.errors import ExportError
+from scanvi_core.export.request import Column, CountsLayer, ExportRequest
+
+Written = dict[str, list[str]]
+"""The names written, by slot: obs, obsm, uns, layers."""
+
+
+def patch(path: Path, request: ExportRequest) -> Written:
+    """Write the request's keys into the file at `path`; return the names they got.
+
+    Raises
+    ------
+    ExportError
+        If the file has no usable cell table, or another number of cells or genes.
+    """
+    modernise(path)
+    with h5py.File(path, "r+") as file:
+        check_shapes(file, request)
+        suffix = "" if request.replace else free_suffix(file, request)
+        written: Written = {
+            "obs": add_columns(file, request.obs, suffix),
+            "obsm": add_all(file, "obsm", request.obsm, suffix),
+            "uns": add_all(file, "uns", request.uns, suffix),
+            "layers": [],
+        }
+        if request.counts is not None:
+            written["layers"] = [add_counts(file, request.counts)]
+    return written
+
+
+def is_current(file: h5py.File) -> bool:
+    """Tell whether the cell table can take single columns (``dataframe`` 0.2.0)."""
+    if "obs" not in file:
+        raise ExportError(
+            "The file has no cell table (obs), so it is not an .h5ad file.",
+            "Export the labels as CSV, or save the data as .h5ad and load that.",
+        )
+    kind = [file["obs"].attrs.get(f"encoding-{part}") for part in ("type", "version")]
+    return kind == ["dataframe", "0.2.0"]
+
+
+def old_parts(path: Path) -> dict[str, Any]:
+    """Return the parts of an old file that must be rewritten whole; empty for a current one.
+
+    anndata < 0.7 keeps obs, var and obsm as compound datasets and the categories of both tables
+    in uns, which are only looked up while obs is such a dataset: these go together. The 0.1.0
+    table keeps its categories in ``__categories``, by reference.
+    """
+    with h5py.File(path, "r") as file:
+        if is_current(file):
+            return {}
+        if isinstance(file["obs"], h5py.Group):
+            table = read_elem(file["obs"])
+            if not isinstance(table, pd.DataFrame):
+                raise ExportError(
+                    "The cell table (obs) of the file is in a form that anndata cannot read.",
+                    "Open the file with the program that wrote it and save it again.",
+                )
+            return {"obs": table}
+    whole = anndata.read_h5ad(path)
+    return {"obs": whole.obs, "var": whole.var, "obsm": dict(whole.obsm)}
+
+
+def modernise(path: Path) -> None:
+    """Rewrite the parts of an old file that cannot take an addition."""
+    parts = old_parts(path)
+    with h5py.File(path, "r+") as file:
+        for name, value in parts.items():
+            if name != "obsm" or isinstance(file.get(name), h5py.Dataset):
+                write_elem(file, name, value)
+
+
+def length(table: Any) -> int:
+    """Return the number of rows of a stored table, current or compound."""
+    if isinstance(table, h5py.Dataset):
+        return int(table.shape[0])
+    return int(table[table.attrs["_index"]].shape[0])
+
+
+def check_shapes(file: h5py.File, request: ExportRequest) -> None:
+    """Refuse arrays that do not fit the cells (and, for counts, the genes) of the file."""
+    n_obs = length(file["obs"])
+    rows = {name: len(c[0] if isinstance(c, tuple) else c) for name, c in request.obs.items()}
+    rows |= {name: len(array) for name, array in request.obsm.items()}
+    for name, n in rows.items():
+        if n != n_obs:
+            raise ExportError(
+                f"The file has {n_obs:,} cells, but {name} has {n:,} values.",
+                "Load the file again and export from the new project.",
+            )
+    if request.counts is not None:
+        shape = (n_obs, length(file["var"]))
+        if request.counts.shape != shape:
+            raise ExportError(
+                f"The counts are {request.counts.shape}, the file's table is {shape} "
+                "(cells, genes), so they cannot be a layer of it.",
+                "Export without the layer of counts.",
+            )
+
+
+def free_suffix(file: h5py.File, request: ExportRequest) -> str:
+    """Return the first of ``""``, ``_2``, ``_3``... with which none of our names is taken."""
+    asked = {"obs": request.obs, "obsm": request.obsm, "uns": request.uns}
+    for n in count(1):
+        suffix = "" if n == 1 else f"_{n}"
+        if not any(
+            slot in file and name + suffix in file[slot]
+            for slot, names in asked.items()
+            for name in names
+        ):
+            return suffix
+    raise AssertionError("count() is endless")
+
+
+def as_values(column: Column) -> Any:
+    """Return a column as anndata writes it: categorical, words as objects, or numbers."""
+    if isinstance(column, tuple):
+        return pd.Categorical.from_codes(np.asarray(column[0], dtype=np.int64), column[1])
+    return column.astype(object) if column.dtype.kind == "U" else np.asarray(column)
+
+
+def add_columns(file: h5py.File, columns: Mapping[str, Column], suffix: str) -> list[str]:
+    """Write columns into the cell table and list them in its ``column-order``."""
+    table = file["obs"]
+    order = [c.decode() if isinstance(c, bytes) else str(c) for c in table.attrs["column-order"]]
+    names = [name + suffix for name in columns]
+    for name, column in zip(names, columns.values(), strict=True):
+        write_elem(table, name, as_values(column))
+    table.attrs["column-order"] = order + [name for name in names if name not in order]
+    return names
+
+
+def add_all(file: h5py.File, slot: str, values: Mapping[str, Any], suffix: str) -> list[str]:
+    """Write arrays or texts into obsm or uns, which is made when missing."""
+    if slot not in file:
+        write_elem(file, slot, {})
+    for name, value in values.items():
+        listed = np.array(value, dtype=object) if isinstance(value, list) else value
+        write_elem(file[slot], name + suffix, listed)
+    return [name + suffix for name in values]
+
+
+def load_counts(counts: CountsLayer) -> sp.csr_matrix:
+    """Open the counts over memory-maps, without a copy."""
+    parts = [np.load(p, mmap_mode="r") for p in (counts.data, counts.indices, counts.indptr)]
+    return sp.csr_matrix(tuple(parts), shape=counts.shape, copy=False)
+
+
+def add_counts(file: h5py.File, counts: CountsLayer) -> str:
+    """Write the layer of counts under a free name: a layer of the user is never replaced."""
+    if "layers" not in file:
+        write_elem(file, "layers", {})
+    tries = (keys.COUNTS_LAYER + ("" if n == 1 else f"_{n}") for n in count(1))
+    name = next(name for name in tries if name not in file["layers"])
+    write_elem(file["layers"], name, load_counts(counts))
+    return name
