@@ -1,0 +1,102 @@
+"""The flat map of cells: UMAP, one run at a time."""
+
+import threading
+import time
+import warnings
+
+import numpy as np
+
+from scanvi_core.config import UMAP_NEIGHBORS
+
+MIN_UMAP_CELLS = 15
+N_EPOCHS = 200  # UMAP's own 500 for small data take three times as long for the same picture
+FAST_EPOCHS = 100  # for the map drawn during training
+# numba's default threading layer aborts the whole process when two threads enter it at once
+_lock = threading.Lock()
+
+
+def umap_of(
+    z: np.ndarray,
+    *,
+    seed: int,
+    n_neighbors: int = UMAP_NEIGHBORS,
+    init: np.ndarray | None = None,
+    n_epochs: int = N_EPOCHS,
+) -> np.ndarray:
+    """Lay out cells in two dimensions (McInnes et al. 2018).
+
+    The same `z` and `seed` give the same map. Below 15 cells the first two principal components
+    are returned.
+
+    Parameters
+    ----------
+    z
+        Cell states [n, d]; a row with a NaN gets NaN coordinates.
+    seed
+        Start of the random draws.
+    n_neighbors
+        Neighbours per cell; fewer where there are fewer cells.
+    init
+        Starting coordinates [n, 2], for instance of the map before, so that cells stay where the
+        user knows them; rows with a NaN start at the centre.
+    n_epochs
+        Rounds of the layout; `FAST_EPOCHS` suits a preview.
+
+    Returns
+    -------
+    Coordinates [n, 2], float32.
+    """
+    coordinates = np.full((len(z), 2), np.nan, dtype=np.float32)
+    known = ~np.isnan(z).any(axis=1)
+    cells = np.ascontiguousarray(z[known], dtype=np.float32)
+    if len(cells) < MIN_UMAP_CELLS:
+        coordinates[known] = _principal_components(cells)
+        return coordinates
+    start: np.ndarray | str = "spectral"
+    if init is not None:
+        start = _scaled(np.asarray(init, dtype=np.float32)[known])
+    coordinates[known] = _run(cells, seed, min(n_neighbors, len(cells) - 1), start, n_epochs)
+    return coordinates
+
+
+def warm_up() -> float:
+    """Compile UMAP on 50 random points, which takes about 20 s once; return the seconds."""
+    started = time.monotonic()
+    points = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    umap_of(points, seed=0, n_epochs=FAST_EPOCHS)
+    return time.monotonic() - started
+
+
+def _run(
+    cells: np.ndarray, seed: int, n_neighbors: int, init: np.ndarray | str, n_epochs: int
+) -> np.ndarray:
+    with _lock, warnings.catch_warnings():
+        from umap import UMAP
+
+        # a seed costs UMAP its threads, and it says so each time: the same map is worth it
+        warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Spectral initialisation failed")
+        return UMAP(
+            n_neighbors=n_neighbors,
+            min_dist=0.3,
+            init=init,
+            n_epochs=n_epochs,
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(cells)
+
+
+def _scaled(start: np.ndarray) -> np.ndarray:
+    """Bring starting coordinates to the range 0 to 10 that UMAP starts from."""
+    low, high = np.nanmin(start, axis=0), np.nanmax(start, axis=0)
+    return np.where(np.isnan(start), 5.0, 10.0 * (start - low) / np.maximum(high - low, 1e-6))
+
+
+def _principal_components(cells: np.ndarray) -> np.ndarray:
+    """Return the first two principal components [n, 2], zero where there are fewer."""
+    flat = np.zeros((len(cells), 2), dtype=np.float32)
+    if len(cells) > 1:
+        left, size, _ = np.linalg.svd(cells - cells.mean(axis=0), full_matrices=False)
+        scores = left[:, :2] * size[:2]
+        flat[:, : scores.shape[1]] = scores
+    return flat

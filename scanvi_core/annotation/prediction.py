@@ -1,0 +1,71 @@
+"""What a model says about cells, and the numbers a reviewer reads from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model says about n cells; rows of cells without counts are NaN.
+
+    Parameters
+    ----------
+    probabilities
+        Final probabilities [n, K], float32: SCANVI and its companions together, calibrated.
+    scanvi
+        Probabilities [n, K] of SCANVI alone, as the network gives them.
+    z1
+        Cell states [n, L], float32: the map that keeps types apart.
+    z2
+        States within the type [n, L], float32.
+    """
+
+    probabilities: np.ndarray
+    scanvi: np.ndarray
+    z1: np.ndarray
+    z2: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The reading of a probability table, one value per cell; all arrays are [n].
+
+    `label` and `second` are codes (int32, -1 where the cell has no probabilities; `second` is -1
+    also where there is only one type). `margin` is confidence minus the second probability,
+    `entropy` is divided by log(K), so that it goes from 0 (sure) to 1 (no idea).
+    """
+
+    label: np.ndarray
+    confidence: np.ndarray
+    second: np.ndarray
+    margin: np.ndarray
+    entropy: np.ndarray
+
+
+def summarise(probabilities: np.ndarray) -> Summary:
+    """Read label, confidence, runner-up, margin and entropy from probabilities [n, K].
+
+    Rows of NaN stay NaN and get the codes -1.
+    """
+    n, k = probabilities.shape
+    known = ~np.isnan(probabilities).any(axis=1)
+    filled = np.where(known[:, None], probabilities, 1.0 / k).astype(np.float64)
+    order = np.argsort(-filled, axis=1, kind="stable")
+    rows = np.arange(n)
+    label, second = order[:, 0], order[:, min(1, k - 1)]
+    confidence = filled[rows, label]
+    runner_up = filled[rows, second] if k > 1 else np.zeros(n)
+    logs = np.log(np.maximum(filled, np.finfo(np.float64).tiny))
+    entropy = -(filled * logs).sum(axis=1) / (np.log(k) if k > 1 else 1.0)
+    return Summary(
+        label=np.where(known, label, -1).astype(np.int32),
+        confidence=_masked(confidence, known),
+        second=np.where(known & (k > 1), second, -1).astype(np.int32),
+        margin=_masked(confidence - runner_up, known),
+        entropy=_masked(np.clip(entropy, 0.0, 1.0), known),
+    )
+
+
+def _masked(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    return np.where(known, values, np.nan).astype(np.float32)

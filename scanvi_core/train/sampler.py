@@ -1,0 +1,124 @@
+"""Which cells come in which minibatch; how they are fetched is the loader's business."""
+
+from typing import Any
+
+import numpy as np
+
+
+class EpochSampler:
+    """Every cell once per pass, in a new order each pass.
+
+    The last minibatch of a pass may be short. A lone last cell joins the minibatch before it:
+    batch norm has no variance to take from one cell.
+
+    Parameters
+    ----------
+    n_obs
+        Number of cells.
+    batch_size
+        Cells per minibatch.
+    random
+        Source of the orders.
+    """
+
+    def __init__(self, n_obs: int, batch_size: int, random: np.random.Generator) -> None:
+        self.batch_size, self.random = batch_size, random
+        self.order = random.permutation(n_obs)
+        self.position = 0
+
+    def take(self) -> np.ndarray:
+        """Return the row numbers of the next minibatch."""
+        n_obs = len(self.order)
+        if self.position >= n_obs:
+            self.order, self.position = self.random.permutation(n_obs), 0
+        start, end = self.position, min(self.position + self.batch_size, n_obs)
+        if n_obs - end == 1:
+            end = n_obs
+        self.position = end
+        return self.order[start:end]
+
+    def state(self) -> dict[str, Any]:
+        """Return order and position, enough to go on from here."""
+        return {"order": self.order.copy(), "position": self.position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.order, self.position = np.asarray(state["order"]), int(state["position"])
+
+
+class LabelledSampler:
+    """Labelled cells without end, in minibatches of one fixed size.
+
+    Every labelled cell comes once before any comes again; a minibatch may hold the end of one
+    pass and the start of the next, so a handful of labelled cells still fills it.
+
+    Parameters
+    ----------
+    rows
+        Row numbers of the labelled cells, at least one.
+    batch_size
+        Cells per minibatch.
+    random
+        Source of the orders.
+    """
+
+    def __init__(self, rows: np.ndarray, batch_size: int, random: np.random.Generator) -> None:
+        self.rows, self.batch_size, self.random = rows, batch_size, random
+        self.queue = rows[:0]
+
+    def take(self) -> np.ndarray:
+        """Return the row numbers of the next minibatch, always `batch_size` of them."""
+        passes = [self.queue]
+        waiting = len(self.queue)
+        while waiting < self.batch_size:
+            passes.append(self.random.permutation(self.rows))
+            waiting += len(self.rows)
+        queue = np.concatenate(passes)
+        self.queue = queue[self.batch_size :]
+        return queue[: self.batch_size]
+
+    def state(self) -> dict[str, Any]:
+        """Return the cells that wait, enough to go on from here."""
+        return {"order": self.queue.copy(), "position": 0}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.queue = np.asarray(state["order"])
+
+
+def choose_validation(
+    y: np.ndarray, n_labels: int, fraction: float, random: np.random.Generator
+) -> np.ndarray:
+    """Choose the labelled cells that are watched instead of trained on.
+
+    Only types with at least 10 labelled cells give some; each gives `fraction` of its cells,
+    one at least. Fewer than 15 such cells say too little to choose an epoch or a temperature by,
+    so that none are taken and every label is trained on.
+
+    Parameters
+    ----------
+    y
+        Label codes [n]; below 0 or from `n_labels` on (known only as a group) are never chosen.
+    n_labels
+        Number of types.
+    fraction
+        Share of each type, 0 to 0.5.
+    random
+        Source of the choice.
+
+    Returns
+    -------
+    Mask of the chosen cells [n].
+    """
+    chosen = np.zeros(len(y), dtype=bool)
+    if fraction <= 0:
+        return chosen
+    for label in range(n_labels):
+        rows = np.flatnonzero(y == label)
+        if len(rows) >= MIN_TYPE_CELLS:
+            chosen[random.permutation(rows)[: max(1, round(fraction * len(rows)))]] = True
+    return chosen if chosen.sum() >= MIN_VALIDATION_CELLS else np.zeros_like(chosen)
+
+
+MIN_TYPE_CELLS = 10
+MIN_VALIDATION_CELLS = 15
