@@ -1,0 +1,69 @@
+"""Small JSON files, written whole or not at all."""
+
+import json
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scanvi_core.errors import ProjectError
+from scanvi_core.runtime import replacing
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    ProjectError
+        If the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProjectError(
+            f"{path.name} of the project cannot be read: {error}.",
+            "Restore the project folder from a backup.",
+        ) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses.
+    """
+    text = to_json(value, indent=1)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """Return JSON text; numpy values, paths, tuples and dataclasses become plain."""
+    return json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+
+
+def not_written(path: Path, error: OSError) -> ProjectError:
+    """Return the error for a file that could not be written."""
+    return ProjectError(
+        f"{path.name} could not be written: {error.strerror or error}.",
+        "Free some disk space, or check who may write to the project folder.",
+    )
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return dict(value)  # read-only mappings

@@ -1,0 +1,219 @@
+"""The folder of one training run: what went in, how it went, what came out.
+
+``run.json`` is written once, before the start. ``metrics.jsonl`` grows line by line. Results are
+``.npy`` arrays and ``summary.json``; each appears whole or not at all.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvi_core.errors import ProjectError
+from scanvi_core.project.files import not_written, read_json, to_json, write_json
+from scanvi_core.project.folder import Project
+from scanvi_core.runtime import replacing
+
+QUEUED, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
+    "queued", "running", "done", "failed", "stopped", "interrupted",
+)  # fmt: skip
+STATUSES = (QUEUED, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)
+_ID = re.compile(r"[0-9]{4,9}", re.ASCII)
+_ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+class RunStatus(NamedTuple):
+    """Where a run stands: one of `STATUSES`, a sentence, and since when (UTC, ISO text)."""
+
+    status: str
+    message: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a project; ids count up from ``0001``."""
+
+    id: str
+    root: Path
+
+    @classmethod
+    def create(cls, project: Project, settings: Mapping[str, Any]) -> Self:
+        """Make the folder of a new run and freeze its settings (plain JSON values).
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses.
+        """
+        number = 1 + max((int(run.id) for run in cls.list(project)), default=0)
+        try:
+            project.runs.mkdir(exist_ok=True)
+            while True:
+                run = cls(f"{number:04d}", project.runs / f"{number:04d}")
+                try:
+                    run.root.mkdir()
+                    break
+                except FileExistsError:  # made by another window this moment
+                    number += 1
+        except OSError as error:
+            raise not_written(project.runs, error) from error
+        run.set_status(QUEUED)
+        record = {"format": 1, "id": run.id, "created": _now(), "settings": settings}
+        write_json(run.root / "run.json", record)
+        return run
+
+    @classmethod
+    def open(cls, project: Project, identifier: str) -> Self:
+        """Return the run with this id.
+
+        Raises
+        ------
+        ProjectError
+            If there is none.
+        """
+        run = cls(identifier, project.runs / identifier) if _ID.fullmatch(identifier) else None
+        if run is None or not (run.root / "run.json").is_file():
+            raise ProjectError(f"There is no run {identifier[:20]!r}.", "Choose one of the list.")
+        return run
+
+    @classmethod
+    def list(cls, project: Project) -> list[Self]:
+        """Return all runs of a project, the oldest first."""
+        found = [path.parent.name for path in project.runs.glob("*/run.json")]
+        names = sorted((name for name in found if _ID.fullmatch(name)), key=int)
+        return [cls(name, project.runs / name) for name in names]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the run was started with."""
+        return dict(read_json(self.root / "run.json")["settings"])
+
+    @property
+    def created(self) -> str:
+        """When it was made (UTC, ISO text)."""
+        return str(read_json(self.root / "run.json")["created"])
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the weights go."""
+        return self.root / "checkpoint.safetensors"
+
+    def append_record(self, record: Any) -> None:
+        """Add one line to the metrics: a mapping or a dataclass.
+
+        Raises
+        ------
+        ProjectError
+            If the disk refuses.
+        """
+        path = self.root / "metrics.jsonl"
+        try:
+            with path.open("ab+") as file:
+                if file.tell() and _last_byte(file) != b"\n":
+                    file.write(b"\n")  # a crash left half a line: begin a new one
+                file.write(to_json(record).encode() + b"\n")
+        except OSError as error:
+            raise not_written(path, error) from error
+
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """Return the metrics; a line that a crash cut short is left out."""
+        path = self.root / "metrics.jsonl"
+        if not path.exists():
+            return ()
+        records = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        return tuple(records)
+
+    def write_array(self, name: str, array: NDArray[Any]) -> None:
+        """Save an array of results as ``<name>.npy``.
+
+        Raises
+        ------
+        ProjectError
+            If the name is not lower-case letters, digits and ``_``, the array holds Python
+            objects, or the disk refuses.
+        """
+        path = self._array_path(name)
+        if array.dtype.hasobject:
+            raise ProjectError(f"The result {name} holds Python objects and cannot be saved.")
+        try:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        except OSError as error:
+            raise not_written(path, error) from error
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return a saved array, mapped from disk and read-only.
+
+        Raises
+        ------
+        ProjectError
+            If it is not there or damaged.
+        """
+        try:
+            return np.load(self._array_path(name), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise ProjectError(
+                f"Run {self.id} has no readable result {name}.", "Train again."
+            ) from error
+
+    def has_array(self, name: str) -> bool:
+        """Tell whether an array was saved under this name."""
+        return self._array_path(name).is_file()
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Save the outcome in plain JSON values."""
+        write_json(self.root / "summary.json", summary)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The outcome; empty before there is one."""
+        path = self.root / "summary.json"
+        return dict(read_json(path)) if path.exists() else {}
+
+    def set_status(self, status: str, message: str = "") -> None:
+        """Write down where the run stands (one of `STATUSES`) and a sentence for people."""
+        if status not in STATUSES:
+            raise ProjectError(f"{status} is not a status of a run.")
+        write_json(self.root / "status", RunStatus(status, message, _now())._asdict())
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands by its own word; see `status_seen`."""
+        return RunStatus(**read_json(self.root / "status"))
+
+    def _array_path(self, name: str) -> Path:
+        if not _ARRAY.fullmatch(name):
+            raise ProjectError(f"{name[:80]!r} cannot be the name of a result.")
+        return self.root / f"{name}.npy"
+
+
+def status_seen(run: Run, live: Collection[str]) -> RunStatus:
+    """Return where a run stands, given the ids of the runs that have a job in this process.
+
+    A run that says it is queued or running, but has no job, was cut off by a crash or a restart.
+    """
+    said = run.status
+    if said.status in (QUEUED, RUNNING) and run.id not in live:
+        return RunStatus(INTERRUPTED, "The program was closed before this run ended.", said.time)
+    return said
+
+
+def _last_byte(file: Any) -> bytes:
+    file.seek(-1, 2)
+    return bytes(file.read(1))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
