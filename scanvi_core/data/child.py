@@ -1,0 +1,102 @@
+"""The process that touches foreign files: one JSON request on stdin, one JSON reply on stdout.
+
+Started by :mod:`scanvi_core.data.intake` as ``python -m scanvi_core.data.child``; not for users.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from scanvi_core.errors import InputError
+
+IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
+
+
+def main() -> None:
+    """Answer the request on standard input."""
+    # Whatever a library prints must not end up in the reply.
+    reply_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    request = json.loads(sys.stdin.read())
+    limit_resources(request["memory_mb"], request["timeout_s"])
+    with reply_to:
+        json.dump(answer(request), reply_to)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Run a request and return {"result": ...} or {"error": {"class", "message", "hint"}}."""
+    try:
+        return {"result": _run(request)}
+    except InputError as error:
+        return _failure(type(error).__name__, error.message, error.hint)
+    except MemoryError:
+        return _failure(
+            "FileRefused",
+            f"Reading needs more than the {request['memory_mb'] / 1e3:,.1f} GB that may be used.",
+            "Close other programs, or use a larger machine.",
+        )
+    except Exception as error:  # noqa: BLE001  a foreign file may fail in ways no list foresees
+        traceback.print_exc()
+        return _failure(
+            "FileRefused",
+            f"The file could not be read ({type(error).__name__}: {error}).",
+            "Save it again with adata.write_h5ad('name.h5ad') where it was made.",
+        )
+
+
+def limit_resources(memory_mb: float, timeout_s: float) -> None:
+    """Bound memory and processor time and write no core dumps, where the system can (POSIX)."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    wanted = (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, int(timeout_s) + 1),
+        (resource.RLIMIT_AS, int(memory_mb * 1e6) + IMPORT_BYTES),
+    )
+    for which, value in wanted:
+        _, hard = resource.getrlimit(which)
+        soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        try:
+            resource.setrlimit(which, (soft, hard))
+        except (ValueError, OSError) as error:  # macOS does not know RLIMIT_AS
+            print(f"no limit {which}: {error}", file=sys.stderr)
+
+
+def _run(request: dict[str, Any]) -> Any:
+    if request["task"] == "genes":
+        from scanvi_core.data.genes import choose_genes
+
+        return choose_genes(
+            Path(request["folder"]), request["n_top"], request["batch_key"], request["flavor"]
+        )
+    from scanvi_core.data.h5ad import read_file
+
+    whole = request["task"] == "import"
+    content = read_file(
+        Path(request["path"]), request["matrix"], request["memory_mb"], whole=whole
+    )
+    if content.counts is None or content.quality is None:
+        return content.manifest
+    from scanvi_core.data.dataset import write_dataset
+
+    return write_dataset(
+        Path(request["folder"]),
+        content.counts,
+        (content.obs, content.var),
+        content.obsm,
+        content.quality,
+        content.manifest,
+    )
+
+
+def _failure(name: str, message: str, hint: str) -> dict[str, Any]:
+    return {"error": {"class": name, "message": message, "hint": hint}}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Guess which columns of obs hold cell types and batches. A guess, never a decision."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import keys
+from scanvi_core.data.repairs import kind_of, spelling_twins
+
+MIN_CATEGORIES, MAX_CATEGORIES = 2, 200
+SHOWN = 5
+
+
+def describe_columns(obs: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return {column: {"kind", "n_unique", "n_missing"}}."""
+    return {
+        name: {
+            "kind": kind_of(obs[name]),
+            "n_unique": int(obs[name].nunique()),
+            "n_missing": int(obs[name].isna().sum()),
+        }
+        for name in obs
+    }
+
+
+def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return candidates for the column of cell types, best first, and warnings about them.
+
+    A candidate is {"key", "n_categories", "reason", "likely", "looks_unlabeled"}: `likely` says
+    that the name is a usual one; `looks_unlabeled` lists values that usually mean "no label".
+    """
+    found, warnings = _guess(obs, keys.LABEL_COLUMNS, "cell types", keys.BATCH_COLUMNS)
+    for candidate in found:
+        values = [str(value) for value in obs[candidate["key"]].dropna().unique()]
+        candidate["looks_unlabeled"] = sorted(filter(keys.looks_unlabeled, values))
+        warnings += [
+            f"Column {candidate['key']}: {' and '.join(map(repr, twins))} differ only by spaces "
+            "or by how accents are stored. They are probably one type."
+            for twins in spelling_twins(values)
+        ]
+        if candidate["likely"] and candidate["looks_unlabeled"]:
+            words = ", ".join(map(repr, candidate["looks_unlabeled"]))
+            warnings.append(
+                f"Column {candidate['key']} has values that may mean unlabelled: {words}. "
+                "They count as cell types unless you say otherwise."
+            )
+    return found, warnings
+
+
+def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return candidates for the batch column, best first, and warnings about them."""
+    return _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
+
+
+def _guess(
+    obs: pd.DataFrame, usual: tuple[str, ...], what: str, others: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    rank = {name: position for position, name in enumerate(usual)}
+    found, warnings = [], []
+    for name in obs:
+        named = rank.get(name.casefold())
+        kind, n_unique = kind_of(obs[name]), int(obs[name].nunique())
+        if named is None and (kind != "category" or name.casefold() in others):
+            continue
+        problem = _problem(obs[name], n_unique)
+        if problem:
+            if named is not None:
+                warnings.append(f"Column {name} cannot be used as {what}: {problem}.")
+            continue
+        reason = f"is a usual name for {what}" if named is not None else "is a column of words"
+        candidate = {
+            "key": name,
+            "n_categories": n_unique,
+            "reason": f"{name} {reason} and has {n_unique} values.",
+            "likely": named is not None,
+        }
+        found.append((len(usual) if named is None else named, candidate))
+    found.sort(key=lambda pair: pair[0])
+    return [candidate for _, candidate in found], warnings
+
+
+def _problem(column: pd.Series, n_unique: int) -> str:
+    """Return why a column cannot divide cells into groups, or nothing."""
+    n_obs = int(column.notna().sum())
+    if n_unique < MIN_CATEGORIES:
+        return f"it has {n_unique} value" + ("s" if n_unique != 1 else "")
+    if n_unique > MAX_CATEGORIES or n_unique > n_obs / 2:
+        return f"{n_unique:,} values for {n_obs:,} cells look like barcodes"
+    if column.dtype.kind == "f" and not np.array_equal(column.dropna(), column.dropna().round()):
+        return "it holds measurements, not groups"
+    return ""

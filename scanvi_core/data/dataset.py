@@ -1,0 +1,291 @@
+"""The project's own copy of a data set: a folder of memory-mapped arrays and a manifest."""
+
+import hashlib
+import json
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scanvi_core.data.quality import Quality
+from scanvi_core.errors import ColumnMissing, ProjectError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+NAMES = "names"
+TARGET_SUM = 1e4
+
+
+class Dataset:
+    """Counts, tables and embeddings of one data set, read from its folder when asked for.
+
+    Use :meth:`open`. Arrays are memory-mapped and read-only: opening costs next to nothing,
+    whatever the size.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    manifest
+        What was found and mended at import; see :func:`scanvi_core.data.intake.import_file`.
+    n_obs, n_vars
+        Number of cells and genes.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.n_obs = int(manifest["n_obs"])
+        self.n_vars = int(manifest["n_vars"])
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Dataset":
+        """Open a folder written by :func:`write_dataset`.
+
+        Raises
+        ------
+        ProjectError
+            If there is no data set in it, or one of a newer version.
+        """
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ProjectError(
+                f"There is no readable data set in {folder.name} ({error}).",
+                "Import the file again.",
+            ) from error
+        if manifest.get("format") != FORMAT:
+            raise ProjectError(
+                f"This data set has format {manifest.get('format')}; this version reads {FORMAT}.",
+                "Update the program, or import the file again.",
+            )
+        return cls(folder, manifest)
+
+    @cached_property
+    def counts(self) -> sp.csr_matrix:
+        """Counts, cells × genes, CSR float32 over the files on disk."""
+        return sp.csr_matrix(self._parts("counts"), shape=(self.n_obs, self.n_vars), copy=False)
+
+    @cached_property
+    def counts_by_gene(self) -> sp.csc_matrix:
+        """The same counts as CSC, for looking up genes."""
+        return sp.csc_matrix(self._parts("by_gene"), shape=(self.n_obs, self.n_vars), copy=False)
+
+    @cached_property
+    def obs(self) -> pd.DataFrame:
+        """The table of cells; index = unique cell names."""
+        return _read_frame(self.folder / "obs.parquet", list(self.manifest["obs_columns"]))
+
+    @cached_property
+    def var(self) -> pd.DataFrame:
+        """The table of genes; index = unique gene names."""
+        return _read_frame(self.folder / "var.parquet", self.manifest["var_columns"])
+
+    @cached_property
+    def obs_names(self) -> np.ndarray:
+        """Unique cell names, as str objects."""
+        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[NAMES])
+        return frame[NAMES].to_numpy(dtype=object)
+
+    @cached_property
+    def var_names(self) -> np.ndarray:
+        """Unique gene names, as str objects."""
+        return self.var.index.to_numpy(dtype=object)
+
+    @cached_property
+    def symbols(self) -> np.ndarray:
+        """Names of the genes for display: symbols where the file has them, else `var_names`."""
+        key = self.manifest["symbol_column"]
+        if key is None:
+            return self.var_names
+        symbols = self.var[key].astype(object).to_numpy()
+        return np.where(pd.isna(symbols) | (symbols == ""), self.var_names, symbols)
+
+    @property
+    def totals(self) -> np.ndarray:
+        """Counts per cell, float64 [n_obs]."""
+        return self._array("totals")
+
+    @property
+    def n_genes_by_counts(self) -> np.ndarray:
+        """Genes with counts per cell, int64 [n_obs]."""
+        return self._array("n_genes_by_counts")
+
+    @property
+    def pct_counts_mt(self) -> np.ndarray:
+        """Percent of counts in mitochondrial genes, float64 [n_obs]."""
+        return self._array("pct_counts_mt")
+
+    @property
+    def obsm_keys(self) -> tuple[str, ...]:
+        """Names of the embeddings that came with the file."""
+        return tuple(self.manifest["obsm"])
+
+    def obsm(self, key: str) -> np.ndarray:
+        """Return one embedding, float32 [n_obs, d].
+
+        Raises
+        ------
+        ColumnMissing
+            If the file had none of this name.
+        """
+        if key not in self.obsm_keys:
+            raise ColumnMissing(
+                f"There is no embedding {key}.", f"There is {', '.join(self.obsm_keys) or 'none'}."
+            )
+        return self._array(f"obsm_{self.obsm_keys.index(key)}")
+
+    def column(self, name: str) -> pd.Series:
+        """Return one column of obs without loading the others.
+
+        Raises
+        ------
+        ColumnMissing
+            If there is no such column.
+        """
+        names = list(self.manifest["obs_columns"])
+        if name not in names:
+            raise ColumnMissing(
+                f"The table of cells has no column {name}.",
+                f"It has {', '.join(names) or 'none'}.",
+            )
+        key = str(names.index(name))
+        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[NAMES, key])
+        return frame.set_index(NAMES)[key].rename(name).rename_axis(None)
+
+    def genes_matrix(self, var_index: np.ndarray) -> sp.csr_matrix:
+        """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)]."""
+        return self.counts_by_gene[:, np.asarray(var_index)].tocsr()
+
+    def gene(self, name: str) -> np.ndarray:
+        """Return one gene in every cell as log1p of counts per 10,000, float32 [n_obs].
+
+        Parameters
+        ----------
+        name
+            Gene name, or symbol; the first gene of that symbol.
+
+        Raises
+        ------
+        ColumnMissing
+            If there is no such gene.
+        """
+        position = self._gene_positions.get(name)
+        if position is None:
+            raise ColumnMissing(
+                f"There is no gene {name}.", "Check its spelling, capitals included."
+            )
+        values = np.zeros(self.n_obs, np.float32)
+        low, high = self.counts_by_gene.indptr[position : position + 2]
+        rows = self.counts_by_gene.indices[low:high]
+        counts = self.counts_by_gene.data[low:high].astype(np.float64)
+        values[rows] = np.log1p(counts / self.totals[rows] * TARGET_SUM)
+        return values
+
+    @cached_property
+    def _gene_positions(self) -> dict[str, int]:
+        places = dict[str, int]()
+        for names in (self.var_names, self.symbols):
+            for position, name in enumerate(names):
+                places.setdefault(name, position)
+        return places
+
+    def _parts(self, prefix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        data, indices, indptr = (
+            self._array(f"{prefix}_{part}") for part in ("data", "indices", "indptr")
+        )
+        return data, indices, indptr
+
+    def _array(self, name: str) -> np.ndarray:
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+
+def write_dataset(
+    folder: Path,
+    counts: sp.csr_matrix,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    obsm: dict[str, np.ndarray],
+    quality: Quality,
+    manifest: dict[str, Any],
+) -> dict[str, Any]:
+    """Write a data set folder and return its completed manifest.
+
+    The manifest is written last, so a folder that was interrupted cannot be opened.
+
+    Parameters
+    ----------
+    folder
+        A new folder; must not exist.
+    counts
+        CSR float32 with sorted positions.
+    tables
+        obs and var, tidy, with unique names as index.
+    obsm
+        Embeddings, float32 [n_obs, d].
+    quality
+        Numbers per cell.
+    manifest
+        What is known so far; format, shapes, names and hash are added.
+    """
+    folder.mkdir(parents=True)
+    try:
+        obs, var = tables
+        by_gene = counts.tocsc()
+        arrays = {
+            "counts_data": counts.data,
+            "counts_indices": counts.indices,
+            "counts_indptr": counts.indptr,
+            "by_gene_data": by_gene.data,
+            "by_gene_indices": by_gene.indices,
+            "by_gene_indptr": by_gene.indptr,
+            "totals": quality.totals,
+            "n_genes_by_counts": quality.n_genes,
+            "pct_counts_mt": quality.pct_mt,
+        }
+        arrays |= {f"obsm_{at}": values for at, values in enumerate(obsm.values())}
+        for name, values in arrays.items():
+            np.save(folder / f"{name}.npy", values, allow_pickle=False)
+        _write_frame(folder / "obs.parquet", obs)
+        _write_frame(folder / "var.parquet", var)
+        manifest = {
+            "format": FORMAT,
+            "n_obs": counts.shape[0],
+            "n_vars": counts.shape[1],
+            **manifest,
+            "var_columns": list(var),
+            "obsm": list(obsm),
+            "n_mt_genes": quality.n_mt_genes,
+            "counts_sha256": hash_counts(counts),
+        }
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        (folder / MANIFEST).write_text(text, encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return manifest
+
+
+def hash_counts(counts: sp.csr_matrix) -> str:
+    """Return the SHA-256 of shape, row pointers, positions and values, whatever their width."""
+    digest = hashlib.sha256(np.asarray(counts.shape, "<i8").tobytes())
+    for values, kind in ((counts.indptr, "<i8"), (counts.indices, "<i4"), (counts.data, "<f4")):
+        for start in range(0, values.size, 2**22):
+            digest.update(values[start : start + 2**22].astype(kind).tobytes())
+    return digest.hexdigest()
+
+
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+    # Columns are stored by position: whatever the user called them cannot clash or mislead.
+    plain = frame.set_axis([str(at) for at in range(frame.shape[1])], axis=1)
+    plain.insert(0, NAMES, frame.index.to_numpy(dtype=object))
+    plain.to_parquet(path, index=False)
+
+
+def _read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    frame = pd.read_parquet(path).set_index(NAMES).rename_axis(None)
+    return frame.set_axis(columns, axis=1)

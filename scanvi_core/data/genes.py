@@ -1,0 +1,151 @@
+"""Choose the genes a model reads: the most variable ones, never looking at labels."""
+
+import hashlib
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scanvi_core import config
+from scanvi_core.data.dataset import TARGET_SUM, Dataset
+from scanvi_core.data.intake import free_memory_mb, run_child
+from scanvi_core.errors import InputError
+from scanvi_core.runtime import replacing
+
+MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
+FLAVORS = ("seurat_v3", "seurat", "variance")  # tried in this order
+TIMEOUT_S = 1_800.0
+logger = logging.getLogger(__name__)
+
+
+def variable_genes(
+    dataset_folder: Path | str, n_top: int, batch_key: str | None = None
+) -> np.ndarray:
+    """Return the positions of the most variable genes, sorted.
+
+    Genes seen in fewer than three cells are left out. When no more than `n_top` remain, all are
+    taken. Otherwise ``seurat_v3`` (Stuart et al. 2019, 10.1016/j.cell.2019.05.031) ranks them
+    within each batch. It runs in a child process, because its fit of small or constant data can
+    end a process; then ``seurat`` on log-normalised counts follows, and plain variance last.
+    The answer is kept in the data set's folder.
+
+    Parameters
+    ----------
+    dataset_folder
+        Folder of a :class:`~scanvi_core.data.dataset.Dataset`.
+    n_top
+        How many genes.
+    batch_key
+        Column of obs; batches of fewer than `config.MIN_BATCH_CELLS` cells are pooled.
+
+    Raises
+    ------
+    ColumnMissing
+        If there is no such column.
+    """
+    dataset = Dataset.open(dataset_folder)
+    detected = detected_genes(dataset)
+    if len(detected) <= n_top:
+        return detected
+    if batch_key is not None:
+        dataset.column(batch_key)
+    key = hashlib.sha256(f"{n_top}\0{batch_key}".encode()).hexdigest()[:16]
+    cache = dataset.folder / f"variable_genes_{key}.npy"
+    if cache.exists():
+        return np.load(cache, allow_pickle=False)
+    positions = np.array(_ask(dataset.folder, n_top, batch_key), dtype=np.int64)
+    with replacing(cache) as temporary, temporary.open("wb") as handle:
+        np.save(handle, positions, allow_pickle=False)
+    return positions
+
+
+def detected_genes(dataset: Dataset) -> np.ndarray:
+    """Return the genes seen in at least three cells; all genes when those would be too few."""
+    n_cells = np.diff(dataset.counts_by_gene.indptr)
+    detected = np.flatnonzero(n_cells >= MIN_DETECTED)
+    return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
+
+
+def choose_genes(folder: Path, n_top: int, batch_key: str | None, flavor: str) -> list[int]:
+    """Rank the genes of a data set with one method. Runs in the child process.
+
+    Returns
+    -------
+    list of int
+        Sorted positions, `n_top` of them.
+    """
+    dataset = Dataset.open(folder)
+    detected = detected_genes(dataset)
+    full = np.flatnonzero(dataset.totals > 0)
+    counts = dataset.genes_matrix(detected)[full]
+    if flavor == "variance":
+        chosen = np.argsort(-_log_variance(counts, dataset.totals[full]), kind="stable")[:n_top]
+    else:
+        batches = None if batch_key is None else pool_batches(dataset.column(batch_key).iloc[full])
+        chosen = _by_scanpy(counts, batches, n_top, flavor)
+    return [int(position) for position in np.sort(detected[chosen])]
+
+
+def pool_batches(column: pd.Series) -> np.ndarray | None:
+    """Return batch codes in which every batch has enough cells to be ranked by itself.
+
+    Small batches and cells without a batch are put together; if those are still too few, they
+    join the smallest large batch. None when one batch is left.
+    """
+    codes, _ = pd.factorize(column.astype(object))
+    codes = np.where(codes < 0, codes.max() + 1, codes)
+    sizes = np.bincount(codes)
+    small = sizes[codes] < config.MIN_BATCH_CELLS
+    large = np.flatnonzero(sizes >= config.MIN_BATCH_CELLS)
+    if not large.size:
+        return None
+    enough = np.count_nonzero(small) >= config.MIN_BATCH_CELLS
+    codes = np.where(small, sizes.size if enough else large[np.argmin(sizes[large])], codes)
+    return codes if np.unique(codes).size > 1 else None
+
+
+def _ask(folder: Path, n_top: int, batch_key: str | None) -> list[int]:
+    request = {
+        "task": "genes",
+        "folder": str(folder),
+        "n_top": n_top,
+        "batch_key": batch_key,
+        "memory_mb": free_memory_mb(),
+        "timeout_s": TIMEOUT_S,
+    }
+    for flavor in FLAVORS[:-1]:
+        try:
+            return list(run_child({**request, "flavor": flavor}))
+        except InputError as error:
+            logger.warning("Variable genes by %s did not work: %s", flavor, error)
+    return list(run_child({**request, "flavor": FLAVORS[-1]}))
+
+
+def _by_scanpy(
+    counts: sp.csr_matrix, batches: np.ndarray | None, n_top: int, flavor: str
+) -> np.ndarray:
+    import anndata  # type: ignore[import-untyped]  # has no type information
+    import scanpy
+
+    obs = pd.DataFrame(index=[str(at) for at in range(counts.shape[0])])
+    if batches is not None:
+        obs["batch"] = pd.Categorical(batches.astype(str))
+    adata = anndata.AnnData(counts, obs=obs)
+    if flavor == "seurat":
+        scanpy.pp.normalize_total(adata, target_sum=TARGET_SUM)
+        scanpy.pp.log1p(adata)
+    scanpy.pp.highly_variable_genes(
+        adata, n_top_genes=n_top, flavor=flavor, batch_key=None if batches is None else "batch"
+    )
+    return np.flatnonzero(adata.var["highly_variable"].to_numpy())
+
+
+def _log_variance(counts: sp.csr_matrix, totals: np.ndarray) -> np.ndarray:
+    """Return the variance of log1p of counts per 10,000, per gene."""
+    scaled = counts.astype(np.float64)
+    scaled.data *= np.repeat(TARGET_SUM / totals, np.diff(counts.indptr))
+    scaled = scaled.log1p()
+    mean = np.asarray(scaled.mean(axis=0)).ravel()
+    return np.asarray(scaled.power(2).mean(axis=0)).ravel() - mean**2

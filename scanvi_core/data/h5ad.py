@@ -1,0 +1,272 @@
+"""Read one .h5ad file: guard, tables, choice of the count matrix, mends, numbers per cell.
+
+Runs in the child process only.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scanvi_core import config
+from scanvi_core.data import columns, matrices, repairs, sniff
+from scanvi_core.data.guard import check_structure
+from scanvi_core.data.quality import Quality, measure
+from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key, read_counts
+from scanvi_core.data.tables import Table, read_table
+from scanvi_core.errors import FileRefused
+
+SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
+ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?")
+BARCODE = re.compile(r"[ACGT]{10,}")
+MAX_EMBEDDING = 512  # wider tables in obsm are measurements, not embeddings
+BASE_BYTES = 200e6
+BYTES_PER_VALUE = 24  # CSR and CSC copies, and the conversion between them
+LARGE_COUNT = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds, mended and ready to write."""
+
+    counts: sp.csr_matrix | None
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    obsm: dict[str, np.ndarray]
+    quality: Quality | None
+    manifest: dict[str, Any]
+
+
+def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) -> Content:
+    """Read a file; with `whole` off, everything but the counts themselves.
+
+    Parameters
+    ----------
+    path
+        The user's file; opened for reading only.
+    matrix
+        Matrix to take as counts, or None to find it.
+    memory_mb
+        Memory that may be used.
+    whole
+        Whether to load the counts.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used; see :mod:`scanvi_core.errors`.
+    """
+    with _opened(path) as (file, source_facts):
+        check_structure(file, memory_mb * 1e6)
+        sniff.check_is_anndata(file, path.name)
+        obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
+        sources, notes = find_matrices(file, len(obs_table.names), len(var_table.names))
+        _check_orientation(obs_table, var_table)
+        _check_shape(len(obs_table.names), len(var_table.names), "X")
+        reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
+        chosen = matrices.choose(reports, matrix)
+        source = next(item for item in sources if item.name == chosen.name)
+        needed_mb = _check_memory(source, chosen.n_values, memory_mb)
+        if chosen.name == "raw.X":
+            var_table = read_table(file, raw_genes_key(file))
+            _check_shape(*chosen.shape, chosen.name)
+        obs, var, names_notes = _tables(obs_table, var_table)
+        obsm, obsm_notes = _embeddings(file, len(obs))
+        counts = read_counts(source, chosen.n_values) if whole else None
+        source_facts["sha256"] = _sha256(path) if whole else ""
+    symbol = symbol_column(var)
+    manifest = {
+        "name": path.stem,
+        "n_obs": len(obs),
+        "n_vars": len(var),
+        "counts_source": chosen.name,
+        "matrices": [report.as_dict() for report in reports],
+        "repairs": notes + names_notes + obsm_notes,
+        "warnings": [],
+        "source": source_facts,
+        "obs_columns": columns.describe_columns(obs),
+        "obsm": list(obsm),
+        "symbol_column": symbol,
+        "needed_mb": round(needed_mb),
+    }
+    symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
+    quality = measure(counts, symbols) if counts is not None else None
+    _add_findings(manifest, obs, chosen, quality)
+    return Content(counts, obs, var, obsm, quality, manifest)
+
+
+def symbol_column(var: pd.DataFrame) -> str | None:
+    """Return the column with gene symbols when the names are Ensembl ids, else None."""
+    ensembl = sum(bool(ENSEMBL.fullmatch(name)) for name in var.index)
+    if ensembl * 2 < max(1, len(var)):
+        return None
+    return next((name for name in SYMBOL_COLUMNS if name in var), None)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open one regular file and hold on to that very file, whatever happens to its name."""
+    import h5py
+
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise FileRefused(
+            f"{path.name} cannot be opened: {error.strerror}.", "Check its name and permissions."
+        ) from error
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise FileRefused(f"{path.name} is not a regular file.", "Choose an .h5ad file.")
+        sniff.check_is_hdf5(path, os.read(handle, 4096), facts.st_size)
+        same = Path(f"/proc/self/fd/{handle}")
+        try:
+            file = h5py.File(same if same.exists() else path, "r", rdcc_nbytes=2**26)
+        except OSError as error:
+            raise sniff.explain_open_failure(path, error) from error
+        with file:
+            yield (
+                file,
+                {
+                    "path": str(path),
+                    "size": facts.st_size,
+                    "mtime_ns": facts.st_mtime_ns,
+                },
+            )
+    finally:
+        os.close(handle)
+
+
+def _judge_all(
+    file: Any, sources: list[MatrixSource], obs: Table, var: Table, memory_mb: float
+) -> list[matrices.MatrixReport]:
+    reports = []
+    for source in sources:
+        genes = (
+            read_table(file, raw_genes_key(file)).names if source.name == "raw.X" else var.names
+        )
+        if len(genes) != source.shape[1]:
+            raise FileRefused(
+                f"{source.name} has {source.shape[1]:,} genes but {len(genes):,} gene names.",
+                "The file is damaged: save it again where it was made.",
+            )
+        if source.stored != "dense" and len(sources) == 1:
+            _check_memory(source, source.n_stored, memory_mb)
+        reports.append(matrices.judge(source, obs.names, genes))
+    return reports
+
+
+def _check_orientation(obs: Table, var: Table) -> None:
+    """Refuse a file whose cells lie in columns: the genes' table then describes cells."""
+    sample = [str(name) for name in var.names[:100]]
+    barcodes = sum(bool(BARCODE.search(name)) for name in sample)
+    cells = sum(bool(BARCODE.search(str(name))) for name in obs.names[:100])
+    if len(var.names) and barcodes > len(sample) / 2 and cells == 0:
+        raise FileRefused(
+            f"Cells and genes seem to be swapped: the genes are called {sample[0]}, ...",
+            "Turn the file round with adata.T.write_h5ad('name.h5ad') and open that.",
+        )
+
+
+def _check_shape(n_obs: int, n_vars: int, name: str) -> None:
+    if n_obs == 0:
+        raise FileRefused("This file has no cells.", "Check the filters that made it.")
+    if n_vars == 0:
+        raise FileRefused("This file has no genes.", "Check the filters that made it.")
+    if n_obs < config.MIN_CELLS:
+        raise FileRefused(
+            f"This file has {n_obs} cells; at least {config.MIN_CELLS} are needed.",
+            "Choose a file with more cells.",
+        )
+    if n_vars < config.MIN_GENES:
+        raise FileRefused(
+            f"{name} has {n_vars} genes; at least {config.MIN_GENES} are needed.",
+            "Choose a file with more genes.",
+        )
+
+
+def _check_memory(source: MatrixSource, n_values: int, memory_mb: float) -> float:
+    """Return the megabytes that loading a matrix takes; refuse when there are fewer."""
+    needed = (BASE_BYTES + BYTES_PER_VALUE * n_values + 16 * sum(source.shape)) / 1e6
+    if needed > memory_mb:
+        raise FileRefused(
+            f"Not enough memory: {source.name} needs {needed / 1e3:,.1f} GB, "
+            f"{memory_mb / 1e3:,.1f} GB may be used.",
+            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+        )
+    return needed
+
+
+def _tables(obs: Table, var: Table) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    cells, cell_notes = repairs.unique_names(obs.names, "cell")
+    genes, gene_notes = repairs.unique_names(var.names, "gene")
+    obs_frame, obs_notes = repairs.tidy_columns(obs.columns, cells)
+    var_frame, _ = repairs.tidy_columns(var.columns, genes)
+    return obs_frame, var_frame, cell_notes + gene_notes + obs.notes + obs_notes
+
+
+def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the plain numeric tables of obsm as float32, and notes about the others."""
+    found: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    group = file.get("obsm")
+    if group is None:
+        return found, notes
+    names = list(group) if hasattr(group, "keys") else list(group.dtype.names or ())
+    for name in names:
+        node = group[name]
+        shape: tuple[int, ...] = getattr(node, "shape", None) or ()
+        fits = len(shape) == 2 and shape[0] == n_obs and 0 < shape[1] <= MAX_EMBEDDING
+        if not fits or node.dtype.kind not in "biuf":
+            notes.append(f"obsm['{name}'] is not an embedding; it was left aside.")
+            continue
+        try:
+            found[name] = np.asarray(node[()], dtype=np.float32)
+        except (OSError, RuntimeError) as error:
+            notes.append(f"obsm['{name}'] cannot be read and was left out ({error}).")
+    return found, notes
+
+
+def _add_findings(
+    manifest: dict[str, Any],
+    obs: pd.DataFrame,
+    chosen: matrices.MatrixReport,
+    quality: Quality | None,
+) -> None:
+    """Add what the values and columns show: candidates, empty cells, odd counts."""
+    labels, label_warnings = columns.guess_labels(obs)
+    batches, batch_warnings = columns.guess_batches(obs)
+    manifest["labels_candidates"], manifest["batch_candidates"] = labels, batches
+    manifest["warnings"] += label_warnings + batch_warnings
+    if chosen.name == "raw.X" and len(manifest["matrices"]) > 1:
+        x = next((m for m in manifest["matrices"] if m["name"] == "X"), None)
+        if x and x["shape"][1] != chosen.shape[1]:
+            manifest["repairs"].append(
+                f"The counts are in raw.X, with {chosen.shape[1]:,} genes; X has "
+                f"{x['shape'][1]:,}. The genes of raw.X are used."
+            )
+    if chosen.verdict == matrices.BINARY:
+        manifest["warnings"].append(f"{chosen.name} {chosen.reason}; real counts work better.")
+    if chosen.maximum > LARGE_COUNT:
+        manifest["warnings"].append(
+            f"The largest count is {chosen.maximum:,.0f}, which is unusual. Are these reads?"
+        )
+    if quality is not None and (n := int(np.count_nonzero(quality.totals == 0))):
+        manifest["repairs"].append(
+            f"{n:,} cells have no counts: they are kept, but not trained on and get no prediction."
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,191 @@
+"""Take in a user's file through a child process, so that no file can hurt this one."""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import scanvi_core
+from scanvi_core import errors
+from scanvi_core.data.sniff import check_directory
+from scanvi_core.errors import FileRefused, InputError
+
+MIN_TIMEOUT_S = 300.0
+SECONDS_PER_MB = 0.5
+MEMORY_SHARE = 0.9  # of what is free
+ERRORS = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, InputError)
+}
+
+
+class ChildCrashed(InputError):
+    """The child process died or took too long."""
+
+
+def import_file(
+    path: Path | str,
+    folder: Path | str,
+    *,
+    matrix: str | None = None,
+    memory_mb: float | None = None,
+    timeout_s: float | None = None,
+) -> dict[str, Any]:
+    """Check and mend a file and write the project's own copy of it.
+
+    Parameters
+    ----------
+    path
+        An .h5ad file; recognised by content, never changed.
+    folder
+        Where the copy goes. An earlier copy there is replaced once the new one is complete.
+    matrix
+        ``X``, ``raw.X`` or ``layers/NAME``; None finds the counts.
+    memory_mb
+        Memory that may be used; None takes most of what is free.
+    timeout_s
+        Seconds it may take; None allows for the size of the file.
+
+    Returns
+    -------
+    dict
+        The manifest: ``format, name, n_obs, n_vars, counts_source, matrices, repairs, warnings,
+        source, labels_candidates, batch_candidates, obs_columns, var_columns, obsm,
+        symbol_column, n_mt_genes, needed_mb, counts_sha256``.
+
+    Raises
+    ------
+    InputError
+        `FileRefused`, `CountsNotFound` or `ColumnMissing`, with a sentence and a hint.
+    """
+    path, folder = _regular(path), Path(folder)
+    fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
+    fresh.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        manifest = _ask("import", path, matrix, memory_mb, timeout_s, folder=str(fresh))
+        _put_in_place(fresh, folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return manifest
+
+
+def inspect_file(
+    path: Path | str,
+    *,
+    matrix: str | None = None,
+    memory_mb: float | None = None,
+    timeout_s: float | None = None,
+) -> dict[str, Any]:
+    """Return what :func:`import_file` would find, without writing anything.
+
+    The manifest lacks what needs the counts in memory: notices about empty cells, hashes.
+    """
+    return _ask("inspect", _regular(path), matrix, memory_mb, timeout_s)
+
+
+def run_child(request: dict[str, Any]) -> Any:
+    """Send a request to a fresh child process and return its result.
+
+    Raises
+    ------
+    InputError
+        As reported by the child.
+    ChildCrashed
+        If it died or ran out of time.
+    """
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(scanvi_core.__file__).parents[1]),
+        "HDF5_PLUGIN_PRELOAD": "::",  # no foreign code for compressed data
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    try:
+        done = subprocess.run(  # our own interpreter and module; data go by stdin
+            [sys.executable, "-P", "-m", "scanvi_core.data.child"],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            env=environment,
+            timeout=request["timeout_s"],
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ChildCrashed(
+            f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
+            "Try again when the machine is less busy, or with a smaller file.",
+        ) from error
+    try:
+        reply = json.loads(done.stdout)
+    except ValueError as error:
+        raise ChildCrashed(
+            f"The reader stopped on this file ({_exit_words(done.returncode)}).",
+            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
+        ) from error
+    if "error" in reply:
+        failure = reply["error"]
+        raise ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+    return reply["result"]
+
+
+def free_memory_mb() -> float:
+    """Return the memory that reading may take by default, in MB."""
+    import psutil
+
+    return float(psutil.virtual_memory().available) / 1e6 * MEMORY_SHARE
+
+
+def _ask(
+    task: str,
+    path: Path,
+    matrix: str | None,
+    memory_mb: float | None,
+    timeout_s: float | None,
+    **more: str,
+) -> dict[str, Any]:
+    if timeout_s is None:
+        timeout_s = MIN_TIMEOUT_S + SECONDS_PER_MB * path.stat().st_size / 1e6
+    request = {
+        "task": task,
+        "path": str(path),
+        "matrix": matrix,
+        "memory_mb": free_memory_mb() if memory_mb is None else memory_mb,
+        "timeout_s": timeout_s,
+        **more,
+    }
+    return dict(run_child(request))
+
+
+def _regular(path: Path | str) -> Path:
+    """Return the full path of a file that is there; links of the user's own are followed."""
+    try:
+        path = Path(path).expanduser().resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileRefused(
+            f"There is no file {Path(path).name}.", "Check the name and the folder."
+        ) from error
+    if path.is_dir():
+        check_directory(path)
+    return path
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exit_words(code: int) -> str:
+    if code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit code {code}"
