@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -98,7 +98,7 @@ class JobSnapshot:
     message: str = ""
     stopping: bool = False
     records: tuple[Any, ...] = ()
-    previews: Mapping[str, tuple[int, Any]] = MappingProxyType({})
+    previews: Mapping[str, tuple[int, Any]] = field(default_factory=lambda: MappingProxyType({}))
     error: tuple[str, str] | None = None
     result: Any = None
     started_at: datetime | None = None
