@@ -1,5 +1,6 @@
 """The label store: what each event does, undo and redo, two windows, the log as text."""
 
+import threading
 import time
 
 import numpy as np
@@ -269,6 +270,25 @@ def test_two_stores_on_one_file_see_each_other(tmp_path, filled):
         assert seen(reader.labels()) == seen(writer.labels())
     assert other.labels().seq == 7
     other.close()
+
+
+def test_many_writers_at_once_lose_nothing_and_see_the_same_end(tmp_path):
+    stores = [LabelStore.open(tmp_path, N, actor=str(i)) for i in range(3)]
+
+    def write(store):
+        for row in range(20):
+            store.append(events.assign([row], f"type {store.actor}"))
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [event.seq for event in stores[0].events()] == list(range(1, 61))
+    assert len({tuple(names_of(store.labels())) for store in stores}) == 1
+    assert set(stores[0].labels().active) == {"type 0", "type 1", "type 2"}
+    for store in stores:
+        store.close()
 
 
 def test_the_state_cannot_be_written_to(filled):
