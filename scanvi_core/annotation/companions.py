@@ -21,7 +21,7 @@ FLOOR = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
-    """A fitted softmax regression: `weights` [d, c], `intercepts` [c], `codes` [c] of the types."""
+    """A fitted softmax regression: `weights` [d, c], `intercepts` [c], type `codes` [c]."""
 
     weights: np.ndarray
     intercepts: np.ndarray

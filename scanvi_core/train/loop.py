@@ -7,27 +7,26 @@ single-cell transcriptomics data with deep generative models"); there is no pret
 
 import math
 import time
-
-import numpy as np
-import torch
-from torch import Tensor
+from pathlib import Path
 
 from scanvi_core.config import PREVIEW_EVERY_S, TrainConfig
-from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.module import SCANVI
-from scanvi_core.train.history import EpochRecord, History, Hooks
-from scanvi_core.train.loader import TrainingData, blocks, rows_of
-from scanvi_core.train.sampler import EpochSampler, LabelledSampler
-from scanvi_core.train.schedule import kl_weight, one_cycle
+from scanvi_core.train import checkpoint as checkpoints
+from scanvi_core.train.history import History, Hooks
+from scanvi_core.train.loader import TrainingData
+from scanvi_core.train.training import Training
 
-MIN_RECORDS = 20  # per run, where a pass over the cells takes longer than a 20th of it
-MAX_VALIDATION = 2_000  # cells watched per record
-SETTLED = 0.5  # a best epoch is looked for once this share of the run is over
-Weights = dict[str, Tensor]
+CHECKPOINT_EVERY_S = 30.0
 
 
 def fit(
-    module: SCANVI, data: TrainingData, config: TrainConfig, *, n_steps: int, hooks: Hooks
+    module: SCANVI,
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    n_steps: int,
+    hooks: Hooks,
+    checkpoint: Path | None = None,
 ) -> History:
     """Train `module` in place and leave it in eval mode with the weights worth keeping.
 
@@ -47,180 +46,55 @@ def fit(
         Number of optimiser steps.
     hooks
         How the run reports and how it is stopped.
+    checkpoint
+        File in which the run is kept every 30 seconds. When it is there already, the run goes on
+        from it, and on a CPU ends with the very weights of an unbroken run.
 
     Raises
     ------
     TrainingError
-        If the loss is not a number before any record was good.
+        If the loss is not a number before any record was good, or `checkpoint` is of another run.
     """
     run = Training(module, data, config, n_steps)
-    started, previewed, pause = time.monotonic(), time.monotonic(), PREVIEW_EVERY_S
+    if checkpoint is not None and checkpoint.exists():
+        checkpoints.load(checkpoint, run)
+    start = time.monotonic() - run.seconds
+    previews, saves = Timer(PREVIEW_EVERY_S), Timer(CHECKPOINT_EVERY_S)
     while not run.finished:
-        stopped = run.train_until_record(hooks)
-        record = run.record(time.monotonic() - started)
+        stopped = run.train_until_record(hooks.should_stop)
+        record = run.record(time.monotonic() - start)
         if not math.isfinite(record.loss):
             run.give_up(record)
             break
         run.remember(record)
         hooks.on_epoch(record)
+        if checkpoint is not None and saves.due():
+            checkpoints.save(checkpoint, run)
         if stopped:
             run.history.stopped = True
             break
-        if hooks.on_preview is not None and time.monotonic() - previewed > pause:
-            start = time.monotonic()
+        if hooks.on_preview is not None and previews.due():
             hooks.on_preview(module.eval())
-            previewed = time.monotonic()
-            pause = max(PREVIEW_EVERY_S, 4.0 * (previewed - start))
+            previews.rest()
     run.keep_best()
     return run.history
 
 
-class Training:
-    """The state of one run: network, optimiser, samplers, random draws and what was best."""
+class Timer:
+    """Says when something that costs time is due again: it gets a fifth of the time at most."""
 
-    def __init__(
-        self, module: SCANVI, data: TrainingData, config: TrainConfig, n_steps: int
-    ) -> None:
-        train = data.hide_validation()
-        labelled = np.flatnonzero(train.y >= 0)
-        if not len(labelled):
-            raise LabelsUnusable("No labelled cell to train on.", "Name some cells first.")
-        self.module, self.data, self.config, self.n_steps = module, train, config, n_steps
-        self.device = next(module.parameters()).device
-        self.random = np.random.default_rng(config.seed)
-        self.noise = torch.Generator(self.device).manual_seed(config.seed)
-        self.rows = rows_of(data.counts, self.device)
-        n_obs = data.counts.shape[0]
-        self.cells = EpochSampler(n_obs, config.batch_size, self.random)
-        self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random)
-        self.optimiser = torch.optim.AdamW(
-            [p for p in module.parameters() if p.requires_grad],
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
-        self.steps_per_epoch = config.steps_per_epoch(n_obs)
-        self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
-        self.library: Tensor | None = None
-        if not module.use_observed_lib_size:
-            self.library = library_priors(data).to(self.device)
-        self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
-        self.watched_y = torch.as_tensor(data.y[self.watched], device=self.device)
-        self.step, self.sums, self.since = 0, torch.zeros(6, device=self.device), 0
-        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
+    def __init__(self, interval: float) -> None:
+        self.interval, self.pause, self.last = interval, interval, time.monotonic()
 
-    @property
-    def finished(self) -> bool:
-        """Whether all steps are done."""
-        return self.step >= self.n_steps
+    def due(self) -> bool:
+        """Tell whether the pause is over; when it is, the next one starts."""
+        now = time.monotonic()
+        if now - self.last < self.pause:
+            return False
+        self.last, self.pause = now, self.interval
+        return True
 
-    def train_until_record(self, hooks: Hooks) -> bool:
-        """Take steps until a record is due; return whether the user asked to stop."""
-        self.module.train()
-        self.sums.zero_()
-        self.since = 0
-        while not self.finished:
-            self._take_step()
-            if hooks.should_stop():
-                return True
-            if self.step % self.record_every == 0:
-                break
-        return False
-
-    def _take_step(self) -> None:
-        config, rows, chosen = self.config, self.cells.take(), self.labelled.take()
-        y = torch.as_tensor(self.data.y[chosen], device=self.device)
-        batch = self.data.batch_index[rows]
-        mean, var = (None, None) if self.library is None else self.library[:, batch, None]
-        terms = self.module.loss(
-            self.rows.fetch(rows),
-            torch.as_tensor(batch, device=self.device),
-            local_l_mean=mean,
-            local_l_var=var,
-            labelled=(self.rows.fetch(chosen), y),
-            kl_weight=kl_weight(self.step, self.n_steps, config.kl_warmup),
-            classification_ratio=config.classification_ratio,
-            generator=self.noise,
-        )
-        for group in self.optimiser.param_groups:
-            group["lr"] = one_cycle(self.step, self.n_steps, config.learning_rate)
-        self.optimiser.zero_grad(set_to_none=True)
-        terms.loss.backward()
-        self.optimiser.step()
-        self.step += 1
-        self.since += 1
-        assert terms.log_probs_labelled is not None  # noqa: S101  (labelled cells were given)
-        typed = y < self.data.n_labels
-        right = ((terms.log_probs_labelled.argmax(1) == y) & typed).sum()
-        parts = (terms.loss, terms.reconstruction, terms.kl, terms.classification)
-        self.sums += torch.stack([*(p.detach().float() for p in parts), right, typed.sum()])
-
-    def record(self, seconds: float) -> EpochRecord:
-        """Return the means since the last record; the one place where the device is waited for."""
-        loss, reconstruction, kl, classification, right, typed = self.sums.tolist()
-        accuracy, validation_loss = self._validate()
-        return EpochRecord(
-            epoch=math.ceil(self.step / self.steps_per_epoch),
-            n_epochs=math.ceil(self.n_steps / self.steps_per_epoch),
-            step=self.step,
-            n_steps=self.n_steps,
-            seconds=seconds,
-            loss=loss / self.since,
-            reconstruction=reconstruction / self.since,
-            kl=kl / self.since,
-            classification=classification / self.since,
-            train_accuracy=right / typed if typed else math.nan,
-            validation_accuracy=accuracy,
-            validation_loss=validation_loss,
-        )
-
-    @torch.no_grad()
-    def _validate(self) -> tuple[float | None, float | None]:
-        if not len(self.watched):
-            return None, None
-        self.module.eval()
-        parts = [self.module.log_classify(self.rows.fetch(r)) for r in blocks(self.watched)]
-        log_probs = torch.cat(parts)
-        right = (log_probs.argmax(1) == self.watched_y).float().mean()
-        loss = torch.nn.functional.nll_loss(log_probs, self.watched_y)
-        return float(right), float(loss)
-
-    def remember(self, record: EpochRecord) -> None:
-        """Keep a copy of the weights when they are the ones to go back to."""
-        score = (-1.0, 0.0)
-        if record.validation_accuracy is not None and record.validation_loss is not None:
-            settled = record.step >= SETTLED * self.n_steps
-            score = (record.validation_accuracy if settled else -1.0, -record.validation_loss)
-        if score >= self.score or not self.best or self.score[0] < 0:
-            state = self.module.state_dict()
-            self.best = {name: value.detach().clone() for name, value in state.items()}
-            self.score, self.history.kept_step = score, record.step
-        self.history.records.append(record)
-
-    def give_up(self, record: EpochRecord) -> None:
-        """Say why the loss is no number; raise when there are no good weights to go back to."""
-        if not self.best:
-            raise TrainingError(
-                f"The loss was {record.loss} by step {record.step}.",
-                "The learning rate is too large or the values are not counts: "
-                f"try a learning rate below {self.config.learning_rate:g}.",
-            )
-        self.history.notes.append(
-            f"The loss was {record.loss} at step {record.step}: kept the model of step "
-            f"{self.history.kept_step}. A smaller learning rate may help."
-        )
-
-    def keep_best(self) -> None:
-        """Load the remembered weights and switch to eval mode."""
-        self.module.load_state_dict(self.best)
-        self.module.eval()
-
-
-def library_priors(data: TrainingData) -> Tensor:
-    """Return mean and variance of the log totals of each batch, [2, n_batch]."""
-    logs = np.log(np.asarray(data.counts.sum(axis=1)).ravel())
-    priors = np.tile([[logs.mean()], [logs.var()]], data.n_batch)
-    for batch in np.unique(data.batch_index):
-        own = logs[data.batch_index == batch]
-        priors[:, batch] = own.mean(), own.var()
-    return torch.as_tensor(priors, dtype=torch.float32)
+    def rest(self) -> None:
+        """Say that the work is done: the next pause starts now, four times as long as the work."""
+        now = time.monotonic()
+        self.last, self.pause = now, max(self.interval, 4.0 * (now - self.last))
