@@ -77,8 +77,8 @@ def nb_log_prob_positive(x: Tensor, mu: Tensor, theta: Tensor) -> Tensor:
         + stirling_error(n)
         - stirling_error(theta)
         - stirling_error(x)
-        - theta * _log_ratio((mu - x) / n, (theta + mu) / n)
-        - x * _log_ratio((theta / n) * ((x - mu) / mu), x / n + (theta / n) * (x / mu))
+        - theta * log_ratio((mu - x) / n, (theta + mu) / n)
+        - x * log_ratio((theta / n) * ((x - mu) / mu), x / n + (theta / n) * (x / mu))
     )
 
 
@@ -91,7 +91,7 @@ def stirling_error(z: Tensor) -> Tensor:
     return torch.where(z < SERIES_FROM, exact, series)
 
 
-def _log_ratio(t: Tensor, ratio: Tensor) -> Tensor:
+def log_ratio(t: Tensor, ratio: Tensor) -> Tensor:
     """Return log(1 + t), given also ratio = 1 + t computed apart: t is exact near 0 only."""
     near = t.abs() < 0.5
     return torch.where(near, torch.log1p(t.where(near, 0.0)), torch.log(ratio.where(~near, 1.0)))

@@ -1,4 +1,4 @@
-"""Labels, what is known of them, and their hierarchy of two levels (label, group of labels)."""
+"""Labels: their prior, what is known of them, and their hierarchy of two levels."""
 
 from collections.abc import Sequence
 
@@ -28,6 +28,30 @@ def check_groups(labels_groups: Sequence[int], n_labels: int) -> Tensor:
             "Number the groups 0, 1, 2, ... without gaps.",
         )
     return torch.tensor(groups)
+
+
+def check_prior(y_prior: Tensor | Sequence[float] | None, n_labels: int) -> Tensor:
+    """Return the prior weights of the labels [1, n_labels]; uniform if None.
+
+    Raises
+    ------
+    SettingInvalid
+        Unless there is one finite weight above 0 for each label.
+    """
+    if y_prior is None:
+        return torch.full((1, n_labels), 1.0 / n_labels)
+    prior = torch.as_tensor(y_prior, dtype=torch.get_default_dtype()).detach().clone()
+    if prior.shape not in ((n_labels,), (1, n_labels)):
+        raise SettingInvalid(
+            f"y_prior has the shape {list(prior.shape)} for {n_labels} labels.",
+            "Give one weight for each label.",
+        )
+    if not bool((torch.isfinite(prior) & (prior > 0)).all()):
+        raise SettingInvalid(
+            f"y_prior is {prior.flatten().tolist()}.",
+            "Every type needs a weight above 0; leave out a type that cannot occur.",
+        )
+    return prior.reshape(1, n_labels)
 
 
 def label_index(y: Tensor, n_labels: int) -> Tensor:

@@ -17,6 +17,7 @@ from scanvi_core.module.elbo import Bound, LossTerms
 from scanvi_core.module.groups import (
     allowed_labels,
     check_groups,
+    check_prior,
     known_labels,
     label_index,
     log_hierarchy,
@@ -137,7 +138,7 @@ use_layer_norm, parity
             use_layer_norm=use_layer_norm,
             variance_floor=0.0 if parity else VARIANCE_FLOOR,
         )
-        self.y_prior = nn.Parameter(_check_prior(y_prior, n_labels), requires_grad=False)
+        self.y_prior = nn.Parameter(check_prior(y_prior, n_labels), requires_grad=False)
         self._build_groups(labels_groups, use_labels_groups, n_latent, options)
 
     def _build_groups(
@@ -321,24 +322,6 @@ use_layer_norm, parity
             for k in range(self.n_labels)
         ]
         return (q * torch.stack(R)).sum(0)
-
-
-def _check_prior(y_prior: Tensor | Sequence[float] | None, n_labels: int) -> Tensor:
-    """Return the prior weights [1, n_labels], checked to be positive."""
-    if y_prior is None:
-        return torch.full((1, n_labels), 1.0 / n_labels)
-    prior = torch.as_tensor(y_prior, dtype=torch.get_default_dtype()).detach().clone()
-    if prior.shape not in ((n_labels,), (1, n_labels)):
-        raise SettingInvalid(
-            f"y_prior has the shape {list(prior.shape)} for {n_labels} labels.",
-            "Give one weight for each label.",
-        )
-    if not bool((torch.isfinite(prior) & (prior > 0)).all()):
-        raise SettingInvalid(
-            f"y_prior is {prior.flatten().tolist()}.",
-            "Every type needs a weight above 0; leave out a type that cannot occur.",
-        )
-    return prior.reshape(1, n_labels)
 
 
 def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from scanvi_core.config import DISPERSIONS, LIKELIHOODS
 from scanvi_core.distributions.divergences import kl_gaussian, kl_standard_gaussian
+from scanvi_core.distributions.fused import log_likelihood
 from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.nn.layers import Dropout, draw_weights, one_hot
@@ -234,11 +235,12 @@ class VAE(nn.Module):
 
     def negative_log_likelihood(self, x: Tensor, decoded: Decoded, theta: Tensor) -> Tensor:
         """Return −Σ_g log p(x_g), [cells]."""
-        if decoded.zi_logits is None:
-            log_prob = nb_log_prob(x, decoded.rate, theta, parity=self.parity)
-        else:
-            log_prob = zinb_log_prob(x, decoded.rate, theta, decoded.zi_logits, parity=self.parity)
-        return -log_prob.sum(-1)
+        rate, zi_logits = decoded.rate, decoded.zi_logits
+        if not self.parity:
+            return -log_likelihood(x, rate, theta, zi_logits)
+        if zi_logits is None:
+            return -nb_log_prob(x, rate, theta, parity=True).sum(-1)
+        return -zinb_log_prob(x, rate, theta, zi_logits, parity=True).sum(-1)
 
     def get_latents(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:  # noqa: ARG002  (SCANVI needs the labels)
         """Return the posterior means of the latent states, here [z]."""
