@@ -1,0 +1,114 @@
+"""Colours of cell types and of numbers, safe for colour-blind eyes on light and dark pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNLABELLED = "#C8C8C8"
+
+# The first six are Okabe and Ito's (2008) without black and yellow, which vanish on a dark or a
+# light page. Each later one was chosen to lie farthest, in OKLab, from all before it and from the
+# grey, as seen with normal, protanope and deuteranope eyes (Machado et al. 2009,
+# doi:10.1109/TVCG.2009.113), among colours that stand out on white and on near-black.
+_TYPES = """
+0072B2 E69F00 009E73 D55E00 CC79A7 56B4E9 AA3377 8C564B 1024EC 9C74EC 4C38B0 60C488
+604C10 881088 3860EC EC6060 D824C4 B04C10 88384C 10D860 C49CC4 887488 109C38 9C4C9C
+4C6074 D860C4 38C410 C4B0B0 749CEC 389C9C B01024 9CB060 60B088 3874D8 88C4D8 7438C4
+244C88 882460 C42460 EC3860 248838 3888D8 104CD8 ECB060 C488C4 C424B0 88389C 8860C4
+9C9C10 743874 C47488 884C88 74249C 38C4EC B09C74 EC10D8 9C609C 9C1038 606060 B088D8
+"""
+CATEGORICAL: tuple[str, ...] = tuple(f"#{code}" for code in _TYPES.split())
+
+# 33 of the 256 steps of viridis (Smith and van der Walt 2015, CC0); a straight line between them
+# stays within 3 of 255 of the original.
+_VIRIDIS = """
+440154 470d60 48186a 482374 472d7b 453781 424086 3e4989 3b528b 375b8d 33638d 2f6b8e 2c728e
+297a8e 26828e 23898e 21918c 1f988b 1fa088 22a785 28ae80 32b67a 3fbc73 4ec36b 5ec962 70cf57
+84d44b 98d83e addc30 c2df23 d8e219 ece51b fde725
+"""
+
+
+def type_colour(position: int) -> str:
+    """Return the colour of the type at `position`, as #RRGGBB; negative means unlabelled.
+
+    A position keeps its colour for good. Beyond the last of them they come round again.
+    """
+    return CATEGORICAL[position % len(CATEGORICAL)] if position >= 0 else UNLABELLED
+
+
+def type_colours(n: int) -> tuple[str, ...]:
+    """Return the colours of the first `n` types."""
+    return tuple(type_colour(position) for position in range(n))
+
+
+def rgb(colours: Sequence[str]) -> NDArray[np.uint8]:
+    """Return colours written #RRGGBB as bytes [n, 3]."""
+    return np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8).reshape(
+        -1, 3
+    )
+
+
+def viridis() -> NDArray[np.uint8]:
+    """Return the viridis scale as bytes [256, 3], low to high."""
+    stops = rgb([f"#{code}" for code in _VIRIDIS.split()])
+    at = np.linspace(0, len(stops) - 1, 256)
+    channels = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryColour:
+    """Colour by type: `codes` [n] point into `names` and `colours` (#RRGGBB); -1 is unlabelled."""
+
+    codes: NDArray[np.integer]
+    names: Sequence[str]
+    colours: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def steps(self) -> NDArray[np.unsignedinteger]:
+        """Return code + 1 per cell (0: unlabelled), in bytes where 254 types or fewer allow it."""
+        dtype = "u1" if len(self.names) < np.iinfo("u1").max else "<u2"
+        return (np.asarray(self.codes) + 1).astype(dtype)
+
+    def table(self) -> NDArray[np.uint8]:
+        """Return the colours as bytes [1 + types, 3], the grey of unlabelled cells first."""
+        return rgb([UNLABELLED, *self.colours])
+
+    def legend(self) -> dict[str, Any]:
+        """Return what the map's legend says."""
+        return {"names": [str(name) for name in self.names]}
+
+
+@dataclass(frozen=True, eq=False)
+class ValueColour:
+    """Colour by number: `values` [n], NaN where unknown, on a scale from `low` to `high`."""
+
+    values: NDArray[np.floating]
+    name: str
+    low: float
+    high: float
+    palette: Literal["viridis"] = "viridis"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def steps(self) -> NDArray[np.unsignedinteger]:
+        """Return steps 1..65535 of the scale, 0 for NaN; values beyond an end sit on it."""
+        span = (self.high - self.low) or 1.0
+        share = np.clip((np.asarray(self.values, np.float64) - self.low) / span, 0, 1)
+        return np.where(np.isnan(share), 0, 1 + np.rint(np.nan_to_num(share) * 65_534)).astype(
+            "<u2"
+        )
+
+    def table(self) -> NDArray[np.uint8]:
+        """Return the colours as bytes [257, 3], the grey of cells without a number first."""
+        return np.vstack([rgb([UNLABELLED]), viridis()])
+
+    def legend(self) -> dict[str, Any]:
+        """Return what the map's scale says."""
+        return {"name": self.name, "range": [float(self.low), float(self.high)]}
