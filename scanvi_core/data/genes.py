@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.runtime import replacing
 
 MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
+SPANS = (0.3, 0.5, 0.8)  # share of the genes in each local fit; 0.3 is the published one
 FLAVORS = ("seurat_v3", "seurat", "variance")  # tried in this order
 TIMEOUT_S = 1_800.0
 logger = logging.getLogger(__name__)
@@ -27,8 +29,9 @@ def variable_genes(
 
     Genes seen in fewer than three cells are left out. When no more than `n_top` remain, all are
     taken. Otherwise ``seurat_v3`` (Stuart et al. 2019, 10.1016/j.cell.2019.05.031) ranks them
-    within each batch. It runs in a child process, because its fit of small or constant data can
-    end a process; then ``seurat`` on log-normalised counts follows, and plain variance last.
+    within each batch, with a wider local fit where the published one is singular. It runs in a
+    child process, because its fit of small or constant data can end a process; ``seurat`` on
+    log-normalised counts follows, and plain variance last.
     The answer is kept in the data set's folder.
 
     Parameters
@@ -136,10 +139,29 @@ def _by_scanpy(
     if flavor == "seurat":
         scanpy.pp.normalize_total(adata, target_sum=TARGET_SUM)
         scanpy.pp.log1p(adata)
-    scanpy.pp.highly_variable_genes(
-        adata, n_top_genes=n_top, flavor=flavor, batch_key=None if batches is None else "batch"
-    )
+    key = None if batches is None else "batch"
+    if flavor == "seurat_v3":
+        _rank_with_wider_span(adata, n_top, key)
+    else:
+        scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, flavor=flavor, batch_key=key)
     return np.flatnonzero(adata.var["highly_variable"].to_numpy())
+
+
+def _rank_with_wider_span(adata: Any, n_top: int, batch_key: str | None) -> None:
+    """Run seurat_v3; where its local fit is singular (few cells, equal means), fit more widely."""
+    import scanpy
+
+    for span in SPANS:
+        try:
+            scanpy.pp.highly_variable_genes(
+                adata, n_top_genes=n_top, flavor="seurat_v3", batch_key=batch_key, span=span
+            )
+        except ValueError as error:
+            if span == SPANS[-1]:
+                raise
+            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
+        else:
+            return
 
 
 def _log_variance(counts: sp.csr_matrix, totals: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from scanvi_core.data.guard import check_structure
 from scanvi_core.data.quality import Quality, measure
 from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key, read_counts
 from scanvi_core.data.tables import Table, read_table
+from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
 
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
@@ -65,13 +66,13 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
     InputError
         If the file cannot be used; see :mod:`scanvi_core.errors`.
     """
-    with _opened(path) as (file, source_facts):
+    with _opened(path) as (file, facts):
         check_structure(file, memory_mb * 1e6)
         sniff.check_is_anndata(file, path.name)
         obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
-        sources, notes = find_matrices(file, len(obs_table.names), len(var_table.names))
+        _check_shape(len(obs_table.names), len(var_table.names), "This file")
         _check_orientation(obs_table, var_table)
-        _check_shape(len(obs_table.names), len(var_table.names), "X")
+        sources, notes = find_matrices(file, len(obs_table.names), len(var_table.names))
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
         chosen = matrices.choose(reports, matrix)
         source = next(item for item in sources if item.name == chosen.name)
@@ -82,25 +83,22 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         obs, var, names_notes = _tables(obs_table, var_table)
         obsm, obsm_notes = _embeddings(file, len(obs))
         counts = read_counts(source, chosen.n_values) if whole else None
-        source_facts["sha256"] = _sha256(path) if whole else ""
+        facts["sha256"] = _sha256(path) if whole else ""
     symbol = symbol_column(var)
+    symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
+    quality = measure(counts, symbols) if counts is not None else None
     manifest = {
         "name": path.stem,
         "n_obs": len(obs),
         "n_vars": len(var),
-        "counts_source": chosen.name,
-        "matrices": [report.as_dict() for report in reports],
         "repairs": notes + names_notes + obsm_notes,
-        "warnings": [],
-        "source": source_facts,
-        "obs_columns": columns.describe_columns(obs),
+        "source": facts,
         "obsm": list(obsm),
         "symbol_column": symbol,
         "needed_mb": round(needed_mb),
+        **_about_columns(obs),
     }
-    symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
-    quality = measure(counts, symbols) if counts is not None else None
-    _add_findings(manifest, obs, chosen, quality)
+    _add_findings(manifest, reports, chosen, quality)
     return Content(counts, obs, var, obsm, quality, manifest)
 
 
@@ -185,12 +183,12 @@ def _check_shape(n_obs: int, n_vars: int, name: str) -> None:
         raise FileRefused("This file has no genes.", "Check the filters that made it.")
     if n_obs < config.MIN_CELLS:
         raise FileRefused(
-            f"This file has {n_obs} cells; at least {config.MIN_CELLS} are needed.",
+            f"This file has {counted(n_obs, 'cell')}; at least {config.MIN_CELLS} are needed.",
             "Choose a file with more cells.",
         )
     if n_vars < config.MIN_GENES:
         raise FileRefused(
-            f"{name} has {n_vars} genes; at least {config.MIN_GENES} are needed.",
+            f"{name} has {counted(n_vars, 'gene')}; at least {config.MIN_GENES} are needed.",
             "Choose a file with more genes.",
         )
 
@@ -237,24 +235,33 @@ def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]
     return found, notes
 
 
+def _about_columns(obs: pd.DataFrame) -> dict[str, Any]:
+    """Return what the manifest says about the columns of obs."""
+    labels, label_warnings = columns.guess_labels(obs)
+    batches, batch_warnings = columns.guess_batches(obs)
+    return {
+        "obs_columns": columns.describe_columns(obs),
+        "labels_candidates": labels,
+        "batch_candidates": batches,
+        "warnings": label_warnings + batch_warnings,
+    }
+
+
 def _add_findings(
     manifest: dict[str, Any],
-    obs: pd.DataFrame,
+    reports: list[matrices.MatrixReport],
     chosen: matrices.MatrixReport,
     quality: Quality | None,
 ) -> None:
-    """Add what the values and columns show: candidates, empty cells, odd counts."""
-    labels, label_warnings = columns.guess_labels(obs)
-    batches, batch_warnings = columns.guess_batches(obs)
-    manifest["labels_candidates"], manifest["batch_candidates"] = labels, batches
-    manifest["warnings"] += label_warnings + batch_warnings
-    if chosen.name == "raw.X" and len(manifest["matrices"]) > 1:
-        x = next((m for m in manifest["matrices"] if m["name"] == "X"), None)
-        if x and x["shape"][1] != chosen.shape[1]:
-            manifest["repairs"].append(
-                f"The counts are in raw.X, with {chosen.shape[1]:,} genes; X has "
-                f"{x['shape'][1]:,}. The genes of raw.X are used."
-            )
+    """Add the matrices and what their values show: other genes in raw, odd counts, empty cells."""
+    manifest["counts_source"] = chosen.name
+    manifest["matrices"] = [report.as_dict() for report in reports]
+    n_genes = next((report.shape[1] for report in reports if report.name == "X"), None)
+    if n_genes is not None and n_genes != chosen.shape[1]:
+        manifest["repairs"].append(
+            f"The counts are in {chosen.name}, with {chosen.shape[1]:,} genes; X has {n_genes:,}. "
+            f"The genes of {chosen.name} are used."
+        )
     if chosen.verdict == matrices.BINARY:
         manifest["warnings"].append(f"{chosen.name} {chosen.reason}; real counts work better.")
     if chosen.maximum > LARGE_COUNT:
@@ -262,8 +269,10 @@ def _add_findings(
             f"The largest count is {chosen.maximum:,.0f}, which is unusual. Are these reads?"
         )
     if quality is not None and (n := int(np.count_nonzero(quality.totals == 0))):
+        have, are, get = ("has", "it is", "gets") if n == 1 else ("have", "they are", "get")
         manifest["repairs"].append(
-            f"{n:,} cells have no counts: they are kept, but not trained on and get no prediction."
+            f"{counted(n, 'cell')} {have} no counts: {are} kept, but not trained on and {get} no "
+            "prediction."
         )
 
 

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import scanvi_core
 from scanvi_core import errors
 from scanvi_core.data.sniff import check_directory
 from scanvi_core.errors import FileRefused, InputError
@@ -101,7 +100,7 @@ def run_child(request: dict[str, Any]) -> Any:
     """
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(scanvi_core.__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "HDF5_PLUGIN_PRELOAD": "::",  # no foreign code for compressed data
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
