@@ -59,6 +59,11 @@ class Project:
         return self.root / "exports"
 
     @property
+    def derived(self) -> Path:
+        """What can be computed again: clusters, a map of the counts."""
+        return self.root / "derived"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What was chosen for this project (a fresh copy): name, created, keys, current run."""
         settings = read_json(self.root / _SETTINGS)

@@ -293,7 +293,6 @@ def _open_lane(name: str) -> "tuple[threading.Thread, queue.SimpleQueue[Job | No
 def _work_through(waiting: "queue.SimpleQueue[Job | None]") -> None:
     while (job := waiting.get()) is not None:
         job._run()
-        del job  # an idle lane must not keep the last result alive
 
 
 def _find(job_id: str) -> Job:
