@@ -38,11 +38,15 @@ def random_event(rng):
     ][int(rng.integers(14))]()
 
 
-@pytest.fixture(params=range(4))
-def story(request, tmp_path):
-    """A store after some 60 random steps, refused ones left out."""
+@pytest.fixture(scope="module", params=range(4))
+def story(request, tmp_path_factory):
+    """A store after some 60 random steps, refused ones left out, and its folder.
+
+    Shared, because every commit waits for the disk: tests leave the labels as they find them.
+    """
     rng = np.random.default_rng(request.param)
-    store = LabelStore.open(tmp_path, N)
+    folder = tmp_path_factory.mktemp("story")
+    store = LabelStore.open(folder, N)
     for _ in range(60):
         move = rng.random()
         try:
@@ -61,12 +65,13 @@ def story(request, tmp_path):
         assert set(state.codes.tolist()) <= alive
         assert len(set(state.active)) == len(state.active)
         assert ((state.codes < 0) == (state.sources == 0)).all()
-    yield store
+    yield store, folder
     store.close()
 
 
-def test_memory_equals_a_fresh_replay(story, tmp_path):
-    fresh = LabelStore.open(tmp_path, N)
+def test_memory_equals_a_fresh_replay(story):
+    story, folder = story
+    fresh = LabelStore.open(folder, N)
     assert view(fresh.labels()) == view(story.labels())
     assert fresh.labels().names == story.labels().names
     assert (fresh.undoable() is None) == (story.undoable() is None)
@@ -74,6 +79,7 @@ def test_memory_equals_a_fresh_replay(story, tmp_path):
 
 
 def test_the_log_as_text_leads_to_the_same_labels(story):
+    story, _ = story
     lines = story.export_log()
     assert view(LabelStore.replay(lines, N)) == view(story.labels())
     middle = len(lines) // 2
@@ -81,6 +87,7 @@ def test_the_log_as_text_leads_to_the_same_labels(story):
 
 
 def test_undoing_everything_returns_to_the_start_and_redoing_to_the_end(story):
+    story, _ = story
     end, steps = view(story.labels()), 0
     while story.undoable() is not None:
         story.undo()
@@ -94,7 +101,7 @@ def test_undoing_everything_returns_to_the_start_and_redoing_to_the_end(story):
 def test_each_undo_restores_exactly_what_was_before(tmp_path):
     rng = np.random.default_rng(9)
     store = LabelStore.open(tmp_path, N)
-    for _ in range(80):
+    for _ in range(50):
         before, was = view(store.labels()), store.undoable()
         try:
             store.append(random_event(rng))
@@ -111,6 +118,7 @@ def test_each_undo_restores_exactly_what_was_before(tmp_path):
 
 
 def test_a_line_out_of_order_or_damaged_is_refused(story):
+    story, _ = story
     lines = story.export_log()
     with pytest.raises(ProjectError, match="out of order"):
         LabelStore.replay([lines[1], lines[0]], N)
