@@ -89,9 +89,9 @@ function createMap(parent) {
     ratio = devicePixelRatio
     for (const canvas of [dots, over]) Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) })
     if (!d || !width) return
-    const pad = d.tools ? PAD : 8
-    fitK = Math.max(1, Math.min((width - 2 * pad) / d.extent[0], (height - 2 * pad) / d.extent[1]))
-    if (view.fit) Object.assign(view, { x: d.middle[0], y: d.middle[1], k: fitK })
+    const pad = d.tools ? PAD : 8, top = d.tools && width < 560 ? 36 : 0 // the tools would hide cells
+    fitK = Math.max(1, Math.min((width - 2 * pad) / d.extent[0], (height - 2 * pad - top) / d.extent[1]))
+    if (view.fit) Object.assign(view, { x: d.middle[0], y: d.middle[1] + top / 2 / fitK, k: fitK })
     redraw()
   }
   function zoom(factor, [x, y] = [width / 2, height / 2]) {

@@ -18,7 +18,7 @@ void main() {
   if (!shown) { c.rgb = vec3(dark ? 0.42 : 0.8); alpha = 0.25; }
   if (picked && !chosen) alpha *= 0.22;
   fill = vec4(c.rgb, alpha);
-  rim = chosen ? ink : c.rgb * 0.72;
+  rim = chosen ? ink : dark ? mix(c.rgb, vec3(1), 0.3) : c.rgb * 0.72;
   px = size * (chosen ? 1.25 : shown ? 1.0 : 0.8);
   gl_Position = vec4((at - centre) * zoom, 0, 1); gl_PointSize = px + 1.0;
 }`

@@ -7,6 +7,7 @@ leaves them alone. The wire format is described at :func:`encode`.
 """
 
 import json
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -102,9 +103,8 @@ def cell_map(
     """
     _check_lengths(xy, colour, selected, hover)
     if st.session_state.get(_fallback_key(key)):
-        return fallback_map(
-            key, xy, colour=colour, selected=selected, height=height, on_select=on_select
-        )
+        still: dict[str, Any] = {"height": height, "on_select": on_select, "tools": tools}
+        return fallback_map(key, xy, colour=colour, selected=selected, **still)
 
     def deliver() -> None:
         event = parse_event(st.session_state[key].get("select"))
@@ -228,28 +228,32 @@ def fallback_map(
     selected: Mask | None = None,
     height: int = 520,
     on_select: Callable[[SelectionEvent], None] | None = None,
+    tools: bool = True,
 ) -> SelectionEvent | None:
     """Draw the map as a picture, for browsers without WebGL2; a lasso still returns its outline.
 
     One invisible point carries the picture, so the browser sends no list of cells. Zooming
-    magnifies the picture. Parameters as in :func:`cell_map`.
+    magnifies the picture, and every shape replaces the selection. Parameters as in
+    :func:`cell_map`.
     """
-    name = f"{key}.raster"
+    name, fresh = f"{key}.raster", f"{key}.raster.event"
 
     def deliver() -> None:
-        event = _lasso_event(st.session_state[name])
-        if event and on_select:
-            on_select(event)
+        event = _last_shape(st.session_state[name])
+        if event:
+            st.session_state[fresh] = event
+            if on_select:
+                on_select(event)
 
-    st.caption("This browser offers no WebGL2, so the map is a plain picture without zoom.")
-    state = st.plotly_chart(
-        _figure(xy, colour, selected, height),
-        key=name,
-        on_select=deliver,
-        selection_mode=("lasso", "box"),
-        config={"displaylogo": False},
-    )
-    return _lasso_event(state)
+    chart: dict[str, Any] = {
+        "key": name,
+        "config": {"displaylogo": False, "displayModeBar": tools},
+    }
+    if tools:
+        st.caption("This browser offers no WebGL2: the map is a plain picture.")
+        chart |= {"on_select": deliver, "selection_mode": ("lasso", "box")}
+    st.plotly_chart(_figure(xy, colour, selected, height), **chart)
+    return st.session_state.pop(fresh, None)
 
 
 def _figure(xy: NDArray[np.floating], colour: Colour, selected: Mask | None, height: int) -> Any:
@@ -264,7 +268,7 @@ def _figure(xy: NDArray[np.floating], colour: Colour, selected: Mask | None, hei
         sizex=high[0] - low[0], sizey=high[1] - low[1], sizing="stretch",
     )  # fmt: skip
     figure.update_xaxes(range=[low[0], high[0]], visible=False)
-    figure.update_yaxes(range=[low[1], high[1]], visible=False)
+    figure.update_yaxes(range=[low[1], high[1]], visible=False, scaleanchor="x")
     return figure.update_layout(
         height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode="lasso", showlegend=False
     )
@@ -298,11 +302,12 @@ def _raster(
     return picture, centre - half, centre + half
 
 
-def _lasso_event(state: Any) -> SelectionEvent | None:
-    """Read the outline from plotly's selection; None when nothing was drawn."""
-    for shape in (*state["selection"].get("lasso", ()), *state["selection"].get("box", ())):
-        x, y = shape["x"], shape["y"]
-        if len(x) == 2:  # a box comes as two opposite corners
-            x, y = [x[0], x[1], x[1], x[0]], [y[0], y[0], y[1], y[1]]
-        return SelectionEvent(np.column_stack([x, y]).astype(np.float64), "replace", 0)
-    return None
+def _last_shape(state: Any) -> SelectionEvent | None:
+    """Read the outline from plotly's selection; None when it holds none."""
+    shapes = [*state["selection"].get("lasso", ()), *state["selection"].get("box", ())]
+    if not shapes:
+        return None
+    x, y = shapes[-1]["x"], shapes[-1]["y"]
+    if len(x) == 2:  # a box comes as two opposite corners
+        x, y = [x[0], x[1], x[1], x[0]], [y[0], y[0], y[1], y[1]]
+    return SelectionEvent(np.column_stack([x, y]).astype(np.float64), "replace", time.time_ns())

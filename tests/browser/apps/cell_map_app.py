@@ -1,0 +1,47 @@
+"""Two thousand cells in four groups, to be lassoed by test_cell_map.py."""
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
+from pages.ui.colours import type_colours
+from scanvi_core.annotation.selection import combine, in_polygon
+
+N = 2_000
+NAMES = ["B cell", "<img src=x onerror=alert(1)>", "NK **cell**", "T cell"]
+rng = np.random.default_rng(0)
+group = np.repeat(np.arange(4), N // 4)
+corners = np.array([(-3, -2), (3, -2), (-3, 2), (3, 2)])
+xy = (corners[group] + rng.normal(0, 0.6, (N, 2))).astype(np.float32)
+xy[::100, 0] = np.nan
+codes = np.where(rng.random(N) < 0.25, -1, group)
+state = st.session_state
+
+
+def select(event: SelectionEvent) -> None:
+    inside = in_polygon(xy, event.polygon) if event.op != "clear" else np.zeros(N, bool)
+    state.inside, state.op, state.only = int(inside.sum()), event.op, event.only
+    state.picked = combine(state.get("picked"), inside, event.op)
+
+
+st.set_page_config(layout="wide")
+by_value = st.toggle("By value")
+colour = (
+    ValueColour(np.where(codes < 0, np.nan, xy[:, 1]), "CD3D", -3.0, 3.0)
+    if by_value
+    else CategoryColour(codes, NAMES, type_colours(4))
+)
+event = cell_map(
+    "cells",
+    xy,
+    colour=colour,
+    revision="value" if by_value else "type",
+    selected=state.get("picked"),
+    height=420,
+    hover=[f"cell {i}" for i in range(N)],
+    on_select=select,
+)
+picked = int(state.picked.sum()) if "picked" in state else 0
+st.text(f"server: {picked} picked, {state.get('inside', 0)} inside, only {state.get('only', ())}")
+st.text(f"this run: {event.op if event else 'nothing'}")
+cell_map("still", xy, colour=colour, revision="still", tools=False, height=220)

@@ -1,0 +1,140 @@
+"""A streamlit server and a real browser for the tests of this folder."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+APPS = Path(__file__).parent / "apps"
+START_S = 60
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+]  # fmt: skip
+SERVER_FLAGS = [
+    "--server.address=127.0.0.1", "--server.headless=true", "--server.fileWatcherType=none",
+    "--browser.gatherUsageStats=false",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium from the variable CHROMIUM; missing, it skips here and fails in CI."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+    if not path.exists():
+        reason = f"no browser at {path}; set CHROMIUM to its path"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(path), args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A fresh page, 1280 x 720; an uncaught error in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    context.set_default_timeout(30_000)
+    fresh, errors = context.new_page(), []
+    fresh.on("pageerror", lambda error: errors.append(str(error)))
+    yield fresh
+    context.close()
+    assert not errors, f"the page threw: {errors}"
+
+
+@pytest.fixture(scope="session")
+def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Start streamlit on a script and return its address; the same call gives the same server.
+
+    ``start_app(script, env={...}, args=[...])``: `env` adds variables, `args` adds flags of
+    ``streamlit run``. All servers stop with the test session.
+    """
+    running: dict[tuple[Any, ...], tuple[subprocess.Popen[bytes], str]] = {}
+
+    def start(
+        script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
+    ) -> str:
+        asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
+        if asked not in running:
+            log = tmp_path_factory.mktemp("server") / "log.txt"
+            running[asked] = _serve(Path(script), env or {}, args, log)
+        return running[asked][1]
+
+    yield start
+    for server, _ in running.values():
+        _stop(server)
+
+
+def _serve(
+    script: Path, env: dict[str, str], args: Sequence[str], log: Path
+) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [*command, *SERVER_FLAGS, *args],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | env,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return server, url
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    _stop(server)
+    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(10)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def lasso(page: Any) -> Callable[..., None]:
+    """Draw a circle on a map: ``lasso(map, centre=(.5, .5), radius=.2, hold="Shift")``.
+
+    `centre` is in shares of the canvas, `radius` in shares of its height.
+    """
+
+    def draw(
+        cells: Any, centre: tuple[float, float], radius: float, hold: str | None = None
+    ) -> None:
+        box = cells.locator(".over").bounding_box()
+        x, y = box["x"] + centre[0] * box["width"], box["y"] + centre[1] * box["height"]
+        reach = radius * box["height"]
+        if hold:
+            page.keyboard.down(hold)
+        page.mouse.move(x + reach, y)
+        page.mouse.down()
+        for step in range(1, 25):
+            turn = 2 * math.pi * step / 24
+            page.mouse.move(x + reach * math.cos(turn), y + reach * math.sin(turn))
+        page.mouse.up()
+        if hold:
+            page.keyboard.up(hold)
+
+    return draw

@@ -1,0 +1,119 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+APP = Path(__file__).parent / "apps" / "cell_map_app.py"
+NO_WEBGL = """
+const original = HTMLCanvasElement.prototype.getContext
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind === "webgl2" ? null : original.call(this, kind, ...rest)
+}
+"""
+
+
+@pytest.fixture
+def cells(page: Any, start_app: Any) -> Any:
+    page.goto(start_app(APP))
+    page.locator(".st-key-cells .map[data-ready]").wait_for()
+    return page.locator(".st-key-cells .map")
+
+
+def _selected(page: Any, cells: Any, before: int) -> int:
+    """Wait for another number of selected cells and return it."""
+    page.locator(f".st-key-cells .map:not([data-selected='{before}'])").wait_for()
+    return int(cells.get_attribute("data-selected"))
+
+
+def _server(page: Any, pattern: str) -> Any:
+    line = page.get_by_text(re.compile("^server: " + pattern))
+    line.wait_for()
+    return re.search(pattern, line.inner_text())
+
+
+def test_a_lasso_selects_what_the_server_finds_inside(page, cells, lasso) -> None:
+    lasso(cells, (0.25, 0.3), 0.3)
+    picked = _selected(page, cells, 0)
+    assert 100 < picked < 600
+    _server(page, f"{picked} picked, {picked} inside")
+    page.get_by_text("this run: replace").wait_for()
+    assert cells.get_by_role("status").inner_text() == f"{picked} of 2,000 cells selected"
+
+
+def test_shift_adds_alt_removes_and_escape_clears(page, cells, lasso) -> None:
+    lasso(cells, (0.32, 0.25), 0.3)
+    first = _selected(page, cells, 0)
+    lasso(cells, (0.68, 0.75), 0.3, hold="Shift")
+    both = _selected(page, cells, first)
+    assert both > first
+    lasso(cells, (0.32, 0.25), 0.35, hold="Alt")
+    rest = _selected(page, cells, both)
+    assert rest == both - first
+    page.keyboard.press("Escape")
+    assert _selected(page, cells, rest) == 0
+
+
+def test_a_new_colour_keeps_zoom_and_selection(page, cells, lasso) -> None:
+    cells.locator(".over").hover()
+    whole = cells.get_attribute("data-view")
+    page.mouse.wheel(0, -240)
+    page.locator(f".st-key-cells .map:not([data-view='{whole}'])").wait_for()
+    lasso(cells, (0.5, 0.5), 0.45)
+    picked = _selected(page, cells, 0)
+    near = cells.get_attribute("data-view")
+    page.get_by_text("By value").click()
+    page.locator(".st-key-cells .map[data-revision='value']").wait_for()
+    cells.get_by_text("CD3D").wait_for()
+    assert cells.get_attribute("data-view") == near
+    assert cells.get_attribute("data-selected") == str(picked)
+
+
+def test_the_legend_counts_and_isolates_and_shows_names_as_text(page, cells, lasso) -> None:
+    hostile = cells.locator(".legend button", has_text="<img src=x onerror=alert(1)>")
+    hostile.click()
+    assert hostile.get_attribute("aria-pressed") == "true"
+    lasso(cells, (0.5, 0.5), 0.45)
+    _selected(page, cells, 0)
+    _server(page, r".*only \(1,\)")
+    hostile.dblclick()
+    assert cells.locator("[aria-pressed=true].legend button, .legend .off").count() == 0
+    counts = [int(text) for text in cells.locator(".legend em").all_inner_texts()]
+    assert len(counts) == 5
+    assert sum(counts) == 2_000
+
+
+def test_the_pointer_shows_what_a_cell_is(page, cells) -> None:
+    box = cells.locator(".over").bounding_box()
+    card = cells.locator(".card")
+    for share in range(20, 45):
+        page.mouse.move(box["x"] + box["width"] * share / 100, box["y"] + box["height"] * 0.72)
+        page.wait_for_timeout(40)
+        if card.is_visible():
+            break
+    assert re.search(r"(B cell|unlabelled)\s*cell \d+", card.inner_text())
+
+
+def test_a_still_map_has_no_tools(page, cells) -> None:
+    still = page.locator(".st-key-still .map[data-ready]")
+    still.wait_for()
+    assert not still.get_by_role("button").count()
+    assert still.bounding_box()["height"] == 220
+
+
+def test_without_webgl_a_picture_can_still_be_lassoed(page, start_app) -> None:
+    page.add_init_script(NO_WEBGL)
+    page.goto(start_app(APP))
+    plot = page.locator("[data-testid=stPlotlyChart] .nsewdrag").first
+    plot.wait_for()
+    page.get_by_text("no WebGL2").first.wait_for()
+    box = plot.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 200, y - 150)
+    page.mouse.down()
+    for dx, dy in [(0, -160), (200, -150), (220, 0), (200, 150), (0, 160), (-200, 150), (-210, 0)]:
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    found = _server(page, r"([1-9]\d*) picked, ([1-9]\d*) inside")
+    assert found[1] == found[2]
