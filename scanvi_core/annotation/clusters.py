@@ -1,0 +1,109 @@
+"""Groups of similar cells without labels: for first names, and for data without a model yet."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+Codes = npt.NDArray[np.int32]
+Floats = npt.NDArray[Any]
+
+MIN_CELLS_FOR_GRAPH = 4
+
+
+def louvain_clusters(
+    z: Floats, resolution: float = 1.0, seed: int = 0, n_neighbors: int = 15
+) -> Codes:
+    """Return a cluster per cell by Louvain on the graph of nearest neighbours.
+
+    Louvain: Blondel et al. 2008, doi:10.1088/1742-5468/2008/10/P10008, as scikit-network has it.
+    Its Leiden draws from C's unseeded ``rand()``, so equal inputs gave unequal clusters (adjusted
+    Rand index 0.8 between two calls). What Leiden promises beyond, clusters that hang together
+    (Traag et al. 2019, doi:10.1038/s41598-019-41695-z), is made sure of here. Edges have no
+    weights: Jaccard weights agreed less with the labels of five real data sets.
+
+    Parameters
+    ----------
+    z
+        Cells in a space where near means similar [n, d].
+    resolution
+        Larger gives more clusters.
+    seed
+        Start of the random draws; equal inputs give equal clusters.
+    n_neighbors
+        Neighbours per cell.
+
+    Returns
+    -------
+    Codes [n], 0 for the largest cluster.
+    """
+    n = len(z)
+    if n < MIN_CELLS_FOR_GRAPH:
+        return np.zeros(n, dtype=np.int32)
+    from sknetwork.clustering import Louvain
+
+    graph = neighbour_graph(z, min(n_neighbors, n - 1))
+    codes = Louvain(resolution, shuffle_nodes=True, random_state=seed).fit_predict(graph)
+    return by_size(connected(graph, codes))
+
+
+def connected(graph: sp.csr_matrix, codes: npt.NDArray[Any]) -> Codes:
+    """Part clusters that fall apart when the edges to other clusters are cut."""
+    edges = graph.tocoo()
+    inside = codes[edges.row] == codes[edges.col]
+    ends = edges.row[inside], edges.col[inside]
+    within = sp.csr_matrix((np.ones(inside.sum(), dtype=bool), ends), shape=graph.shape)
+    _, parts = connected_components(within, directed=False)
+    return parts.astype(np.int32)
+
+
+def neighbour_graph(z: Floats, n_neighbors: int) -> sp.csr_matrix:
+    """Return the symmetric graph [n, n] in which cells share an edge if either is near."""
+    from sklearn.neighbors import NearestNeighbors
+
+    points = np.ascontiguousarray(z, dtype=np.float32)
+    # Asked without points, the search leaves each cell itself out.
+    near = NearestNeighbors(n_neighbors=n_neighbors).fit(points).kneighbors_graph()
+    return sp.csr_matrix(near.maximum(near.T))
+
+
+def by_size(codes: npt.NDArray[Any]) -> Codes:
+    """Return the codes renamed so that 0 is the largest; ties in the order of first cells."""
+    _, first, inverse, sizes = np.unique(
+        codes, return_index=True, return_inverse=True, return_counts=True
+    )
+    rank = np.empty(len(sizes), dtype=np.int32)
+    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes), dtype=np.int32)
+    return rank[inverse]
+
+
+def pca_of(lognorm: sp.csr_matrix, n: int = 30, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Return the first principal components of sparse values, without a dense copy of them.
+
+    Parameters
+    ----------
+    lognorm
+        log1p(CP10k) values [cells, genes].
+    n
+        Components; fewer when there are fewer cells or genes.
+    seed
+        Start of the solver's random draw.
+
+    Returns
+    -------
+    Scores [cells, min(n, cells - 1, genes - 1)]; the sign of a component is fixed.
+    """
+    from sklearn.decomposition import PCA
+
+    n_components = max(0, min(n, *(size - 1 for size in lognorm.shape)))
+    if n_components == 0:
+        return np.zeros((lognorm.shape[0], 1), dtype=np.float32)
+    # arpack centres implicitly, so the matrix stays sparse.
+    model = PCA(n_components, svd_solver="arpack", random_state=seed)
+    return model.fit_transform(sp.csr_matrix(lognorm)).astype(np.float32)
+
+
+# The name this had while Leiden was meant to do it; callers move to `louvain_clusters`.
+leiden_clusters = louvain_clusters
