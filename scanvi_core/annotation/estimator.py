@@ -311,7 +311,9 @@ def _training_data(cells: TrainingSet, config: TrainConfig) -> tuple[np.ndarray,
     if cells.rows is not None:
         usable &= cells.rows
     counts = cells.counts if usable.all() else cells.counts[usable]
-    y, n_labels = cells.y[usable].astype(np.int64), len(cells.label_names)
+    n_labels = len(cells.label_names)
+    known = np.where(usable, cells.y, -1).astype(np.int64)
+    y = known[usable]
     present = np.unique(y[(y >= 0) & (y < n_labels)])
     if len(present) < MIN_LABELS:
         names = ", ".join(cells.label_names[code] for code in present) or "none"
@@ -320,7 +322,7 @@ def _training_data(cells: TrainingSet, config: TrainConfig) -> tuple[np.ndarray,
             f"Name cells of at least {MIN_LABELS} types.",
         )
     random = np.random.default_rng(config.seed)
-    validation = choose_validation(y, n_labels, config.validation_fraction, random)
+    validation = choose_validation(known, n_labels, config.validation_fraction, random)[usable]
     batch_index = cells.batch_index[usable].astype(np.int64)
     n_batch = len(cells.batch_names)
     return np.flatnonzero(usable), TrainingData(

@@ -30,7 +30,7 @@ def fit(
 ) -> History:
     """Train `module` in place and leave it in eval mode with the weights worth keeping.
 
-    With validation cells these are the weights of the best record in the second half of the run
+    With validation cells these are the weights of the best record in the last fifth of the run
     (highest accuracy, then lowest loss), else those of the last step. A stopped run keeps the
     best weights so far.
 

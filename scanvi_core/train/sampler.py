@@ -93,7 +93,9 @@ def choose_validation(
 
     Only types with at least 10 labelled cells give some; each gives `fraction` of its cells,
     one at least. Fewer than 15 such cells say too little to choose an epoch or a temperature by,
-    so that none are taken and every label is trained on.
+    so that none are taken and every label is trained on. The same `random` and number of cells
+    choose nearly the same cells after labels have changed: a model that goes on from an earlier
+    one is not judged by cells that one has learnt.
 
     Parameters
     ----------
@@ -113,10 +115,12 @@ def choose_validation(
     chosen = np.zeros(len(y), dtype=bool)
     if fraction <= 0:
         return chosen
+    turn = random.permutation(len(y))
     for label in range(n_labels):
         rows = np.flatnonzero(y == label)
         if len(rows) >= MIN_TYPE_CELLS:
-            chosen[random.permutation(rows)[: max(1, round(fraction * len(rows)))]] = True
+            first = rows[np.argsort(turn[rows])]
+            chosen[first[: max(1, round(fraction * len(rows)))]] = True
     return chosen if chosen.sum() >= MIN_VALIDATION_CELLS else np.zeros_like(chosen)
 
 

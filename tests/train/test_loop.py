@@ -83,14 +83,16 @@ def test_labels_of_validation_cells_are_never_trained_on(data, make_module):
     assert same(*results)
 
 
-def test_the_best_validation_record_of_the_second_half_is_kept(data, make_module, monkeypatch):
-    scores = iter([(0.99, 0.1), (0.5, 0.9), (0.8, 0.5), (0.8, 0.4), (0.7, 0.1), (0.6, 0.1)])
+def test_the_best_validation_record_of_the_last_fifth_is_kept(data, make_module, monkeypatch):
+    early, late = [(0.99, 0.1)] * 7, [(0.8, 0.5), (0.8, 0.4), (0.7, 0.1)]
+    scores = iter(early + late)
     monkeypatch.setattr(Training, "_validate", lambda _: next(scores))
     module, seen = make_module(), {}
     hooks = Hooks(on_epoch=lambda record: seen.update({record.step: weights(module)}))
-    history = loop.fit(module, data, replace(CONFIG, batch_size=128), n_steps=6, hooks=hooks)
-    assert history.kept_step == 4
-    assert same(weights(module), seen[4])
+    config = replace(CONFIG, batch_size=128)  # one step per pass
+    history = loop.fit(module, data, config, n_steps=10, hooks=hooks)
+    assert history.kept_step == 9
+    assert same(weights(module), seen[9])
 
 
 def test_without_validation_the_last_weights_are_kept(data, make_module):

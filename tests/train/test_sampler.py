@@ -56,3 +56,14 @@ def test_cells_known_only_by_group_are_never_validation_cells():
 def test_too_few_validation_cells_are_none():
     y = np.repeat([0, 1], [70, 70])
     assert not choose_validation(y, 2, 0.1, np.random.default_rng(0)).any()
+
+
+def test_new_labels_hardly_change_which_cells_are_validation_cells():
+    truth = np.random.default_rng(0).integers(0, 4, 2000)
+    before, after = np.full(2000, -1), truth.copy()
+    before[:1000], after[1200:] = truth[:1000], -1
+    chosen, again = (
+        choose_validation(y, 4, 0.1, np.random.default_rng(3)) for y in (before, after)
+    )
+    learnt = (before >= 0) & ~chosen
+    assert (learnt & again).sum() <= 0.05 * again.sum()
