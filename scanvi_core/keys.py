@@ -48,3 +48,6 @@ COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
 def looks_unlabeled(value: str) -> bool:
     """Tell whether a label value usually means "no label", for example ``Unknown`` or ``NA``."""
     return re.sub(r"\s+", " ", value.strip().casefold()) in UNLABELED_WORDS
+
+
+UNKNOWN = "unknown"  # a reviewer's verdict; never a class of the model

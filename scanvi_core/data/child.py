@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.errors import InputError
+from scanvi_core.errors import ScanviError
 
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
 
@@ -30,13 +30,20 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Run a request and return {"result": ...} or {"error": {"class", "message", "hint"}}."""
     try:
         return {"result": _run(request)}
-    except InputError as error:
+    except ScanviError as error:
         return _failure(type(error).__name__, error.message, error.hint)
     except MemoryError:
         return _failure(
             "FileRefused",
             f"Reading needs more than the {request['memory_mb'] / 1e3:,.1f} GB that may be used.",
             "Close other programs, or use a larger machine.",
+        )
+    except OSError as error:
+        traceback.print_exc()
+        return _failure(
+            "ProjectError",
+            f"The project's copy could not be written: {error.strerror or error}.",
+            "Check the free space and the permissions of the project folder.",
         )
     except Exception as error:  # noqa: BLE001  a foreign file may fail in ways no list foresees
         traceback.print_exc()

@@ -49,8 +49,12 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return candidates for the batch column, best first, and warnings about them."""
-    return _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
+    """Return candidates for the batch column, best first, and warnings about them.
+
+    Only columns with a usual name: correcting for a column that is no batch removes biology.
+    """
+    found, warnings = _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
+    return [candidate for candidate in found if candidate["likely"]], warnings
 
 
 def _guess(

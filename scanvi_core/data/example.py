@@ -38,7 +38,7 @@ def write_example(path: Path | str) -> Path:
     FileRefused
         If scanpy, whose data it is, is not installed.
     """
-    import anndata  # type: ignore[import-untyped]  # has no type information
+    import anndata  # has no type information
     import h5py
     import pandas as pd
 

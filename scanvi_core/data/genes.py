@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from scanvi_core import config
 from scanvi_core.data.dataset import TARGET_SUM, Dataset
 from scanvi_core.data.intake import free_memory_mb, run_child
-from scanvi_core.errors import InputError
+from scanvi_core.errors import ScanviError
 from scanvi_core.runtime import replacing
 
 MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
@@ -121,7 +121,7 @@ def _ask(folder: Path, n_top: int, batch_key: str | None) -> list[int]:
     for flavor in FLAVORS[:-1]:
         try:
             return list(run_child({**request, "flavor": flavor}))
-        except InputError as error:
+        except ScanviError as error:
             logger.warning("Variable genes by %s did not work: %s", flavor, error)
     return list(run_child({**request, "flavor": FLAVORS[-1]}))
 
@@ -129,7 +129,7 @@ def _ask(folder: Path, n_top: int, batch_key: str | None) -> list[int]:
 def _by_scanpy(
     counts: sp.csr_matrix, batches: np.ndarray | None, n_top: int, flavor: str
 ) -> np.ndarray:
-    import anndata  # type: ignore[import-untyped]  # has no type information
+    import anndata  # has no type information
     import scanpy
 
     obs = pd.DataFrame(index=[str(at) for at in range(counts.shape[0])])

@@ -145,6 +145,17 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         os.close(handle)
 
 
+@contextmanager
+def _damage_explained(path: Path) -> Iterator[None]:
+    """Turn HDF5's own errors, met anywhere while reading, into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, KeyError) and "synchronously" not in str(error):
+            raise  # ours, not HDF5's
+        raise sniff.explain_open_failure(path, error) from error
+
+
 def _judge_all(
     file: Any, sources: list[MatrixSource], obs: Table, var: Table, memory_mb: float
 ) -> list[matrices.MatrixReport]:

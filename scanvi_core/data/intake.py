@@ -12,7 +12,7 @@ from typing import Any
 
 from scanvi_core import errors
 from scanvi_core.data.sniff import check_directory
-from scanvi_core.errors import FileRefused, InputError
+from scanvi_core.errors import FileRefused, InputError, ScanviError
 
 MIN_TIMEOUT_S = 300.0
 SECONDS_PER_MB = 0.5
@@ -20,7 +20,7 @@ MEMORY_SHARE = 0.9  # of what is free
 ERRORS = {
     kind.__name__: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, InputError)
+    if isinstance(kind, type) and issubclass(kind, ScanviError)
 }
 
 
@@ -62,6 +62,8 @@ def import_file(
     ------
     InputError
         `FileRefused`, `CountsNotFound` or `ColumnMissing`, with a sentence and a hint.
+    ProjectError
+        If the copy cannot be written, for example on a full disk.
     """
     path, folder = _regular(path), Path(folder)
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
@@ -93,7 +95,7 @@ def run_child(request: dict[str, Any]) -> Any:
 
     Raises
     ------
-    InputError
+    ScanviError
         As reported by the child.
     ChildCrashed
         If it died or ran out of time.

@@ -10,6 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import h5py
+
 from scanvi_core.errors import ExportError, ScanviError
 from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, SourceFile, load_request
@@ -19,6 +21,11 @@ from scanvi_core.export.verify import verify
 def annotate(request: ExportRequest, path: Path) -> Written:
     """Copy the source to `path`, add what is asked, and verify it; return the names written."""
     check_unchanged(request.source)
+    if not h5py.is_hdf5(request.source.path):
+        raise ExportError(
+            f"{request.source.path.name} is not an .h5ad file, so nothing can be added to a copy.",
+            "Export the labels as CSV, or save the data as .h5ad and load that.",
+        )
     shutil.copyfile(request.source.path, path)
     written = patch(path, request)
     verify(path, request, written)

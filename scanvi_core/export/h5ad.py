@@ -73,6 +73,11 @@ def export_annotated(
 def check_paths(request: ExportRequest) -> None:
     """Refuse a missing source, a target that is the source, and a target that is no file."""
     source, target = request.source.path, request.target
+    if source.is_dir():
+        raise ExportError(
+            f"The loaded data are the folder {source.name}, and only a file can be copied.",
+            "Export the labels as CSV, or save the data as .h5ad and load that.",
+        )
     if not source.is_file():
         raise ExportError(
             f"The loaded file {source} is no longer there.",

@@ -48,9 +48,9 @@ def patch(path: Path, request: ExportRequest) -> Written:
 
 def is_current(file: h5py.File) -> bool:
     """Tell whether the cell table can take single columns (``dataframe`` 0.2.0)."""
-    if "obs" not in file:
+    if "obs" not in file or file.attrs.get("encoding-type", "anndata") != "anndata":
         raise ExportError(
-            "The file has no cell table (obs), so it is not an .h5ad file.",
+            "The file has no cell table (obs) of an .h5ad file.",
             "Export the labels as CSV, or save the data as .h5ad and load that.",
         )
     kind = [file["obs"].attrs.get(f"encoding-{part}") for part in ("type", "version")]

@@ -154,6 +154,27 @@ def test_what_is_not_hdf5_is_named(tmp_path, content, words):
     assert words in refusal(path)
 
 
+@pytest.mark.parametrize("at", [100, 700, 900, 1_500, 2_500, 5_000, 9_000, 20_000])
+def test_a_zeroed_stretch_never_shows_the_librarys_words(sound, at):
+    content = bytearray(sound.read_bytes())
+    content[at : at + 64] = bytes(64)
+    sound.write_bytes(content)
+    message = ask(sound).get("error", {"message": ""})["message"]
+    assert "Error" not in message
+    assert "heap" not in message
+
+
+def test_a_full_disk_is_a_project_error(sound, monkeypatch):
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    failure = ask(sound)["error"]
+    assert failure["class"] == "ProjectError"
+    assert "No space left" in failure["message"]
+    assert not (sound.parent / "ds").exists()
+
+
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
 def test_a_file_cut_short_is_refused(sound, share):
     content = sound.read_bytes()

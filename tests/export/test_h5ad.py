@@ -325,6 +325,22 @@ def test_an_error_of_the_child_arrives_with_its_hint(tmp_path):
         write_annotated(request_for(source, tmp_path / "out.h5ad"))
 
 
+@needs_shared
+@pytest.mark.parametrize("name", ["10x_v3_h5", "h5mu", "loom", "csv_gz"])
+def test_sources_of_other_kinds_are_refused_with_another_way(tmp_path, name):
+    source = next(p for p in sorted((SHARED / "odd_files" / name).iterdir()) if p.is_file())
+    request = request_for(source, tmp_path / "out.h5ad")
+    with pytest.raises(ExportError, match="labels as CSV"):
+        annotate(request, request.target)
+
+
+def test_a_folder_as_source_is_refused(tmp_path):
+    folder = tmp_path / "mtx"
+    folder.mkdir()
+    with pytest.raises(ExportError, match=r"the folder mtx.*labels as CSV"):
+        write_annotated(request_for(folder, tmp_path / "out.h5ad"))
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "_index", "nul\0"])
 def test_impossible_names_are_refused(tmp_path, name):
     request = request_for(saved(tmp_path, small()), tmp_path / "o.h5ad", obs={name: np.ones(60)})

@@ -1,0 +1,16 @@
+"""The app: ``streamlit run app.py``.
+
+Streamlit's server imports this file once to find `app` (routes, start-up, shutdown), then runs it
+as a script on every rerun; the guard tells the two apart.
+"""
+
+if __name__ != "__main__":
+    import streamlit as st
+
+    from pages.ui.server import lifespan, routes
+
+    app = st.App(__file__, routes=routes(), lifespan=lifespan)
+else:
+    from pages.ui.shell import run_shell
+
+    run_shell()

@@ -1,0 +1,74 @@
+"""Export: a new .h5ad with everything, and a table of labels."""
+
+import streamlit as st
+
+from pages.ui import gate, jobs_view
+from pages.ui.server import download_url
+from pages.ui.stations import LABELS
+from pages.ui.text import count, error_text, md
+from scanvi_core import keys
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import exporting, results, workspace
+
+st.title("Export")
+project = gate.data_set()
+opened = workspace.workspace(project)
+trained = opened.current_run() is not None
+if not trained and not (opened.labels().codes >= 0).any():
+    gate.locked(
+        "There is nothing to export yet: name some cells or train a model.", LABELS, "Go to Labels"
+    )
+
+settings, preview = st.columns(2, gap="medium")
+with settings.container(border=True, height="stretch"):
+    st.subheader("What to write")
+    key = st.text_input("Column for the final labels", keys.CURATED, key="export-key")
+    threshold = 0.0
+    if trained:
+        threshold = st.slider(
+            "Fill unlabelled cells with predictions of at least this confidence", 0, 100, 0, 5,
+            format="%d %%", key="export-threshold",
+        ) / 100  # fmt: skip
+    with_counts = st.toggle(
+        "Also write the counts the model read as layers/counts", key="with-counts"
+    )
+    replace = st.toggle(
+        "Replace columns of an earlier export", key="export-replace",
+        help="Off: new columns get a number at the end. Your own columns are never touched.",
+    )  # fmt: skip
+    choice = exporting.ExportChoice(key.strip() or keys.CURATED, threshold, with_counts, replace)
+with preview.container(border=True, height="stretch"):
+    st.subheader("Where the labels come from")
+    st.dataframe(exporting.source_table(project, threshold), hide_index=True)
+    if trained and results.changed_labels(project):
+        st.warning("Labels changed since the model was trained. Update it on Review first?")
+    st.caption("X, raw, layers and all your columns stay bit for bit as they are in your file.")
+
+job = jobs_view.latest(project, exporting.EXPORT)
+busy = job is not None and not job.status.final
+if st.button(
+    "Write the file", type="primary", key="export", icon=":material/save:", disabled=busy
+):
+    try:
+        exporting.start(project, choice)
+    except ScanviError as error:
+        st.error(error_text(error))
+    else:
+        st.rerun()
+if job is not None:
+    jobs_view.show(job)
+for path in exporting.exported_files(project):
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{md(path.name)}** ({path.stat().st_size / 1e6:.1f} MB), written and verified"
+        )
+        table = exporting.csv_beside(path).name
+        st.link_button(
+            "Download .h5ad", download_url(project, path.name), icon=":material/download:",
+            type="primary",
+        )  # fmt: skip
+        st.link_button(
+            "Download labels (.csv)", download_url(project, table), icon=":material/table:"
+        )
+        st.caption(f"On this computer: {md(path)}")
+st.caption(f"{count(len(opened.labels().active), 'type')} in use.")

@@ -1,0 +1,79 @@
+"""Open: the example, a file on this computer, an upload, or a project from before."""
+
+import streamlit as st
+
+from pages.ui import jobs_view, state
+from pages.ui.stations import CHECK, go, next_button
+from pages.ui.text import count, error_text, md
+from scanvi_core import runtime
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import workspace
+
+
+def begin(project: str) -> None:
+    """Show the opening of a project in this tab."""
+    state.set_project(project)
+    state.remember("opening", True)
+    st.rerun()
+
+
+st.title("Name the cells of a single-cell data set")
+project = state.project_id()
+if project and jobs_view.show_open_job(project) and state.recall("opening"):
+    state.forget("opening")
+    go(CHECK)
+
+if project and workspace.is_ready(project):
+    opened = workspace.workspace(project)
+    with st.container(border=True):
+        st.markdown(
+            f"**{md(opened.project.name)}** is open: {count(opened.dataset.n_obs, 'cell')}, "
+            f"{count(opened.dataset.n_vars, 'gene')}."
+        )
+        next_button(CHECK, "Go on to check the data")
+else:
+    st.markdown(
+        "Load counts, label some cells, train, review the doubtful ones, export. "
+        "Nothing is uploaded to anyone: the data stay on this computer."
+    )
+
+example, by_path, upload = st.columns(3, gap="medium")
+with example.container(border=True, height="stretch"):
+    st.subheader("Try the example")
+    st.markdown("700 blood cells with expert labels, 60 % of them hidden. Ready in seconds.")
+    if st.button(
+        "Open the example", type="primary", key="open-example", icon=":material/science:"
+    ):
+        begin(workspace.open_example())
+with by_path.container(border=True, height="stretch"):
+    st.subheader("A file on this computer")
+    with st.form("open-path", border=False):
+        path = st.text_input(
+            "Path of an .h5ad file", placeholder="experiment/cells.h5ad", key="path",
+            help=f"Relative to {runtime.data_root()}, or a full path below it.",
+        )  # fmt: skip
+        if st.form_submit_button("Open the file", icon=":material/folder_open:"):
+            try:
+                begin(workspace.open_path(path))
+            except ScanviError as error:
+                st.error(error_text(error))
+with upload.container(border=True, height="stretch"):
+    st.subheader("Upload")
+    file = st.file_uploader("An .h5ad file up to 500 MB", key="upload")
+    if file is not None and state.recall("uploaded") != file.file_id:
+        new_project = workspace.open_upload(file.name, file)
+        begin_id = file.file_id
+        state.set_project(new_project)
+        state.remember("uploaded", begin_id)
+        state.remember("opening", True)
+        st.rerun()
+
+recent = [item for item in workspace.recent_projects() if item.id != project][:5]
+if recent:
+    st.subheader("Continue")
+    for item in recent:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(md(item.name), key=f"recent-{item.id}", icon=":material/history:"):
+                state.set_project(item.id)
+                st.rerun()
+            st.caption(f"opened {workspace.created_at(item):%d %b %Y, %H:%M}")

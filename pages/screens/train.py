@@ -1,0 +1,48 @@
+"""Train: one button, settings for those who want them, and a live view of the run."""
+
+import streamlit as st
+
+from pages.ui import gate, jobs_view, live, train_form
+from pages.ui.stations import EXPLORE, LABELS, REVIEW, next_button
+from pages.ui.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import training, workspace
+
+st.title("Train")
+project = gate.data_set()
+if not (workspace.workspace(project).labels().codes >= 0).any():
+    gate.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
+
+job = jobs_view.latest(project, training.TRAIN)
+if job is not None and not job.status.final:
+    live.watch(job)
+else:
+    if job is not None:
+        live.outcome(project, job)
+    with st.container(border=True):
+        request = train_form.draw(project)
+        plan = training.plan(project, request)
+        for note in plan.notes:
+            st.markdown(f":orange[:material/info:] {md(note)}")
+        st.markdown(
+            f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
+            f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
+            f"{plan.n_holdout:,} set aside), {plan.n_batches} "
+            f"{'batch' if plan.n_batches == 1 else 'batches'}, on {plan.device}."
+        )
+        if plan.problem:
+            st.error(f"{md(plan.problem)} {md(plan.hint)}")
+        if st.button(
+            "Train", type="primary", key="train", icon=":material/model_training:",
+            disabled=bool(plan.problem),
+        ):  # fmt: skip
+            try:
+                training.start(project, request)
+            except ScanviError as error:
+                st.error(error_text(error))
+            else:
+                st.rerun()
+    if workspace.workspace(project).current_run() is not None:
+        with st.container(horizontal=True):
+            next_button(REVIEW, "Review the doubtful cells")
+            next_button(EXPLORE, "Explore the map", primary=False)

@@ -1,0 +1,30 @@
+"""What a page needs before it can be drawn."""
+
+from typing import NoReturn
+
+import streamlit as st
+
+from pages.ui import jobs_view, state
+from pages.ui.stations import OPEN, Station, next_button
+from scanvi_core.services import workspace
+
+
+def data_set() -> str:
+    """Return the open project; without one, say so and offer the way to Open."""
+    project = state.project_id()
+    if project is None:
+        locked("Open a data set first.", OPEN, "Go to Open")
+    if not jobs_view.show_open_job(project):
+        job = jobs_view.latest(project, workspace.OPEN)
+        if job is not None and not job.status.final:
+            st.stop()
+        locked("This data set could not be opened.", OPEN, "Open another one")
+    return project
+
+
+def locked(sentence: str, station: Station, label: str) -> NoReturn:
+    """Say what a page still needs and offer the way there, in place of an empty page."""
+    with st.container(border=True):
+        st.markdown(f"**{sentence}**")
+        next_button(station, label)
+    st.stop()

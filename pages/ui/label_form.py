@@ -1,0 +1,96 @@
+"""Choosing the label column, and the table of types with groups and expected shares."""
+
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import labelling
+
+COLUMN, EMPTY = "A column of the file", "Start empty"
+
+
+def choose_source(project: str, *, has_labels: bool) -> None:
+    """Draw the choice of the label column and of the values that mean "unlabelled"."""
+    columns = labelling.label_columns(project)
+    way = st.segmented_control(
+        "Where the labels come from", [COLUMN, EMPTY], default=COLUMN if columns else EMPTY,
+        key="label-source", label_visibility="collapsed",
+    )  # fmt: skip
+    if way != COLUMN or not columns:
+        st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
+        if st.button("Start empty", key="start-empty", disabled=has_labels):
+            labelling.start_empty(project)
+            st.rerun()
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        key = st.selectbox("Label column", columns, key="labels-key")
+        values = labelling.column_values(project, key)
+        likely = values.loc[values["unlabeled"], "value"].tolist()
+        unlabeled = st.multiselect(
+            "Values that mean unlabelled (missing values always do)", values["value"].tolist(),
+            default=likely, key=f"unlabeled-{key}", placeholder="none",
+        )  # fmt: skip
+        kept = values[~values["value"].isin(unlabeled)]
+        label = "Use these labels again" if has_labels else "Use these labels"
+        kind: Literal["primary", "secondary"] = "secondary" if has_labels else "primary"
+        if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
+            _use(project, key, set(unlabeled))
+        if has_labels:
+            st.caption("Using a column again replaces the labels; Undo brings them back.")
+    with right:
+        st.caption(
+            f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labelled cell')}"
+        )
+        st.dataframe(kept[["value", "cells"]], hide_index=True, height=220)
+
+
+def _use(project: str, key: str, unlabeled: set[str]) -> None:
+    try:
+        labelling.use_column(project, key, unlabeled)
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    state.remember("toast", f"Labels of {md(key)} are in use")
+    st.rerun()
+
+
+def draw_types(project: str) -> None:
+    """Draw the table of types; groups and expected shares can be edited and saved."""
+    table = labelling.label_table(project)
+    if table.empty:
+        st.markdown("No cell has a label yet.")
+        return
+    edited = st.data_editor(
+        table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
+        disabled=["type", "labelled", "set aside", "note"],
+        column_config={
+            "group": st.column_config.TextColumn(
+                help="Types of one group share a broader name, such as T cells. Optional."),
+            "expected share": st.column_config.NumberColumn(
+                min_value=0.0, format="%.3g",
+                help="How common you expect the type to be. Empty: all equally. Optional."),
+        },
+    )  # fmt: skip
+    if not edited.equals(table) and st.button(
+        "Save groups and shares", type="primary", key="save-types"
+    ):
+        _save(project, edited)
+
+
+def _save(project: str, edited: pd.DataFrame) -> None:
+    groups = edited[["type", "group"]].dropna()
+    shares = edited[["type", "expected share"]].dropna()
+    try:
+        labelling.set_groups(
+            project, {name: group for name, group in groups.to_numpy() if str(group).strip()}
+        )
+        labelling.set_prior(project, dict(shares.to_numpy()))
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    st.rerun()

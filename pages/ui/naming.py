@@ -1,0 +1,136 @@
+"""Naming cells by hand: pick them by lasso, cluster or marker rule, then give them a name."""
+
+import streamlit as st
+
+from pages.ui import jobs_view, maps, state
+from pages.ui.text import count, error_text, md
+from scanvi_core import keys
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import exploring, labelling, picking, workspace
+
+LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
+
+
+def draw_ways(project: str) -> None:
+    """Draw the three ways to pick cells and the naming bar below them."""
+    if not exploring.embeddings(project) or exploring.clusters_of(project) is None:
+        _offer_base_map(project)
+    way = st.segmented_control(
+        "How to pick cells", [LASSO, CLUSTER, RULE], default=LASSO, key="naming-way",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if way == CLUSTER:
+        _pick_clusters(project)
+    elif way == RULE:
+        _pick_rule(project)
+    if exploring.embeddings(project):
+        maps.explorable(project, key="labels-map", height=420)
+    name_picked(project)
+
+
+def name_picked(project: str) -> None:
+    """Draw the bar that names the picked cells."""
+    rows = picking.picked(project, state.tab()).nonzero()[0]
+    labels = workspace.workspace(project).labels()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="naming-bar"):
+        options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
+        name = st.selectbox(
+            "Name of the picked cells", options, index=None, key="picked-name",
+            accept_new_options=True, placeholder="Choose or type a name", width=320,
+        )  # fmt: skip
+        ready = bool(rows.size and name)
+        if st.button(
+            f"Name {count(int(rows.size), 'cell')}",
+            type="primary",
+            disabled=not ready,
+            key="name-cells",
+        ):
+            _name(project, rows, str(name))
+        if rows.size and st.button("Pick nothing", key="pick-nothing"):
+            picking.clear(project, state.tab())
+            st.rerun()
+    if rows.size:
+        already = int((labels.codes[rows] >= 0).sum())
+        if already:
+            st.caption(
+                f"{count(already, 'cell')} of them have a label already; it will be replaced."
+            )
+    else:
+        st.caption("Draw around cells on the map to pick them. Shift adds, Alt takes away.")
+
+
+def _name(project: str, rows, name: str) -> None:  # type: ignore[no-untyped-def]
+    try:
+        labelling.name_cells(project, rows, name, reason=state.recall("picked-by", "lasso"))
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    picking.clear(project, state.tab())
+    state.remember("toast", f"{count(len(rows), 'cell')} named {md(name)}")
+    st.rerun()
+
+
+def last_change(project: str) -> str:
+    """Return the newest change of the labels as markdown."""
+    return md(labelling.last_change(project))
+
+
+def undo_buttons(project: str) -> None:
+    """Draw Undo and Redo."""
+    store = workspace.workspace(project).store
+    with st.container(horizontal=True):
+        if st.button("Undo", key="undo", icon=":material/undo:", disabled=store.undoable() is None,
+                     shortcut="Ctrl+Z"):  # fmt: skip
+            state.remember("toast", md(labelling.undo(project)))
+            st.rerun()
+        if st.button("Redo", key="redo", icon=":material/redo:", disabled=store.redoable() is None,
+                     shortcut="Ctrl+Shift+Z"):  # fmt: skip
+            state.remember("toast", md(labelling.redo(project)))
+            st.rerun()
+
+
+def _offer_base_map(project: str) -> None:
+    job = jobs_view.latest(project, exploring.MAP)
+    if job is not None and not job.status.final:
+        jobs_view.show(job)
+        return
+    if job is not None and job.error is not None:
+        jobs_view.show(job)
+    if st.button(
+        "Compute clusters and a map of the counts", key="base-map", icon=":material/hub:"
+    ):
+        exploring.start_base_map(project)
+        st.rerun()
+
+
+def _pick_clusters(project: str) -> None:
+    codes = exploring.clusters_of(project)
+    if codes is None:
+        st.caption("Clusters come with the map of the counts.")
+        return
+    chosen = st.pills(
+        "Clusters", range(int(codes.max()) + 1), selection_mode="multi", key="clusters",
+        format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
+    )  # fmt: skip
+    if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
+        mask = sum((codes == code for code in chosen), start=codes < 0)
+        state.remember("picked-by", f"clusters {', '.join(str(code + 1) for code in chosen)}")
+        picking.pick(project, state.tab(), mask)
+        st.rerun()
+
+
+def _pick_rule(project: str) -> None:
+    with st.form("rule", border=False):
+        rule = st.text_input(
+            "Marker rule", placeholder="MS4A1+, CD79A+, CD3D-", key="rule-text",
+            help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
+        )  # fmt: skip
+        if st.form_submit_button("Pick these cells") and rule:
+            try:
+                mask = exploring.rule_mask(project, rule)
+            except ScanviError as error:
+                st.error(error_text(error))
+                return
+            state.remember("picked-by", f"rule {rule}")
+            picking.pick(project, state.tab(), mask)
+            st.rerun()

@@ -1,0 +1,145 @@
+"""One card of the review queue: evidence, candidates, keys; and the bar that updates the model."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import jobs_view, maps, naming, state
+from pages.ui.text import count, error_text, md
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import results, reviewing, training, workspace
+from scanvi_core.services.reviewing import ReviewItem
+from scanvi_core.services.training import TrainRequest
+
+POSITION = "review-position"
+
+
+def draw(project: str, items: list[ReviewItem]) -> None:
+    """Draw the card at the tab's place in the queue."""
+    position = min(state.recall(POSITION, 0), len(items) - 1)
+    item = items[position]
+    with st.container(border=True, key="review-card"):
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            st.markdown(f"**{count(len(item.rows), 'similar cell')}** on the map")
+            maps.highlight(project, item.rows, key="review-map", height=330)
+        with right:
+            _evidence(project, item)
+        _actions(project, item, position, len(items))
+    _new_name(project, item)
+
+
+def _evidence(project: str, item: ReviewItem) -> None:
+    first = item.candidates[0]
+    st.subheader(f"{md(first.name)}?", anchor=False)
+    st.markdown(" · ".join(f"{md(c.name)} **{c.probability:.0%}**" for c in item.candidates))
+    found = reviewing.evidence(project, item)
+    st.markdown(md(found.verdict))
+    if not found.markers.empty:
+        levels = [name for name in found.markers.columns if name != "gene"]
+        top = float(found.markers[levels].to_numpy().max())
+        bars = {
+            name: st.column_config.ProgressColumn(min_value=0.0, max_value=top, format="%.1f")
+            for name in levels
+        }
+        st.dataframe(found.markers, hide_index=True, column_config=bars)
+        st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
+    if len(found.batches) > 1:
+        parts = [f"{md(b)}: {n}" for b, n in found.batches.head(6).to_numpy()]
+        st.caption("Batches: " + ", ".join(parts))
+
+
+def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
+    first, *others = item.candidates
+
+    def decide(work: Callable[[], str]) -> None:
+        try:
+            state.remember("toast", md(work()))
+        except ScanviError as error:
+            state.remember("review-error", error_text(error))
+
+    with st.container(horizontal=True, key="review-actions"):
+        st.button(
+            f"Accept {md(first.name)}", shortcut="A", type="primary", key="accept",
+            on_click=decide, args=(lambda: reviewing.accept(project, item),),
+        )  # fmt: skip
+        for i, other in enumerate(others, start=2):
+            st.button(
+                md(other.name), shortcut=str(i), key=f"choose-{i}", on_click=decide,
+                args=(lambda name=other.name: reviewing.choose(project, item, name),),
+            )  # fmt: skip
+        st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
+                  args=("review-naming", item.key))  # fmt: skip
+        st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
+                  args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
+        st.button("Skip", shortcut="S", key="skip", on_click=state.remember,
+                  args=(POSITION, (position + 1) % n))  # fmt: skip
+        st.button("Back", shortcut="B", key="back", on_click=state.remember,
+                  args=(POSITION, (position - 1) % n))  # fmt: skip
+        naming.undo_buttons(project)
+    if state.recall("review-error"):
+        st.error(state.recall("review-error"))
+        state.forget("review-error")
+
+
+def _new_name(project: str, item: ReviewItem) -> None:
+    if state.recall("review-naming") != item.key:
+        return
+    with st.form("new-name"):
+        known = list(workspace.workspace(project).labels().active)
+        name = st.selectbox("Name of these cells", known, index=None, accept_new_options=True,
+                            placeholder="Choose or type a name", key="review-name")  # fmt: skip
+        if st.form_submit_button("Name them", type="primary") and name:
+            try:
+                state.remember("toast", md(reviewing.choose(project, item, str(name))))
+            except ScanviError as error:
+                st.error(error_text(error))
+                return
+            state.forget("review-naming")
+            st.rerun()
+
+
+def update_bar(project: str) -> None:
+    """Offer to update the model when labels changed since it was trained; show the update run."""
+    job = jobs_view.latest(project, training.TRAIN)
+    if job is not None and not job.status.final:
+        jobs_view.show(job)
+        return
+    if job is not None and job.error is not None:
+        jobs_view.show(job)
+    changed = results.changed_labels(project)
+    if not changed:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":orange-badge[{count(changed, 'cell')} changed since this model]")
+        if st.button(
+            "Update the model", key="update-model", icon=":material/refresh:", shortcut="M"
+        ):
+            _update(project)
+
+
+def _update(project: str) -> None:
+    run = workspace.workspace(project).current_run()
+    settings = run.settings if run else {}
+    request = TrainRequest(
+        ModelConfig(**settings["model"]), TrainConfig(**settings["train"]), warm=True
+    )
+    try:
+        training.start(project, request)
+    except ScanviError as error:
+        st.error(error_text(error))
+    else:
+        state.remember(POSITION, 0)
+        st.rerun()
+
+
+def draw_changes(project: str) -> None:
+    """Show what the last update changed."""
+    table = reviewing.changes(project)
+    if table.empty:
+        return
+    total = int(np.sum(table["cells"]))
+    with st.expander(f"What the last update changed: {count(total, 'prediction')}"):
+        st.dataframe(table, hide_index=True)

@@ -1,0 +1,43 @@
+"""The frame around every page: menu, status strip, and the last net under errors."""
+
+import streamlit as st
+
+from pages.ui import state, strip
+from pages.ui.stations import OPEN, STATIONS
+from pages.ui.text import error_text
+from scanvi_core import runtime
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import overview
+
+LOGO = "assets/logo.svg"
+
+
+def run_shell() -> None:
+    """Draw the frame and run the page the user is on."""
+    st.set_page_config(page_title="SCANVI cell annotation", page_icon=LOGO, layout="wide")
+    st.logo(LOGO, size="large")
+    state.adopt_project()
+    project = state.project_id()
+    done = overview.stations_done(project)
+    pages = [
+        st.Page(
+            station.path,
+            title=station.title,
+            icon=":material/check_circle:" if station.slug in done else station.icon,
+            url_path=None if station is OPEN else station.slug,
+            default=station is OPEN,
+        )
+        for station in STATIONS
+    ]
+    page = st.navigation(pages)
+    try:
+        strip.draw(project)
+        page.run()
+    except ScanviError as error:
+        st.error(error_text(error))
+    except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
+        log_path = runtime.log_fault("page", error)
+        st.error(
+            "Something went wrong in the program, not in your data. Your labels are saved. "
+            f"Details are in {log_path}."
+        )

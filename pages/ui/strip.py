@@ -1,0 +1,45 @@
+"""The status strip on top of every page."""
+
+import streamlit as st
+
+from pages.ui import state
+from pages.ui.text import count, md
+from scanvi_core.services import jobs, overview
+
+POLL_S = 1.0
+
+
+def draw(project: str | None) -> None:
+    """Draw the strip; while a job runs it refreshes itself."""
+    if project is None:
+        return
+    running = bool(jobs.active(project))
+    fragment = st.fragment(_strip, run_every=POLL_S if running else None)
+    fragment(project, was_running=running)
+
+
+def _strip(project: str, *, was_running: bool) -> None:
+    now = overview.of(project)
+    if was_running and now.job is None:
+        st.rerun()
+    with st.container(
+        horizontal=True, vertical_alignment="center", key="status-strip", gap="small"
+    ):
+        st.markdown(f"**{md(now.name)}**")
+        if now.n_obs:
+            st.caption(f"{count(now.n_obs, 'cell')} × {count(now.n_vars, 'gene')}")
+            labels = f"Labels: {md(now.label_set)}" if now.label_set else "No labels yet"
+            st.badge(labels, color="blue" if now.label_set else "gray", icon=":material/label:")
+            if now.saved_at:
+                st.badge(f"Saved {now.saved_at}", color="green", icon=":material/check:")
+        if now.model:
+            st.badge(md(now.model), color="violet", icon=":material/neurology:")
+        if now.job is not None:
+            st.badge(
+                f"{md(now.job.message)} · {now.job.fraction:.0%}",
+                color="orange",
+                icon=":material/progress_activity:",
+            )
+    if state.recall("toast"):
+        st.toast(state.recall("toast"))
+        state.forget("toast")

@@ -1,0 +1,28 @@
+"""Names of cells, genes and types are foreign text: shown exactly, never interpreted."""
+
+import re
+
+from scanvi_core.errors import ScanviError
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|$~:<>&])")
+
+
+def md(text: object) -> str:
+    """Escape a text so that markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+
+
+def plain(text: object) -> str:
+    """Escape a text for plotly, which reads a part of HTML."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def error_text(error: ScanviError) -> str:
+    """Return message and hint of an error as markdown."""
+    hint = f"\n\n{md(error.hint)}" if error.hint else ""
+    return f"{md(error.message)}{hint}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 cell``, ``2,638 cells``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,138 @@
+"""The headless twin of the app: one call from an .h5ad to an annotated .h5ad."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scanvi_core import runtime
+from scanvi_core.errors import ColumnMissing, InputError
+from scanvi_core.project.folder import create_project
+from scanvi_core.services import exporting, jobs, labelling, results, training
+from scanvi_core.services.design import check_labels
+from scanvi_core.services.exporting import ExportChoice
+from scanvi_core.services.training import TrainRequest
+from scanvi_core.services.workspace import Workspace, import_into
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class AnnotateRequest:
+    """What ``python -m scanvi_core annotate`` was asked for."""
+
+    source: Path
+    target: Path
+    labels_key: str
+    unlabeled: tuple[str, ...] = ()
+    batch_key: str | None = None
+    layer: str | None = None
+    training: TrainRequest = field(default_factory=TrainRequest)
+
+
+def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
+    """Run the whole loop without a browser and return the summary.
+
+    Raises
+    ------
+    InputError
+        If the file, a column or the labels cannot be used.
+    """
+    from scanvi_core.services.run import train
+
+    started = time.monotonic()
+    _check_target(request)
+    with _scratch() as folder, runtime.home_at(Path(folder)):
+        progress(0.0, "Reading the file")
+        opened = import_into(
+            create_project(request.source.stem),
+            request.source.resolve(),
+            matrix_name(request.layer),
+        )
+        notes = prepare(opened, request)
+        check_labels(opened)
+        run_id = train(opened, request.training, ForegroundJob(opened.project.id, progress))
+        progress(0.95, "Writing the file")
+        path = exporting.write(opened.project.id, ExportChoice(), request.target)
+        return summary(opened, run_id, path, notes) | {
+            "total_seconds": round(time.monotonic() - started, 2),
+            "peak_rss_mb": round(runtime.peak_rss_mb()),
+        }
+
+
+def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
+    """Choose labels and batches as the pages would; return the notices."""
+    project_id = opened.project.id
+    if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
+        known = ", ".join(map(str, opened.dataset.obs.columns))
+        raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
+    opened.project.update_settings(batch_key=request.batch_key)
+    labelling.use_column(project_id, request.labels_key, set(request.unlabeled))
+    values = labelling.column_values(project_id, request.labels_key)
+    odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
+    return [
+        f"{value} was taken as a cell type. If it means unlabelled, add --unlabeled-category."
+        for value in odd["value"]
+        if value.strip()
+    ]
+
+
+def matrix_name(layer: str | None) -> str | None:
+    """Return the matrix to read for ``--layer``: a layer's name, ``X`` or ``raw.X``."""
+    if layer is None or layer in ("X", "raw.X") or layer.startswith("layers/"):
+        return layer
+    return f"layers/{layer}"
+
+
+def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dict[str, Any]:
+    """Return the summary the command line prints, times and memory aside."""
+    found = results.load(opened.project.id, run_id)
+    labels, _ = results.final_labels(opened.project.id, threshold=0.0)
+    names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
+    about = found.summary
+    return {
+        "n_cells": opened.dataset.n_obs,
+        "n_genes_used": about["n_genes"],
+        "labels": {str(name): int(n) for name, n in zip(names, cells, strict=True)},
+        "n_labelled": about["n_labelled"],
+        "counts_source": opened.dataset.manifest["counts_source"],
+        "repairs": [*opened.dataset.manifest["repairs"], *notes],
+        "device": about["device"],
+        "threads": about["threads"],
+        "epochs": about["epochs"],
+        "train_seconds": about["train_seconds"],
+        "train_cells_per_s": about["train_cells_per_s"],
+        "holdout": about["holdout"],
+        "output": str(path),
+    }
+
+
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    # memory-mapped files cannot be removed on Windows while they are mapped
+    return tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
+
+
+def _check_target(request: AnnotateRequest) -> None:
+    if not request.target.resolve().parent.is_dir():
+        raise InputError(
+            f"The folder {request.target.resolve().parent} does not exist.", "Create it first."
+        )
+    if request.target.exists() and request.target.samefile(request.source):
+        raise InputError("The output is the input file.", "Choose another name with -o.")
+
+
+class ForegroundJob(jobs.Job):
+    """A job done by the caller itself, which sees its errors and tells a progress bar."""
+
+    def __init__(self, project_id: str, progress: Progress) -> None:
+        super().__init__(jobs.JobRequest(project_id, training.TRAIN, "", lambda _: None))
+        self._progress = progress
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Pass the progress on."""
+        super().report(fraction, message)
+        self._progress(fraction, message)

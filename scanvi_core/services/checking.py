@@ -1,0 +1,92 @@
+"""What is in a data set: its matrices, its quality, its batches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.services.workspace import workspace
+
+MAX_BATCHES = 500
+BINS = 30
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Everything the Check page shows."""
+
+    n_obs: int
+    n_vars: int
+    counts_source: str
+    counts_reason: str
+    usable_matrices: list[str]
+    matrices: pd.DataFrame
+    repairs: list[str]
+    warnings: list[str]
+    median_total: float
+    totals_histogram: pd.DataFrame
+    batch_key: str | None
+    batch_columns: list[str]
+
+
+def report(project_id: str) -> DataReport:
+    """Describe the project's data set."""
+    opened = workspace(project_id)
+    dataset, manifest = opened.dataset, opened.dataset.manifest
+    matrices = manifest["matrices"]
+    source = manifest["counts_source"]
+    chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
+    return DataReport(
+        n_obs=dataset.n_obs,
+        n_vars=dataset.n_vars,
+        counts_source=source,
+        counts_reason=chosen.get("reason", ""),
+        usable_matrices=[item["name"] for item in matrices if item["verdict"] == "counts"],
+        matrices=matrix_table(matrices),
+        repairs=manifest["repairs"],
+        warnings=manifest["warnings"],
+        median_total=float(np.median(dataset.totals)),
+        totals_histogram=_histogram(dataset.totals),
+        batch_key=opened.project.settings.get("batch_key"),
+        batch_columns=batch_columns(project_id),
+    )
+
+
+def matrix_table(matrices: list[dict[str, object]]) -> pd.DataFrame:
+    """Return the verdict on each matrix as a table."""
+    return pd.DataFrame(
+        [
+            {"matrix": item["name"], "holds": item["verdict"], "why": item["reason"]}
+            for item in matrices
+        ]
+    )
+
+
+def batch_columns(project_id: str) -> list[str]:
+    """Return the obs columns that may tell batches apart, the likeliest first."""
+    manifest = workspace(project_id).dataset.manifest
+    likely = [candidate["key"] for candidate in manifest["batch_candidates"]]
+    others = [
+        name
+        for name, column in manifest["obs_columns"].items()
+        if name not in likely and 2 <= column["n_unique"] <= MAX_BATCHES
+    ]
+    return likely + others
+
+
+def batch_table(project_id: str, key: str) -> pd.DataFrame:
+    """Return each batch with its cells and how many of them are labelled."""
+    opened = workspace(project_id)
+    names = opened.dataset.obs[key].astype("string").fillna("missing")
+    labelled = opened.labels().codes >= 0
+    table = pd.DataFrame({"batch": names.to_numpy(), "cells": 1, "labelled": labelled.astype(int)})
+    return table.groupby("batch", as_index=False).sum().sort_values("cells", ascending=False)
+
+
+def _histogram(totals: np.ndarray) -> pd.DataFrame:
+    """Return cells per bin of log10 counts, with the bins' middles in counts."""
+    positive = totals[totals > 0]
+    edges = np.geomspace(positive.min(), positive.max() * 1.001, BINS + 1)
+    cells, _ = np.histogram(positive, bins=edges)
+    middles = np.sqrt(edges[1:] * edges[:-1]).round().astype(int)
+    return pd.DataFrame({"counts per cell": middles, "cells": cells})

@@ -1,0 +1,221 @@
+"""Maps of the cells and the ways to colour them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.services import jobs, results
+from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+MAP = "map"
+BASE = "base"
+LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
+    "Label", "Prediction", "Confidence", "Label source", "Set aside",
+)  # fmt: skip
+MAX_CATEGORIES = 200
+TITLES = {
+    results.Z1: "Model map (z1)",
+    results.Z2: "Model map without the type (z2)",
+    BASE: "Map of the counts (PCA, UMAP)",
+}
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """One way to colour cells: by category (codes, names) or by value.
+
+    `places` are the types' positions in the palette, so that a type keeps its colour everywhere.
+    """
+
+    name: str
+    revision: str
+    codes: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+    values: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Names of genes, symbols included, and how to read one."""
+
+    var_names: np.ndarray
+    gene: Callable[[str], np.ndarray]
+
+
+def embeddings(project_id: str) -> dict[str, str]:
+    """Return the maps that can be drawn now: id and title, the most useful first."""
+    opened = workspace(project_id)
+    found: dict[str, str] = {}
+    run = opened.current_run()
+    if run is not None:
+        found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
+    usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
+    found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
+    if _base_path(opened).is_file():
+        found[BASE] = TITLES[BASE]
+    return found
+
+
+def coordinates(project_id: str, embedding: str) -> np.ndarray:
+    """Return the map's coordinates, float32 [n_obs, 2]."""
+    opened = workspace(project_id)
+    run = opened.current_run()
+    return _coordinates(project_id, embedding, run.id if run else "")
+
+
+@lru_cache(maxsize=16)
+def _coordinates(project_id: str, embedding: str, run_id: str) -> np.ndarray:
+    opened = workspace(project_id)
+    if embedding in results.MAPS:
+        return np.asarray(
+            results.load(project_id, run_id).array(project_id, results.MAPS[embedding])
+        )
+    if embedding == BASE:
+        return np.load(_base_path(opened))
+    return np.ascontiguousarray(opened.dataset.obsm(embedding)[:, :2])
+
+
+def map_revision(project_id: str, embedding: str) -> str:
+    """Return a key that changes when the map's coordinates do."""
+    run = workspace(project_id).current_run() if embedding in results.MAPS else None
+    return f"{project_id}/{embedding}/{run.id if run else ''}"
+
+
+def start_base_map(project_id: str) -> str:
+    """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
+    return jobs.submit(
+        jobs.JobRequest(project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job))
+    )
+
+
+def _base_map(project_id: str, job: jobs.Job) -> None:
+    from scanvi_core.annotation import clusters, embedding
+    from scanvi_core.config import TrainConfig
+    from scanvi_core.data.genes import variable_genes
+
+    opened = workspace(project_id)
+    job.report(0.1, "Choosing variable genes")
+    genes = variable_genes(
+        opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
+    )
+    job.report(0.3, "Computing principal components")
+    pca = clusters.pca_of(opened.dataset.genes_matrix(genes))
+    job.report(0.5, "Finding clusters")
+    codes = clusters.leiden_clusters(pca)
+    job.report(0.6, "Drawing the map")
+    xy = embedding.umap_of(pca, seed=0)
+    folder = opened.project.derived
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "clusters.npy", codes)
+    np.save(_base_path(opened), xy)
+
+
+def clusters_of(project_id: str) -> np.ndarray | None:
+    """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
+    path = workspace(project_id).project.derived / "clusters.npy"
+    return np.load(path) if path.is_file() else None
+
+
+def _base_path(opened: Workspace) -> Path:
+    return opened.project.derived / "base_map.npy"
+
+
+def colour_options(project_id: str) -> list[str]:
+    """Return what cells can be coloured by, genes aside."""
+    opened = workspace(project_id)
+    options = [LABEL]
+    if opened.current_run() is not None:
+        options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
+    usable = [
+        name
+        for name, column in opened.dataset.manifest["obs_columns"].items()
+        if column["kind"] == "number" or column["n_unique"] <= MAX_CATEGORIES
+    ]
+    return options + usable
+
+
+def colouring(project_id: str, what: str) -> Colouring:
+    """Return how to colour all cells by one of `colour_options`."""
+    opened = workspace(project_id)
+    if what in (LABEL, SOURCE, HELD_OUT):
+        return _by_labels(opened, what)
+    found = results.current(project_id)
+    if what == PREDICTION and found is not None:
+        return _by_type(opened, what, found.prediction, found.names, found.run_id)
+    if what == CONFIDENCE and found is not None:
+        return Colouring(what, f"{what}/{found.run_id}", values=found.confidence)
+    return _by_column(project_id, what)
+
+
+def gene_colouring(project_id: str, gene: str) -> Colouring:
+    """Return how to colour all cells by a gene: log1p of counts per 10,000.
+
+    Raises
+    ------
+    ColumnMissing
+        If there is no such gene.
+    """
+    values = workspace(project_id).dataset.gene(gene)
+    return Colouring(gene, f"gene/{gene}", values=values)
+
+
+def gene_names(project_id: str) -> list[str]:
+    """Return the names of all genes, for a search box."""
+    return list(dict.fromkeys(workspace(project_id).dataset.symbols.tolist()))
+
+
+def rule_mask(project_id: str, rule: str) -> np.ndarray:
+    """Return the cells [n_obs] that follow a marker rule such as ``MS4A1+, CD3D-``.
+
+    Raises
+    ------
+    InputError
+        If the rule cannot be read or names a gene that is not there.
+    """
+    from scanvi_core.annotation.markers import marker_rule
+
+    dataset = workspace(project_id).dataset
+    names = sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()})
+    return marker_rule(rule, Genes(np.array(names, dtype=object), dataset.gene))
+
+
+def type_colours(opened: Workspace) -> dict[str, int]:
+    """Return each type's place in the palette, so that a type keeps its colour everywhere."""
+    return {name: i for i, name in enumerate(opened.labels().names)}
+
+
+def _by_labels(opened: Workspace, what: str) -> Colouring:
+    state = opened.labels()
+    revision = f"{what}/{state.seq}"
+    if what == SOURCE:
+        words = ("given", "named by hand", "accepted prediction")
+        return Colouring(what, revision, codes=state.sources.astype(np.int32) - 1, names=words)
+    if what == HELD_OUT:
+        codes = np.where(state.holdout, 0, -1)
+        return Colouring(what, revision, codes=codes, names=("set aside",))
+    codes, names = state.compact()
+    return _by_type(opened, what, codes, names, str(state.seq))
+
+
+def _by_type(
+    opened: Workspace, what: str, codes: np.ndarray, names: tuple[str, ...], revision: str
+) -> Colouring:
+    """Colour by cell type; a type keeps its place in the palette whatever else is shown."""
+    places = type_colours(opened)
+    own = tuple(places.get(name, i) for i, name in enumerate(names))
+    return Colouring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
+
+
+@lru_cache(maxsize=32)
+def _by_column(project_id: str, key: str) -> Colouring:
+    dataset = workspace(project_id).dataset
+    column = dataset.column(key)
+    if dataset.manifest["obs_columns"][key]["kind"] == "number":
+        return Colouring(key, f"obs/{key}", values=column.to_numpy(np.float32, na_value=np.nan))
+    codes, names = pd.factorize(column.astype("string"), sort=True)
+    return Colouring(key, f"obs/{key}", codes.astype(np.int32), tuple(map(str, names)))

@@ -1,0 +1,80 @@
+"""The labels set aside before training, so that the score is honest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanvi_core import config
+from scanvi_core.errors import LabelsUnusable
+from scanvi_core.project import events
+from scanvi_core.services.workspace import Workspace, workspace
+
+CELLS, GROUP, NONE = "cells", "group", "none"
+MIN_TYPE = 10  # smaller types keep all their labels for training
+CAP = 200  # cells of one type
+
+
+@dataclass(frozen=True)
+class HoldoutRequest:
+    """Which labels to set aside.
+
+    Attributes
+    ----------
+    how
+        ``cells`` (a share of each type), ``group`` (all cells of some donors) or ``none``.
+    fraction
+        Share of the labelled cells of each type, for ``cells``.
+    column, values
+        The obs column and those of its values that leave training, for ``group``.
+    """
+
+    how: str = CELLS
+    fraction: float = config.HOLDOUT_FRACTION
+    column: str = ""
+    values: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def set_aside(project_id: str, request: HoldoutRequest) -> int:
+    """Choose the hold-out anew; return its number of cells.
+
+    Raises
+    ------
+    LabelsUnusable
+        If fewer than two types would keep a visible label.
+    """
+    opened = workspace(project_id)
+    codes = opened.labels().codes
+    rows = {CELLS: _cells, GROUP: _group, NONE: _none}[request.how](opened, codes, request)
+    left = np.delete(codes, rows)
+    if rows.size and np.unique(left[left >= 0]).size < config.MIN_LABELS:
+        raise LabelsUnusable(
+            "Fewer than two types would keep a label.", "Set fewer cells or donors aside."
+        )
+    opened.store.append(events.holdout(rows, how=request.how, seed=request.seed))
+    opened.project.update_settings(
+        holdout={"how": request.how, "column": request.column, "values": list(request.values)}
+    )
+    return int(rows.size)
+
+
+def _cells(_opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
+    """Return a share of each type with enough cells."""
+    rng = np.random.default_rng(request.seed)
+    chosen = [np.empty(0, dtype=np.int64)]
+    for code in np.unique(codes[codes >= 0]):
+        rows = np.flatnonzero(codes == code)
+        if rows.size >= MIN_TYPE:
+            n = min(CAP, round(request.fraction * rows.size), rows.size - MIN_TYPE // 2)
+            chosen.append(rng.choice(rows, n, replace=False))
+    return np.sort(np.concatenate(chosen))
+
+
+def _group(opened: Workspace, _codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
+    """Return all cells of the chosen donors."""
+    values = opened.dataset.obs[request.column].astype("string")
+    return np.flatnonzero(values.isin(request.values).to_numpy())
+
+
+def _none(_opened: Workspace, _codes: np.ndarray, _request: HoldoutRequest) -> np.ndarray:
+    return np.empty(0, dtype=np.int64)

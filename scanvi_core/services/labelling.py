@@ -1,0 +1,167 @@
+"""What is known about the cells: label columns, names given by hand, groups, prior, undo."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config, keys
+from scanvi_core.errors import ColumnMissing, LabelsUnusable
+from scanvi_core.project import events
+from scanvi_core.project.state import LabelState
+from scanvi_core.services import holdout
+from scanvi_core.services.workspace import workspace
+
+MAX_TYPES = 200
+
+
+def label_columns(project_id: str) -> list[str]:
+    """Return the obs columns that may hold cell types, the likeliest first."""
+    manifest = workspace(project_id).dataset.manifest
+    likely = [candidate["key"] for candidate in manifest["labels_candidates"]]
+    others = [
+        name
+        for name, column in manifest["obs_columns"].items()
+        if name not in likely and 1 <= column["n_unique"] <= MAX_TYPES
+    ]
+    return likely + others
+
+
+def column_values(project_id: str, key: str) -> pd.DataFrame:
+    """Return the values of an obs column with their number of cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``value``, ``cells`` and ``unlabeled`` (the word usually means "no label").
+    """
+    counts = _column(project_id, key).value_counts()
+    return pd.DataFrame(
+        {
+            "value": counts.index.astype(str),
+            "cells": counts.to_numpy(),
+            "unlabeled": [keys.looks_unlabeled(str(value)) for value in counts.index],
+        }
+    )
+
+
+def use_column(project_id: str, key: str, unlabeled: set[str]) -> LabelState:
+    """Take the labels of an obs column and set the default hold-out aside.
+
+    Missing values and those in `unlabeled` become unlabelled cells.
+
+    Raises
+    ------
+    LabelsUnusable
+        If no labelled cell or only one type would remain, or the column names single cells.
+    """
+    opened = workspace(project_id)
+    values = _column(project_id, key)
+    kept = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
+    codes, found = pd.factorize(kept, sort=True)
+    names = [str(name) for name in found]
+    _check_types(codes, names, key)
+    opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
+    opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
+    holdout.set_aside(project_id, holdout.HoldoutRequest())
+    return opened.labels()
+
+
+def start_empty(project_id: str) -> None:
+    """Begin without labels: cells are named by lasso, cluster or marker rule."""
+    opened = workspace(project_id)
+    none = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
+    opened.store.append(events.import_labels([], none))
+    opened.project.update_settings(labels_key="named by hand", unlabeled=[])
+
+
+def name_cells(project_id: str, rows: np.ndarray, label: str, reason: str) -> LabelState:
+    """Give cells a label by hand; `reason` says how they were picked."""
+    opened = workspace(project_id)
+    opened.store.append(events.assign(rows, label, reason=reason))
+    return opened.labels()
+
+
+def clear_cells(project_id: str, rows: np.ndarray, reason: str) -> None:
+    """Take the labels off cells."""
+    workspace(project_id).store.append(events.clear(rows, reason=reason))
+
+
+def rename(project_id: str, label: str, to: str) -> None:
+    """Rename a type; when the new name exists already, the two are merged."""
+    opened = workspace(project_id)
+    merge = events.clean_label(to) in opened.labels().active
+    opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
+
+
+def set_groups(project_id: str, groups: Mapping[str, str]) -> None:
+    """Put types into groups (a hierarchy of two levels); an empty mapping removes them."""
+    workspace(project_id).store.append(events.groups(groups))
+
+
+def set_prior(project_id: str, prior: Mapping[str, float]) -> None:
+    """Say how common each type is expected to be; an empty mapping means equally common."""
+    workspace(project_id).store.append(events.prior(prior))
+
+
+def undo(project_id: str) -> str:
+    """Take the last change back; return what it was in words."""
+    store = workspace(project_id).store
+    store.undo()
+    return last_change(project_id)
+
+
+def redo(project_id: str) -> str:
+    """Bring back what was undone; return it in words."""
+    workspace(project_id).store.redo()
+    return last_change(project_id)
+
+
+def last_change(project_id: str) -> str:
+    """Return the newest entry of the log in words."""
+    log = workspace(project_id).store.events()
+    return events.describe(log[-1]) if log else ""
+
+
+def label_table(project_id: str) -> pd.DataFrame:
+    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
+    state = workspace(project_id).labels()
+    codes, names = state.compact()
+    visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
+    aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
+    rare = np.where(visible < config.RARE_CELLS, "too few to score", "")
+    return pd.DataFrame(
+        {
+            "type": list(names),
+            "labelled": visible,
+            "set aside": aside,
+            "group": [state.groups.get(name, "") for name in names],
+            "expected share": [state.prior.get(name, np.nan) for name in names],
+            "note": rare,
+        }
+    )
+
+
+def _column(project_id: str, key: str) -> pd.Series:
+    obs = workspace(project_id).dataset.obs
+    if key not in obs:
+        known = ", ".join(map(str, obs.columns[:12]))
+        raise ColumnMissing(f"There is no column {key} in obs.", f"The columns are: {known}.")
+    return obs[key].astype("string")
+
+
+def _check_types(codes: np.ndarray, names: list[str], key: str) -> None:
+    if not names:
+        raise LabelsUnusable(
+            f"The column {key} has no labelled cells.", "Choose another column or start empty."
+        )
+    if len(names) > MAX_TYPES:
+        raise LabelsUnusable(
+            f"The column {key} has {len(names):,} different values for {len(codes):,} cells.",
+            "This looks like a list of barcodes; choose the column with cell types.",
+        )
+    if len(names) < config.MIN_LABELS:
+        raise LabelsUnusable(
+            f"Only one label has cells ({names[0]}).",
+            "SCANVI needs at least two types: choose another column, or start empty.",
+        )

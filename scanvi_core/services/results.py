@@ -1,0 +1,209 @@
+"""What a training run leaves behind, and reading it again."""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanvi_core import keys, runtime
+from scanvi_core.project.runs import DONE, RUNNING, Run
+from scanvi_core.services.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.services.design import Design
+    from scanvi_core.services.training import TrainRequest
+
+VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
+Z1, Z2 = "z1", "z2"
+MAPS = {Z1: "umap_z1", Z2: "umap_z2"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The predictions of one run for all cells.
+
+    Attributes
+    ----------
+    probabilities
+        Calibrated, float32 [n_obs, n_labels]; NaN rows for cells without counts.
+    prediction
+        int [n_obs], column of the likeliest type, -1 for cells without counts.
+    confidence, margin, entropy
+        float32 [n_obs].
+    second
+        int [n_obs], column of the second likeliest type.
+    """
+
+    run_id: str
+    names: tuple[str, ...]
+    probabilities: np.ndarray
+    prediction: np.ndarray
+    second: np.ndarray
+    confidence: np.ndarray
+    margin: np.ndarray
+    entropy: np.ndarray
+    holdout: np.ndarray
+    summary: dict[str, Any]
+
+    def array(self, project_id: str, name: str) -> np.ndarray:
+        """Return another array of the run, memory-mapped: ``z1``, ``umap_z1``..."""
+        return Run.open(workspace(project_id).project, self.run_id).array(name)
+
+
+def new_run(
+    opened: Workspace, request: "TrainRequest", design: "Design", genes: np.ndarray
+) -> Run:
+    """Create the run folder and freeze everything the result depends on."""
+    settings = {
+        "model": asdict(request.model),
+        "train": asdict(request.train),
+        "warm_from": opened.project.settings.get("current_run") if request.warm else None,
+        "seed": request.train.seed,
+        "threads": runtime.worker_threads(),
+        "device": str(runtime.choose_device(request.train.device)),
+        "versions": {name: version(name) for name in VERSIONS_OF},
+        "counts_sha256": opened.dataset.manifest["counts_sha256"],
+        "batch_key": opened.project.settings.get("batch_key"),
+        "labels_key": opened.project.settings.get("labels_key"),
+        "unlabeled_categories": opened.project.settings.get("unlabeled", []),
+        "labels_seq": opened.labels().seq,
+        "label_order": list(design.label_names),
+        "code_names": list(design.code_names),
+        "groups": design.groups,
+        "prior": design.prior,
+        "genes": [str(gene) for gene in genes],
+    }
+    run = Run.create(opened.project, settings)
+    run.write_array("y", design.y.astype(np.int32))
+    run.write_array("holdout", design.holdout)
+    run.set_status(RUNNING)
+    return run
+
+
+def model_folder(run: Run) -> Path:
+    """Return the folder of a run's model."""
+    return run.root / "model"
+
+
+def holdout_scores(
+    opened: Workspace, design: "Design", probabilities: np.ndarray
+) -> dict[str, Any] | None:
+    """Score predictions on the held-out labels; None when there are none."""
+    from scanvi_core.annotation.prediction import summarise
+    from scanvi_core.metrics.classification import score
+
+    truth, rows = holdout_truth(opened, design.label_names, design.holdout)
+    reading = summarise(probabilities[rows])
+    usable = (truth >= 0) & (reading.label >= 0)
+    if not usable.any():
+        return None
+    found = score(
+        truth[usable], reading.label[usable], design.label_names, reading.confidence[usable]
+    )
+    return {
+        "n": found.n,
+        "accuracy": found.accuracy,
+        "macro_f1": found.macro_f1,
+        "ece": found.ece,
+    }
+
+
+def holdout_truth(
+    opened: Workspace, names: tuple[str, ...], holdout: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return true codes (-1: a type the model does not know) and rows of the held-out cells."""
+    state = opened.labels()
+    places = {name: i for i, name in enumerate(names)}
+    table = np.array([*(places.get(name, -1) for name in state.names), -1], dtype=np.int64)
+    rows = np.flatnonzero(holdout)
+    return table[state.codes[rows]], rows
+
+
+@lru_cache(maxsize=8)
+def load(project_id: str, run_id: str) -> Results:
+    """Read the results of a run; arrays stay memory-mapped where they are big."""
+    from scanvi_core.annotation.prediction import summarise
+
+    run = Run.open(workspace(project_id).project, run_id)
+    probabilities = run.array("probabilities")
+    reading = summarise(probabilities)
+    return Results(
+        run_id=run_id,
+        names=tuple(run.settings["label_order"]),
+        probabilities=probabilities,
+        prediction=reading.label,
+        second=reading.second,
+        confidence=reading.confidence,
+        margin=reading.margin,
+        entropy=reading.entropy,
+        holdout=np.asarray(run.array("holdout")),
+        summary=run.summary,
+    )
+
+
+def current(project_id: str) -> Results | None:
+    """Return the results the pages show, None before the first training."""
+    run = workspace(project_id).current_run()
+    return None if run is None else load(project_id, run.id)
+
+
+def previous(project_id: str) -> Results | None:
+    """Return the results of the run before the current one, if there is one."""
+    done = finished_runs(project_id)
+    return load(project_id, done[-2].id) if len(done) > 1 else None
+
+
+def finished_runs(project_id: str) -> list[Run]:
+    """Return the finished runs in the order they were trained."""
+    return [run for run in Run.list(workspace(project_id).project) if run.status.status == DONE]
+
+
+def preview_names(project_id: str) -> tuple[str, ...]:
+    """Return the types of the run in training, for its preview."""
+    from scanvi_core.services.design import design_of
+
+    started = Run.list(workspace(project_id).project)
+    if started and started[-1].status.status == RUNNING:
+        return tuple(started[-1].settings["label_order"])
+    return design_of(workspace(project_id)).label_names
+
+
+def changed_labels(project_id: str) -> int:
+    """Return how many cells carry another label now than when the current model was trained."""
+    from scanvi_core.services.design import design_of
+
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None:
+        return 0
+    design = design_of(opened)
+    before = np.array([*run.settings["code_names"], ""], dtype=object)
+    now = np.array([*design.code_names, ""], dtype=object)
+    return int((before[run.array("y")] != now[design.y]).sum())
+
+
+def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the final label and where it came from, for every cell.
+
+    The user's labels come first and are never replaced; cells without one get the prediction
+    when its confidence reaches `threshold`.
+
+    Returns
+    -------
+    labels, sources
+        object [n_obs] of names ('' where there is none) and of the words in `scanvi_core.keys`.
+    """
+    opened = workspace(project_id)
+    state = opened.labels()
+    labels = np.array([*state.names, ""], dtype=object)[state.codes]
+    words = np.array([keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED], dtype=object)
+    sources = words[state.sources]
+    found = current(project_id)
+    if found is not None:
+        open_ = (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)
+        labels[open_] = np.array(found.names, dtype=object)[found.prediction[open_]]
+        sources[open_] = keys.PREDICTED
+    return labels, sources

@@ -1,0 +1,117 @@
+"""Training a model on a project: what would happen, starting it, and the work itself."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from scanvi_core import config, runtime
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.errors import InputError
+from scanvi_core.services import jobs
+from scanvi_core.services.design import check_labels, design_of
+from scanvi_core.services.workspace import workspace
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train: the two groups of settings, and whether to go on from the current model."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    warm: bool = False
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What a training run would use, for the line above the button."""
+
+    n_obs: int
+    n_genes: int
+    n_labels: int
+    n_labelled: int
+    n_batches: int
+    n_holdout: int
+    device: str
+    problem: str = ""
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def plan(project_id: str, request: TrainRequest) -> TrainPlan:
+    """Describe what training with these settings would use; problems are told, not raised."""
+    opened = workspace(project_id)
+    problem = hint = ""
+    try:
+        check_labels(opened)
+    except InputError as error:
+        problem, hint = error.message, error.hint
+    design = design_of(opened)
+    known = design.y[design.y >= 0]
+    counts = np.bincount(known, minlength=len(design.label_names))
+    rare = [
+        name for name, n in zip(design.label_names, counts, strict=True) if n < config.RARE_CELLS
+    ]
+    notes = []
+    if rare:
+        notes.append(
+            f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labelled cells. "
+            "Trained on, but left out of scores."
+        )
+    if known.size and not (design.y < 0).any():
+        notes.append("Every cell is labelled: this run checks the labels you have.")
+    if opened.dataset.n_obs < 200:
+        notes.append("Few cells: treat the result as a first hint.")
+    return TrainPlan(
+        n_obs=int(design.rows.sum()),
+        n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
+        n_labels=len(design.label_names),
+        n_labelled=int(known.size),
+        n_batches=len(design.batch_names),
+        n_holdout=int(design.holdout.sum()),
+        device=device_name(request.train.device),
+        problem=problem,
+        hint=hint,
+        notes=tuple(notes),
+    )
+
+
+def device_name(name: str) -> str:
+    """Return the device that training would run on, without importing torch when it can wait."""
+    if name == "auto" and "torch" not in sys.modules:
+        return "auto"
+    return str(runtime.choose_device(name))
+
+
+def can_go_on(project_id: str, model: ModelConfig) -> bool:
+    """Tell whether the current model can be trained further with these model settings."""
+    run = workspace(project_id).current_run()
+    if run is None:
+        return False
+    frozen = run.settings
+    same_batches = frozen["batch_key"] == workspace(project_id).project.settings.get("batch_key")
+    return frozen["model"] == asdict(model) and same_batches
+
+
+def start(project_id: str, request: TrainRequest) -> str:
+    """Start training in the background; return the job id.
+
+    Raises
+    ------
+    LabelsUnusable
+        If the labels cannot train a model.
+    JobRefused
+        If this project is training already.
+    """
+    opened = workspace(project_id)
+    check_labels(opened)
+
+    def work(job: jobs.Job) -> str:
+        from scanvi_core.services.run import train
+
+        return train(opened, request, job)
+
+    lane = f"train:{request.train.device}"
+    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))

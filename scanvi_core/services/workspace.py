@@ -1,0 +1,180 @@
+"""Projects: opening data sets, and what every page says about the one that is open."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from scanvi_core import runtime
+from scanvi_core.data.dataset import Dataset
+from scanvi_core.errors import FileRefused, InputError
+from scanvi_core.project.folder import Project, create_project, list_projects, open_project
+from scanvi_core.project.runs import Run
+from scanvi_core.project.state import LabelState
+from scanvi_core.project.store import LabelStore
+from scanvi_core.services import jobs
+
+IO_LANE = "files"
+OPEN = "open"
+EXAMPLE_NAME = "Example: 700 blood cells"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One opened data set with its labels."""
+
+    project: Project
+    dataset: Dataset
+    store: LabelStore
+
+    def labels(self) -> LabelState:
+        """Return the labels as they are now."""
+        return self.store.labels()
+
+    def current_run(self) -> Run | None:
+        """Return the run whose predictions the pages show, if a model was trained."""
+        run_id = self.project.settings.get("current_run")
+        return Run.open(self.project, run_id) if run_id else None
+
+
+_open: dict[str, Workspace] = {}
+_lock = threading.Lock()
+
+
+def workspace(project_id: str) -> Workspace:
+    """Return the opened project; kept open, since its arrays are memory-mapped.
+
+    Raises
+    ------
+    ProjectError
+        If there is no such project or its data set was never imported.
+    """
+    with _lock:
+        if project_id not in _open:
+            project = open_project(project_id)
+            dataset = Dataset.open(project.dataset)
+            store = LabelStore.open(project.root, dataset.n_obs)
+            _open[project_id] = Workspace(project, dataset, store)
+        return _open[project_id]
+
+
+def is_ready(project_id: str) -> bool:
+    """Tell whether the project's data set has been imported."""
+    return (open_project(project_id).dataset / "manifest.json").is_file()
+
+
+def recent_projects() -> list[Project]:
+    """Return the projects on this machine that hold a data set, newest first."""
+    return [project for project in list_projects() if is_ready(project.id)]
+
+
+def created_at(project: Project) -> datetime:
+    """Return when a project was made, in local time."""
+    return datetime.fromisoformat(project.settings["created"]).astimezone()
+
+
+def open_example() -> str:
+    """Start opening the built-in example; return the project id."""
+    from scanvi_core.data.example import write_example
+
+    def fetch(project: Project) -> Path:
+        return write_example(project.source / "pbmc68k_reduced.h5ad")
+
+    return _start(EXAMPLE_NAME, fetch)
+
+
+def open_path(text: str) -> str:
+    """Start opening a file of this computer; return the project id.
+
+    Raises
+    ------
+    FileRefused
+        If the path is not a file below the data folder.
+    """
+    path = allowed_path(text)
+    return _start(path.stem, lambda _: path)
+
+
+def open_upload(name: str, stream: IO[bytes]) -> str:
+    """Keep an uploaded file in a new project and start opening it; return the project id."""
+    import shutil
+
+    safe = Path(name).name or "upload.h5ad"
+
+    def store(project: Project) -> Path:
+        target = project.source / safe
+        with target.open("wb") as handle:
+            shutil.copyfileobj(stream, handle, 1 << 20)
+        return target
+
+    return _start(Path(safe).stem, store)
+
+
+def reimport(project_id: str, matrix: str) -> str:
+    """Import the project's file again with another count matrix; return the job id.
+
+    Raises
+    ------
+    InputError
+        If labels were already given: they would be lost.
+    """
+    opened = workspace(project_id)
+    if opened.labels().seq:
+        raise InputError(
+            "Labels were already chosen for this data set.",
+            "Open the file again to start over with another matrix.",
+        )
+    path = Path(opened.dataset.manifest["source"]["path"])
+    return _submit_import(opened.project, lambda _: path, matrix)
+
+
+def allowed_path(text: str) -> Path:
+    """Resolve a user's path and make sure it is a file below the data folder."""
+    root = runtime.data_root().resolve()
+    path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
+    if not path.is_relative_to(root):
+        raise FileRefused(
+            f"{text} is outside the data folder {root}.",
+            f"Move the file there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
+        )
+    if not path.is_file():
+        raise FileRefused(
+            f"There is no file {path}.", "Check the path; upper and lower case count."
+        )
+    return path
+
+
+def _start(name: str, fetch: Callable[[Project], Path]) -> str:
+    project = create_project(name)
+    _submit_import(project, fetch, None)
+    return project.id
+
+
+def _submit_import(project: Project, fetch: Callable[[Project], Path], matrix: str | None) -> str:
+    def work(job: jobs.Job) -> str:
+        job.report(0.1, "Fetching the file")
+        path = fetch(project)
+        job.report(0.3, "Reading the file and looking for counts")
+        import_into(project, path, matrix)
+        return project.id
+
+    return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
+
+
+def import_into(project: Project, path: Path, matrix: str | None = None) -> Workspace:
+    """Check the file in a child process and keep a trusted copy in the project."""
+    from scanvi_core.data.intake import import_file
+
+    manifest = import_file(path, project.dataset, matrix=matrix)
+    batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
+    project.update_settings(batch_key=batches[0] if batches else None)
+    with _lock:
+        _open.pop(project.id, None)
+    return workspace(project.id)
+
+
+def set_batch_key(project_id: str, key: str | None) -> None:
+    """Choose the obs column that tells batches apart (None: no batches)."""
+    workspace(project_id).project.update_settings(batch_key=key)
