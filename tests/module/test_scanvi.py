@@ -251,6 +251,21 @@ def test_generator_decides_every_draw_dropout_included():
     assert module.generator is None
 
 
+def test_batch_of_equal_totals_keeps_the_library_divergence_finite():
+    mean, none = torch.full((B, 1), 3.0).double(), torch.zeros(B, 1).double()
+    kl = make(use_observed_lib_size=False)(X, mean, none, BATCH)[1]
+    assert torch.isfinite(kl).all()
+
+
+def test_input_dropout_hides_genes_from_the_encoder_while_training():
+    module, seen = make(input_dropout_rate=0.9), []
+    module.z_encoder.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    for training in (True, False):
+        module.train(training).classify(X + 1)
+    assert 0.8 < (seen[0] == 0).double().mean() < 0.97
+    assert (seen[1] > 0).all()
+
+
 def test_layer_norm_model_has_no_running_statistics():
     assert not [name for name in make(use_layer_norm=True).state_dict() if "running" in name]
 

@@ -43,6 +43,7 @@ def test_decoder_runs_and_trains_only_the_heads_it_needs(r_per_cell, zero_inflat
     assert calls == ["r"] * r_per_cell + ["zi"] * zero_inflated
     assert (out.r is not None, out.zi_logits is not None) == (r_per_cell, zero_inflated)
     assert decoder.px_dropout_decoder.weight.requires_grad == zero_inflated
+    assert decoder.px_r_decoder.weight.requires_grad == r_per_cell
 
 
 def test_classifier_returns_logits_and_can_be_linear():
