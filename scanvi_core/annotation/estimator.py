@@ -1,7 +1,6 @@
 """`Annotator`: learns cell types from labelled and unlabelled cells, and names cells."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,61 +13,31 @@ from scipy import sparse
 from scanvi_core.annotation.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.companions import Companions, fit_companions, stack
 from scanvi_core.annotation.prediction import Predictions
+from scanvi_core.annotation.training_set import (
+    TrainingSet,
+    build,
+    group_names,
+    network,
+    prior_of,
+    training_data,
+)
 from scanvi_core.config import (
-    MIN_LABELS,
     RETRAIN_LEARNING_RATE,
     RETRAIN_STEPS,
     ModelConfig,
     TrainConfig,
 )
-from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
+from scanvi_core.errors import InputError, ProjectError, SettingInvalid
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device, replacing
 from scanvi_core.train.history import History, Hooks
-from scanvi_core.train.loader import TrainingData, blocks, rows_of
+from scanvi_core.train.loader import blocks, rows_of
 from scanvi_core.train.loop import fit
-from scanvi_core.train.sampler import choose_validation
 from scanvi_core.train.warmstart import carry_over
 
 WEIGHTS, COMPANIONS, RECORD = "model.safetensors", "companions.safetensors", "annotator.json"
 FORMAT = 1
-MIN_PRIOR = 1e-4  # a type with prior 0 makes the loss infinite
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """The cells an `Annotator` learns from.
-
-    Parameters
-    ----------
-    counts
-        Counts [n, genes], CSR, float32.
-    genes
-        Names of the genes.
-    y
-        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `group_names`).
-    label_names
-        Names of the K types.
-    batch_index, batch_names
-        Batch codes [n] and their names.
-    groups
-        Type name to the name of its group; a type left out is a group of its own.
-    prior
-        Type name to the share of cells expected; types left out share what remains evenly.
-    rows
-        Cells [n] to train on; None: all of them.
-    """
-
-    counts: sparse.csr_array
-    genes: tuple[str, ...]
-    y: np.ndarray
-    label_names: tuple[str, ...]
-    batch_index: np.ndarray
-    batch_names: tuple[str, ...]
-    groups: Mapping[str, str] = field(default_factory=dict)
-    prior: Mapping[str, float] = field(default_factory=dict)
-    rows: np.ndarray | None = None
+__all__ = ["Annotator", "TrainingSet", "group_names", "prior_of", "warm_up"]
 
 
 @dataclass(slots=True)
@@ -114,16 +83,12 @@ class Annotator:
         TrainingError
             If the training diverges at once.
         """
-        usable, data = _training_data(cells, train_config)
-        module = build(cells, model_config, train_config)
+        usable, data = training_data(cells, train_config)
         n_steps = train_config.n_steps(data.counts.shape[0])
+        module, schedule = build(cells, model_config, train_config), train_config
         if warm_start is not None:
-            warm_start.check_same_model(cells, model_config)
-            old = {name: code for code, name in enumerate(warm_start.label_names)}
-            source = np.array([old.get(name, -1) for name in cells.label_names])
-            carry_over(warm_start.module, module, source)
-            n_steps = RETRAIN_STEPS
-        schedule = train_config if warm_start is None else _retrain(train_config)
+            warm_start.hand_over(module, cells, model_config)
+            schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
         history = fit(module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks())
         companions = fit_companions(
             data.counts,
@@ -149,8 +114,14 @@ class Annotator:
         annotator.calibration = fit_temperature(predicted, data.y[watched])
         return annotator
 
-    def check_same_model(self, cells: TrainingSet, model_config: ModelConfig) -> None:
-        """Raise `SettingInvalid` unless this model can go on with `cells`."""
+    def hand_over(self, module: SCANVI, cells: TrainingSet, model_config: ModelConfig) -> None:
+        """Copy the weights into a fresh network for `cells`, type by type.
+
+        Raises
+        ------
+        SettingInvalid
+            If this model has other genes, batches or settings.
+        """
         wrong = [
             name
             for name, same in (
@@ -164,6 +135,8 @@ class Annotator:
             raise SettingInvalid(
                 f"The earlier model has other {' and '.join(wrong)}.", "Train from the start."
             )
+        old = {name: code for code, name in enumerate(self.label_names)}
+        carry_over(self.module, module, np.array([old.get(n, -1) for n in cells.label_names]))
 
     @torch.no_grad()
     def predict(self, counts: sparse.csr_array) -> Predictions:
@@ -233,7 +206,7 @@ class Annotator:
             )
         names = tuple(record["label_names"])
         model_config = ModelConfig(**record["model"])
-        module = _network(
+        module = network(
             len(record["genes"]), len(record["batch_names"]), names, record["groups"], model_config
         )
         weights = load_arrays(folder / WEIGHTS)
@@ -251,83 +224,13 @@ class Annotator:
         )
 
 
-def group_names(label_names: tuple[str, ...], groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the groups in the order of their codes: as their first type comes."""
-    return tuple(dict.fromkeys(groups.get(name, name) for name in label_names))
-
-
-def build(cells: TrainingSet, model_config: ModelConfig, train_config: TrainConfig) -> SCANVI:
-    """Return a fresh network for `cells` on the training device; the seed decides its weights."""
-    module = _network(
-        len(cells.genes), len(cells.batch_names), cells.label_names, cells.groups, model_config
-    )
-    module.draw_parameters(torch.Generator().manual_seed(train_config.seed))
-    if cells.prior:
-        prior = prior_of(cells.label_names, cells.prior)
-        module.y_prior.data = torch.as_tensor(prior, dtype=torch.float32)[None]
-    return module.to(choose_device(train_config.device))
-
-
-def prior_of(label_names: tuple[str, ...], prior: Mapping[str, float]) -> np.ndarray:
-    """Return the prior of each type [K], summing to 1; types left out share the rest evenly."""
-    given = {name: max(0.0, float(prior[name])) for name in label_names if name in prior}
-    rest = max(0.0, 1.0 - sum(given.values())) / max(1, len(label_names) - len(given))
-    shares = np.array([given.get(name, rest) for name in label_names])
-    shares = np.maximum(shares, MIN_PRIOR)
-    return shares / shares.sum()
-
-
-def _network(
-    n_genes: int,
-    n_batch: int,
-    label_names: tuple[str, ...],
-    groups: Mapping[str, str],
-    config: ModelConfig,
-) -> SCANVI:
-    order = {name: code for code, name in enumerate(group_names(label_names, groups))}
-    codes = [order[groups.get(name, name)] for name in label_names]
-    return SCANVI(
-        n_genes,
-        n_batch=n_batch,
-        n_labels=len(label_names),
-        n_hidden=config.n_hidden,
-        n_latent=config.n_latent,
-        n_layers=config.n_layers,
-        dropout_rate=config.dropout_rate,
-        dispersion=config.dispersion,
-        reconstruction_loss=config.gene_likelihood,
-        labels_groups=codes if groups else None,
-        use_labels_groups=1 < len(order) < len(label_names),
-        use_observed_lib_size=config.use_observed_lib_size,
-        encoder_input="log_normalized",
-        input_dropout_rate=config.input_dropout_rate,
-        use_layer_norm=config.use_layer_norm,
-    )
-
-
-def _training_data(cells: TrainingSet, config: TrainConfig) -> tuple[np.ndarray, TrainingData]:
-    """Return the cells that are trained on: their rows, and what the training needs of them."""
-    usable = np.asarray(cells.counts.sum(axis=1)).ravel() > 0
-    if cells.rows is not None:
-        usable &= cells.rows
-    counts = cells.counts if usable.all() else cells.counts[usable]
-    n_labels = len(cells.label_names)
-    known = np.where(usable, cells.y, -1).astype(np.int64)
-    y = known[usable]
-    present = np.unique(y[(y >= 0) & (y < n_labels)])
-    if len(present) < MIN_LABELS:
-        names = ", ".join(cells.label_names[code] for code in present) or "none"
-        raise LabelsUnusable(
-            f"Types with labelled cells that have counts: {names}.",
-            f"Name cells of at least {MIN_LABELS} types.",
-        )
-    random = np.random.default_rng(config.seed)
-    validation = choose_validation(known, n_labels, config.validation_fraction, random)[usable]
-    batch_index = cells.batch_index[usable].astype(np.int64)
-    n_batch = len(cells.batch_names)
-    return np.flatnonzero(usable), TrainingData(
-        counts, batch_index, n_batch, y, n_labels, validation
-    )
+def warm_up() -> None:
+    """Train on a few random cells, so that the first real training does not wait for imports."""
+    random = np.random.default_rng(0)
+    counts = sparse.csr_array(1.0 + random.poisson(1.0, (40, 20)), dtype=np.float32)
+    y, one = np.arange(40) % 2, np.zeros(40, dtype=np.int64)
+    cells = TrainingSet(counts, tuple("abcdefghijklmnopqrst"), y, ("a", "b"), one, ("a",))
+    Annotator.fit(cells, ModelConfig(), TrainConfig(max_epochs=1, device="cpu"))
 
 
 def _retrain(config: TrainConfig) -> TrainConfig:
