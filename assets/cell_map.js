@@ -155,7 +155,7 @@ function createMap(parent) {
 
   function isolate(codes) {
     view.only = codes
-    painter?.palette(d.palette, only())
+    painter?.focus(d, only())
     for (const button of legend.querySelectorAll("button")) {
       const on = codes.has(button.code)
       button.setAttribute("aria-pressed", on)
@@ -168,7 +168,7 @@ function createMap(parent) {
     const is = JSON.stringify([d.names, d.name, d.range, d.parts.palette]) + d.palette + (d.counts ?? d.codes.indexOf(0))
     if (is === legendIs) return
     legendIs = is
-    if (!d.names) return legend.replaceChildren(scale())
+    if (!d.names) return legend.replaceChildren(scale(d))
     legend.replaceChildren(...[...d.names, "unlabelled"].flatMap((name, i, all) => {
       const code = i === all.length - 1 ? 0 : i + 1
       if (!code && !d.counts[0]) return []
@@ -183,15 +183,6 @@ function createMap(parent) {
       button.ondblclick = () => isolate(new Set())
       return [button]
     }))
-  }
-  function scale() {
-    const strip = make("div", { className: "bar" }), stops = []
-    for (let i = 1; i < d.palette.length / 3; i += 15) stops.push(`rgb(${d.palette.subarray(3 * i, 3 * i + 3).join(",")})`)
-    strip.style.background = `linear-gradient(to right, ${stops.join(",")})`
-    const ends = make("div", { className: "ends" }, ...d.range.map((end) => make("span", { textContent: number(end) })))
-    const box = make("div", { className: "scale" }, make("strong", { textContent: d.name }), strip, ends)
-    if (d.codes.includes(0)) box.append("Grey: no value")
-    return box
   }
   function tell() {
     const lost = d.n - d.drawn
@@ -214,12 +205,7 @@ function createMap(parent) {
   for (const tool of TOOLS) {
     if (!tool) { bar.append(make("i")); continue }
     const [name, text] = tool
-    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(icon.namespaceURI, "path")
-    icon.setAttribute("viewBox", "0 0 18 18")
-    for (const [key, value] of Object.entries({ d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 1.5, "stroke-linecap": "round", "stroke-linejoin": "round" })) path.setAttribute(key, value)
-    icon.append(path)
-    buttons[name] = make("button", { type: "button", title: text, ariaLabel: text }, icon)
-    buttons[name].dataset.tool = name
+    buttons[name] = toolButton(name, text)
     buttons[name].onclick = actions[name] ?? (() => { view.tool = name; tell() })
     bar.append(buttons[name])
   }
@@ -276,7 +262,7 @@ function createMap(parent) {
     if (!painter || !d) return
     painter.coordinates(d.xy)
     painter.cells(d)
-    painter.palette(d.palette, only())
+    painter.focus(d, only())
   }
   dots.addEventListener("webglcontextlost", (event) => {
     event.preventDefault() // else it is never given back
@@ -326,7 +312,7 @@ function createMap(parent) {
     root.style.height = d.height + "px"
     const style = getComputedStyle(root), parts = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
     const paper = getComputedStyle(card).backgroundColor
-    theme = { text: style.color, paper, ink: parts(style.color), dark: parts(paper).reduce((a, b) => a + b) < 1.2, accent: getComputedStyle(legend).accentColor }
+    theme = { text: style.color, paper, ink: parts(style.color), sheet: parts(paper), dark: parts(paper).reduce((a, b) => a + b) < 1.2, accent: getComputedStyle(legend).accentColor }
     showLegend()
     Object.assign(root.dataset, { revision: d.revision, selected: d.picked, n: d.n })
     measure()

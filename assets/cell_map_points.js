@@ -8,15 +8,16 @@ const PAD = 28
 const VERTEX = `#version 300 es
 layout(location=0) in vec2 at; layout(location=1) in uint code; layout(location=2) in uint mark;
 uniform vec2 centre, zoom; uniform float size; uniform bool values, picked, dark;
-uniform sampler2D palette; uniform vec3 ink;
+uniform sampler2D palette; uniform vec3 ink, paper;
 out vec4 fill; out vec3 rim; flat out float px;
 void main() {
   int i = !values ? int(code) : code == 0u ? 0 : 1 + int(float(code - 1u) / 65534.0 * 255.0);
   vec4 c = texelFetch(palette, ivec2(i & 255, i >> 8), 0);
   bool chosen = mark == 1u, shown = c.a > 0.5;
   float alpha = i == 0 ? (dark ? 0.4 : 0.85) : 0.92;
-  if (!shown) { c.rgb = vec3(dark ? 0.42 : 0.8); alpha = 0.25; }
-  if (picked && !chosen) alpha *= 0.22;
+  // Fading by mixing with the paper, not by alpha: in a crowd, alpha adds up to full colour.
+  if (!shown) { c.rgb = mix(paper, vec3(dark ? 0.5 : 0.75), 0.45); alpha = 0.7; }
+  else if (picked && !chosen) { c.rgb = mix(paper, c.rgb, 0.3); alpha = 0.8; }
   fill = vec4(c.rgb, alpha);
   rim = chosen ? ink : dark ? mix(c.rgb, vec3(1), 0.3) : c.rgb * 0.72;
   px = size * (chosen ? 1.25 : shown ? 1.0 : 0.8);
@@ -27,7 +28,7 @@ precision mediump float;
 in vec4 fill; in vec3 rim; flat in float px; out vec4 colour;
 void main() {
   float r = length(gl_PointCoord - 0.5) * (px + 1.0), edge = px * 0.5;
-  float a = fill.a * (px < 2.5 ? 1.0 : 1.0 - smoothstep(edge - 0.6, edge + 0.5, r));
+  float a = fill.a * (1.0 - smoothstep(edge - 0.6, edge + 0.5, r));
   float band = px < 5.0 ? 0.0 : smoothstep(edge - 2.0, edge - 1.0, r);
   colour = vec4(mix(fill.rgb, rim, band) * a, a);
 }`
@@ -58,6 +59,27 @@ const make = (tag, props = {}, ...children) => {
 const count = (n) => n.toLocaleString("en-US")
 const number = (v) => (v !== 0 && (Math.abs(v) < 0.01 || Math.abs(v) >= 1e5) ? v.toExponential(1) : String(+v.toFixed(2)))
 
+function toolButton(name, text) {
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg"), path = document.createElementNS(icon.namespaceURI, "path")
+  icon.setAttribute("viewBox", "0 0 18 18")
+  const look = { d: ICONS[name], fill: "none", stroke: "currentColor", "stroke-width": 1.5, "stroke-linecap": "round", "stroke-linejoin": "round" }
+  for (const [key, value] of Object.entries(look)) path.setAttribute(key, value)
+  icon.append(path)
+  const button = make("button", { type: "button", title: text, ariaLabel: text }, icon)
+  button.dataset.tool = name
+  return button
+}
+
+function scale(d) {
+  const strip = make("div", { className: "bar" }), stops = []
+  for (let i = 1; i < d.palette.length / 3; i += 15) stops.push(`rgb(${d.palette.subarray(3 * i, 3 * i + 3).join(",")})`)
+  strip.style.background = `linear-gradient(to right, ${stops.join(",")})`
+  const ends = make("div", { className: "ends" }, ...d.range.map((end) => make("span", { textContent: number(end) })))
+  const box = make("div", { className: "scale" }, make("strong", { textContent: d.name }), strip, ends)
+  if (d.codes.includes(0)) box.append("Grey: no value")
+  return box
+}
+
 function decode(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)))
@@ -80,13 +102,15 @@ function decode(bytes) {
   return head
 }
 
-// Cells in drawing order: grey below, chosen on top, high values over low ones. A counting sort.
-function drawingOrder(d) {
-  const level = (i) => (d.names ? +(d.codes[i] > 0) : (d.codes[i] + 255) >> 8) + 300 * d.mask[i]
-  const start = new Uint32Array(602)
+// Cells in drawing order: cells out of focus at the bottom, then grey ones, low values before high
+// ones, chosen cells on top. A counting sort.
+function drawingOrder(d, only) {
+  const away = (i) => only.size > 0 && !only.has(d.codes[i])
+  const level = (i) => (d.names ? +(d.codes[i] > 0) : (d.codes[i] + 255) >> 8) + (away(i) ? 0 : d.mask[i] ? 600 : 300)
+  const start = new Uint32Array(902)
   let n = 0
   for (let i = 0; i < d.n; i++) if (d.xy[2 * i] !== HIDDEN) { start[level(i) + 1]++; n++ }
-  for (let k = 1; k < 602; k++) start[k] += start[k - 1]
+  for (let k = 1; k < 902; k++) start[k] += start[k - 1]
   const order = new Uint32Array(n)
   for (let i = 0; i < d.n; i++) if (d.xy[2 * i] !== HIDDEN) order[start[level(i)]++] = i
   return order
@@ -152,11 +176,11 @@ function createPainter(canvas) {
       gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_SHORT, 0, 0)
       fill(2, d.mask)
       gl.vertexAttribIPointer(2, 1, gl.UNSIGNED_BYTE, 0, 0)
-      const order = drawingOrder(d)
+    },
+    focus(d, only) { // alpha 0: a type that is not among the isolated ones
+      const order = drawingOrder(d, only), rgb = d.palette
       fill(3, order, gl.ELEMENT_ARRAY_BUFFER)
       drawn = order.length
-    },
-    palette(rgb, only) { // alpha 0: a type that is not among the isolated ones
       const rows = Math.ceil(rgb.length / 3 / 256), table = new Uint8Array(rows * 1024)
       for (let i = 0; i * 3 < rgb.length; i++)
         table.set([rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2], !only.size || only.has(i) ? 255 : 0], 4 * i)
@@ -173,6 +197,7 @@ function createPainter(canvas) {
       gl.uniform1i(uniform("picked"), d.picked > 0)
       gl.uniform1i(uniform("dark"), theme.dark)
       gl.uniform3fv(uniform("ink"), theme.ink)
+      gl.uniform3fv(uniform("paper"), theme.sheet)
       gl.drawElements(gl.POINTS, drawn, gl.UNSIGNED_INT, 0)
     },
   }
