@@ -38,7 +38,7 @@ def write_example(path: Path | str) -> Path:
     FileRefused
         If scanpy, whose data it is, is not installed.
     """
-    import anndata  # has no type information
+    import anndata
     import h5py
     import pandas as pd
 

@@ -129,7 +129,7 @@ def _ask(folder: Path, n_top: int, batch_key: str | None) -> list[int]:
 def _by_scanpy(
     counts: sp.csr_matrix, batches: np.ndarray | None, n_top: int, flavor: str
 ) -> np.ndarray:
-    import anndata  # has no type information
+    import anndata
     import scanpy
 
     obs = pd.DataFrame(index=[str(at) for at in range(counts.shape[0])])

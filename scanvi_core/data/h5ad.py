@@ -132,15 +132,9 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
             file = h5py.File(same if same.exists() else path, "r", rdcc_nbytes=2**26)
         except OSError as error:
             raise sniff.explain_open_failure(path, error) from error
-        with file:
-            yield (
-                file,
-                {
-                    "path": str(path),
-                    "size": facts.st_size,
-                    "mtime_ns": facts.st_mtime_ns,
-                },
-            )
+        about = {"path": str(path), "size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
+        with file, _damage_explained(path):
+            yield file, about
     finally:
         os.close(handle)
 

@@ -14,7 +14,7 @@ from scanvi_core import errors
 from scanvi_core.data.sniff import check_directory
 from scanvi_core.errors import FileRefused, InputError, ScanviError
 
-MIN_TIMEOUT_S = 300.0
+MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
 MEMORY_SHARE = 0.9  # of what is free
 ERRORS = {
@@ -119,7 +119,7 @@ def run_child(request: dict[str, Any]) -> Any:
     except subprocess.TimeoutExpired as error:
         raise ChildCrashed(
             f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
-            "Try again when the machine is less busy, or with a smaller file.",
+            "The file may be damaged. If it is sound, try again when the machine is less busy.",
         ) from error
     try:
         reply = json.loads(done.stdout)

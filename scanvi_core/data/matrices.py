@@ -229,7 +229,7 @@ def _verdict(
 
     def example(kind: str) -> str:
         row, column, value = tally.first[kind]
-        return f"first {value:g} in cell {cells[row]}, gene {genes[column]}"
+        return f"first {value:.9g} in cell {cells[row]}, gene {genes[column]}"
 
     if tally.n_broken:
         words = (

@@ -86,8 +86,8 @@ def check_is_anndata(file: Any, name: str) -> None:
     )
 
 
-def explain_open_failure(path: Path, error: OSError) -> FileRefused:
-    """Turn HDF5's message about a file that will not open into a sentence."""
+def explain_open_failure(path: Path, error: Exception) -> FileRefused:
+    """Turn HDF5's message about a file that will not open or read into a sentence."""
     text = str(error)
     cut = re.search(r"truncated file: eof = (\d+).*stored_eof = (\d+)", text)
     if cut:
@@ -96,7 +96,7 @@ def explain_open_failure(path: Path, error: OSError) -> FileRefused:
             f"{path.name} is cut off: {here:,} of {whole:,} bytes are here.",
             "Copy or download it again.",
         )
-    if "lock" in text:
+    if "lock file" in text:
         return FileRefused(
             f"Another program is writing {path.name}.", "Close it there and try again."
         )

@@ -47,7 +47,8 @@ def read_table(file: Any, key: str) -> Table:
         table = Table(_as_text(_values(node[index_key])))
     except (OSError, RuntimeError, KeyError, TypeError, ValueError, _Unreadable) as error:
         raise FileRefused(
-            f"The names in {key} cannot be read ({error}).", "The file is damaged: copy it again."
+            f"The file is damaged: the names in {key} cannot be read.",
+            "Compare its checksum with the source, or copy it again.",
         ) from error
     order = [_text(name) for name in node.attrs.get("column-order", [])]
     listed = order + sorted(set(node) - set(order))

@@ -154,14 +154,16 @@ def test_what_is_not_hdf5_is_named(tmp_path, content, words):
     assert words in refusal(path)
 
 
-@pytest.mark.parametrize("at", [100, 700, 900, 1_500, 2_500, 5_000, 9_000, 20_000])
-def test_a_zeroed_stretch_never_shows_the_librarys_words(sound, at):
+@pytest.mark.parametrize("at", [700, 900, 2_500])  # at 2,500 HDF5 2.0 loops for ever
+def test_a_zeroed_stretch_ends_in_a_sentence_without_the_librarys_words(sound, tmp_path, at):
     content = bytearray(sound.read_bytes())
     content[at : at + 64] = bytes(64)
     sound.write_bytes(content)
-    message = ask(sound).get("error", {"message": ""})["message"]
-    assert "Error" not in message
-    assert "heap" not in message
+    with pytest.raises(InputError) as caught:
+        import_file(sound, tmp_path / "ds", timeout_s=4)
+    assert caught.value.hint
+    assert "Error" not in caught.value.message
+    assert "heap" not in caught.value.message
 
 
 def test_a_full_disk_is_a_project_error(sound, monkeypatch):
