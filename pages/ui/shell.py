@@ -10,11 +10,17 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import overview
 
 LOGO = "assets/logo.svg"
+SIDEBAR_WIDTH = 210  # pixels
 
 
 def run_shell() -> None:
     """Draw the frame and run the page the user is on."""
-    st.set_page_config(page_title="SCANVI cell annotation", page_icon=LOGO, layout="wide")
+    st.set_page_config(
+        page_title="SCANVI cell annotation",
+        page_icon=LOGO,
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_WIDTH,
+    )
     st.logo(LOGO, size="large")
     state.adopt_project()
     project = state.project_id()

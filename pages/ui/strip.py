@@ -10,18 +10,16 @@ POLL_S = 1.0
 
 
 def draw(project: str | None) -> None:
-    """Draw the strip; while a job runs it refreshes itself."""
+    """Draw the strip; while a job runs it refreshes itself, and never reruns the page."""
     if project is None:
         return
     running = bool(jobs.active(project))
     fragment = st.fragment(_strip, run_every=POLL_S if running else None)
-    fragment(project, was_running=running)
+    fragment(project)
 
 
-def _strip(project: str, *, was_running: bool) -> None:
+def _strip(project: str) -> None:
     now = overview.of(project)
-    if was_running and now.job is None:
-        st.rerun()
     with st.container(
         horizontal=True, vertical_alignment="center", key="status-strip", gap="small"
     ):

@@ -103,7 +103,3 @@ def pca_of(lognorm: sp.csr_matrix, n: int = 30, seed: int = 0) -> npt.NDArray[np
     # arpack centres implicitly, so the matrix stays sparse.
     model = PCA(n_components, svd_solver="arpack", random_state=seed)
     return model.fit_transform(sp.csr_matrix(lognorm)).astype(np.float32)
-
-
-# The name this had while Leiden was meant to do it; callers move to `louvain_clusters`.
-leiden_clusters = louvain_clusters

@@ -94,7 +94,7 @@ def start_base_map(project_id: str) -> str:
 
 
 def _base_map(project_id: str, job: jobs.Job) -> None:
-    from scanvi_core.annotation import clusters, embedding
+    from scanvi_core.annotation import clusters, embedding, markers
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes import variable_genes
 
@@ -104,9 +104,10 @@ def _base_map(project_id: str, job: jobs.Job) -> None:
         opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
     )
     job.report(0.3, "Computing principal components")
-    pca = clusters.pca_of(opened.dataset.genes_matrix(genes))
+    logs = markers.log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
+    pca = clusters.pca_of(logs)
     job.report(0.5, "Finding clusters")
-    codes = clusters.leiden_clusters(pca)
+    codes = clusters.louvain_clusters(pca)
     job.report(0.6, "Drawing the map")
     xy = embedding.umap_of(pca, seed=0)
     folder = opened.project.derived

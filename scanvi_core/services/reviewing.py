@@ -66,7 +66,6 @@ def _queue(project_id: str, run_id: str) -> tuple[ReviewItem, ...]:
     found = results.load(project_id, run_id)
     y = found.array(project_id, "y")  # labels as they were when it was trained
     reviewable = (y < 0) & ~found.holdout & (found.prediction >= 0)
-    reviewable &= found.confidence < config.LOW_CONFIDENCE
     z1 = found.array(project_id, results.Z1)
     groups = review_queue(z1, found.probabilities, reviewable, seed=0)
     return tuple(_item(group, found.names) for group in groups)
