@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import gate
-from pages.ui.stations import LABELS, next_button
+from pages.ui import gate, header
+from pages.ui.stations import LABELS
 from pages.ui.text import count, md
 from scanvi_core.services import checking, workspace
 
-st.title("Check data")
-project = gate.data_set()
+project = gate.data_set("Check data")
+header.draw("Check data", (LABELS, "Go on to Labels"))
 
 data = checking.report(project)
 counts, cells = st.columns(2, gap="medium")
@@ -27,7 +27,7 @@ with cells.container(border=True, height="stretch"):
     left, middle, right = st.columns(3)
     left.metric("Cells", f"{data.n_obs:,}")
     middle.metric("Genes", f"{data.n_vars:,}")
-    right.metric("Median counts per cell", f"{data.median_total:,.0f}")
+    right.metric("Median counts", f"{data.median_total:,.0f}")
     st.bar_chart(
         data.totals_histogram, x="counts per cell", y="cells", height=170, alt="Counts per cell"
     )
@@ -58,4 +58,3 @@ with st.container(border=True):
         table = checking.batch_table(project, key)
         st.caption(f"{count(len(table), 'batch').replace('batchs', 'batches')} in {md(key)}")
         st.dataframe(table, hide_index=True, height=min(38 + 35 * len(table), 248))
-next_button(LABELS, "Go on to Labels")

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import charts, gate
-from pages.ui.stations import EXPORT, LABELS, REVIEW, TRAIN, next_button
+from pages.ui import charts, gate, header
+from pages.ui.stations import EXPORT, LABELS, REVIEW, TRAIN
 from pages.ui.text import count, md
 from scanvi_core.services import evaluating, workspace
 
-st.title("Evaluate")
-project = gate.data_set()
+project = gate.data_set("Evaluate")
+header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
 if workspace.workspace(project).current_run() is None:
     gate.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
 
@@ -27,9 +27,7 @@ st.markdown(
     f"(95 % interval {found.interval[0]:.0%} to {found.interval[1]:.0%}), mean F1 over types "
     f"**{found.macro_f1:.2f}**. When it says 90 %, expect to be off by {found.ece:.0%} on average."
 )
-for sentence in report.notes:
-    st.caption(md(sentence))
-matrix, table = st.columns([3, 2], gap="medium")
+matrix, table = st.columns(2, gap="medium")
 with matrix.container(border=True, height="stretch"):
     st.subheader("Known types against predictions")
     shown = st.segmented_control(
@@ -39,13 +37,11 @@ with matrix.container(border=True, height="stretch"):
     charts.confusion(found.confusion, report.names, key="confusion", counts=shown == "Cells")
 with table.container(border=True, height="stretch"):
     st.subheader("Each type")
+    numbers = st.column_config.NumberColumn(format="%.2f")
     st.dataframe(
-        report.table, hide_index=True, height=min(40 + 35 * (len(report.table) + 1), 560),
-        column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
-            for name in ("precision", "recall", "F1")
-        },
+        report.table, hide_index=True, placeholder="",
+        height=min(38 + 35 * len(report.table), 560),
+        column_config=dict.fromkeys(("precision", "recall", "F1"), numbers),
     )  # fmt: skip
-with st.container(horizontal=True):
-    next_button(EXPORT, "Export the annotated file")
-    next_button(REVIEW, "Review more cells", primary=False)
+for sentence in report.notes:
+    st.caption(md(sentence))

@@ -2,24 +2,24 @@
 
 import streamlit as st
 
-from pages.ui import gate, maps, naming
-from pages.ui.stations import LABELS, REVIEW, next_button
+from pages.ui import gate, header, maps, naming
+from pages.ui.stations import LABELS, REVIEW
 from scanvi_core.services import exploring, workspace
 
-st.title("Explore")
-project = gate.data_set()
+project = gate.data_set("Explore")
 if not exploring.embeddings(project):
     gate.locked("There is no map yet: compute one, or train a model.", LABELS, "Go to Labels")
 
 trained = workspace.workspace(project).current_run() is not None
+header.draw(
+    "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
+)
 if not trained:
     st.info("No model yet: this is the file's own map. Train to see the model's.")
 with st.container(border=True):
     maps.explorable(
-        project, key="explore", height=560,
+        project, key="explore", height=390,
         default_colour=exploring.PREDICTION if trained else exploring.LABEL,
     )  # fmt: skip
     naming.name_picked(project)
     naming.undo_buttons(project)
-if trained:
-    next_button(REVIEW, "Review the doubtful cells")

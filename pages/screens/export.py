@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from pages.ui import gate, jobs_view
+from pages.ui import gate, header, jobs_view
 from pages.ui.server import download_url
 from pages.ui.stations import LABELS
-from pages.ui.text import count, error_text, md
+from pages.ui.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import exporting, results, workspace
 
-st.title("Export")
-project = gate.data_set()
+project = gate.data_set("Export")
+header.draw("Export")
 opened = workspace.workspace(project)
 trained = opened.current_run() is not None
 if not trained and not (opened.labels().codes >= 0).any():
@@ -71,4 +71,3 @@ for path in exporting.exported_files(project):
             "Download labels (.csv)", download_url(project, table), icon=":material/table:"
         )
         st.caption(f"On this computer: {md(path)}")
-st.caption(f"{count(len(opened.labels().active), 'type')} in use.")

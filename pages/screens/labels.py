@@ -2,18 +2,22 @@
 
 import streamlit as st
 
-from pages.ui import gate, holdout_form, label_form, naming
-from pages.ui.stations import TRAIN, next_button
+from pages.ui import gate, header, holdout_form, label_form, naming
+from pages.ui.stations import TRAIN
 from scanvi_core.services import workspace
 
-st.title("Labels")
-project = gate.data_set()
+project = gate.data_set("Labels")
 
 labels = workspace.workspace(project).labels()
 has_labels = bool((labels.codes >= 0).any())
-with st.container(border=True):
-    st.subheader("Which cells are labelled?")
-    label_form.choose_source(project, has_labels=has_labels)
+header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
+if has_labels:
+    with st.expander("Take the labels from another column, or start empty"):
+        label_form.choose_source(project, has_labels=True)
+else:
+    with st.container(border=True):
+        st.subheader("Which cells are labelled?")
+        label_form.choose_source(project, has_labels=False)
 
 if labels.seq:
     types, aside = st.columns([3, 2], gap="medium")
@@ -26,10 +30,7 @@ if labels.seq:
     with st.container(border=True):
         st.subheader("Name cells by hand")
         naming.draw_ways(project)
-if has_labels:
-    next_button(TRAIN, "Go on to Train")
-elif labels.seq:
+if labels.seq and not has_labels:
     st.info("Name cells of at least two types, then train.")
 if labels.seq:
-    st.caption(f"Last change: {naming.last_change(project)}")
     naming.undo_buttons(project)

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from pages.ui import gate, jobs_view, live, review_card
-from pages.ui.stations import EVALUATE, EXPORT, TRAIN, next_button
+from pages.ui import gate, header, jobs_view, live, review_card
+from pages.ui.stations import EVALUATE, EXPORT, TRAIN
 from pages.ui.text import count
 from scanvi_core.services import results, reviewing, training, workspace
 
-st.title("Review")
-project = gate.data_set()
+project = gate.data_set("Review")
+header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
 if workspace.workspace(project).current_run() is None:
     job = jobs_view.latest(project, training.TRAIN)
     if job is not None and not job.status.final:
@@ -34,6 +34,3 @@ else:
         + (" Update the model to see what your decisions change." if changed else "")
     )
 review_card.draw_changes(project)
-with st.container(horizontal=True):
-    next_button(EVALUATE, "See how good the model is", primary=not open_items)
-    next_button(EXPORT, "Export the annotated file", primary=False)

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from pages.ui import gate, jobs_view, live, train_form
-from pages.ui.stations import EXPLORE, LABELS, REVIEW, next_button
+from pages.ui import gate, header, jobs_view, live, train_form
+from pages.ui.stations import EXPLORE, LABELS, REVIEW
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import training, workspace
 
-st.title("Train")
-project = gate.data_set()
+project = gate.data_set("Train")
+trained = workspace.workspace(project).current_run() is not None
+ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
+header.draw("Train", *(ahead if trained else []))
 if not (workspace.workspace(project).labels().codes >= 0).any():
     gate.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
@@ -28,7 +30,7 @@ else:
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
             f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
             f"{plan.n_holdout:,} set aside), {plan.n_batches} "
-            f"{'batch' if plan.n_batches == 1 else 'batches'}, on {plan.device}."
+            f"{'batch' if plan.n_batches == 1 else 'batches'}. {plan.duration}"
         )
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
@@ -42,7 +44,3 @@ else:
                 st.error(error_text(error))
             else:
                 st.rerun()
-    if workspace.workspace(project).current_run() is not None:
-        with st.container(horizontal=True):
-            next_button(REVIEW, "Review the doubtful cells")
-            next_button(EXPLORE, "Explore the map", primary=False)

@@ -16,13 +16,13 @@ CONFUSION_ROW = 26
 
 
 def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
-    """Draw lines over the optimiser's steps in a chart that survives polling without a flicker."""
+    """Draw lines over the epochs in a chart that survives polling without a flicker."""
     series = [
         {
             "type": "line",
             "name": name,
             "showSymbol": len(table) < 3,
-            "data": table[["step", name]].dropna().round(4).to_numpy().tolist(),
+            "data": table[["epoch", name]].dropna().round(4).to_numpy().tolist(),
         }
         for name in names
     ]
@@ -31,7 +31,7 @@ def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
         "grid": {"left": 48, "right": 12, "top": 28, "bottom": 36},
         "legend": {"show": len(names) > 1, "top": 0},
         "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "step", "nameLocation": "middle", "nameGap": 22},
+        "xAxis": {"type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 22},
         "yAxis": {"type": "value", "scale": True},
         "series": series,
     }

@@ -9,9 +9,11 @@ from pages.ui.stations import OPEN, Station, next_button
 from scanvi_core.services import workspace
 
 
-def data_set() -> str:
-    """Return the open project; without one, say so and offer the way to Open."""
+def data_set(title: str) -> str:
+    """Return the open project; without one, say so under the title and offer the way to Open."""
     project = state.project_id()
+    if project is None or not jobs_view.is_open(project):
+        st.title(title, anchor=False)
     if project is None:
         locked("Open a data set first.", OPEN, "Go to Open")
     if not jobs_view.show_open_job(project):

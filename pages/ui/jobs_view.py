@@ -12,11 +12,18 @@ POLL_S = 0.5
 
 def show_open_job(project: str) -> bool:
     """Show the job that opens a project; return True when the project is ready."""
+    if is_open(project):
+        return True
     job = latest(project, workspace.OPEN)
-    if job is None or job.status is JobStatus.DONE:
-        return workspace.is_ready(project)
-    show(job)
+    if job is not None:
+        show(job)
     return False
+
+
+def is_open(project: str) -> bool:
+    """Tell whether the data set is there and no job is (re)opening it."""
+    job = latest(project, workspace.OPEN)
+    return workspace.is_ready(project) and (job is None or job.status is JobStatus.DONE)
 
 
 def latest(project: str, kind: str) -> jobs.JobSnapshot | None:

@@ -5,8 +5,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from pages.ui import state
-from pages.ui.text import count, error_text, md
+from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import labelling
 
@@ -55,7 +54,6 @@ def _use(project: str, key: str, unlabeled: set[str]) -> None:
     except ScanviError as error:
         st.error(error_text(error))
         return
-    state.remember("toast", f"Labels of {md(key)} are in use")
     st.rerun()
 
 
@@ -67,7 +65,7 @@ def draw_types(project: str) -> None:
         return
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labelled", "set aside", "note"],
+        disabled=["type", "labelled", "set aside", "note"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),

@@ -46,7 +46,7 @@ def curves(records: tuple[Any, ...]) -> None:
         return
     table = pd.DataFrame(
         {
-            "step": record.step,
+            "epoch": record.step / record.n_steps * record.n_epochs,
             "loss per cell": record.loss,
             "training labels": record.train_accuracy,
             "watched labels": record.validation_accuracy,

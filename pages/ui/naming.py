@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import jobs_view, maps, state
-from pages.ui.text import count, error_text, md
+from pages.ui.text import count, error_text
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import exploring, labelling, picking, workspace
@@ -66,13 +66,7 @@ def _name(project: str, rows, name: str) -> None:  # type: ignore[no-untyped-def
         st.error(error_text(error))
         return
     picking.clear(project, state.tab())
-    state.remember("toast", f"{count(len(rows), 'cell')} named {md(name)}")
     st.rerun()
-
-
-def last_change(project: str) -> str:
-    """Return the newest change of the labels as markdown."""
-    return md(labelling.last_change(project))
 
 
 def undo_buttons(project: str) -> None:
@@ -81,11 +75,11 @@ def undo_buttons(project: str) -> None:
     with st.container(horizontal=True):
         if st.button("Undo", key="undo", icon=":material/undo:", disabled=store.undoable() is None,
                      shortcut="Ctrl+Z"):  # fmt: skip
-            state.remember("toast", md(labelling.undo(project)))
+            labelling.undo(project)
             st.rerun()
         if st.button("Redo", key="redo", icon=":material/redo:", disabled=store.redoable() is None,
                      shortcut="Ctrl+Shift+Z"):  # fmt: skip
-            state.remember("toast", md(labelling.redo(project)))
+            labelling.redo(project)
             st.rerun()
 
 

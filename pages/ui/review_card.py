@@ -10,7 +10,7 @@ from pages.ui.text import count, error_text, md
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import results, reviewing, training, workspace
-from scanvi_core.services.reviewing import ReviewItem
+from scanvi_core.services.reviewing import Candidate, ReviewItem
 from scanvi_core.services.training import TrainRequest
 
 POSITION = "review-position"
@@ -21,20 +21,20 @@ def draw(project: str, items: list[ReviewItem]) -> None:
     position = min(state.recall(POSITION, 0), len(items) - 1)
     item = items[position]
     with st.container(border=True, key="review-card"):
+        st.markdown(
+            f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of {len(items)}. "
+            f"Are they **{md(item.candidates[0].name)}**?"
+        )
+        _actions(project, item, position, len(items))
         left, right = st.columns([2, 3], gap="medium")
         with left:
-            st.markdown(f"**{count(len(item.rows), 'similar cell')}** on the map")
-            maps.highlight(project, item.rows, key="review-map", height=330)
+            maps.highlight(project, item.rows, key="review-map", height=300)
         with right:
             _evidence(project, item)
-        _actions(project, item, position, len(items))
     _new_name(project, item)
 
 
 def _evidence(project: str, item: ReviewItem) -> None:
-    first = item.candidates[0]
-    st.subheader(f"{md(first.name)}?", anchor=False)
-    st.markdown(" · ".join(f"{md(c.name)} **{c.probability:.0%}**" for c in item.candidates))
     found = reviewing.evidence(project, item)
     st.markdown(md(found.verdict))
     if not found.markers.empty:
@@ -54,20 +54,20 @@ def _evidence(project: str, item: ReviewItem) -> None:
 def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
     first, *others = item.candidates
 
-    def decide(work: Callable[[], str]) -> None:
+    def decide(work: Callable[[], None]) -> None:
         try:
-            state.remember("toast", md(work()))
+            work()
         except ScanviError as error:
             state.remember("review-error", error_text(error))
 
     with st.container(horizontal=True, key="review-actions"):
         st.button(
-            f"Accept {md(first.name)}", shortcut="A", type="primary", key="accept",
+            f"Accept {_named(first)}", shortcut="A", type="primary", key="accept",
             on_click=decide, args=(lambda: reviewing.accept(project, item),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
-                md(other.name), shortcut=str(i), key=f"choose-{i}", on_click=decide,
+                _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
                 args=(lambda name=other.name: reviewing.choose(project, item, name),),
             )  # fmt: skip
         st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
@@ -84,6 +84,10 @@ def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
         state.forget("review-error")
 
 
+def _named(candidate: Candidate) -> str:
+    return f"{md(candidate.name)} {candidate.probability:.0%}"
+
+
 def _new_name(project: str, item: ReviewItem) -> None:
     if state.recall("review-naming") != item.key:
         return
@@ -93,7 +97,7 @@ def _new_name(project: str, item: ReviewItem) -> None:
                             placeholder="Choose or type a name", key="review-name")  # fmt: skip
         if st.form_submit_button("Name them", type="primary") and name:
             try:
-                state.remember("toast", md(reviewing.choose(project, item, str(name))))
+                reviewing.choose(project, item, str(name))
             except ScanviError as error:
                 st.error(error_text(error))
                 return

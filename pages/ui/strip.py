@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from pages.ui import state
 from pages.ui.text import count, md
 from scanvi_core.services import jobs, overview
 
@@ -23,13 +22,15 @@ def _strip(project: str) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", key="status-strip", gap="small"
     ):
-        st.markdown(f"**{md(now.name)}**")
+        st.markdown(f"**{md(now.name)}**", width="content")
         if now.n_obs:
-            st.caption(f"{count(now.n_obs, 'cell')} × {count(now.n_vars, 'gene')}")
+            size = f"{count(now.n_obs, 'cell')} × {count(now.n_vars, 'gene')}"
+            st.caption(size, width="content")
             labels = f"Labels: {md(now.label_set)}" if now.label_set else "No labels yet"
             st.badge(labels, color="blue" if now.label_set else "gray", icon=":material/label:")
             if now.saved_at:
-                st.badge(f"Saved {now.saved_at}", color="green", icon=":material/check:")
+                saved = f"Saved {now.saved_at}: {md(now.last_change)}"
+                st.badge(saved, color="green", icon=":material/check:")
         if now.model:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.job is not None:
@@ -38,6 +39,3 @@ def _strip(project: str) -> None:
                 color="orange",
                 icon=":material/progress_activity:",
             )
-    if state.recall("toast"):
-        st.toast(state.recall("toast"))
-        state.forget("toast")

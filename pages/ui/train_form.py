@@ -16,9 +16,9 @@ TRAIN_DRAWER = (
     "classification_ratio", "kl_warmup", "validation_fraction", "seed", "device",
 )  # fmt: skip
 PRESET_WORDS = {
-    "quick": "Quick look: seconds to a minute",
-    "standard": "Standard: the default",
-    "thorough": "Thorough: twice as long, for the final answer",
+    "quick": "Quick look",
+    "standard": "Standard",
+    "thorough": "Thorough, twice as long",
 }
 DISPERSION_WORDS = {
     "gene": "gene: one value per gene (suits most data)",

@@ -104,23 +104,14 @@ def set_prior(project_id: str, prior: Mapping[str, float]) -> None:
     workspace(project_id).store.append(events.prior(prior))
 
 
-def undo(project_id: str) -> str:
-    """Take the last change back; return what it was in words."""
-    store = workspace(project_id).store
-    store.undo()
-    return last_change(project_id)
+def undo(project_id: str) -> None:
+    """Take the last change back."""
+    workspace(project_id).store.undo()
 
 
-def redo(project_id: str) -> str:
-    """Bring back what was undone; return it in words."""
+def redo(project_id: str) -> None:
+    """Bring back what was undone."""
     workspace(project_id).store.redo()
-    return last_change(project_id)
-
-
-def last_change(project_id: str) -> str:
-    """Return the newest entry of the log in words."""
-    log = workspace(project_id).store.events()
-    return events.describe(log[-1]) if log else ""
 
 
 def label_table(project_id: str) -> pd.DataFrame:

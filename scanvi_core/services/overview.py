@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 
+from scanvi_core.project import events
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import jobs
 from scanvi_core.services.workspace import Workspace, is_ready, workspace
+
+CHANGE_WIDTH = 48  # characters of the last change in the strip
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,7 @@ class Overview:
     n_vars: int = 0
     label_set: str = ""
     saved_at: str = ""
+    last_change: str = ""
     model: str = ""
     job: jobs.JobSnapshot | None = None
 
@@ -38,9 +43,16 @@ def of(project_id: str) -> Overview:
         n_vars=opened.dataset.n_vars,
         label_set=label_set,
         saved_at=saved_at(opened),
+        last_change=shorten(last_change(opened), CHANGE_WIDTH, placeholder="…"),
         model=model_line(project_id),
         job=job,
     )
+
+
+def last_change(opened: Workspace) -> str:
+    """Return the newest entry of the label log in words, empty when there is none."""
+    seq = opened.labels().seq
+    return events.describe(opened.store.event(seq)) if seq else ""
 
 
 def saved_at(opened: Workspace) -> str:

@@ -10,7 +10,7 @@ from scanvi_core import config, keys
 from scanvi_core.annotation.queue import ReviewGroup, review_queue
 from scanvi_core.errors import InputError
 from scanvi_core.project import events
-from scanvi_core.services import labelling, results
+from scanvi_core.services import results
 from scanvi_core.services.workspace import workspace
 
 MARKERS = 6
@@ -81,28 +81,26 @@ def is_decided(project_id: str, item: ReviewItem) -> bool:
     return bool((workspace(project_id).labels().codes[item.rows] >= 0).all())
 
 
-def accept(project_id: str, item: ReviewItem) -> str:
-    """Take the model's first suggestion for the card's cells; return what was done."""
+def accept(project_id: str, item: ReviewItem) -> None:
+    """Take the model's first suggestion for the card's cells."""
     store = workspace(project_id).store
     found = results.current(project_id)
     model = found.run_id if found else ""
     store.append(events.accept(item.rows, item.candidates[0].name, reason="review", model=model))
-    return labelling.last_change(project_id)
 
 
-def choose(project_id: str, item: ReviewItem, name: str) -> str:
+def choose(project_id: str, item: ReviewItem, name: str) -> None:
     """Give the card's open cells another name; cells the user labelled before keep theirs."""
     opened = workspace(project_id)
     rows = item.rows[opened.labels().codes[item.rows] < 0]
     if not rows.size:
         raise InputError("These cells have a label already.", "Undo it first.")
     opened.store.append(events.assign(rows, name, reason="review"))
-    return labelling.last_change(project_id)
 
 
-def unknown(project_id: str, item: ReviewItem) -> str:
+def unknown(project_id: str, item: ReviewItem) -> None:
     """Say that these cells cannot be named; they stay out of training as labels."""
-    return choose(project_id, item, keys.UNKNOWN)
+    choose(project_id, item, keys.UNKNOWN)
 
 
 @lru_cache(maxsize=64)

@@ -112,7 +112,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.settle()
     walker.shoot("5-explore-lasso")
     naming.click()
-    page.get_by_text(f"{picked} cells named Lassoed type").wait_for()
+    page.get_by_text(f"assign Lassoed type to {picked} cells").wait_for()
     walker.settle()
     walker.click("Undo")
     page.get_by_text(re.compile("undo step")).wait_for()
