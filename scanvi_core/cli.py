@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scanvi_core import __version__, config
+from scanvi_core import __version__, config, runtime
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, ScanviError
 
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print one line of JSON")
     check.set_defaults(run=run_check)
     serve = commands.add_parser("serve", help="open the app in the browser")
+    serve.add_argument("--example", action="store_true", help="open the built-in example at once")
     serve.add_argument("streamlit", nargs="*", help="options for streamlit run, after --")
     serve.set_defaults(run=run_serve)
     return parser
@@ -106,7 +108,8 @@ def run_serve(options: argparse.Namespace) -> None:
             "Run this command from a clone of the project.",
         )
     command = [sys.executable, "-m", "streamlit", "run", str(app), *options.streamlit]
-    status = subprocess.call(command, cwd=app.parent)  # noqa: S603 - our own command
+    environment = os.environ | ({runtime.EXAMPLE_VARIABLE: "1"} if options.example else {})
+    status = subprocess.call(command, cwd=app.parent, env=environment)  # noqa: S603 - our own command
     if status > 0:
         raise ScanviError(f"The app ended with status {status}.")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "SCANVI_HOME"
 DATA_ROOT_VARIABLE = "SCANVI_DATA_ROOT"
+EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``
 
 
 def home() -> Path:

@@ -11,15 +11,15 @@ project = gate.data_set("Labels")
 labels = workspace.workspace(project).labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
-if has_labels:
+if labels.seq:
     with st.expander("Take the labels from another column, or start empty"):
-        label_form.choose_source(project, has_labels=True)
+        label_form.choose_source(project, begun=True)
 else:
     with st.container(border=True):
         st.subheader("Which cells are labelled?")
-        label_form.choose_source(project, has_labels=False)
+        label_form.choose_source(project, begun=False)
 
-if labels.seq:
+if has_labels:
     types, aside = st.columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
         st.subheader("Types")
@@ -27,10 +27,10 @@ if labels.seq:
     with aside.container(border=True, height="stretch"):
         st.subheader("Set aside for an honest score")
         holdout_form.draw(project)
+if labels.seq:
     with st.container(border=True):
         st.subheader("Name cells by hand")
+        if not has_labels:
+            st.markdown("Name cells of at least two types, then train.")
         naming.draw_ways(project)
-if labels.seq and not has_labels:
-    st.info("Name cells of at least two types, then train.")
-if labels.seq:
-    naming.undo_buttons(project)
+        naming.undo_buttons(project)

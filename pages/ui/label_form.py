@@ -12,7 +12,7 @@ from scanvi_core.services import labelling
 COLUMN, EMPTY = "A column of the file", "Start empty"
 
 
-def choose_source(project: str, *, has_labels: bool) -> None:
+def choose_source(project: str, *, begun: bool) -> None:
     """Draw the choice of the label column and of the values that mean "unlabelled"."""
     columns = labelling.label_columns(project)
     way = st.segmented_control(
@@ -21,7 +21,7 @@ def choose_source(project: str, *, has_labels: bool) -> None:
     )  # fmt: skip
     if way != COLUMN or not columns:
         st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
-        if st.button("Start empty", key="start-empty", disabled=has_labels):
+        if st.button("Start empty", key="start-empty"):
             labelling.start_empty(project)
             st.rerun()
         return
@@ -35,11 +35,11 @@ def choose_source(project: str, *, has_labels: bool) -> None:
             default=likely, key=f"unlabeled-{key}", placeholder="none",
         )  # fmt: skip
         kept = values[~values["value"].isin(unlabeled)]
-        label = "Use these labels again" if has_labels else "Use these labels"
-        kind: Literal["primary", "secondary"] = "secondary" if has_labels else "primary"
+        label = "Use these labels again" if begun else "Use these labels"
+        kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
             _use(project, key, set(unlabeled))
-        if has_labels:
+        if begun:
             st.caption("Using a column again replaces the labels; Undo brings them back.")
     with right:
         st.caption(
@@ -60,9 +60,6 @@ def _use(project: str, key: str, unlabeled: set[str]) -> None:
 def draw_types(project: str) -> None:
     """Draw the table of types; groups and expected shares can be edited and saved."""
     table = labelling.label_table(project)
-    if table.empty:
-        st.markdown("No cell has a label yet.")
-        return
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
         disabled=["type", "labelled", "set aside", "note"], placeholder="",

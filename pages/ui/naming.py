@@ -24,7 +24,8 @@ def draw_ways(project: str) -> None:
     elif way == RULE:
         _pick_rule(project)
     if exploring.embeddings(project):
-        maps.explorable(project, key="labels-map", height=420)
+        start = exploring.CLUSTER if way == CLUSTER else exploring.LABEL
+        maps.explorable(project, key=f"labels-map-{start}", height=390, default_colour=start)
     name_picked(project)
 
 

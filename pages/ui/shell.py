@@ -7,7 +7,7 @@ from pages.ui.stations import OPEN, STATIONS
 from pages.ui.text import error_text
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import overview
+from scanvi_core.services import overview, workspace
 
 LOGO = "assets/logo.svg"
 SIDEBAR_WIDTH = 210  # pixels
@@ -22,8 +22,12 @@ def run_shell() -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.logo(LOGO, size="large")
-    state.adopt_project()
+    state.adopt_project(workspace.example_at_start())
     project = state.project_id()
+    gone = project is not None and not workspace.exists(project)
+    if gone:
+        project = None
+        state.set_project(None)
     done = overview.stations_done(project)
     pages = [
         st.Page(
@@ -37,6 +41,8 @@ def run_shell() -> None:
     ]
     page = st.navigation(pages)
     try:
+        if gone:
+            st.warning("That project is not on this computer any more. Open another one.")
         strip.draw(project)
         page.run()
     except ScanviError as error:

@@ -14,10 +14,13 @@ def project_id() -> str | None:
     return recall("project")
 
 
-def adopt_project() -> None:
-    """Take the project from the address after a reload, and keep the address up to date."""
+def adopt_project(at_start: str | None) -> None:
+    """Take the project from the address after a reload, and keep the address up to date.
+
+    Without one in the address the tab begins with `at_start`.
+    """
     if recall("project") is None:
-        remember("project", st.query_params.get(PROJECT_PARAMETER))
+        remember("project", st.query_params.get(PROJECT_PARAMETER) or at_start)
     current = recall("project")
     if current and st.query_params.get(PROJECT_PARAMETER) != current:
         st.query_params[PROJECT_PARAMETER] = current

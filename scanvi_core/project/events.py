@@ -173,7 +173,9 @@ def describe(event: Event) -> str:
     n = payload.get("n_cells", 0 if event.rows is None else len(event.rows))
     cells = "1 cell" if n == 1 else f"{n:,} cells"
     sentences = {
-        "import": f"import {what} from {payload.get('key') or 'the file'}",
+        "import": f"import {what} from {payload.get('key') or 'the file'}"
+        if labels
+        else "start without labels",
         "assign": f"assign {what} to {cells}",
         "accept": f"accept {what} for {cells}",
         "clear": f"take the label off {cells}",

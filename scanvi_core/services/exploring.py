@@ -12,6 +12,7 @@ from scanvi_core.services import jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 MAP = "map"
+CLUSTER = "Cluster"
 BASE = "base"
 LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
     "Label", "Prediction", "Confidence", "Label source", "Set aside",
@@ -130,6 +131,8 @@ def colour_options(project_id: str) -> list[str]:
     """Return what cells can be coloured by, genes aside."""
     opened = workspace(project_id)
     options = [LABEL]
+    if clusters_of(project_id) is not None:
+        options.append(CLUSTER)
     if opened.current_run() is not None:
         options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
     usable = [
@@ -145,6 +148,10 @@ def colouring(project_id: str, what: str) -> Colouring:
     opened = workspace(project_id)
     if what in (LABEL, SOURCE, HELD_OUT):
         return _by_labels(opened, what)
+    clusters = clusters_of(project_id) if what == CLUSTER else None
+    if clusters is not None:
+        names = tuple(f"cluster {i + 1}" for i in range(int(clusters.max()) + 1))
+        return Colouring(what, f"{what}/{project_id}", clusters.astype(np.int32), names)
     found = results.current(project_id)
     if what == PREDICTION and found is not None:
         return _by_type(opened, what, found.prediction, found.names, found.run_id)

@@ -1,9 +1,11 @@
 """Projects: opening data sets, and what every page says about the one that is open."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -60,6 +62,11 @@ def workspace(project_id: str) -> Workspace:
         return _open[project_id]
 
 
+def exists(project_id: str) -> bool:
+    """Tell whether there is a project of this id."""
+    return any(project.id == project_id for project in list_projects())
+
+
 def is_ready(project_id: str) -> bool:
     """Tell whether the project's data set has been imported."""
     return (open_project(project_id).dataset / "manifest.json").is_file()
@@ -83,6 +90,12 @@ def open_example() -> str:
         return write_example(project.source / "pbmc68k_reduced.h5ad")
 
     return _start(EXAMPLE_NAME, fetch)
+
+
+@cache
+def example_at_start() -> str | None:
+    """Open the example once per server when ``serve --example`` asked for it."""
+    return open_example() if os.environ.get(runtime.EXAMPLE_VARIABLE) else None
 
 
 def open_path(text: str) -> str:
