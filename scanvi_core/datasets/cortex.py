@@ -54,11 +54,12 @@ class CortexDataset(LabelledCounts):
 
     def __init__(self, path: Path | str | None = None, n_genes: int | None = 558) -> None:
         groups, classes, genes, counts = _read(_locate(path))
-        kept = np.argsort(-counts.std(axis=1), kind="stable")[:n_genes]
-        cells = counts[kept].any(axis=0)
+        kept = np.argsort([-row.std() for row in counts], kind="stable")[:n_genes]
+        X = np.array([counts[gene] for gene in kept]).T
+        cells = X.any(axis=1)
         types, labels = np.unique(classes[cells], return_inverse=True)
         super().__init__(
-            counts[kept][:, cells].T,
+            X[cells],
             labels,
             np.zeros(len(labels), dtype=np.int64),
             gene_names=genes[kept].tolist(),
@@ -105,8 +106,8 @@ def _fetch(url: str, target: Path) -> None:
             file.write(chunk)
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return group numbers and classes [cells], gene names, and counts [genes, cells]."""
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return group numbers and classes [cells], gene names, and the counts [cells] of each gene."""
     groups = classes = np.zeros(0, dtype=str)
     genes: list[str] = []
     rows: list[np.ndarray] = []
@@ -126,7 +127,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     widths = {len(groups), len(classes), *map(len, rows)}
     if not rows or len(widths) > 1:
         raise _other_form(path, f"{len(rows)} rows of genes, rows of {sorted(widths)} cells")
-    return groups, classes, np.array(genes), np.array(rows)
+    return groups, classes, np.array(genes), rows
 
 
 def _other_form(path: Path, seen: str) -> InputError:
