@@ -27,6 +27,7 @@ MIN_LABELS = 2
 RARE_CELLS = 3  # types with fewer labelled cells are trained on, but flagged and not scored
 MIN_BATCH_CELLS = 20  # smaller batches are pooled when variable genes are chosen
 PREVIEW_CELLS = 800  # cells in the map drawn during training
+PREVIEW_FIRST_S = 1.0
 PREVIEW_EVERY_S = 4.0
 UMAP_NEIGHBORS = 15
 EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import gate, header
+from pages.ui import charts, gate, header
 from pages.ui.stations import LABELS
 from pages.ui.text import count, md
 from scanvi_core.services import checking, workspace
@@ -28,9 +28,7 @@ with cells.container(border=True, height="stretch"):
     left.metric("Cells", f"{data.n_obs:,}")
     middle.metric("Genes", f"{data.n_vars:,}")
     right.metric("Median counts", f"{data.median_total:,.0f}")
-    st.bar_chart(
-        data.totals_histogram, x="counts per cell", y="cells", height=170, alt="Counts per cell"
-    )
+    charts.histogram(data.totals_histogram, key="totals")
 
 if data.repairs or data.warnings:
     with st.container(border=True):

@@ -42,7 +42,10 @@ with example.container(border=True, height="stretch"):
     st.subheader("Try the example")
     st.markdown("700 blood cells with expert labels, 60 % of them hidden. Ready in seconds.")
     if st.button(
-        "Open the example", type="primary", key="open-example", icon=":material/science:"
+        "Open the example",
+        key="open-example",
+        icon=":material/science:",
+        type="secondary" if project else "primary",
     ):
         begin(workspace.open_example())
 with by_path.container(border=True, height="stretch"):

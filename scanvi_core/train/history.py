@@ -51,7 +51,7 @@ class Hooks:
     """How a run reports and how it is stopped.
 
     `should_stop` is asked after every minibatch. `on_preview` gets the network in eval mode, at
-    most every `scanvi_core.config.PREVIEW_EVERY_S` seconds.
+    most every `scanvi_core.config.PREVIEW_EVERY_S` seconds, first after `PREVIEW_FIRST_S`.
     """
 
     on_epoch: Callable[[EpochRecord], None] = _ignore

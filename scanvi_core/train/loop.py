@@ -9,7 +9,7 @@ import math
 import time
 from pathlib import Path
 
-from scanvi_core.config import PREVIEW_EVERY_S, TrainConfig
+from scanvi_core.config import PREVIEW_EVERY_S, PREVIEW_FIRST_S, TrainConfig
 from scanvi_core.module import SCANVI
 from scanvi_core.train import checkpoint as checkpoints
 from scanvi_core.train.history import History, Hooks
@@ -59,7 +59,7 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         checkpoints.load(checkpoint, run)
     start = time.monotonic() - run.seconds
-    previews, saves = Timer(PREVIEW_EVERY_S), Timer(CHECKPOINT_EVERY_S)
+    previews, saves = Timer(PREVIEW_EVERY_S, PREVIEW_FIRST_S), Timer(CHECKPOINT_EVERY_S)
     while not run.finished:
         stopped = run.train_until_record(hooks.should_stop)
         record = run.record(time.monotonic() - start)
@@ -83,8 +83,9 @@ def fit(
 class Timer:
     """Says when something that costs time is due again: it gets a fifth of the time at most."""
 
-    def __init__(self, interval: float) -> None:
-        self.interval, self.pause, self.last = interval, interval, time.monotonic()
+    def __init__(self, interval: float, first: float | None = None) -> None:
+        self.interval, self.last = interval, time.monotonic()
+        self.pause = interval if first is None else first
 
     def due(self) -> bool:
         """Tell whether the pause is over; when it is, the next one starts."""

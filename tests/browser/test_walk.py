@@ -8,6 +8,7 @@ from typing import Any
 
 import anndata
 import numpy as np
+import psutil
 import pytest
 
 from scanvi_core import keys
@@ -85,6 +86,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.click("Train", exact=True)
     page.locator(".st-key-loss-curve canvas").wait_for(timeout=60_000)
     walker.seconds["first curve point"] = time.monotonic() - start
+    page.locator(".st-key-preview-map [data-ready]").wait_for(timeout=60_000)
     walker.shoot("4-train-running")
     page.reload()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
@@ -149,7 +151,18 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     target = tmp_path / "out.h5ad"
     download.value.save_as(target)
     check_export(target, tmp_path)
+    walker.seconds["peak memory, MB"] = peak_memory_mb(walker.url)
     print({name: round(value, 2) for name, value in walker.seconds.items()})
+
+
+def peak_memory_mb(url: str) -> float:
+    """Return the largest resident memory of the server so far (Linux; 0 elsewhere)."""
+    for process in psutil.process_iter(["cmdline"]):
+        if f"--server.port={url.rsplit(':', 1)[1]}" in (process.info["cmdline"] or []):
+            status = Path(f"/proc/{process.pid}/status")
+            found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+            return int(found[1]) / 1000 if found else 0.0
+    return 0.0
 
 
 def check_export(path: Path, home: Path) -> None:

@@ -133,6 +133,7 @@ def test_no_labelled_cell_is_refused(data, make_module):
 def test_the_preview_gets_the_network_in_eval_mode_and_training_goes_on(
     data, make_module, monkeypatch
 ):
+    monkeypatch.setattr(loop, "PREVIEW_FIRST_S", 0.0)
     monkeypatch.setattr(loop, "PREVIEW_EVERY_S", 0.0)
     modes = []
     hooks = Hooks(on_preview=lambda module: modes.append(module.training))
