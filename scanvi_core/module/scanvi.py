@@ -171,6 +171,14 @@ use_layer_norm, parity
             return log_hierarchy(logits, self.classifier_groups(z1), self.groups)
         return torch.log_softmax(logits, dim=-1)
 
+    def every_label(self, z1: Tensor) -> Tensor:
+        """Return the one-hot labels [n_labels, 1, n_labels], to broadcast over the cells."""
+        return torch.eye(self.n_labels, dtype=z1.dtype, device=z1.device)[:, None]
+
+    def log_prior(self) -> Tensor:
+        """Return log p(y), normalised [1, n_labels]."""
+        return (self.y_prior / self.y_prior.sum()).log()
+
     def log_classify(self, x: Tensor) -> Tensor:
         """Return log-probabilities of the labels [cells, n_labels] at the mean of q(z1 | x)."""
         return self.log_q_y(self.encode(x).mean)
@@ -188,7 +196,7 @@ use_layer_norm, parity
         log_q = self.log_q_y(z1)
         if y is not None:
             log_q = restrict(log_q, self._known(y))
-        z2 = self.encoder_z2_z1(z1[None], self._every_label(z1)).mean
+        z2 = self.encoder_z2_z1(z1[None], self.every_label(z1)).mean
         return [z1, torch.einsum("bk,kbl->bl", log_q.exp(), z2)]
 
     def bound(
@@ -211,9 +219,10 @@ use_layer_norm, parity
             q, C = z1.new_ones(1, len(x)), z1.new_zeros(len(x))
             R = self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, index))
         else:
-            label = self._every_label(z1)
+            label = self.every_label(z1)
             q, C = self._label_posterior(z1, index)
-            R = self._expected_reconstruction(x, decoded, batch_index, q)
+            R = self.reconstruction_by_label(x, decoded, batch_index)
+            R = R[0] if len(R) == 1 else (q * R).sum(0)
 
         q_z2 = self.encoder_z2_z1(z1[None], label)
         p_z1 = self.decoder_z1_z2(self.draw(q_z2), label)
@@ -226,6 +235,17 @@ use_layer_norm, parity
             C=C,
             L=L,
         )
+
+    def reconstruction_by_label(
+        self, x: Tensor, decoded: Decoded, batch_index: Tensor | None
+    ) -> Tensor:
+        """Return R of each cell given each label [n_labels, cells].
+
+        [1, cells] where the label makes no difference, which is all but a dispersion by label.
+        """
+        labels = range(self.n_labels) if self.dispersion == "gene-label" else [None]
+        thetas = (self.theta(decoded, batch_index, k) for k in labels)
+        return torch.stack([self.negative_log_likelihood(x, decoded, theta) for theta in thetas])
 
     def forward(
         self,
@@ -298,30 +318,14 @@ use_layer_norm, parity
     def _known(self, y: Tensor) -> Tensor:
         return known_labels(label_index(y, self.n_labels), self.allowed)
 
-    def _every_label(self, z1: Tensor) -> Tensor:
-        """Return the one-hot labels [n_labels, 1, n_labels], to broadcast over the cells."""
-        return torch.eye(self.n_labels, dtype=z1.dtype, device=z1.device)[:, None]
-
     def _label_posterior(self, z1: Tensor, index: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return q(y | z1) [n_labels, cells] and C [cells], given what is known of the labels."""
         log_q = self.log_q_y(z1)
-        log_prior = (self.y_prior / self.y_prior.sum()).log().expand_as(log_q)
+        log_prior = self.log_prior().expand_as(log_q)
         if index is not None:
             known = known_labels(index, self.allowed)
             log_q, log_prior = restrict(log_q, known), restrict(log_prior, known)
         return log_q.exp().T, kl_categorical(log_q, log_prior)
-
-    def _expected_reconstruction(
-        self, x: Tensor, decoded: Decoded, batch_index: Tensor | None, q: Tensor
-    ) -> Tensor:
-        """Return Σ_y q_y R_y; R depends on the label through a dispersion by label only."""
-        if self.dispersion != "gene-label":
-            return self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index))
-        R = [
-            self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, k))
-            for k in range(self.n_labels)
-        ]
-        return (q * torch.stack(R)).sum(0)
 
 
 def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -180,6 +180,11 @@ class VAE(nn.Module):
             h = self._variational_input(x)
         return self.z_encoder(self.input_dropout(h))
 
+    def encode_library(self, x: Tensor) -> Gaussian:
+        """Return q(l|x) of a latent log library size, [cells, 1]."""
+        # It reads the counts themselves: normalised ones no longer tell the total.
+        return self.l_encoder(self._variational_input(x))
+
     def library(
         self, x: Tensor, local_l_mean: Tensor | None, local_l_var: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -198,8 +203,7 @@ class VAE(nn.Module):
                 "Give mean and variance of the log totals of each cell's batch, or set"
                 " use_observed_lib_size=True.",
             )
-        # It reads the counts themselves: normalised ones no longer tell the total.
-        q = self.l_encoder(self._variational_input(x))
+        q = self.encode_library(x)
         prior_mean, prior_var = local_l_mean.reshape(-1, 1), local_l_var.reshape(-1, 1)
         if not self.parity:
             # A batch whose totals are all equal would make the divergence infinite.
