@@ -16,7 +16,7 @@ from scanvi_core.annotation.expression import sampled_scales
 from scanvi_core.errors import InputError, SettingInvalid
 from scanvi_core.module import SCANVI
 
-SILENT_QUANTILE = 0.9  # of the shares decoded for genes without a single count in a group
+SILENT_QUANTILE = 0.9  # of the mean shares decoded for genes without a count in a group
 GENES_AT_ONCE = 1_000
 
 
@@ -68,7 +68,7 @@ def compare(
     Parameters
     ----------
     module
-        The network, in eval mode.
+        The network.
     counts
         Counts [n, genes] of its genes.
     groups
@@ -94,7 +94,8 @@ def compare(
     mean_a, mean_b, detected_a, detected_b
         Mean count, and share of cells with a count.
     different
-        Whether the gene is among those marked at the expected rate of false discoveries.
+        Whether the gene is among those marked at the expected rate of false discoveries; never
+        where neither group has a count.
 
     Raises
     ------
@@ -120,7 +121,9 @@ def compare(
         offset = max(_pseudocount(scale_a, raw_a), _pseudocount(scale_b, raw_b))
     table |= _fold_changes(scale_a, scale_b, offset, settings.delta)
     frame = pd.DataFrame(table)
-    frame["different"] = marked(frame["p_de"].to_numpy(), settings.fdr)
+    # What the model infers of a gene without a single count is no finding.
+    seen = (frame["mean_a"] + frame["mean_b"]).to_numpy() > 0
+    frame["different"] = marked(np.where(seen, frame["p_de"], 0.0), settings.fdr)
     columns = ["p_de", "log_bayes", *SUMMARIES, "scale_a", "scale_b"]
     return frame[[*columns, "mean_a", "mean_b", "detected_a", "detected_b", "different"]]
 
@@ -161,7 +164,7 @@ def _pseudocount(scales: np.ndarray, raw: sparse.csr_array) -> float:
     silent = np.asarray(raw.sum(axis=0)).ravel() == 0
     if not silent.any():
         return least
-    return max(least, float(np.quantile(scales[:, silent].max(axis=0), SILENT_QUANTILE)))
+    return max(least, float(np.quantile(scales[:, silent].mean(axis=0), SILENT_QUANTILE)))
 
 
 def _raw(raw: sparse.csr_array, group: str) -> dict[str, np.ndarray]:

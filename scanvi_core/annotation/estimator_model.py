@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -107,8 +107,8 @@ class TrainedModel:
         *,
         batches: Sequence[str] | None = None,
         transform_batch: Sequence[str] = (),
-        library_size: float | None = 1.0,
-        n_samples: int = 0,
+        library_size: float | Literal["latent"] = 1.0,
+        n_samples: int = 1,
     ) -> np.ndarray:
         """Return what the model thinks each cell expresses, [n, genes], float32, dense.
 
@@ -122,9 +122,10 @@ class TrainedModel:
         transform_batch
             Decode every cell as if it came from these batches, and average.
         library_size
-            What each row sums to; None: the library size of each cell.
+            What each row sums to; ``latent``: the library size of each cell.
         n_samples
-            Draws of the state to average over, seeded as the training was; 0: its mean alone.
+            1 decodes the mean of the state, without randomness; more average that many draws of
+            it, seeded as the training was.
 
         Raises
         ------
@@ -132,14 +133,12 @@ class TrainedModel:
             If too few genes are those of the model, or a batch is not known to it.
         """
         counts = self._own_columns(counts, genes)
-        if transform_batch:
-            codes = np.tile(self.batch_codes(transform_batch), (counts.shape[0], 1))
-        else:
-            codes = self._batch_index(batches, counts.shape[0])[:, None]
+        as_batches = self.batch_codes(transform_batch).tolist() or None
         return expression.normalized_expression(
-            self.module.eval(),
+            self.module,
             counts,
-            codes,
+            None if as_batches else self._batch_index(batches, counts.shape[0]),
+            transform_batch=as_batches,
             library_size=library_size,
             n_samples=n_samples,
             seed=self.train_config.seed,
@@ -172,7 +171,7 @@ class TrainedModel:
         counts = self._own_columns(counts, genes)
         batch_index = self._batch_index(batches, counts.shape[0])
         table = differential.compare(
-            self.module.eval(), counts, groups, batch_index, settings or DifferentialSettings()
+            self.module, counts, groups, batch_index, settings or DifferentialSettings()
         )
         return table.set_axis(pd.Index(self.genes, name="gene"), axis=0)
 

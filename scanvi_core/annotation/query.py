@@ -15,7 +15,7 @@ from torch import Tensor
 
 from scanvi_core.annotation.align import match_genes, select_columns
 from scanvi_core.annotation.estimator import Annotator
-from scanvi_core.annotation.expression import device_of, log_library
+from scanvi_core.annotation.expression import device_of
 from scanvi_core.annotation.training_set import network
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
@@ -178,7 +178,8 @@ def _unexplained(module: SCANVI, x: Tensor, batch: Tensor, seen: np.ndarray) -> 
     """
     with torch.no_grad():
         z1 = module.draw(module.encode(x))
-        library = log_library(module, x)
+        observed = module.use_observed_lib_size
+        library = x.sum(-1, keepdim=True).log() if observed else module.encode_library(x).mean
         q = module.log_q_y(z1).exp()
     decoded = module.decode(z1, library, batch)
     genes = torch.as_tensor(np.flatnonzero(seen), device=x.device)
