@@ -35,7 +35,7 @@ def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
         "yAxis": {"type": "value", "scale": True},
         "series": series,
     }
-    st.echarts_chart(options, key=key, height=230)
+    st.echarts_chart(options, key=key, height=200)
 
 
 def histogram(table: pd.DataFrame, *, key: str) -> None:
@@ -64,7 +64,7 @@ def still_map(
         xy,
         colour=CategoryColour(codes, names, type_colours(len(names))),
         revision=revision,
-        height=300,
+        height=260,
         tools=False,
     )
 
@@ -86,7 +86,10 @@ def confusion(
             hovertemplate="known %{y}<br>predicted %{x}<br>%{customdata:,} cells<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(type="category", side="bottom", tickangle=-40, title="predicted")
-    figure.update_yaxes(type="category", autorange="reversed", title="known")
+    small = height is not None
+    figure.update_xaxes(
+        type="category", tickangle=-40, title="predicted", showticklabels=not small
+    )
+    figure.update_yaxes(type="category", autorange="reversed", title="known", dtick=1)
     figure.update_layout(margin=MARGIN, height=height or 180 + CONFUSION_ROW * len(names))
     st.plotly_chart(figure, key=key, config={"displayModeBar": False})

@@ -26,17 +26,18 @@ def _view(job_id: str) -> None:
     with st.container(border=True):
         if job.status is JobStatus.QUEUED:
             st.markdown("Waiting: another data set is training on this machine. This one is next.")
-        st.progress(job.fraction, text=md(job.message or "Starting"))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(job.fraction, text=md(job.message or "Starting"))
+            label = "Stopping…" if job.stopping else "Stop and keep the best"
+            if st.button(
+                label, key="stop-training", disabled=job.stopping, icon=":material/stop_circle:"
+            ):
+                jobs.stop(job.id)
         curves(job.records)
         if "preview" in job.previews:
             _preview(job)
         else:
             st.caption("A first map of the cells appears after a few seconds.")
-        label = "Stopping…" if job.stopping else "Stop and keep the best"
-        if st.button(
-            label, key="stop-training", disabled=job.stopping, icon=":material/stop_circle:"
-        ):
-            jobs.stop(job.id)
 
 
 def curves(records: tuple[Any, ...]) -> None:
@@ -75,7 +76,7 @@ def _preview(job: JobSnapshot) -> None:
         )
     with right:
         st.caption("Known types (rows) against predictions, in the sample")
-        charts.confusion(preview.confusion, names, key="preview-confusion", height=300)
+        charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
 
 
 def outcome(project: str, job: JobSnapshot) -> None:

@@ -73,7 +73,7 @@ def _name(project: str, rows, name: str) -> None:  # type: ignore[no-untyped-def
 def undo_buttons(project: str) -> None:
     """Draw Undo and Redo."""
     store = workspace.workspace(project).store
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, width="content"):
         if st.button("Undo", key="undo", icon=":material/undo:", disabled=store.undoable() is None,
                      shortcut="Ctrl+Z"):  # fmt: skip
             labelling.undo(project)

@@ -21,10 +21,12 @@ def draw(project: str, items: list[ReviewItem]) -> None:
     position = min(state.recall(POSITION, 0), len(items) - 1)
     item = items[position]
     with st.container(border=True, key="review-card"):
-        st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of {len(items)}. "
-            f"Are they **{md(item.candidates[0].name)}**?"
-        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of "
+                f"{len(items)}. Are they **{md(item.candidates[0].name)}**?"
+            )
+            naming.undo_buttons(project)
         _actions(project, item, position, len(items))
         left, right = st.columns([2, 3], gap="medium")
         with left:
@@ -78,7 +80,6 @@ def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
                   args=(POSITION, (position + 1) % n))  # fmt: skip
         st.button("Back", shortcut="B", key="back", on_click=state.remember,
                   args=(POSITION, (position - 1) % n))  # fmt: skip
-        naming.undo_buttons(project)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
         state.forget("review-error")

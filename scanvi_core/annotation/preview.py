@@ -35,13 +35,17 @@ class Preview:
 
 
 class Previewer:
-    """Draws previews of always the same cells, so that the pictures can be compared."""
+    """Draws previews of always the same cells, so that the pictures can be compared.
+
+    Up to half of the sample are labelled cells, for the confusion matrix.
+    """
 
     def __init__(self, counts: sparse.csr_matrix, y: np.ndarray, n_labels: int, seed: int) -> None:
         random = np.random.default_rng(seed)
-        rows = np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
-        size = min(PREVIEW_CELLS, rows.size)
-        self.rows = np.sort(random.choice(rows, size, replace=False))
+        filled = np.asarray(counts.sum(axis=1)).ravel() > 0
+        labelled = random.permutation(np.flatnonzero(filled & (y >= 0)))[: PREVIEW_CELLS // 2]
+        others = random.permutation(np.setdiff1d(np.flatnonzero(filled), labelled))
+        self.rows = np.sort(np.r_[labelled, others[: PREVIEW_CELLS - labelled.size]])
         self.counts = counts[self.rows]
         self.y = y[self.rows]
         self.n_labels = n_labels
