@@ -35,9 +35,9 @@ HOLDOUT_FRACTION = 0.15
 LOW_CONFIDENCE = 0.8
 
 
-def _setting(default: Any, help_: str, **bounds: Any) -> Any:
-    """Declare a dataclass field whose help, choices and bounds the pages show."""
-    return field(default=default, metadata={"help": help_, **bounds})
+def _setting(default: Any, label: str, help_: str, **bounds: Any) -> Any:
+    """Declare a dataclass field whose label, help, choices and bounds the pages show."""
+    return field(default=default, metadata={"label": label, "help": help_, **bounds})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +46,39 @@ class ModelConfig:
 
     dispersion: str = _setting(
         "gene",
+        "Noise of a gene (dispersion)",
         "How the noise of a gene may vary: one value per gene suits most data.",
         choices=DISPERSIONS,
     )
     gene_likelihood: str = _setting(
         "nb",
+        "Counts follow (likelihood)",
         "nb fits UMI counts; zinb adds extra zeros, for plate-based reads.",
         choices=LIKELIHOODS,
     )
-    n_latent: int = _setting(20, "Size of the cell map the model learns.", low=2, high=100)
-    n_hidden: int = _setting(128, "Width of the networks.", low=8, high=1024)
-    n_layers: int = _setting(1, "Depth of the networks.", low=1, high=4)
+    n_latent: int = _setting(
+        20, "Latent dimensions", "Size of the cell map the model learns.", low=2, high=100
+    )
+    n_hidden: int = _setting(128, "Hidden units", "Width of the networks.", low=8, high=1024)
+    n_layers: int = _setting(1, "Hidden layers", "Depth of the networks.", low=1, high=4)
     dropout_rate: float = _setting(
-        0.2, "Share of hidden units silenced while training.", low=0.0, high=0.8
+        0.2, "Dropout", "Share of hidden units silenced while training.", low=0.0, high=0.8
     )
     input_dropout_rate: float = _setting(
         0.3,
+        "Gene dropout",
         "Share of genes hidden from the encoder while training; helps with few labels.",
         low=0.0,
         high=0.9,
     )
     use_layer_norm: bool = _setting(
-        False, "Layer norm in place of batch norm; needed for several processes."
+        False, "Layer norm", "Layer norm in place of batch norm; needed for several processes."
     )
     use_observed_lib_size: bool = _setting(
-        True, "Take each cell's total as its library size; off: the model infers it."
-    )  # fmt: skip
+        True,
+        "Observed library size",
+        "Take each cell's total as its library size; off: the model infers it.",
+    )
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -82,32 +89,52 @@ class TrainConfig:
     """How the network is trained."""
 
     preset: str = _setting(
-        "standard", "quick for a first look, thorough when it matters.", choices=PRESETS
+        "standard",
+        "How thorough",
+        "quick for a first look, thorough when it matters.",
+        choices=PRESETS,
     )
     max_epochs: int | None = _setting(
-        None, "Passes over the cells; empty: the preset decides.", low=1, high=10_000
+        None, "Epochs", "Passes over the cells; empty: the preset decides.", low=1, high=10_000
     )
     n_top_genes: int = _setting(
-        2_000, "Most variable genes the model reads.", low=MIN_GENES, high=20_000
+        2_000, "Variable genes", "Most variable genes the model reads.", low=MIN_GENES, high=20_000
     )
-    batch_size: int = _setting(128, "Cells per step.", low=8, high=8_192)
-    labelled_batch_size: int = _setting(64, "Labelled cells per step.", low=4, high=4_096)
-    learning_rate: float = _setting(4e-3, "Largest step of the optimiser.", low=1e-6, high=0.1)
-    weight_decay: float = _setting(1e-4, "Pull of the weights towards zero.", low=0.0, high=0.1)
+    batch_size: int = _setting(128, "Cells per step", "Cells per step.", low=8, high=8_192)
+    labelled_batch_size: int = _setting(
+        64, "Labelled cells per step", "Labelled cells per step.", low=4, high=4_096
+    )
+    learning_rate: float = _setting(
+        4e-3, "Learning rate", "Largest step of the optimiser.", low=1e-6, high=0.1
+    )
+    weight_decay: float = _setting(
+        1e-4, "Weight decay", "Pull of the weights towards zero.", low=0.0, high=0.1
+    )
     classification_ratio: float = _setting(
-        200.0, "Weight of the labels against the counts.", low=0.0, high=1e5
+        200.0,
+        "Weight of the labels",
+        "Weight of the labels against the counts.",
+        low=0.0,
+        high=1e5,
     )
     kl_warmup: float = _setting(
-        0.5, "Share of the steps over which the prior is phased in.", low=0.0, high=1.0
+        0.5,
+        "Warm-up of the prior",
+        "Share of the steps over which the prior is phased in.",
+        low=0.0,
+        high=1.0,
     )
     validation_fraction: float = _setting(
         0.1,
+        "Watched share of labels",
         "Share of each well-filled type watched for the best epoch and for calibration.",
         low=0.0,
         high=0.5,
     )
-    seed: int = _setting(0, "Start of every random draw.", low=0, high=2**31 - 1)
-    device: str = _setting("auto", "auto takes CUDA, then MPS, then the CPU.", choices=DEVICES)
+    seed: int = _setting(0, "Seed", "Start of every random draw.", low=0, high=2**31 - 1)
+    device: str = _setting(
+        "auto", "Device", "auto takes CUDA, then MPS, then the CPU.", choices=DEVICES
+    )
 
     def __post_init__(self) -> None:
         check_bounds(self)

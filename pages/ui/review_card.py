@@ -26,8 +26,9 @@ def draw(project: str, items: list[ReviewItem]) -> None:
                 f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of "
                 f"{len(items)}. Are they **{md(item.candidates[0].name)}**?"
             )
+            _move(position, len(items))
             naming.undo_buttons(project)
-        _actions(project, item, position, len(items))
+        _actions(project, item)
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(project, item.rows, key="review-map", height=300)
@@ -53,7 +54,14 @@ def _evidence(project: str, item: ReviewItem) -> None:
         st.caption("Batches: " + ", ".join(parts))
 
 
-def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
+def _move(position: int, n: int) -> None:
+    st.button("Skip", shortcut="S", key="skip", on_click=state.remember,
+              args=(POSITION, (position + 1) % n))  # fmt: skip
+    st.button("Back", shortcut="B", key="back", on_click=state.remember,
+              args=(POSITION, (position - 1) % n))  # fmt: skip
+
+
+def _actions(project: str, item: ReviewItem) -> None:
     first, *others = item.candidates
 
     def decide(work: Callable[[], None]) -> None:
@@ -76,10 +84,6 @@ def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
                   args=("review-naming", item.key))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
-        st.button("Skip", shortcut="S", key="skip", on_click=state.remember,
-                  args=(POSITION, (position + 1) % n))  # fmt: skip
-        st.button("Back", shortcut="B", key="back", on_click=state.remember,
-                  args=(POSITION, (position - 1) % n))  # fmt: skip
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
         state.forget("review-error")

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
+from streamlit.runtime.pages_manager import PagesManager
 
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import exporting, jobs, warmup
@@ -40,6 +41,9 @@ async def send_export(request: Request) -> FileResponse:
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Load the heavy libraries after start-up and stop running jobs before the end."""
+    # Streamlit takes any folder called pages for its old multipage mechanism until the first
+    # session has called st.navigation: a deep link on a fresh server would say "Page not found".
+    PagesManager.uses_pages_directory = False
     threading.Thread(target=warmup.load_libraries, name="warm-up", daemon=True).start()
     yield {}
     await asyncio.to_thread(jobs.shutdown, 10)

@@ -7,12 +7,10 @@ from typing import Any
 import streamlit as st
 
 
-def setting(
-    config: Any, name: str, *, key: str, label: str = "", words: Mapping[str, str] | None = None
-) -> Any:
+def setting(config: Any, name: str, *, key: str, words: Mapping[str, str] | None = None) -> Any:
     """Draw the widget of one setting and return its value; `words` explain its choices."""
     item = next(item for item in fields(config) if item.name == name)
-    value, label = getattr(config, name), label or sentence(name)
+    value, label = getattr(config, name), item.metadata["label"]
     common: dict[str, Any] = {
         "help": f"{item.metadata['help']} ({name})",
         "key": f"{key}.{name}",
@@ -37,15 +35,6 @@ def drawer(config: Any, names: tuple[str, ...], *, key: str) -> dict[str, Any]:
         with columns[i % 3]:
             values[name] = setting(config, name, key=key)
     return values
-
-
-def sentence(name: str) -> str:
-    """Return ``n_hidden`` as ``Number of hidden``-like words."""
-    return (
-        name.replace("_", " ")
-        .replace("n ", "number of ", 1 if name[:2] == "n_" else 0)
-        .capitalize()
-    )
 
 
 def _number(item: Field[Any], value: float, label: str, common: dict[str, Any]) -> float:

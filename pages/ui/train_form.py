@@ -8,13 +8,26 @@ from scanvi_core.services import training
 from scanvi_core.services.training import TrainRequest
 
 MODEL_DRAWER = (
-    "n_latent", "n_hidden", "n_layers", "dropout_rate", "input_dropout_rate", "use_layer_norm",
+    "n_latent",
+    "n_hidden",
+    "n_layers",
+    "dropout_rate",
+    "input_dropout_rate",
+    "use_layer_norm",
     "use_observed_lib_size",
-)  # fmt: skip
+)
 TRAIN_DRAWER = (
-    "n_top_genes", "batch_size", "labelled_batch_size", "learning_rate", "weight_decay",
-    "classification_ratio", "kl_warmup", "validation_fraction", "seed", "device",
-)  # fmt: skip
+    "n_top_genes",
+    "batch_size",
+    "labelled_batch_size",
+    "learning_rate",
+    "weight_decay",
+    "classification_ratio",
+    "kl_warmup",
+    "validation_fraction",
+    "seed",
+    "device",
+)
 PRESET_WORDS = {
     "quick": "Quick look",
     "standard": "Standard",
@@ -36,24 +49,32 @@ def draw(project: str) -> TrainRequest:
     """Draw the settings and return the request they make."""
     model, train = ModelConfig(), TrainConfig()
     chosen = st.segmented_control(
-        "How thorough", list(PRESET_WORDS), default=train.preset, key="train.preset",
-        format_func=PRESET_WORDS.__getitem__, persist_state="session",
-    )  # fmt: skip
+        "How thorough",
+        list(PRESET_WORDS),
+        default=train.preset,
+        key="train.preset",
+        format_func=PRESET_WORDS.__getitem__,
+        persist_state="session",
+    )
     left, right = st.columns(2)
     with left:
-        dispersion = setting(model, "dispersion", label="Noise of a gene (dispersion)",
-                             words=DISPERSION_WORDS, key="model")  # fmt: skip
+        dispersion = setting(model, "dispersion", words=DISPERSION_WORDS, key="model")
     with right:
-        likelihood = setting(model, "gene_likelihood", label="Counts follow (likelihood)",
-                             words=LIKELIHOOD_WORDS, key="model")  # fmt: skip
+        likelihood = setting(model, "gene_likelihood", words=LIKELIHOOD_WORDS, key="model")
     with st.expander("Advanced"):
         own_epochs = st.toggle(
             "Set the number of epochs", key="train.own-epochs", help="Else the preset decides."
         )
         epochs = None
         if own_epochs:
-            epochs = st.number_input("Epochs", 1, 10_000, 50, key="train.max_epochs",
-                                     help="Passes over the cells (max_epochs)")  # fmt: skip
+            epochs = st.number_input(
+                "Epochs",
+                1,
+                10_000,
+                50,
+                key="train.max_epochs",
+                help="Passes over the cells (max_epochs)",
+            )
         st.caption("The model")
         model_values = drawer(model, MODEL_DRAWER, key="model")
         st.caption("The training")
@@ -63,7 +84,8 @@ def draw(project: str) -> TrainRequest:
     warm = False
     if training.can_go_on(project, model):
         warm = st.toggle(
-            "Go on from the current model", key="train.warm",
+            "Go on from the current model",
+            key="train.warm",
             help="A few more steps with the new labels take seconds; off: train from the start.",
-        )  # fmt: skip
+        )
     return TrainRequest(model, train, warm)
