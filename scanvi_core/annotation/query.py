@@ -64,7 +64,8 @@ def map_query(
     genes
         Names of its columns, matched by name.
     batches
-        Name of each cell's batch [n]; those the reference does not know become its batches.
+        Name of each cell's batch [n]; those the reference does not know become its batches, in the
+        order in which they come.
     settings
         How the new batches are learnt.
 

@@ -8,7 +8,14 @@ from scipy import sparse
 
 from scanvi_core.annotation.estimator import Annotator, TrainingSet, group_names, prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
-from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
+from scanvi_core.errors import (
+    InputError,
+    LabelsUnusable,
+    ProjectError,
+    SettingInvalid,
+    TrainingError,
+)
+from scanvi_core.train import loop
 from scanvi_core.train.history import Hooks
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -97,6 +104,56 @@ def test_labels_are_watched_and_calibrated_on_where_there_are_enough(model):
     assert model.history.records[-1].validation_accuracy > 0.9
 
 
+def same_bytes(a, b):
+    return all(
+        getattr(a, part).tobytes() == getattr(b, part).tobytes()
+        for part in ("probabilities", "scanvi", "z1", "z2")
+    )
+
+
+def test_permuted_genes_give_the_same_bytes(model, cells):
+    order = np.random.default_rng(1).permutation(40)
+    names = [cells.genes[i] for i in order]
+    expected = model.predict(cells.counts, cells.genes)
+    for counts in (cells.counts[:, order], sparse.csc_matrix(cells.counts[:, order])):
+        assert same_bytes(model.predict(counts, names), expected)
+    without_names = model.predict(cells.counts)
+    assert np.allclose(without_names.z1, expected.z1, atol=1e-5, equal_nan=True)
+
+
+def test_further_genes_of_the_query_change_nothing(model, cells):
+    more = sparse.hstack([cells.counts * 3, cells.counts], format="csr")
+    names = [*(f"other{i}" for i in range(40)), *cells.genes]
+    assert same_bytes(model.predict(more, names), model.predict(cells.counts, cells.genes))
+
+
+def test_missing_genes_are_read_as_zeros(model, cells):
+    kept = np.arange(40) % 4 > 0
+    names = [name for name, keep in zip(cells.genes, kept, strict=True) if keep]
+    zeroed = cells.counts.toarray() * kept
+    assert same_bytes(
+        model.predict(cells.counts[:, kept], names),
+        model.predict(sparse.csr_matrix(zeroed), cells.genes),
+    )
+
+
+def test_a_query_with_too_few_of_the_genes_is_refused_with_the_numbers(model, cells):
+    with pytest.raises(InputError, match="19 of the model's 40 genes"):
+        model.predict(cells.counts[:, :19], cells.genes[:19])
+
+
+def test_labels_probabilities_and_states_are_parts_of_the_prediction(model, cells, truth):
+    found = model.predict(cells.counts)
+    labels = model.predict_labels(cells.counts)
+    open_ = np.arange(240) != EMPTY
+    assert labels[EMPTY] is None
+    assert (labels[open_] == np.array(NAMES)[found.probabilities[open_].argmax(1)]).all()
+    proba = model.predict_proba(cells.counts)
+    latent = model.get_latent_representation(cells.counts)
+    assert np.array_equal(proba, found.probabilities, equal_nan=True)
+    assert np.array_equal(latent, found.z1, equal_nan=True)
+
+
 def test_a_saved_model_predicts_the_same(model, cells, tmp_path):
     model.save(tmp_path / "model")
     again = Annotator.load(tmp_path / "model", "cpu")
@@ -143,6 +200,20 @@ def test_all_cells_labelled_can_be_trained_and_checked(cells, truth):
     assert np.isnan(found.probabilities).any(axis=1).sum() == 1
 
 
+@pytest.mark.parametrize("n", [20, 64, 65, 66])
+def test_any_number_of_cells_can_be_trained_on(cells, n):
+    few = replace(cells, counts=cells.counts[:n], y=cells.y[:n], batch_index=cells.batch_index[:n])
+    assert np.isfinite(brief(few).history.records[-1].loss)
+
+
+def test_one_labelled_cell_of_each_of_two_types_is_enough(cells, truth):
+    y = np.full(240, -1)
+    y[[0, 1]] = truth[[0, 1]]
+    model = brief(replace(cells, y=y))
+    assert not model.validation.any() and model.calibration.temperature == 1.0
+    assert model.predict(cells.counts).probabilities.shape == (240, 3)
+
+
 def test_a_batch_of_one_cell_can_be_trained_on(cells):
     batch = np.where(np.arange(240) == 7, 2, cells.batch_index)
     settings = replace(MODEL, dispersion="gene-batch", use_observed_lib_size=False)
@@ -174,6 +245,67 @@ def test_retraining_learns_a_new_type(model, cells, truth):
     y = np.where((cells.y == 2) & (cells.counts[:, [0]].toarray()[:, 0] > 2), 3, cells.y)
     again = Annotator.fit(replace(cells, label_names=names, y=y), MODEL, TRAIN, warm_start=model)
     assert again.predict(cells.counts).probabilities.shape == (240, 4)
+
+
+def test_retraining_after_types_were_merged_knows_the_merged_type(model, cells, truth):
+    names = ("B", "T and NK")
+    y = np.minimum(cells.y, 1)
+    seen = []
+    again = Annotator.fit(
+        replace(cells, label_names=names, y=y),
+        MODEL,
+        TRAIN,
+        hooks=Hooks(on_epoch=seen.append),
+        warm_start=model,
+    )
+    assert again.label_names == names and len(seen) > 1
+    found = again.predict(cells.counts).scanvi
+    open_ = np.arange(240) != EMPTY
+    assert (found.argmax(1) == np.minimum(truth, 1))[open_].mean() > 0.95
+
+
+def test_retraining_after_a_type_was_removed_names_its_cells_otherwise(model, cells, truth):
+    y = np.where(cells.y == 2, -1, cells.y)
+    again = Annotator.fit(
+        replace(cells, label_names=NAMES[:2], y=y), MODEL, TRAIN, warm_start=model
+    )
+    found = again.predict(cells.counts).scanvi
+    known = (truth < 2) & (np.arange(240) != EMPTY)
+    assert found.shape == (240, 2)
+    assert (found.argmax(1) == truth)[known].mean() > 0.95
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_run_that_broke_ends_as_an_unbroken_one(model, cells, tmp_path, monkeypatch, warm):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    start = model if warm else None
+    train = replace(TRAIN, max_epochs=6, validation_fraction=0.3)
+    file = tmp_path / "run.safetensors"
+    whole = Annotator.fit(cells, MODEL, train, warm_start=start)
+
+    def fall(record):
+        if record.epoch == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Annotator.fit(
+            cells, MODEL, train, warm_start=start, checkpoint=file, hooks=Hooks(on_epoch=fall)
+        )
+    seen = []
+    resumed = Annotator.fit(
+        cells, MODEL, train, warm_start=start, checkpoint=file, hooks=Hooks(on_epoch=seen.append)
+    )
+    assert seen[0].epoch == 4  # the three before were kept
+    assert same(resumed, whole)
+    assert same_bytes(resumed.predict(cells.counts), whole.predict(cells.counts))
+
+
+def test_a_checkpoint_of_another_run_is_refused(cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    file = tmp_path / "run.safetensors"
+    brief(cells, checkpoint=file)
+    with pytest.raises(TrainingError, match="other settings"):
+        Annotator.fit(cells, MODEL, replace(TRAIN, max_epochs=2), checkpoint=file)
 
 
 @pytest.mark.parametrize("change", [{"batch_names": ("a", "c")}, {"genes": ("g",) * 40}])
