@@ -1,0 +1,152 @@
+"""Models of scvi-tools, converted, against what scvi-tools 1.4.2 itself says with them.
+
+benchmarks/reference/make_imported.py trained, saved and converted the examples.
+"""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from scanvi_core.errors import FileRefused, SettingInvalid
+from scanvi_core.module.generation import normalized_expression
+from scanvi_core.module.imported import imported_names, load_scvi_tools
+
+EXAMPLES = Path(__file__).parent / "imported"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reference" / "convert_scvi_tools.py"
+
+
+@pytest.mark.parametrize("name", ["batch", "latent", "norm"])
+def test_converted_model_says_the_same(name):
+    module = load_scvi_tools(EXAMPLES / name)
+    expected = load_file(EXAMPLES / name / "expected.safetensors")
+    x, batch = expected["x"].float(), expected["batch"].long()
+    expression = normalized_expression(module, x, batch)
+    with torch.no_grad():
+        got = {
+            "probabilities": module.classify(x),
+            "latent": module.get_latents(x)[0],
+            "expression": expression,
+        }
+    for of, value in got.items():
+        torch.testing.assert_close(value, expected[of], rtol=0, atol=1e-6)
+    # The example can tell right from wrong: the types are told apart.
+    assert expected["probabilities"].argmax(1).unique().numel() == 3
+
+
+def test_settings_and_names_come_along():
+    module = load_scvi_tools(EXAMPLES / "latent")
+    assert (module.n_input, module.n_batch, module.n_labels) == (12, 2, 3)
+    assert not module.training
+    assert module.parity
+    assert not module.use_observed_lib_size
+    names = imported_names(EXAMPLES / "latent")
+    assert names.labels == ("A", "Z", "X")
+    assert names.batches == ("one", "two")
+    assert names.genes[:2] == ("gene0", "gene1")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    return Path(shutil.copytree(EXAMPLES / "batch", tmp_path / "model"))
+
+
+def change(folder, **changes):
+    record = json.loads((folder / "model.json").read_text()) | changes
+    (folder / "model.json").write_text(json.dumps(record))
+
+
+SETTINGS = json.loads((EXAMPLES / "batch" / "model.json").read_text())["settings"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"settings": None},
+        {"settings": SETTINGS | {"n_hidden": 9}},
+        {"settings": SETTINGS | {"width": 9}},
+        {"settings": SETTINGS | {"dispersion": "gene"}},
+    ],
+    ids=str,
+)
+def test_record_that_does_not_fit_is_refused(copied, changes):
+    change(copied, **changes)
+    with pytest.raises(FileRefused) as error:
+        load_scvi_tools(copied)
+    assert "convert_scvi_tools" in error.value.hint
+
+
+def test_impossible_setting_is_named(copied):
+    change(copied, settings=SETTINGS | {"dispersion": "cell"})
+    with pytest.raises(SettingInvalid, match="dispersion"):
+        load_scvi_tools(copied)
+
+
+def test_damaged_or_missing_files_are_refused(copied):
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(FileRefused):
+        load_scvi_tools(copied)
+    weights.unlink()
+    with pytest.raises(FileRefused):
+        load_scvi_tools(copied)
+    change(copied, labels=None)
+    with pytest.raises(FileRefused, match="genes and labels"):
+        imported_names(copied)
+    (copied / "model.json").write_text("[")
+    with pytest.raises(FileRefused, match="cannot be read"):
+        imported_names(copied)
+
+
+@pytest.fixture
+def converter():
+    spec = importlib.util.spec_from_file_location("convert_scvi_tools", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def saved(**options):
+    return {
+        "init_params_": {
+            "non_kwargs": {"n_hidden": 8, "n_latent": 3, "datamodule": None},
+            "kwargs": {"model_kwargs": options},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encode_covariates": True},
+        {"use_labels_groups": True},
+        {"never_heard_of": 1},
+        {"gene_likelihood": "poisson"},
+        {"use_layer_norm": "both"},
+    ],
+    ids=str,
+)
+def test_converter_refuses_what_ours_cannot_do(converter, options):
+    state = load_file(EXAMPLES / "batch" / "model.safetensors")
+    with pytest.raises(SystemExit, match=f"(?i){'norms|likelihood|' + next(iter(options))}"):
+        converter.our_settings(converter.given_settings(saved(**options)), state)
+
+
+def test_converter_reads_sizes_off_the_weights_and_overrides_of_the_classifier(converter):
+    state = load_file(EXAMPLES / "batch" / "model.safetensors")
+    options = {
+        "encode_covariates": False,
+        "use_batch_norm": "none",
+        "use_layer_norm": "both",
+        "classifier_parameters": {"n_hidden": 5, "logits": True},
+    }
+    given = converter.given_settings(saved(**options))
+    settings = converter.our_settings(given, state)
+    assert settings["use_layer_norm"]
+    assert settings["classifier_parameters"] == {"n_hidden": 5}
+    assert (settings["n_input"], settings["n_batch"], settings["n_labels"]) == (12, 2, 3)
