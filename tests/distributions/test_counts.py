@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import special, stats
+from torch.distributions import NegativeBinomial
 
 from scanvi_core.distributions.fused import digamma_less_log, log_likelihood
 from scanvi_core.distributions.negative_binomial import (
@@ -34,6 +35,12 @@ def test_nb_equals_scipy(theta):
     expected = stats.nbinom(n=theta, p=theta / (theta + mu.numpy())).logpmf(x.numpy())
     got = nb_log_prob(x, mu, torch.tensor(theta, dtype=torch.float64))
     np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_nb_equals_torch_distributions():
+    x, mu, theta = grid(np.arange(51.0), [0.1, 1.0, 5.0, 100.0], [1e-2, 0.3, 7.0, 1e3])
+    expected = NegativeBinomial(theta, logits=mu.log() - theta.log()).log_prob(x)
+    torch.testing.assert_close(nb_log_prob(x, mu, theta), expected, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("theta", [1e-8, 1e-4, 1.0, 20.0, 1e3, 1e5, 1e6, 1e7, 1e8])
@@ -185,3 +192,15 @@ def test_special_functions_equal_scipy_on_both_sides_of_the_switch():
     small = n < 1e3
     np.testing.assert_allclose(stirling_error(z)[small], exact[small], atol=1e-11)
     np.testing.assert_allclose(digamma_less_log(z), special.digamma(n) - np.log(n), 1e-9, 1e-14)
+
+
+@pytest.mark.parametrize("per_cell", [False, True])
+@pytest.mark.parametrize("zero_inflated", [False, True])
+def test_fused_gradients_equal_finite_differences(per_cell, zero_inflated):
+    x, mu, theta, w = grid([0.0, 1.0, 6.0, 40.0], [0.05, 2.0, 30.0], [0.1, 3.0, 90.0], [-2.0, 1.0])
+    shape = (len(x.flatten()) // 6, 6)  # cells of six genes: the last two axes are the genes
+    x, mu, theta, w = (t.reshape(shape) for t in (x, mu, theta, w))
+    inputs = [mu, theta if per_cell else theta[0], *([w] if zero_inflated else [])]
+    inputs = [t.clone().requires_grad_() for t in inputs]
+    fused = lambda mu, theta, w=None: log_likelihood(x, mu, theta, w)
+    assert torch.autograd.gradcheck(fused, inputs)
