@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.annotation.calibration import fit_temperature
-from scanvi_core.annotation.companions import fit_companions
+from scanvi_core.annotation.companions import Companions, fit_companions
 from scanvi_core.annotation.estimator_model import TrainedModel
 from scanvi_core.annotation.training_set import (
     TrainingSet,
@@ -77,12 +77,6 @@ class Annotator(TrainedModel):
             hooks=hooks or Hooks(),
             checkpoint=checkpoint,
         )
-        companions = fit_companions(
-            data.counts,
-            data.hide_validation().y,
-            data.n_labels,
-            np.random.default_rng(train_config.seed),
-        )
         annotator = cls(
             genes=cells.genes,
             label_names=cells.label_names,
@@ -91,7 +85,7 @@ class Annotator(TrainedModel):
             model_config=model_config,
             train_config=train_config,
             module=module,
-            companions=companions,
+            companions=_companions(data, train_config.seed),
             history=history,
             validation=np.zeros(len(cells.y), dtype=bool),
         )
@@ -127,6 +121,11 @@ class Annotator(TrainedModel):
             )
         old = {name: code for code, name in enumerate(self.label_names)}
         carry_over(self.module, module, np.array([old.get(n, -1) for n in cells.label_names]))
+
+
+def _companions(data: TrainingData, seed: int) -> Companions:
+    random = np.random.default_rng(seed)
+    return fit_companions(data.counts, data.hide_validation().y, data.n_labels, random)
 
 
 def warm_up() -> None:

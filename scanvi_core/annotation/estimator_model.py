@@ -125,7 +125,7 @@ class TrainedModel:
             What each row sums to; ``latent``: the library size of each cell.
         n_samples
             1 decodes the mean of the state, without randomness; more average that many draws of
-            it, seeded as the training was.
+            it, the same in every call.
 
         Raises
         ------
@@ -141,7 +141,6 @@ class TrainedModel:
             transform_batch=as_batches,
             library_size=library_size,
             n_samples=n_samples,
-            seed=self.train_config.seed,
         )
 
     def differential_expression(

@@ -10,6 +10,8 @@ from scipy import sparse
 from scanvi_core.module import SCANVI, generation
 from scanvi_core.train.loader import blocks, rows_of
 
+SEED = 0
+
 
 def normalized_expression(
     module: SCANVI,
@@ -19,11 +21,10 @@ def normalized_expression(
     transform_batch: Sequence[int] | None = None,
     library_size: float | Literal["latent"] = 1.0,
     n_samples: int = 1,
-    seed: int = 0,
 ) -> np.ndarray:
     """Return the decoded expression of every cell, [n, genes], float32; empty cells are NaN.
 
-    `generation.normalized_expression` over blocks of cells.
+    `generation.normalized_expression` over blocks of cells; its draws are the same in every call.
 
     Parameters
     ----------
@@ -35,12 +36,10 @@ def normalized_expression(
         Batch of every cell [n]; may be None with `transform_batch`.
     transform_batch, library_size, n_samples
         As there.
-    seed
-        Start of the draws.
     """
     expression = np.full(counts.shape, np.nan, dtype=np.float32)
     device = device_of(module)
-    noise = torch.Generator(device).manual_seed(seed)
+    noise = torch.Generator(device).manual_seed(SEED)
     source = rows_of(counts, device)
     for block in blocks(np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)):
         own = None if batch_index is None else torch.as_tensor(batch_index[block], device=device)

@@ -8,14 +8,7 @@ from scipy import sparse
 
 from scanvi_core.annotation.estimator import Annotator, TrainingSet, group_names, prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
-from scanvi_core.errors import (
-    InputError,
-    LabelsUnusable,
-    ProjectError,
-    SettingInvalid,
-    TrainingError,
-)
-from scanvi_core.train import loop
+from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.train.history import Hooks
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -102,44 +95,6 @@ def test_labels_are_watched_and_calibrated_on_where_there_are_enough(model):
     assert model.validation.sum() == model.calibration.n_cells >= 15
     assert not model.validation[EMPTY]
     assert model.history.records[-1].validation_accuracy > 0.9
-
-
-def same_bytes(a, b):
-    return all(
-        getattr(a, part).tobytes() == getattr(b, part).tobytes()
-        for part in ("probabilities", "scanvi", "z1", "z2")
-    )
-
-
-def test_permuted_genes_give_the_same_bytes(model, cells):
-    order = np.random.default_rng(1).permutation(40)
-    names = [cells.genes[i] for i in order]
-    expected = model.predict(cells.counts, cells.genes)
-    for counts in (cells.counts[:, order], sparse.csc_matrix(cells.counts[:, order])):
-        assert same_bytes(model.predict(counts, names), expected)
-    without_names = model.predict(cells.counts)
-    assert np.allclose(without_names.z1, expected.z1, atol=1e-5, equal_nan=True)
-
-
-def test_further_genes_of_the_query_change_nothing(model, cells):
-    more = sparse.hstack([cells.counts * 3, cells.counts], format="csr")
-    names = [*(f"other{i}" for i in range(40)), *cells.genes]
-    assert same_bytes(model.predict(more, names), model.predict(cells.counts, cells.genes))
-
-
-def test_missing_genes_are_read_as_zeros(model, cells):
-    kept = np.arange(40) % 4 > 0
-    names = [name for name, keep in zip(cells.genes, kept, strict=True) if keep]
-    zeroed = cells.counts.toarray() * kept
-    assert same_bytes(
-        model.predict(cells.counts[:, kept], names),
-        model.predict(sparse.csr_matrix(zeroed), cells.genes),
-    )
-
-
-def test_a_query_with_too_few_of_the_genes_is_refused_with_the_numbers(model, cells):
-    with pytest.raises(InputError, match="19 of the model's 40 genes"):
-        model.predict(cells.counts[:, :19], cells.genes[:19])
 
 
 def test_labels_probabilities_and_states_are_parts_of_the_prediction(model, cells, truth):
@@ -273,39 +228,6 @@ def test_retraining_after_a_type_was_removed_names_its_cells_otherwise(model, ce
     known = (truth < 2) & (np.arange(240) != EMPTY)
     assert found.shape == (240, 2)
     assert (found.argmax(1) == truth)[known].mean() > 0.95
-
-
-@pytest.mark.parametrize("warm", [False, True])
-def test_a_run_that_broke_ends_as_an_unbroken_one(model, cells, tmp_path, monkeypatch, warm):
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    start = model if warm else None
-    train = replace(TRAIN, max_epochs=6, validation_fraction=0.3)
-    file = tmp_path / "run.safetensors"
-    whole = Annotator.fit(cells, MODEL, train, warm_start=start)
-
-    def fall(record):
-        if record.epoch == 4:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Annotator.fit(
-            cells, MODEL, train, warm_start=start, checkpoint=file, hooks=Hooks(on_epoch=fall)
-        )
-    seen = []
-    resumed = Annotator.fit(
-        cells, MODEL, train, warm_start=start, checkpoint=file, hooks=Hooks(on_epoch=seen.append)
-    )
-    assert seen[0].epoch == 4  # the three before were kept
-    assert same(resumed, whole)
-    assert same_bytes(resumed.predict(cells.counts), whole.predict(cells.counts))
-
-
-def test_a_checkpoint_of_another_run_is_refused(cells, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    file = tmp_path / "run.safetensors"
-    brief(cells, checkpoint=file)
-    with pytest.raises(TrainingError, match="other settings"):
-        Annotator.fit(cells, MODEL, replace(TRAIN, max_epochs=2), checkpoint=file)
 
 
 @pytest.mark.parametrize("change", [{"batch_names": ("a", "c")}, {"genes": ("g",) * 40}])
