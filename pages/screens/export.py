@@ -57,7 +57,7 @@ if st.button(
         st.rerun()
 if job is not None:
     jobs_view.show(job)
-for path in exporting.exported_files(project):
+for path in [] if busy else exporting.exported_files(project):
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{md(path.name)}** ({path.stat().st_size / 1e6:.1f} MB), written and verified"

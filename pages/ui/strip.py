@@ -3,9 +3,15 @@
 import streamlit as st
 
 from pages.ui.text import count, md
-from scanvi_core.services import jobs, overview
+from scanvi_core.services import exploring, exporting, jobs, overview, training, workspace
 
 POLL_S = 1.0
+JOB_WORDS = {
+    workspace.OPEN: "Opening",
+    training.TRAIN: "Training",
+    exploring.MAP: "Drawing a map",
+    exporting.EXPORT: "Exporting",
+}
 
 
 def draw(project: str | None) -> None:
@@ -35,7 +41,7 @@ def _strip(project: str) -> None:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.job is not None:
             st.badge(
-                f"{md(now.job.message)} · {now.job.fraction:.0%}",
+                f"{JOB_WORDS[now.job.kind]} {now.job.fraction:.0%}",
                 color="orange",
                 icon=":material/progress_activity:",
             )

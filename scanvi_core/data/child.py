@@ -78,9 +78,7 @@ def _run(request: dict[str, Any]) -> Any:
     if request["task"] == "genes":
         from scanvi_core.data.genes import choose_genes
 
-        return choose_genes(
-            Path(request["folder"]), request["n_top"], request["batch_key"], request["flavor"]
-        )
+        return choose_genes(request)
     from scanvi_core.data.h5ad import read_file
 
     whole = request["task"] == "import"

@@ -23,7 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def variable_genes(
-    dataset_folder: Path | str, n_top: int, batch_key: str | None = None
+    dataset_folder: Path | str,
+    n_top: int,
+    batch_key: str | None = None,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the positions of the most variable genes, sorted.
 
@@ -42,6 +45,8 @@ def variable_genes(
         How many genes.
     batch_key
         Column of obs; batches of fewer than `config.MIN_BATCH_CELLS` cells are pooled.
+    rows
+        Cells to look at, bool [n_obs]; None: all. Donors that were set aside are not looked at.
 
     Raises
     ------
@@ -49,40 +54,61 @@ def variable_genes(
         If there is no such column.
     """
     dataset = Dataset.open(dataset_folder)
-    detected = detected_genes(dataset)
+    if rows is not None and rows.all():
+        rows = None
+    detected = detected_genes(dataset, rows)
     if len(detected) <= n_top:
         return detected
     if batch_key is not None:
         dataset.column(batch_key)
-    key = hashlib.sha256(f"{n_top}\0{batch_key}".encode()).hexdigest()[:16]
+    chosen = b"" if rows is None else np.packbits(rows).tobytes()
+    key = hashlib.sha256(f"{n_top}\0{batch_key}\0".encode() + chosen).hexdigest()[:16]
     cache = dataset.folder / f"variable_genes_{key}.npy"
     if cache.exists():
         return np.load(cache, allow_pickle=False)
-    positions = np.array(_ask(dataset.folder, n_top, batch_key), dtype=np.int64)
-    with replacing(cache) as temporary, temporary.open("wb") as handle:
-        np.save(handle, positions, allow_pickle=False)
+    request: dict[str, Any] = {"folder": str(dataset.folder), "n_top": n_top, "rows": None}
+    if rows is not None:
+        request["rows"] = str(dataset.folder / f"rows_{key}.npy")
+        _save(Path(request["rows"]), rows)
+    positions = np.array(_ask(request | {"batch_key": batch_key}), dtype=np.int64)
+    _save(cache, positions)
     return positions
 
 
-def detected_genes(dataset: Dataset) -> np.ndarray:
+def _save(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        np.save(handle, array, allow_pickle=False)
+
+
+def detected_genes(dataset: Dataset, rows: np.ndarray | None = None) -> np.ndarray:
     """Return the genes seen in at least three cells; all genes when those would be too few."""
     n_cells = np.diff(dataset.counts_by_gene.indptr)
+    if rows is not None:
+        n_cells = np.bincount(dataset.counts[rows].indices, minlength=dataset.n_vars)
     detected = np.flatnonzero(n_cells >= MIN_DETECTED)
     return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
 
 
-def choose_genes(folder: Path, n_top: int, batch_key: str | None, flavor: str) -> list[int]:
+def choose_genes(request: dict[str, Any]) -> list[int]:
     """Rank the genes of a data set with one method. Runs in the child process.
+
+    Parameters
+    ----------
+    request
+        ``folder``, ``n_top``, ``batch_key``, ``flavor``, and ``rows``: a file with the cells to
+        look at, or None.
 
     Returns
     -------
     list of int
         Sorted positions, `n_top` of them.
     """
-    dataset = Dataset.open(folder)
-    detected = detected_genes(dataset)
-    full = np.flatnonzero(dataset.totals > 0)
+    dataset, flavor, n_top = Dataset.open(request["folder"]), request["flavor"], request["n_top"]
+    rows = None if request["rows"] is None else np.load(request["rows"], allow_pickle=False)
+    detected = detected_genes(dataset, rows)
+    full = np.flatnonzero(dataset.totals > 0 if rows is None else rows & (dataset.totals > 0))
     counts = dataset.genes_matrix(detected)[full]
+    batch_key = request["batch_key"]
     if flavor == "variance":
         chosen = np.argsort(-_log_variance(counts, dataset.totals[full]), kind="stable")[:n_top]
     else:
@@ -109,15 +135,8 @@ def pool_batches(column: pd.Series) -> np.ndarray | None:
     return codes if np.unique(codes).size > 1 else None
 
 
-def _ask(folder: Path, n_top: int, batch_key: str | None) -> list[int]:
-    request = {
-        "task": "genes",
-        "folder": str(folder),
-        "n_top": n_top,
-        "batch_key": batch_key,
-        "memory_mb": free_memory_mb(),
-        "timeout_s": TIMEOUT_S,
-    }
+def _ask(request: dict[str, Any]) -> list[int]:
+    request |= {"task": "genes", "memory_mb": free_memory_mb(), "timeout_s": TIMEOUT_S}
     for flavor in FLAVORS[:-1]:
         try:
             return list(run_child({**request, "flavor": flavor}))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core import runtime
+from scanvi_core import keys, runtime
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import exporting, jobs, labelling, results, training
@@ -74,11 +74,15 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     labelling.use_column(project_id, request.labels_key, set(request.unlabeled))
     values = labelling.column_values(project_id, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
-    return [
-        f"{value} was taken as a cell type. If it means unlabelled, add --unlabeled-category."
-        for value in odd["value"]
-        if value.strip()
-    ]
+    return [odd_value(value) for value in odd["value"] if value.strip()]
+
+
+def odd_value(value: str) -> str:
+    """Return the notice about a label that usually means "no label" and was not named as such."""
+    was = "was taken as a cell type"
+    if value == keys.UNKNOWN:  # the verdict of a reviewer, see `design_of`
+        was = "was kept as your label, but it is no type to learn"
+    return f"{value} {was}. If it means unlabelled, add --unlabeled-category."
 
 
 def matrix_name(layer: str | None) -> str | None:
@@ -106,7 +110,7 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "epochs": about["epochs"],
         "train_seconds": about["train_seconds"],
         "train_cells_per_s": about["train_cells_per_s"],
-        "holdout": about["holdout"],
+        "holdout": results.without_nan(about["holdout"]),
         "output": str(path),
     }
 
@@ -117,11 +121,12 @@ def _scratch() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _check_target(request: AnnotateRequest) -> None:
-    if not request.target.resolve().parent.is_dir():
-        raise InputError(
-            f"The folder {request.target.resolve().parent} does not exist.", "Create it first."
-        )
-    if request.target.exists() and request.target.samefile(request.source):
+    target = request.target.resolve()
+    if not target.parent.is_dir():
+        raise InputError(f"The folder {target.parent} does not exist.", "Create it first.")
+    if target.is_dir():
+        raise InputError(f"The output {target} is a folder.", "Add the name of a file with -o.")
+    if target == request.source.resolve():
         raise InputError("The output is the input file.", "Choose another name with -o.")
 
 

@@ -30,6 +30,8 @@ class Design:
         Cells that take part in training [n_obs]; donors that were set aside do not.
     holdout
         Cells whose labels are hidden [n_obs].
+    seq
+        Number of the last label event that is in them.
     """
 
     y: np.ndarray
@@ -40,6 +42,7 @@ class Design:
     batch_names: tuple[str, ...]
     rows: np.ndarray
     holdout: np.ndarray
+    seq: int
 
     @property
     def code_names(self) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ def design_of(opened: Workspace) -> Design:
     settings = opened.project.settings
     batch_index, batch_names = batches_of(opened, settings.get("batch_key"))
     rows = np.ones(opened.dataset.n_obs, dtype=bool)
-    if settings.get("holdout", {}).get("how") == holdout.GROUP:
+    if state.holdout.any() and holdout.how_now(opened) == holdout.GROUP:
         rows &= ~state.holdout  # the whole donor leaves
     return Design(
         y=lookup[visible],
@@ -83,6 +86,7 @@ def design_of(opened: Workspace) -> Design:
         batch_names=batch_names,
         rows=rows,
         holdout=state.holdout,
+        seq=state.seq,
     )
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from scanvi_core import config
 from scanvi_core.metrics.classification import Scores, score
+from scanvi_core.project.runs import Run
 from scanvi_core.services import results
 from scanvi_core.services.workspace import workspace
 
@@ -26,7 +27,10 @@ def report(project_id: str) -> HoldoutReport | None:
     found = results.current(project_id)
     if found is None:
         return None
-    truth, rows = results.holdout_truth(workspace(project_id), found.names, found.holdout)
+    opened = workspace(project_id)
+    seq = Run.open(opened.project, found.run_id).settings["labels_seq"]
+    truth, rows = results.holdout_truth(opened, found.names, found.holdout, seq)
+    n_other = int((truth < 0).sum())
     usable = (truth >= 0) & (found.prediction[rows] >= 0)
     truth, rows = truth[usable], rows[usable]
     if not truth.size:
@@ -38,8 +42,8 @@ def report(project_id: str) -> HoldoutReport | None:
             f"{', '.join(scores.left_out)}: fewer than {config.RARE_CELLS} held-out cells, "
             "left out of the mean F1."
         )
-    if (~usable).any():
-        notes.append(f"{(~usable).sum()} held-out cells have a type the model does not know.")
+    if n_other:
+        notes.append(f"{n_other} held-out cells have a type the model does not know.")
     return HoldoutReport(
         scores, found.names, type_table(scores), tuple(notes), int(found.summary["number"])
     )

@@ -18,6 +18,10 @@ from scanvi_core.services import jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 EXPORT = "export"
+OUR_COLUMNS = frozenset(
+    {keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN, keys.ENTROPY,
+     keys.HOLDOUT}
+)  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -44,7 +48,14 @@ class ExportChoice:
 
 
 def start(project_id: str, choice: ExportChoice) -> str:
-    """Write the export in the background; return the job id."""
+    """Write the export in the background; return the job id.
+
+    Raises
+    ------
+    InputError
+        If the name of the column cannot be used.
+    """
+    check_key(workspace(project_id), choice)
 
     def work(job: jobs.Job) -> str:
         job.report(0.2, "Writing and checking the file")
@@ -66,6 +77,7 @@ def write(project_id: str, choice: ExportChoice, target: Path) -> Path:
         If there is nothing to export, the source changed, or the disk is full.
     """
     opened = workspace(project_id)
+    check_key(opened, choice)
     if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
     labels, sources = results.final_labels(project_id, threshold=choice.threshold)
@@ -85,6 +97,20 @@ def write(project_id: str, choice: ExportChoice, target: Path) -> Path:
     with runtime.replacing(csv_beside(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
+
+
+def check_key(opened: Workspace, choice: ExportChoice) -> None:
+    """Raise `InputError` when the labels would take the place of something else."""
+    if choice.key in OUR_COLUMNS:
+        raise InputError(
+            f"The column {choice.key} is written as well, with other content.",
+            "Choose another name for the final labels.",
+        )
+    if choice.replace and choice.key != keys.CURATED and choice.key in opened.dataset.obs:
+        raise InputError(
+            f"The file has a column {choice.key} of its own, which is never replaced.",
+            "Choose another name for the final labels, or do not replace columns.",
+        )
 
 
 def source_of(opened: Workspace) -> SourceFile:
@@ -162,7 +188,7 @@ def record(opened: Workspace) -> dict[str, Any]:
         "unlabeled_category": keys.UNKNOWN,
     }
     if run is not None:
-        about |= {"run": run.settings, "result": run.summary}
+        about |= {"run": run.settings, "result": results.without_nan(run.summary)}
     return about
 
 

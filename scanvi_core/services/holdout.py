@@ -7,6 +7,7 @@ import numpy as np
 from scanvi_core import config
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project import events
+from scanvi_core.project.state import ACCEPTED
 from scanvi_core.services.workspace import Workspace, workspace
 
 CELLS, GROUP, NONE = "cells", "group", "none"
@@ -58,8 +59,24 @@ def set_aside(project_id: str, request: HoldoutRequest) -> int:
     return int(rows.size)
 
 
-def _cells(_opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
-    """Return a share of each type with enough cells."""
+def how_now(opened: Workspace) -> str:
+    """Return the way the present hold-out was chosen; undo brings the earlier way back."""
+    ways: dict[int, str] = {}
+    in_effect: set[int] = set()
+    for event in opened.store.events():
+        if event.kind == "holdout":
+            ways[event.seq] = event.payload["how"]
+            in_effect.add(event.seq)
+        elif event.kind == "undo":
+            in_effect.discard(event.payload["step"])
+        elif event.kind == "redo" and event.payload["step"] in ways:
+            in_effect.add(event.payload["step"])
+    return ways[max(in_effect)] if in_effect else NONE
+
+
+def _cells(opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
+    """Return a share of each type with enough cells; accepted predictions are no truth."""
+    codes = np.where(opened.labels().sources == ACCEPTED, -1, codes)
     rng = np.random.default_rng(request.seed)
     chosen = [np.empty(0, dtype=np.int64)]
     for code in np.unique(codes[codes >= 0]):

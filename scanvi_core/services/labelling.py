@@ -13,6 +13,7 @@ from scanvi_core.services import holdout
 from scanvi_core.services.workspace import workspace
 
 MAX_TYPES = 200
+FEW_TYPES = 20  # so many types may have one cell each
 
 
 def label_columns(project_id: str) -> list[str]:
@@ -72,6 +73,8 @@ def start_empty(project_id: str) -> None:
     opened = workspace(project_id)
     none = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
     opened.store.append(events.import_labels([], none))
+    if opened.labels().holdout.any():  # else cells named from now on would be hidden
+        holdout.set_aside(project_id, holdout.HoldoutRequest(holdout.NONE))
     opened.project.update_settings(labels_key="named by hand", unlabeled=[])
 
 
@@ -146,9 +149,10 @@ def _check_types(codes: np.ndarray, names: list[str], key: str) -> None:
         raise LabelsUnusable(
             f"The column {key} has no labelled cells.", "Choose another column or start empty."
         )
-    if len(names) > MAX_TYPES:
+    n_labelled = int((codes >= 0).sum())
+    if len(names) > min(MAX_TYPES, max(FEW_TYPES, n_labelled // 2)):
         raise LabelsUnusable(
-            f"The column {key} has {len(names):,} different values for {len(codes):,} cells.",
+            f"The column {key} has {len(names):,} different values for {n_labelled:,} cells.",
             "This looks like a list of barcodes; choose the column with cell types.",
         )
     if len(names) < config.MIN_LABELS:

@@ -9,7 +9,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.services import jobs
 from scanvi_core.services.workspace import Workspace, is_ready, workspace
 
-CHANGE_WIDTH = 48  # characters of the last change in the strip
+CHANGE_WIDTH = 40  # characters of the last change in the strip
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from scanvi_core import keys, runtime
 from scanvi_core.project.runs import DONE, RUNNING, Run
+from scanvi_core.project.state import GIVEN, MANUAL
 from scanvi_core.services.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def new_run(
         "batch_key": opened.project.settings.get("batch_key"),
         "labels_key": opened.project.settings.get("labels_key"),
         "unlabeled_categories": opened.project.settings.get("unlabeled", []),
-        "labels_seq": opened.labels().seq,
+        "labels_seq": design.seq,
         "label_order": list(design.label_names),
         "code_names": list(design.code_names),
         "groups": design.groups,
@@ -89,13 +90,13 @@ def model_folder(run: Run) -> Path:
 
 
 def holdout_scores(
-    opened: Workspace, design: "Design", probabilities: np.ndarray
+    opened: Workspace, design: "Design", probabilities: np.ndarray, at: int
 ) -> dict[str, Any] | None:
     """Score predictions on the held-out labels; None when there are none."""
     from scanvi_core.annotation.prediction import summarise
     from scanvi_core.metrics.classification import score
 
-    truth, rows = holdout_truth(opened, design.label_names, design.holdout)
+    truth, rows = holdout_truth(opened, design.label_names, design.holdout, at)
     reading = summarise(probabilities[rows])
     usable = (truth >= 0) & (reading.label >= 0)
     if not usable.any():
@@ -111,14 +112,25 @@ def holdout_scores(
     }
 
 
+def without_nan(value: Any) -> Any:
+    """Return plain values with None for NaN, which JSON for others to read does not have."""
+    if isinstance(value, dict):
+        return {name: without_nan(item) for name, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
 def holdout_truth(
-    opened: Workspace, names: tuple[str, ...], holdout: np.ndarray
+    opened: Workspace, names: tuple[str, ...], holdout: np.ndarray, at: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return true codes (-1: a type the model does not know) and rows of the held-out cells."""
-    state = opened.labels()
+    """Return true codes (-1: a type the model does not know) and rows of the held-out cells.
+
+    Labels are taken as they were after event `at`, when the model was trained: its names are
+    theirs. Cells without a label then, and accepted predictions, are no truth and left out.
+    """
+    state = opened.store.labels(at)
     places = {name: i for i, name in enumerate(names)}
     table = np.array([*(places.get(name, -1) for name in state.names), -1], dtype=np.int64)
-    rows = np.flatnonzero(holdout)
+    rows = np.flatnonzero(holdout & np.isin(state.sources, (GIVEN, MANUAL)))
     return table[state.codes[rows]], rows
 
 

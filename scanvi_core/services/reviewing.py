@@ -180,5 +180,4 @@ def changes(project_id: str) -> pd.DataFrame:
     names_now = np.array([*now.names, ""], dtype=object)[now.prediction]
     table = pd.DataFrame({"before": names_before, "now": names_now})
     table = table[table["before"] != table["now"]]
-    counted = table.value_counts().rename("cells").reset_index()
-    return counted.head(50)
+    return table.value_counts().rename("cells").reset_index()

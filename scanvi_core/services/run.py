@@ -74,6 +74,7 @@ class Attempt:
             self.opened.dataset.folder,
             self.request.train.n_top_genes,
             self.opened.project.settings.get("batch_key"),
+            self.design.rows,
         )
 
     @cached_property
@@ -126,6 +127,8 @@ class Attempt:
     def show(self, module: SCANVI) -> None:
         """Report a small map and a small confusion matrix."""
         self.job.set_preview(PREVIEW, self.previewer.draw(module))
+        # the first UMAP of a process gives torch all cores, and the bytes depend on their number
+        torch.set_num_threads(self.run.settings["threads"])
 
     def keep(self, model: Annotator) -> None:
         """Predict all cells, draw both maps and write everything into the run folder."""
@@ -162,7 +165,9 @@ class Attempt:
         records = model.history.records
         last = records[-1]
         n_cells = int(self.design.rows.sum())
-        holdout = results.holdout_scores(self.opened, self.design, probabilities)
+        holdout = results.holdout_scores(
+            self.opened, self.design, probabilities, self.run.settings["labels_seq"]
+        )
         return {
             "number": len(results.finished_runs(self.opened.project.id)) + 1,
             "warm": self.request.warm,

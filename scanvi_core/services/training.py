@@ -7,10 +7,11 @@ import numpy as np
 
 from scanvi_core import config, runtime
 from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.errors import InputError
+from scanvi_core.errors import InputError, LabelsUnusable
+from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.design import check_labels, design_of
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace, workspace
 
 TRAIN = "train"
 
@@ -50,7 +51,7 @@ def plan(project_id: str, request: TrainRequest) -> TrainPlan:
         problem, hint = error.message, error.hint
     design = design_of(opened)
     known = design.y[design.y >= 0]
-    counts = np.bincount(known, minlength=len(design.label_names))
+    counts = np.bincount(known, minlength=len(design.code_names))[: len(design.label_names)]
     rare = [
         name for name, n in zip(design.label_names, counts, strict=True) if n < config.RARE_CELLS
     ]
@@ -60,7 +61,7 @@ def plan(project_id: str, request: TrainRequest) -> TrainPlan:
             f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labelled cells. "
             "Trained on, but left out of scores."
         )
-    if known.size and not (design.y < 0).any():
+    if (opened.labels().codes >= 0).all():
         notes.append("Every cell is labelled: this run checks the labels you have.")
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
@@ -106,9 +107,22 @@ def can_go_on(project_id: str, model: ModelConfig) -> bool:
     run = workspace(project_id).current_run()
     if run is None:
         return False
+    if holdout_was_seen(workspace(project_id)):
+        return False
     frozen = run.settings
     same_batches = frozen["batch_key"] == workspace(project_id).project.settings.get("batch_key")
     return frozen["model"] == asdict(model) and same_batches
+
+
+def holdout_was_seen(opened: Workspace) -> bool:
+    """Tell whether the current model, or one it goes on from, learnt labels now set aside."""
+    run, aside = opened.current_run(), opened.labels().holdout
+    while run is not None:
+        if (run.array("y")[aside] >= 0).any():
+            return True
+        earlier = run.settings["warm_from"]
+        run = Run.open(opened.project, earlier) if earlier else None
+    return False
 
 
 def start(project_id: str, request: TrainRequest) -> str:
@@ -117,12 +131,18 @@ def start(project_id: str, request: TrainRequest) -> str:
     Raises
     ------
     LabelsUnusable
-        If the labels cannot train a model.
+        If the labels cannot train a model, or the model to go on from has seen the hold-out.
     JobRefused
         If this project is training already.
     """
     opened = workspace(project_id)
     check_labels(opened)
+    if request.warm and holdout_was_seen(opened):
+        raise LabelsUnusable(
+            "The current model has learnt labels that are set aside now, so its score would "
+            "flatter it.",
+            "Train from the start on the Train page.",
+        )
 
     def work(job: jobs.Job) -> str:
         from scanvi_core.services.run import train

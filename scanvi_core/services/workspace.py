@@ -146,13 +146,19 @@ def reimport(project_id: str, matrix: str) -> str:
 def allowed_path(text: str) -> Path:
     """Resolve a user's path and make sure it is a file below the data folder."""
     root = runtime.data_root().resolve()
-    path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
+    try:
+        path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
+        is_file = path.is_file()
+    except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user
+        raise FileRefused(
+            f"{text[:80]!r} is no usable path.", "Check it for typing errors."
+        ) from (error)
     if not path.is_relative_to(root):
         raise FileRefused(
             f"{text} is outside the data folder {root}.",
             f"Move the file there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
         )
-    if not path.is_file():
+    if not is_file:
         raise FileRefused(
             f"There is no file {path}.", "Check the path; upper and lower case count."
         )

@@ -47,10 +47,23 @@ def test_all_detected_genes_when_no_more_are_asked_for(folder):
 
 @pytest.mark.parametrize("flavor", ["seurat", "variance"])
 def test_the_fallbacks_choose_as_many(folder, flavor):
-    chosen = choose_genes(folder, 200, "batch", flavor)  # every cell its own batch
+    request = {"folder": folder, "n_top": 200, "rows": None, "flavor": flavor}
+    chosen = choose_genes(request | {"batch_key": "batch"})  # every cell its own batch
     assert len(set(chosen)) == 200
     assert chosen == sorted(chosen)
     assert set(chosen) <= set(detected_genes(Dataset.open(folder)))
+
+
+def test_cells_that_were_set_aside_are_not_looked_at(folder):
+    rows = np.random.default_rng(0).random(600) < 0.7
+    chosen = variable_genes(folder, 300, rows=rows)
+    some = anndata.read_h5ad(KANG)[rows].copy()
+    detected = np.asarray((some.X > 0).sum(axis=0)).ravel() >= 3
+    some = some[:, detected].copy()
+    scanpy.pp.highly_variable_genes(some, n_top_genes=300, flavor="seurat_v3", span=0.3)
+    expected = np.flatnonzero(detected)[some.var["highly_variable"].to_numpy()]
+    assert np.array_equal(chosen, expected)
+    assert not np.array_equal(chosen, variable_genes(folder, 300))
 
 
 def test_a_missing_batch_column_is_named(folder):
