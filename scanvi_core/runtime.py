@@ -68,7 +68,7 @@ def peak_rss_mb() -> float:
 
 
 def log_fault(name: str, fault: BaseException) -> Path:
-    """Write the traceback of a fault of ours to a file in the projects' folder; return its path."""
+    """Write the traceback of a fault of ours to a log file; return its path."""
     import traceback
 
     path = home() / "logs" / f"{name}.log"
