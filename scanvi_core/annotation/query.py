@@ -31,7 +31,7 @@ class QuerySettings:
 
     n_steps: int = 300
     batch_size: int = 128
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-2
     seed: int = 0
 
 
@@ -48,7 +48,9 @@ def map_query(
     differences from reference cells come out freed of the batch effect. What it does not: the
     encoder never sees the batch, so states, probabilities and names of all cells, those of the
     query included, are bit for bit what `reference.predict` says of them. A query whose batch
-    effect moves its cells in the map needs a training with both.
+    effect moves its cells in the map needs a training with both; so does a treatment that
+    switches on what reference cells never expressed, of which frozen output layers can show only
+    a part.
 
     Cells of batches the reference knows, and cells without counts, are not learnt from. Genes
     missing in the query are read as zeros by the encoder and left out of what the new columns
