@@ -153,3 +153,87 @@ def test_gradient_of_the_label_term_is_that_of_the_entropy_for_a_uniform_prior()
     for a, b in zip(got, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
     assert max(g.abs().max() for g in got) > 1e-3
+
+
+def test_order_of_the_batches_does_not_matter(monkeypatch):
+    x, _ = cells(9)
+    batch = torch.arange(9) % S
+    monkeypatch.setattr(SCANVI, "draw", lambda _, q: q.mean)
+    module, moved = make(dispersion="gene-batch"), make(dispersion="gene-batch")
+    state = module.state_dict()
+    first = "decoder.px_decoder.fc_layers.Layer 0.0.weight"
+    state["px_r"] = state["px_r"].flip(1)
+    state[first] = torch.cat([state[first][:, :L], state[first][:, L:].flip(1)], 1)
+    moved.load_state_dict(state)
+    expected = module.bound(x, batch_index=batch).R
+    torch.testing.assert_close(moved.bound(x, batch_index=1 - batch).R, expected)
+    assert not torch.allclose(moved.bound(x, batch_index=batch).R, expected)
+
+
+@pytest.mark.parametrize("n_batch", [0, 1])
+@pytest.mark.parametrize("dispersion", ["gene", "gene-batch"])
+def test_a_single_batch_has_no_effect(monkeypatch, n_batch, dispersion):
+    x, batch = cells(5)
+    monkeypatch.setattr(SCANVI, "draw", lambda _, q: q.mean)
+    module = SCANVI(G, n_batch, K, dispersion=dispersion, use_observed_lib_size=True).double()
+    module.eval()
+    assert torch.equal(module.loss(x, batch).loss, module.loss(x).loss)
+
+
+def test_the_same_cells_twice_cost_the_same(monkeypatch):
+    x, batch = cells(9)
+    monkeypatch.setattr(SCANVI, "draw", lambda _, q: q.mean)
+    module = make().train()  # batch norm sees the same mean and variance
+    y = torch.arange(9) % K
+    once = module.loss(x, batch, labelled=(x, y)).loss
+    twice = module.loss(x.repeat(2, 1), batch.repeat(2), labelled=(x.repeat(2, 1), y.repeat(2)))
+    torch.testing.assert_close(twice.loss, once)
+
+
+def test_a_gene_no_cell_expresses_adds_its_zeros_only(monkeypatch):
+    """Where its share is next to nothing, R gains the (nearly zero) cost of its zeros."""
+    x, batch = cells(7)
+    monkeypatch.setattr(SCANVI, "draw", lambda _, q: q.mean)
+    module = make(reconstruction_loss="nb")
+    wider = (
+        SCANVI(
+            G + 1,
+            S,
+            K,
+            n_hidden=16,
+            n_latent=L,
+            reconstruction_loss="nb",
+            use_observed_lib_size=True,
+            dropout_rate=0.0,
+            parity=True,
+        )
+        .double()
+        .eval()
+    )
+    state = wider.state_dict()
+    for name, value in module.state_dict().items():
+        if name == "z_encoder.encoder.fc_layers.Layer 0.0.weight":
+            state[name][:, :G] = value
+        elif value.shape == state[name].shape:
+            state[name] = value
+        else:
+            state[name][:G] = value
+    state["decoder.px_scale_decoder.0.weight"][G] = 0
+    state["decoder.px_scale_decoder.0.bias"][G] = -30
+    wider.load_state_dict(state)
+    padded = torch.cat([x, torch.zeros(7, 1).double()], 1)
+    got, expected = wider.bound(padded, batch_index=batch), module.bound(x, batch_index=batch)
+    for term in ("R", "E", "q", "P", "Z", "C"):
+        torch.testing.assert_close(getattr(got, term), getattr(expected, term), atol=1e-7, rtol=0)
+
+
+def test_a_training_step_waits_for_the_device_once_a_likelihood():
+    """Reading a number back stops an accelerator; finding the counts above 0 does so once."""
+    x, _ = cells(8)
+    batch = torch.eye(S).double()[torch.arange(8) % S]  # as an index, CPUs alone check its range
+    module = make(parity=False, reconstruction_loss="zinb").train()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        module.loss(x, batch, labelled=(x, torch.arange(8) % K)).loss.backward()
+    calls = {event.key: event.count for event in profile.key_averages()}
+    assert calls["aten::nonzero"] == 1
+    assert not {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"} & set(calls)
