@@ -1,0 +1,57 @@
+"""The app without a browser, and projects to open in it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from scanvi_core import runtime
+from scanvi_core.data.example import write_example
+from scanvi_core.project.folder import create_project
+from scanvi_core.services.workspace import import_into
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a project that holds the example, without labels."""
+    base = tmp_path_factory.mktemp("example")
+    source = write_example(base / "cells.h5ad")
+    with runtime.home_at(base / "home"):
+        return import_into(create_project("Cells"), source).project.root
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for each test; the app finds its pages from the checkout."""
+    monkeypatch.setenv(runtime.HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def project(imported: Path) -> str:
+    """A project with the example and no labels."""
+    fresh = create_project("Cells")
+    shutil.copytree(imported, fresh.root, dirs_exist_ok=True)
+    return fresh.id
+
+
+@pytest.fixture
+def visit() -> Callable[..., AppTest]:
+    """Open a page of the app, as by its address: ``visit("labels", project)``."""
+
+    def open_page(slug: str = "open", project: str | None = None) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+        if project is not None:
+            app.query_params["project"] = project
+        app.run()
+        if slug != "open":
+            app.switch_page(f"pages/screens/{slug}.py").run()
+        return app
+
+    return open_page
