@@ -1,7 +1,13 @@
 """Each page by its own address, as the first request to a fresh server."""
 
-import shutil
-from collections.abc import Callable
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,7 @@ from scanvi_core.services import labelling
 from scanvi_core.services.workspace import import_into
 
 ROOT = Path(__file__).parents[2]
+START_S = 60
 PAGES = {
     "check": "Check data",
     "labels": "Labels",
@@ -39,19 +46,49 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return home, project.id
 
 
+@pytest.fixture
+def fresh_server(labelled: tuple[Path, str], tmp_path: Path) -> Iterator[str]:
+    """A server that has answered nothing yet; it stops after the test, since seven are many."""
+    log = tmp_path / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
+               f"--server.port={_free_port()}"]  # fmt: skip
+    environment = os.environ | {"SCANVI_HOME": str(labelled[0]), "OMP_NUM_THREADS": "1"}
+    with log.open("wb") as sink:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
+    try:
+        yield _when_up(f"http://127.0.0.1:{command[-1].rpartition('=')[2]}", server, log)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _when_up(url: str, server: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return url
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+
+
 @pytest.mark.parametrize("slug", PAGES)
 def test_a_deep_link_is_answered_by_the_whole_app(
-    page: Any, start_app: Callable[..., str], labelled: tuple[Path, str], tmp_path: Path, slug: str
+    page: Any, fresh_server: str, labelled: tuple[Path, str], slug: str
 ) -> None:
     """Streamlit's own discovery would answer with a bare page, or with none, on a fresh server."""
-    home, project = labelled
-    shutil.copytree(home, tmp_path / "home")  # another home, so that the server is another one
-    url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(tmp_path / "home")})
-    page.goto(f"{url}/{slug}?project={project}")
+    page.goto(f"{fresh_server}/{slug}?project={labelled[1]}")
     page.get_by_role("heading", name=PAGES[slug], exact=True).wait_for()
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore").wait_for()
     page.locator(".st-key-status-strip").get_by_text("Deep cells").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     assert page.get_by_text("Page not found").count() == 0
     assert page.locator("[data-testid=stException]").count() == 0
-    assert project in page.url
+    assert labelled[1] in page.url

@@ -1,0 +1,131 @@
+"""The annotated copy and the table beside it."""
+
+import json
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from scanvi_core import keys
+from scanvi_core.errors import ExportError, InputError
+from scanvi_core.services import exporting, jobs, labelling, results
+from scanvi_core.services.exporting import ExportChoice
+from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.workspace import import_into, workspace
+
+
+def source(project):
+    return anndata.read_h5ad(workspace(project).dataset.manifest["source"]["path"])
+
+
+@pytest.fixture
+def written(trained, tmp_path):
+    return exporting.write(trained, ExportChoice(threshold=0.6), tmp_path / "out.h5ad")
+
+
+def test_the_users_part_is_untouched_and_ours_is_the_models(trained, written):
+    original, result = source(trained), anndata.read_h5ad(written)
+    assert (original.X != result.X).nnz == 0
+    pd.testing.assert_frame_equal(result.obs[list(original.obs)], original.obs)
+    assert np.array_equal(result.obsm["X_umap"], original.obsm["X_umap"])
+    found = results.current(trained)
+    assert np.array_equal(result.obsm[keys.PROBABILITIES], found.probabilities)
+    assert np.array_equal(result.obsm[keys.LATENT_Z1], found.array(trained, "z1"))
+    assert np.array_equal(result.obs[keys.CONFIDENCE], found.confidence)
+    assert (result.obs[keys.HOLDOUT] == found.holdout).all()
+    labels, sources = results.final_labels(trained, threshold=0.6)
+    assert (result.obs[keys.CURATED].astype(object).fillna("") == labels).all()
+    assert (result.obs[keys.SOURCE] == sources).all()
+
+
+def test_below_the_threshold_a_cell_keeps_no_label(trained, written):
+    result = anndata.read_h5ad(written).obs
+    doubtful = (result[keys.CONFIDENCE] < 0.6) & result["cell_type"].isna()
+    assert doubtful.any() and result[keys.CURATED][doubtful].isna().all()
+    assert (result[keys.SOURCE][doubtful] == keys.UNLABELED).all()
+
+
+def test_the_table_beside_says_the_same_as_the_file(trained, written):
+    table = pd.read_csv(exporting.csv_beside(written), index_col="barcode", dtype=str)
+    result = anndata.read_h5ad(written).obs
+    assert table.index.tolist() == result.index.tolist()
+    for name in (keys.CURATED, keys.SOURCE, keys.PREDICTION):
+        told = result[name].astype(object).fillna("")
+        assert (table[name].fillna("") == told).all(), name
+
+
+def test_the_record_and_the_log_are_json(trained, written):
+    uns = anndata.read_h5ad(written).uns
+    record = json.loads(uns[keys.UNS_RECORD], parse_constant=pytest.fail)
+    assert record["run"]["label_order"] == list(results.current(trained).names)
+    assert [json.loads(line)["kind"] for line in uns[keys.UNS_LOG]] == ["import", "holdout"]
+
+
+def test_exporting_an_export_adds_numbered_columns(trained, written, home, tmp_path):
+    from scanvi_core.project.folder import create_project
+
+    again = import_into(create_project("Again"), written).project.id
+    labelling.use_column(again, keys.CURATED, set())
+    second = exporting.write(again, ExportChoice(), tmp_path / "second.h5ad")
+    first, result = anndata.read_h5ad(written).obs, anndata.read_h5ad(second).obs
+    assert result[keys.CURATED].equals(first[keys.CURATED])
+    assert {f"{keys.CURATED}_2", f"{keys.SOURCE}_2"} <= set(result)
+    third = exporting.write(again, ExportChoice(replace=True), tmp_path / "third.h5ad")
+    assert f"{keys.CURATED}_2" not in anndata.read_h5ad(third).obs
+
+
+def test_replacing_never_takes_a_column_the_user_brought(trained, tmp_path):
+    with pytest.raises(InputError, match="column cell_type of its own"):
+        exporting.write(trained, ExportChoice("cell_type", replace=True), tmp_path / "o.h5ad")
+    assert not (tmp_path / "o.h5ad").exists()
+
+
+@pytest.mark.parametrize("key", [keys.SOURCE, keys.PREDICTION, keys.HOLDOUT])
+def test_the_labels_cannot_take_the_name_of_another_column(trained, tmp_path, key):
+    with pytest.raises(InputError, match="with other content"):
+        exporting.write(trained, ExportChoice(key), tmp_path / "o.h5ad")
+    with pytest.raises(InputError, match="with other content"):
+        exporting.start(trained, ExportChoice(key))
+
+
+def test_the_column_of_labels_can_be_named(trained, tmp_path):
+    path = exporting.write(trained, ExportChoice("my types"), tmp_path / "o.h5ad")
+    assert "my types" in anndata.read_h5ad(path).obs
+
+
+def test_counts_can_be_added(labelled, tmp_path):
+    path = exporting.write(labelled, ExportChoice(with_counts=True), tmp_path / "o.h5ad")
+    result = anndata.read_h5ad(path)
+    assert (result.layers["counts"] != workspace(labelled).dataset.counts).nnz == 0
+
+
+def test_labels_alone_can_be_exported(labelled, tmp_path):
+    result = anndata.read_h5ad(exporting.write(labelled, ExportChoice(), tmp_path / "o.h5ad"))
+    assert keys.PREDICTION not in result.obs
+    assert result.obs[keys.CURATED].astype(object).equals(result.obs["cell_type"].astype(object))
+
+
+def test_with_nothing_to_export_nothing_is_written(project, tmp_path):
+    with pytest.raises(ExportError, match="nothing to export"):
+        exporting.write(project, ExportChoice(), tmp_path / "o.h5ad")
+    assert not (tmp_path / "o.h5ad").exists()
+
+
+def test_the_preview_counts_where_labels_come_from(trained):
+    table = exporting.source_table(trained, 0.6).set_index("source")["cells"]
+    _, sources = results.final_labels(trained, threshold=0.6)
+    assert table.sum() == 700
+    assert table["your file"] == (sources == keys.GIVEN).sum()
+    assert table["predictions"] == (sources == keys.PREDICTED).sum()
+
+
+def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labelled):
+    job = jobs.wait(exporting.start(labelled, ExportChoice()), 60)
+    assert job.status is JobStatus.DONE and job.result == "Cells.annotated.h5ad"
+    assert [path.name for path in exporting.exported_files(labelled)] == [job.result]
+    path = exporting.exported_file(labelled, job.result)
+    assert exporting.exported_file(labelled, exporting.csv_beside(path).name).is_file()
+    for name in ("../project.db", "..", ".hidden", "", "settings.json", "/etc/hostname"):
+        with pytest.raises(InputError, match="no such file"):
+            exporting.exported_file(labelled, name)

@@ -1,0 +1,258 @@
+"""Opening files, what the frame says, maps and their colours, picked cells."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from scanvi_core import runtime
+from scanvi_core.errors import FileRefused, InputError, ProjectError
+from scanvi_core.services import (
+    checking,
+    exploring,
+    jobs,
+    labelling,
+    overview,
+    picking,
+    results,
+    workspace,
+)
+from scanvi_core.services.jobs import JobStatus
+
+WAIT_S = 60.0
+
+
+def opened(project):
+    return workspace.workspace(project)
+
+
+# Paths ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "cells.h5ad").write_bytes(b"x")
+    (tmp_path / "secret.h5ad").write_bytes(b"x")
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(folder))
+    return folder.resolve()
+
+
+@pytest.mark.parametrize("text", ["sub/cells.h5ad", ' "sub/cells.h5ad" ', "sub/../sub/cells.h5ad"])
+def test_a_path_below_the_data_folder_is_taken(root, text):
+    assert workspace.allowed_path(text) == root / "sub" / "cells.h5ad"
+    assert workspace.allowed_path(str(root / "sub" / "cells.h5ad")).is_file()
+
+
+@pytest.mark.parametrize("text", ["../secret.h5ad", "/etc/passwd", "~/../../etc/passwd", "/"])
+def test_a_path_outside_the_data_folder_is_refused(root, text):
+    with pytest.raises(FileRefused, match="outside the data folder") as caught:
+        workspace.allowed_path(text)
+    assert runtime.DATA_ROOT_VARIABLE in caught.value.hint
+
+
+def test_a_link_that_leads_out_is_refused(root):
+    (root / "link.h5ad").symlink_to(root.parent / "secret.h5ad")
+    (root / "folder").symlink_to(root.parent)
+    for text in ("link.h5ad", "folder/secret.h5ad"):
+        with pytest.raises(FileRefused, match="outside the data folder"):
+            workspace.allowed_path(text)
+
+
+@pytest.mark.parametrize("text", ["none.h5ad", "sub", ""])
+def test_what_is_no_file_is_refused(root, text):
+    with pytest.raises(FileRefused, match="There is no file"):
+        workspace.allowed_path(text)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "x" * 5_000, "loop/cells.h5ad", "~nobody-here/x.h5ad"])
+def test_what_no_file_can_be_called_is_a_sentence(root, text):
+    (root / "loop").symlink_to(root / "loop")
+    with pytest.raises(FileRefused) as caught:
+        workspace.allowed_path(text)
+    assert caught.value.hint
+
+
+def test_an_upload_keeps_only_the_last_part_of_its_name(home, imported):
+    content = io.BytesIO((imported.parents[2] / "cells.h5ad").read_bytes())
+    project = workspace.open_upload("../../evil/cells.h5ad", content)
+    (job,) = jobs.list_jobs(project)
+    assert jobs.wait(job.id, WAIT_S).status is JobStatus.DONE
+    assert opened(project).dataset.n_obs == 700
+    assert [path.name for path in opened(project).project.source.iterdir()] == ["cells.h5ad"]
+
+
+def test_a_bad_upload_fails_with_message_and_hint(home):
+    project = workspace.open_upload("cells.h5ad", io.BytesIO(b"cell,gene\n"))
+    job = jobs.wait(jobs.list_jobs(project)[0].id, WAIT_S)
+    assert job.status is JobStatus.FAILED
+    assert "a text file" in job.error[0] and job.error[1]
+    assert not workspace.is_ready(project)
+    assert overview.of(project).name == "cells"
+    with pytest.raises(ProjectError):
+        opened(project)
+
+
+def test_another_matrix_cannot_be_taken_once_labels_are_chosen(labelled):
+    with pytest.raises(InputError, match="Labels were already chosen"):
+        workspace.reimport(labelled, "X")
+
+
+def test_recent_projects_are_those_with_data(project):
+    from scanvi_core.project.folder import create_project
+
+    create_project("empty")
+    assert [item.id for item in workspace.recent_projects()] == [project]
+
+
+# What the frame and the Check page say ----------------------------------------------------------
+
+
+def test_the_overview_grows_with_the_work(project, train_now, request_brief):
+    assert overview.of(project).label_set == overview.of(project).saved_at == ""
+    assert overview.stations_done(project) == {"open", "check"}
+    labelling.use_column(project, "cell_type", set())
+    now = overview.of(project)
+    assert (now.n_obs, now.n_vars, now.label_set) == (700, 765, "cell_type")
+    assert now.saved_at and not now.model
+    train_now(project, request_brief)
+    accuracy = results.current(project).summary["holdout"]["accuracy"]
+    assert overview.of(project).model == f"Model 1, held-out accuracy {accuracy:.0%}"
+    assert overview.stations_done(project) == {"open", "check", "labels", "train"}
+    assert overview.stations_done(None) == set()
+
+
+def test_the_check_page_shows_the_counts_and_the_batches(labelled):
+    report = checking.report(labelled)
+    assert (report.n_obs, report.n_vars, report.counts_source) == (700, 765, "X")
+    assert report.median_total == np.median(opened(labelled).dataset.totals)
+    assert report.totals_histogram["cells"].sum() == 700
+    assert report.batch_key == report.batch_columns[0] == "batch"
+    table = checking.batch_table(labelled, "batch").set_index("batch")
+    codes, batch = opened(labelled).labels().codes, opened(labelled).dataset.obs["batch"]
+    assert table["cells"].to_dict() == batch.value_counts().to_dict()
+    assert table["labelled"].sum() == (codes >= 0).sum()
+
+
+# Maps and colours -------------------------------------------------------------------------------
+
+
+def test_the_models_maps_come_first(trained):
+    titles = list(exploring.embeddings(trained))
+    assert titles == ["z1", "z2", "X_umap", "X_pca"]
+    for name in titles:
+        assert exploring.coordinates(trained, name).shape == (700, 2)
+    run_map = results.current(trained).array(trained, "umap_z1")
+    assert np.array_equal(exploring.coordinates(trained, "z1"), run_map)
+    assert exploring.map_revision(trained, "z1") != exploring.map_revision(trained, "X_umap")
+
+
+def test_a_retrain_shows_its_own_map(trained, train_now, request_brief):
+    from dataclasses import replace
+
+    before = exploring.map_revision(trained, "z1"), exploring.coordinates(trained, "z1").copy()
+    other = replace(request_brief, train=replace(request_brief.train, seed=4))
+    train_now(trained, other)
+    assert exploring.map_revision(trained, "z1") != before[0]
+    assert not np.array_equal(exploring.coordinates(trained, "z1"), before[1])
+
+
+def test_every_offered_colour_covers_every_cell(trained):
+    for what in exploring.colour_options(trained):
+        found = exploring.colouring(trained, what)
+        values = found.codes if found.values is None else found.values
+        assert len(values) == 700, what
+        if found.codes is not None:
+            assert found.codes.max() < len(found.names), what
+
+
+def test_colours_say_what_the_labels_and_the_model_say(trained):
+    now, found = opened(trained).labels(), results.current(trained)
+    label = exploring.colouring(trained, exploring.LABEL)
+    truth = np.array([*now.names, ""], dtype=object)[now.codes]
+    assert (np.array([*label.names, ""], dtype=object)[label.codes] == truth).all()
+    told = exploring.colouring(trained, exploring.PREDICTION)
+    assert (np.array(told.names)[told.codes] == np.array(found.names)[found.prediction]).all()
+    assert np.array_equal(
+        exploring.colouring(trained, exploring.CONFIDENCE).values, found.confidence
+    )
+    aside = exploring.colouring(trained, exploring.HELD_OUT)
+    assert ((aside.codes == 0) == now.holdout).all()
+    batch = exploring.colouring(trained, "batch")
+    own = opened(trained).dataset.obs["batch"].astype(str)
+    assert (np.array(batch.names)[batch.codes] == own).all()
+
+
+def test_a_type_keeps_its_place_in_the_palette_after_a_rename(trained):
+    before = dict(zip(*_names_and_places(trained), strict=True))
+    labelling.rename(trained, "Dendritic", "DC")
+    after = dict(zip(*_names_and_places(trained), strict=True))
+    assert after["DC"] == before["Dendritic"]
+    assert after["CD19+ B"] == before["CD19+ B"]
+
+
+def _names_and_places(project):
+    found = exploring.colouring(project, exploring.LABEL)
+    return found.names, found.places
+
+
+def test_a_new_label_gives_the_colours_a_new_revision(trained):
+    before = exploring.colouring(trained, exploring.LABEL).revision
+    labelling.name_cells(trained, np.array([0]), "Mine", "lasso")
+    assert exploring.colouring(trained, exploring.LABEL).revision != before
+
+
+def test_a_gene_colours_by_its_log_level(project):
+    dataset = opened(project).dataset
+    gene = dataset.var_names[10]
+    column = np.asarray(dataset.counts[:, [10]].todense()).ravel()
+    expected = np.log1p(column / dataset.totals * 1e4)
+    assert np.allclose(exploring.gene_colouring(project, gene).values, expected, rtol=1e-5)
+
+
+def test_a_marker_rule_picks_the_cells_that_follow_it(project):
+    values = {gene: opened(project).dataset.gene(gene) for gene in ("CD3D", "CD79A")}
+    mask = exploring.rule_mask(project, "CD79A+, CD3D-")
+    assert mask.any() and (values["CD79A"][mask] > 0).all() and (values["CD3D"][mask] == 0).all()
+    for rule in ("NOGENE+", "+"):
+        with pytest.raises(InputError):
+            exploring.rule_mask(project, rule)
+
+
+# Picked cells -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Shape:
+    polygon: np.ndarray
+    op: str
+
+
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def test_shapes_add_and_subtract_for_each_tab_alone(project):
+    xy = np.full((700, 2), 9.0)
+    xy[:10], xy[10:20] = 0.5, (2.5, 0.5)
+    wide = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 1.0], [0.0, 1.0]])
+    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "replace")) == 10
+    assert picking.pick_polygon(project, "tab", xy, Shape(wide, "add")) == 20
+    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "subtract")) == 10
+    assert np.flatnonzero(picking.picked(project, "tab")).tolist() == list(range(10, 20))
+    assert not picking.picked(project, "other tab").any()
+    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "clear")) == 0
+
+
+def test_a_shape_can_be_held_to_the_cells_shown(project):
+    xy, shown = np.full((700, 2), 0.5), np.arange(700) < 5
+    assert picking.pick_polygon(project, "t", xy, Shape(SQUARE, "replace"), shown) == 5
+
+
+def test_picks_of_old_tabs_are_forgotten(project):
+    mask = np.ones(700, dtype=bool)
+    for i in range(picking.KEPT + 1):
+        picking.pick(project, f"t{i}", mask)
+    assert not picking.picked(project, "t0").any()
+    assert picking.picked(project, "t1").all()
