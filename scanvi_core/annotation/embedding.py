@@ -9,11 +9,14 @@ import numpy as np
 from scanvi_core.config import UMAP_NEIGHBORS
 
 MIN_UMAP_CELLS = 15
+LAYOUT_CELLS = 10_000  # laid out in about half a minute on one core
+PLACING_NEIGHBORS = 3
 N_EPOCHS = 200  # UMAP's own 500 for small data take three times as long for the same picture
 FAST_EPOCHS = 100  # for the map drawn during training
 NEXT_EPOCHS = 30  # for the next such map, which starts from the one before
 # numba's default threading layer aborts the whole process when two threads enter it at once
 _lock = threading.Lock()
+_compiled = threading.Event()
 
 
 def umap_of(
@@ -27,7 +30,8 @@ def umap_of(
     """Lay out cells in two dimensions (McInnes et al. 2018).
 
     The same `z` and `seed` give the same map. Below 15 cells the first two principal components
-    are returned.
+    are returned. Beyond `LAYOUT_CELLS` cells a sample is laid out, and each other cell is put at
+    the mean place of its nearest neighbours in the sample, which keeps the time in bounds.
 
     Parameters
     ----------
@@ -56,12 +60,37 @@ def umap_of(
     start: np.ndarray | str = "spectral"
     if init is not None:
         start = _scaled(np.asarray(init, dtype=np.float32)[known])
-    coordinates[known] = _run(cells, seed, min(n_neighbors, len(cells) - 1), start, n_epochs)
+    drawn = np.arange(len(cells))
+    if len(cells) > LAYOUT_CELLS:
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(cells))[:LAYOUT_CELLS])
+        start = start if isinstance(start, str) else start[drawn]
+    layout = _run(cells[drawn], seed, min(n_neighbors, len(drawn) - 1), start, n_epochs)
+    coordinates[known] = _placed(cells, drawn, layout)
     return coordinates
 
 
+def _placed(cells: np.ndarray, drawn: np.ndarray, layout: np.ndarray) -> np.ndarray:
+    """Return places of all cells [n, 2]: those drawn keep theirs, others go to their neighbours'."""
+    if len(drawn) == len(cells):
+        return layout
+    from sklearn.neighbors import NearestNeighbors
+
+    others = np.setdiff1d(np.arange(len(cells)), drawn)
+    nearest = NearestNeighbors(n_neighbors=PLACING_NEIGHBORS, algorithm="brute").fit(cells[drawn])
+    places = np.empty((len(cells), 2), dtype=np.float32)
+    places[drawn] = layout
+    places[others] = layout[nearest.kneighbors(cells[others], return_distance=False)].mean(axis=1)
+    return places
+
+
 def quick_map(z: np.ndarray, *, init: np.ndarray | None = None) -> np.ndarray:
-    """Lay out cells [n, d] in a hurry, from the picture before where there is one; [n, 2]."""
+    """Lay out cells [n, d] in a hurry, from the picture before where there is one; [n, 2].
+
+    As long as UMAP is not compiled, these are the first two principal components: training must
+    not wait for a compiler.
+    """
+    if not _compiled.is_set():
+        return _principal_components(np.ascontiguousarray(z, dtype=np.float32))
     return umap_of(z, seed=0, init=init, n_epochs=FAST_EPOCHS if init is None else NEXT_EPOCHS)
 
 
@@ -70,6 +99,7 @@ def warm_up() -> float:
     started = time.monotonic()
     points = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     umap_of(points, seed=0, n_epochs=FAST_EPOCHS)
+    _compiled.set()
     return time.monotonic() - started
 
 

@@ -133,6 +133,8 @@ def _check_target(request: AnnotateRequest) -> None:
 class ForegroundJob(jobs.Job):
     """A job done by the caller itself, which sees its errors and tells a progress bar."""
 
+    watched = False
+
     def __init__(self, project_id: str, progress: Progress) -> None:
         super().__init__(jobs.JobRequest(project_id, training.TRAIN, "", lambda _: None))
         self._progress = progress

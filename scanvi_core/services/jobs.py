@@ -108,7 +108,15 @@ class JobSnapshot:
 
 
 class Job:
-    """The side of a job that the work sees; its methods may be called from any thread."""
+    """The side of a job that the work sees; its methods may be called from any thread.
+
+    Attributes
+    ----------
+    watched
+        Whether someone may look at previews; without them the work is done sooner.
+    """
+
+    watched = True
 
     def __init__(self, request: JobRequest) -> None:
         self.id = secrets.token_urlsafe(9)

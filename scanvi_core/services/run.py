@@ -108,7 +108,7 @@ class Attempt:
             prior=self.design.prior,
             rows=self.design.rows,
         )
-        hooks = Hooks(self.tell, self.job.should_stop, self.show)
+        hooks = Hooks(self.tell, self.job.should_stop, self.show if self.job.watched else None)
         request = self.request
         return Annotator.fit(
             cells, request.model, request.train, hooks=hooks, warm_start=self.previous

@@ -71,3 +71,25 @@ def test_a_second_thread_waits_until_the_first_has_drawn(groups):
         assert not done
     worker.join(60)
     assert len(done) == 1
+
+
+def test_beyond_the_limit_a_sample_is_laid_out_and_others_go_to_their_neighbours(
+    groups, monkeypatch
+):
+    z, label = groups
+    monkeypatch.setattr(embedding, "LAYOUT_CELLS", 40)
+    found = umap_of(z, seed=0, n_epochs=50)
+    sample = np.sort(np.random.default_rng(0).permutation(60)[:40])
+    own = umap_of(z[sample], seed=0, n_epochs=50)
+    assert np.array_equal(found[sample], own)
+    other = np.setdiff1d(np.arange(60), sample)
+    distances = ((z[other, None] - z[None, sample]) ** 2).sum(-1)
+    nearest = np.argsort(distances, axis=1)[:, :3]
+    assert np.allclose(found[other], own[nearest].mean(1), atol=1e-5)
+
+
+def test_a_hurried_map_does_not_wait_for_the_compiler(groups, monkeypatch):
+    monkeypatch.setattr(embedding, "_compiled", threading.Event())
+    with embedding._lock:  # as if another thread compiled
+        found = embedding.quick_map(groups[0])
+    assert found.shape == (60, 2) and np.isfinite(found).all()
