@@ -99,7 +99,7 @@ def test_damaged_or_missing_files_are_refused(copied):
     with pytest.raises(FileRefused, match="genes and labels"):
         imported_names(copied)
     (copied / "model.json").write_text("[")
-    with pytest.raises(FileRefused, match="cannot be read"):
+    with pytest.raises(FileRefused, match="cannot be read: Expecting"):
         imported_names(copied)
 
 
