@@ -9,6 +9,7 @@ import torch
 
 from scanvi_core import keys, runtime
 from scanvi_core.config import RETRAIN_STEPS
+from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
@@ -112,6 +113,26 @@ def test_a_donor_that_left_is_not_trained_on_but_predicted(labelled, train_now, 
     assert np.isfinite(run.array("probabilities")[own]).all()
     given = own & (state(labelled).codes >= 0)
     assert run.summary["holdout"]["n"] == given.sum()
+
+
+def test_counts_of_a_donor_that_left_leave_no_trace_in_the_model(
+    labelled, train_now, request_brief, monkeypatch
+):
+    request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
+    holdout.set_aside(labelled, request)
+    own = state(labelled).holdout
+    before = run_of(labelled, train_now(labelled, request_brief)).array("probabilities")
+    read = Dataset.genes_matrix
+
+    def doubled(self, genes):
+        counts = read(self, genes).copy()
+        counts.data[np.repeat(own, np.diff(counts.indptr))] *= 2
+        return counts
+
+    monkeypatch.setattr(Dataset, "genes_matrix", doubled)
+    after = run_of(labelled, train_now(labelled, request_brief)).array("probabilities")
+    assert before[~own].tobytes() == after[~own].tobytes()
+    assert before[own].tobytes() != after[own].tobytes()
 
 
 def test_the_same_request_gives_the_same_bytes(trained, train_now, request_brief):
