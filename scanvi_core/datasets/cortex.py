@@ -107,7 +107,7 @@ def _fetch(url: str, target: Path) -> None:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return group numbers and classes [cells], gene names, and the counts [cells] of each gene."""
+    """Return groups and classes [cells], gene names, and the counts [cells] of each gene."""
     groups = classes = np.zeros(0, dtype=str)
     genes: list[str] = []
     rows: list[np.ndarray] = []
