@@ -104,6 +104,11 @@ class TrainConfig:
     labelled_batch_size: int = _setting(
         64, "Labelled cells per step", "Labelled cells per step.", low=4, high=4_096
     )
+    balance_labels: bool = _setting(
+        False,
+        "Balance the types",
+        "Each type equally often in the labelled part of a step; off: as often as it is labelled.",
+    )
     learning_rate: float = _setting(
         4e-3, "Learning rate", "Largest step of the optimiser.", low=1e-6, high=0.1
     )

@@ -50,40 +50,62 @@ class LabelledSampler:
     """Labelled cells without end, in minibatches of one fixed size.
 
     Every labelled cell comes once before any comes again; a minibatch may hold the end of one
-    pass and the start of the next, so a handful of labelled cells still fills it.
+    pass and the start of the next, so a handful of labelled cells still fills it. With `codes`
+    the types come in turn instead, equally often up to one cell in any run of minibatches, and
+    each type's cells are gone through, and reshuffled, on their own.
 
     Parameters
     ----------
     rows
-        Row numbers of the labelled cells, at least one.
+        Row numbers of the labelled cells, at least one, none twice.
     batch_size
         Cells per minibatch.
     random
         Source of the orders.
+    codes
+        Label code of each of `rows`, to balance by; cells known only as a group count as one more
+        type. None: each cell as often as any other.
     """
 
-    def __init__(self, rows: np.ndarray, batch_size: int, random: np.random.Generator) -> None:
-        self.rows, self.batch_size, self.random = rows, batch_size, random
-        self.queue = rows[:0]
+    def __init__(
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        random: np.random.Generator,
+        codes: np.ndarray | None = None,
+    ) -> None:
+        self.batch_size, self.random = batch_size, random
+        self.kinds = [rows] if codes is None else [rows[codes == c] for c in np.unique(codes)]
+        self.queues = [rows[:0] for _ in self.kinds]
+        self.turn = 0
 
     def take(self) -> np.ndarray:
         """Return the row numbers of the next minibatch, always `batch_size` of them."""
-        passes = [self.queue]
-        waiting = len(self.queue)
-        while waiting < self.batch_size:
-            passes.append(self.random.permutation(self.rows))
-            waiting += len(self.rows)
+        n_kinds = len(self.kinds)
+        turns = (self.turn + np.arange(self.batch_size)) % n_kinds
+        self.turn = (self.turn + self.batch_size) % n_kinds
+        sizes = np.bincount(turns, minlength=n_kinds)
+        return np.concatenate([self._take_of(kind, size) for kind, size in enumerate(sizes)])
+
+    def _take_of(self, kind: int, size: int) -> np.ndarray:
+        passes = [self.queues[kind]]
+        waiting = len(self.queues[kind])
+        while waiting < size:
+            passes.append(self.random.permutation(self.kinds[kind]))
+            waiting += len(self.kinds[kind])
         queue = np.concatenate(passes)
-        self.queue = queue[self.batch_size :]
-        return queue[: self.batch_size]
+        self.queues[kind] = queue[size:]
+        return queue[:size]
 
     def state(self) -> dict[str, Any]:
-        """Return the cells that wait, enough to go on from here."""
-        return {"order": self.queue.copy(), "position": 0}
+        """Return the cells that wait and whose turn it is, enough to go on from here."""
+        return {"order": np.concatenate(self.queues), "position": self.turn}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
-        self.queue = np.asarray(state["order"])
+        order = np.asarray(state["order"])
+        self.queues = [order[np.isin(order, rows)] for rows in self.kinds]
+        self.turn = int(state["position"])
 
 
 def choose_validation(

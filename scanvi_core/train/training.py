@@ -39,7 +39,8 @@ class Training:
         self.rows = rows_of(data.counts, self.device)
         n_obs = data.counts.shape[0]
         self.cells = EpochSampler(n_obs, config.batch_size, self.random)
-        self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random)
+        codes = train.y[labelled] if config.balance_labels else None
+        self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random, codes)
         self.optimiser = torch.optim.AdamW(
             [p for p in module.parameters() if p.requires_grad],
             lr=config.learning_rate,

@@ -1,8 +1,24 @@
 import numpy as np
 import pytest
+import torch
 
-from scanvi_core.config import TrainConfig
+from scanvi_core.config import TrainConfig, replace
+from scanvi_core.train import loop
+from scanvi_core.train.history import Hooks
 from scanvi_core.train.sampler import EpochSampler, LabelledSampler, choose_validation
+from scanvi_core.train.training import Training
+
+# Three types of 40, 7 and 1 cells, and 2 cells of a group (code 3), shuffled among each other.
+CODES = np.random.default_rng(5).permutation(np.repeat([0, 1, 2, 3], [40, 7, 1, 2]))
+
+
+def balanced(batch_size, seed=0):
+    rows = 100 + np.arange(len(CODES))
+    return LabelledSampler(rows, batch_size, np.random.default_rng(seed), CODES)
+
+
+def types_of(rows):
+    return np.bincount(CODES[rows - 100], minlength=4)
 
 
 def one_pass(n, batch_size, seed=0):
@@ -40,6 +56,67 @@ def test_labelled_cells_come_equally_often():
 def test_two_labelled_cells_fill_a_minibatch():
     sampler = LabelledSampler(np.array([4, 9]), 64, np.random.default_rng(0))
     assert np.bincount(sampler.take()).tolist() == [0] * 4 + [32] + [0] * 4 + [32]
+
+
+@pytest.mark.parametrize("batch_size", [3, 4, 10, 64])
+def test_balanced_types_differ_by_one_cell_at_most_in_every_minibatch_and_in_all(batch_size):
+    sampler, total = balanced(batch_size), np.zeros(4, dtype=int)
+    for _ in range(25):
+        counts = types_of(sampler.take())
+        total += counts
+        assert counts.sum() == batch_size
+        assert np.ptp(counts) <= 1
+        assert np.ptp(total) <= 1
+
+
+def test_balanced_cells_of_a_type_come_equally_often_and_are_reshuffled():
+    sampler = balanced(4)
+    taken = np.concatenate([sampler.take() for _ in range(21)])
+    seven = taken[CODES[taken - 100] == 1].reshape(3, 7)
+    assert (np.sort(seven) == 100 + np.flatnonzero(CODES == 1)).all()
+    assert len(np.unique(seven, axis=0)) == 3
+
+
+def test_a_type_of_one_cell_takes_its_full_turn():
+    (only,) = 100 + np.flatnonzero(CODES == 2)
+    assert (balanced(64).take() == only).sum() == 16
+
+
+def test_a_balanced_sampler_goes_on_from_its_state():
+    before = balanced(11)
+    for _ in range(3):
+        before.take()
+    state = before.state()
+    after = balanced(11, seed=9)
+    after.restore(state)
+    after.random.bit_generator.state = before.random.bit_generator.state
+    for _ in range(10):
+        assert np.array_equal(after.take(), before.take())
+
+
+@pytest.mark.parametrize("balance", [True, False])
+def test_training_balances_the_types_when_asked(balance, data, make_module):
+    rare = replace(data, y=np.where((data.y == 2) & (np.arange(129) > 9), -1, data.y))
+    config = TrainConfig(labelled_batch_size=12, balance_labels=balance, device="cpu")
+    labelled = Training(make_module(), rare, config, 20).labelled
+    taken = rare.y[np.concatenate([labelled.take() for _ in range(10)])]
+    assert (np.bincount(taken).tolist() == [40, 40, 40]) is balance
+
+
+def test_a_balanced_run_taken_up_again_equals_an_unbroken_one(
+    data, make_module, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    config = TrainConfig(batch_size=32, labelled_batch_size=16, balance_labels=True, device="cpu")
+    whole, broken, resumed = make_module(), make_module(), make_module()
+    loop.fit(whole, data, config, n_steps=20, hooks=Hooks())
+    path, steps = tmp_path / "run.safetensors", iter(range(1, 100))
+    stop = Hooks(should_stop=lambda: next(steps) == 9)
+    loop.fit(broken, data, config, n_steps=20, hooks=stop, checkpoint=path)
+    assert path.exists()
+    loop.fit(resumed, data, config, n_steps=20, hooks=Hooks(), checkpoint=path)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_validation_cells_come_from_well_filled_types_in_proportion():
