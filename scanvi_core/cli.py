@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scanvi_core import __version__, config, runtime
 from scanvi_core.config import ModelConfig, TrainConfig
@@ -37,9 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line with a hint, like all others of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command and end with the status of bad input."""
+        self.exit(BAD_INPUT, f"error: {message}. See {self.prog} --help.\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m scanvi_core", description=__doc__)
+    parser = Parser(prog="python -m scanvi_core", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_annotate(commands.add_parser("annotate", help="name the unlabelled cells of an .h5ad"))

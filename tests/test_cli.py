@@ -530,3 +530,11 @@ def test_a_score_without_a_number_is_null_in_json(capsys, tmp_path, cells, flat_
     assert summary["holdout"]["macro_f1"] is None
     record = json.loads(result.uns[keys.UNS_RECORD], parse_constant=pytest.fail)
     assert record["result"]["holdout"]["macro_f1"] is None
+
+
+def test_a_command_that_cannot_be_read_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["annotate", "in.h5ad", "-o", "out.h5ad"])
+    assert ended.value.code == cli.BAD_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--labels-key" in line and "--help" in line

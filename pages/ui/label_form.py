@@ -40,7 +40,7 @@ def choose_source(project: str, *, begun: bool) -> None:
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
             _use(project, key, set(unlabeled))
         if begun:
-            st.caption("Using a column again replaces the labels; Undo brings them back.")
+            st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
         st.caption(
             f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labelled cell')}"

@@ -7,7 +7,6 @@ import streamlit as st
 
 from pages.ui import jobs_view, maps, naming, state
 from pages.ui.text import count, error_text, md
-from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import results, reviewing, training, workspace
 from scanvi_core.services.reviewing import Candidate, ReviewItem
@@ -123,18 +122,13 @@ def update_bar(project: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":orange-badge[{count(changed, 'cell')} changed since this model]")
-        if st.button(
-            "Update the model", key="update-model", icon=":material/refresh:", shortcut="M"
-        ):
-            _update(project)
+        request = training.update_request(project)
+        label = "Update the model" if request.warm else "Train again from the start"
+        if st.button(label, key="update-model", icon=":material/refresh:", shortcut="M"):
+            _update(project, request)
 
 
-def _update(project: str) -> None:
-    run = workspace.workspace(project).current_run()
-    settings = run.settings if run else {}
-    request = TrainRequest(
-        ModelConfig(**settings["model"]), TrainConfig(**settings["train"]), warm=True
-    )
+def _update(project: str, request: TrainRequest) -> None:
     try:
         training.start(project, request)
     except ScanviError as error:

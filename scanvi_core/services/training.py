@@ -114,6 +114,19 @@ def can_go_on(project_id: str, model: ModelConfig) -> bool:
     return frozen["model"] == asdict(model) and same_batches
 
 
+def update_request(project_id: str) -> TrainRequest:
+    """Return the request that trains the current model on the labels as they are now.
+
+    It goes on from the current weights where that is honest and possible, else from the start.
+    """
+    run = workspace(project_id).current_run()
+    if run is None:
+        return TrainRequest()
+    model = ModelConfig(**run.settings["model"])
+    train = TrainConfig(**run.settings["train"])
+    return TrainRequest(model, train, warm=can_go_on(project_id, model))
+
+
 def holdout_was_seen(opened: Workspace) -> bool:
     """Tell whether the current model, or one it goes on from, learnt labels now set aside."""
     run, aside = opened.current_run(), opened.labels().holdout
@@ -149,5 +162,5 @@ def start(project_id: str, request: TrainRequest) -> str:
 
         return train(opened, request, job)
 
-    lane = f"train:{request.train.device}"
+    lane = f"train:{runtime.choose_device(request.train.device)}"  # one training per device
     return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))

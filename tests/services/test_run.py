@@ -214,6 +214,14 @@ def test_a_model_that_learnt_labels_now_set_aside_is_not_gone_on_from(trained, r
     assert training.can_go_on(trained, request_brief.model)
 
 
+def test_an_update_keeps_the_settings_and_goes_on_only_where_that_is_honest(
+    trained, request_brief
+):
+    assert training.update_request(trained) == replace(request_brief, warm=True)
+    holdout.set_aside(trained, HoldoutRequest(seed=1))
+    assert training.update_request(trained) == replace(request_brief, warm=False)
+
+
 def test_other_settings_or_batches_cannot_be_gone_on_from(trained, train_now, request_brief):
     other = replace(request_brief.model, n_latent=5)
     assert not training.can_go_on(trained, other)
