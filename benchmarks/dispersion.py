@@ -9,9 +9,9 @@ and prints two tables, also written to ``benchmarks/results/dispersion.json``:
   where ``../shared/data`` has them: means over the seeds, each with its own cells and split;
 - median seconds of a step at 3 and 10 labels, both dispersions in turn.
 
-The learning rate is five times the default: log dispersions start as standard normal draws and an
-optimiser step moves each by about the learning rate at most, so that in so few steps at the default rate
-(``--rate 0.004``) they stay near where they started; even three times as many steps fit worse.
+The learning rate is five times the default: log dispersions start as standard normal draws, and a
+step of the optimiser moves each by about the learning rate at most. In so few steps at the default
+rate (``--rate 0.004``) they stay near where they started; even three times as many fit worse.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -171,7 +172,7 @@ def costs(n_labels: int, n_steps: int = 15) -> dict[str, float]:
     return {d: statistics.median(t[3:]) for d, t in times.items()}  # the first steps warm up
 
 
-def lines(result: dict[str, dict]) -> Iterator[str]:
+def lines(result: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield the two tables line by line."""
     yield f"{'':28}{'held-out bound':>26}{'held-out accuracy':>30}"
     head = f"{'gene':>9}{'by label':>10}"
@@ -201,7 +202,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.02)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    result: dict[str, dict] = {
+    result: dict[str, dict[str, Any]] = {
         "seconds_per_step": {f"{k} labels": costs(k) for k in (3, 10)},
         "gains": gains(asked.steps, asked.seeds, asked.rate),
     }
