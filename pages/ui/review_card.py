@@ -6,13 +6,14 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import jobs_view, maps, naming, state
-from pages.ui.text import count, error_text, md
+from pages.ui.text import count, error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import results, reviewing, training, workspace
 from scanvi_core.services.reviewing import Candidate, ReviewItem
 from scanvi_core.services.training import TrainRequest
 
 POSITION = "review-position"
+NAME_WIDTH = 22  # characters of a type on a button
 
 
 def draw(project: str, items: list[ReviewItem]) -> None:
@@ -20,17 +21,14 @@ def draw(project: str, items: list[ReviewItem]) -> None:
     position = min(state.recall(POSITION, 0), len(items) - 1)
     item = items[position]
     with st.container(border=True, key="review-card"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of "
-                f"{len(items)}. Are they **{md(item.candidates[0].name)}**?"
-            )
-            _move(position, len(items))
-            naming.undo_buttons(project)
-        _actions(project, item)
+        st.markdown(
+            f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of "
+            f"{len(items)}. Are they **{md(item.candidates[0].name)}**?"
+        )
+        _actions(project, item, position, len(items))
         left, right = st.columns([2, 3], gap="medium")
         with left:
-            maps.highlight(project, item.rows, key="review-map", height=300)
+            maps.highlight(project, item.rows, key="review-map", height=270)
         with right:
             _evidence(project, item)
     _new_name(project, item)
@@ -43,7 +41,9 @@ def _evidence(project: str, item: ReviewItem) -> None:
         levels = [name for name in found.markers.columns if name != "gene"]
         top = float(found.markers[levels].to_numpy().max())
         bars = {
-            name: st.column_config.ProgressColumn(min_value=0.0, max_value=top, format="%.1f")
+            name: st.column_config.ProgressColumn(
+                short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
+            )
             for name in levels
         }
         st.dataframe(found.markers, hide_index=True, column_config=bars)
@@ -60,7 +60,7 @@ def _move(position: int, n: int) -> None:
               args=(POSITION, (position - 1) % n))  # fmt: skip
 
 
-def _actions(project: str, item: ReviewItem) -> None:
+def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
     first, *others = item.candidates
 
     def decide(work: Callable[[], None]) -> None:
@@ -79,17 +79,20 @@ def _actions(project: str, item: ReviewItem) -> None:
                 _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
                 args=(lambda name=other.name: reviewing.choose(project, item, name),),
             )  # fmt: skip
+    with st.container(horizontal=True):
         st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
                   args=("review-naming", item.key))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
+        _move(position, n)
+        naming.undo_buttons(project)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
         state.forget("review-error")
 
 
 def _named(candidate: Candidate) -> str:
-    return f"{md(candidate.name)} {candidate.probability:.0%}"
+    return f"{md(short(candidate.name, NAME_WIDTH))} {candidate.probability:.0%}"
 
 
 def _new_name(project: str, item: ReviewItem) -> None:

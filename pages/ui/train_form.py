@@ -23,6 +23,7 @@ TRAIN_DRAWER = (
     "learning_rate",
     "weight_decay",
     "classification_ratio",
+    "balance_labels",
     "kl_warmup",
     "validation_fraction",
     "seed",

@@ -9,7 +9,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.services import jobs
 from scanvi_core.services.workspace import Workspace, is_ready, workspace
 
-CHANGE_WIDTH = 40  # characters of the last change in the strip
+CHANGE_WIDTH = 34  # characters of the last change in the strip
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def model_line(project_id: str) -> str:
         return ""
     summary = run.summary
     holdout = summary.get("holdout")
-    score = f", held-out accuracy {holdout['accuracy']:.0%}" if holdout else ""
+    score = f": {holdout['accuracy']:.0%} right" if holdout else ""
     return f"Model {summary['number']}{score}"
 
 

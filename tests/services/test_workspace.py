@@ -119,7 +119,7 @@ def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     assert now.saved_at and not now.model
     train_now(project, request_brief)
     accuracy = results.current(project).summary["holdout"]["accuracy"]
-    assert overview.of(project).model == f"Model 1, held-out accuracy {accuracy:.0%}"
+    assert overview.of(project).model == f"Model 1: {accuracy:.0%} right"
     assert overview.stations_done(project) == {"open", "check", "labels", "train"}
     assert overview.stations_done(None) == set()
 
