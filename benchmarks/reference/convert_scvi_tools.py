@@ -1,6 +1,6 @@
 """Turn a SCANVI model saved by scvi-tools into files that our program reads without a pickle.
 
-Run where scvi-tools (1.1 to 1.4) is installed::
+Run where scvi-tools is installed (tried with 1.4.2)::
 
     python benchmarks/reference/convert_scvi_tools.py SAVED_MODEL_FOLDER NEW_FOLDER
 

@@ -64,12 +64,17 @@ def matrix_table(matrices: list[dict[str, object]]) -> pd.DataFrame:
 
 def batch_columns(project_id: str) -> list[str]:
     """Return the obs columns that may tell batches apart, the likeliest first."""
+    return columns_with(project_id, "batch_candidates", 2, MAX_BATCHES)
+
+
+def columns_with(project_id: str, candidates: str, low: int, high: int) -> list[str]:
+    """Return the `candidates` found at import, then other obs columns of low to high values."""
     manifest = workspace(project_id).dataset.manifest
-    likely = [candidate["key"] for candidate in manifest["batch_candidates"]]
+    likely = [candidate["key"] for candidate in manifest[candidates]]
     others = [
         name
         for name, column in manifest["obs_columns"].items()
-        if name not in likely and 2 <= column["n_unique"] <= MAX_BATCHES
+        if name not in likely and low <= column["n_unique"] <= high
     ]
     return likely + others
 

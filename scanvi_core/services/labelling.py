@@ -10,6 +10,7 @@ from scanvi_core.errors import ColumnMissing, LabelsUnusable
 from scanvi_core.project import events
 from scanvi_core.project.state import LabelState
 from scanvi_core.services import holdout
+from scanvi_core.services.checking import columns_with
 from scanvi_core.services.workspace import workspace
 
 MAX_TYPES = 200
@@ -18,14 +19,7 @@ FEW_TYPES = 20  # so many types may have one cell each
 
 def label_columns(project_id: str) -> list[str]:
     """Return the obs columns that may hold cell types, the likeliest first."""
-    manifest = workspace(project_id).dataset.manifest
-    likely = [candidate["key"] for candidate in manifest["labels_candidates"]]
-    others = [
-        name
-        for name, column in manifest["obs_columns"].items()
-        if name not in likely and 1 <= column["n_unique"] <= MAX_TYPES
-    ]
-    return likely + others
+    return columns_with(project_id, "labels_candidates", 1, MAX_TYPES)
 
 
 def column_values(project_id: str, key: str) -> pd.DataFrame:
