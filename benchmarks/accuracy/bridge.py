@@ -1,0 +1,66 @@
+"""Ask a method that lives in another environment, by files.
+
+The question is an .npz with the counts as CSR (``data, indices, indptr, shape``), the labels the
+method may see ``y`` [n] (-1: hidden), ``batch`` [n], ``seed``, and ``cache``: a folder of the data
+set. The answer is an .npz with ``probabilities`` [n, K], ``seconds`` (on the wall, of computing)
+without imports, and ``versions`` as JSON.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.task import Answer, Task
+
+WORKERS = Path(__file__).parent / "outside"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def ask(python: Path, worker: str, task: Task) -> Answer:
+    """Run ``outside/WORKER.py`` with another interpreter.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; with the last lines of what it said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        question, answer = Path(folder, "in.npz"), Path(folder, "out.npz")
+        np.savez(question, **_question(task))
+        done = subprocess.run(
+            [python, WORKERS / f"{worker}.py", question, answer],
+            env=os.environ | dict.fromkeys(THREADS, str(task.threads)),
+            cwd=folder,  # some libraries leave files behind
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{worker} failed:\n{done.stderr[-2000:]}")
+        with np.load(answer) as found:
+            wall, cpu = found["seconds"]
+            return Answer(
+                {worker.replace("_", "-"): found["probabilities"]},
+                float(wall),
+                float(cpu),
+                json.loads(str(found["versions"])),
+            )
+
+
+def _question(task: Task) -> dict[str, Any]:
+    counts = task.counts
+    return {
+        "data": counts.data,
+        "indices": counts.indices,
+        "indptr": counts.indptr,
+        "shape": counts.shape,
+        "y": task.y,
+        "batch": task.batch,
+        "seed": task.seed,
+        "cache": str(task.cache),
+    }

@@ -1,0 +1,101 @@
+"""The cells of a data set, and which of their labels a method may see."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+N_GENES = 2_000
+MIN_SHOWN = 3  # labelled cells per type, whatever the fraction
+LABELS, BATCH = "cell_type", "batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of a data set, in its variable genes.
+
+    Parameters
+    ----------
+    counts
+        Counts [n, genes], CSR, float32; every cell has some.
+    genes
+        Names of the genes.
+    types, type_names
+        True codes [n], -1 where the file has no label, and the K names.
+    batch, batch_names
+        Batch codes [n] and their names; one batch where the file tells none apart.
+    """
+
+    name: str
+    counts: sparse.csr_array
+    genes: tuple[str, ...]
+    types: np.ndarray
+    type_names: tuple[str, ...]
+    batch: np.ndarray
+    batch_names: tuple[str, ...]
+
+
+def load(path: Path, folder: Path) -> Cells:
+    """Read a file as the program does, and choose its variable genes without labels.
+
+    `folder` keeps the program's copy of the file and the choice of genes; both are made once.
+    Cells without counts in those genes are left out.
+    """
+    from scanvi_core.data.dataset import Dataset
+    from scanvi_core.data.genes import variable_genes
+    from scanvi_core.data.intake import import_file
+
+    home = folder / path.stem
+    if not home.exists():
+        import_file(path, home)
+    dataset = Dataset.open(home)
+    batch_key = BATCH if BATCH in dataset.obs.columns else None
+    chosen = variable_genes(home, N_GENES, batch_key)
+    counts = sparse.csr_array(dataset.genes_matrix(chosen), dtype=np.float32)
+    full = np.asarray(counts.sum(axis=1)).ravel() > 0
+    types = dataset.column(LABELS).astype("category").cat.remove_unused_categories().cat
+    if batch_key is None:
+        batch, batch_names = np.zeros(len(full), dtype=np.int64), ("all",)
+    else:
+        column = dataset.column(batch_key).astype("category").cat
+        batch, batch_names = column.codes.to_numpy(np.int64), tuple(map(str, column.categories))
+    return Cells(
+        name=path.stem.removesuffix("_counts"),
+        counts=counts[full],
+        genes=tuple(map(str, dataset.var_names[chosen])),
+        types=types.codes.to_numpy(np.int64)[full],
+        type_names=tuple(map(str, types.categories)),
+        batch=batch[full],
+        batch_names=batch_names,
+    )
+
+
+def shown_labels(types: np.ndarray, fraction: float, mask: int) -> np.ndarray:
+    """Return the labels a method may see [n]: -1 where they are hidden.
+
+    Of each type, `fraction` of the cells and at least three are shown, drawn by the seed `mask`;
+    a larger fraction shows the same cells and more. Of a type with two or three cells one is
+    hidden; the cell of a type that has only one is shown, and that type is not scored.
+
+    Parameters
+    ----------
+    types
+        True codes [n]; cells at -1 have no label to show.
+    fraction
+        Share of the cells of each type.
+    mask
+        Seed of the draw.
+    """
+    random = np.random.default_rng(mask)
+    shown = np.full(len(types), -1, dtype=np.int64)
+    for code in np.unique(types[types >= 0]):
+        rows = random.permutation(np.flatnonzero(types == code))
+        wanted = max(MIN_SHOWN, round(fraction * len(rows)))
+        shown[rows[: max(1, min(wanted, len(rows) - 1))]] = code
+    return shown
+
+
+def hidden_cells(types: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Return the rows a method is judged on: all with a label it has not seen."""
+    return np.flatnonzero((types >= 0) & (shown < 0))

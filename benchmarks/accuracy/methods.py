@@ -1,0 +1,106 @@
+"""The methods that are compared: linear models, our presets, and two tools of others."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits
+
+from benchmarks.accuracy.bridge import ask
+from benchmarks.accuracy.task import Answer, Method, Task
+from scanvi_core.annotation.companions import log_normalised
+from scanvi_core.annotation.estimator import Annotator, TrainingSet, warm_up
+from scanvi_core.config import PRESETS, ModelConfig, TrainConfig
+
+N_COMPONENTS, MAX_NEIGHBORS = 30, 15
+GENES_C, COMPONENTS_C = 0.1, 1.0  # inverse strengths of the penalties
+FLOOR = 1e-9
+ALONE = " (SCANVI alone)"
+BASELINES = ("logistic", "pca+logistic", "pca+knn", "product", "celltypist", "scvi-tools")
+
+
+def logistic(task: Task) -> dict[str, np.ndarray]:
+    """Logistic regression on log-normalised genes."""
+    return {"logistic": _regression(log_normalised(task.counts), task, GENES_C)}
+
+
+def pca_logistic(task: Task) -> dict[str, np.ndarray]:
+    """Logistic regression on 30 principal components of all cells."""
+    return {"pca+logistic": _regression(_components(task), task, COMPONENTS_C)}
+
+
+def pca_knn(task: Task) -> dict[str, np.ndarray]:
+    """The up to 15 nearest labelled cells in 30 principal components, closer ones count more."""
+    scores, shown = _components(task), task.y >= 0
+    model = KNeighborsClassifier(min(MAX_NEIGHBORS, int(shown.sum())), weights="distance")
+    return {"pca+knn": model.fit(scores[shown], task.y[shown]).predict_proba(scores)}
+
+
+def product(task: Task) -> dict[str, np.ndarray]:
+    """Multiply what the two regressions say, and renormalise the square root."""
+    both = np.sqrt(np.maximum(logistic(task)["logistic"], FLOOR)) * np.sqrt(
+        np.maximum(pca_logistic(task)["pca+logistic"], FLOOR)
+    )
+    return {"product": both / both.sum(axis=1, keepdims=True)}
+
+
+def annotate(preset: str, task: Task) -> dict[str, np.ndarray]:
+    """Run our program with its defaults: all that it reports, and its network alone."""
+    genes, types, batches = (
+        tuple(map(str, range(n)))
+        for n in (task.counts.shape[1], task.n_types, int(task.batch.max()) + 1)
+    )
+    cells = TrainingSet(task.counts, genes, task.y, types, task.batch, batches)
+    config = TrainConfig(preset=preset, seed=task.seed, device="cpu")
+    found = Annotator.fit(cells, ModelConfig(), config).predict(task.counts)
+    return {preset: found.probabilities, preset + ALONE: found.scanvi}
+
+
+METHODS: dict[str, Method] = {
+    "logistic": logistic,
+    "pca+logistic": pca_logistic,
+    "pca+knn": pca_knn,
+    "product": product,
+    **{preset: partial(annotate, preset) for preset in PRESETS},
+}
+OUTSIDE = {"celltypist": "celltypist", "scvi-tools": "scvi_tools"}
+NAMES = (*METHODS, *OUTSIDE)
+
+
+def solver(name: str, python: Path) -> Callable[[Task], Answer]:
+    """Return the method `name`, timed; `python` is the interpreter of the tools of others."""
+    if name in OUTSIDE:
+        return partial(ask, python, OUTSIDE[name])
+    if name in PRESETS:
+        warm_up()
+    return partial(timed, METHODS[name])
+
+
+def timed(method: Method, task: Task) -> Answer:
+    """Run a method in this process."""
+    torch.set_num_threads(task.threads)
+    with threadpool_limits(task.threads):
+        wall, cpu = time.perf_counter(), time.process_time()
+        found = method(task)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    versions = {"scikit-learn": sklearn.__version__, "torch": torch.__version__}
+    return Answer(found, wall, cpu, versions)
+
+
+def _components(task: Task) -> np.ndarray:
+    logs = log_normalised(task.counts)
+    n_components = min(N_COMPONENTS, min(logs.shape) - 1)
+    return PCA(n_components, svd_solver="arpack", random_state=task.seed).fit_transform(logs)
+
+
+def _regression(features: np.ndarray, task: Task, strength: float) -> np.ndarray:
+    shown = task.y >= 0
+    model = LogisticRegression(C=strength, max_iter=1_000)
+    return model.fit(features[shown], task.y[shown]).predict_proba(features)

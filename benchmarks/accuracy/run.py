@@ -1,0 +1,140 @@
+"""Measure what has not been measured yet."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy import records
+from benchmarks.accuracy.cells import Cells, hidden_cells, load, shown_labels
+from benchmarks.accuracy.records import Record
+from benchmarks.accuracy.scores import scores
+from benchmarks.accuracy.task import Answer, Task
+from benchmarks.results_file import machine
+
+FRACTIONS = (0.015, 0.1)
+MASKS = (0, 1, 2, 3, 4)
+ONE_MASK = ("scvi-tools",)  # takes too long for more
+ROOT = Path(__file__).parents[2]
+Solver = Callable[[Task], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What is to be measured, and where things are.
+
+    `only` holds patterns ``METHOD`` or ``METHOD/SET``, with ``*`` and ``?``; empty: everything.
+    """
+
+    data: Path
+    cache: Path
+    results: Path
+    only: tuple[str, ...] = ()
+    fractions: tuple[float, ...] = FRACTIONS
+    masks: tuple[int, ...] = MASKS
+    threads: int = 1
+
+    def wants(self, method: str, data_set: str) -> bool:
+        """Tell whether a method is to be measured on a data set."""
+        patterns = [p if "/" in p else f"{p}/*" for p in self.only]
+        return not patterns or any(fnmatch(f"{method}/{data_set}", p) for p in patterns)
+
+    def masks_of(self, method: str) -> tuple[int, ...]:
+        """Return the masks a method is measured under."""
+        return tuple(mask for mask in self.masks if mask == 0 or method not in ONE_MASK)
+
+    def files(self) -> list[Path]:
+        """Return the data sets, small files first."""
+        return sorted(self.data.glob("*.h5ad"), key=lambda path: path.stat().st_size)
+
+
+def run(grid: Grid, solvers: dict[str, Callable[[], Solver]]) -> Iterator[Record]:
+    """Measure what is not there yet, method by method; yield each record once it is written.
+
+    Parameters
+    ----------
+    grid
+        What is wanted.
+    solvers
+        By name, how to get a method; asked for only where there is something to measure.
+    """
+    loaded: dict[Path, Cells] = {}
+    for method, prepare in solvers.items():
+        solve: Solver | None = None
+        for path in grid.files():
+            name = path.stem.removesuffix("_counts")
+            if not grid.wants(method, name):
+                continue
+            for fraction, mask in missing(grid, method, name):
+                if path not in loaded:
+                    loaded[path] = load(path, grid.cache)
+                solve = solve or prepare()
+                found = measure(grid, method, loaded[path], (fraction, mask), solve)
+                records.append(method, found, grid.results)
+                yield from found
+
+
+def missing(grid: Grid, method: str, data_set: str) -> list[tuple[float, int]]:
+    """Return the fractions and masks of a method and a data set that have no record."""
+    there = records.read_all(grid.results)
+    return [
+        (fraction, mask)
+        for fraction in grid.fractions
+        for mask in grid.masks_of(method)
+        if (method, data_set, fraction, mask) not in there
+    ]
+
+
+def measure(
+    grid: Grid, method: str, cells: Cells, split: tuple[float, int], solve: Solver
+) -> list[Record]:
+    """Hide labels, ask the method, and judge it on the hidden ones."""
+    fraction, mask = split
+    shown = shown_labels(cells.types, fraction, mask)
+    hidden = hidden_cells(cells.types, shown)
+    cache = grid.cache / f"{cells.name}.others"
+    cache.mkdir(parents=True, exist_ok=True)
+    answer = solve(Task(cells.counts, shown, cells.batch, mask, grid.threads, cache))
+    command = (
+        f"python -m benchmarks.accuracy --only '{method}/{cells.name}' "
+        f"--fractions {fraction:g} --masks {mask} --threads {grid.threads}"
+    )
+    blank = Record(
+        method=method,
+        data_set=cells.name,
+        fraction=fraction,
+        mask=mask,
+        n_shown=int((shown >= 0).sum()),
+        n_hidden=len(hidden),
+        accuracy=np.nan,
+        macro_f1=np.nan,
+        ece=np.nan,
+        seconds=round(answer.seconds, 3),
+        cpu_seconds=round(answer.cpu_seconds, 3),
+        threads=grid.threads,
+        command=command,
+        commit=commit(),
+        machine=machine(),
+        versions={"python": sys.version.split()[0], **answer.versions},
+    )
+    return [
+        replace(blank, method=name, **scores(cells.types[hidden], table[hidden]))
+        for name, table in answer.probabilities.items()
+    ]
+
+
+def commit() -> str:
+    """Return the commit of the code, with a ``+`` where the model's code differs from it."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "scanvi_core", "benchmarks")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
