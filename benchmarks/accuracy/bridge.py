@@ -32,8 +32,8 @@ def ask(python: Path, worker: str, task: Task) -> Answer:
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder, "in.npz"), Path(folder, "out.npz")
         np.savez(question, **_question(task))
-        done = subprocess.run(
-            [python, WORKERS / f"{worker}.py", question, answer],
+        done = subprocess.run(  # noqa: S603  the interpreter is the user's choice
+            [python, "-P", WORKERS / f"{worker}.py", question, answer],
             env=os.environ | dict.fromkeys(THREADS, str(task.threads)),
             cwd=folder,  # some libraries leave files behind
             capture_output=True,

@@ -37,7 +37,7 @@ def pca_logistic(task: Task) -> dict[str, np.ndarray]:
 
 
 def pca_knn(task: Task) -> dict[str, np.ndarray]:
-    """The up to 15 nearest labelled cells in 30 principal components, closer ones count more."""
+    """Ask the up to 15 nearest labelled cells in 30 principal components, the closest most."""
     scores, shown = _components(task), task.y >= 0
     model = KNeighborsClassifier(min(MAX_NEIGHBORS, int(shown.sum())), weights="distance")
     return {"pca+knn": model.fit(scores[shown], task.y[shown]).predict_proba(scores)}

@@ -131,10 +131,13 @@ def commit() -> str:
     """Return the commit of the code, with a ``+`` where the model's code differs from it."""
 
     def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip()
+        return subprocess.run(  # noqa: S603  fixed words
+            ["git", *arguments],  # noqa: S607  wherever the user has it
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
 
     changed = git("status", "--porcelain", "--", "scanvi_core", "benchmarks")
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")

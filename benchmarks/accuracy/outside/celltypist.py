@@ -1,6 +1,6 @@
 """CellTypist trained on the labels it is shown, run by the interpreter it is installed for.
 
-``PYTHON celltypist.py IN.npz OUT.npz``; what the files hold is said in `benchmarks.accuracy.bridge`.
+``PYTHON -P celltypist.py IN.npz OUT.npz``; `benchmarks.accuracy.bridge` says what the files hold.
 """
 
 import json
@@ -8,8 +8,6 @@ import sys
 import time
 import warnings
 from importlib.metadata import version
-
-sys.path.pop(0)  # this folder, whose files are named like the libraries they call
 
 import anndata
 import celltypist

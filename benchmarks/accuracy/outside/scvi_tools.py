@@ -1,6 +1,6 @@
 """scvi-tools' default SCANVI recipe, run by the interpreter it is installed for.
 
-``PYTHON scvi_tools.py IN.npz OUT.npz``; what the files hold is said in `benchmarks.accuracy.bridge`.
+``PYTHON -P scvi_tools.py IN.npz OUT.npz``; `benchmarks.accuracy.bridge` says what the files hold.
 SCVI is trained on all cells for the default number of epochs, SCANVI goes on from it with its own
 default. The SCVI model, which no label has touched, is kept in the folder named by ``cache``, and
 its seconds are added to those of every SCANVI that starts from it.
