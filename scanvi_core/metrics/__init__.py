@@ -1,23 +1,48 @@
-"""How good predictions are."""
+"""How good predictions are, and what a latent space keeps and mixes."""
 
 from scanvi_core.metrics.classification import (
-    ReliabilityBin,
+    GroupScore,
     Scores,
     TypeScore,
-    calibration_error,
     confusion_matrix,
-    reliability,
     score,
-    wilson_interval,
+    score_groups,
 )
+from scanvi_core.metrics.confidence import (
+    CoverageCurve,
+    Kept,
+    ReliabilityBin,
+    calibration_error,
+    chance_error,
+    coverage_curve,
+    keep_above,
+    keep_surest,
+    reliability,
+)
+from scanvi_core.metrics.integration import Conservation, Mixing, conservation, mixing
+from scanvi_core.metrics.intervals import f1_interval, paired_difference, wilson_interval
 
 __all__ = [
+    "Conservation",
+    "CoverageCurve",
+    "GroupScore",
+    "Kept",
+    "Mixing",
     "ReliabilityBin",
     "Scores",
     "TypeScore",
     "calibration_error",
+    "chance_error",
     "confusion_matrix",
+    "conservation",
+    "coverage_curve",
+    "f1_interval",
+    "keep_above",
+    "keep_surest",
+    "mixing",
+    "paired_difference",
     "reliability",
     "score",
+    "score_groups",
     "wilson_interval",
 ]

@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scanvi_core import config
+from scanvi_core.metrics.confidence import ReliabilityBin, calibration_error, reliability
+from scanvi_core.metrics.intervals import (
+    Interval,
+    f1_interval,
+    macro_f1_interval,
+    wilson_interval,
+)
 
 Codes = npt.NDArray[Any]
-
-N_BINS = 15
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class TypeScore:
     """One cell type: how many cells it has, and how well they are found.
 
     `precision` is NaN when the type is never predicted, `recall` when it has no cells, `f1` when
-    both. `interval` is the 95 % Wilson interval of the recall.
+    both. The intervals are 95 %: Wilson for both shares, `f1_interval` for F1.
     """
 
     name: str
@@ -30,18 +33,19 @@ class TypeScore:
     precision: float
     recall: float
     f1: float
-    interval: tuple[float, float]
+    precision_interval: Interval
+    recall_interval: Interval
+    f1_interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Cells of similar confidence: how sure the model was, and how often right."""
+class GroupScore:
+    """The cells of one batch: how many, and how often their prediction is right."""
 
-    low: float
-    high: float
+    name: str
     n: int
-    confidence: float
     accuracy: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +58,14 @@ class Scores:
         Cells with a known true label.
     accuracy, interval
         Share of right predictions and its 95 % Wilson interval.
-    macro_f1
-        Mean F1 over the types with at least `config.RARE_CELLS` true cells; NaN when none has.
+    macro_f1, macro_f1_interval
+        Mean F1 over the types with at least `config.RARE_CELLS` true cells (NaN when none has)
+        and its 95 % bootstrap interval.
     left_out
         Names of the types that were too rare for it.
     ece
-        Expected calibration error of the confidence; NaN when none was given.
+        Expected calibration error of the confidence, in 15 bins of equally many cells; NaN when
+        none was given.
     confusion
         Cells by true (row) and predicted (column) label [K, K].
     types, bins
@@ -68,8 +74,9 @@ class Scores:
 
     n: int
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
     macro_f1: float
+    macro_f1_interval: Interval
     left_out: tuple[str, ...]
     ece: float
     confusion: npt.NDArray[np.int64]
@@ -101,13 +108,14 @@ def score(
     n, right = len(true), int((true == predicted).sum())
     supports = np.bincount(true, minlength=len(names))
     types = tuple(_type_score(confusion, supports, k, name) for k, name in enumerate(names))
-    scored = [t for t in types if t.support >= config.RARE_CELLS]
+    scored = supports >= config.RARE_CELLS
     bins = reliability(true == predicted, confidence[known]) if confidence is not None else ()
     return Scores(
         n=n,
         accuracy=right / n if n else float("nan"),
         interval=wilson_interval(right, n),
-        macro_f1=float(np.mean([t.f1 for t in scored])) if scored else float("nan"),
+        macro_f1=_mean([t.f1 for t, counts in zip(types, scored, strict=True) if counts]),
+        macro_f1_interval=macro_f1_interval(confusion, scored, supports - confusion.sum(axis=1)),
         left_out=tuple(t.name for t in types if t.support < config.RARE_CELLS),
         ece=calibration_error(bins),
         confusion=confusion,
@@ -135,7 +143,9 @@ def _type_score(
         precision=_ratio(right, predicted),
         recall=_ratio(right, support),
         f1=_ratio(2 * right, support + predicted),
-        interval=wilson_interval(right, support),
+        precision_interval=wilson_interval(right, predicted),
+        recall_interval=wilson_interval(right, support),
+        f1_interval=f1_interval(right, support, predicted),
     )
 
 
@@ -143,53 +153,29 @@ def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """Return the Wilson score interval of a share (Wilson 1927); (0, 1) without observations.
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def score_groups(
+    right: npt.NDArray[np.bool_], groups: Codes, names: Sequence[str]
+) -> tuple[GroupScore, ...]:
+    """Count right predictions by batch, the least often right first; empty batches left out.
 
     Parameters
     ----------
-    right, n
-        Successes, of so many.
-    z
-        Quantile of the normal distribution; the default gives 95 %.
+    right
+        Whether each prediction is right [n].
+    groups, names
+        Batch codes [n] and what they stand for.
     """
-    if n == 0:
-        return 0.0, 1.0
-    share = right / n
-    middle = share + z * z / (2 * n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
-
-
-def reliability(
-    right: npt.NDArray[np.bool_], confidence: npt.NDArray[Any], n_bins: int = N_BINS
-) -> tuple[ReliabilityBin, ...]:
-    """Sort cells into equal-width bins (low, high] of confidence; empty bins are left out.
-
-    NaN confidences (cells without counts) are left out.
-    """
-    finite = np.isfinite(confidence)
-    right, confidence = np.asarray(right)[finite], np.asarray(confidence, dtype=float)[finite]
-    edges = np.linspace(0.0, 1.0, n_bins + 1)
-    which = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, n_bins - 1)
-    return tuple(
-        ReliabilityBin(
-            low=float(edges[i]),
-            high=float(edges[i + 1]),
-            n=int(inside.sum()),
-            confidence=float(confidence[inside].mean()),
-            accuracy=float(right[inside].mean()),
+    n = np.bincount(groups, minlength=len(names))
+    n_right = np.bincount(groups, weights=right, minlength=len(names)).astype(np.int64)
+    found = [
+        GroupScore(
+            name, int(n[i]), float(n_right[i] / n[i]), wilson_interval(int(n_right[i]), int(n[i]))
         )
-        for i in range(n_bins)
-        if (inside := which == i).any()
-    )
-
-
-def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Return the expected calibration error: the mean gap of the bins, by their cells.
-
-    Guo et al. 2017, arXiv:1706.04599, equation 3. NaN without bins.
-    """
-    n = sum(b.n for b in bins)
-    return sum(b.n * abs(b.accuracy - b.confidence) for b in bins) / n if n else float("nan")
+        for i, name in enumerate(names)
+        if n[i]
+    ]
+    return tuple(sorted(found, key=lambda group: group.accuracy))

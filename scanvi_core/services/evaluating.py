@@ -1,68 +1,267 @@
-"""Scores of the current model on the labels that were set aside."""
+"""Scores of the current model on the labels that were set aside, in words and tables."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
+import numpy as np
 import pandas as pd
 
-from scanvi_core import config
-from scanvi_core.metrics.classification import Scores, score
+from scanvi_core import config, keys
+from scanvi_core.metrics.classification import Scores, score, score_groups
+from scanvi_core.metrics.confidence import (
+    CoverageCurve,
+    ReliabilityBin,
+    chance_error,
+    coverage_curve,
+    keep_above,
+    keep_surest,
+    reliability,
+)
 from scanvi_core.project.runs import Run
 from scanvi_core.services import results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.design import batches_of
+from scanvi_core.services.words import percent, percent_range, percent_with_interval
+from scanvi_core.services.workspace import Workspace, workspace
+
+SURE = 0.9  # the confidence that the page puts into words
+ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
+SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
+CELLS_PER_BIN = 20  # with fewer in a bin the diagram shows luck
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The cells one model is scored on: label hidden from it, type known to it, counts there.
+
+    Attributes
+    ----------
+    rows, truth, prediction, confidence
+        Position, true type, predicted type and confidence of each [n].
+    strangers
+        Cells of the types that the model was never shown, by name.
+    n_empty
+        Held-out cells without counts, which have no prediction.
+    """
+
+    run: Run
+    names: tuple[str, ...]
+    rows: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+    strangers: Counter[str]
+    n_empty: int
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Whether each prediction is the true type [n]."""
+        return np.asarray(self.prediction == self.truth)
 
 
 @dataclass(frozen=True)
 class HoldoutReport:
-    """The scores, a table of types, and notes on how to read them."""
+    """How good a model is on cells whose labels it has never seen.
+
+    Attributes
+    ----------
+    headline, reading
+        How often it is right, in one sentence, and how to read it.
+    table, accepting, batches
+        One row per type; per share of cells accepted; per batch (None without batches).
+    sure, honesty, accept
+        Sentences: what a confidence of 0.90 means, how far confidence is off, what may be
+        accepted.
+    notes
+        What the scores leave out.
+    """
 
     scores: Scores
     names: tuple[str, ...]
-    table: pd.DataFrame
-    notes: tuple[str, ...]
     model_number: int
+    headline: str
+    reading: str
+    table: pd.DataFrame
+    bins: tuple[ReliabilityBin, ...]
+    curve: CoverageCurve
+    accepting: pd.DataFrame
+    batches: pd.DataFrame | None
+    sure: str
+    honesty: str
+    accept: str
+    calibration: str
+    notes: tuple[str, ...]
 
 
 def report(project_id: str) -> HoldoutReport | None:
     """Score the current model on its hold-out; None when nothing was set aside."""
-    found = results.current(project_id)
-    if found is None:
-        return None
+    run = workspace(project_id).current_run()
+    return None if run is None else _report(project_id, run.id)
+
+
+@lru_cache(maxsize=8)
+def held_out(project_id: str, run_id: str) -> HeldOut:
+    """Return the cells a run is scored on; its labels are those it was trained with."""
     opened = workspace(project_id)
-    seq = Run.open(opened.project, found.run_id).settings["labels_seq"]
+    found = results.load(project_id, run_id)
+    run = Run.open(opened.project, run_id)
+    seq = run.settings["labels_seq"]
     truth, rows = results.holdout_truth(opened, found.names, found.holdout, seq)
-    n_other = int((truth < 0).sum())
-    usable = (truth >= 0) & (found.prediction[rows] >= 0)
-    truth, rows = truth[usable], rows[usable]
-    if not truth.size:
+    state = opened.store.labels(seq)
+    words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
+    strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)
+    told = found.prediction[rows] >= 0
+    usable = (truth >= 0) & told
+    rows = rows[usable]
+    return HeldOut(
+        run,
+        found.names,
+        rows,
+        truth[usable],
+        found.prediction[rows],
+        found.confidence[rows],
+        strangers,
+        int(((truth >= 0) & ~told).sum()),
+    )
+
+
+@lru_cache(maxsize=8)
+def _report(project_id: str, run_id: str) -> HoldoutReport | None:
+    opened, cells = workspace(project_id), held_out(project_id, run_id)
+    if not cells.rows.size:
         return None
-    scores = score(truth, found.prediction[rows], found.names, found.confidence[rows])
-    notes = [found.summary["calibration"]]
-    if scores.left_out:
-        notes.append(
-            f"{', '.join(scores.left_out)}: fewer than {config.RARE_CELLS} held-out cells, "
-            "left out of the mean F1."
-        )
-    if n_other:
-        notes.append(f"{n_other} held-out cells have a type the model does not know.")
+    summary = cells.run.summary
+    scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
+    n_bins = min(15, max(1, scores.n // CELLS_PER_BIN))
     return HoldoutReport(
-        scores, found.names, type_table(scores), tuple(notes), int(found.summary["number"])
+        scores=scores,
+        names=cells.names,
+        model_number=int(summary["number"]),
+        headline=headline(scores),
+        reading=_reading(scores),
+        table=type_table(scores),
+        bins=reliability(cells.right, cells.confidence, n_bins),
+        curve=coverage_curve(cells.right, cells.confidence),
+        accepting=accepting_table(cells),
+        batches=_batch_table(opened, cells),
+        sure=sure_sentence(cells.right, cells.confidence),
+        honesty=_honesty(scores, cells.confidence),
+        accept=accept_sentence(cells.right, cells.confidence),
+        calibration=str(summary["calibration"]),
+        notes=_notes(scores, cells),
+    )
+
+
+def headline(scores: Scores) -> str:
+    """Say how often the model is right, and how sure that number is."""
+    cells = "1 held-out cell" if scores.n == 1 else f"{scores.n:,} held-out cells"
+    return (
+        f"Right on {percent(scores.accuracy, scores.n)} of {cells} "
+        f"(95 % interval {percent_range(scores.interval, scores.n)})."
+    )
+
+
+def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
+    """Say how often cells that the model is sure of are right."""
+    sure = keep_above(right, confidence, SURE)
+    if not sure.n:
+        return f"No held-out cell was scored {SURE:.2f} or more."
+    return (
+        f"Of held-out cells scored {SURE:.2f} or more, {percent(sure.accuracy, sure.n)} "
+        f"were right (n = {sure.n:,}, 95 % interval {percent_range(sure.interval, sure.n)})."
+    )
+
+
+def accept_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
+    """Say what accepting the surest 80 % of the predictions would mean."""
+    kept = keep_surest(right, confidence, ACCEPTED_SHARE)
+    return (
+        f"Accept the surest {percent(kept.coverage)} (confidence {kept.confidence:.2f} or more): "
+        f"{percent(kept.accuracy, kept.n)} of them are right "
+        f"(95 % interval {percent_range(kept.interval, kept.n)})."
     )
 
 
 def type_table(scores: Scores) -> pd.DataFrame:
-    """Return cells, precision, recall (with its 95 % interval) and F1 of each type."""
+    """Return cells, precision, recall and F1 of each type, each with its 95 % interval."""
     return pd.DataFrame(
         [
             {
                 "type": item.name,
                 "cells": item.support,
-                "precision": item.precision,
-                "recall": item.recall,
+                "found": percent_with_interval(item.recall, item.recall_interval),
+                "right when named": percent_with_interval(item.precision, item.precision_interval),
                 "F1": item.f1,
-                "recall, 95 % interval": f"{item.interval[0]:.0%} to {item.interval[1]:.0%}"
-                if item.support
+                "F1, 95 % interval": f"{item.f1_interval[0]:.2f} to {item.f1_interval[1]:.2f}"
+                if item.support + item.predicted
                 else "",
             }
             for item in scores.types
         ]
     )
+
+
+def accepting_table(cells: HeldOut) -> pd.DataFrame:
+    """Return what accepting only the surest cells means, for some shares of cells."""
+    kept = [keep_surest(cells.right, cells.confidence, share) for share in SHARES]
+    return pd.DataFrame(
+        {
+            "accept the surest": [percent(share) for share in SHARES],
+            "confidence from": [item.confidence for item in kept],
+            "cells": [item.n for item in kept],
+            "right": [percent_with_interval(item.accuracy, item.interval) for item in kept],
+        }
+    )
+
+
+def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
+    key = cells.run.settings["batch_key"]
+    if not key:
+        return None
+    codes, names = batches_of(opened, key)
+    found = score_groups(cells.right, codes[cells.rows], names)
+    return pd.DataFrame(
+        {
+            "batch": [group.name for group in found],
+            "cells": [group.n for group in found],
+            "right": [percent_with_interval(group.accuracy, group.interval) for group in found],
+        }
+    )
+
+
+def _reading(scores: Scores) -> str:
+    n_scored = sum(item.support >= config.RARE_CELLS for item in scores.types)
+    if not n_scored:
+        return "The model has never seen the labels of these cells."
+    low, high = scores.macro_f1_interval
+    return (
+        "The model has never seen the labels of these cells. Mean F1 over "
+        f"{n_scored} types, where rare types count as much as common ones: "
+        f"{scores.macro_f1:.2f} (95 % interval {low:.2f} to {high:.2f})."
+    )
+
+
+def _honesty(scores: Scores, confidence: np.ndarray) -> str:
+    off, luck = 100 * scores.ece, 100 * chance_error(confidence)
+    return (
+        f"On average the confidence is {off:.0f} points off; with {scores.n:,} cells "
+        f"a perfectly honest one would look {luck:.0f} points off by luck."
+    )
+
+
+def _notes(scores: Scores, cells: HeldOut) -> tuple[str, ...]:
+    notes = []
+    if cells.strangers:
+        n = sum(cells.strangers.values())
+        notes.append(
+            f"Not in these scores: {n:,} held-out cells of types the model was never shown "
+            f"({', '.join(cells.strangers)}). It cannot name them right."
+        )
+    if cells.n_empty:
+        notes.append(f"Not in these scores: {cells.n_empty:,} held-out cells without counts.")
+    if scores.left_out:
+        notes.append(
+            f"{', '.join(scores.left_out)}: fewer than {config.RARE_CELLS} held-out cells, "
+            "left out of the mean F1."
+        )
+    return tuple(notes)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanvi_core import config
-from scanvi_core.errors import LabelsUnusable
+from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project import events
 from scanvi_core.project.state import ACCEPTED
 from scanvi_core.services.workspace import Workspace, workspace
 
-CELLS, GROUP, NONE = "cells", "group", "none"
+# GROUP leaves whole donors out altogether; HIDDEN hides their labels and keeps their counts.
+CELLS, GROUP, HIDDEN, NONE = "cells", "group", "hidden", "none"
 MIN_TYPE = 10  # smaller types keep all their labels for training
 CAP = 200  # cells of one type
+NO_NAME = "missing"  # cells without a donor, as `design.batches_of` calls them
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class HoldoutRequest:
     Attributes
     ----------
     how
-        ``cells`` (a share of each type), ``group`` (all cells of some donors) or ``none``.
+        ``cells`` (a share of each type), ``hidden`` (the labels of some donors; their counts stay
+        among the unlabelled cells), ``group`` (some donors leave altogether) or ``none``.
     fraction
         Share of the labelled cells of each type, for ``cells``.
     column, values
-        The obs column and those of its values that leave training, for ``group``.
+        The obs column and its values that are set aside, for ``hidden`` and ``group``.
     """
 
     how: str = CELLS
@@ -41,12 +44,15 @@ def set_aside(project_id: str, request: HoldoutRequest) -> int:
 
     Raises
     ------
+    SettingInvalid
+        If donors were to be set aside, but none was named.
     LabelsUnusable
-        If fewer than two types would keep a visible label.
+        If fewer than two types would keep a visible label, or none would be set aside.
     """
     opened = workspace(project_id)
     codes = opened.labels().codes
-    rows = {CELLS: _cells, GROUP: _group, NONE: _none}[request.how](opened, codes, request)
+    choose = {CELLS: _cells, HIDDEN: _group, GROUP: _group, NONE: _none}[request.how]
+    rows = choose(opened, codes, request)
     left = np.delete(codes, rows)
     if rows.size and np.unique(left[left >= 0]).size < config.MIN_LABELS:
         raise LabelsUnusable(
@@ -59,11 +65,16 @@ def set_aside(project_id: str, request: HoldoutRequest) -> int:
     return int(rows.size)
 
 
-def how_now(opened: Workspace) -> str:
-    """Return the way the present hold-out was chosen; undo brings the earlier way back."""
+def how_now(opened: Workspace, at: int | None = None) -> str:
+    """Return the way the hold-out was chosen; undo brings the earlier way back.
+
+    `at` asks for the way it was after that event.
+    """
     ways: dict[int, str] = {}
     in_effect: set[int] = set()
     for event in opened.store.events():
+        if at is not None and event.seq > at:
+            break
         if event.kind == "holdout":
             ways[event.seq] = event.payload["how"]
             in_effect.add(event.seq)
@@ -87,10 +98,18 @@ def _cells(opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.
     return np.sort(np.concatenate(chosen))
 
 
-def _group(opened: Workspace, _codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
+def _group(opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.ndarray:
     """Return all cells of the chosen donors."""
-    values = opened.dataset.obs[request.column].astype("string")
-    return np.flatnonzero(values.isin(request.values).to_numpy())
+    if not request.values:
+        raise SettingInvalid("No donor was chosen.", "Choose the donors to set aside.")
+    values = opened.dataset.column(request.column).astype("string").fillna(NO_NAME)
+    rows = np.flatnonzero(values.isin(request.values).to_numpy(dtype=bool))
+    if not (codes[rows] >= 0).any():
+        raise LabelsUnusable(
+            f"No cell of {', '.join(request.values)} has a label, so there is nothing to score.",
+            "Choose donors with labelled cells.",
+        )
+    return rows
 
 
 def _none(_opened: Workspace, _codes: np.ndarray, _request: HoldoutRequest) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""The quick linear models and SCANVI alone, on the same held-out cells as the whole model."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scanvi_core.metrics.classification import Scores, score
+from scanvi_core.metrics.intervals import Interval, paired_difference
+from scanvi_core.project.runs import Run
+from scanvi_core.services import evaluating, results
+from scanvi_core.services.evaluating import HeldOut
+from scanvi_core.services.words import percent, percent_with_interval, points, signed_range
+from scanvi_core.services.workspace import Workspace, workspace
+
+WHOLE, ALONE = "This model", "SCANVI alone"
+GENES, COMPONENTS = "Logistic regression", "PCA + logistic regression"
+LINEAR = (GENES, COMPONENTS)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One model on the held-out cells, and how much more often it is right than the whole one."""
+
+    name: str
+    scores: Scores
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, as a table (the whole model first) and in a sentence.
+
+    `beaten` tells that a quick linear model is right more often than the whole model.
+    """
+
+    rivals: tuple[Rival, ...]
+    table: pd.DataFrame
+    sentence: str
+    beaten: bool
+
+
+def baselines(project_id: str) -> Baselines | None:
+    """Score the quick models of the current run on its hold-out; None without one."""
+    run = workspace(project_id).current_run()
+    return None if run is None else _baselines(project_id, run.id)
+
+
+@lru_cache(maxsize=8)
+def _baselines(project_id: str, run_id: str) -> Baselines | None:
+    cells = evaluating.held_out(project_id, run_id)
+    if not cells.rows.size:
+        return None
+    whole = score(cells.truth, cells.prediction, cells.names)
+    said = _said(workspace(project_id), cells)
+    rivals = tuple(
+        _rival(name, predicted, cells) for name, predicted in said.items() if predicted is not None
+    )
+    linear = max(
+        (rival for rival in rivals if rival.name in LINEAR), key=lambda rival: rival.difference
+    )
+    return Baselines(rivals, _table(whole, rivals), verdict(whole, linear), linear.difference > 0)
+
+
+def verdict(whole: Scores, linear: Rival) -> str:
+    """Compare the model with the better of the quick linear models, in words."""
+    ours, theirs = percent(whole.accuracy, 1000), percent(linear.scores.accuracy, 1000)
+    decided = not linear.interval[0] <= 0 <= linear.interval[1]
+    luck = "" if decided else ", which may be luck"
+    spread = f"95 % interval {signed_range(linear.interval)} points"
+    if linear.difference > 0:
+        return (
+            f"A one-second linear model is right more often here: {theirs} v {ours} "
+            f"({linear.name}; {spread}{luck}). Take it as a warning: train more thoroughly, "
+            "check the labels, or name more cells."
+        )
+    if linear.difference == 0:
+        return f"A one-second linear model is right just as often here: {theirs} ({linear.name})."
+    return (
+        f"Right {points(linear.difference)} more often than the best one-second linear model: "
+        f"{ours} v {theirs} ({linear.name}{luck})."
+    )
+
+
+def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
+    """Return the prediction of each model for the held-out cells."""
+    from scanvi_core.annotation.companions import Companions
+    from scanvi_core.annotation.estimator_files import read
+
+    _, _, arrays = read(results.model_folder(cells.run))
+    companions = Companions.from_tensors(arrays, len(cells.names))
+    genes, components = companions.predict(model_counts(opened, cells.run, cells.rows))
+    stored = "probabilities_scanvi"
+    alone = cells.run.array(stored)[cells.rows] if cells.run.has_array(stored) else None
+    return {
+        ALONE: None if alone is None else alone.argmax(axis=1),
+        GENES: genes.argmax(axis=1),
+        COMPONENTS: components.argmax(axis=1),
+    }
+
+
+def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:
+    """Return the counts of the run's genes in some cells, CSR [len(rows), genes]."""
+    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"])
+    return opened.dataset.counts[rows][:, genes]
+
+
+def _rival(name: str, predicted: np.ndarray, cells: HeldOut) -> Rival:
+    difference, interval = paired_difference(predicted == cells.truth, cells.right)
+    return Rival(name, score(cells.truth, predicted, cells.names), difference, interval)
+
+
+def _table(whole: Scores, rivals: tuple[Rival, ...]) -> pd.DataFrame:
+    rows = [(WHOLE, whole, ""), *((r.name, r.scores, signed_range(r.interval)) for r in rivals)]
+    return pd.DataFrame(
+        [
+            {
+                "model": name,
+                "right": percent_with_interval(scores.accuracy, scores.interval),
+                "mean F1": scores.macro_f1,
+                "against this model, points": spread,
+            }
+            for name, scores, spread in rows
+        ]
+    )

@@ -1,0 +1,37 @@
+"""Numbers in words, the same on every page."""
+
+from math import isnan
+
+MANY = 1_000  # cells from which a tenth of a percent means something
+
+
+def percent(share: float, n: int = 0) -> str:
+    """Return ``91 %``; ``91.3 %`` where it is a share of many cells."""
+    return "" if isnan(share) else f"{_number(share, n)} %"
+
+
+def percent_range(interval: tuple[float, float], n: int = 0) -> str:
+    """Return ``87 to 94 %``."""
+    return f"{_number(interval[0], n)} to {_number(interval[1], n)} %"
+
+
+def percent_with_interval(share: float, interval: tuple[float, float]) -> str:
+    """Return ``91 % (87 to 94)`` for a table; nothing when there is no share."""
+    if isnan(share):
+        return ""
+    low, high = (_number(end, 0) for end in interval)
+    return f"{percent(share)} ({low} to {high})"
+
+
+def points(difference: float) -> str:
+    """Return a difference of two shares without its sign: ``2.1 points``."""
+    return f"{100 * abs(difference):.1f} points"
+
+
+def signed_range(interval: tuple[float, float]) -> str:
+    """Return ``-1.0 to +5.2``, in points."""
+    return f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}"
+
+
+def _number(share: float, n: int) -> str:
+    return f"{100 * share:.{1 if n >= MANY else 0}f}"
