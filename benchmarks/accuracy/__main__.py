@@ -1,4 +1,22 @@
-"""Hide most labels of published data sets, and see which method finds them again."""
+"""Hide most labels of published data sets, and see which method finds them again.
+
+``python -m benchmarks.accuracy`` measures what ``benchmarks/results/accuracy/*.jsonl`` lacks:
+every data set of ``--data``, 1.5 % and 10 % of the labels of each type shown (three cells at
+least), five masks, every method; ``python -m benchmarks.accuracy table`` then writes the tables.
+It may be stopped at any time: measurements are kept one by one and never made twice. To measure a
+method again, remove its file. Parts of it::
+
+    python -m benchmarks.accuracy --only quick standard thorough   # our presets, everywhere
+    python -m benchmarks.accuracy --only 'standard/kang*' --masks 0 1 --fractions 0.1
+    python -m benchmarks.accuracy --only scvi-tools celltypist --python ../bench/bin/python
+
+All methods see the same cells, in the same variable genes (chosen without labels, as the program
+does), and run on ``--threads`` threads (1). Each preset is measured twice from one fit: all that
+the program reports, and its network alone. scvi-tools and CellTypist live in an environment of
+their own, ``--python`` being its interpreter: in that of the README,
+``../bench/bin/pip install celltypist 'scikit-learn<1.8'``. scvi-tools takes its default recipe,
+mask 0 only; its unsupervised part serves both fractions, its seconds counted in full for each.
+"""
 
 import argparse
 import sys
@@ -11,8 +29,13 @@ from benchmarks.accuracy.run import FRACTIONS, MASKS, ROOT, Grid, run
 
 
 def main() -> None:
-    """Measure and print, or write the table."""
+    """Measure and print, or write the tables."""
     asked = options().parse_args()
+    if asked.task == "table":
+        from benchmarks.accuracy.table import write_tables
+
+        sys.stdout.write("".join(f"{path}\n" for path in write_tables(asked.results)))
+        return
     from benchmarks.accuracy.methods import NAMES, solver
 
     grid = Grid(
@@ -35,7 +58,12 @@ def main() -> None:
 
 def options() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("task", nargs="?", choices=("run", "table"), default="run")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--results", type=Path, default=records.FOLDER)
     parser.add_argument(

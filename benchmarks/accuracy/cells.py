@@ -23,8 +23,8 @@ class Cells:
         Names of the genes.
     types, type_names
         True codes [n], -1 where the file has no label, and the K names.
-    batch, batch_names
-        Batch codes [n] and their names; one batch where the file tells none apart.
+    batch
+        Batch codes [n]; all 0 where the file tells no batches apart.
     """
 
     name: str
@@ -33,7 +33,6 @@ class Cells:
     types: np.ndarray
     type_names: tuple[str, ...]
     batch: np.ndarray
-    batch_names: tuple[str, ...]
 
 
 def load(path: Path, folder: Path) -> Cells:
@@ -56,10 +55,9 @@ def load(path: Path, folder: Path) -> Cells:
     full = np.asarray(counts.sum(axis=1)).ravel() > 0
     types = dataset.column(LABELS).astype("category").cat.remove_unused_categories().cat
     if batch_key is None:
-        batch, batch_names = np.zeros(len(full), dtype=np.int64), ("all",)
+        batch = np.zeros(len(full), dtype=np.int64)
     else:
-        column = dataset.column(batch_key).astype("category").cat
-        batch, batch_names = column.codes.to_numpy(np.int64), tuple(map(str, column.categories))
+        batch = dataset.column(batch_key).astype("category").cat.codes.to_numpy(np.int64)
     return Cells(
         name=path.stem.removesuffix("_counts"),
         counts=counts[full],
@@ -67,7 +65,6 @@ def load(path: Path, folder: Path) -> Cells:
         types=types.codes.to_numpy(np.int64)[full],
         type_names=tuple(map(str, types.categories)),
         batch=batch[full],
-        batch_names=batch_names,
     )
 
 

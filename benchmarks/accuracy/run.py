@@ -3,11 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.accuracy import records
 from benchmarks.accuracy.cells import Cells, hidden_cells, load, shown_labels
@@ -103,26 +101,23 @@ def measure(
         f"python -m benchmarks.accuracy --only '{method}/{cells.name}' "
         f"--fractions {fraction:g} --masks {mask} --threads {grid.threads}"
     )
-    blank = Record(
-        method=method,
-        data_set=cells.name,
-        fraction=fraction,
-        mask=mask,
-        n_shown=int((shown >= 0).sum()),
-        n_hidden=len(hidden),
-        accuracy=np.nan,
-        macro_f1=np.nan,
-        ece=np.nan,
-        seconds=round(answer.seconds, 3),
-        cpu_seconds=round(answer.cpu_seconds, 3),
-        threads=grid.threads,
-        command=command,
-        commit=commit(),
-        machine=machine(),
-        versions={"python": sys.version.split()[0], **answer.versions},
-    )
     return [
-        replace(blank, method=name, **scores(cells.types[hidden], table[hidden]))
+        Record(
+            method=name,
+            data_set=cells.name,
+            fraction=fraction,
+            mask=mask,
+            n_shown=int((shown >= 0).sum()),
+            n_hidden=len(hidden),
+            **asdict(scores(cells.types[hidden], table[hidden])),
+            seconds=round(answer.seconds, 3),
+            cpu_seconds=round(answer.cpu_seconds, 3),
+            threads=grid.threads,
+            command=command,
+            commit=commit(),
+            machine=machine(),
+            versions={"python": sys.version.split()[0], **answer.versions},
+        )
         for name, table in answer.probabilities.items()
     ]
 

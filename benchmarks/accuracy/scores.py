@@ -1,13 +1,24 @@
 """How good probabilities are on hidden cells, by scikit-learn and NumPy alone."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
 N_BINS = 15
 
 
-def scores(types: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Return accuracy, macro-F1 over the types that are there, and calibration error.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Accuracy, macro-F1 over the types that are there, and expected calibration error."""
+
+    accuracy: float
+    macro_f1: float
+    ece: float
+
+
+def scores(types: np.ndarray, probabilities: np.ndarray) -> Scores:
+    """Judge what a method says about hidden cells.
 
     Parameters
     ----------
@@ -19,13 +30,12 @@ def scores(types: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     answered = ~np.isnan(probabilities).any(axis=1)
     filled = np.where(answered[:, None], probabilities, 0.0)
     predicted = np.where(answered, filled.argmax(axis=1), -1)
-    return {
-        "accuracy": float(accuracy_score(types, predicted)),
-        "macro_f1": float(
-            f1_score(types, predicted, labels=np.unique(types), average="macro", zero_division=0)
-        ),
-        "ece": calibration_error(predicted == types, filled.max(axis=1)),
-    }
+    f1 = f1_score(types, predicted, labels=np.unique(types), average="macro", zero_division=0)
+    return Scores(
+        float(accuracy_score(types, predicted)),
+        float(f1),
+        calibration_error(predicted == types, filled.max(axis=1)),
+    )
 
 
 def calibration_error(right: np.ndarray, confidence: np.ndarray, n_bins: int = N_BINS) -> float:

@@ -17,7 +17,7 @@ import scanpy
 from scipy import sparse
 
 
-def main(source, target):
+def main(source: str, target: str) -> None:
     """Answer the question in `source`."""
     given = np.load(source)
     start = np.array([time.perf_counter(), time.process_time()])

@@ -23,12 +23,14 @@ from scipy import sparse
 UNKNOWN = "Unknown"
 
 
-def clocks():
+def clocks() -> np.ndarray:
     """Return seconds on the wall and seconds of computing."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
-def pretrained(adata, has_batches, folder):
+def pretrained(
+    adata: anndata.AnnData, has_batches: bool, folder: Path
+) -> tuple[scvi.model.SCVI, np.ndarray]:
     """Return the SCVI model in `folder`, trained if it is not there, and its seconds."""
     record = folder / "seconds.json"
     if record.exists():
@@ -43,7 +45,7 @@ def pretrained(adata, has_batches, folder):
     return model, seconds
 
 
-def main(source, target):
+def main(source: str, target: str) -> None:
     """Answer the question in `source`."""
     given = np.load(source)
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
