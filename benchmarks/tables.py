@@ -1,0 +1,75 @@
+"""Copy the benchmarks' results into the README.
+
+``python -m benchmarks.tables`` rewrites what stands between ``<!-- benchmark:NAME -->`` and
+``<!-- /benchmark -->`` from ``benchmarks/results/NAME.json``; ``--check`` writes nothing and fails
+when the README differs from the results.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from benchmarks.results_file import FOLDER, Cell, Result, read
+
+README = Path(__file__).parents[1] / "README.md"
+PART = re.compile(r"(<!-- benchmark:([\w-]+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
+NOTHING = "—"
+
+
+def rewritten(text: str, folder: Path = FOLDER) -> str:
+    """Return `text` with every marked part made anew from the results.
+
+    Raises
+    ------
+    ValueError
+        If a part is opened and not closed.
+    """
+    opened, closed = text.count("<!-- benchmark:"), len(PART.findall(text))
+    if opened != closed:
+        raise ValueError(f"{opened} parts begin with <!-- benchmark:NAME -->, {closed} also end.")
+    return PART.sub(lambda part: part[1] + markdown(part[2], folder) + part[3], text)
+
+
+def markdown(name: str, folder: Path = FOLDER) -> str:
+    """Return the table of a result in Markdown, or a line saying that there is none yet."""
+    if not (folder / f"{name}.json").exists():
+        return f"_Not measured yet: there is no `benchmarks/results/{name}.json`._\n"
+    result = read(name, folder)
+    notes = [f"- {note}" for note in result.notes]
+    lines = [f"**{result.title}**", "", *_table(result), "", *notes, *([""] if notes else [])]
+    return "\n".join([*lines, f"`{result.command}` on {result.machine}.", ""])
+
+
+def _table(result: Result) -> list[str]:
+    head = [list(result.columns), ["---"] * len(result.columns)]
+    rows = [[_cell(value) for value in row] for row in result.rows]
+    return [f"| {' | '.join(row)} |" for row in [*head, *rows]]
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:,}" if isinstance(value, int) else value
+    return text.replace("|", r"\|")
+
+
+def main() -> int:
+    """Rewrite the README, or tell whether it is stale."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = rewritten(before)
+    if check and after != before:
+        sys.stderr.write("The README's tables are stale: run python -m benchmarks.tables\n")
+        return 1
+    if not check:
+        README.write_text(after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
