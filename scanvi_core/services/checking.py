@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scanvi_core.services.design import batches_of
 from scanvi_core.services.workspace import workspace
 
 MAX_BATCHES = 500
@@ -36,6 +37,7 @@ def report(project_id: str) -> DataReport:
     matrices = manifest["matrices"]
     source = manifest["counts_source"]
     chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
+    median, bars = opened.kept.get("totals", lambda: _spread_of(dataset.totals))
     return DataReport(
         n_obs=dataset.n_obs,
         n_vars=dataset.n_vars,
@@ -45,8 +47,8 @@ def report(project_id: str) -> DataReport:
         matrices=matrix_table(matrices),
         repairs=manifest["repairs"],
         warnings=manifest["warnings"],
-        median_total=float(np.median(dataset.totals)),
-        totals_histogram=_histogram(dataset.totals),
+        median_total=median,
+        totals_histogram=bars,
         batch_key=opened.project.settings.get("batch_key"),
         batch_columns=batch_columns(project_id),
     )
@@ -82,10 +84,16 @@ def columns_with(project_id: str, candidates: str, low: int, high: int) -> list[
 def batch_table(project_id: str, key: str) -> pd.DataFrame:
     """Return each batch with its cells and how many of them are labelled."""
     opened = workspace(project_id)
-    names = opened.dataset.obs[key].astype("string").fillna("missing")
-    labelled = opened.labels().codes >= 0
-    table = pd.DataFrame({"batch": names.to_numpy(), "cells": 1, "labelled": labelled.astype(int)})
-    return table.groupby("batch", as_index=False).sum().sort_values("cells", ascending=False)
+    batch, names = batches_of(opened, key)
+    labelled = batch[opened.labels().codes >= 0]
+    cells = {"cells": np.bincount(batch, minlength=len(names))}
+    cells["labelled"] = np.bincount(labelled, minlength=len(names))
+    table = pd.DataFrame({"batch": list(names), **cells})
+    return table.sort_values("cells", ascending=False, kind="stable")
+
+
+def _spread_of(totals: np.ndarray) -> tuple[float, pd.DataFrame]:
+    return float(np.median(totals)), _histogram(totals)
 
 
 def _histogram(totals: np.ndarray) -> pd.DataFrame:

@@ -62,7 +62,13 @@ def design_of(opened: Workspace) -> Design:
     visible label, and the verdict "unknown", are not classes of the model. A label that is the
     name of a group, and of no type in it, says only which group a cell is in.
     """
-    state = opened.labels()
+    state, batch_key = opened.labels(), opened.project.settings.get("batch_key")
+    how = holdout.how_now(opened) if state.holdout.any() else holdout.NONE
+    key = ("design", state.seq, how, batch_key)
+    return opened.kept.get(key, lambda: _design(opened, state, how, batch_key))
+
+
+def _design(opened: Workspace, state: LabelState, how: str, batch_key: str | None) -> Design:
     visible = np.where(state.holdout, -1, state.codes)
     types, broad = _types_and_groups(state, visible)
     lookup = np.full(len(state.names) + 1, -1, dtype=np.int64)
@@ -72,10 +78,9 @@ def design_of(opened: Workspace) -> Design:
     order = group_order(names, groups)
     for code in broad:
         lookup[code] = len(names) + order.index(state.names[code])
-    settings = opened.project.settings
-    batch_index, batch_names = batches_of(opened, settings.get("batch_key"))
+    batch_index, batch_names = batches_of(opened, batch_key)
     rows = np.ones(opened.dataset.n_obs, dtype=bool)
-    if state.holdout.any() and holdout.how_now(opened) == holdout.GROUP:
+    if how == holdout.GROUP:
         rows &= ~state.holdout  # the whole donor leaves
     return Design(
         y=lookup[visible],
@@ -124,6 +129,10 @@ def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[st
     """Return batch codes [n_obs] and names; one batch when no column was chosen."""
     if not key:
         return np.zeros(opened.dataset.n_obs, dtype=np.int64), (ONE_BATCH,)
-    values = opened.dataset.column(key).astype("string").fillna("missing")
-    codes, names = pd.factorize(values, sort=True)
-    return codes.astype(np.int64), tuple(str(name) for name in names)
+
+    def read() -> tuple[np.ndarray, tuple[str, ...]]:
+        values = opened.dataset.column(key).astype("string").fillna("missing")
+        codes, names = pd.factorize(values, sort=True)
+        return codes.astype(np.int64), tuple(str(name) for name in names)
+
+    return opened.kept.get(("batches", key), read)

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from scanvi_core.services import jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
@@ -66,19 +64,15 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     """Return the map's coordinates, float32 [n_obs, 2]."""
     opened = workspace(project_id)
     run = opened.current_run()
-    return _coordinates(project_id, embedding, run.id if run else "")
-
-
-@lru_cache(maxsize=16)
-def _coordinates(project_id: str, embedding: str, run_id: str) -> np.ndarray:
-    opened = workspace(project_id)
-    if embedding in results.MAPS:
-        return np.asarray(
-            results.load(project_id, run_id).array(project_id, results.MAPS[embedding])
-        )
+    if embedding in results.MAPS and run is not None:
+        return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
     if embedding == BASE:
-        return np.load(_base_path(opened))
-    return np.ascontiguousarray(opened.dataset.obsm(embedding)[:, :2])
+        return np.load(_base_path(opened), mmap_mode="r")
+
+    def read() -> np.ndarray:
+        return np.array(opened.dataset.obsm(embedding)[:, :2], order="C")
+
+    return opened.kept.get(("coordinates", embedding), read)
 
 
 def map_revision(project_id: str, embedding: str) -> str:
@@ -157,7 +151,7 @@ def colouring(project_id: str, what: str) -> Colouring:
         return _by_type(opened, what, found.prediction, found.names, found.run_id)
     if what == CONFIDENCE and found is not None:
         return Colouring(what, f"{what}/{found.run_id}", values=found.confidence)
-    return _by_column(project_id, what)
+    return _by_column(opened, what)
 
 
 def gene_colouring(project_id: str, gene: str) -> Colouring:
@@ -219,11 +213,12 @@ def _by_type(
     return Colouring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
 
 
-@lru_cache(maxsize=32)
-def _by_column(project_id: str, key: str) -> Colouring:
-    dataset = workspace(project_id).dataset
-    column = dataset.column(key)
-    if dataset.manifest["obs_columns"][key]["kind"] == "number":
-        return Colouring(key, f"obs/{key}", values=column.to_numpy(np.float32, na_value=np.nan))
-    codes, names = pd.factorize(column.astype("string"), sort=True)
-    return Colouring(key, f"obs/{key}", codes.astype(np.int32), tuple(map(str, names)))
+def _by_column(opened: Workspace, key: str) -> Colouring:
+    revision = f"obs/{key}"
+    if opened.dataset.manifest["obs_columns"][key]["kind"] != "number":
+        return Colouring(key, revision, *opened.categories(key))
+
+    def read() -> np.ndarray:
+        return opened.dataset.column(key).to_numpy(np.float32, na_value=np.nan, copy=True)
+
+    return Colouring(key, revision, values=opened.kept.get(("numbers", key), read))

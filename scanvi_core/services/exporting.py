@@ -14,6 +14,7 @@ from scanvi_core.errors import ExportError, InputError
 from scanvi_core.export.h5ad import write_annotated
 from scanvi_core.export.request import Column, CountsLayer, ExportRequest, SourceFile
 from scanvi_core.export.table import labels_csv
+from scanvi_core.project.state import SOURCE_NAMES
 from scanvi_core.services import jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
@@ -201,8 +202,13 @@ def source_table(project_id: str, threshold: float) -> pd.DataFrame:
         keys.PREDICTED: "predictions",
         keys.UNLABELED: "left without a label",
     }
-    _, sources = results.final_labels(project_id, threshold=threshold)
-    rows = [(text, int((sources == word).sum())) for word, text in words_for.items()]
+    state, found = workspace(project_id).labels(), results.current(project_id)
+    open_ = np.zeros(len(state.codes), bool)
+    if found is not None:
+        open_ = results.filled(state, found, threshold)
+    cells = np.bincount(state.sources[~open_], minlength=len(SOURCE_NAMES))
+    count = dict(zip(SOURCE_NAMES, cells, strict=True)) | {keys.PREDICTED: open_.sum()}
+    rows = [(text, int(count[word])) for word, text in words_for.items()]
     return pd.DataFrame(rows, columns=["source", "cells"])
 
 

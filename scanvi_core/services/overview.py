@@ -36,31 +36,32 @@ def of(project_id: str) -> Overview:
     opened = workspace(project_id)
     state = opened.labels()
     settings = opened.project.settings
+    change, saved = change_and_time(opened)
     label_set = settings.get("labels_key") or ("named by hand" if state.seq else "")
     return Overview(
         name=name,
         n_obs=opened.dataset.n_obs,
         n_vars=opened.dataset.n_vars,
         label_set=label_set,
-        saved_at=saved_at(opened),
-        last_change=shorten(last_change(opened), CHANGE_WIDTH, placeholder="…"),
+        saved_at=saved,
+        last_change=shorten(change, CHANGE_WIDTH, placeholder="…"),
         model=model_line(project_id),
         job=job,
     )
 
 
-def last_change(opened: Workspace) -> str:
-    """Return the newest entry of the label log in words, empty when there is none."""
+def change_and_time(opened: Workspace) -> tuple[str, str]:
+    """Return the last label change in words and its local time; empty when there was none."""
     seq = opened.labels().seq
-    return events.describe(opened.store.event(seq)) if seq else ""
+    return opened.kept.get(("change", seq), lambda: _read_change(opened, seq))
 
 
-def saved_at(opened: Workspace) -> str:
-    """Return the local time of the last label change, empty when there was none."""
-    seq = opened.labels().seq
+def _read_change(opened: Workspace, seq: int) -> tuple[str, str]:
     if not seq:
-        return ""
-    return f"{datetime.fromisoformat(opened.store.event(seq).time).astimezone():%H:%M:%S}"
+        return "", ""
+    event = opened.store.event(seq)
+    time = datetime.fromisoformat(event.time).astimezone()
+    return events.describe(event), f"{time:%H:%M:%S}"
 
 
 def model_line(project_id: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from scanvi_core import keys, runtime
 from scanvi_core.project.runs import DONE, RUNNING, Run
-from scanvi_core.project.state import GIVEN, MANUAL
+from scanvi_core.project.state import GIVEN, MANUAL, LabelState
 from scanvi_core.services.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -192,9 +192,18 @@ def changed_labels(project_id: str) -> int:
     if run is None:
         return 0
     design = design_of(opened)
-    before = np.array([*run.settings["code_names"], ""], dtype=object)
-    now = np.array([*design.code_names, ""], dtype=object)
-    return int((before[run.array("y")] != now[design.y]).sum())
+    key = ("changed", run.id, design.seq, design.code_names)
+    return opened.kept.get(key, lambda: _count_changed(run, design))
+
+
+def _count_changed(run: Run, design: "Design") -> int:
+    """Return the cells whose name differs, by comparing codes: names of all cells are slow."""
+    numbers = {"": -1}  # a type and its group of one share a name
+    before, now = (
+        np.array([*(numbers.setdefault(name, len(numbers)) for name in names), -1])
+        for names in (run.settings["code_names"], design.code_names)
+    )
+    return int(np.count_nonzero(before[run.array("y")] != now[design.y]))
 
 
 def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -215,7 +224,12 @@ def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.n
     sources = words[state.sources]
     found = current(project_id)
     if found is not None:
-        open_ = (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)
+        open_ = filled(state, found, threshold)
         labels[open_] = np.array(found.names, dtype=object)[found.prediction[open_]]
         sources[open_] = keys.PREDICTED
     return labels, sources
+
+
+def filled(state: LabelState, found: Results, threshold: float) -> np.ndarray:
+    """Return the cells [n_obs] without a label that a prediction is sure enough to fill."""
+    return (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)

@@ -2,34 +2,41 @@
 
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+import pandas as pd
+
 from scanvi_core import runtime
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import FileRefused, InputError
+from scanvi_core.errors import FileRefused, InputError, ProjectError
 from scanvi_core.project.folder import Project, create_project, list_projects, open_project
 from scanvi_core.project.runs import Run
 from scanvi_core.project.state import LabelState
 from scanvi_core.project.store import LabelStore
 from scanvi_core.services import jobs
+from scanvi_core.services.kept import Kept
 
 IO_LANE = "files"
 OPEN = "open"
 EXAMPLE_NAME = "Example: 700 blood cells"
+OPEN_PROJECTS = 16  # at once in memory
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One opened data set with its labels."""
+    """One opened data set with its labels, and the answers kept about it."""
 
     project: Project
     dataset: Dataset
     store: LabelStore
+    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
 
     def labels(self) -> LabelState:
         """Return the labels as they are now."""
@@ -40,8 +47,23 @@ class Workspace:
         run_id = self.project.settings.get("current_run")
         return Run.open(self.project, run_id) if run_id else None
 
+    def categories(self, key: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return a column of obs as codes, int32 [n_obs], -1 where missing, and sorted names.
 
-_open: dict[str, Workspace] = {}
+        Raises
+        ------
+        ColumnMissing
+            If there is no such column.
+        """
+
+        def read() -> tuple[np.ndarray, tuple[str, ...]]:
+            codes, names = pd.factorize(self.dataset.column(key).astype("string"), sort=True)
+            return codes.astype(np.int32), tuple(map(str, names))
+
+        return self.kept.get(("categories", key), read)
+
+
+_open: OrderedDict[str, Workspace] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -59,12 +81,19 @@ def workspace(project_id: str) -> Workspace:
             dataset = Dataset.open(project.dataset)
             store = LabelStore.open(project.root, dataset.n_obs)
             _open[project_id] = Workspace(project, dataset, store)
+        _open.move_to_end(project_id)
+        while len(_open) > OPEN_PROJECTS:  # those who still work with it keep it
+            _open.popitem(last=False)
         return _open[project_id]
 
 
 def exists(project_id: str) -> bool:
     """Tell whether there is a project of this id."""
-    return any(project.id == project_id for project in list_projects())
+    try:
+        open_project(project_id)
+    except ProjectError:
+        return False
+    return True
 
 
 def is_ready(project_id: str) -> bool:
