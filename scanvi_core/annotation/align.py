@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scanvi_core.data.cut import BLOCK, cut_blocks
 from scanvi_core.errors import InputError
 
 MIN_SHARED = 0.5  # share of the model's genes a query must have
@@ -42,18 +43,22 @@ def select_columns(counts: sparse.csr_array, positions: np.ndarray) -> sparse.cs
     """Return the columns `positions` [g] of `counts`, in that order; -1 gives a column of zeros.
 
     The result has sorted indices and no stored zeros, so that equal counts are equal bytes,
-    however the columns stood before.
+    however the columns stood before. Beside it only a block of rows is held at a time.
     """
-    here = np.flatnonzero(positions >= 0)
-    target = np.full(counts.shape[1], -1, dtype=np.int64)
-    target[positions[here]] = here
-    columns = target[counts.indices]
-    kept = (columns >= 0) & (counts.data != 0)
-    starts = np.concatenate([[0], np.cumsum(kept)])[counts.indptr]
+    wanted = np.zeros(counts.shape[1], dtype=bool)
+    wanted[positions[positions >= 0]] = True
+    spans = (slice(at, at + BLOCK) for at in range(0, counts.nnz, BLOCK))
+    most = sum(np.count_nonzero(wanted[counts.indices[span]]) for span in spans)
+    # Memory that zeros and doubles leave unused at the end is never touched, so it costs nothing.
+    data, indices = np.empty(most, counts.dtype), np.empty(most, np.int32)
+    lengths, at = [np.zeros(1, dtype=np.int64)], 0
+    for block in cut_blocks(counts, positions):
+        data[at : at + block.nnz], indices[at : at + block.nnz] = block.data, block.indices
+        lengths.append(np.diff(block.indptr))
+        at += block.nnz
+    starts = np.concatenate(lengths).cumsum()
     shape = (counts.shape[0], len(positions))
-    chosen = sparse.csr_array((counts.data[kept], columns[kept], starts), shape=shape)
-    chosen.sum_duplicates()
-    return chosen
+    return sparse.csr_array((data[:at], indices[:at], starts), shape=shape)
 
 
 def align(

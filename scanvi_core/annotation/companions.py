@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from scanvi_core.annotation.markers import log_normalized
+
 N_COMPONENTS = 30
 GENES_C = 0.1  # inverse strength of the penalty on gene weights
 COMPONENTS_C = 1.0  # the same on principal components
-TARGET_TOTAL = 1e4
 MAX_TYPE_CELLS = 1_000  # labelled cells per type that a linear model is fitted on
-MAX_PCA_CELLS = 20_000
+MAX_PCA_CELLS = 20_000  # cells that components are taken from
 FLOOR = 1e-9
 
 
@@ -51,11 +52,11 @@ class Companions:
 
     def predict(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
         """Return the probabilities [n, K] of the gene model and of the component model."""
-        logs = log_normalised(counts)
+        logs = log_normalized(counts)
         scores = self._project(logs)
         return self.genes.predict(logs, self.n_labels), self.pca.predict(scores, self.n_labels)
 
-    def _project(self, logs: sparse.csr_array) -> np.ndarray:
+    def _project(self, logs: sparse.csr_matrix) -> np.ndarray:
         return np.asarray(logs @ self.components) - self.center @ self.components
 
     def tensors(self) -> dict[str, np.ndarray]:
@@ -80,7 +81,11 @@ class Companions:
 def fit_companions(
     counts: sparse.csr_array, y: np.ndarray, n_labels: int, random: np.random.Generator
 ) -> Companions:
-    """Fit both linear models on the labelled cells; components are taken from all cells.
+    """Fit both linear models on labelled cells; components are taken from cells of any kind.
+
+    Beyond 20,000 cells, components are those of 20,000 drawn evenly from all, whatever their
+    labels; beyond 1,000 labelled cells of a type, the models are fitted on 1,000 of them drawn
+    evenly. Only the cells drawn are normalised, so that time and memory stop growing there.
 
     Parameters
     ----------
@@ -94,10 +99,9 @@ def fit_companions(
     random
         Chooses the cells where there are more than needed.
     """
-    logs = log_normalised(counts)
-    center, components = principal_components(logs, random)
+    center, components = principal_components(log_normalized(_some(counts, random)), random)
     rows = _training_rows(y, n_labels, random)
-    chosen = logs[rows]
+    chosen = log_normalized(counts[rows])
     scores = np.asarray(chosen @ components) - center @ components
     return Companions(
         n_labels,
@@ -123,28 +127,21 @@ def stack(p_scanvi: np.ndarray, *companions: np.ndarray) -> np.ndarray:
     return (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def log_normalised(counts: sparse.csr_array) -> sparse.csr_array:
-    """Return log1p of the counts scaled to 10,000 per cell over the given genes, still sparse."""
-    logs = sparse.csr_array(counts, dtype=np.float32, copy=True)
-    totals = np.asarray(logs.sum(axis=1)).ravel()
-    factors = np.divide(TARGET_TOTAL, totals, out=np.zeros_like(totals), where=totals > 0)
-    logs.data *= np.repeat(factors, np.diff(logs.indptr)).astype(np.float32)
-    np.log1p(logs.data, out=logs.data)
-    return logs
-
-
 def principal_components(
-    logs: sparse.csr_array, random: np.random.Generator
+    logs: sparse.csr_matrix, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return gene means [genes] and the leading components [genes, d], d at most 30."""
     from sklearn.decomposition import PCA
 
-    n = logs.shape[0]
-    sample = logs if n <= MAX_PCA_CELLS else logs[random.permutation(n)[:MAX_PCA_CELLS]]
-    d = min(N_COMPONENTS, min(sample.shape) - 1)
+    d = min(N_COMPONENTS, min(logs.shape) - 1)
     pca = PCA(d, svd_solver="arpack", random_state=int(random.integers(2**31)))
-    pca.fit(sample)
+    pca.fit(logs)
     return pca.mean_.astype(np.float32), np.ascontiguousarray(pca.components_.T, dtype=np.float32)
+
+
+def _some(counts: sparse.csr_array, random: np.random.Generator) -> sparse.csr_array:
+    n = counts.shape[0]
+    return counts if n <= MAX_PCA_CELLS else counts[np.sort(random.permutation(n)[:MAX_PCA_CELLS])]
 
 
 def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) -> np.ndarray:

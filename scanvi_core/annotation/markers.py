@@ -14,6 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
+from scanvi_core.data.dataset import TARGET_SUM
 from scanvi_core.errors import InputError
 
 Rows = npt.NDArray[np.int64]
@@ -22,7 +23,6 @@ Floats = npt.NDArray[np.float64]
 MAX_SIDE_CELLS = 2_000
 MIN_FRACTION = 0.1  # a gene seen in fewer cells of either side marks nothing
 TEST_CANDIDATES = 4  # per gene asked for, ranked by AUC after Welch's t has chosen them
-TARGET_SUM = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class MarkerGene:
 
 
 def log_normalized(counts: sp.csr_matrix, totals: Floats | None = None) -> sp.csr_matrix:
-    """Return log1p of counts per 10,000; cells without counts stay zero.
+    """Return log1p of counts per 10,000, float32; cells without counts stay zero.
+
+    Only the values are new: positions and row pointers are those of `counts`.
 
     Parameters
     ----------
@@ -62,12 +64,13 @@ def log_normalized(counts: sp.csr_matrix, totals: Floats | None = None) -> sp.cs
     totals
         Counts per cell over all genes [n]; None: the row sums of `counts`.
     """
-    matrix = sp.csr_matrix(counts, dtype=np.float32, copy=True)
-    sums = np.asarray(matrix.sum(axis=1)).ravel() if totals is None else np.asarray(totals)
+    rows = sp.csr_matrix(counts)
+    sums = np.asarray(rows.sum(axis=1)).ravel() if totals is None else np.asarray(totals)
     scale = np.divide(TARGET_SUM, sums, out=np.zeros(len(sums)), where=sums > 0)
-    matrix.data *= np.repeat(scale, np.diff(matrix.indptr)).astype(np.float32)
-    np.log1p(matrix.data, out=matrix.data)
-    return matrix
+    values = np.repeat(scale.astype(np.float32), np.diff(rows.indptr))
+    values *= rows.data
+    np.log1p(values, out=values)
+    return sp.csr_matrix((values, rows.indices, rows.indptr), shape=rows.shape)
 
 
 def contrast(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from scanvi_core.data.cut import kept_cut
 from scanvi_core.data.quality import Quality
 from scanvi_core.errors import ColumnMissing, ProjectError
 
@@ -159,8 +160,12 @@ class Dataset:
         return frame.set_index(NAMES)[key].rename(name).rename_axis(None)
 
     def genes_matrix(self, var_index: np.ndarray) -> sp.csr_matrix:
-        """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)]."""
-        return self.counts_by_gene[:, np.asarray(var_index)].tocsr()
+        """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)].
+
+        The values lie in files that are written at the first call and found at the next, so that
+        no copy of them is held in memory; see :func:`scanvi_core.data.cut.kept_cut`.
+        """
+        return kept_cut(self.folder, self.counts, np.asarray(var_index))
 
     def gene(self, name: str) -> np.ndarray:
         """Return one gene in every cell as log1p of counts per 10,000, float32 [n_obs].

@@ -10,8 +10,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core import config
+from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.dataset import TARGET_SUM, Dataset
 from scanvi_core.data.intake import free_memory_mb, run_child
+from scanvi_core.data.seurat import most_variable
 from scanvi_core.errors import ScanviError
 from scanvi_core.runtime import replacing
 
@@ -82,9 +84,13 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def detected_genes(dataset: Dataset, rows: np.ndarray | None = None) -> np.ndarray:
     """Return the genes seen in at least three cells; all genes when those would be too few."""
-    n_cells = np.diff(dataset.counts_by_gene.indptr)
+    by_gene = dataset.counts_by_gene
+    n_cells = np.diff(by_gene.indptr)
     if rows is not None:
-        n_cells = np.bincount(dataset.counts[rows].indices, minlength=dataset.n_vars)
+        for start, stop in row_blocks(by_gene.indptr):
+            starts = by_gene.indptr[start : stop + 1]
+            before = np.append(0, np.cumsum(rows[by_gene.indices[starts[0] : starts[-1]]]))
+            n_cells[start:stop] = np.diff(before[starts - starts[0]])
     detected = np.flatnonzero(n_cells >= MIN_DETECTED)
     return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
 
@@ -107,13 +113,16 @@ def choose_genes(request: dict[str, Any]) -> list[int]:
     rows = None if request["rows"] is None else np.load(request["rows"], allow_pickle=False)
     detected = detected_genes(dataset, rows)
     full = np.flatnonzero(dataset.totals > 0 if rows is None else rows & (dataset.totals > 0))
-    counts = dataset.genes_matrix(detected)[full]
     batch_key = request["batch_key"]
-    if flavor == "variance":
-        chosen = np.argsort(-_log_variance(counts, dataset.totals[full]), kind="stable")[:n_top]
+    pooled = None if batch_key is None else pool_batches(dataset.column(batch_key).iloc[full])
+    batches = np.zeros(full.size, dtype=np.int64) if pooled is None else pooled
+    if flavor == "seurat_v3":
+        chosen = _rank_with_wider_span(dataset, detected, (full, batches), n_top)
+    elif flavor == "seurat":
+        chosen = _by_scanpy(dataset.counts[full][:, detected], batches, n_top)
     else:
-        batches = None if batch_key is None else pool_batches(dataset.column(batch_key).iloc[full])
-        chosen = _by_scanpy(counts, batches, n_top, flavor)
+        counts = dataset.counts[full][:, detected]
+        chosen = np.argsort(-_log_variance(counts, dataset.totals[full]), kind="stable")[:n_top]
     return [int(position) for position in np.sort(detected[chosen])]
 
 
@@ -145,42 +154,32 @@ def _ask(request: dict[str, Any]) -> list[int]:
     return list(run_child({**request, "flavor": FLAVORS[-1]}))
 
 
-def _by_scanpy(
-    counts: sp.csr_matrix, batches: np.ndarray | None, n_top: int, flavor: str
+def _rank_with_wider_span(
+    dataset: Dataset, genes: np.ndarray, cells: tuple[np.ndarray, np.ndarray], n_top: int
 ) -> np.ndarray:
+    """Rank by seurat_v3; where its fit is singular (few cells, equal means), fit more widely."""
+    rows, batches = cells
+    batch = np.full(dataset.n_obs, -1, dtype=np.int64)
+    batch[rows] = np.unique(batches, return_inverse=True)[1]
+    for span in SPANS[:-1]:
+        try:
+            return most_variable(dataset.counts_by_gene, genes, batch, n_top, span)
+        except ValueError as error:
+            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
+    return most_variable(dataset.counts_by_gene, genes, batch, n_top, SPANS[-1])
+
+
+def _by_scanpy(counts: sp.csr_matrix, batches: np.ndarray, n_top: int) -> np.ndarray:
     import anndata
     import scanpy
 
-    obs = pd.DataFrame(index=[str(at) for at in range(counts.shape[0])])
-    if batches is not None:
-        obs["batch"] = pd.Categorical(batches.astype(str))
-    adata = anndata.AnnData(counts, obs=obs)
-    if flavor == "seurat":
-        scanpy.pp.normalize_total(adata, target_sum=TARGET_SUM)
-        scanpy.pp.log1p(adata)
-    key = None if batches is None else "batch"
-    if flavor == "seurat_v3":
-        _rank_with_wider_span(adata, n_top, key)
-    else:
-        scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, flavor=flavor, batch_key=key)
+    obs = pd.DataFrame({"batch": pd.Categorical(batches.astype(str))})
+    adata = anndata.AnnData(counts, obs=obs.set_axis([str(at) for at in obs.index]))
+    scanpy.pp.normalize_total(adata, target_sum=TARGET_SUM)
+    scanpy.pp.log1p(adata)
+    key = "batch" if obs["batch"].nunique() > 1 else None
+    scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top, flavor="seurat", batch_key=key)
     return np.flatnonzero(adata.var["highly_variable"].to_numpy())
-
-
-def _rank_with_wider_span(adata: Any, n_top: int, batch_key: str | None) -> None:
-    """Run seurat_v3; where its local fit is singular (few cells, equal means), fit more widely."""
-    import scanpy
-
-    for span in SPANS:
-        try:
-            scanpy.pp.highly_variable_genes(
-                adata, n_top_genes=n_top, flavor="seurat_v3", batch_key=batch_key, span=span
-            )
-        except ValueError as error:
-            if span == SPANS[-1]:
-                raise
-            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
-        else:
-            return
 
 
 def _log_variance(counts: sp.csr_matrix, totals: np.ndarray) -> np.ndarray:
