@@ -6,7 +6,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.project import presence
 from scanvi_core.project.files import not_written, read_json, to_json, write_json
 from scanvi_core.project.folder import Project
 from scanvi_core.runtime import replacing
@@ -29,11 +30,15 @@ _ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
 class RunStatus(NamedTuple):
-    """Where a run stands: one of `STATUSES`, a sentence, and since when (UTC, ISO text)."""
+    """Where a run stands: one of `STATUSES`, a sentence, since when (UTC, ISO text), says who.
+
+    `process` is the mark of the process that wrote it, see `scanvi_core.project.presence`.
+    """
 
     status: str
     message: str = ""
     time: str = ""
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +191,8 @@ class Run:
         """Write down where the run stands (one of `STATUSES`) and a sentence for people."""
         if status not in STATUSES:
             raise ProjectError(f"{status} is not a status of a run.")
-        write_json(self.root / "status", RunStatus(status, message, _now())._asdict())
+        now = RunStatus(status, message, _now(), presence.own_mark())
+        write_json(self.root / "status", now._asdict())
 
     @property
     def status(self) -> RunStatus:
@@ -199,14 +205,17 @@ class Run:
         return self.root / f"{name}.npy"
 
 
-def status_seen(run: Run, live: Collection[str]) -> RunStatus:
-    """Return where a run stands, given the ids of the runs that have a job in this process.
+def status_seen(run: Run) -> RunStatus:
+    """Return where a run stands.
 
-    A run that says it is queued or running, but has no job, was cut off by a crash or a restart.
+    A run that says it is queued or running, but whose process is gone, was cut off by a crash, a
+    kill or a restart.
     """
     said = run.status
-    if said.status in (QUEUED, RUNNING) and run.id not in live:
-        return RunStatus(INTERRUPTED, "The program was closed before this run ended.", said.time)
+    if said.status in (QUEUED, RUNNING) and not presence.lives(said.process):
+        return said._replace(
+            status=INTERRUPTED, message="The program was closed before this run ended."
+        )
     return said
 
 

@@ -10,7 +10,6 @@ import queue
 import secrets
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -332,12 +331,10 @@ def _in_words(failure: BaseException, job_id: str) -> tuple[str, str]:
     message = f"The job ended on a fault of this program ({type(failure).__name__})."
     if isinstance(failure, MemoryError) or type(failure).__name__ == "OutOfMemoryError":
         message = "The machine ran out of memory."
-    path = runtime.home() / "logs" / f"{job_id}.log"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(traceback.format_exception(failure)), encoding="utf-8")
+        path = runtime.log_fault(job_id, failure)
     except OSError as refused:
-        return message, f"The details ({failure}) could not be written to {path}: {refused}."
+        return message, f"The details ({failure}) could not be written to the log: {refused}."
     return message, f"The details are in {path}."
 
 

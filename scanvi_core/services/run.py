@@ -1,8 +1,8 @@
 """The work of one training run: genes, model, live reports, predictions, maps."""
 
 import time
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,17 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from scanvi_core import runtime
 from scanvi_core.annotation import embedding
 from scanvi_core.annotation.estimator import Annotator, TrainingSet
 from scanvi_core.annotation.preview import Previewer
+from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.genes import variable_genes
-from scanvi_core.errors import ScanviError
+from scanvi_core.errors import ScanviError, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs, results
-from scanvi_core.services.design import Design, design_of
+from scanvi_core.services.design import Design, batches_of, design_of
 from scanvi_core.services.training import TrainRequest
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.history import EpochRecord, Hooks
@@ -28,48 +28,92 @@ from scanvi_core.train.history import EpochRecord, Hooks
 # Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
 PREVIEW = "preview"
+ROWS = "rows"  # the cells that took part, among the arrays of a run
 
 
 def train(opened: Workspace, request: TrainRequest, job: jobs.Job) -> str:
     """Train, predict every cell and keep the results as a run; return the run id."""
-    torch.set_num_threads(runtime.worker_threads())
-    attempt = Attempt(opened, request, job, design_of(opened), time.monotonic())
+    earlier = opened.current_run() if request.warm else None
+    return _carry_through(Attempt(opened, request, job, design_of(opened), earlier))
+
+
+def resume(opened: Workspace, run: Run, job: jobs.Job) -> str:
+    """Take up a run that was cut off, from its last checkpoint and with all it was begun with.
+
+    Labels that were given since then are not seen: on a CPU the model is that of an unbroken run.
+    """
+    frozen = run.settings
+    request = TrainRequest(
+        ModelConfig(**frozen["model"]), TrainConfig(**frozen["train"]), bool(frozen["warm_from"])
+    )
+    earlier = Run.open(opened.project, frozen["warm_from"]) if request.warm else None
+    attempt = Attempt(opened, request, job, frozen_design(opened, run), earlier)
+    attempt.begun = run
+    return _carry_through(attempt)
+
+
+def frozen_design(opened: Workspace, run: Run) -> Design:
+    """Return the arrays a run was begun with."""
+    frozen = run.settings
+    batch_index, batch_names = batches_of(opened, frozen["batch_key"])
+    return Design(
+        y=np.array(run.array("y"), dtype=np.int64),
+        label_names=tuple(frozen["label_order"]),
+        groups=frozen["groups"],
+        prior=frozen["prior"],
+        batch_index=batch_index,
+        batch_names=batch_names,
+        rows=np.array(run.array(ROWS)),
+        holdout=np.array(run.array("holdout")),
+        seq=frozen["labels_seq"],
+    )
+
+
+def _carry_through(attempt: "Attempt") -> str:
     run = attempt.run
+    torch.set_num_threads(run.settings["threads"])
     try:
-        model = attempt.fit()
-        attempt.keep(model)
-    except Exception as error:
+        attempt.keep(attempt.fit())
+    except BaseException as error:
         run.set_status(
             runs.FAILED, error.message if isinstance(error, ScanviError) else str(error)
         )
         raise
     run.set_status(runs.DONE)
-    opened.project.update_settings(current_run=run.id)
+    run.checkpoint.unlink(missing_ok=True)
+    attempt.opened.project.update_settings(current_run=run.id)
     return run.id
 
 
 @dataclass
 class Attempt:
-    """One training run in the making."""
+    """One training run in the making; `begun` is the run it takes up, `earlier` its model."""
 
     opened: Workspace
     request: TrainRequest
     job: jobs.Job
     design: Design
-    started: float
+    earlier: Run | None = None
+    begun: Run | None = None
+    started: float = field(default_factory=time.monotonic)
+    notes: list[str] = field(default_factory=list)
+    told: int = 0  # the last step that was reported, also before the run was cut off
+    heard: bool = False  # whether this attempt got as far as an epoch
 
     @cached_property
     def previous(self) -> Annotator | None:
-        """The current model, when training goes on from it."""
-        current = self.opened.current_run() if self.request.warm else None
-        return None if current is None else Annotator.load(results.model_folder(current))
+        """The model that training goes on from."""
+        return None if self.earlier is None else Annotator.load(results.model_folder(self.earlier))
 
     @cached_property
     def genes(self) -> np.ndarray:
         """Positions of the genes the model reads."""
+        chosen = self.previous.genes if self.previous is not None else None
+        if self.begun is not None:
+            chosen = self.begun.settings["genes"]
+        if chosen is not None:
+            return pd.Index(self.opened.dataset.var_names).get_indexer(list(chosen))
         self.job.report(0.0, "Choosing genes")
-        if self.previous is not None:
-            return pd.Index(self.opened.dataset.var_names).get_indexer(list(self.previous.genes))
         return variable_genes(
             self.opened.dataset.folder,
             self.request.train.n_top_genes,
@@ -80,8 +124,16 @@ class Attempt:
     @cached_property
     def run(self) -> Run:
         """The folder of this run, its settings frozen."""
+        if self.begun is not None:
+            self.begun.set_status(runs.RUNNING)
+            for line in self.begun.records():
+                self.job.add_record(EpochRecord(**line))
+                self.told = line["step"]
+            return self.begun
         names = self.opened.dataset.var_names[self.genes]
-        return results.new_run(self.opened, self.request, self.design, names)
+        run = results.new_run(self.opened, self.request, self.design, names)
+        run.write_array(ROWS, self.design.rows)
+        return run
 
     @cached_property
     def counts(self) -> sparse.csr_matrix:
@@ -109,20 +161,31 @@ class Attempt:
             rows=self.design.rows,
         )
         hooks = Hooks(self.tell, self.job.should_stop, self.show if self.job.watched else None)
-        request = self.request
-        return Annotator.fit(
-            cells, request.model, request.train, hooks=hooks, warm_start=self.previous
-        )
+        begin = partial(
+            Annotator.fit, cells, self.request.model, self.request.train, hooks=hooks,
+            warm_start=self.previous, checkpoint=self.run.checkpoint,
+        )  # fmt: skip
+        try:
+            return begin()
+        except TrainingError as error:
+            if self.begun is None or self.heard or not self.run.checkpoint.exists():
+                raise
+            self.run.checkpoint.unlink()
+            self.notes.append(f"{error.message} The run was begun again from its start.")
+            return begin()
 
     def tell(self, record: EpochRecord) -> None:
-        """Report an epoch."""
+        """Report an epoch; one that was told before the run was cut off is not told again."""
+        self.heard = True
         left = record.seconds / record.step * (record.n_steps - record.step)
         share = SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps
         self.job.report(
             share, f"Training, epoch {record.epoch} of {record.n_epochs}, {left:.0f} s left"
         )
-        self.job.add_record(record)
-        self.run.append_record(record)
+        if record.step > self.told:
+            self.told = record.step
+            self.run.append_record(record)  # first on disk, then in sight
+            self.job.add_record(record)
 
     def show(self, module: SCANVI) -> None:
         """Report a small map and a small confusion matrix."""
@@ -151,7 +214,7 @@ class Attempt:
 
     def _map(self, z: np.ndarray, name: str) -> np.ndarray:
         """Draw a map; after a retrain, cells start where the user knows them."""
-        before = self.opened.current_run() if self.request.warm else None
+        before = self.earlier
         if before is None or not before.has_array(name):
             return embedding.umap_of(z, seed=self.request.train.seed)
         seed = self.request.train.seed
@@ -180,7 +243,7 @@ class Attempt:
             "epochs": last.epoch,
             "steps": last.step,
             "stopped": model.history.stopped,
-            "notes": model.history.notes,
+            "notes": [*self.notes, *model.history.notes],
             "calibration": model.calibration.note,
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),

@@ -1,14 +1,17 @@
 """Training a model on a project: what would happen, starting it, and the work itself."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 import numpy as np
 
 from scanvi_core import config, runtime
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable
-from scanvi_core.project.runs import Run
+from scanvi_core.project.folder import open_project
+from scanvi_core.project.runs import INTERRUPTED, STOPPED, Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.design import check_labels, design_of
 from scanvi_core.services.workspace import Workspace, workspace
@@ -162,5 +165,64 @@ def start(project_id: str, request: TrainRequest) -> str:
 
         return train(opened, request, job)
 
-    lane = f"train:{runtime.choose_device(request.train.device)}"  # one training per device
+    return _submit(project_id, request.train.device, work)
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """A run that a crash, a kill or a restart ended before its time."""
+
+    run_id: str
+    epoch: int
+    n_epochs: int
+    since: datetime
+    can_go_on: bool
+
+
+def cut_off(project_id: str) -> CutOff | None:
+    """Return the newest run of a project when it was cut off, None when it ended well.
+
+    Nothing is said while a training runs.
+    """
+    found = Run.list(open_project(project_id))
+    if not found or jobs.active(project_id, TRAIN):
+        return None
+    run = found[-1]
+    seen = status_seen(run)
+    if seen.status != INTERRUPTED:
+        return None
+    last = run.records()[-1:]
+    epoch, n_epochs = (last[0]["epoch"], last[0]["n_epochs"]) if last else (0, 0)
+    since = datetime.fromisoformat(seen.time).astimezone()
+    return CutOff(run.id, epoch, n_epochs, since, run.has_array("rows"))
+
+
+def resume(project_id: str, run_id: str) -> str:
+    """Go on with a run that was cut off, from its last checkpoint; return the job id.
+
+    Raises
+    ------
+    JobRefused
+        If this project is training already.
+    """
+    opened = workspace(project_id)
+    run = Run.open(opened.project, run_id)
+
+    def work(job: jobs.Job) -> str:
+        from scanvi_core.services.run import resume
+
+        return resume(opened, run, job)
+
+    return _submit(project_id, run.settings["train"]["device"], work)
+
+
+def leave(project_id: str, run_id: str) -> None:
+    """Give up a run that was cut off; what it left behind is not offered again."""
+    run = Run.open(open_project(project_id), run_id)
+    run.set_status(STOPPED, "It was cut off and not taken up again.")
+    run.checkpoint.unlink(missing_ok=True)
+
+
+def _submit(project_id: str, device: str, work: Callable[[jobs.Job], str]) -> str:
+    lane = f"train:{runtime.choose_device(device)}"  # one training per device
     return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))

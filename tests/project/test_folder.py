@@ -1,6 +1,7 @@
 """Project folders and run folders."""
 
 import json
+import subprocess
 import threading
 from dataclasses import dataclass
 
@@ -8,7 +9,14 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import Run, create_project, list_projects, open_project, status_seen
+from scanvi_core.project import (
+    Run,
+    create_project,
+    list_projects,
+    open_project,
+    presence,
+    status_seen,
+)
 from scanvi_core.project import files as project_files
 
 
@@ -163,11 +171,21 @@ def test_the_summary_is_empty_until_written(run):
     assert run.summary == {"accuracy": 0.5, "labels": ["B"]}
 
 
-def test_a_run_left_running_without_a_job_was_interrupted(run):
+def test_a_run_left_running_by_a_process_that_is_gone_was_interrupted(run):
     assert run.status.status == "queued"
     run.set_status("running", "epoch 3")
-    assert status_seen(run, {run.id}).message == "epoch 3"
-    assert status_seen(run, set()).status == "interrupted"
+    assert status_seen(run).message == "epoch 3"
+    status = json.loads((run.root / "status").read_text())
+    for gone in ("", "elsewhere 1:0.00", status["process"] + "9", "no mark at all"):
+        (run.root / "status").write_text(json.dumps(status | {"process": gone}))
+        assert status_seen(run).status == "interrupted", gone
     run.set_status("done")
-    assert status_seen(run, set()).status == "done"
-    assert json.loads((run.root / "status").read_text())["status"] == "done"
+    assert status_seen(run).status == "done"
+
+
+def test_another_process_is_told_from_one_that_is_gone():
+    with subprocess.Popen(["sleep", "60"]) as other:
+        mark = presence._mark(other.pid)
+        assert presence.lives(mark) and mark != presence.own_mark()
+        other.kill()
+    assert not presence.lives(mark)
