@@ -10,9 +10,13 @@ import streamlit as st
 from pages.ui.cell_map import CategoryColour, cell_map
 from pages.ui.colours import type_colours
 from pages.ui.text import plain
+from scanvi_core.metrics.confidence import CoverageCurve, ReliabilityBin
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
+CURVE_POINTS = 300
+LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
+QUIET = {"displayModeBar": False}
 
 
 def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
@@ -92,4 +96,54 @@ def confusion(
     )
     figure.update_yaxes(type="category", autorange="reversed", title="known", dtick=1)
     figure.update_layout(margin=MARGIN, height=height or 180 + CONFUSION_ROW * len(names))
-    st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+    st.plotly_chart(figure, key=key, config=QUIET)
+
+
+def reliability(bins: Sequence[ReliabilityBin], *, key: str, height: int = 300) -> None:
+    """Draw how often cells of each confidence are right, with intervals, over the diagonal."""
+    right = [b.accuracy for b in bins]
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[0, 1], y=[0, 1], mode="lines", hoverinfo="skip",
+                line={"dash": "dot", "color": GUIDE},
+            ),
+            go.Scatter(
+                x=[b.confidence for b in bins], y=right, mode="lines+markers",
+                line={"color": LINE}, marker={"size": 8},
+                error_y={
+                    "type": "data", "symmetric": False, "thickness": 1,
+                    "array": [b.interval[1] - b.accuracy for b in bins],
+                    "arrayminus": [b.accuracy - b.interval[0] for b in bins],
+                },
+                customdata=[b.n for b in bins],
+                hovertemplate="confidence %{x:.2f}<br>right %{y:.0%}<br>"
+                "%{customdata:,} cells<extra></extra>",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_xaxes(title="confidence of the model", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="right", range=[0, 1.02], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height, showlegend=False)
+    st.plotly_chart(figure, key=key, config=QUIET)
+
+
+def coverage(curve: CoverageCurve, marked: float, *, key: str, height: int = 300) -> None:
+    """Draw the share right among the surest cells, with a line at the share `marked`."""
+    n = len(curve.coverage)
+    shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
+    figure = go.Figure(
+        go.Scatter(
+            x=curve.coverage[shown], y=curve.accuracy[shown], mode="lines",
+            line={"color": LINE}, customdata=curve.confidence[shown],
+            hovertemplate="accept the surest %{x:.0%}<br>right %{y:.1%}<br>"
+            "confidence from %{customdata:.2f}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_vline(marked, line={"dash": "dot", "color": DOTS})
+    low = min(0.9, float(curve.accuracy.min())) - 0.02
+    figure.update_xaxes(title="share of cells accepted, the surest first", tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.02])
+    figure.update_yaxes(title="right", range=[low, 1.005], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height)
+    st.plotly_chart(figure, key=key, config=QUIET)

@@ -9,8 +9,14 @@ from scanvi_core.services import checking, holdout, workspace
 
 WAYS = {
     "A share of every type": holdout.CELLS,
-    "Whole donors or samples": holdout.GROUP,
+    "Whole donors or samples": holdout.HIDDEN,
     "Nothing": holdout.NONE,
+}
+MEANING = {
+    holdout.CELLS: "How often the model is right on cells like those you labelled.",
+    holdout.HIDDEN: "How often it is right on a donor of whom no cell was labelled: harder, and "
+    "closer to what new samples will meet.",
+    holdout.NONE: "All labels train the model, and nobody can say how good it is.",
 }
 
 
@@ -29,8 +35,9 @@ def draw(project: str) -> None:
         st.caption("The current model was scored with the choice made before it was trained.")
     with st.expander("Change"):
         way = WAYS[st.radio("What to set aside", list(WAYS), key="holdout-how")]
+        st.caption(MEANING[way])
         request = _request(project, way)
-        if st.button("Set aside", key="set-aside"):
+        if st.button("Set aside", key="set-aside", disabled=request is None) and request:
             try:
                 holdout.set_aside(project, request)
             except ScanviError as error:
@@ -39,7 +46,7 @@ def draw(project: str) -> None:
                 st.rerun()
 
 
-def _request(project: str, way: str) -> holdout.HoldoutRequest:
+def _request(project: str, way: str) -> holdout.HoldoutRequest | None:
     if way == holdout.CELLS:
         share = st.slider(
             "Share of each type with 10 labelled cells or more", 5, 50,
@@ -48,10 +55,30 @@ def _request(project: str, way: str) -> holdout.HoldoutRequest:
         return holdout.HoldoutRequest(way, share / 100)
     if way == holdout.NONE:
         return holdout.HoldoutRequest(way)
+    return _donors(project)
+
+
+def _donors(project: str) -> holdout.HoldoutRequest | None:
+    """Draw the choice of donors; None until one is chosen."""
     columns = checking.batch_columns(project)
+    if not columns:
+        st.caption("The file has no column that tells donors apart.")
+        return None
     column = st.selectbox("Column with the donors", columns, key="holdout-column")
-    if column is None:
-        return holdout.HoldoutRequest(holdout.NONE)
-    names = checking.batch_table(project, column)["batch"].tolist()
-    values = st.multiselect("Donors that leave training", names, key="holdout-values")
-    return holdout.HoldoutRequest(way, column=column, values=tuple(values))
+    table = checking.batch_table(project, column).set_index("batch")
+    labelled = table["labelled"].to_dict()
+    values = st.multiselect(
+        "Donors to set aside", [name for name, n in labelled.items() if n],
+        format_func=lambda name: f"{name} ({count(labelled[name], 'labelled cell')})",
+        key="holdout-values",
+    )  # fmt: skip
+    out = st.checkbox(
+        "Leave their cells out of training altogether",
+        help="Off: the model reads their counts without labels, as it would those of any "
+        "unlabelled cell. On: as if they had been measured after training.",
+        key="holdout-out",
+    )
+    if not values:
+        return None
+    how = holdout.GROUP if out else holdout.HIDDEN
+    return holdout.HoldoutRequest(how, column=column, values=tuple(values))

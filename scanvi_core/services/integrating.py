@@ -16,7 +16,7 @@ from scanvi_core.services.evaluating import HeldOut
 from scanvi_core.services.workspace import Workspace, workspace
 
 MAX_CELLS = 2_000  # silhouettes cost n^2
-MODEL, PLAIN = "model map", "plain PCA"
+SPACES = MODEL, PLAIN = "model map", "plain PCA"
 MEANING = {
     "types_apart": "Types lie apart",
     "type_neighbours": "Neighbours are of the same type",
@@ -53,10 +53,10 @@ def _map_scores(project_id: str, run_id: str) -> MapScores | None:
         write_json(path, _measure(opened, cells))
     measured = read_json(path)
     table = pd.DataFrame({"what is measured": list(MEANING.values())})
-    for space in (MODEL, PLAIN):
+    for space in SPACES:
         scores = measured["scores"][space]
         table[space] = [NAN if scores[key] is None else scores[key] for key in MEANING]
-    return MapScores(table.dropna(subset=[MODEL, PLAIN], how="all"), _note(measured))
+    return MapScores(table.dropna(subset=[*SPACES], how="all"), _note(measured))
 
 
 def _measure(opened: Workspace, cells: HeldOut) -> dict[str, Any]:
@@ -97,11 +97,10 @@ def _sample(n: int, random: np.random.Generator) -> np.ndarray:
 
 def _components(opened: Workspace, cells: HeldOut, rows: np.ndarray) -> np.ndarray:
     """Return the leading components of the model's genes, which know no label and no batch."""
-    from scanvi_core.annotation.companions import log_normalised, principal_components
+    from scanvi_core.annotation.clusters import pca_of
+    from scanvi_core.annotation.markers import log_normalized
 
-    logs = log_normalised(model_counts(opened, cells.run, rows))
-    center, components = principal_components(logs, np.random.default_rng(0))
-    return np.asarray(logs @ components) - center @ components
+    return pca_of(log_normalized(model_counts(opened, cells.run, rows)))
 
 
 def _note(measured: dict[str, Any]) -> str:

@@ -45,21 +45,50 @@ class Comparison:
         )
 
 
-def model_table(project_id: str) -> pd.DataFrame:
-    """Return one row per model, the newest first: labels, score, and what changed.
+@dataclass(frozen=True)
+class ModelList:
+    """All finished models, the newest first.
 
-    Scores of models with different hold-outs cannot be compared; `compare` can.
+    `current` is the number of the one in use, `others` the numbers of the rest, the nearest
+    before it first, with their runs.
+    """
+
+    project_id: str
+    table: pd.DataFrame
+    current: tuple[int, str]
+    others: dict[int, str]
+
+    def comparison(self, other: int) -> str:
+        """Compare the current model with another, in words."""
+        number, run_id = self.current
+        found = compare(self.project_id, run_id, self.others[other])
+        if found is None:
+            return (
+                f"No cell was held out from both model {number} and model {other}, so they "
+                "cannot be compared fairly."
+            )
+        return found.sentence(number, other)
+
+
+def models(project_id: str) -> ModelList:
+    """List the models of a project that has one, with what changed from each to the next.
+
+    Scores of models with different hold-outs cannot be compared; `ModelList.comparison` can.
     """
     done = results.finished_runs(project_id)
-    return _table(project_id, tuple(run.id for run in done)).copy()
+    current = workspace(project_id).current_run()
+    return _models(project_id, tuple(run.id for run in done), current.id if current else "")
 
 
 @lru_cache(maxsize=8)
-def _table(project_id: str, run_ids: tuple[str, ...]) -> pd.DataFrame:
+def _models(project_id: str, run_ids: tuple[str, ...], current_id: str) -> ModelList:
     opened = workspace(project_id)
     found = [Run.open(opened.project, run_id) for run_id in run_ids]
     rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
-    return pd.DataFrame(rows[::-1])
+    numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
+    current = next(pair for pair in numbers.items() if pair[1] == current_id)
+    others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
+    return ModelList(project_id, pd.DataFrame(rows[::-1]), current, others)
 
 
 def _row(run: Run, before: Run | None) -> dict[str, Any]:
@@ -72,7 +101,7 @@ def _row(run: Run, before: Run | None) -> dict[str, Any]:
         "held out": told["n"] if told else 0,
         "right": percent(told["accuracy"]) if told else "",
         "mean F1": told["macro_f1"] if told else None,
-        "changed against the model before": "; ".join(differences(before, run)) if before else "",
+        "what changed": "; ".join(differences(before, run)) if before else "",
     }
 
 

@@ -1,0 +1,123 @@
+"""The sections of the Evaluate page."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui import charts
+from pages.ui.text import md
+from scanvi_core.services import baselines, evaluating, integrating, model_list
+from scanvi_core.services.evaluating import HoldoutReport
+
+TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
+ROW, HEAD, MAX_TABLE = 35, 38, 560  # pixels
+
+
+def headline(report: HoldoutReport) -> None:
+    """Draw the one sentence that matters, and what it leaves out."""
+    st.subheader(md(report.headline), anchor=False)
+    st.markdown(md(f"Model {report.model_number}. {report.reading}"))
+    for sentence in report.notes:
+        st.caption(md(sentence))
+
+
+def quick_models(project: str) -> None:
+    """Draw the quick linear models on the same cells; loud when one of them wins."""
+    found = baselines.baselines(project)
+    if found is None:
+        return
+    if found.beaten:
+        st.warning(md(found.sentence), icon=":material/warning:")
+    else:
+        st.markdown(md(found.sentence))
+    with st.expander("Quick models on the same cells"):
+        st.caption(
+            "The same labels, the same held-out cells. SCANVI and the two linear models vote "
+            "together in this model. Differences that span 0 may be luck."
+        )
+        st.dataframe(
+            found.table, hide_index=True, placeholder="",
+            column_config={"mean F1": TWO_DIGITS},
+        )  # fmt: skip
+
+
+def types(report: HoldoutReport) -> None:
+    """Draw the confusion matrix and the scores of each type."""
+    matrix, table = st.columns(2, gap="medium")
+    with matrix.container(border=True, height="stretch"):
+        st.subheader("Which types are mistaken for which")
+        shown = st.segmented_control(
+            "Show", ["Percent of each row", "Cells"], default="Percent of each row",
+            key="confusion-mode", label_visibility="collapsed",
+        )  # fmt: skip
+        charts.confusion(
+            report.scores.confusion, report.names, key="confusion", counts=shown == "Cells"
+        )
+    with table.container(border=True, height="stretch"):
+        st.subheader("Each type")
+        st.caption(
+            "Found: how many of its cells get its name. Right when named: how many cells with its "
+            "name are of it. F1 joins both. In brackets: 95 % intervals."
+        )
+        _table(report.table, F1=TWO_DIGITS)
+
+
+def confidence(report: HoldoutReport) -> None:
+    """Draw whether confidence is honest, and what may be accepted by it."""
+    honest, accepted = st.columns(2, gap="medium")
+    with honest.container(border=True, height="stretch"):
+        st.subheader("Is the confidence honest?")
+        st.markdown(f"**{md(report.sure)}**")
+        charts.reliability(report.bins, key="reliability")
+        st.caption(
+            "On the dotted line, confidence is just the share that is right; below it the model "
+            f"is too sure. {md(report.honesty)} {md(report.calibration)}"
+        )
+    with accepted.container(border=True, height="stretch"):
+        st.subheader("How much can be accepted unseen?")
+        st.markdown(f"**{md(report.accept)}**")
+        charts.coverage(report.curve, evaluating.ACCEPTED_SHARE, key="coverage")
+        _table(report.accepting, **{"confidence from": TWO_DIGITS})
+
+
+def spread(project: str, report: HoldoutReport) -> None:
+    """Draw the accuracy of each batch, and what the map keeps and mixes."""
+    batches, space = st.columns(2, gap="medium")
+    with batches.container(border=True, height="stretch"):
+        st.subheader("Each batch")
+        if report.batches is None:
+            st.caption("No batch column was chosen on Check data.")
+        else:
+            st.caption("The hardest batch first; in brackets: 95 % intervals.")
+            _table(report.batches)
+    with space.container(border=True, height="stretch"):
+        st.subheader("Types kept apart, batches mixed")
+        with st.spinner("Measuring the map"):
+            found = integrating.map_scores(project)
+        if found is not None:
+            st.caption(md(found.note))
+            _table(found.table, **dict.fromkeys(integrating.SPACES, TWO_DIGITS))
+
+
+def models(project: str) -> None:
+    """Draw the list of models, and compare the current one with another."""
+    with st.container(border=True):
+        st.subheader("All models of this project")
+        listed = model_list.models(project)
+        _table(listed.table, trained=st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
+               **{"mean F1": TWO_DIGITS})  # fmt: skip
+        if not listed.others:
+            return
+        other = st.selectbox(
+            "Compare the current model with", list(listed.others),
+            format_func=lambda number: f"Model {number}", key="compare-with", width=260,
+        )  # fmt: skip
+        st.markdown(md(listed.comparison(other)))
+
+
+def _table(table: pd.DataFrame, **columns: Any) -> None:
+    st.dataframe(
+        table, hide_index=True, placeholder="", height=min(HEAD + ROW * len(table), MAX_TABLE),
+        column_config=columns,
+    )  # fmt: skip
