@@ -1,6 +1,7 @@
 """The measurements: one JSON line each, in one file per method; what is there is not redone."""
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,11 +42,13 @@ class Record:
 
 
 def append(job: str, records: Iterable[Record], folder: Path = FOLDER) -> None:
-    """Add the measurements of one job to its file, all or none."""
+    """Add the measurements of one job to its file, by one write."""
     folder.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(asdict(record), ensure_ascii=False) + "\n" for record in records)
-    with (folder / f"{job}.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write(text)
+    with (folder / f"{job}.jsonl").open("ab+") as handle:
+        handle.seek(max(0, handle.tell() - 1))
+        torn = handle.read() not in (b"", b"\n")
+        handle.write(("\n" * torn + text).encode())
 
 
 def read_all(folder: Path = FOLDER) -> dict[Key, Record]:
@@ -54,10 +57,8 @@ def read_all(folder: Path = FOLDER) -> dict[Key, Record]:
 
 
 def _of(path: Path) -> Iterator[Record]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             yield Record(**json.loads(line))
-        except ValueError:
-            if number < len(lines):  # only the last can be half written
-                raise
+        except ValueError:  # a run was killed while it wrote
+            sys.stderr.write(f"{path.name}, line {number} is not whole and does not count.\n")
