@@ -2,8 +2,9 @@
 
 The question is an .npz with the counts as CSR (``data, indices, indptr, shape``), the labels the
 method may see ``y`` [n] (-1: hidden), ``batch`` [n], ``seed``, and ``cache``: a folder of the data
-set. The answer is an .npz with ``probabilities`` [n, K], ``seconds`` (on the wall, of computing)
-without imports, and ``versions`` as JSON.
+set; or, in place of counts and cache, the ``path`` of a file to read. The answer is an .npz with
+``probabilities`` [n, K], ``seconds`` (on the wall, of computing) without imports, ``versions`` as
+JSON, and ``peak_rss_mb`` where it was measured.
 """
 
 import json
@@ -21,8 +22,8 @@ WORKERS = Path(__file__).parent / "outside"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def ask(python: Path, worker: str, task: Task) -> Answer:
-    """Run ``outside/WORKER.py`` with another interpreter.
+def ask(python: Path, worker: str, task: Task, path: Path | None = None) -> Answer:
+    """Run ``outside/WORKER.py`` with another interpreter; with `path`, on that file.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def ask(python: Path, worker: str, task: Task) -> Answer:
     """
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder, "in.npz"), Path(folder, "out.npz")
-        np.savez(question, **_question(task))
+        np.savez(question, **_question(task, path))
         done = subprocess.run(  # noqa: S603  the interpreter is the user's choice
             [python, "-P", WORKERS / f"{worker}.py", question, answer],
             env=os.environ | dict.fromkeys(THREADS, str(task.threads)),
@@ -49,18 +50,19 @@ def ask(python: Path, worker: str, task: Task) -> Answer:
                 float(wall),
                 float(cpu),
                 json.loads(str(found["versions"])),
+                float(found["peak_rss_mb"]) if "peak_rss_mb" in found else np.nan,
             )
 
 
-def _question(task: Task) -> dict[str, Any]:
+def _question(task: Task, path: Path | None) -> dict[str, Any]:
     counts = task.counts
-    return {
+    common = {"y": task.y, "batch": task.batch, "seed": task.seed}
+    if path is not None:
+        return common | {"path": str(path.resolve())}
+    return common | {
         "data": counts.data,
         "indices": counts.indices,
         "indptr": counts.indptr,
         "shape": counts.shape,
-        "y": task.y,
-        "batch": task.batch,
-        "seed": task.seed,
         "cache": str(task.cache),
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ class Answer:
     seconds: float
     cpu_seconds: float
     versions: dict[str, str] = field(default_factory=dict)
+    peak_rss_mb: float = nan
 
 
 Method = Callable[[Task], dict[str, np.ndarray]]
