@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from scanvi_core.data.cut import BLOCK, cut_blocks
+from scanvi_core.data.cut import BLOCK, cut_blocks, row_starts
 from scanvi_core.errors import InputError
 
 MIN_SHARED = 0.5  # share of the model's genes a query must have
@@ -51,14 +51,13 @@ def select_columns(counts: sparse.csr_array, positions: np.ndarray) -> sparse.cs
     most = sum(np.count_nonzero(wanted[counts.indices[span]]) for span in spans)
     # Memory that zeros and doubles leave unused at the end is never touched, so it costs nothing.
     data, indices = np.empty(most, counts.dtype), np.empty(most, np.int32)
-    lengths, at = [np.zeros(1, dtype=np.int64)], 0
+    lengths, at = list[np.ndarray](), 0
     for block in cut_blocks(counts, positions):
         data[at : at + block.nnz], indices[at : at + block.nnz] = block.data, block.indices
         lengths.append(np.diff(block.indptr))
         at += block.nnz
-    starts = np.concatenate(lengths).cumsum()
     shape = (counts.shape[0], len(positions))
-    return sparse.csr_array((data[:at], indices[:at], starts), shape=shape)
+    return sparse.csr_array((data[:at], indices[:at], row_starts(lengths)), shape=shape)
 
 
 def align(

@@ -54,6 +54,15 @@ def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_a
         yield block
 
 
+def row_starts(lengths: list[np.ndarray]) -> np.ndarray:
+    """Return row pointers for rows of these lengths, int32 where that will do.
+
+    Of another width than the column indices they would make scipy copy those.
+    """
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum()
+    return starts if starts[-1] > np.iinfo(np.int32).max else starts.astype(np.int32)
+
+
 def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.csr_matrix:
     """Return the columns `positions` of `counts` as CSR over files in `folder`.
 
@@ -87,21 +96,14 @@ def _write(home: Path, counts: sp.csr_matrix, positions: np.ndarray) -> None:
     # Plain writes, not a writable map: a full disk is then an error instead of the end of the app.
     temporary = Path(tempfile.mkdtemp(prefix=".cut_", dir=home.parent))
     try:
-        lengths = [np.zeros(1, dtype=np.int64)]
-        with (
-            (temporary / "data").open("wb") as data,
-            (temporary / "indices").open("wb") as indices,
-        ):
+        lengths = list[np.ndarray]()
+        at_data, at_indices = temporary / "data", temporary / "indices"
+        with at_data.open("wb") as data, at_indices.open("wb") as indices:
             for block in cut_blocks(counts, positions):
                 block.data.tofile(data)
                 block.indices.astype(np.int32, copy=False).tofile(indices)
                 lengths.append(np.diff(block.indptr))
-        starts = np.concatenate(lengths).cumsum()
-        if (
-            starts[-1] <= np.iinfo(np.int32).max
-        ):  # one width for both, else scipy copies the indices
-            starts = starts.astype(np.int32)
-        np.save(temporary / "indptr.npy", starts, allow_pickle=False)
+        np.save(temporary / "indptr.npy", row_starts(lengths), allow_pickle=False)
         for path in temporary.iterdir():
             with path.open("rb+") as handle:
                 os.fsync(handle.fileno())
