@@ -20,6 +20,5 @@ if report is None:
 evaluation.headline(report)
 evaluation.quick_models(project)
 evaluation.types(report)
-evaluation.confidence(report)
-evaluation.spread(project, report)
+evaluation.accepting(project, report)
 evaluation.models(project)

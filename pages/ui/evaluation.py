@@ -1,7 +1,5 @@
 """The sections of the Evaluate page."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -11,7 +9,8 @@ from scanvi_core.services import baselines, evaluating, integrating, model_list
 from scanvi_core.services.evaluating import HoldoutReport
 
 TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
-ROW, HEAD, MAX_TABLE = 35, 38, 560  # pixels
+ROW = 35  # pixels
+LONG_TABLE, SHORT_TABLE = 20, 8  # rows
 
 
 def headline(report: HoldoutReport) -> None:
@@ -36,15 +35,12 @@ def quick_models(project: str) -> None:
             "The same labels, the same held-out cells. SCANVI and the two linear models vote "
             "together in this model. Differences that span 0 may be luck."
         )
-        st.dataframe(
-            found.table, hide_index=True, placeholder="",
-            column_config={"mean F1": TWO_DIGITS},
-        )  # fmt: skip
+        _table(found.table, "mean F1")
 
 
 def types(report: HoldoutReport) -> None:
-    """Draw the confusion matrix and the scores of each type."""
-    matrix, table = st.columns(2, gap="medium")
+    """Draw the confusion matrix beside the honesty of the confidence, then each type."""
+    matrix, honest = st.columns(2, gap="medium")
     with matrix.container(border=True, height="stretch"):
         st.subheader("Which types are mistaken for which")
         shown = st.segmented_control(
@@ -54,18 +50,6 @@ def types(report: HoldoutReport) -> None:
         charts.confusion(
             report.scores.confusion, report.names, key="confusion", counts=shown == "Cells"
         )
-    with table.container(border=True, height="stretch"):
-        st.subheader("Each type")
-        st.caption(
-            "Found: how many of its cells get its name. Right when named: how many cells with its "
-            "name are of it. F1 joins both. In brackets: 95 % intervals."
-        )
-        _table(report.table, F1=TWO_DIGITS)
-
-
-def confidence(report: HoldoutReport) -> None:
-    """Draw whether confidence is honest, and what may be accepted by it."""
-    honest, accepted = st.columns(2, gap="medium")
     with honest.container(border=True, height="stretch"):
         st.subheader("Is the confidence honest?")
         st.markdown(f"**{md(report.sure)}**")
@@ -74,30 +58,37 @@ def confidence(report: HoldoutReport) -> None:
             "On the dotted line, confidence is just the share that is right; below it the model "
             f"is too sure. {md(report.honesty)} {md(report.calibration)}"
         )
+    with st.container(border=True):
+        st.subheader("Each type")
+        st.caption(
+            "Found: how many of its cells get its name. Right when named: how many cells with its "
+            "name are of it. F1 joins both. In brackets: 95 % intervals."
+        )
+        _table(report.table, "F1")
+
+
+def accepting(project: str, report: HoldoutReport) -> None:
+    """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
+    accepted, right = st.columns(2, gap="medium")
     with accepted.container(border=True, height="stretch"):
         st.subheader("How much can be accepted unseen?")
         st.markdown(f"**{md(report.accept)}**")
         charts.coverage(report.curve, evaluating.ACCEPTED_SHARE, key="coverage")
-        _table(report.accepting, **{"confidence from": TWO_DIGITS})
-
-
-def spread(project: str, report: HoldoutReport) -> None:
-    """Draw the accuracy of each batch, and what the map keeps and mixes."""
-    batches, space = st.columns(2, gap="medium")
-    with batches.container(border=True, height="stretch"):
+        _table(report.accepting, "confidence from")
+    with right.container(border=True):
         st.subheader("Each batch")
         if report.batches is None:
             st.caption("No batch column was chosen on Check data.")
         else:
             st.caption("The hardest batch first; in brackets: 95 % intervals.")
-            _table(report.batches)
-    with space.container(border=True, height="stretch"):
+            _table(report.batches, most=SHORT_TABLE)
+    with right.container(border=True, height="stretch"):
         st.subheader("Types kept apart, batches mixed")
         with st.spinner("Measuring the map"):
             found = integrating.map_scores(project)
         if found is not None:
             st.caption(md(found.note))
-            _table(found.table, **dict.fromkeys(integrating.SPACES, TWO_DIGITS))
+            _table(found.table, *integrating.SPACES)
 
 
 def models(project: str) -> None:
@@ -105,8 +96,7 @@ def models(project: str) -> None:
     with st.container(border=True):
         st.subheader("All models of this project")
         listed = model_list.models(project)
-        _table(listed.table, trained=st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
-               **{"mean F1": TWO_DIGITS})  # fmt: skip
+        st.table(listed.table.map(md), hide_index=True, border="horizontal")
         if not listed.others:
             return
         other = st.selectbox(
@@ -116,8 +106,12 @@ def models(project: str) -> None:
         st.markdown(md(listed.comparison(other)))
 
 
-def _table(table: pd.DataFrame, **columns: Any) -> None:
+def _table(table: pd.DataFrame, *decimals: str, most: int = LONG_TABLE) -> None:
+    """Draw a table as high as its rows; beyond `most` of them it scrolls.
+
+    The columns named in `decimals` get two digits.
+    """
     st.dataframe(
-        table, hide_index=True, placeholder="", height=min(HEAD + ROW * len(table), MAX_TABLE),
-        column_config=columns,
+        table, hide_index=True, placeholder="", column_config=dict.fromkeys(decimals, TWO_DIGITS),
+        height="content" if len(table) <= most else ROW * (most + 1),
     )  # fmt: skip

@@ -160,7 +160,7 @@ def _mean(values: list[float]) -> float:
 def score_groups(
     right: npt.NDArray[np.bool_], groups: Codes, names: Sequence[str]
 ) -> tuple[GroupScore, ...]:
-    """Count right predictions by batch, the least often right first; empty batches left out.
+    """Count right predictions by batch, the hardest (then the largest) first; empty ones left out.
 
     Parameters
     ----------
@@ -178,4 +178,4 @@ def score_groups(
         for i, name in enumerate(names)
         if n[i]
     ]
-    return tuple(sorted(found, key=lambda group: group.accuracy))
+    return tuple(sorted(found, key=lambda group: (group.accuracy, -group.n)))

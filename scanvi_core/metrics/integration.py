@@ -21,7 +21,8 @@ class Conservation(NamedTuple):
     """How far types lie apart; NaN with one type.
 
     `width` is the silhouette of the types, (s + 1) / 2: at 0.5 they overlap. `neighbours` is the
-    share of a cell's nearest neighbours that are of its type, mean over the types.
+    share of a cell's 15 nearest neighbours that are of its type, mean over the types; for a type
+    with fewer other cells, that of so many neighbours, so that 1 can always be reached.
     """
 
     width: float
@@ -55,9 +56,10 @@ def conservation(latent: Latent, types: Codes) -> Conservation:
     present = np.unique(types)
     if not 1 < present.size < len(types):
         return Conservation(NAN, NAN)
-    purity = (types[_neighbours(latent)] == types[:, None]).mean(axis=1)
-    per_type = [float(purity[types == code].mean()) for code in present]
-    return Conservation(float((silhouette_score(latent, types) + 1) / 2), _mean(per_type))
+    same = types[_neighbours(latent)] == types[:, None]
+    others = {code: int((types == code).sum()) - 1 for code in present}
+    purity = [float(same[types == code, :n].mean()) for code, n in others.items() if n]
+    return Conservation(float((silhouette_score(latent, types) + 1) / 2), _mean(purity))
 
 
 def mixing(latent: Latent, types: Codes, batches: Codes) -> Mixing:

@@ -91,16 +91,16 @@ def _models(project_id: str, run_ids: tuple[str, ...], current_id: str) -> Model
     return ModelList(project_id, pd.DataFrame(rows[::-1]), current, others)
 
 
-def _row(run: Run, before: Run | None) -> dict[str, Any]:
+def _row(run: Run, before: Run | None) -> dict[str, str]:
     summary = run.summary
     told = summary["holdout"]
     return {
         "model": f"Model {summary['number']}",
-        "trained": datetime.fromisoformat(run.created).astimezone(),
-        "labelled cells": summary["n_labelled"],
-        "held out": told["n"] if told else 0,
+        "trained": f"{datetime.fromisoformat(run.created).astimezone():%d %b, %H:%M}",
+        "labelled cells": f"{summary['n_labelled']:,}",
+        "held out": f"{told['n']:,}" if told else "none",
         "right": percent(told["accuracy"]) if told else "",
-        "mean F1": told["macro_f1"] if told else None,
+        "mean F1": f"{told['macro_f1']:.2f}" if told and told["macro_f1"] is not None else "",
         "what changed": "; ".join(differences(before, run)) if before else "",
     }
 
@@ -169,4 +169,4 @@ def _flat(run: Run) -> dict[str, Any]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return "none" if value is None else str(value)
+    return "not set" if value is None else str(value)

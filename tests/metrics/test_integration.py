@@ -33,6 +33,15 @@ def test_the_distance_of_types_is_sklearns_silhouette_and_a_plain_count(cells):
     assert 0.4 < found.neighbours < 0.99
 
 
+def test_a_small_type_is_asked_for_as_many_neighbours_as_it_has(cells):
+    latent, types, _ = cells
+    few = np.flatnonzero(types == 0)[:4]
+    chosen = np.concatenate([few, np.flatnonzero(types > 0)])
+    assert conservation(latent[chosen], types[chosen]).neighbours > 0.99
+    lone = chosen[3:]  # one cell of the type: nothing to ask
+    assert conservation(latent[lone], types[lone]).neighbours > 0.99
+
+
 def test_mixing_matches_a_plain_count_within_each_type(cells):
     latent, types, batches = cells
     latent = latent + 0.8 * batches[:, None]
