@@ -5,7 +5,7 @@ from scanvi_core.project.events import Event, describe
 from scanvi_core.project.folder import Project, create_project, list_projects, open_project
 from scanvi_core.project.runs import Run, RunStatus, status_seen
 from scanvi_core.project.state import SOURCE_NAMES, LabelState
-from scanvi_core.project.store import LabelStore, StaleEdit
+from scanvi_core.project.store import LabelStore, StaleEdit, StepInUse
 
 __all__ = [
     "SOURCE_NAMES",
@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "RunStatus",
     "StaleEdit",
+    "StepInUse",
     "create_project",
     "describe",
     "events",

@@ -12,8 +12,8 @@ from scanvi_core.errors import SettingInvalid
 
 MAX_LABEL_LENGTH = 200
 KINDS = (
-    "import", "assign", "accept", "clear", "create", "rename", "merge", "delete", "recolour",
-    "holdout", "groups", "prior", "note", "undo", "redo",
+    "import", "assign", "accept", "clear", "create", "rename", "merge", "split", "delete",
+    "recolour", "holdout", "groups", "prior", "note", "checkpoint", "combine", "undo", "redo",
 )  # fmt: skip
 
 
@@ -129,6 +129,18 @@ def merge(labels: str | Sequence[str], into: str) -> Event:
     return Event("merge", {"labels": [clean_label(n) for n in names], "to": clean_label(into)})
 
 
+def split(
+    label: str, names: Sequence[str], rows: ArrayLike, codes: ArrayLike, *, reason: str = ""
+) -> Event:
+    """Divide a label: its cells among `rows` get the names that `codes` point to.
+
+    Cells that carry another label are left out; a label without a cell left is retired.
+    """
+    known, choice = _choice(names, codes)
+    payload = {"labels": known, "from": clean_label(label), "reason": reason}
+    return Event("split", payload, _positions(rows), choice)
+
+
 def delete(label: str) -> Event:
     """Remove a label; its cells become unlabelled."""
     return Event("delete", {"labels": [clean_label(label)]})
@@ -165,6 +177,11 @@ def note(text: str) -> Event:
     return Event("note", {"text": unicodedata.normalize("NFC", text).strip()})
 
 
+def checkpoint(name: str) -> Event:
+    """Give this moment a name, to come back to; changes no label."""
+    return Event("checkpoint", {"name": clean_label(name)})
+
+
 def describe(event: Event) -> str:
     """Return what an event does in words, for example ``assign T cell to 120 cells``."""
     payload = event.payload
@@ -182,12 +199,15 @@ def describe(event: Event) -> str:
         "create": f"add the label {what}",
         "rename": f"rename {what} to {payload.get('to')}",
         "merge": f"merge {', '.join(labels)} into {payload.get('to')} ({cells})",
+        "split": f"split {payload.get('from')} into {', '.join(labels)} ({cells})",
         "delete": f"delete {what} ({cells})",
         "recolour": f"recolour {', '.join(payload.get('mapping', {}))}",
         "holdout": f"set {cells} aside",
         "groups": "change the groups",
         "prior": "change the expected shares",
         "note": f"note: {payload.get('text')}",
+        "checkpoint": f"checkpoint: {payload.get('name')}",
+        "combine": f"take over the work of {payload.get('with')} ({cells})",
     }
     if event.kind in ("undo", "redo"):
         return f"{event.kind} step {payload.get('step')}: {payload.get('what')}"

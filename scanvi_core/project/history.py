@@ -16,10 +16,13 @@ class History:
     ----------
     seq
         The last entry seen; 0 before the first.
+    digest
+        The digest of the log up to there.
     """
 
     def __init__(self) -> None:
-        self.seq = 0
+        self.seq, self.digest = 0, ""
+        self._changing: set[int] = set()
         self._in_effect: list[int] = []  # sorted
         self._undone: list[int] = []  # in the order of undoing
 
@@ -43,6 +46,7 @@ class History:
             self._undone.remove(self.to_redo())
             bisect.insort(self._in_effect, payload["step"])
         elif changes:
+            self._changing.add(seq)
             self._in_effect.append(seq)
             self._undone.clear()
         self.seq = seq
@@ -61,6 +65,10 @@ class History:
         """Tell whether an event changed labels and was not taken back."""
         at = bisect.bisect_left(self._in_effect, seq)
         return at < len(self._in_effect) and self._in_effect[at] == seq
+
+    def undone(self, seq: int) -> bool:
+        """Tell whether an event changed something and was taken back."""
+        return seq in self._changing and not self.in_effect(seq)
 
     def in_effect_after(self, seq: int) -> list[int]:
         """Return the later events in effect, the latest first."""

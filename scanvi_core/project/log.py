@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ class Record(NamedTuple):
     cells: bytes | None = None
     after: bytes | None = None
     before: bytes | None = None
+    digest: str = ""
 
 
 class Packed(NamedTuple):
@@ -75,11 +77,45 @@ def unpack(record: Record, n_obs: int) -> Change:
 
 
 def replay(records: Iterable[Record], board: Board, history: History) -> None:
-    """Apply entries, in their order, to the labels and to the list of what can be undone."""
+    """Apply entries, in their order, to the labels and to the list of what can be undone.
+
+    Raises
+    ------
+    ProjectError
+        If an entry is damaged, out of order, or not what its digest says.
+    """
     for record in records:
         change = unpack(record, len(board.codes))
-        board.apply(change)
+        digest = digest_of(history.digest, record, change)
         history.add(record.seq, record.kind, record.payload, changes=bool(change))
+        if record.digest not in ("", digest):
+            raise ProjectError(
+                f"Entry {record.seq} of the label log is damaged: it is not what was written.",
+                "On the Open page, repair the log: every change that can still be read is kept.",
+            )
+        board.apply(change)
+        history.digest = digest
+
+
+def digest_of(previous: str, record: Record, change: Change) -> str:
+    """Return the digest of an entry and, through `previous`, of all before it.
+
+    Made from what the entry says, not from its compressed bytes, which depend on a library, and
+    without the logs of others in it (``logs``), which have digests of their own.
+    """
+    payload = {key: value for key, value in record.payload.items() if key != "logs"}
+    said = [previous, record.time, record.actor, record.kind, payload]
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    arrays: list[np.ndarray] = []
+    if change.holdout is not None:
+        arrays = [change.holdout.after, change.holdout.before]
+    elif change.cells is not None:
+        arrays = [change.cells.rows, *change.cells.after, *change.cells.before]
+    for array in arrays:
+        found.update(f"{len(array)}".encode())
+        found.update(array.astype("<i4").tobytes())
+    return found.hexdigest()
 
 
 def to_line(record: Record, n_obs: int) -> str:

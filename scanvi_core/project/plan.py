@@ -45,7 +45,7 @@ def left_out(board: Board, event: Event, change: Change) -> Rows:
     return np.setdiff1d(asked, done, assume_unique=True)
 
 
-class _Names:
+class Names:
     """Looks labels up by name, and adds those that are new."""
 
     def __init__(self, board: Board) -> None:
@@ -54,6 +54,7 @@ class _Names:
         self.new: list[Entry] = []
 
     def code(self, name: str) -> int:
+        """Return the code of a label that must be there."""
         if name not in self.codes:
             raise ProjectError(
                 f"There is no label {name}.", "It may have been renamed; look at the list again."
@@ -61,6 +62,7 @@ class _Names:
         return self.codes[name]
 
     def code_or_new(self, name: str, colour: str = "") -> int:
+        """Return the code of a label, created when not known yet."""
         if name not in self.codes:
             code = self.codes[name] = self.n_labels + len(self.new)
             label = Label(name, colour=colour)
@@ -68,6 +70,7 @@ class _Names:
         return self.codes[name]
 
     def refuse_known(self, name: str) -> None:
+        """Raise `ProjectError` when there is a label of this name."""
         if name in self.codes:
             raise ProjectError(
                 f"The label {name} is there already.",
@@ -87,7 +90,7 @@ def _asked(board: Board, event: Event) -> tuple[Rows, Codes]:
     return rows, event.choice[np.argsort(_rows(event), kind="stable")]
 
 
-def _codes(event: Event, names: _Names, choice: Codes) -> Codes:
+def _codes(event: Event, names: Names, choice: Codes) -> Codes:
     """Return the code per row; labels that are chosen and not known yet are created."""
     labels = event.payload["labels"]
     table = np.full(len(labels) + 1, -1, dtype=np.int32)  # the last entry serves -1
@@ -107,7 +110,7 @@ def _import(board: Board, event: Event) -> Change:
         raise SettingInvalid(
             f"The column has {len(rows)} values, the data set {len(board.codes)} cells."
         )
-    names = _Names(board)
+    names = Names(board)
     kept = {names.code_or_new(name) for name in event.payload["labels"]}
     retired: list[Entry] = [
         (code, label, label._replace(alive=False))
@@ -120,7 +123,7 @@ def _import(board: Board, event: Event) -> Change:
 
 def _assign(board: Board, event: Event) -> Change:
     rows, choice = _asked(board, event)
-    names = _Names(board)
+    names = Names(board)
     cells = _cells(board, rows, _codes(event, names, choice), MANUAL)
     return Change(cells, None, tuple(names.new))
 
@@ -128,7 +131,7 @@ def _assign(board: Board, event: Event) -> Change:
 def _accept(board: Board, event: Event) -> Change:
     rows, choice = _asked(board, event)
     free = ~np.isin(board.sources[rows], (GIVEN, MANUAL))
-    names = _Names(board)
+    names = Names(board)
     cells = _cells(board, rows[free], _codes(event, names, choice[free]), ACCEPTED)
     return Change(cells, None, tuple(names.new))
 
@@ -139,7 +142,7 @@ def _clear(board: Board, event: Event) -> Change:
 
 
 def _create(board: Board, event: Event) -> Change:
-    names = _Names(board)
+    names = Names(board)
     for label in event.payload["labels"]:
         names.refuse_known(label)
         names.code_or_new(label, event.payload["colour"])
@@ -147,7 +150,7 @@ def _create(board: Board, event: Event) -> Change:
 
 
 def _rename(board: Board, event: Event) -> Change:
-    names = _Names(board)
+    names = Names(board)
     code = names.code(event.payload["labels"][0])
     names.refuse_known(event.payload["to"])
     label = board.labels[code]
@@ -155,7 +158,7 @@ def _rename(board: Board, event: Event) -> Change:
 
 
 def _merge(board: Board, event: Event) -> Change:
-    names = _Names(board)
+    names = Names(board)
     codes = sorted({names.code(name) for name in event.payload["labels"]})
     target = names.code_or_new(event.payload["to"])
     merged = [code for code in codes if code != target]
@@ -167,8 +170,23 @@ def _merge(board: Board, event: Event) -> Change:
     return Change(CellChange(rows, after, before), None, (*_retired(board, merged), *names.new))
 
 
+def _split(board: Board, event: Event) -> Change:
+    names = Names(board)
+    code = names.code(event.payload["from"])
+    rows, choice = _asked(board, event)
+    own = (board.codes[rows] == code) & (choice >= 0)
+    rows, choice = rows[own], choice[own]
+    if not len(rows):
+        raise SettingInvalid(
+            f"None of these cells is {event.payload['from']}.", "Pick cells of the type to split."
+        )
+    cells = _cells(board, rows, _codes(event, names, choice), MANUAL)
+    empty = len(rows) == (board.codes == code).sum() and not (cells.after[0] == code).any()
+    return Change(cells, None, (*_retired(board, [code] if empty else []), *names.new))
+
+
 def _delete(board: Board, event: Event) -> Change:
-    code = _Names(board).code(event.payload["labels"][0])
+    code = Names(board).code(event.payload["labels"][0])
     rows = np.flatnonzero(board.codes == code)
     cells = _cells(board, rows, np.full(len(rows), -1, dtype=np.int32), NONE)
     return Change(cells, None, tuple(_retired(board, [code])))
@@ -180,19 +198,19 @@ def _retired(board: Board, codes: Iterable[int]) -> list[Entry]:
 
 
 def _recolour(board: Board, event: Event) -> Change:
-    names, mapping = _Names(board), event.payload["mapping"]
+    names, mapping = Names(board), event.payload["mapping"]
     wanted = {names.code(name): colour for name, colour in mapping.items()}
     return _with(board, lambda code, label: label._replace(colour=wanted.get(code, label.colour)))
 
 
 def _groups(board: Board, event: Event) -> Change:
-    names, mapping = _Names(board), event.payload["mapping"]
+    names, mapping = Names(board), event.payload["mapping"]
     wanted = {names.code(name): group for name, group in mapping.items()}
     return _with(board, lambda code, label: label._replace(group=wanted.get(code, "")))
 
 
 def _prior(board: Board, event: Event) -> Change:
-    names, mapping = _Names(board), event.payload["mapping"]
+    names, mapping = Names(board), event.payload["mapping"]
     wanted = {names.code(name): share for name, share in mapping.items()}
     return _with(board, lambda code, label: label._replace(prior=wanted.get(code)))
 
@@ -220,10 +238,12 @@ _PLANNERS: dict[str, Callable[[Board, Event], Change]] = {
     "create": _create,
     "rename": _rename,
     "merge": _merge,
+    "split": _split,
     "delete": _delete,
     "recolour": _recolour,
     "groups": _groups,
     "prior": _prior,
     "holdout": _holdout,
     "note": _note,
+    "checkpoint": _note,
 }

@@ -1,14 +1,25 @@
-"""Which process is at work on something, and whether it still lives.
+"""Who is at work: which person, which process, and whether that process still lives.
 
 A process writes its mark beside what it works on. A mark whose process is gone was left by a
 crash, a power cut or a kill.
 """
 
+import getpass
 import os
 import platform
 from functools import cache
 
 import psutil
+
+USER_VARIABLE = "SCANVI_USER"
+
+
+def this_user() -> str:
+    """Return who is at work: ``$SCANVI_USER``, else the name of the account, else nobody."""
+    try:
+        return os.environ.get(USER_VARIABLE) or getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return ""
 
 
 @cache

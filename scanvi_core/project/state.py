@@ -154,17 +154,18 @@ class Change:
             return len(self.holdout.after)
         return 0 if self.cells is None else len(self.cells.rows)
 
-    def overlap(self, other: "Change") -> int | None:
-        """Return how many cells both touch; None when they touch nothing in common.
+    def overlap(self, other: "Change") -> Rows | None:
+        """Return the cells both touch; None when they touch nothing in common.
 
-        Zero means that they meet in a label or in the hold-out, not in a cell.
+        No cells means that they meet in a label or in the hold-out.
         """
+        none = np.empty(0, dtype=np.int64)
         if self.cells is not None and other.cells is not None:
             shared = np.intersect1d(self.cells.rows, other.cells.rows, assume_unique=True)
             if shared.size:
-                return int(shared.size)
+                return shared
         aside = self.holdout is not None and other.holdout is not None
-        return 0 if aside or self._touched & other._touched else None
+        return none if aside or self._touched & other._touched else None
 
     @property
     def _touched(self) -> set[int | str]:

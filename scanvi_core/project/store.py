@@ -1,78 +1,32 @@
 """The label store: append, undo, and the labels at any moment."""
 
 import base64
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
 
+import numpy as np
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import log
-from scanvi_core.project.database import EVENTS, Database
+from scanvi_core.project import log, takeover
+from scanvi_core.project.database import EVENTS, FILE_NAME
 from scanvi_core.project.events import Event, describe
 from scanvi_core.project.history import History
+from scanvi_core.project.ledger import Ledger
 from scanvi_core.project.log import Record
+from scanvi_core.project.merging import COMBINE
 from scanvi_core.project.plan import left_out, plan
+from scanvi_core.project.refusals import StaleEdit, StepInUse
 from scanvi_core.project.rows import pack_rows
 from scanvi_core.project.state import Board, Change, LabelState
 
-FILE_NAME = "project.db"
+__all__ = ["FILE_NAME", "LabelStore", "StaleEdit", "StepInUse"]
 
 
-class StaleEdit(ProjectError):
-    """Somebody else changed the same cells since this edit was begun.
+class LabelStore(Ledger):
+    """Append-only log of label events of one data set; safe for threads and processes."""
 
-    Attributes
-    ----------
-    theirs, yours
-        Both versions in words.
-    """
-
-    def __init__(self, theirs: str, yours: str) -> None:
-        super().__init__(
-            f"Meanwhile: {theirs}. Your edit was not saved: {yours}.",
-            "Look at the cells again, then repeat your edit or leave theirs.",
-        )
-        self.theirs = theirs
-        self.yours = yours
-
-
-class LabelStore:
-    """Append-only log of label events of one data set; safe for threads and processes.
-
-    The log is the truth: the state is its replay, kept up to date in memory as events come,
-    also those of other windows and processes.
-
-    Attributes
-    ----------
-    n_obs
-        Number of cells.
-    actor
-        Written beside each event that names nobody.
-    """
-
-    def __init__(self, database: Database, n_obs: int, actor: str = "") -> None:
-        self.n_obs = n_obs
-        self.actor = actor
-        self._database = database
-        self._lock = threading.RLock()
-        self._board, self._history = Board(n_obs), History()
-        self._state: LabelState | None = None
-
-    @classmethod
-    def open(cls, folder: Path, n_obs: int, *, dataset_hash: str = "", actor: str = "") -> Self:
-        """Open the log in a project folder, or begin one.
-
-        Raises
-        ------
-        ProjectError
-            If the log is damaged, newer than this program, or of another data set.
-        """
-        return cls(Database(folder / FILE_NAME, n_obs, dataset_hash), n_obs, actor)
+    _conflicts: tuple[int, list[takeover.Conflict]] | None = None
 
     def append(self, event: Event, expected_seq: int | None = None) -> int:
         """Save an event and return its number; it is on disk when this returns.
@@ -93,8 +47,7 @@ class LabelStore:
         SettingInvalid
             If it names rows the data set does not have.
         """
-        with self._lock, self._database.writing() as connection:
-            self._catch_up(connection)
+        with self._writing() as connection:
             change = plan(self._board, event)
             if expected_seq is not None:
                 self._refuse_stale(connection, event, change, expected_seq)
@@ -110,22 +63,29 @@ class LabelStore:
 
         Raises
         ------
+        StepInUse
+            If later events touch the same cells or labels.
         ProjectError
-            If there is nothing to undo, or later events build on that one.
+            If there is nothing to undo, or it is undone already.
         """
-        with self._lock, self._database.writing() as connection:
-            self._catch_up(connection)
+        with self._writing() as connection:
             target = self._history.to_undo(seq)
             event, change = self._load(connection, target)
-            for later in self._history.in_effect_after(target):
-                other, theirs = self._load(connection, later)
-                if change.overlap(theirs) is not None:
-                    raise ProjectError(
-                        f"Step {target} cannot be taken back alone: "
-                        f"step {later} ({describe(other)}) builds on it.",
-                        f"Undo step {later} first.",
-                    )
+            self._refuse_in_use(connection, target, change)
             return self._turn(connection, "undo", event, change.reversed())
+
+    def undo_to(self, seq: int) -> int:
+        """Take back every event after `seq`, the latest first and all or none; return how many.
+
+        Each is undone by an event of its own, so that redo walks forward again step by step.
+        """
+        with self._writing() as connection:
+            later = self._history.in_effect_after(seq)
+            for target in later:
+                event, change = self._load(connection, target)
+                self._turn(connection, "undo", event, change.reversed())
+                self._catch_up(connection)
+        return len(later)
 
     def redo(self) -> int:
         """Put back what was undone last, as a new event; return its number.
@@ -135,24 +95,17 @@ class LabelStore:
         ProjectError
             If nothing was undone since the last new event.
         """
-        with self._lock, self._database.writing() as connection:
-            self._catch_up(connection)
+        with self._writing() as connection:
             event, change = self._load(connection, self._history.to_redo())
             return self._turn(connection, "redo", event, change)
 
     def undoable(self) -> Event | None:
         """Return the event `undo` would take back."""
-        with self._lock, self._database.reading() as connection:
-            self._catch_up(connection)
-            seq = self._history.next_undo
-            return None if seq is None else self._load(connection, seq)[0]
+        return self._event_at(lambda history: history.next_undo)
 
     def redoable(self) -> Event | None:
         """Return the event `redo` would put back."""
-        with self._lock, self._database.reading() as connection:
-            self._catch_up(connection)
-            seq = self._history.next_redo
-            return None if seq is None else self._load(connection, seq)[0]
+        return self._event_at(lambda history: history.next_redo)
 
     def labels(self, at: int | None = None) -> LabelState:
         """Return the labels now, or as they were after event `at`."""
@@ -188,6 +141,58 @@ class LabelStore:
         aside = change.holdout.after if change.holdout is not None else None
         return replace(event, rows=change.cells.rows if change.cells is not None else aside)
 
+    def merge(self, lines: Iterable[str]) -> takeover.Taken:
+        """Take over what others did to the same cells, as one event that undo can take back.
+
+        Parameters
+        ----------
+        lines
+            From `export_log` of their project.
+
+        Raises
+        ------
+        ProjectError
+            If a line is damaged, of another data set, or the disk refuses.
+        """
+        theirs = [log.from_line(line, self.n_obs) for line in lines]
+        with self._writing() as connection:
+            taken = takeover.take_over(list(self._records(connection)), theirs, self._board)
+            if taken.payload is not None:
+                self._insert(connection, Event(COMBINE, taken.payload), taken.change)
+            return taken
+
+    def conflicts(self) -> list[takeover.Conflict]:
+        """Return the cells about which merged logs differ and nobody has decided since."""
+        with self._lock, self._database.reading() as connection:
+            self._catch_up(connection)
+            if self._conflicts is None or self._conflicts[0] != self._history.seq:
+                records = list(self._records(connection))
+                self._conflicts = self._history.seq, takeover.open_conflicts(records, self.n_obs)
+            return self._conflicts[1]
+
+    def fill(self, records: Iterable[Record]) -> None:
+        """Begin this log with the entries of another, for the same cells in the same order.
+
+        Raises
+        ------
+        ProjectError
+            If this log has begun already.
+        """
+        with self._writing() as connection:
+            if self._history.seq:
+                raise ProjectError("This project has labels already.", "Open the file once more.")
+            for record in records:
+                change = log.unpack(record, self.n_obs)
+                digest = log.digest_of(self._history.digest, record, change)
+                row = record._replace(digest=digest)
+                connection.execute(EVENTS.insert().values(row._asdict()))
+                self._catch_up(connection)
+
+    def records(self) -> list[Record]:
+        """Return all entries as they are stored."""
+        with self._lock, self._database.reading() as connection:
+            return list(self._records(connection))
+
     def export_log(self) -> list[str]:
         """Return the log as lines of JSON, one per event, for `replay`."""
         with self._lock, self._database.reading() as connection:
@@ -206,28 +211,16 @@ class LabelStore:
         log.replay((log.from_line(line, n_obs) for line in lines), board, history)
         return board.state(history.seq)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def _catch_up(self, connection: sa.Connection) -> None:
-        """Apply what this store has not seen: its own last event, and those of others.
-
-        Memory follows the file and never runs ahead of it, so a failed commit leaves no trace.
-        """
-        records = self._records(connection, EVENTS.c.seq > self._history.seq)
-        seen = self._history.seq
-        try:
-            log.replay(records, self._board, self._history)
-        except BaseException:
-            self._forget()  # half an event may have been applied
-            raise
-        if self._history.seq > seen:
-            self._state = None
-
-    def _forget(self) -> None:
-        self._board, self._history = Board(self.n_obs), History()
-        self._state = None
+    def _refuse_in_use(self, connection: sa.Connection, target: int, change: Change) -> None:
+        steps, rows = [], [np.empty(0, dtype=np.int64)]
+        for later in self._history.in_effect_after(target):
+            event, theirs = self._load(connection, later)
+            shared = change.overlap(theirs)
+            if shared is not None:
+                steps.append(event)
+                rows.append(shared)
+        if steps:
+            raise StepInUse(target, steps, np.unique(np.concatenate(rows)))
 
     def _refuse_stale(
         self, connection: sa.Connection, event: Event, change: Change, expected_seq: int
@@ -236,7 +229,7 @@ class LabelStore:
             shared = change.overlap(log.unpack(record, self.n_obs))
             if shared is None:
                 continue
-            where = f", {shared:,} of them yours too" if shared else ""
+            where = f", {len(shared):,} of them yours too" if len(shared) else ""
             theirs = f"{record.actor or 'another window'}: {describe(self._event(record))}{where}"
             payload = {**event.payload, "n_cells": change.n_cells}
             raise StaleEdit(theirs, describe(replace(event, payload=payload)))
@@ -246,44 +239,3 @@ class LabelStore:
         self._board.check(change)
         payload = {"step": event.seq, "what": describe(event)}
         return self._insert(connection, Event(kind, payload), change)
-
-    def _insert(self, connection: sa.Connection, event: Event, change: Change) -> int:
-        packed = log.pack(change, self.n_obs)
-        values = {
-            **packed._asdict(),
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "actor": event.actor or self.actor,
-            "kind": event.kind,
-            "payload": {**event.payload, **packed.payload},
-        }
-        result = connection.execute(EVENTS.insert().values(values))
-        key = result.inserted_primary_key
-        assert key is not None  # noqa: S101  told to the type checker: one row was inserted
-        return int(key[0])
-
-    def _records(
-        self, connection: sa.Connection, *where: sa.ColumnElement[bool]
-    ) -> Iterator[Record]:
-        query = sa.select(EVENTS).where(*where).order_by(EVENTS.c.seq)
-        return (Record(*row) for row in connection.execute(query))
-
-    def _load(self, connection: sa.Connection, seq: int) -> tuple[Event, Change]:
-        record = next(self._records(connection, EVENTS.c.seq == seq), None)
-        if record is None:
-            raise ProjectError(f"The label log has no step {seq}.")
-        return self._event(record), log.unpack(record, self.n_obs)
-
-    def _event(self, record: Record) -> Event:
-        undone = (
-            bool(record.payload["n_cells"] or "changes" in record.payload)
-            and record.kind not in ("undo", "redo", "note")
-            and not self._history.in_effect(record.seq)
-        )
-        return Event(
-            record.kind,
-            record.payload,
-            actor=record.actor,
-            seq=record.seq,
-            time=record.time,
-            undone=undone,
-        )

@@ -1,55 +1,13 @@
-"""The label store: what each event does, undo and redo, two windows, the log as text."""
+"""The label store: what each event does, undo and redo, the log as text."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import LabelStore, StaleEdit, describe, events
-
-N = 40
-
-
-@pytest.fixture
-def store(tmp_path):
-    store = LabelStore.open(tmp_path, N, actor="anna")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def filled(store):
-    """Rows 0-9 are B, 10-19 T, 20-39 without a label."""
-    store.append(events.import_labels(["B", "T"], np.repeat([0, 1, -1, -1], 10)))
-    return store
-
-
-def names_of(state):
-    """Return the label of each cell, None without one: codes and names in one view."""
-    return [state.names[code] if code >= 0 else None for code in state.codes]
-
-
-def seen(state):
-    """Return everything a user can see of a state, for comparison."""
-    return (
-        names_of(state),
-        state.sources.tolist(),
-        state.holdout.tolist(),
-        state.active,
-        state.groups,
-        state.prior,
-        state.colours,
-    )
-
-
-def sql(folder, statement):
-    engine = create_engine(f"sqlite:///{folder}/project.db")
-    with engine.begin() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+from scanvi_core.project import LabelStore, StepInUse, describe, events
+from tests.project.views import N, names_of, seen, sql
 
 
 def test_an_import_sets_the_whole_column_as_given(filled):
@@ -227,6 +185,74 @@ def test_a_step_that_later_ones_build_on_is_not_taken_back_alone(filled):
             filled.undo(step)
 
 
+def test_a_step_in_use_tells_the_cells_and_the_later_steps(filled):
+    step = filled.append(events.assign([0, 1, 2, 3], "T"))
+    later = [filled.append(events.assign([2], "B")), filled.append(events.clear([3, 30]))]
+    filled.append(events.assign([35], "T"))
+    with pytest.raises(StepInUse, match="in 2 cells") as caught:
+        filled.undo(step)
+    assert caught.value.rows.tolist() == [2, 3]
+    assert [event.seq for event in caught.value.steps] == later[::-1]
+    filled.undo_to(step)
+    filled.undo(step)
+    assert names_of(filled.labels())[:4] == ["B"] * 4
+
+
+def test_undo_to_here_takes_back_all_that_came_later_and_redo_walks_forward_again(filled):
+    here = filled.append(events.assign([0], "T"))
+    wanted = seen(filled.labels())
+    for row in (1, 2, 3):
+        filled.append(events.assign([row], f"new {row}"))
+    end = seen(filled.labels())
+    assert filled.undo_to(here) == 3
+    assert seen(filled.labels()) == wanted
+    for _ in range(3):
+        filled.redo()
+    assert seen(filled.labels()) == end
+    assert filled.undo_to(0) == 5
+    assert filled.labels().active == ()
+
+
+def test_undo_to_here_is_done_whole_or_not_at_all(tmp_path, filled):
+    here = filled.append(events.assign([0], "T"))
+    for row in (1, 2, 3):
+        filled.append(events.assign([row], "T"))
+    before, n = seen(filled.labels()), len(filled.events())
+    trigger = "CREATE TRIGGER full BEFORE INSERT ON events WHEN NEW.seq > 6"
+    sql(tmp_path, f"{trigger} BEGIN SELECT RAISE(ABORT, 'full'); END")
+    with pytest.raises(ProjectError, match="could not be saved"):
+        filled.undo_to(here)
+    assert (seen(filled.labels()), len(filled.events())) == (before, n)
+
+
+def test_a_hold_out_of_no_cells_can_be_seen_to_be_undone(filled):
+    filled.append(events.holdout([1, 2], how="cells"))
+    filled.append(events.holdout([], how="none"))
+    filled.undo()
+    assert [event.undone for event in filled.events()] == [False, False, True, False]
+
+
+def test_splitting_gives_cells_of_one_label_new_names_and_leaves_the_others(filled):
+    filled.append(events.split("B", ["B1", "B2"], [0, 1, 2, 15], [0, 1, 1, 0]))
+    assert names_of(filled.labels())[:4] == ["B1", "B2", "B2", "B"]
+    assert names_of(filled.labels())[15] == "T"
+    assert describe(filled.events()[-1]) == "split B into B1, B2 (3 cells)"
+    filled.append(events.split("T", ["T1", "T2"], np.arange(10, 20), np.arange(10) % 2))
+    assert filled.labels().active == ("B", "B1", "B2", "T1", "T2")
+    with pytest.raises(SettingInvalid, match="None of these cells is B"):
+        filled.append(events.split("B", ["X"], [30], [0]))
+
+
+def test_a_checkpoint_names_a_moment_and_changes_nothing(filled):
+    filled.append(events.assign([0], "T"))
+    filled.undo()
+    before = seen(filled.labels())
+    filled.append(events.checkpoint("first look"))
+    assert seen(filled.labels()) == before
+    assert filled.redoable() is not None
+    assert describe(filled.events()[-1]) == "checkpoint: first look"
+
+
 def test_undoing_a_delete_is_refused_when_the_name_was_given_again(filled):
     step = filled.append(events.delete("B"))
     filled.append(events.rename("T", "B"))
@@ -241,108 +267,6 @@ def test_what_undo_and_redo_would_do_is_told(filled):
     filled.undo()
     assert describe(filled.redoable()) == "assign T to 2 cells"
     assert [event.undone for event in filled.events()] == [False, True, False]
-
-
-def test_an_edit_of_cells_somebody_else_changed_meanwhile_is_refused(tmp_path, filled):
-    other = LabelStore.open(tmp_path, N, actor="ben")
-    looked_at = filled.labels().seq
-    other.append(events.assign([3, 4, 5], "NK"))
-    with pytest.raises(StaleEdit) as caught:
-        filled.append(events.assign([5, 6], "T"), expected_seq=looked_at)
-    assert caught.value.theirs == "ben: assign NK to 3 cells, 1 of them yours too"
-    assert caught.value.yours == "assign T to 2 cells"
-    filled.append(events.assign([7], "T"), expected_seq=looked_at)  # other cells: no conflict
-    other.close()
-
-
-def test_an_edit_of_a_label_renamed_meanwhile_is_refused(filled):
-    looked_at = filled.labels().seq
-    filled.append(events.rename("T", "T cell"))
-    with pytest.raises(StaleEdit):
-        filled.append(events.assign([30], "T"), expected_seq=looked_at)
-
-
-def test_two_stores_on_one_file_see_each_other(tmp_path, filled):
-    other = LabelStore.open(tmp_path, N)
-    for row in range(6):
-        writer, reader = (filled, other) if row % 2 else (other, filled)
-        writer.append(events.assign([row], "T"))
-        assert seen(reader.labels()) == seen(writer.labels())
-    assert other.labels().seq == 7
-    other.close()
-
-
-def test_many_writers_at_once_lose_nothing_and_see_the_same_end(tmp_path):
-    stores = [LabelStore.open(tmp_path, N, actor=str(i)) for i in range(3)]
-
-    def write(store):
-        for row in range(20):
-            store.append(events.assign([row], f"type {store.actor}"))
-
-    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [event.seq for event in stores[0].events()] == list(range(1, 61))
-    assert len({tuple(names_of(store.labels())) for store in stores}) == 1
-    assert set(stores[0].labels().active) == {"type 0", "type 1", "type 2"}
-    for store in stores:
-        store.close()
-
-
-def test_the_state_cannot_be_written_to(filled):
-    with pytest.raises(ValueError, match="read-only"):
-        filled.labels().codes[0] = 3
-
-
-def test_a_newer_format_is_refused_and_left_alone(tmp_path, filled):
-    filled.close()
-    sql(tmp_path, "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
-    before = (tmp_path / "project.db").read_bytes()
-    with pytest.raises(ProjectError, match="format 99"):
-        LabelStore.open(tmp_path, N)
-    assert (tmp_path / "project.db").read_bytes() == before
-
-
-def test_another_data_set_is_refused(tmp_path):
-    LabelStore.open(tmp_path, N, dataset_hash="abc").close()
-    with pytest.raises(ProjectError, match="40 cells"):
-        LabelStore.open(tmp_path, N + 1)
-    with pytest.raises(ProjectError, match="another data set"):
-        LabelStore.open(tmp_path, N, dataset_hash="def")
-
-
-def test_a_file_that_is_no_database_is_an_error_in_words(tmp_path):
-    (tmp_path / "project.db").write_bytes(b"not a database " * 100)
-    with pytest.raises(ProjectError, match="could not be"):
-        LabelStore.open(tmp_path, N)
-
-
-def test_a_damaged_entry_is_an_error_in_words(tmp_path, filled):
-    filled.close()
-    sql(tmp_path, "UPDATE events SET cells = x'627071'")
-    with pytest.raises(ProjectError, match="damaged"):
-        LabelStore.open(tmp_path, N).labels()
-
-
-def test_commits_survive_a_power_cut_by_the_settings_of_the_file(filled):
-    with filled._database.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "delete"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 3
-        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
-
-
-def test_a_refused_commit_leaves_no_trace_in_memory(tmp_path, filled):
-    sql(
-        tmp_path,
-        "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'full'); END",
-    )
-    before = seen(filled.labels())
-    with pytest.raises(ProjectError, match="could not be saved"):
-        filled.append(events.assign([0], "T"))
-    sql(tmp_path, "DROP TRIGGER full")
-    assert seen(filled.labels()) == before
 
 
 def test_the_rows_of_one_event_can_be_read_back(filled):

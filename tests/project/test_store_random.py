@@ -121,6 +121,8 @@ def test_a_line_out_of_order_or_damaged_is_refused(story):
     story, _ = story
     lines = story.export_log()
     with pytest.raises(ProjectError, match="out of order"):
-        LabelStore.replay([lines[1], lines[0]], N)
+        LabelStore.replay([lines[0], lines[1], lines[0]], N)
+    with pytest.raises(ProjectError, match="not what was written"):
+        LabelStore.replay([lines[0], lines[2]], N)
     with pytest.raises(ProjectError, match="cannot be read"):
         LabelStore.replay([lines[0][:-20]], N)

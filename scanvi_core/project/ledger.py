@@ -1,0 +1,152 @@
+"""The label log as a file and in memory: reading, catching up, one entry more."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import sqlalchemy as sa
+
+from scanvi_core.errors import ProjectError
+from scanvi_core.project import log
+from scanvi_core.project.backup import keep_copy
+from scanvi_core.project.database import EVENTS, Database
+from scanvi_core.project.events import Event
+from scanvi_core.project.files import to_json
+from scanvi_core.project.history import History
+from scanvi_core.project.log import Record
+from scanvi_core.project.presence import this_user
+from scanvi_core.project.state import Board, Change, LabelState
+
+
+class Ledger:
+    """The entries of one data set's label log; safe for threads and processes.
+
+    The log is the truth: the state is its replay, kept up to date in memory as events come,
+    also those of other windows and processes.
+
+    Attributes
+    ----------
+    n_obs
+        Number of cells.
+    actor
+        Written beside each event that names nobody.
+    """
+
+    def __init__(self, database: Database, n_obs: int, actor: str = "") -> None:
+        self.n_obs = n_obs
+        self.actor = actor
+        self._database = database
+        self._lock = threading.RLock()
+        self._board, self._history = Board(n_obs), History()
+        self._state: LabelState | None = None
+
+    @property
+    def read_only(self) -> str:
+        """Why nothing can be saved; empty where saving is possible."""
+        return self._database.read_only
+
+    @classmethod
+    def open(cls, folder: Path, n_obs: int, *, dataset_hash: str = "", actor: str = "") -> Self:
+        """Open the log in a project folder, or begin one.
+
+        Raises
+        ------
+        ProjectError
+            If the log is damaged, newer than this program, or of another data set.
+        """
+        store = cls(Database(folder, n_obs, dataset_hash), n_obs, actor or this_user())
+        try:
+            with store._database.reading() as connection:
+                store._catch_up(connection)  # every entry is read, and as it was written
+        except BaseException:
+            store.close()
+            raise
+        if store._database.path is not None and not store.read_only:
+            keep_copy(store._database.path, store._history.seq)
+        return store
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Hold the write lock and know every entry; what is not committed leaves no trace."""
+        seen = self._history.seq
+        with self._lock:
+            try:
+                with self._database.writing() as connection:
+                    self._catch_up(connection)
+                    seen = self._history.seq
+                    yield connection
+            except BaseException:
+                if self._history.seq > seen:  # several entries in one go, and none was kept
+                    self._forget()
+                raise
+
+    def _catch_up(self, connection: sa.Connection) -> None:
+        """Apply what this store has not seen: its own last event, and those of others.
+
+        Memory follows the file and never runs ahead of it, so a failed commit leaves no trace.
+        """
+        records = self._records(connection, EVENTS.c.seq > self._history.seq)
+        seen = self._history.seq
+        try:
+            log.replay(records, self._board, self._history)
+        except BaseException:
+            self._forget()  # half an event may have been applied
+            raise
+        if self._history.seq > seen:
+            self._state = None
+
+    def _forget(self) -> None:
+        self._board, self._history = Board(self.n_obs), History()
+        self._state = None
+
+    def _insert(self, connection: sa.Connection, event: Event, change: Change) -> int:
+        packed = log.pack(change, self.n_obs)
+        record = Record(
+            seq=self._history.seq + 1,  # the lock is held: nobody else takes this number
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            actor=event.actor or self.actor,
+            kind=event.kind,
+            payload=json.loads(to_json({**event.payload, **packed.payload})),
+            cells=packed.cells,
+            after=packed.after,
+            before=packed.before,
+        )
+        digest = log.digest_of(self._history.digest, record, change)
+        connection.execute(EVENTS.insert().values(record._replace(digest=digest)._asdict()))
+        return record.seq
+
+    def _records(
+        self, connection: sa.Connection, *where: sa.ColumnElement[bool]
+    ) -> Iterator[Record]:
+        query = sa.select(EVENTS).where(*where).order_by(EVENTS.c.seq)
+        return (Record(*row) for row in connection.execute(query))
+
+    def _load(self, connection: sa.Connection, seq: int) -> tuple[Event, Change]:
+        record = next(self._records(connection, EVENTS.c.seq == seq), None)
+        if record is None:
+            raise ProjectError(f"The label log has no step {seq}.")
+        return self._event(record), log.unpack(record, self.n_obs)
+
+    def _event_at(self, which: Callable[[History], int | None]) -> Event | None:
+        with self._lock, self._database.reading() as connection:
+            self._catch_up(connection)
+            seq = which(self._history)
+            return None if seq is None else self._load(connection, seq)[0]
+
+    def _event(self, record: Record) -> Event:
+        return Event(
+            record.kind,
+            record.payload,
+            actor=record.actor,
+            seq=record.seq,
+            time=record.time,
+            undone=self._history.undone(record.seq),
+        )

@@ -1,0 +1,24 @@
+"""A label store with a column read, and what a user sees of its labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanvi_core.project import LabelStore, events
+from tests.project.views import N
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    """A log of 40 cells without an entry."""
+    store = LabelStore.open(tmp_path, N, actor="anna")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def filled(store: LabelStore) -> LabelStore:
+    """Rows 0-9 are B, 10-19 T, 20-39 without a label."""
+    store.append(events.import_labels(["B", "T"], np.repeat([0, 1, -1, -1], 10)))
+    return store
