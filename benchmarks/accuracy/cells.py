@@ -6,6 +6,10 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.genes import variable_genes
+from scanvi_core.data.intake import import_file
+
 N_GENES = 2_000
 MIN_SHOWN = 3  # labelled cells per type, whatever the fraction
 LABELS, BATCH = "cell_type", "batch"
@@ -39,33 +43,41 @@ def load(path: Path, folder: Path) -> Cells:
     """Read a file as the program does, and choose its variable genes without labels.
 
     `folder` keeps the program's copy of the file and the choice of genes; both are made once.
-    Cells without counts in those genes are left out.
     """
-    from scanvi_core.data.dataset import Dataset
-    from scanvi_core.data.genes import variable_genes
-    from scanvi_core.data.intake import import_file
-
     home = folder / path.stem
     if not home.exists():
         import_file(path, home)
     dataset = Dataset.open(home)
-    batch_key = BATCH if BATCH in dataset.obs.columns else None
-    chosen = variable_genes(home, N_GENES, batch_key)
+    return cells_of(dataset, variable_genes(home, N_GENES, batch_key(dataset)))
+
+
+def batch_key(dataset: Dataset) -> str | None:
+    """Return the column that tells batches apart; None where there is none."""
+    return BATCH if BATCH in dataset.obs.columns else None
+
+
+def cells_of(dataset: Dataset, chosen: np.ndarray) -> Cells:
+    """Return the cells of the program's copy that have counts in the `chosen` genes."""
     counts = sparse.csr_array(dataset.genes_matrix(chosen), dtype=np.float32)
     full = np.asarray(counts.sum(axis=1)).ravel() > 0
     types = dataset.column(LABELS).astype("category").cat.remove_unused_categories().cat
-    if batch_key is None:
-        batch = np.zeros(len(full), dtype=np.int64)
-    else:
-        batch = dataset.column(batch_key).astype("category").cat.codes.to_numpy(np.int64)
+    key = batch_key(dataset)
+    batch = np.zeros(len(full), dtype=np.int64)
+    if key is not None:
+        batch = dataset.column(key).astype("category").cat.codes.to_numpy(np.int64)
     return Cells(
-        name=path.stem.removesuffix("_counts"),
+        name=data_set_name(Path(dataset.manifest["name"])),
         counts=counts[full],
         genes=tuple(map(str, dataset.var_names[chosen])),
         types=types.codes.to_numpy(np.int64)[full],
         type_names=tuple(map(str, types.categories)),
         batch=batch[full],
     )
+
+
+def data_set_name(path: Path) -> str:
+    """Return the name of a data set from that of its file."""
+    return path.stem.removesuffix("_counts")
 
 
 def shown_labels(types: np.ndarray, fraction: float, mask: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.accuracy import records
-from benchmarks.accuracy.cells import Cells, hidden_cells, load, shown_labels
+from benchmarks.accuracy.cells import Cells, data_set_name, hidden_cells, load, shown_labels
 from benchmarks.accuracy.records import Record
 from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Answer, Task
@@ -64,7 +64,7 @@ def run(grid: Grid, solvers: dict[str, Callable[[], Solver]]) -> Iterator[Record
     for method, prepare in solvers.items():
         solve: Solver | None = None
         for path in grid.files():
-            name = path.stem.removesuffix("_counts")
+            name = data_set_name(path)
             if not grid.wants(method, name):
                 continue
             for fraction, mask in missing(grid, method, name):
