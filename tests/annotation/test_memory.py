@@ -16,6 +16,7 @@ from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.dataset import Dataset, write_dataset
 from scanvi_core.data.genes import detected_genes
 from scanvi_core.data.quality import measure
+from scanvi_core.data.seurat import most_variable
 from scanvi_core.train.history import Hooks
 
 N, GENES, CHOSEN = 20_000, 500, 400
@@ -89,6 +90,13 @@ def test_counting_cells_per_gene_never_holds_the_counts(dataset, monkeypatch):
     monkeypatch.setattr(row_blocks, "__defaults__", (10_000,))
     with at_most(0.3 * n_bytes(dataset.counts)):
         detected_genes(dataset, np.arange(N) % 3 > 0)
+
+
+def test_ranking_genes_never_holds_the_counts(dataset, monkeypatch):
+    monkeypatch.setattr(row_blocks, "__defaults__", (10_000,))
+    batch = np.arange(N) % 2
+    with at_most(0.5 * n_bytes(dataset.counts)):
+        most_variable(dataset.counts_by_gene, np.arange(GENES), batch, 100, 0.3)
 
 
 def test_training_makes_no_dense_copy(dataset, y, model):
