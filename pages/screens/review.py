@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, jobs_view, live, review_card
+from pages.ui import gate, header, jobs_view, live, review_card, review_trail, review_update
 from pages.ui.stations import EVALUATE, EXPORT, TRAIN
-from pages.ui.text import count
 from scanvi_core.services import results, reviewing, training, workspace
 
 project = gate.data_set("Review")
@@ -17,20 +16,16 @@ if workspace.workspace(project).current_run() is None:
         st.stop()
     gate.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-review_card.update_bar(project)
-queue = reviewing.queue(project)
-open_items = [item for item in queue if not reviewing.is_decided(project, item)]
-if queue:
-    done = len(queue) - len(open_items)
-    st.progress(done / len(queue), text=f"{done} of {count(len(queue), 'group')} decided")
-if open_items:
-    review_card.draw(project, open_items)
-else:
+review_update.top_row(project)
+item = review_trail.front(project)
+if item is not None:
+    review_card.draw(project, item)
+elif reviewing.progress(project).n_cells:
     changed = results.changed_labels(project)
     st.success(
-        "Nothing doubtful is left."
-        if not queue
-        else "All groups are decided."
+        "All groups are decided."
         + (" Update the model to see what your decisions change." if changed else "")
     )
-review_card.draw_changes(project)
+else:
+    st.success("Nothing doubtful is left.")
+review_update.below(project)

@@ -1,31 +1,32 @@
-"""One card of the review queue: evidence, candidates, keys; and the bar that updates the model."""
+"""One card of the review queue: evidence, candidates, keys."""
 
 from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
-from pages.ui import jobs_view, maps, naming, state
+from pages.ui import maps, naming, review_trail, state
 from pages.ui.text import count, error_text, md, short
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import results, reviewing, training, workspace
+from scanvi_core.services import reviewing, workspace
 from scanvi_core.services.reviewing import Candidate, ReviewItem
-from scanvi_core.services.training import TrainRequest
 
-POSITION = "review-position"
 NAME_WIDTH = 22  # characters of a type on a button
+PROVISIONAL_HELP = (
+    "The suggestions were refitted on your decisions a moment ago. The model itself learns them "
+    "when you update it."
+)
 
 
-def draw(project: str, items: list[ReviewItem]) -> None:
-    """Draw the card at the tab's place in the queue."""
-    position = min(state.recall(POSITION, 0), len(items) - 1)
-    item = items[position]
+def draw(project: str, item: ReviewItem) -> None:
+    """Draw a card; it looks the same as long as it is in front."""
     with st.container(border=True, key="review-card"):
         st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**, group {position + 1} of "
-            f"{len(items)}. Are they **{md(item.candidates[0].name)}**?"
+            f"**{count(len(item.rows), 'similar cell')}**. "
+            f"Are they **{md(item.candidates[0].name)}**?"
+            + (" :violet-badge[provisional]" if item.seq else ""),
+            help=PROVISIONAL_HELP if item.seq else None,
         )
-        _actions(project, item, position, len(items))
+        _actions(project, item)
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(project, item.rows, key="review-map", height=270)
@@ -53,14 +54,12 @@ def _evidence(project: str, item: ReviewItem) -> None:
         st.caption("Batches: " + ", ".join(parts))
 
 
-def _move(position: int, n: int) -> None:
-    st.button("Skip", shortcut="S", key="skip", on_click=state.remember,
-              args=(POSITION, (position + 1) % n))  # fmt: skip
-    st.button("Back", shortcut="B", key="back", on_click=state.remember,
-              args=(POSITION, (position - 1) % n))  # fmt: skip
+def _move(project: str) -> None:
+    st.button("Skip", shortcut="S", key="skip", on_click=review_trail.skip)
+    st.button("Back", shortcut="B", key="back", on_click=review_trail.back, args=(project,))
 
 
-def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
+def _actions(project: str, item: ReviewItem) -> None:
     first, *others = item.candidates
 
     def decide(work: Callable[[], None]) -> None:
@@ -81,10 +80,10 @@ def _actions(project: str, item: ReviewItem, position: int, n: int) -> None:
             )  # fmt: skip
     with st.container(horizontal=True):
         st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
-                  args=("review-naming", item.key))  # fmt: skip
+                  args=("review-naming", item.token))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
-        _move(position, n)
+        _move(project)
         naming.undo_buttons(project)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
@@ -96,7 +95,7 @@ def _named(candidate: Candidate) -> str:
 
 
 def _new_name(project: str, item: ReviewItem) -> None:
-    if state.recall("review-naming") != item.key:
+    if state.recall("review-naming") != item.token:
         return
     with st.form("new-name"):
         known = list(workspace.workspace(project).labels().active)
@@ -110,42 +109,3 @@ def _new_name(project: str, item: ReviewItem) -> None:
                 return
             state.forget("review-naming")
             st.rerun()
-
-
-def update_bar(project: str) -> None:
-    """Offer to update the model when labels changed since it was trained; show the update run."""
-    job = jobs_view.latest(project, training.TRAIN)
-    if job is not None and not job.status.final:
-        jobs_view.show(job)
-        return
-    if job is not None and job.error is not None:
-        jobs_view.show(job)
-    changed = results.changed_labels(project)
-    if not changed:
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f":orange-badge[{count(changed, 'cell')} changed since this model]")
-        request = training.update_request(project)
-        label = "Update the model" if request.warm else "Train again from the start"
-        if st.button(label, key="update-model", icon=":material/refresh:", shortcut="M"):
-            _update(project, request)
-
-
-def _update(project: str, request: TrainRequest) -> None:
-    try:
-        training.start(project, request)
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
-        state.remember(POSITION, 0)
-        st.rerun()
-
-
-def draw_changes(project: str) -> None:
-    """Show what the last update changed."""
-    table = reviewing.changes(project)
-    if table.empty:
-        return
-    total = int(np.sum(table["cells"]))
-    with st.expander(f"What the last update changed: {count(total, 'prediction')}"):
-        st.dataframe(table, hide_index=True)

@@ -124,7 +124,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     page.get_by_role("button", name=re.compile("^Accept")).wait_for()
     walker.shoot("6-review")
     for key in ("a", "2", "u", "a"):
-        before = page.get_by_text(re.compile(r"\d+ of \d+ groups? decided")).inner_text()
+        before = page.get_by_text(re.compile(r"\d+ of [\d,]+ doubtful cells? named")).inner_text()
         page.keyboard.press(key)
         page.wait_for_function(
             "before => !document.body.innerText.includes(before)", arg=before, timeout=20_000

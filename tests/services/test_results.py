@@ -135,19 +135,6 @@ def test_the_evidence_compares_the_cards_cells_with_both_candidates(trained):
     assert "look like" in found.verdict
 
 
-def test_a_second_model_tells_every_changed_prediction(trained, train_now, request_brief):
-    assert reviewing.changes(trained).empty
-    before = results.current(trained)
-    rows = np.flatnonzero(before.prediction == before.names.index("Dendritic"))
-    labelling.name_cells(trained, rows, "Renamed by hand", "lasso")
-    train_now(trained, request_brief)
-    now = results.current(trained)
-    was, became = (np.array(f.names)[f.prediction] for f in (before, now))
-    table = reviewing.changes(trained)
-    assert table["cells"].sum() == (was != became).sum() > 100
-    assert table.iloc[0][["before", "now"]].tolist() == ["Dendritic", "Renamed by hand"]
-
-
 # Scores ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,107 @@
+"""Around the card of the review: how far it is, updating the model, and what that changed.
+
+Nothing here moves the card: above it is one row of constant height, all else is below.
+"""
+
+import streamlit as st
+
+from pages.ui import jobs_view, state
+from pages.ui.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import (
+    model_update,
+    provisional,
+    results,
+    reviewing,
+    training,
+)
+from scanvi_core.services.model_update import Update
+
+POLL_S = 0.4
+TOLD = "review-told"  # the run whose coming was told in this tab
+
+
+def top_row(project: str) -> None:
+    """Draw the progress of the review and, beside it, the button that updates the model."""
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    with left:
+        now = reviewing.progress(project)
+        named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
+        clear = f", {now.n_clear:,} more clear by now" if now.n_clear else ""
+        st.progress(now.fraction, text=f"{named}{clear}; {count(now.n_groups, 'group')} left")
+    with right:
+        job = jobs_view.latest(project, training.TRAIN)
+        if job is not None and not job.status.final:
+            jobs_view.show(job)
+        else:
+            _offer(project)
+
+
+def _offer(project: str) -> None:
+    changed = results.changed_labels(project)
+    request = training.update_request(project)
+    label = "Update the model" if request.warm or not changed else "Train again from the start"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            label, key="update-model", icon=":material/refresh:", shortcut="M",
+            disabled=not changed, on_click=_start, args=(project,),
+        )  # fmt: skip
+        if changed:
+            st.markdown(f":orange-badge[{count(changed, 'new label')}]")
+
+
+def _start(project: str) -> None:
+    try:
+        training.start(project, training.update_request(project))
+    except ScanviError as error:
+        state.remember("update-error", error_text(error))
+
+
+def below(project: str) -> None:
+    """Draw what belongs under the card: errors, what the decisions and the last update changed."""
+    job = jobs_view.latest(project, training.TRAIN)
+    if job is not None and job.error is not None:
+        jobs_view.show(job)
+    if state.recall("update-error"):
+        st.error(state.recall("update-error"))
+        state.forget("update-error")
+    _provisional(project)
+    update = model_update.latest(project)
+    if update is not None:
+        _what_changed(project, update)
+
+
+def _provisional(project: str) -> None:
+    """Say what the decisions change so far; while that is worked out, look again and again."""
+    working = provisional.state(project).working
+    st.fragment(_provisional_line, run_every=POLL_S if working else None)(project, working)
+
+
+def _provisional_line(project: str, was_working: bool) -> None:
+    now = provisional.state(project)
+    if was_working and not now.working:
+        st.rerun()
+    if now.error is not None:
+        st.warning(error_text(ScanviError(*now.error)))
+    elif now.found is not None and now.found.n_changed:
+        n = count(now.found.n_changed, "other prediction")
+        st.caption(f"Your decisions change {n} so far. Provisional, until you update the model.")
+    elif now.working:
+        st.caption("Working out what your decision changes…")
+
+
+def _what_changed(project: str, update: Update) -> None:
+    now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
+    changed = count(int(update.changed["cells"].sum()), "prediction")
+    told = f"{now} is in use: {changed} changed."
+    if state.recall(TOLD, update.now.run_id) != update.now.run_id:
+        st.toast(f"{told} Look below the card.", icon=":material/check:")
+    state.remember(TOLD, update.now.run_id)
+    with st.container(horizontal=True, vertical_alignment="center", key="update-outcome"):
+        st.markdown(f"**{told}** {md(update.comparison)}", width="stretch")
+        st.button(f"Keep {now.lower()}", key="keep-model", on_click=model_update.keep,
+                  args=(project,))  # fmt: skip
+        st.button(f"Go back to {before.lower()}", key="go-back", on_click=model_update.go_back,
+                  args=(project,))  # fmt: skip
+    with st.expander("What changed"):
+        st.dataframe(update.changed, hide_index=True)
