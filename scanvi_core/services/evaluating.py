@@ -19,7 +19,7 @@ from scanvi_core.metrics.confidence import (
     reliability,
 )
 from scanvi_core.project.runs import Run
-from scanvi_core.services import results
+from scanvi_core.services import holdout, results
 from scanvi_core.services.design import batches_of
 from scanvi_core.services.words import percent, percent_range, percent_with_interval
 from scanvi_core.services.workspace import Workspace, workspace
@@ -27,6 +27,10 @@ from scanvi_core.services.workspace import Workspace, workspace
 SURE = 0.9  # the confidence that the page puts into words
 ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
 SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
+SET_ASIDE = {
+    holdout.HIDDEN: "They are whole donors: it was shown their counts, but none of their labels.",
+    holdout.GROUP: "They are whole donors, left out of its training altogether.",
+}
 CELLS_PER_BIN = 20  # with fewer in a bin the diagram shows luck
 
 
@@ -138,7 +142,7 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
         names=cells.names,
         model_number=int(summary["number"]),
         headline=headline(scores),
-        reading=_reading(scores),
+        reading=_reading(scores, holdout.how_now(opened, cells.run.settings["labels_seq"])),
         table=type_table(scores),
         bins=reliability(cells.right, cells.confidence, n_bins),
         curve=coverage_curve(cells.right, cells.confidence),
@@ -229,16 +233,16 @@ def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
     )
 
 
-def _reading(scores: Scores) -> str:
+def _reading(scores: Scores, how: str) -> str:
+    words = ["The model has never seen the labels of these cells.", SET_ASIDE.get(how, "")]
     n_scored = sum(item.support >= config.RARE_CELLS for item in scores.types)
-    if not n_scored:
-        return "The model has never seen the labels of these cells."
-    low, high = scores.macro_f1_interval
-    return (
-        "The model has never seen the labels of these cells. Mean F1 over "
-        f"{n_scored} types, where rare types count as much as common ones: "
-        f"{scores.macro_f1:.2f} (95 % interval {low:.2f} to {high:.2f})."
-    )
+    if n_scored:
+        low, high = scores.macro_f1_interval
+        words.append(
+            f"Mean F1 over {n_scored} types, where rare types count as much as common ones: "
+            f"{scores.macro_f1:.2f} (95 % interval {low:.2f} to {high:.2f})."
+        )
+    return " ".join(filter(None, words))
 
 
 def _honesty(scores: Scores, confidence: np.ndarray) -> str:

@@ -30,7 +30,8 @@ def points(difference: float) -> str:
 
 def signed_range(interval: tuple[float, float]) -> str:
     """Return ``-1.0 to +5.2``, in points."""
-    return f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}"
+    low, high = (round(100 * end, 1) for end in interval)
+    return f"{low:+.1f} to {high:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
 
 
 def _number(share: float, n: int) -> str:

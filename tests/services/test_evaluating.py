@@ -1,0 +1,355 @@
+"""Scores that cannot flatter: what the page says, and that held-out labels teach nothing."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+
+from scanvi_core.annotation import estimator
+from scanvi_core.annotation.estimator import Annotator
+from scanvi_core.errors import LabelsUnusable, SettingInvalid
+from scanvi_core.project import events
+from scanvi_core.project.runs import Run
+from scanvi_core.services import (
+    baselines,
+    evaluating,
+    holdout,
+    integrating,
+    labelling,
+    model_list,
+    results,
+)
+from scanvi_core.services.holdout import HoldoutRequest
+from scanvi_core.services.workspace import workspace
+
+
+def state(project):
+    return workspace(project).labels()
+
+
+def truth_of(project):
+    """Return the true names of the cells set aside now, and their rows, from the store alone."""
+    now = state(project)
+    rows = np.flatnonzero(now.holdout & (now.codes >= 0))
+    return np.array(now.names, dtype=object)[now.codes[rows]], rows
+
+
+def told(project):
+    """Return predicted names and confidence of the same cells, from the run's own file."""
+    run = workspace(project).current_run()
+    _, rows = truth_of(project)
+    p = np.array(run.array("probabilities"))[rows]
+    return np.array(run.settings["label_order"], dtype=object)[p.argmax(1)], p.max(1)
+
+
+def numbers(sentence):
+    return [float(text) for text in re.findall(r"[-+]?\d+(?:\.\d+)?", sentence)]
+
+
+# Sentences ------------------------------------------------------------------------------------
+
+
+def test_the_headline_equals_an_independent_computation(trained):
+    (truth, _), (named, _) = truth_of(trained), told(trained)
+    right = truth == named
+    low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
+    assert evaluating.report(trained).headline == (
+        f"Right on {100 * accuracy_score(truth, named):.0f} % of {right.size} held-out cells "
+        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)."
+    )
+
+
+def test_the_sentence_about_sure_cells_equals_an_independent_computation(trained):
+    (truth, _), (named, confidence) = truth_of(trained), told(trained)
+    level = float(np.round(np.median(confidence), 2))
+    with pytest.MonkeyPatch.context() as patch:  # a brief training is seldom sure
+        patch.setattr(evaluating, "SURE", level)
+        sentence = evaluating.sure_sentence(truth == named, confidence)
+    sure = confidence >= level
+    right = int((truth == named)[sure].sum())
+    low, high = binomtest(right, int(sure.sum())).proportion_ci(method="wilson")
+    assert sentence == (
+        f"Of held-out cells scored {level:.2f} or more, {100 * right / sure.sum():.0f} % were "
+        f"right (n = {sure.sum()}, 95 % interval {100 * low:.0f} to {100 * high:.0f} %)."
+    )
+
+
+def test_nobody_is_sure_is_said():
+    said = evaluating.sure_sentence(np.array([True]), np.array([0.5]))
+    assert said == "No held-out cell was scored 0.90 or more."
+
+
+def test_the_sentence_about_accepting_equals_an_independent_computation(trained):
+    (truth, _), (named, confidence) = truth_of(trained), told(trained)
+    n = int(np.ceil(0.8 * truth.size))
+    best = np.argsort(-confidence, kind="stable")[:n]
+    coverage, threshold, accuracy = numbers(evaluating.report(trained).accept)[:3]
+    assert coverage == round(100 * n / truth.size)
+    assert threshold == pytest.approx(confidence[best].min(), abs=0.005)
+    assert accuracy == round(100 * (truth == named)[best].mean())
+
+
+def test_many_cells_are_told_to_a_tenth_of_a_percent():
+    right, confidence = np.arange(2000) % 50 > 0, np.full(2000, 0.95)
+    assert "98.0 % were right (n = 2,000" in evaluating.sure_sentence(right, confidence)
+
+
+# Tables ---------------------------------------------------------------------------------------
+
+
+def test_the_table_of_types_holds_sklearns_numbers(trained):
+    (truth, _), (named, _) = truth_of(trained), told(trained)
+    report = evaluating.report(trained)
+    precision, recall, f1, cells = precision_recall_fscore_support(
+        truth, named, labels=list(report.names), zero_division=0
+    )
+    for i, row in report.table.iterrows():
+        assert row["cells"] == cells[i]
+        assert np.nan_to_num(row["F1"]) == pytest.approx(f1[i])
+        for column, value in (("found", recall[i]), ("right when named", precision[i])):
+            if row[column]:
+                assert row[column].startswith(f"{100 * value:.0f} % (")
+
+
+def test_batches_are_scored_by_their_own_cells(trained):
+    (truth, rows), (named, _) = truth_of(trained), told(trained)
+    batch = workspace(trained).dataset.obs["batch"].astype(str).to_numpy()[rows]
+    table = evaluating.report(trained).batches.set_index("batch")
+    assert set(table.index) == set(batch)
+    for name, row in table.iterrows():
+        assert row["cells"] == (batch == name).sum()
+        right = (truth == named)[batch == name].mean()
+        assert row["right"].startswith(f"{100 * right:.0f} % (")
+
+
+def test_types_the_model_was_never_shown_are_told_and_not_hidden(
+    labelled, train_now, request_brief
+):
+    rows = np.flatnonzero(state(labelled).holdout)[:4]
+    labelling.name_cells(labelled, rows, "Only set aside", "lasso")
+    train_now(labelled, request_brief)
+    report = evaluating.report(labelled)
+    assert report.scores.n == truth_of(labelled)[0].size - 4
+    assert (
+        "4 held-out cells of types the model was never shown (Only set aside)" in (report.notes[0])
+    )
+
+
+# Linear models beside it ------------------------------------------------------------------------
+
+
+def test_the_quick_models_are_scored_on_the_same_cells(trained):
+    opened, run = workspace(trained), workspace(trained).current_run()
+    truth, rows = truth_of(trained)
+    genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings["genes"]]
+    model = Annotator.load(results.model_folder(run), "cpu")
+    linear = model.companions.predict(opened.dataset.genes_matrix(np.array(genes)))
+    said = [run.array("probabilities_scanvi"), *linear]
+    names = np.array(run.settings["label_order"], dtype=object)
+    found, ours = baselines.baselines(trained), told(trained)[0] == truth
+    assert [rival.name for rival in found.rivals] == [baselines.ALONE, *baselines.LINEAR]
+    for rival, probabilities in zip(found.rivals, said, strict=True):
+        right = names[probabilities[rows].argmax(1)] == truth
+        assert rival.scores.n == rows.size
+        assert rival.scores.accuracy == pytest.approx(right.mean())
+        assert rival.difference == pytest.approx(right.mean() - ours.mean())
+    best = max(rival.scores.accuracy for rival in found.rivals[1:])
+    assert found.beaten == (best > ours.mean())
+    assert f"{100 * best:.1f} %" in found.sentence and f"{100 * ours.mean():.1f} %" in (
+        found.sentence
+    )
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0.78, 0.88), (0.9, 0.8), (0.8, 0.8)])
+def test_the_sentence_says_who_wins(ours, theirs):
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 3, 500)
+    names = ("a", "b", "c")
+    whole = evaluating.score(truth, _partly(truth, ours), names)
+    told = _partly(truth, theirs)
+    difference, interval = baselines.paired_difference(
+        told == truth, _partly(truth, ours) == truth
+    )
+    rival = baselines.Rival(
+        baselines.GENES, evaluating.score(truth, told, names), difference, interval
+    )
+    sentence = baselines.verdict(whole, rival)
+    if theirs > ours:
+        assert sentence.startswith(
+            "A one-second linear model is right more often here: 88.0 % v 78.0 %"
+        )
+        assert "warning" in sentence and "luck" not in sentence
+    elif ours > theirs:
+        assert sentence.startswith("Right 10.0 points more often than the best one-second")
+    else:
+        assert "just as often" in sentence
+
+
+def _partly(truth, share):
+    """Return predictions of which just this share, from the start, is right."""
+    return np.where(np.arange(truth.size) < share * truth.size, truth, (truth + 1) % 3)
+
+
+# What labels set aside may touch ----------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """Record what every fit in the program is given: the network, the linear models, T."""
+    found = {"data": [], "fitted": [], "calibrated": []}
+    fit, companions, calibrate = (
+        estimator.fit, estimator.fit_companions, estimator.fit_temperature,
+    )  # fmt: skip
+
+    def see_fit(module, data, *args, **more):
+        found["data"].append(data)
+        return fit(module, data, *args, **more)
+
+    def see_companions(counts, y, *args, **more):
+        found["fitted"].append((counts, np.array(y)))
+        return companions(counts, y, *args, **more)
+
+    def see_calibration(probabilities, y, *args, **more):
+        found["calibrated"].append(np.array(y))
+        return calibrate(probabilities, y, *args, **more)
+
+    monkeypatch.setattr(estimator, "fit", see_fit)
+    monkeypatch.setattr(estimator, "fit_companions", see_companions)
+    monkeypatch.setattr(estimator, "fit_temperature", see_calibration)
+    return found
+
+
+@pytest.mark.parametrize("how", [holdout.CELLS, holdout.HIDDEN, holdout.GROUP])
+def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, seen, how):
+    if how != holdout.CELLS:
+        request = HoldoutRequest(how, column="batch", values=("batch 3", "batch 5"))
+        holdout.set_aside(labelled, request)
+    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
+    aside = state(labelled).holdout
+    inside = np.flatnonzero(~aside) if how == holdout.GROUP else np.arange(700)
+    (data,) = seen["data"]
+    assert data.counts.shape[0] == inside.size
+    assert (data.y[aside[inside]] == -1).all() and (data.y >= 0).any()
+    assert not data.validation[aside[inside]].any() and data.validation.any()
+    for _, y in seen["fitted"]:
+        assert (y[aside[inside]] == -1).all()
+    for y in seen["calibrated"]:
+        assert y.size <= (data.y >= 0).sum() and (y >= 0).all()
+    assert (np.array(run.array("y"))[aside] == -1).all()
+    assert evaluating.held_out(labelled, run.id).rows.size == truth_of(labelled)[0].size
+
+
+def test_permuted_labels_score_like_chance(project, train_now, request_brief):
+    opened = workspace(project)
+    codes = np.random.default_rng(0).permutation(np.arange(700) % 4).astype(np.int32)
+    opened.store.append(events.import_labels(["a", "b", "c", "d"], codes))
+    holdout.set_aside(project, HoldoutRequest(fraction=0.5))
+    train_now(project, request_brief)
+    report = evaluating.report(project)
+    assert report.scores.n > 250
+    low, high = report.scores.interval
+    assert low - 0.05 < 0.25 < high + 0.05
+    assert report.scores.macro_f1 < 0.35
+
+
+# Maps and models --------------------------------------------------------------------------------
+
+
+def test_the_map_is_measured_once_and_kept(trained):
+    found = integrating.map_scores(trained)
+    assert found.table.shape == (4, 3)
+    values = found.table[list(integrating.SPACES)].to_numpy(float)
+    assert ((values >= 0) & (values <= 1)).all()
+    integrating._map_scores.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(integrating, "_measure", None)
+        assert integrating.map_scores(trained).table.equals(found.table)
+
+
+def test_without_batches_only_types_are_measured(trained):
+    path = workspace(trained).current_run().root / "run.json"
+    record = json.loads(path.read_text())
+    record["settings"]["batch_key"] = None  # as frozen by a run without batches
+    path.write_text(json.dumps(record))
+    found = integrating.map_scores(trained)
+    assert found.table["what is measured"].tolist() == [
+        integrating.MEANING["types_apart"], integrating.MEANING["type_neighbours"],
+    ]  # fmt: skip
+    assert "No batch column" in found.note
+    assert evaluating.report(trained).batches is None
+
+
+def test_the_list_of_models_tells_what_changed_and_compares_fairly(
+    trained, train_now, request_brief
+):
+    assert not model_list.models(trained).others
+    truth, rows = truth_of(trained)
+    before = told(trained)[0]
+    labelling.name_cells(trained, np.flatnonzero(state(trained).codes < 0)[:3], "New", "lasso")
+    labelling.rename(trained, "Dendritic", "DC")
+    train_now(trained, replace(request_brief, train=replace(request_brief.train, seed=7)))
+    after = told(trained)[0]
+    listed = model_list.models(trained)
+    changed = listed.table["what changed"].tolist()
+    assert "Seed: 0 → 7" in changed[0] and "new type New" in changed[0] and changed[1] == ""
+    found = model_list.compare(trained, listed.current[1], listed.others[1])
+    now = np.where(truth == "Dendritic", "DC", truth)
+    expected = (after == now).mean() - (before == truth).mean()
+    assert (found.n, found.difference) == (rows.size, pytest.approx(expected))
+    assert listed.comparison(1) == found.sentence(2, 1)
+
+
+def test_models_with_nothing_held_out_from_both_are_not_compared(
+    trained, train_now, request_brief
+):
+    rows = truth_of(trained)[1]
+    others = np.setdiff1d(np.flatnonzero(state(trained).codes >= 0), rows)[::9]
+    workspace(trained).store.append(events.holdout(others, how=holdout.CELLS))
+    train_now(trained, request_brief)
+    listed = model_list.models(trained)
+    assert "other cells set aside" in listed.table["what changed"][0]
+    assert "cannot be compared fairly" in listed.comparison(1)
+
+
+# Donors -----------------------------------------------------------------------------------------
+
+
+def test_hidden_donors_keep_their_counts_among_the_unlabelled_cells(
+    labelled, train_now, request_brief
+):
+    request = HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
+    own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
+    assert holdout.set_aside(labelled, request) == own.sum()
+    assert (state(labelled).holdout == own).all()
+    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
+    assert run.summary["n_cells"] == 700
+    assert results.current(labelled).summary["holdout"]["n"] == truth_of(labelled)[0].size
+    report = evaluating.report(labelled)
+    assert report.batches["batch"].tolist() == ["batch 3"]
+    assert "shown their counts, but none of their labels" in report.reading
+
+
+@pytest.mark.parametrize("how", [holdout.HIDDEN, holdout.GROUP])
+def test_donors_that_would_give_no_score_are_refused(labelled, how):
+    before = state(labelled).seq
+    with pytest.raises(SettingInvalid, match="No donor was chosen"):
+        holdout.set_aside(labelled, HoldoutRequest(how, column="batch"))
+    own = np.flatnonzero(workspace(labelled).dataset.obs["batch"] == "batch 3")
+    labelling.clear_cells(labelled, own, "lasso")
+    with pytest.raises(LabelsUnusable, match="No cell of batch 3 has a label"):
+        holdout.set_aside(labelled, HoldoutRequest(how, column="batch", values=("batch 3",)))
+    assert state(labelled).seq == before + 1
+
+
+def test_the_way_of_an_earlier_hold_out_can_be_asked_for(labelled):
+    seq = state(labelled).seq
+    holdout.set_aside(
+        labelled, HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
+    )
+    opened = workspace(labelled)
+    assert holdout.how_now(opened, seq) == holdout.CELLS
+    assert holdout.how_now(opened) == holdout.HIDDEN
