@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import scipy.sparse as sp
 from scanvi_core.errors import ProjectError
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
+DAY_S = 86_400.0
 KEPT = 3  # cuts kept beside a data set; each is as large as the counts of its genes
 
 
@@ -86,8 +88,7 @@ def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.c
     if not home.is_dir():
         _write(home, counts, positions)
     os.utime(home)
-    for old in sorted(folder.glob("cut_*"), key=lambda path: -path.stat().st_mtime)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)  # on Windows not while it is in use
+    _tidy(folder)
     return _read(home, (counts.shape[0], len(positions)))
 
 
@@ -116,6 +117,14 @@ def _write(home: Path, counts: sp.csr_matrix, positions: np.ndarray) -> None:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all cuts but the last, and what a write that was killed the day before has left."""
+    cuts = sorted(folder.glob("cut_*"), key=lambda path: -path.stat().st_mtime)
+    killed = [path for path in folder.glob(".cut_*") if time.time() - path.stat().st_mtime > DAY_S]
+    for old in cuts[KEPT:] + killed:
+        shutil.rmtree(old, ignore_errors=True)  # on Windows not while it is in use
 
 
 def _read(home: Path, shape: tuple[int, int]) -> sp.csr_matrix:

@@ -1,5 +1,8 @@
 """Cut columns are those that scipy cuts, whatever the blocks; no half-written cut stays."""
 
+import os
+import time
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -86,3 +89,12 @@ def test_a_broken_write_leaves_nothing_behind(counts, tmp_path, monkeypatch):
         kept_cut(tmp_path, counts, np.arange(9))
     assert not list(tmp_path.iterdir())
     assert_same(kept_cut(tmp_path, counts, np.arange(9)), counts, np.arange(9))
+
+
+def test_what_a_killed_write_left_is_removed_a_day_later(counts, tmp_path):
+    for name, age in ((".cut_old", cut.DAY_S + 60), (".cut_new", 60)):
+        (tmp_path / name).mkdir()
+        then = time.time() - age
+        os.utime(tmp_path / name, (then, then))
+    kept_cut(tmp_path, counts, np.arange(9))
+    assert {path.name for path in tmp_path.glob(".cut_*")} == {".cut_new"}
