@@ -10,6 +10,7 @@ from scanvi_core.config import UMAP_NEIGHBORS
 
 MIN_UMAP_CELLS = 15
 LAYOUT_CELLS = 10_000  # laid out in about a quarter of a minute on one core
+FEWEST = 100  # cells of a stratum in the sample that is laid out, where it has as many
 PLACING_NEIGHBORS = 3
 N_EPOCHS = 200  # UMAP's own 500 for small data take three times as long for the same picture
 FAST_EPOCHS = 100  # for the map drawn during training
@@ -23,15 +24,16 @@ def umap_of(
     z: np.ndarray,
     *,
     seed: int,
-    n_neighbors: int = UMAP_NEIGHBORS,
     init: np.ndarray | None = None,
     n_epochs: int = N_EPOCHS,
+    strata: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
 ) -> np.ndarray:
     """Lay out cells in two dimensions (McInnes et al. 2018).
 
-    The same `z` and `seed` give the same map. Below 15 cells the first two principal components
-    are returned. Beyond `LAYOUT_CELLS` cells a sample is laid out, and each other cell is put at
-    the mean place of its nearest neighbours in the sample, which keeps the time in bounds.
+    The same arguments give the same map. Below 15 cells the first two principal components are
+    returned. Beyond `LAYOUT_CELLS` cells a sample is laid out, and each other cell is put at the
+    mean place of its nearest neighbours in the sample, which keeps the time in bounds.
 
     Parameters
     ----------
@@ -39,13 +41,14 @@ def umap_of(
         Cell states [n, d]; a row with a NaN gets NaN coordinates.
     seed
         Start of the random draws.
-    n_neighbors
-        Neighbours per cell; fewer where there are fewer cells.
     init
-        Starting coordinates [n, 2], for instance of the map before, so that cells stay where the
-        user knows them; rows with a NaN start at the centre.
+        Coordinates of the map before [n, 2], from which the layout starts and onto which it is
+        turned, moved and scaled as a whole, so that cells stay where the user knows them; rows
+        with a NaN start at the centre.
     n_epochs
         Rounds of the layout; `FAST_EPOCHS` suits a preview.
+    strata, keep
+        Who is in the sample, see `sample`.
 
     Returns
     -------
@@ -57,16 +60,69 @@ def umap_of(
     if len(cells) < MIN_UMAP_CELLS:
         coordinates[known] = _principal_components(cells)
         return coordinates
-    start: np.ndarray | str = "spectral"
-    if init is not None:
-        start = _scaled(np.asarray(init, dtype=np.float32)[known])
     drawn = np.arange(len(cells))
     if len(cells) > LAYOUT_CELLS:
-        drawn = np.sort(np.random.default_rng(seed).permutation(len(cells))[:LAYOUT_CELLS])
-        start = start if isinstance(start, str) else start[drawn]
-    layout = _run(cells[drawn], seed, min(n_neighbors, len(drawn) - 1), start, n_epochs)
+        groups = np.zeros(len(z), dtype=np.int64) if strata is None else strata
+        first = np.zeros(len(z), dtype=bool) if keep is None else keep
+        drawn = sample(groups[known], LAYOUT_CELLS, seed, first[known])
+    before = None if init is None else np.asarray(init, dtype=np.float32)[known][drawn]
+    layout = _run(cells[drawn], seed, "spectral" if before is None else _scaled(before), n_epochs)
+    if before is not None:
+        layout = _onto(layout, before)
     coordinates[known] = _placed(cells, drawn, layout)
     return coordinates
+
+
+def sample(strata: np.ndarray, n: int, seed: int, keep: np.ndarray) -> np.ndarray:
+    """Return the positions of `n` cells that stand for all, sorted.
+
+    Cells in `keep` come first, for up to half of the places. The others are shared among the
+    strata in proportion to their cells, but a rare stratum has `FEWEST` cells or all it has (less
+    where the strata are so many that this would take more than half of the places).
+
+    Parameters
+    ----------
+    strata
+        Integers [cells], such as types: each value is a stratum.
+    n
+        How many; not more than there are cells.
+    seed
+        Start of the draw: each cell draws one lot, so samples for other strata overlap much.
+    keep
+        Cells that matter, such as doubtful ones [cells].
+    """
+    lot = np.random.default_rng(seed).permutation(len(strata))
+    matter = np.flatnonzero(keep)
+    matter = matter[np.argsort(lot[matter])][: n // 2]
+    rest = np.setdiff1d(np.arange(len(strata)), matter)
+    _, stratum, sizes = np.unique(strata[rest], return_inverse=True, return_counts=True)
+    places = n - len(matter)
+    least = np.minimum(sizes, min(FEWEST, places // (2 * len(sizes))))
+    share = (places - least.sum()) * (sizes - least) / max(1, (sizes - least).sum())
+    quota = least + share.astype(np.int64)
+    quota[np.argsort(quota - least - share, kind="stable")[: places - quota.sum()]] += 1
+    order = np.lexsort((lot[rest], stratum))
+    start = np.cumsum(sizes) - sizes
+    within = np.arange(len(rest)) - start[stratum[order]]
+    return np.sort(np.r_[matter, rest[order[within < quota[stratum[order]]]]])
+
+
+def _onto(layout: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Turn, scale and move a layout [n, 2] as a whole to lie nearest to the one before.
+
+    Orthogonal Procrustes (Schönemann 1966, doi:10.1007/BF02289451) without reflection, which
+    UMAP's steps cannot bring about. UMAP itself keeps neither the size nor the place of its start.
+    """
+    known = np.isfinite(before).all(axis=1)
+    old, new = before[known].astype(np.float64), layout[known].astype(np.float64)
+    middle_old, middle_new = old.mean(axis=0), new.mean(axis=0)
+    left, size, right = np.linalg.svd((new - middle_new).T @ (old - middle_old))
+    sign = np.array([1.0, np.sign(np.linalg.det(left @ right))])
+    scale = (size * sign).sum() / max(float(((new - middle_new) ** 2).sum()), 1e-12)
+    if not scale > 0:  # no cell, or all at one place: nothing to hold on to
+        return layout
+    turned = (layout - middle_new) @ (left * sign) @ right
+    return (scale * turned + middle_old).astype(np.float32)
 
 
 def _placed(cells: np.ndarray, drawn: np.ndarray, layout: np.ndarray) -> np.ndarray:
@@ -108,9 +164,8 @@ def warm_up() -> float:
     return time.monotonic() - started
 
 
-def _run(
-    cells: np.ndarray, seed: int, n_neighbors: int, init: np.ndarray | str, n_epochs: int
-) -> np.ndarray:
+def _run(cells: np.ndarray, seed: int, init: np.ndarray | str, n_epochs: int) -> np.ndarray:
+    n_neighbors = min(UMAP_NEIGHBORS, len(cells) - 1)
     with _lock, warnings.catch_warnings():
         from umap import UMAP
 

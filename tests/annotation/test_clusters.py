@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
+from scanvi_core.annotation import clusters
 from scanvi_core.annotation.clusters import (
     by_size,
     connected,
@@ -59,6 +60,23 @@ def test_clusters_hang_together():
     # Two pairs of linked cells that one code holds together, and a third pair.
     graph = sp.csr_matrix(np.kron(np.eye(3), [[0, 1], [1, 0]]))
     assert by_size(connected(graph, np.array([0, 0, 0, 0, 1, 1]))).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_beyond_the_limit_other_cells_join_the_cluster_of_their_neighbours(monkeypatch):
+    z, truth = blobs(1_200)
+    monkeypatch.setattr(clusters, "GRAPH_CELLS", 300)
+    codes = louvain_clusters(z, resolution=0.2)
+    assert adjusted_rand_score(truth, codes) > 0.95
+    assert (np.diff(np.bincount(codes)) <= 0).all()
+    np.testing.assert_array_equal(codes, louvain_clusters(z.copy(), resolution=0.2))
+
+
+def test_a_cell_joins_the_commonest_code_among_its_nearest():
+    rng = np.random.default_rng(0)
+    among, z, codes = rng.normal(size=(80, 3)), rng.normal(size=(40, 3)), rng.integers(0, 3, 80)
+    nearest = np.argsort(((z[:, None] - among[None]) ** 2).sum(-1), axis=1)[:, :7]
+    votes = np.stack([(codes[nearest] == code).sum(1) for code in range(3)])
+    assert clusters.joined(z, among, codes, 7).tolist() == votes.argmax(0).tolist()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 10])

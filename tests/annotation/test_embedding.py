@@ -1,11 +1,17 @@
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from scanvi_core.annotation import embedding
+from scanvi_core.annotation.clusters import pca_of
 from scanvi_core.annotation.embedding import umap_of
+from scanvi_core.annotation.markers import log_normalized
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared real data are absent")
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +89,73 @@ def test_beyond_the_limit_a_sample_is_laid_out_and_others_go_to_their_neighbours
     z = groups[0]
     monkeypatch.setattr(embedding, "LAYOUT_CELLS", 40)
     found = umap_of(z, seed=0, n_epochs=50)
-    sample = np.sort(np.random.default_rng(0).permutation(60)[:40])
+    sample = embedding.sample(np.zeros(60, int), 40, 0, np.zeros(60, bool))
     own = umap_of(z[sample], seed=0, n_epochs=50)
     assert np.array_equal(found[sample], own)
     other = np.setdiff1d(np.arange(60), sample)
     distances = ((z[other, None] - z[None, sample]) ** 2).sum(-1)
     nearest = np.argsort(distances, axis=1)[:, :3]
     assert np.allclose(found[other], own[nearest].mean(1), atol=1e-5)
+
+
+def test_a_sample_keeps_rare_types_and_doubtful_cells():
+    strata = np.repeat([0, 1, 2, 3], [90_000, 9_900, 60, 3])
+    keep = np.zeros(strata.size, bool)
+    keep[5:1_000] = True
+    drawn = embedding.sample(strata, 5_000, 0, keep)
+    assert drawn.size == 5_000 == np.unique(drawn).size
+    assert np.isin(np.flatnonzero(keep), drawn).all()
+    sizes = np.bincount(strata[drawn])
+    assert sizes[2:].tolist() == [60, 3]
+    rest = sizes[:2] - [keep.sum(), 0]  # the large ones by their share
+    assert rest[1] / rest.sum() == pytest.approx(9_900 / 98_905, rel=0.3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sample_has_as_many_cells_as_asked_for(seed):
+    random = np.random.default_rng(seed)
+    n = int(random.integers(10, 900))
+    strata = random.integers(0, random.integers(1, 400), 900)
+    drawn = embedding.sample(strata, n, seed, random.random(900) < random.random())
+    assert drawn.size == n == np.unique(drawn).size
+
+
+def test_samples_before_and_after_a_few_changes_are_nearly_the_same():
+    random = np.random.default_rng(0)
+    strata, none = random.integers(0, 8, 30_000), np.zeros(30_000, bool)
+    changed = np.where(random.random(30_000) < 0.02, random.integers(0, 8, 30_000), strata)
+    before, after = (embedding.sample(codes, 5_000, 0, none) for codes in (strata, changed))
+    assert np.intersect1d(before, after).size > 4_800
+
+
+def test_a_map_is_laid_onto_the_one_before():
+    random = np.random.default_rng(0)
+    before = random.normal(size=(50, 2)).astype(np.float32)
+    turn = np.array([[np.cos(2), np.sin(2)], [-np.sin(2), np.cos(2)]])
+    moved = (before @ turn * 3 + [40, -7]).astype(np.float32)
+    before[4] = np.nan
+    found = embedding._onto(moved, before)
+    known = np.isfinite(before[:, 0])
+    assert np.allclose(found[known], before[known], atol=1e-4)
+    assert np.isfinite(found).all()
+    nowhere = np.full_like(before, np.nan)
+    assert np.array_equal(embedding._onto(moved, nowhere), moved)
+
+
+@needs_shared
+def test_after_a_change_of_the_model_real_cells_stay_near_their_place():
+    import anndata
+
+    data = anndata.read_h5ad(SHARED / "data" / "kang_ifnb_2800.h5ad")
+    pick = np.random.default_rng(0).permutation(data.n_obs)[:900]
+    z = pca_of(log_normalized(data.X[pick]), 20)
+    first = umap_of(z, seed=0, n_epochs=100)
+    random = np.random.default_rng(1)  # a model trained anew: other axes, and a little noise
+    turned = np.linalg.qr(random.normal(size=(20, 20)))[0]
+    again = (z @ turned + random.normal(0, 0.2, z.shape)).astype(np.float32)
+    fresh, kept = (umap_of(again, seed=5, n_epochs=100, init=init) for init in (None, first))
+    moves = [np.median(np.linalg.norm(xy - first, axis=1)) for xy in (fresh, kept)]
+    assert moves[1] < moves[0] / 2
 
 
 def test_a_hurried_map_does_not_wait_for_the_compiler(groups, monkeypatch):
