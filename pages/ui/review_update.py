@@ -18,12 +18,14 @@ from scanvi_core.services import (
 from scanvi_core.services.model_update import Update
 
 POLL_S = 0.4
-TOLD = "review-told"  # the run whose coming was told in this tab
+ROW_HEIGHT = 44  # pixels: a button's and a progress bar's alike
+TOLD = "review-told"  # the run that was in use when this tab drew the page last
 
 
 def top_row(project: str) -> None:
     """Draw the progress of the review and, beside it, the button that updates the model."""
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    row = st.container(height=ROW_HEIGHT, border=False, key="review-row")
+    left, right = row.columns([3, 2], gap="medium", vertical_alignment="center")
     with left:
         now = reviewing.progress(project)
         named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
@@ -69,6 +71,10 @@ def below(project: str) -> None:
     update = model_update.latest(project)
     if update is not None:
         _what_changed(project, update)
+        if state.recall(TOLD) not in (None, update.now.run_id):
+            st.toast("The model was updated. See below the card what changed.")
+    current = results.current(project)
+    state.remember(TOLD, current.run_id if current else None)
 
 
 def _provisional(project: str) -> None:
@@ -93,15 +99,17 @@ def _provisional_line(project: str, was_working: bool) -> None:
 def _what_changed(project: str, update: Update) -> None:
     now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
     changed = count(int(update.changed["cells"].sum()), "prediction")
-    told = f"{now} is in use: {changed} changed."
-    if state.recall(TOLD, update.now.run_id) != update.now.run_id:
-        st.toast(f"{told} Look below the card.", icon=":material/check:")
-    state.remember(TOLD, update.now.run_id)
-    with st.container(horizontal=True, vertical_alignment="center", key="update-outcome"):
-        st.markdown(f"**{told}** {md(update.comparison)}", width="stretch")
-        st.button(f"Keep {now.lower()}", key="keep-model", on_click=model_update.keep,
-                  args=(project,))  # fmt: skip
-        st.button(f"Go back to {before.lower()}", key="go-back", on_click=model_update.go_back,
-                  args=(project,))  # fmt: skip
+    with st.container(key="update-outcome"):
+        told, buttons = st.columns([3, 2], gap="medium", vertical_alignment="center")
+        told.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
+        with buttons, st.container(horizontal=True, horizontal_alignment="right"):
+            st.button(
+                f"Keep {now.lower()}", key="keep-model", on_click=model_update.keep,
+                args=(project,),
+            )  # fmt: skip
+            st.button(
+                f"Go back to {before.lower()}", key="go-back", on_click=model_update.go_back,
+                args=(project,),
+            )  # fmt: skip
     with st.expander("What changed"):
         st.dataframe(update.changed, hide_index=True)

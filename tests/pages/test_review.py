@@ -1,0 +1,153 @@
+"""The review page: the card that stays, the marks of provisional suggestions, keeping an update."""
+
+import shutil
+import time
+
+import pytest
+import torch
+
+from scanvi_core import runtime
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.project.folder import create_project, open_project
+from scanvi_core.services import labelling, model_update, provisional, results, reviewing
+from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.training import TrainRequest
+from scanvi_core.services.workspace import workspace
+
+BRIEF = TrainRequest(ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=8, device="cpu"))
+
+
+def train_now(project):
+    from scanvi_core.services.run import train
+
+    return train(workspace(project), BRIEF, ForegroundJob(project, lambda *_: None))
+
+
+@pytest.fixture(scope="module")
+def reviewable(imported, tmp_path_factory):
+    """The folder of a project with one model."""
+    torch.set_num_threads(1)
+    with runtime.home_at(tmp_path_factory.mktemp("reviewable")):
+        fresh = create_project("Cells")
+        shutil.copytree(imported, fresh.root, dirs_exist_ok=True)
+        labelling.use_column(fresh.id, "cell_type", set())
+        train_now(fresh.id)
+        return open_project(fresh.id).root
+
+
+@pytest.fixture
+def trained(reviewable):
+    """A copy of it in the home of this test."""
+    fresh = create_project("Cells")
+    shutil.copytree(reviewable, fresh.root, dirs_exist_ok=True)
+    return fresh.id
+
+
+def ready(project):
+    end = time.monotonic() + 120
+    while provisional.state(project).working:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def question(app):
+    """Return the line that asks about the card in front."""
+    return next(str(item.value) for item in app.markdown if "similar cell" in str(item.value))
+
+
+def captions(app):
+    return [str(item.value) for item in app.caption]
+
+
+def test_the_card_in_front_stays_while_predictions_come_and_the_next_one_follows_them(
+    visit, trained
+):
+    app = visit("review", trained)
+    first = question(app)
+    app.button(key="accept").click().run()
+    second = question(app)
+    assert second != first and "provisional" not in second
+    ready(trained)
+    app.run()
+    assert question(app) == second
+    app.button(key="accept").click().run()
+    assert ":violet-badge[provisional]" in question(app)
+    assert not app.exception
+
+
+def test_a_new_model_does_not_move_the_card_in_front(visit, trained):
+    app = visit("review", trained)
+    app.button(key="skip").click().run()
+    before = question(app)
+    train_now(trained)
+    app.run()
+    assert question(app) == before
+    assert not app.exception
+
+
+def test_skip_and_back_walk_along_the_cards_and_undo_brings_the_last_one_back(visit, trained):
+    app = visit("review", trained)
+    first = question(app)
+    app.button(key="skip").click().run()
+    second = question(app)
+    app.button(key="back").click().run()
+    assert question(app) == first != second
+    app.button(key="accept").click().run()
+    assert question(app) == second
+    app.button(key="undo").click().run()
+    assert question(app) == first
+
+
+def test_cards_that_were_skipped_come_again_at_the_end(visit, trained):
+    app = visit("review", trained)
+    n = len(reviewing.queue(trained))
+    seen = [question(app)]
+    for _ in range(n):
+        app.button(key="skip").click().run()
+        seen.append(question(app))
+    assert seen[-1] == seen[0]
+    assert not app.exception
+
+
+def test_decisions_to_the_end_leave_a_finished_page(visit, trained):
+    app = visit("review", trained)
+    for _ in range(200):
+        if not any(button.key == "unknown" for button in app.button):
+            break
+        app.button(key="unknown").click().run()
+        ready(trained)
+    assert "All groups are decided" in app.success[0].value
+    assert not app.exception
+
+
+def test_the_button_that_updates_waits_for_a_decision(visit, trained):
+    app = visit("review", trained)
+    assert app.button(key="update-model").disabled
+    app.button(key="accept").click().run()
+    assert not app.button(key="update-model").disabled
+
+
+def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
+    model = results.current(trained)
+    rows = (model.prediction == 0).nonzero()[0]
+    labelling.name_cells(trained, rows[::2], "<b>New</b>", "lasso")
+    ready(trained)
+    n = provisional.state(trained).found.n_changed
+    app = visit("review", trained)
+    assert n > 1
+    assert any(f"change {n} other predictions so far" in text for text in captions(app))
+
+
+@pytest.mark.parametrize(("button", "stays"), [("keep-model", True), ("go-back", False)])
+def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, stays):
+    reviewing.accept(trained, reviewing.queue(trained)[0])
+    first = results.current(trained).run_id
+    second = train_now(trained)
+    app = visit("review", trained)
+    told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
+    n = int(model_update.latest(trained).changed["cells"].sum())
+    assert told.startswith(f"**Model 2 is in use: {n} prediction")
+    app.button(key=button).click().run()
+    assert results.current(trained).run_id == (second if stays else first)
+    assert not any("is in use" in str(item.value) for item in app.markdown)
+    assert not app.exception
