@@ -12,6 +12,10 @@ WAYS = {
     "Whole donors or samples": holdout.HIDDEN,
     "Nothing": holdout.NONE,
 }
+NOW = {
+    holdout.HIDDEN: " They are whole donors, whose counts stay in training.",
+    holdout.GROUP: " They are whole donors, left out of training altogether.",
+}
 MEANING = {
     holdout.CELLS: "How often the model is right on cells like those you labelled.",
     holdout.HIDDEN: "How often it is right on a donor of whom no cell was labelled: harder, and "
@@ -27,7 +31,7 @@ def draw(project: str) -> None:
     n = int((labels.holdout & (labels.codes >= 0)).sum())
     st.markdown(
         f"**{count(n, 'labelled cell')}** set aside. The model never sees these labels, so "
-        "Evaluate can say how often it is right."
+        f"Evaluate can say how often it is right.{NOW.get(holdout.how_now(opened), '')}"
         if n
         else "Nothing is set aside: there will be no honest score."
     )
