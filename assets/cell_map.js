@@ -10,7 +10,7 @@ function createMap(parent) {
   const pen = over.getContext("2d"), buttons = {}
   let painter = null, d = null, view = null, send = () => {}, theme = {}, labels = [], legendIs = ""
   let width = 0, height = 0, ratio = 0, fitK = 1, frame = 0, stale = true, version = 0, sequence = Date.now()
-  let drag = null, sent = null, hovered = -1, pointer = null, waiting = 0, shown = null
+  let drag = null, sent = null, hovered = -1, pointer = null, waiting = 0, shown = null, later = null
   const touches = new Map()
 
   const only = () => (d.names ? view.only : new Set())
@@ -109,8 +109,7 @@ function createMap(parent) {
     let points = shape
     while (points.length > 4000) points = points.filter((_, i) => i % 2 === 0)
     send("select", { op, polygon: points.map(toData), sequence: ++sequence, only: [...only()].map((code) => code - 1) })
-    said.textContent = op === "clear" ? "Clearing\u2026" : "Selecting\u2026"
-    sent = shape.length ? shape : null
+    ;[said.textContent, sent] = [op === "clear" ? "Clearing\u2026" : "Selecting\u2026", shape.length ? shape : null]
     setTimeout(() => { if (sent === shape || !sent) { sent = null; tell(); redraw(false) } }, 2500) // same cells again: no new data comes
   }
   function finish() {
@@ -300,10 +299,12 @@ function createMap(parent) {
   }
   function render(data, trigger) {
     send = trigger
+    STORE.waiting.delete(later)
     if (data !== shown) {
-      shown = data
-      accept(decode(data))
-      version++
+      const next = decode(data)
+      if (!next) return STORE.waiting.add((later = () => render(data, trigger)))
+      ;[shown, version] = [data, version + 1]
+      accept(next)
     }
     root.classList.toggle("still", !d.tools)
     bar.hidden = legend.hidden = root.lastChild.hidden = !d.tools
@@ -330,8 +331,8 @@ function createMap(parent) {
   return {
     render,
     destroy() {
-      watcher.disconnect()
-      cancelAnimationFrame(frame)
+      STORE.waiting.delete(later)
+      watcher.disconnect(), cancelAnimationFrame(frame)
       painter?.gl.getExtension("WEBGL_lose_context")?.loseContext()
       root.remove()
     },

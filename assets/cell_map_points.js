@@ -3,6 +3,7 @@
 const MAPS = new WeakMap() // one map per mount
 const VIEWS = new Map() // key -> view; outlives the mount, so coming back to a page keeps the zoom
 const HIDDEN = 65535
+const STORE = (globalThis.scanviCellMap ??= { parts: new Map(), waiting: new Set() }) // see cell_map_part.js
 const PAD = 28
 
 const VERTEX = `#version 300 es
@@ -80,9 +81,10 @@ function scale(d) {
   return box
 }
 
-function decode(bytes) {
+function decode(bytes) { // null: a part is still on its way
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)))
+  for (const [name, id] of Object.entries(head.apart)) if (!(head[name] = STORE.parts.get(id))) return null
   let at = 4 + length
   for (const [name, size] of Object.entries(head.parts)) {
     head[name] = bytes.slice(at, at + size) // a copy: aligned, and the message can go

@@ -6,6 +6,7 @@ are drawn. Zoom, tool and isolated types live in the browser, by `key`: a new co
 leaves them alone. The wire format is described at :func:`encode`.
 """
 
+import hashlib
 import json
 import time
 import zlib
@@ -26,12 +27,16 @@ __all__ = ["CategoryColour", "SelectionEvent", "ValueColour", "cell_map", "fallb
 Colour = CategoryColour | ValueColour
 Operation = Literal["replace", "add", "subtract", "intersect", "clear"]
 Mask = NDArray[np.bool_]
+APART = 5_000  # cells from which coordinates and colours are sent apart, each when it changes
 GRID = 65_534  # steps of the uint16 grid along the longer side; 65535 marks a cell not drawn
 _ASSETS = Path(__file__).parents[2] / "assets"
 _mount = st.components.v2.component(
     "cell_map",
     css=(_ASSETS / "cell_map.css").read_text(encoding="utf-8"),
     js="".join((_ASSETS / f"{name}.js").read_text() for name in ("cell_map_points", "cell_map")),
+)
+_mount_part = st.components.v2.component(
+    "cell_map_part", js=(_ASSETS / "cell_map_part.js").read_text(encoding="utf-8")
 )
 
 
@@ -111,19 +116,18 @@ def cell_map(
         if event and on_select:
             on_select(event)
 
-    result = _mount(
-        key=key,
-        data=encode(
-            xy,
-            colour,
-            selected=selected,
-            hover=hover,
-            meta={"key": key, "revision": revision, "height": height, "tools": tools},
-        ),
-        height=height,
-        on_select_change=deliver,
-        on_nogl_change=lambda: st.session_state.update({_fallback_key(key): True}),
-    )
+    meta = {"key": key, "revision": revision, "height": height, "tools": tools}
+    data, apart = encode(xy, colour, selected=selected, hover=hover, meta=meta)
+    with st.container(gap=None):  # the parts take no room
+        for name, part in apart.items():
+            _mount_part(key=f"{key}.{name}", data=part)
+        result = _mount(
+            key=key,
+            data=data,
+            height=height,
+            on_select_change=deliver,
+            on_nogl_change=lambda: st.session_state.update({_fallback_key(key): True}),
+        )
     return parse_event(result.get("select"))
 
 
@@ -157,14 +161,16 @@ def encode(
     selected: Mask | None,
     hover: Sequence[str] | None,
     meta: dict[str, Any],
-) -> bytes:
-    """Pack the map for the browser.
+) -> tuple[bytes, dict[str, bytes]]:
+    """Pack the map for the browser; return the message and the parts to send apart by name.
 
     Little endian: uint32 length of the header, the header (JSON, padded to 4 bytes), then the
     parts named in ``header["parts"]`` with their lengths, each padded to 4 bytes:
     ``xy`` uint16 [n, 2] on a square grid (65535: not drawn); ``codes`` uint8 or uint16 [n], 0 for
     none, else code + 1 or the step on the scale; ``palette`` uint8 [k, 3], entry 0 for none;
-    ``mask`` one bit per cell; ``hover`` UTF-8 lines.
+    ``mask`` one bit per cell; ``hover`` UTF-8 lines. From `APART` cells on, ``xy`` and ``codes``
+    come apart, each after a name of 24 characters made from its content; ``header["apart"]`` holds
+    the names.
     """
     checksum = zlib.crc32(np.ascontiguousarray(xy).tobytes())  # a stale revision cannot lie
     grid, low, unit = _grid(meta["revision"], checksum, len(xy), xy)
@@ -176,11 +182,18 @@ def encode(
         parts["hover"] = "\n".join(line.replace("\n", " ") for line in hover).encode()
     header = meta | {"n": len(xy), "low": low, "unit": unit, "place": checksum}
     header |= {"wide": steps.itemsize > 1} | colour.legend()
+    apart = {name: parts.pop(name) for name in ("xy", "codes") if len(xy) >= APART}
+    apart = {name: _named(part) for name, part in apart.items()}
+    header["apart"] = {name: part[:24].decode() for name, part in apart.items()}
     header["parts"] = {name: len(part) for name, part in parts.items()}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
     padded = (part + b"\0" * (-len(part) % 4) for part in parts.values())
-    return b"".join((len(text).to_bytes(4, "little"), text, *padded))
+    return b"".join((len(text).to_bytes(4, "little"), text, *padded)), apart
+
+
+def _named(part: bytes) -> bytes:
+    return hashlib.blake2b(part, digest_size=12).hexdigest().encode() + part
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -70,6 +70,36 @@ def test_a_new_colour_keeps_zoom_and_selection(page, cells, lasso) -> None:
     assert cells.get_attribute("data-selected") == str(picked)
 
 
+def test_of_many_cells_only_what_changed_is_sent(page, start_app, lasso) -> None:
+    sent: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda f: sent.append(len(f))))
+    page.goto(start_app(APP))
+    page.get_by_text("Many cells").click()
+    many = page.locator(".st-key-many .map")
+    page.locator(".st-key-many .map[data-n='20000'][data-ready]").wait_for()
+    coordinates = 20_000 * 4  # bytes
+    assert max(sent) > coordinates
+    many.scroll_into_view_if_needed()
+    many.locator(".over").hover()
+    whole = many.get_attribute("data-view")
+    page.mouse.wheel(0, -240)
+    page.locator(f".st-key-many .map:not([data-view='{whole}'])").wait_for()
+    near = many.get_attribute("data-view")
+    sent.clear()
+    lasso(many, (0.5, 0.5), 0.4)
+    page.locator(".st-key-many .map:not([data-selected='0'])").wait_for()
+    picked = int(many.get_attribute("data-selected"))
+    assert picked > 1_000
+    assert max(sent) < coordinates, "a selection sent the coordinates again"
+    sent.clear()
+    page.get_by_text("By value").click()
+    page.locator(".st-key-many .map[data-revision='value']").wait_for()
+    many.get_by_text("CD3D").wait_for()
+    assert max(sent) < coordinates, "a new colour sent the coordinates again"
+    assert many.get_attribute("data-view") == near
+    assert many.get_attribute("data-selected") == str(picked)
+
+
 def test_the_legend_counts_and_isolates_and_shows_names_as_text(page, cells, lasso) -> None:
     hostile = cells.locator(".legend button", has_text="<img src=x onerror=alert(1)>")
     hostile.click()

@@ -45,3 +45,19 @@ picked = int(state.picked.sum()) if "picked" in state else 0
 st.text(f"server: {picked} picked, {state.get('inside', 0)} inside, only {state.get('only', ())}")
 st.text(f"this run: {event.op if event else 'nothing'}")
 cell_map("still", xy, colour=colour, revision="still", tools=False, height=220)
+
+many = 20_000  # sent in parts
+if st.toggle("Many cells"):
+    at = rng.normal(size=(many, 2)).astype(np.float32)
+    codes = (at[:, 0] > 0).astype(int)
+    cell_map(
+        "many",
+        at,
+        colour=ValueColour(at[:, 1], "CD3D", -3.0, 3.0)
+        if by_value
+        else CategoryColour(codes, ["left", "right"], type_colours(2)),
+        revision="value" if by_value else "type",
+        selected=state.get("chosen"),
+        height=420,
+        on_select=lambda event: state.update(chosen=in_polygon(at, event.polygon)),
+    )
