@@ -21,25 +21,38 @@ def test_the_temperature_undoes_a_known_overconfidence():
     assert fit_temperature(p, y).temperature == pytest.approx(2.0, rel=0.1)
 
 
-def test_the_temperature_minimises_the_penalised_likelihood():
+@pytest.mark.parametrize("prior", [1.0, 1.2, 3.0])
+def test_the_temperature_minimises_the_penalised_likelihood(prior):
     p, y = overconfident(40)
     logs = np.log(p.astype(float))
 
     def cost(parameters):
         scaled = logs / np.exp(parameters[0])
         nll = np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(y)), y]
-        return nll.sum() + 0.5 * (parameters[0] / 0.4) ** 2
+        return nll.sum() + 0.5 * ((parameters[0] - np.log(prior)) / 0.2) ** 2
 
     expected = float(np.exp(minimize(cost, [0.0]).x[0]))
-    assert fit_temperature(p, y).temperature == pytest.approx(expected, rel=1e-3)
+    assert fit_temperature(p, y, prior).temperature == pytest.approx(expected, rel=1e-3)
 
 
-def test_fewer_than_fifteen_cells_are_not_calibrated_on():
-    p, y = overconfident(30)
-    y[14:] = -1
+def test_without_a_prior_of_ones_own_a_slight_overconfidence_is_expected():
+    p, y = overconfident(40)
+    assert fit_temperature(p, y).temperature == fit_temperature(p, y, 1.2).temperature
+
+
+def test_the_prior_counts_for_less_the_more_cells_there_are():
+    few, many = overconfident(40), overconfident(4000)
+    gaps = [fit_temperature(*c, 4.0).temperature - fit_temperature(*c, 1.0).temperature
+            for c in (few, many)]  # fmt: skip
+    assert gaps[0] > 10 * gaps[1] > 0
+
+
+def test_fewer_than_thirty_cells_are_not_calibrated_on():
+    p, y = overconfident(60)
+    y[29:] = -1
     found = fit_temperature(p, y)
-    assert found.temperature == 1.0 and found.n_cells == 14
-    assert "14" in found.note and "Not calibrated" in found.note
+    assert found.temperature == 1.0 and found.n_cells == 29
+    assert found.note == "Uncalibrated: 29 labelled cells to check on, 30 needed."
 
 
 def test_rows_of_nan_are_left_out_and_left_alone():

@@ -1,0 +1,129 @@
+"""Technical reasons for doubt: too few counts, dying, or two cells in one droplet."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from scanvi_core.annotation.companions import principal_components
+from scanvi_core.annotation.markers import log_normalized
+
+MAD_TO_SD = 1.4826
+LOW_SPREADS = 3.0  # standard deviations of the log totals below the batch's median, but
+LOW_FOLDS = (3.0, 5.0)  # never at less than 3 times below it, always at more than 5 times
+MT_SPREADS, MT_PERCENT = 5.0, 10.0  # above the median, and at least so many percent
+MIN_BATCH_CELLS = 20  # smaller batches are measured by the median of all cells
+
+PER_CELL = 1.0  # simulated doublets for each cell
+MAX_SIMULATED = 20_000
+RECALL = 0.82  # share of the simulated doublets that the threshold finds
+MAX_DOUBLETS = 0.3  # share of the cells that may be called doublets
+MIN_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoubletCheck:
+    """How much each cell looks like two; `score` [n] from 0 to 1, `flagged` [n]."""
+
+    score: np.ndarray
+    flagged: np.ndarray
+    threshold: float
+
+
+def low_counts(totals: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
+    """Return which cells have far fewer counts than their batch, bool [n].
+
+    That is: log totals more than three standard deviations (by the median absolute deviation
+    within batches, pooled) below the median of the batch, where three standard deviations are
+    taken as a factor of at least 3 and at most 5.
+
+    Parameters
+    ----------
+    totals
+        Counts of each cell over all genes, not only those of the model [n].
+    batch_index
+        Batch codes [n]; batches of fewer than 20 cells are compared with all cells.
+    """
+    logs = np.log1p(totals)
+    below = _centred(logs, batch_index)
+    spread = LOW_SPREADS * MAD_TO_SD * float(np.median(np.abs(below)))
+    return below < -np.clip(spread, *np.log(LOW_FOLDS))
+
+
+def high_mitochondrial(pct_mt: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
+    """Return which cells have far more mitochondrial counts than their batch, bool [n].
+
+    More than five standard deviations above its median, and 10 percent at the very least: dying
+    cells lose the rest. `pct_mt` [n] is in percent.
+    """
+    above = _centred(pct_mt, batch_index)
+    spread = MT_SPREADS * MAD_TO_SD * float(np.median(np.abs(above)))
+    return (above > spread) & (pct_mt >= MT_PERCENT)
+
+
+def _centred(values: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
+    middle = np.full(len(values), float(np.median(values)) if len(values) else 0.0)
+    for batch in np.unique(batch_index):
+        own = batch_index == batch
+        if own.sum() >= MIN_BATCH_CELLS:
+            middle[own] = np.median(values[own])
+    return values - middle
+
+
+def find_doublets(
+    counts: sparse.csr_array, codes: np.ndarray, random: np.random.Generator
+) -> DoubletCheck:
+    """Score cells by how many of their neighbours are simulated doublets.
+
+    As Wolock et al. 2019 (10.1016/j.cels.2018.11.005): add up random pairs of cells, and look at
+    the nearest neighbours of every cell in the principal components of the real cells. The score
+    is the share of simulated cells among them, a cell's own simulations being as many as all. A
+    cell is flagged where its score is that of the upper 82 % of the simulated doublets of two
+    types, but never more than 30 % of the cells: doublets of one type cannot be told from cells.
+
+    Parameters
+    ----------
+    counts
+        Counts [n, genes], CSR, of whole numbers; cells without counts are not scored (0).
+    codes
+        Predicted types [n], -1 for none: they tell which simulated doublets are of two types.
+    random
+        Chooses the pairs.
+    """
+    full = np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
+    score, flagged = np.zeros(counts.shape[0], np.float32), np.zeros(counts.shape[0], dtype=bool)
+    if len(full) < 2 * MIN_NEIGHBOURS:
+        return DoubletCheck(score, flagged, 1.0)
+    n_pairs = min(round(PER_CELL * len(full)), MAX_SIMULATED)
+    first, second = full[random.integers(0, len(full), (2, n_pairs))]
+    shares, simulated = _shares(counts[full], counts[first] + counts[second], random)
+    mixed = codes[first] != codes[second]
+    if not mixed.any():
+        return DoubletCheck(score, flagged, 1.0)
+    threshold = max(
+        float(np.quantile(simulated[mixed], 1.0 - RECALL)),
+        float(np.quantile(shares, 1.0 - MAX_DOUBLETS)),
+    )
+    score[full], flagged[full] = shares, shares >= threshold
+    return DoubletCheck(score, flagged, threshold)
+
+
+def _shares(
+    real: sparse.csr_array, simulated: sparse.csr_array, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of simulated cells among the neighbours of both, corrected for numbers."""
+    from sklearn.neighbors import NearestNeighbors
+
+    logs = log_normalized(real)
+    center, components = principal_components(logs, random)
+    shift = center @ components
+    both = [logs @ components - shift, log_normalized(simulated) @ components - shift]
+    points = np.concatenate(both).astype(np.float32)
+    n = len(both[0])
+    ratio = len(both[1]) / n
+    k = max(MIN_NEIGHBOURS, round(0.5 * np.sqrt(n) * (1.0 + ratio)))
+    k = min(k, len(points) - 1)
+    near = NearestNeighbors(n_neighbors=k).fit(points).kneighbors(return_distance=False)
+    share = (near >= n).mean(axis=1)
+    share = share / (share + ratio * (1.0 - share))  # as if there were as many of both
+    return share[:n], share[n:]
