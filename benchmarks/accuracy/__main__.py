@@ -2,7 +2,9 @@
 
 ``python -m benchmarks.accuracy`` measures what ``benchmarks/results/accuracy/*.jsonl`` lacks:
 every data set of ``--data``, 1.5 % and 10 % of the labels of each type shown (three cells at
-least), five masks, every method; ``python -m benchmarks.accuracy table`` then writes the tables.
+least), five masks, every method; also, where there are batches, all labels of one batch and none
+of the others (``--fractions 1``; mask 0 takes the largest batch, mask 1 the next; types the batch
+lacks are not scored). ``python -m benchmarks.accuracy table`` then writes the tables.
 It may be stopped at any time: measurements are kept one by one and never made twice. To measure a
 method again, remove its file. Parts of it::
 

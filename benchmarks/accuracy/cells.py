@@ -13,6 +13,7 @@ from scanvi_core.data.intake import import_file
 N_GENES = 2_000
 MIN_SHOWN = 3  # labelled cells per type, whatever the fraction
 LABELS, BATCH = "cell_type", "batch"
+ONE_BATCH = 1.0  # as a fraction: all labels of one batch, none of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,42 @@ def shown_labels(types: np.ndarray, fraction: float, mask: int) -> np.ndarray:
         wanted = max(MIN_SHOWN, round(fraction * len(rows)))
         shown[rows[: max(1, min(wanted, len(rows) - 1))]] = code
     return shown
+
+
+def labels_of_one_batch(types: np.ndarray, batch: np.ndarray, mask: int) -> np.ndarray | None:
+    """Return the labels a method may see [n] when only the `mask`-th largest batch has any.
+
+    None where there is no such batch, nothing outside it, or fewer than two types in it.
+    """
+    sizes = np.bincount(batch[types >= 0])
+    order = np.argsort(-sizes, kind="stable")
+    if np.count_nonzero(sizes) < max(2, mask + 1):
+        return None
+    shown = np.where(batch == order[mask], types, -1)
+    return shown if len(np.unique(shown[shown >= 0])) > 1 else None
+
+
+def split(cells: Cells, fraction: float, mask: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the labels a method may see [n], and the true ones [n], as codes from 0 without gaps.
+
+    Types that are not shown at all cannot be found by anyone: their cells have no true label here.
+    None where the data set cannot be split so.
+    """
+    if fraction == ONE_BATCH:
+        shown = labels_of_one_batch(cells.types, cells.batch, mask)
+        if shown is None:
+            return None
+    else:
+        shown = shown_labels(cells.types, fraction, mask)
+    codes = np.full(len(cells.type_names) + 1, -1)  # the last is for -1
+    known = np.unique(shown[shown >= 0])
+    codes[known] = np.arange(len(known))
+    return codes[shown], codes[cells.types]
+
+
+def words(fraction: float) -> str:
+    """Say which labels are shown."""
+    return "one batch" if fraction == ONE_BATCH else f"{fraction:.1%}"
 
 
 def hidden_cells(types: np.ndarray, shown: np.ndarray) -> np.ndarray:

@@ -30,9 +30,10 @@ class Table:
 
     records: Mapping[Key, Record]
 
-    def sets(self) -> list[str]:
-        """Return the data sets, those with the fewest cells first."""
-        sizes = {r.data_set: r.n_shown + r.n_hidden for r in self.records.values()}
+    def sets(self, fraction: float | None = None) -> list[str]:
+        """Return the data sets, or those measured at one fraction, by their number of cells."""
+        there = (r for r in self.records.values() if fraction in (None, r.fraction))
+        sizes = {r.data_set: r.n_shown + r.n_hidden for r in there}
         return sorted(sizes, key=lambda name: (sizes[name], name))
 
     def fractions(self) -> list[float]:
@@ -76,7 +77,7 @@ class Table:
         found = (
             self.rival(method, data_set, fraction, names, metric)
             for fraction in fractions
-            for data_set in self.sets()
+            for data_set in self.sets(fraction)
         )
         return [rival for rival in found if rival is not None]
 

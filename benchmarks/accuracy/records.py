@@ -14,8 +14,9 @@ Key = tuple[str, str, float, int]
 class Record:
     """How good one method was on the hidden cells of one data set under one mask.
 
-    `fraction` is the share of labels shown, `n_shown` and `n_hidden` count cells, `command` makes
-    this very record again, `commit` is that of the code it was made with.
+    `fraction` is the share of labels shown (1: all of one batch, none of the others), `n_shown`
+    and `n_hidden` count cells, `command` makes this very record again, `commit` is that of the
+    code it was made with.
     """
 
     method: str

@@ -8,13 +8,20 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks.accuracy import records
-from benchmarks.accuracy.cells import Cells, data_set_name, hidden_cells, load, shown_labels
+from benchmarks.accuracy.cells import (
+    ONE_BATCH,
+    Cells,
+    data_set_name,
+    hidden_cells,
+    load,
+    split,
+)
 from benchmarks.accuracy.records import Record
 from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Answer, Task
 from benchmarks.results_file import machine
 
-FRACTIONS = (0.015, 0.1)
+FRACTIONS = (0.015, 0.1, ONE_BATCH)
 MASKS = (0, 1, 2, 3, 4)
 ONE_MASK = ("scvi-tools",)  # takes too long for more
 ROOT = Path(__file__).parents[2]
@@ -70,6 +77,8 @@ def run(grid: Grid, solvers: dict[str, Callable[[], Solver]]) -> Iterator[Record
             for fraction, mask in missing(grid, method, name):
                 if path not in loaded:
                     loaded[path] = load(path, grid.cache)
+                if split(loaded[path], fraction, mask) is None:
+                    continue
                 solve = solve or prepare()
                 found = measure(grid, method, loaded[path], (fraction, mask), solve)
                 records.append(method, found, grid.results)
@@ -88,12 +97,21 @@ def missing(grid: Grid, method: str, data_set: str) -> list[tuple[float, int]]:
 
 
 def measure(
-    grid: Grid, method: str, cells: Cells, split: tuple[float, int], solve: Solver
+    grid: Grid, method: str, cells: Cells, which: tuple[float, int], solve: Solver
 ) -> list[Record]:
-    """Hide labels, ask the method, and judge it on the hidden ones."""
-    fraction, mask = split
-    shown = shown_labels(cells.types, fraction, mask)
-    hidden = hidden_cells(cells.types, shown)
+    """Hide labels, ask the method, and judge it on the hidden ones.
+
+    Raises
+    ------
+    ValueError
+        If the data set cannot be split so.
+    """
+    fraction, mask = which
+    labels = split(cells, fraction, mask)
+    if labels is None:
+        raise ValueError(f"{cells.name} cannot be split by {fraction:g}, mask {mask}.")
+    shown, types = labels
+    hidden = hidden_cells(types, shown)
     cache = grid.cache / f"{cells.name}.others"
     cache.mkdir(parents=True, exist_ok=True)
     answer = solve(Task(cells.counts, shown, cells.batch, mask, grid.threads, cache))
@@ -109,7 +127,7 @@ def measure(
             mask=mask,
             n_shown=int((shown >= 0).sum()),
             n_hidden=len(hidden),
-            **asdict(scores(cells.types[hidden], table[hidden])),
+            **asdict(scores(types[hidden], table[hidden])),
             seconds=round(answer.seconds, 3),
             cpu_seconds=round(answer.cpu_seconds, 3),
             threads=grid.threads,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy import paired
+from benchmarks.accuracy.cells import ONE_BATCH, words
 from benchmarks.accuracy.compare import Metric, Rival, Table, hard, summary
 from benchmarks.accuracy.records import FOLDER, Record, read_all
 from benchmarks.results_file import Result, write
@@ -57,7 +58,7 @@ def _row(found: list[Record]) -> str:
         for name in ("accuracy", "macro_f1", "ece")
     ]
     seconds = float(np.median([record.cpu_seconds for record in found]))
-    shown = f"{first.fraction:.1%}"
+    shown = words(first.fraction)
     cells = [first.data_set, shown, first.method, str(len(found)), *figures, f"{seconds:.1f}"]
     return f"| {' | '.join(cells)} |"
 
@@ -82,7 +83,7 @@ def _comparison(table: Table, preset: str) -> Iterator[str]:
         for rival in table.rivals(preset, table.fractions(), PAIRED, metric):
             found = paired.within(rival.gains)
             yield (
-                f"| {rival.data_set} | {rival.fraction:.1%} | {rival.baseline} | "
+                f"| {rival.data_set} | {words(rival.fraction)} | {rival.baseline} | "
                 f"{rival.its_mean:.3f} | {gain(found)} | {found.verdict} |"
             )
         yield ""
@@ -91,11 +92,12 @@ def _comparison(table: Table, preset: str) -> Iterator[str]:
 
 def _sentences(table: Table, preset: str, metric: Metric) -> Iterator[str]:
     groups: list[tuple[str, list[Rival]]] = [
-        (f"{fraction:.1%} of the labels", table.rivals(preset, [fraction], PAIRED, metric))
+        (f"{words(fraction)} shown", table.rivals(preset, [fraction], PAIRED, metric))
         for fraction in table.fractions()
     ]
-    both = table.rivals(preset, table.fractions(), PAIRED, metric)
-    groups.append(("all", both))
+    by_cell = [fraction for fraction in table.fractions() if fraction < ONE_BATCH]
+    both = table.rivals(preset, by_cell, PAIRED, metric)
+    groups.append(("both shares together", both))
     groups.append(
         ("sets where the best baseline's macro-F1 is under .95", hard(both, table, PAIRED))
     )
@@ -133,12 +135,12 @@ def short(table: Table) -> Result:
     rows: list[list[str | None]] = []
     for fraction in table.fractions():
         columns = [_column(table, method, fraction) for method in (*PRESETS, ONE_MASK)]
-        best = [_best(table, data_set, fraction) for data_set in table.sets()]
-        for i, data_set in enumerate(table.sets()):
+        best = [_best(table, data_set, fraction) for data_set in table.sets(fraction)]
+        for i, data_set in enumerate(table.sets(fraction)):
             rival = table.rival("standard", data_set, fraction, PAIRED, "macro_f1")
             rows.append(
                 [
-                    f"{fraction:.1%}",
+                    words(fraction),
                     data_set,
                     *(_pair(column[i]) for column in columns),
                     f"{_pair(best[i][1])} {best[i][0]}",
@@ -146,11 +148,11 @@ def short(table: Table) -> Result:
                 ]
             )
         means = [_pair(_mean_pair(c)) for c in (*columns, [pair for _, pair in best])]
-        rows.append([f"{fraction:.1%}", "**mean**", *means, None])
+        rows.append([words(fraction), "**mean**", *means, None])
     notes = [
         (
-            "Accuracy / macro-F1 on the cells whose labels were hidden, mean over five masks "
-            f"({ONE_MASK}: one mask)."
+            "Accuracy / macro-F1 on the cells whose labels were hidden, mean over up to five "
+            f"masks ({ONE_MASK}: one). One batch: all its labels are shown, none of the others."
         ),
         (
             "The best baseline has the highest macro-F1 of "
@@ -166,7 +168,7 @@ def short(table: Table) -> Result:
 
 
 def _column(table: Table, method: str, fraction: float) -> list[Pair]:
-    return [_mean(table, method, data_set, fraction) for data_set in table.sets()]
+    return [_mean(table, method, data_set, fraction) for data_set in table.sets(fraction)]
 
 
 def _best(table: Table, data_set: str, fraction: float) -> tuple[str, Pair]:

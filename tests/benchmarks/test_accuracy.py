@@ -1,5 +1,6 @@
 """The accuracy benchmark: hidden labels stay hidden, nothing is measured twice, intervals hold."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from scipy import sparse, stats
 from sklearn.metrics import f1_score
 
 from benchmarks.accuracy import paired, records, run
-from benchmarks.accuracy.cells import Cells, hidden_cells, shown_labels
+from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, shown_labels, split
 from benchmarks.accuracy.compare import Table
 from benchmarks.accuracy.methods import METHODS
 from benchmarks.accuracy.scores import calibration_error, scores
@@ -79,12 +80,38 @@ def test_no_method_sees_a_hidden_label(grid, cells):
 
     list(run.run(grid, {"spy": lambda: spy}))
     assert len(seen) == 4
-    for task, (fraction, mask) in zip(seen, product(run.FRACTIONS, grid.masks), strict=True):
+    for task, (fraction, mask) in zip(seen, product((0.015, 0.1), grid.masks), strict=True):
         hidden = hidden_cells(cells.types, shown_labels(cells.types, fraction, mask))
         assert (task.y[hidden] == -1).all()
         assert len(hidden) == 90 - 9
         given = [getattr(task, name) for name in task.__slots__]
         assert not any(np.shares_memory(value, cells.types) for value in given)
+
+
+BATCHES = np.repeat([0, 1, 2], [30, 50, 10])
+
+
+def test_with_the_labels_of_one_batch_no_other_batch_shows_any(cells):
+    cells = replace(cells, batch=BATCHES)
+    for mask, batch in enumerate([1, 0, 2]):
+        shown, types = split(cells, ONE_BATCH, mask)
+        assert ((shown >= 0) == (batch == BATCHES)).all()
+        np.testing.assert_array_equal(types, cells.types)
+    assert split(cells, ONE_BATCH, 3) is None
+    assert split(replace(cells, batch=np.zeros(90, dtype=int)), ONE_BATCH, 0) is None
+
+
+def test_types_that_the_labelled_batch_lacks_are_not_scored(cells):
+    cells = replace(cells, batch=np.where(cells.types == 1, 1, BATCHES * 2))
+    assert split(cells, ONE_BATCH, 1) is None  # a batch of one type
+    shown, types = split(cells, ONE_BATCH, 0)
+    assert shown.max() == 1
+    np.testing.assert_array_equal(types, np.array([0, -1, 1])[cells.types])
+
+
+def test_a_data_set_without_batches_has_no_row_for_one_batch(grid):
+    found = list(run.run(grid, {"it": lambda: answers}))
+    assert {record.fraction for record in found} == {0.015, 0.1}
 
 
 @pytest.mark.parametrize("name", ["logistic", "pca+logistic", "pca+knn", "product"])
