@@ -25,7 +25,7 @@ MAX_ROWS = 4_000  # cells of known type a head is fitted on, shared evenly by th
 MIN_TYPE_ROWS, MAX_TYPE_ROWS = 40, 400
 RIDGE = 5.0  # penalty on the weights of standardised z1
 MAX_ITERATIONS = 50
-STRENGTH = 0.75
+STRENGTH = 0.5
 FLOOR = 1e-4  # no type is ever ruled out, neither by the model nor by a head
 
 

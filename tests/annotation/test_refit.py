@@ -13,12 +13,13 @@ CENTRES = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 12]], dtype=float)
 
 
 def cells(n=400, seed=0):
-    """Four blobs; the model knows three types and takes the fourth blob for the first type."""
+    """Four blobs; the model knows three types and doubts whether the fourth is of the first."""
     random = np.random.default_rng(seed)
     truth = np.arange(n) % 4
     z1 = (CENTRES[truth] + random.normal(size=(n, 3))).astype(np.float32)
     p = np.full((n, 3), 0.05, dtype=np.float32)
     p[np.arange(n), truth % 3] = 0.9
+    p[truth == 3] = (0.5, 0.4, 0.1)
     y = np.where((np.arange(n) < 60) & (truth < 3), truth, -1)
     return z1, p, y, truth
 
