@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.accuracy import records
+from benchmarks.accuracy.cells import words
 from benchmarks.accuracy.run import FRACTIONS, MASKS, ROOT, Grid, run
 
 
@@ -51,7 +52,7 @@ def main() -> None:
     )
     for record in run(grid, {name: partial(solver, name, asked.python) for name in NAMES}):
         sys.stdout.write(
-            f"{record.data_set:20} {record.fraction:5.1%} {record.mask} {record.method:24} "
+            f"{record.data_set:20} {words(record.fraction):9} {record.mask} {record.method:24} "
             f"{record.accuracy:.3f} {record.macro_f1:.3f} {record.ece:.3f} "
             f"{record.cpu_seconds:8.1f} s\n"
         )
