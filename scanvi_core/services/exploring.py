@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from scanvi_core import runtime
 from scanvi_core.services import jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 MAP = "map"
 CLUSTER = "Cluster"
 BASE = "base"
+BASE_MAP, CLUSTERS = "base_map", "clusters"  # files
 LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
     "Label", "Prediction", "Confidence", "Label source", "Set aside",
 )  # fmt: skip
@@ -55,7 +57,7 @@ def embeddings(project_id: str) -> dict[str, str]:
         found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
     usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
     found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
-    if _base_path(opened).is_file():
+    if _derived(opened, BASE_MAP).is_file():
         found[BASE] = TITLES[BASE]
     return found
 
@@ -67,7 +69,7 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     if embedding in results.MAPS and run is not None:
         return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
     if embedding == BASE:
-        return np.load(_base_path(opened), mmap_mode="r")
+        return np.load(_derived(opened, BASE_MAP), mmap_mode="r")
 
     def read() -> np.ndarray:
         return np.array(opened.dataset.obsm(embedding)[:, :2], order="C")
@@ -98,27 +100,36 @@ def _base_map(project_id: str, job: jobs.Job) -> None:
     genes = variable_genes(
         opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
     )
+    if job.should_stop():
+        return
     job.report(0.3, "Computing principal components")
     logs = markers.log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
     pca = clusters.pca_of(logs)
     job.report(0.5, "Finding clusters")
     codes = clusters.louvain_clusters(pca)
+    _save(_derived(opened, CLUSTERS), codes)
+    if job.should_stop():
+        return
     job.report(0.6, "Drawing the map")
-    xy = embedding.umap_of(pca, seed=0)
-    folder = opened.project.derived
-    folder.mkdir(exist_ok=True)
-    np.save(folder / "clusters.npy", codes)
-    np.save(_base_path(opened), xy)
+    _save(_derived(opened, BASE_MAP), embedding.umap_of(pca, seed=0, strata=codes))
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with runtime.replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def clusters_of(project_id: str) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
-    path = workspace(project_id).project.derived / "clusters.npy"
-    return np.load(path) if path.is_file() else None
+    path = _derived(workspace(project_id), CLUSTERS)
+    return np.load(path, mmap_mode="r") if path.is_file() else None
 
 
-def _base_path(opened: Workspace) -> Path:
-    return opened.project.derived / "base_map.npy"
+def _derived(opened: Workspace, name: str) -> Path:
+    """Return the file of what was worked out from these very counts."""
+    counts = opened.dataset.manifest["counts_sha256"][:12]
+    return opened.project.derived / f"{name}-{counts}.npy"
 
 
 def colour_options(project_id: str) -> list[str]:

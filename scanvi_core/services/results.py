@@ -62,6 +62,7 @@ def new_run(
         "model": asdict(request.model),
         "train": asdict(request.train),
         "warm_from": opened.project.settings.get("current_run") if request.warm else None,
+        "map_from": opened.project.settings.get("current_run"),  # its places are where maps start
         "seed": request.train.seed,
         "threads": runtime.worker_threads(),
         "device": str(runtime.choose_device(request.train.device)),

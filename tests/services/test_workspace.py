@@ -149,6 +149,19 @@ def test_the_models_maps_come_first(trained):
     assert exploring.map_revision(trained, "z1") != exploring.map_revision(trained, "X_umap")
 
 
+def test_the_map_of_the_counts_is_a_job_and_belongs_to_those_counts(project, monkeypatch):
+    assert exploring.clusters_of(project) is None
+    job = jobs.wait(exploring.start_base_map(project), WAIT_S)
+    assert job.status is JobStatus.DONE, job.error
+    codes, xy = exploring.clusters_of(project), exploring.coordinates(project, exploring.BASE)
+    assert xy.shape == (700, 2) and np.isfinite(xy).all()
+    assert codes.shape == (700,) and 3 < codes.max() < 30
+    assert exploring.BASE in exploring.embeddings(project)
+    monkeypatch.setitem(opened(project).dataset.manifest, "counts_sha256", "of another matrix")
+    assert exploring.clusters_of(project) is None
+    assert exploring.BASE not in exploring.embeddings(project)
+
+
 def test_a_retrain_shows_its_own_map(trained, train_now, request_brief):
     from dataclasses import replace
 
