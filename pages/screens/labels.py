@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, holdout_form, label_form, naming
+from pages.ui import gate, header, holdout_form, label_form, locked, naming, type_form
 from pages.ui.stations import TRAIN
 from scanvi_core.services import workspace
 
@@ -11,6 +11,7 @@ project = gate.data_set("Labels")
 labels = workspace.workspace(project).labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
+locked.note(project)
 if labels.seq:
     with st.expander("Take the labels from another column, or start empty"):
         label_form.choose_source(project, begun=True)
@@ -24,6 +25,7 @@ if has_labels:
     with types.container(border=True, height="stretch"):
         st.subheader("Types")
         label_form.draw_types(project)
+        type_form.draw(project)
     with aside.container(border=True, height="stretch"):
         st.subheader("Set aside for an honest score")
         holdout_form.draw(project)

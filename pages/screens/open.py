@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import jobs_view, state
+from pages.ui import cut_off, jobs_view, project_list, state
 from pages.ui.stations import CHECK, go, next_button
 from pages.ui.text import count, error_text, md
 from scanvi_core import runtime
@@ -31,6 +31,8 @@ if project and workspace.is_ready(project):
             f"{count(opened.dataset.n_vars, 'gene')}."
         )
         next_button(CHECK, "Go on to check the data")
+    project_list.draw_health(project)
+    cut_off.draw(project)
 else:
     st.markdown(
         "Load counts, label some cells, train, review the doubtful ones, export. "
@@ -71,12 +73,4 @@ with upload.container(border=True, height="stretch"):
         state.remember("opening", True)
         st.rerun()
 
-recent = [item for item in workspace.recent_projects() if item.id != project][:5]
-if recent:
-    st.subheader("Continue")
-    for item in recent:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button(md(item.name), key=f"recent-{item.id}", icon=":material/history:"):
-                state.set_project(item.id)
-                st.rerun()
-            st.caption(f"opened {workspace.created_at(item):%d %b %Y, %H:%M}")
+project_list.draw(project)

@@ -7,18 +7,23 @@ import streamlit as st
 
 from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import labelling
+from scanvi_core.services import earlier, labelling
 
-COLUMN, EMPTY = "A column of the file", "Start empty"
+COLUMN, EMPTY, EARLIER = "A column of the file", "Start empty", "An earlier project"
 
 
 def choose_source(project: str, *, begun: bool) -> None:
     """Draw the choice of the label column and of the values that mean "unlabelled"."""
     columns = labelling.label_columns(project)
+    before = {} if begun else earlier.candidates(project)
     way = st.segmented_control(
-        "Where the labels come from", [COLUMN, EMPTY], default=COLUMN if columns else EMPTY,
+        "Where the labels come from", [COLUMN, EMPTY, *([EARLIER] if before else [])],
+        default=COLUMN if columns else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
+    if way == EARLIER:
+        _from_earlier(project, before)
+        return
     if way != COLUMN or not columns:
         st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
         if st.button("Start empty", key="start-empty"):
@@ -55,6 +60,27 @@ def _use(project: str, key: str, unlabeled: set[str]) -> None:
         st.error(error_text(error))
         return
     st.rerun()
+
+
+def _from_earlier(project: str, names: dict[str, str]) -> None:
+    """Draw the choice of the project whose labels are wanted again, and how many were found."""
+    st.markdown(
+        "For another version of a file you have labelled before: cells may be in another order, "
+        "some may be gone or new. Labels come with their whole history."
+    )
+    chosen = st.selectbox("Project", list(names), format_func=names.__getitem__, key="earlier")
+    try:
+        if chosen is not None and st.toggle("Look for its cells here", key="earlier-look"):
+            found = earlier.find(chosen, project)
+            st.markdown(
+                f"{count(found.by_name, 'cell')} found by name, {found.by_counts:,} by their "
+                f"counts, {found.new:,} of this file are new."
+            )
+            if st.button("Take over its labels", key="take-earlier", type="primary"):
+                earlier.take_over(chosen, project)
+                st.rerun()
+    except ScanviError as error:
+        st.error(error_text(error))
 
 
 def draw_types(project: str) -> None:

@@ -1,14 +1,18 @@
 """Naming cells by hand: pick them by lasso, cluster or marker rule, then give them a name."""
 
+from collections.abc import Callable
+
+import numpy as np
 import streamlit as st
 
 from pages.ui import jobs_view, maps, state
-from pages.ui.text import count, error_text
+from pages.ui.text import count, error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import exploring, labelling, picking, workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
+SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
 
 
 def draw_ways(project: str) -> None:
@@ -33,24 +37,28 @@ def name_picked(project: str) -> None:
     """Draw the bar that names the picked cells."""
     rows = picking.picked(project, state.tab()).nonzero()[0]
     labels = workspace.workspace(project).labels()
+    seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
+    closed = bool(labelling.read_only(project))
     with st.container(horizontal=True, vertical_alignment="bottom", key="naming-bar"):
         options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
         name = st.selectbox(
             "Name of the picked cells", options, index=None, key="picked-name",
             accept_new_options=True, placeholder="Choose or type a name", width=320,
         )  # fmt: skip
-        ready = bool(rows.size and name)
+        ready = bool(rows.size and name) and not closed
         if st.button(
             f"Name {count(int(rows.size), 'cell')}",
             type="primary",
             disabled=not ready,
             key="name-cells",
         ):
-            _name(project, rows, str(name))
+            _name(project, rows, str(name), seen)
         if rows.size and st.button("Pick nothing", key="pick-nothing"):
-            picking.clear(project, state.tab())
-            st.rerun()
-    if rows.size:
+            _drop(project)
+    state.remember(SEEN, labels.seq)
+    if state.recall(STALE) is not None and rows.size:
+        _choose_version(project, rows)
+    elif rows.size:
         already = int((labels.codes[rows] >= 0).sum())
         if already:
             st.caption(
@@ -60,12 +68,38 @@ def name_picked(project: str) -> None:
         st.caption("Draw around cells on the map to pick them. Shift adds, Alt takes away.")
 
 
-def _name(project: str, rows, name: str) -> None:  # type: ignore[no-untyped-def]
+def _name(project: str, rows: np.ndarray, name: str, seen: int | None) -> None:
     try:
-        labelling.name_cells(project, rows, name, reason=state.recall("picked-by", "lasso"))
+        labelling.name_cells(
+            project, rows, name, reason=state.recall("picked-by", "lasso"), seen=seen
+        )
+    except labelling.StaleEdit as error:
+        state.remember(STALE, (name, error.theirs, error.yours))
+        return
     except ScanviError as error:
         st.error(error_text(error))
         return
+    _drop(project)
+
+
+def _choose_version(project: str, rows: np.ndarray) -> None:
+    """Show what somebody else did to these cells meanwhile, beside one's own edit."""
+    name, theirs, yours = state.recall(STALE)
+    with st.container(border=True, key="stale"):
+        st.markdown(
+            "**These cells were changed in another window meanwhile. Nothing was replaced.**\n\n"
+            f"There: {md(theirs)}\n\nHere, not saved: {md(yours)}"
+        )
+        with st.container(horizontal=True):
+            if st.button("Keep theirs", key="keep-theirs", type="primary"):
+                _drop(project)
+            if st.button("Use mine", key="use-mine"):
+                _name(project, rows, name, None)
+
+
+def _drop(project: str) -> None:
+    state.forget(STALE)
+    state.forget(SEEN)
     picking.clear(project, state.tab())
     st.rerun()
 
@@ -73,15 +107,23 @@ def _name(project: str, rows, name: str) -> None:  # type: ignore[no-untyped-def
 def undo_buttons(project: str) -> None:
     """Draw Undo and Redo."""
     store = workspace.workspace(project).store
+    closed = bool(store.read_only)
     with st.container(horizontal=True, width="content"):
-        if st.button("Undo", key="undo", icon=":material/undo:", disabled=store.undoable() is None,
-                     shortcut="Ctrl+Z"):  # fmt: skip
-            labelling.undo(project)
-            st.rerun()
-        if st.button("Redo", key="redo", icon=":material/redo:", disabled=store.redoable() is None,
-                     shortcut="Ctrl+Shift+Z"):  # fmt: skip
-            labelling.redo(project)
-            st.rerun()
+        if st.button("Undo", key="undo", icon=":material/undo:", shortcut="Ctrl+Z",
+                     disabled=closed or store.undoable() is None):  # fmt: skip
+            _turn(labelling.undo, project)
+        if st.button("Redo", key="redo", icon=":material/redo:", shortcut="Ctrl+Shift+Z",
+                     disabled=closed or store.redoable() is None):  # fmt: skip
+            _turn(labelling.redo, project)
+
+
+def _turn(deed: Callable[[str], None], project: str) -> None:
+    try:
+        deed(project)
+    except ScanviError as error:
+        st.error(error_text(error))
+    else:
+        st.rerun()
 
 
 def _offer_base_map(project: str) -> None:

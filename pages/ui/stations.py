@@ -30,8 +30,9 @@ EXPLORE = Station("explore", "Explore", ":material/scatter_plot:")
 REVIEW = Station("review", "Review", ":material/rate_review:")
 EVALUATE = Station("evaluate", "Evaluate", ":material/analytics:")
 EXPORT = Station("export", "Export", ":material/download:")
+HISTORY = Station("history", "History", ":material/history:")
 
-STATIONS = (OPEN, CHECK, LABELS, TRAIN, EXPLORE, REVIEW, EVALUATE, EXPORT)
+STATIONS = (OPEN, CHECK, LABELS, TRAIN, EXPLORE, REVIEW, EVALUATE, EXPORT, HISTORY)
 
 
 def go(station: Station) -> None:

@@ -76,8 +76,7 @@ def mend(path: Path, n_obs: int) -> Mended:
     ProjectError
         If nothing can be read.
     """
-    found = [(_readable(file, n_obs), file) for file in (path, *copies(path)) if file.exists()]
-    records, source = max(found, key=lambda item: len(item[0]), default=([], path))
+    records, source = fullest(path, n_obs)
     if not records:
         raise ProjectError(
             "Nothing of the label log can be read, and there is no copy of it.",
@@ -91,6 +90,12 @@ def mend(path: Path, n_obs: int) -> Mended:
         for rest in ("-journal", "-wal"):  # belongs to the damaged file alone
             path.with_name(path.name + rest).unlink(missing_ok=True)
     return Mended(len(records), source, aside)
+
+
+def fullest(path: Path, n_obs: int) -> tuple[list[Record], Path]:
+    """Return the most that can be read of a damaged log and its copies, and where it is from."""
+    found = [(_readable(file, n_obs), file) for file in (path, *copies(path)) if file.exists()]
+    return max(found, key=lambda item: len(item[0]), default=([], path))
 
 
 def write_new(path: Path, records: list[Record], n_obs: int) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import migrations
+from scanvi_core.project.rows import LogDamaged
 from scanvi_core.project.tables import EVENTS, META, METADATA, SCHEMA_VERSION
 
 FILE_NAME = "project.db"
@@ -26,16 +27,6 @@ _PRAGMAS = (
     "foreign_keys=ON", "trusted_schema=OFF",
 )  # fmt: skip
 __all__ = ["EVENTS", "FILE_NAME", "META", "Database", "LogDamaged"]
-
-
-class LogDamaged(ProjectError):
-    """The label log was changed by something else than this program: a bad disk, an editor."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"The label log is damaged: {what}.",
-            "On the Open page, repair it: every change that can still be read is kept.",
-        )
 
 
 class Database:

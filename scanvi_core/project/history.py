@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.project.rows import LogDamaged
 
 
 class History:
@@ -35,10 +36,7 @@ class History:
             If the entries are out of order, or one undoes what is not there.
         """
         if seq <= self.seq:
-            raise ProjectError(
-                f"The label log is out of order: entry {seq} comes after entry {self.seq}.",
-                "Restore the project folder from a backup.",
-            )
+            raise LogDamaged(f"it is out of order, entry {seq} comes after entry {self.seq}")
         if kind == "undo":
             self._in_effect.remove(self.to_undo(payload["step"]))
             self._undone.append(payload["step"])

@@ -1,6 +1,7 @@
 """The label log as a file and in memory: reading, catching up, one entry more."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +13,13 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import log
-from scanvi_core.project.backup import keep_copy
-from scanvi_core.project.database import EVENTS, Database
+from scanvi_core.project.backup import Mended, fullest, keep_copy, mend, write_new
+from scanvi_core.project.database import EVENTS, FILE_NAME, Database, LogDamaged
 from scanvi_core.project.events import Event
 from scanvi_core.project.files import to_json
 from scanvi_core.project.history import History
 from scanvi_core.project.log import Record
-from scanvi_core.project.presence import this_user
+from scanvi_core.project.presence import enter, this_user
 from scanvi_core.project.state import Board, Change, LabelState
 
 
@@ -34,7 +35,15 @@ class Ledger:
         Number of cells.
     actor
         Written beside each event that names nobody.
+    recovered
+        Whether the process that worked with it before was cut off.
+    damage
+        What is wrong with the file, where only a part of it could be read; else empty.
     """
+
+    recovered = False
+    damage = ""
+    _damaged: "tuple[Path, tempfile.TemporaryDirectory[str]] | None" = None
 
     def __init__(self, database: Database, n_obs: int, actor: str = "") -> None:
         self.n_obs = n_obs
@@ -50,24 +59,88 @@ class Ledger:
         return self._database.read_only
 
     @classmethod
-    def open(cls, folder: Path, n_obs: int, *, dataset_hash: str = "", actor: str = "") -> Self:
+    def open(
+        cls,
+        folder: Path,
+        n_obs: int,
+        *,
+        dataset_hash: str = "",
+        actor: str = "",
+        rescue: bool = True,
+    ) -> Self:
         """Open the log in a project folder, or begin one.
+
+        With `rescue` a damaged log opens too: all of it that can be read, to look at only, until
+        `repair` is called; `damage` says why.
+
+        Raises
+        ------
+        LogDamaged
+            If the log is damaged and nothing of it can be read, or without `rescue`.
+        ProjectError
+            If it is newer than this program, or of another data set.
+        """
+        actor = actor or this_user()
+        try:
+            store = cls(Database(folder, n_obs, dataset_hash), n_obs, actor)
+            store._read_all()
+        except LogDamaged as error:
+            if not rescue:
+                raise
+            return cls._rescued(folder, n_obs, actor, error)
+        store._settle(folder)
+        return store
+
+    def repair(self) -> Mended:
+        """Replace a damaged log by all of it that can be read, or by its fullest copy.
 
         Raises
         ------
         ProjectError
-            If the log is damaged, newer than this program, or of another data set.
+            If the disk refuses.
         """
-        store = cls(Database(folder, n_obs, dataset_hash), n_obs, actor or this_user())
-        try:
-            with store._database.reading() as connection:
-                store._catch_up(connection)  # every entry is read, and as it was written
-        except BaseException:
-            store.close()
-            raise
-        if store._database.path is not None and not store.read_only:
-            keep_copy(store._database.path, store._history.seq)
+        assert self._damaged is not None  # noqa: S101  told to the type checker: `damage` is set
+        folder, _ = self._damaged
+        with self._lock:
+            mended = mend(folder / FILE_NAME, self.n_obs)
+            self.close()
+            self._forget()
+            self._database = Database(folder, self.n_obs)
+            self._read_all()
+            self.damage, self._damaged = "", None
+        self._settle(folder)
+        return mended
+
+    @classmethod
+    def _rescued(cls, folder: Path, n_obs: int, actor: str, damage: LogDamaged) -> Self:
+        records, _ = fullest(folder / FILE_NAME, n_obs)
+        if not records:
+            raise damage
+        place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
+        write_new(Path(place.name) / FILE_NAME, records, n_obs)
+        database = Database(Path(place.name), n_obs)
+        database.read_only = f"{damage.message} {damage.hint}"
+        store = cls(database, n_obs, actor)
+        store._read_all()
+        store.damage, store._damaged = damage.message, (folder, place)
         return store
+
+    def _read_all(self) -> None:
+        """Read every entry, and find that it is as it was written."""
+        try:
+            with self._database.reading() as connection:
+                self._catch_up(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _settle(self, folder: Path) -> None:
+        """Mark the folder as in use, and keep a copy of what is new."""
+        if self.read_only:
+            return
+        self.recovered = enter(folder)
+        if self._database.path is not None:
+            keep_copy(self._database.path, self._history.seq)
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,14 @@ import numpy as np
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.history import History
-from scanvi_core.project.rows import Rows, pack_rows, pack_values, unpack_rows, unpack_values
+from scanvi_core.project.rows import (
+    LogDamaged,
+    Rows,
+    pack_rows,
+    pack_values,
+    unpack_rows,
+    unpack_values,
+)
 from scanvi_core.project.state import Board, CellChange, Change, HoldoutChange, Label
 
 MAX_RANGES = 32  # selections of more pieces are written in the compact form
@@ -89,10 +96,7 @@ def replay(records: Iterable[Record], board: Board, history: History) -> None:
         digest = digest_of(history.digest, record, change)
         history.add(record.seq, record.kind, record.payload, changes=bool(change))
         if record.digest not in ("", digest):
-            raise ProjectError(
-                f"Entry {record.seq} of the label log is damaged: it is not what was written.",
-                "On the Open page, repair the log: every change that can still be read is kept.",
-            )
+            raise LogDamaged(f"entry {record.seq} is not what was written")
         board.apply(change)
         history.digest = digest
 

@@ -42,7 +42,7 @@ class Story:
     from_file
         bool [n_obs], it only read a column of the file.
     actors
-        Who made the entries.
+        Who made each entry.
     """
 
     digests: list[str]
@@ -53,11 +53,6 @@ class Story:
     names: tuple[str, ...] = ()
     known: dict[str, int] = field(default_factory=dict)
     actors: tuple[str, ...] = ()
-
-    @property
-    def who(self) -> str:
-        """The people behind this log."""
-        return ", ".join(self.actors) or "somebody"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +96,7 @@ def read_story(records: Sequence[Record], n_obs: int) -> Story:
             story.stamp[rows], story.codes[rows], story.sources[rows] = at, codes, sources
             story.from_file[rows] = record.kind == "import"
     story.names = tuple(label.name for label in board.labels)
-    people = (record.actor for record in records if record.kind != "import")
-    story.actors = tuple(dict.fromkeys(actor for actor in people if actor))
+    story.actors = tuple(record.actor or "somebody" for record in records)
     return story
 
 

@@ -4,14 +4,17 @@ A process writes its mark beside what it works on. A mark whose process is gone 
 crash, a power cut or a kill.
 """
 
+import atexit
 import getpass
 import os
 import platform
 from functools import cache
+from pathlib import Path
 
 import psutil
 
 USER_VARIABLE = "SCANVI_USER"
+MARK = "in-use"
 
 
 def this_user() -> str:
@@ -22,10 +25,9 @@ def this_user() -> str:
         return ""
 
 
-@cache
 def own_mark() -> str:
     """Return what tells this process from any other, also one that gets its number later."""
-    return _mark(os.getpid())
+    return _own_mark(os.getpid())
 
 
 def lives(mark: str) -> bool:
@@ -40,6 +42,35 @@ def lives(mark: str) -> bool:
         return _mark(int(pid)) == mark
     except psutil.Error:
         return False
+
+
+def enter(folder: Path) -> bool:
+    """Say that this process works in a project folder; return whether the last one broke off.
+
+    The mark goes when this process ends in an orderly way.
+    """
+    broken = was_cut_off(folder)
+    (folder / MARK).write_text(own_mark(), encoding="utf-8")
+    atexit.register(leave, folder)
+    return broken
+
+
+def leave(folder: Path) -> None:
+    """Take the mark of this process off a project folder."""
+    path = folder / MARK
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == own_mark():
+        path.unlink()
+
+
+def was_cut_off(folder: Path) -> bool:
+    """Tell whether a process that worked in a project folder is gone without having left it."""
+    path = folder / MARK
+    return path.is_file() and not lives(path.read_text(encoding="utf-8", errors="replace"))
+
+
+@cache
+def _own_mark(pid: int) -> str:  # by number: a forked process is another one
+    return _mark(pid)
 
 
 def _mark(pid: int) -> str:

@@ -113,7 +113,15 @@ def _unpack_numbers(blob: bytes) -> NDArray[np.int64]:
     return np.frombuffer(zlib.decompress(blob[1:]), dtype=_WIDTHS[blob[0]]).astype(np.int64)
 
 
-def _damaged() -> ProjectError:
-    return ProjectError(
-        "An entry of the label log is damaged.", "Restore the project folder from a backup."
-    )
+class LogDamaged(ProjectError):
+    """The label log was changed by something else than this program: a bad disk, an editor."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The label log is damaged: {what}.",
+            "Repair it on the Open page: every change that can still be read is kept.",
+        )
+
+
+def _damaged() -> LogDamaged:
+    return LogDamaged("the cells of an entry cannot be read")

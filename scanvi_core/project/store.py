@@ -170,20 +170,25 @@ class LabelStore(Ledger):
                 self._conflicts = self._history.seq, takeover.open_conflicts(records, self.n_obs)
             return self._conflicts[1]
 
-    def fill(self, records: Iterable[Record]) -> None:
+    def fill(self, lines: Iterable[str]) -> None:
         """Begin this log with the entries of another, for the same cells in the same order.
 
         Raises
         ------
         ProjectError
-            If this log has begun already.
+            If this log has begun already, or a line is damaged.
         """
         with self._writing() as connection:
             if self._history.seq:
                 raise ProjectError("This project has labels already.", "Open the file once more.")
-            for record in records:
+            for line in lines:
+                record = log.from_line(line, self.n_obs)
                 change = log.unpack(record, self.n_obs)
                 digest = log.digest_of(self._history.digest, record, change)
+                if record.digest not in ("", digest):
+                    raise ProjectError(
+                        f"Step {record.seq} of the file is damaged.", "Get it anew."
+                    )
                 row = record._replace(digest=digest)
                 connection.execute(EVENTS.insert().values(row._asdict()))
                 self._catch_up(connection)

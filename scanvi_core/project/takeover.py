@@ -46,12 +46,14 @@ def conflicts(stories: Sequence[Story], merged: Merged) -> list[Conflict]:
     said: list[NDArray[np.object_]] = []
     for story in stories:
         words = np.array([*story.names, ""], dtype=object)[story.codes[rows]]
-        words[~up_to_date(story, stories)[rows]] = None
-        said.append(words)
+        people = np.array([*story.actors, ""], dtype=object)[story.stamp[rows]]
+        pairs = np.empty(len(rows), dtype=object)
+        pairs[:] = list(zip(people.tolist(), words.tolist(), strict=True))
+        pairs[~up_to_date(story, stories)[rows]] = None
+        said.append(pairs)
     groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
     for i, row in enumerate(rows.tolist()):
-        pairs = [(story.who, words[i]) for story, words in zip(stories, said, strict=True)]
-        versions = tuple(dict.fromkeys(pair for pair in pairs if pair[1] is not None))
+        versions = tuple(dict.fromkeys(pairs[i] for pairs in said if pairs[i] is not None))
         groups.setdefault(versions, []).append(row)
     found = [Conflict(versions, np.array(cells)) for versions, cells in groups.items()]
     return sorted(found, key=lambda item: -len(item.rows))
@@ -60,11 +62,12 @@ def conflicts(stories: Sequence[Story], merged: Merged) -> list[Conflict]:
 def agreement(ours: Story, theirs: Story) -> dict[str, tuple[int, int, float]]:
     """Return per type the cells of ours, of theirs, and Cohen's kappa of yes or no.
 
-    Over the cells that both have labelled, and not by an entry they share.
+    Over the cells that both have labelled, neither by reading a column nor by an entry they share.
     """
     place = {digest: at for at, digest in enumerate(theirs.digests)}
     shared = np.array([*(place.get(digest, -2) for digest in ours.digests), -2])[ours.stamp]
-    rows = np.flatnonzero((ours.codes >= 0) & (theirs.codes >= 0) & (shared != theirs.stamp))
+    own = (shared != theirs.stamp) & ~ours.from_file & ~theirs.from_file
+    rows = np.flatnonzero((ours.codes >= 0) & (theirs.codes >= 0) & own)
     a = np.array([*ours.names, ""], dtype=object)[ours.codes[rows]]
     b = np.array([*theirs.names, ""], dtype=object)[theirs.codes[rows]]
     return {
@@ -124,18 +127,26 @@ def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
     new = [(story, lines) for story, lines in came if not knows.issuperset(story.digests)]
     about = agreement(mine, main)
     if not new:
-        return Taken(main.who, Change(), agreement=about)
+        return Taken(", ".join(dict.fromkeys(main.actors)), Change(), agreement=about)
+    who = ", ".join(
+        dict.fromkeys(
+            actor
+            for story, _ in new
+            for digest, actor in zip(story.digests, story.actors, strict=True)
+            if digest not in knows
+        )
+    )
     fresh = list(dict.fromkeys(d for story, _ in new for d in story.digests if d not in knows))
     merged = merge(newest([mine, *before, *(story for story, _ in new)]))
     n_conflicts = int(merged.conflict.sum())
     payload = {
-        "with": main.who,
+        "with": who,
         "knows": fresh,
         "logs": [pack_log(lines) for _, lines in new],
         "n_conflicts": n_conflicts,
     }
     change = change_to(board, merged)
-    return Taken(main.who, change, payload, len(fresh), n_conflicts, about)
+    return Taken(who, change, payload, len(fresh), n_conflicts, about)
 
 
 def open_conflicts(records: list[Record], n_obs: int) -> list[Conflict]:

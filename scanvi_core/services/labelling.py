@@ -8,6 +8,7 @@ import pandas as pd
 from scanvi_core import config, keys
 from scanvi_core.errors import ColumnMissing, LabelsUnusable
 from scanvi_core.project import events
+from scanvi_core.project.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
 from scanvi_core.project.state import LabelState
 from scanvi_core.services import holdout
 from scanvi_core.services.checking import columns_with
@@ -72,16 +73,69 @@ def start_empty(project_id: str) -> None:
     opened.project.update_settings(labels_key="named by hand", unlabeled=[])
 
 
-def name_cells(project_id: str, rows: np.ndarray, label: str, reason: str) -> LabelState:
-    """Give cells a label by hand; `reason` says how they were picked."""
+def name_cells(
+    project_id: str, rows: np.ndarray, label: str, reason: str, seen: int | None = None
+) -> LabelState:
+    """Give cells a label by hand.
+
+    Parameters
+    ----------
+    reason
+        How they were picked.
+    seen
+        The last step (`LabelState.seq`) the user was shown; None: whatever came since is replaced.
+
+    Raises
+    ------
+    StaleEdit
+        If somebody changed the same cells since `seen`; both versions are in it.
+    """
     opened = workspace(project_id)
-    opened.store.append(events.assign(rows, label, reason=reason))
+    model = opened.project.settings.get("current_run") or ""
+    opened.store.append(events.assign(rows, label, reason=reason, model=model), seen)
     return opened.labels()
 
 
-def clear_cells(project_id: str, rows: np.ndarray, reason: str) -> None:
-    """Take the labels off cells."""
-    workspace(project_id).store.append(events.clear(rows, reason=reason))
+def clear_cells(project_id: str, rows: np.ndarray, reason: str, seen: int | None = None) -> None:
+    """Take the labels off cells; see `name_cells`."""
+    workspace(project_id).store.append(events.clear(rows, reason=reason), seen)
+
+
+def add_type(project_id: str, label: str) -> None:
+    """Add a type that no cell has yet."""
+    workspace(project_id).store.append(events.create(label))
+
+
+def delete_type(project_id: str, label: str) -> None:
+    """Remove a type; its cells lose their label."""
+    workspace(project_id).store.append(events.delete(label))
+
+
+def recolour(project_id: str, label: str, colour: str) -> None:
+    """Give a type a colour of its own, such as ``#4477aa``."""
+    workspace(project_id).store.append(events.recolour({label: colour}))
+
+
+def split_by_cluster(project_id: str, label: str, clusters: np.ndarray) -> int:
+    """Divide a type by the clusters its cells lie in; return into how many.
+
+    Raises
+    ------
+    LabelsUnusable
+        If all its cells lie in one cluster.
+    """
+    opened = workspace(project_id)
+    state = opened.labels()
+    code = dict(zip(state.active, state.active_codes, strict=True)).get(label, -2)
+    rows = np.flatnonzero(state.codes == code)
+    found, codes = np.unique(clusters[rows], return_inverse=True)
+    if len(found) < 2:
+        raise LabelsUnusable(
+            f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
+        )
+    names = [f"{label} (cluster {cluster + 1})" for cluster in found]
+    opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
+    return len(found)
 
 
 def rename(project_id: str, label: str, to: str) -> None:
@@ -111,9 +165,20 @@ def redo(project_id: str) -> None:
     workspace(project_id).store.redo()
 
 
+def read_only(project_id: str) -> str:
+    """Return why nothing can be saved in a project; empty where saving is possible."""
+    return workspace(project_id).store.read_only
+
+
 def label_table(project_id: str) -> pd.DataFrame:
     """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
-    state = workspace(project_id).labels()
+    opened = workspace(project_id)
+    state = opened.labels()
+    table: pd.DataFrame = opened.kept.get(("types", state.seq), lambda: _label_table(state))
+    return table
+
+
+def _label_table(state: LabelState) -> pd.DataFrame:
     codes, names = state.compact()
     visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
     aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))

@@ -46,8 +46,28 @@ def test_a_file_that_is_no_database_is_an_error_in_words(tmp_path):
 def test_a_damaged_entry_is_an_error_in_words(tmp_path, filled):
     filled.close()
     sql(tmp_path, "UPDATE events SET cells = x'627071'")
-    with pytest.raises(ProjectError, match="damaged"):
+    with pytest.raises(LogDamaged):
         LabelStore.open(tmp_path, N)
+
+
+def test_a_damaged_log_opens_to_look_at_and_is_repaired_in_place(tmp_path, filled):
+    filled.append(events.assign([0], "T"))
+    wanted = seen(filled.labels())
+    filled.append(events.assign([1], "T"))
+    filled.close()
+    sql(tmp_path, "UPDATE events SET actor = 'nobody' WHERE seq = 3")
+    store = LabelStore.open(tmp_path, N)
+    assert seen(store.labels()) == wanted
+    assert "entry 3 is not what was written" in store.damage
+    with pytest.raises(ProjectError, match="can only be read") as caught:
+        store.append(events.assign([1], "T"))
+    assert "Repair it on the Open page" in caught.value.hint
+    mended = store.repair()
+    assert (mended.n_events, store.damage, store.read_only) == (2, "", "")
+    store.append(events.assign([1], "T"))
+    store.close()
+    assert len(LabelStore.open(tmp_path, N).events()) == 3
+    assert mended.aside.exists()
 
 
 def test_commits_survive_a_power_cut_by_the_settings_of_the_file(filled):
@@ -197,8 +217,8 @@ def test_a_log_without_an_entry_in_the_middle_is_refused(tmp_path, filled):
     filled.append(events.assign([1], "T"))
     filled.close()
     sql(tmp_path, "DELETE FROM events WHERE seq = 2")
-    with pytest.raises(ProjectError, match="Entry 3 of the label log is damaged"):
-        LabelStore.open(tmp_path, N)
+    with pytest.raises(LogDamaged, match="entry 3 is not what was written"):
+        LabelStore.open(tmp_path, N, rescue=False)
 
 
 def test_flipped_bits_are_noticed_or_harmless_and_mending_keeps_what_can_be_read(tmp_path):
@@ -220,7 +240,7 @@ def test_flipped_bits_are_noticed_or_harmless_and_mending_keeps_what_can_be_read
             damaged[at] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
-            opened = LabelStore.open(tmp_path / "whole", N)
+            opened = LabelStore.open(tmp_path / "whole", N, rescue=False)
             same = seen(opened.labels()) == wanted and opened.export_log() == lines
             opened.close()
             counts["harmless" if same else "silently wrong"] += 1
