@@ -10,11 +10,9 @@ import streamlit as st
 from pages.ui.cell_map import CategoryColour, cell_map
 from pages.ui.colours import type_colours
 from pages.ui.text import plain
-from scanvi_core.metrics.confidence import CoverageCurve, ReliabilityBin
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
-CURVE_POINTS = 300
 LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
 QUIET = {"displayModeBar": False}
 
@@ -99,9 +97,11 @@ def confusion(
     st.plotly_chart(figure, key=key, config=QUIET)
 
 
-def reliability(bins: Sequence[ReliabilityBin], *, key: str, height: int = 300) -> None:
-    """Draw how often cells of each confidence are right, with intervals, over the diagonal."""
-    right = [b.accuracy for b in bins]
+def reliability(bins: pd.DataFrame, *, key: str, height: int = 300) -> None:
+    """Draw how often cells of each confidence are right, with intervals, over the diagonal.
+
+    `bins` has the columns ``confidence``, ``right``, ``low``, ``high`` (interval) and ``cells``.
+    """
     figure = go.Figure(
         [
             go.Scatter(
@@ -109,14 +109,14 @@ def reliability(bins: Sequence[ReliabilityBin], *, key: str, height: int = 300) 
                 line={"dash": "dot", "color": GUIDE},
             ),
             go.Scatter(
-                x=[b.confidence for b in bins], y=right, mode="lines+markers",
+                x=bins["confidence"], y=bins["right"], mode="lines+markers",
                 line={"color": LINE}, marker={"size": 8},
                 error_y={
                     "type": "data", "symmetric": False, "thickness": 1,
-                    "array": [b.interval[1] - b.accuracy for b in bins],
-                    "arrayminus": [b.accuracy - b.interval[0] for b in bins],
+                    "array": bins["high"] - bins["right"],
+                    "arrayminus": bins["right"] - bins["low"],
                 },
-                customdata=[b.n for b in bins],
+                customdata=bins["cells"],
                 hovertemplate="confidence %{x:.2f}<br>right %{y:.0%}<br>"
                 "%{customdata:,} cells<extra></extra>",
             ),
@@ -128,20 +128,21 @@ def reliability(bins: Sequence[ReliabilityBin], *, key: str, height: int = 300) 
     st.plotly_chart(figure, key=key, config=QUIET)
 
 
-def coverage(curve: CoverageCurve, marked: float, *, key: str, height: int = 300) -> None:
-    """Draw the share right among the surest cells, with a line at the share `marked`."""
-    n = len(curve.coverage)
-    shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
+def coverage(curve: pd.DataFrame, marked: float, *, key: str, height: int = 300) -> None:
+    """Draw the share right among the surest cells, with a line at the share `marked`.
+
+    `curve` has the columns ``coverage``, ``right`` and ``confidence``.
+    """
     figure = go.Figure(
         go.Scatter(
-            x=curve.coverage[shown], y=curve.accuracy[shown], mode="lines",
-            line={"color": LINE}, customdata=curve.confidence[shown],
+            x=curve["coverage"], y=curve["right"], mode="lines",
+            line={"color": LINE}, customdata=curve["confidence"],
             hovertemplate="accept the surest %{x:.0%}<br>right %{y:.1%}<br>"
             "confidence from %{customdata:.2f}<extra></extra>",
         )
     )  # fmt: skip
     figure.add_vline(marked, line={"dash": "dot", "color": DOTS})
-    low = min(0.9, float(curve.accuracy.min())) - 0.02
+    low = min(0.9, float(curve["right"].min())) - 0.02
     figure.update_xaxes(title="share of cells accepted, the surest first", tickformat=".0%")
     figure.update_xaxes(range=[0, 1.02])
     figure.update_yaxes(title="right", range=[low, 1.005], tickformat=".0%")

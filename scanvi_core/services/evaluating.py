@@ -10,8 +10,7 @@ import pandas as pd
 from scanvi_core import config, keys
 from scanvi_core.metrics.classification import Scores, score, score_groups
 from scanvi_core.metrics.confidence import (
-    CoverageCurve,
-    ReliabilityBin,
+    N_BINS,
     chance_error,
     coverage_curve,
     keep_above,
@@ -32,6 +31,7 @@ SET_ASIDE = {
     holdout.GROUP: "They are whole donors, left out of its training altogether.",
 }
 CELLS_PER_BIN = 20  # with fewer in a bin the diagram shows luck
+CURVE_POINTS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +73,8 @@ class HoldoutReport:
         How often it is right, in one sentence, and how to read it.
     table, accepting, batches
         One row per type; per share of cells accepted; per batch (None without batches).
+    bins, curve
+        What the reliability diagram and the curve of accuracy by share accepted show.
     sure, honesty, accept
         Sentences: what a confidence of 0.90 means, how far confidence is off, what may be
         accepted.
@@ -86,8 +88,8 @@ class HoldoutReport:
     headline: str
     reading: str
     table: pd.DataFrame
-    bins: tuple[ReliabilityBin, ...]
-    curve: CoverageCurve
+    bins: pd.DataFrame
+    curve: pd.DataFrame
     accepting: pd.DataFrame
     batches: pd.DataFrame | None
     sure: str
@@ -136,7 +138,6 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
         return None
     summary = cells.run.summary
     scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
-    n_bins = min(15, max(1, scores.n // CELLS_PER_BIN))
     return HoldoutReport(
         scores=scores,
         names=cells.names,
@@ -144,8 +145,8 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
         headline=headline(scores),
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings["labels_seq"])),
         table=type_table(scores),
-        bins=reliability(cells.right, cells.confidence, n_bins),
-        curve=coverage_curve(cells.right, cells.confidence),
+        bins=_bin_table(cells),
+        curve=_curve_table(cells),
         accepting=accepting_table(cells),
         batches=_batch_table(opened, cells),
         sure=sure_sentence(cells.right, cells.confidence),
@@ -214,6 +215,30 @@ def accepting_table(cells: HeldOut) -> pd.DataFrame:
             "confidence from": [item.confidence for item in kept],
             "cells": [item.n for item in kept],
             "right": [percent_with_interval(item.accuracy, item.interval) for item in kept],
+        }
+    )
+
+
+def _bin_table(cells: HeldOut) -> pd.DataFrame:
+    """Return the reliability diagram: confidence, share right with its interval, cells."""
+    n_bins = min(N_BINS, max(1, len(cells.rows) // CELLS_PER_BIN))
+    bins = reliability(cells.right, cells.confidence, n_bins)
+    columns = ["confidence", "right", "low", "high", "cells"]
+    return pd.DataFrame(
+        [(b.confidence, b.accuracy, *b.interval, b.n) for b in bins], columns=columns
+    )
+
+
+def _curve_table(cells: HeldOut) -> pd.DataFrame:
+    """Return the share right by the share accepted, thinned where it has many points."""
+    curve = coverage_curve(cells.right, cells.confidence)
+    n = len(curve.coverage)
+    shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
+    return pd.DataFrame(
+        {
+            "coverage": curve.coverage[shown],
+            "right": curve.accuracy[shown],
+            "confidence": curve.confidence[shown],
         }
     )
 

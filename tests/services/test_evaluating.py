@@ -1,4 +1,4 @@
-"""Scores that cannot flatter: what the page says, and that held-out labels teach nothing."""
+"""What Evaluate says, against counts of its own."""
 
 import json
 import re
@@ -9,11 +9,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from scanvi_core.annotation import estimator
 from scanvi_core.annotation.estimator import Annotator
-from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project import events
-from scanvi_core.project.runs import Run
 from scanvi_core.services import (
     baselines,
     evaluating,
@@ -23,7 +20,6 @@ from scanvi_core.services import (
     model_list,
     results,
 )
-from scanvi_core.services.holdout import HoldoutRequest
 from scanvi_core.services.workspace import workspace
 
 
@@ -91,6 +87,19 @@ def test_the_sentence_about_accepting_equals_an_independent_computation(trained)
     assert coverage == round(100 * n / truth.size)
     assert threshold == pytest.approx(confidence[best].min(), abs=0.005)
     assert accuracy == round(100 * (truth == named)[best].mean())
+
+
+def test_the_charts_show_all_cells_and_end_at_the_accuracy(trained):
+    report = evaluating.report(trained)
+    assert report.bins["cells"].sum() == report.scores.n
+    assert (report.bins["cells"] >= evaluating.CELLS_PER_BIN).all()
+    mean = np.average(report.bins["right"], weights=report.bins["cells"])
+    assert mean == pytest.approx(report.scores.accuracy)
+    assert (report.bins["low"] <= report.bins["right"]).all()
+    last = report.curve.iloc[-1]
+    assert (last["coverage"], last["right"]) == (1.0, pytest.approx(report.scores.accuracy))
+    assert (np.diff(report.curve["coverage"]) > 0).all()
+    assert (np.diff(report.curve["confidence"]) < 0).all()
 
 
 def test_many_cells_are_told_to_a_tenth_of_a_percent():
@@ -194,68 +203,6 @@ def _partly(truth, share):
     return np.where(np.arange(truth.size) < share * truth.size, truth, (truth + 1) % 3)
 
 
-# What labels set aside may touch ----------------------------------------------------------------
-
-
-@pytest.fixture
-def seen(monkeypatch):
-    """Record what every fit in the program is given: the network, the linear models, T."""
-    found = {"data": [], "fitted": [], "calibrated": []}
-    fit, companions, calibrate = (
-        estimator.fit, estimator.fit_companions, estimator.fit_temperature,
-    )  # fmt: skip
-
-    def see_fit(module, data, *args, **more):
-        found["data"].append(data)
-        return fit(module, data, *args, **more)
-
-    def see_companions(counts, y, *args, **more):
-        found["fitted"].append((counts, np.array(y)))
-        return companions(counts, y, *args, **more)
-
-    def see_calibration(probabilities, y, *args, **more):
-        found["calibrated"].append(np.array(y))
-        return calibrate(probabilities, y, *args, **more)
-
-    monkeypatch.setattr(estimator, "fit", see_fit)
-    monkeypatch.setattr(estimator, "fit_companions", see_companions)
-    monkeypatch.setattr(estimator, "fit_temperature", see_calibration)
-    return found
-
-
-@pytest.mark.parametrize("how", [holdout.CELLS, holdout.HIDDEN, holdout.GROUP])
-def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, seen, how):
-    if how != holdout.CELLS:
-        request = HoldoutRequest(how, column="batch", values=("batch 3", "batch 5"))
-        holdout.set_aside(labelled, request)
-    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
-    aside = state(labelled).holdout
-    inside = np.flatnonzero(~aside) if how == holdout.GROUP else np.arange(700)
-    (data,) = seen["data"]
-    assert data.counts.shape[0] == inside.size
-    assert (data.y[aside[inside]] == -1).all() and (data.y >= 0).any()
-    assert not data.validation[aside[inside]].any() and data.validation.any()
-    for _, y in seen["fitted"]:
-        assert (y[aside[inside]] == -1).all()
-    for y in seen["calibrated"]:
-        assert y.size <= (data.y >= 0).sum() and (y >= 0).all()
-    assert (np.array(run.array("y"))[aside] == -1).all()
-    assert evaluating.held_out(labelled, run.id).rows.size == truth_of(labelled)[0].size
-
-
-def test_permuted_labels_score_like_chance(project, train_now, request_brief):
-    opened = workspace(project)
-    codes = np.random.default_rng(0).permutation(np.arange(700) % 4).astype(np.int32)
-    opened.store.append(events.import_labels(["a", "b", "c", "d"], codes))
-    holdout.set_aside(project, HoldoutRequest(fraction=0.5))
-    train_now(project, request_brief)
-    report = evaluating.report(project)
-    assert report.scores.n > 250
-    low, high = report.scores.interval
-    assert low - 0.05 < 0.25 < high + 0.05
-    assert report.scores.macro_f1 < 0.35
-
-
 # Maps and models --------------------------------------------------------------------------------
 
 
@@ -313,43 +260,3 @@ def test_models_with_nothing_held_out_from_both_are_not_compared(
     listed = model_list.models(trained)
     assert "other cells set aside" in listed.table["what changed"][0]
     assert "cannot be compared fairly" in listed.comparison(1)
-
-
-# Donors -----------------------------------------------------------------------------------------
-
-
-def test_hidden_donors_keep_their_counts_among_the_unlabelled_cells(
-    labelled, train_now, request_brief
-):
-    request = HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
-    own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
-    assert holdout.set_aside(labelled, request) == own.sum()
-    assert (state(labelled).holdout == own).all()
-    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
-    assert run.summary["n_cells"] == 700
-    assert results.current(labelled).summary["holdout"]["n"] == truth_of(labelled)[0].size
-    report = evaluating.report(labelled)
-    assert report.batches["batch"].tolist() == ["batch 3"]
-    assert "shown their counts, but none of their labels" in report.reading
-
-
-@pytest.mark.parametrize("how", [holdout.HIDDEN, holdout.GROUP])
-def test_donors_that_would_give_no_score_are_refused(labelled, how):
-    before = state(labelled).seq
-    with pytest.raises(SettingInvalid, match="No donor was chosen"):
-        holdout.set_aside(labelled, HoldoutRequest(how, column="batch"))
-    own = np.flatnonzero(workspace(labelled).dataset.obs["batch"] == "batch 3")
-    labelling.clear_cells(labelled, own, "lasso")
-    with pytest.raises(LabelsUnusable, match="No cell of batch 3 has a label"):
-        holdout.set_aside(labelled, HoldoutRequest(how, column="batch", values=("batch 3",)))
-    assert state(labelled).seq == before + 1
-
-
-def test_the_way_of_an_earlier_hold_out_can_be_asked_for(labelled):
-    seq = state(labelled).seq
-    holdout.set_aside(
-        labelled, HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
-    )
-    opened = workspace(labelled)
-    assert holdout.how_now(opened, seq) == holdout.CELLS
-    assert holdout.how_now(opened) == holdout.HIDDEN
