@@ -67,7 +67,8 @@ def _with_interval(values: list[float]) -> str:
     found = paired.within(np.array(values))
     if found.n < 2:
         return f"{found.mean:.3f}"
-    return f"{found.mean:.3f} ({found.low:.3f} to {found.high:.3f})"
+    low, high = np.clip([found.low, found.high], 0.0, 1.0)
+    return f"{found.mean:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _comparison(table: Table, preset: str) -> Iterator[str]:
@@ -162,9 +163,18 @@ def short(table: Table) -> Result:
         *_sentences(table, "standard", "macro_f1"),
         *_sentences(table, "standard", "accuracy"),
         f"All methods, intervals and seconds: benchmarks/results/accuracy/{FULL}.",
+        f"Made with {_versions(table)}.",
     ]
+    machine = "; ".join(sorted({record.machine for record in table.records.values()}))
     names = ["labels shown", "data set", *PRESETS, ONE_MASK, "best baseline", "standard is"]
-    return Result("Which method names the most hidden cells right", COMMAND, names, rows, notes)
+    title = "Which method names the most hidden cells right"
+    return Result(title, COMMAND, names, rows, notes, machine)
+
+
+def _versions(table: Table) -> str:
+    """Name the tools of others and their versions."""
+    found = {f"{name} {r.versions[name]}" for r in table.records.values() for name in r.versions}
+    return ", ".join(sorted(text for text in found if text.split()[0] in (ONE_MASK, "celltypist")))
 
 
 def _column(table: Table, method: str, fraction: float) -> list[Pair]:
