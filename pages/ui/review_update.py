@@ -18,7 +18,7 @@ from scanvi_core.services import (
 from scanvi_core.services.model_update import Update
 
 POLL_S = 0.4
-ROW_HEIGHT = 44  # pixels: a button's and a progress bar's alike
+ROW_HEIGHT = 48  # pixels: a button's and a progress bar's alike
 TOLD = "review-told"  # the run that was in use when this tab drew the page last
 
 
@@ -100,7 +100,7 @@ def _what_changed(project: str, update: Update) -> None:
     now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
     changed = count(int(update.changed["cells"].sum()), "prediction")
     with st.container(key="update-outcome"):
-        told, buttons = st.columns([3, 2], gap="medium", vertical_alignment="center")
+        told, buttons = st.columns([2, 1], gap="medium", vertical_alignment="center")
         told.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
         with buttons, st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
