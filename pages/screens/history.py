@@ -17,6 +17,7 @@ with steps.container(border=True):
     st.subheader("Steps")
     history_steps.draw(project)
 with moments:
+    colleagues.draw_differences(project)
     with st.container(border=True):
         st.subheader("Compare")
         history_steps.compare(project)

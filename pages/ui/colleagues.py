@@ -11,7 +11,7 @@ DIFFERENCES = 10
 
 
 def draw(project: str) -> None:
-    """Draw the download, the upload, how well people agree, and the open differences."""
+    """Draw the download, the upload, and how well people agree."""
     opened = workspace.workspace(project)
     st.download_button(
         "Download the history", data=lambda: history.export_log(project), key="download-log",
@@ -33,7 +33,6 @@ def draw(project: str) -> None:
         if table is not None and len(table):
             st.caption("Agreement over the cells you both named: 1 is full, 0 is chance.")
             st.dataframe(table, hide_index=True)
-    _differences(project)
 
 
 def _take_over(project: str, text: bytes) -> None:
@@ -56,19 +55,22 @@ def _take_over(project: str, text: bytes) -> None:
     st.rerun()
 
 
-def _differences(project: str) -> None:
+def draw_differences(project: str) -> None:
+    """Draw what people differ on and nobody has decided yet, if there is such a thing."""
     found = history.conflicts(project)
     if not found:
         return
-    st.markdown("**To be decided.** These cells have no label until somebody names them:")
-    for i, item in enumerate(found[:DIFFERENCES]):
-        said = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
-        st.markdown(f"{count(len(item.rows), 'cell')}: {md(said)}")
-        names = list(dict.fromkeys(label for _, label in item.versions if label))
-        with st.container(horizontal=True):
-            for label in names:
-                if st.button(f"{md(label)} is right", key=f"decide-{i}-{label}"):
-                    _decide(project, item, label)
+    with st.container(border=True, key="differences"):
+        st.subheader("To be decided")
+        st.markdown("You differ on these cells. They have no label until somebody names them.")
+        for i, item in enumerate(found[:DIFFERENCES]):
+            said = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
+            st.markdown(f"**{count(len(item.rows), 'cell')}.** {md(said)}")
+            names = list(dict.fromkeys(label for _, label in item.versions if label))
+            with st.container(horizontal=True):
+                for label in names:
+                    if st.button(f"{md(label)} is right", key=f"decide-{i}-{label}"):
+                        _decide(project, item, label)
 
 
 def _decide(project: str, item: history.Difference, label: str) -> None:

@@ -8,7 +8,7 @@ from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import history, labelling
 
-SHOWN = ["step", "when", "who", "what", "why", "undone"]
+SHOWN = ["step", "when", "what", "who", "why"]
 HEIGHT = 420
 
 
@@ -19,14 +19,17 @@ def draw(project: str) -> None:
     if said:
         st.success(md(said))
         state.forget("history-said")
+    told = found["what"].where(~found["undone"].astype(bool), "(undone) " + found["what"])
+    shown = found.assign(what=told)[SHOWN]
     chosen = st.dataframe(
-        found[SHOWN], hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
+        shown, hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "step": st.column_config.NumberColumn(width="small"),
-            "when": st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss", width="small"),
-            "what": st.column_config.TextColumn(width="large"),
-            "undone": st.column_config.CheckboxColumn(width="small"),
+            "step": st.column_config.NumberColumn(width=45),
+            "when": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=95),
+            "what": st.column_config.TextColumn(width=225),
+            "who": st.column_config.TextColumn(width=55),
+            "why": st.column_config.TextColumn(width=80),
         },
     )  # fmt: skip
     rows = chosen["selection"]["rows"]

@@ -83,8 +83,12 @@ def unpack(record: Record, n_obs: int) -> Change:
     return Change(CellChange(rows, after, unpack_values(record.before, len(rows))), None, labels)
 
 
-def replay(records: Iterable[Record], board: Board, history: History) -> None:
+def replay(
+    records: Iterable[Record], board: Board, history: History, *, trusted: str = ""
+) -> None:
     """Apply entries, in their order, to the labels and to the list of what can be undone.
+
+    An entry with the digest `trusted` is taken as it is: its writer reads it back.
 
     Raises
     ------
@@ -93,7 +97,9 @@ def replay(records: Iterable[Record], board: Board, history: History) -> None:
     """
     for record in records:
         change = unpack(record, len(board.codes))
-        digest = digest_of(history.digest, record, change)
+        digest = trusted
+        if not trusted or record.digest != trusted:
+            digest = digest_of(history.digest, record, change)
         history.add(record.seq, record.kind, record.payload, changes=bool(change))
         if record.digest not in ("", digest):
             raise LogDamaged(f"entry {record.seq} is not what was written")
@@ -117,8 +123,9 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
     elif change.cells is not None:
         arrays = [change.cells.rows, *change.cells.after, *change.cells.before]
     for array in arrays:
-        found.update(f"{len(array)}".encode())
-        found.update(array.astype("<i4").tobytes())
+        one = array[:1] if len(array) and (array == array[0]).all() else array  # as most often
+        found.update(f"{len(array)} {len(one)} ".encode())
+        found.update(one.astype("<i4").tobytes())
     return found.hexdigest()
 
 

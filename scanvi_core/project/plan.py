@@ -94,7 +94,7 @@ def _codes(event: Event, names: Names, choice: Codes) -> Codes:
     """Return the code per row; labels that are chosen and not known yet are created."""
     labels = event.payload["labels"]
     table = np.full(len(labels) + 1, -1, dtype=np.int32)  # the last entry serves -1
-    for position in np.unique(choice[choice >= 0]).tolist():
+    for position in np.flatnonzero(np.bincount(choice + 1, minlength=1)[1:]).tolist():
         table[position] = names.code_or_new(labels[position])
     return table[choice]
 
