@@ -168,7 +168,7 @@ def _weigh(signs: np.ndarray, new: np.ndarray, asked: np.ndarray) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
 
     middle, spread = signs.mean(axis=0), signs.std(axis=0) + FLOOR
-    model = LogisticRegression(class_weight="balanced").fit((signs - middle) / spread, new)
+    model = LogisticRegression().fit((signs - middle) / spread, new)
     return model.predict_proba((asked - middle) / spread)[:, 1]
 
 

@@ -36,9 +36,20 @@ def test_a_type_without_labels_is_found_and_others_are_not():
     assert roc_auc_score(new[y < 0], found.score[y < 0]) > 0.98
 
 
+def test_a_new_type_amid_the_parts_of_a_known_one_is_found_by_the_walk():
+    points, which = blobs((120,) * 7, spread=8.0)
+    around = np.random.default_rng(4).normal(0, 8, (4, D))
+    points[which == 0] = np.random.default_rng(3).normal(size=(120, D))
+    points[which == 0] += np.repeat(np.concatenate([around[:2], -around[:2]]), 30, axis=0)
+    points[which == 6] = np.random.default_rng(5).normal(size=(120, D))  # the middle of type 0
+    found = find_novel(points, some_labels(which, 6, 20), 6, np.random.default_rng(0))
+    assert found.score[which == 6].mean() > found.score[which == 0].mean() + 0.2
+
+
 def test_scores_are_shares_and_a_half_or_more_is_flagged():
-    points, which = blobs()
+    points, which = blobs(spread=1.5)
     found = find_novel(points, some_labels(which, 3), 3, np.random.default_rng(0))
+    assert ((found.score > 0.5) & (found.score < 0.8)).sum() > 5
     assert found.score.min() >= 0 and found.score.max() <= 1
     assert np.array_equal(found.flagged, found.score >= 0.5)
 
@@ -57,10 +68,10 @@ def test_labels_out_of_range_are_not_looked_at():
     assert np.array_equal(find_novel(points, y, 3, np.random.default_rng(0)).score, clean)
 
 
-@pytest.mark.parametrize(("types", "per_type"), [(1, 50), (3, 2), (2, 4)])
+@pytest.mark.parametrize(("types", "per_type"), [(1, 50), (3, 2), (2, 4), (6, 2)])
 def test_with_too_few_labels_nothing_is_said(types, per_type):
-    points, which = blobs()
-    found = find_novel(points, some_labels(which, types, per_type), 4, np.random.default_rng(0))
+    points, which = blobs((60,) * 7)
+    found = find_novel(points, some_labels(which, types, per_type), 7, np.random.default_rng(0))
     assert not found.known and not found.flagged.any() and np.isnan(found.score).all()
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from scanvi_core.annotation import technical
 from scanvi_core.annotation.technical import find_doublets, high_mitochondrial, low_counts
 from scanvi_core.datasets import simulate
 
@@ -41,7 +42,7 @@ def test_a_third_is_never_low_and_less_than_a_fifth_always():
 
 
 def test_dying_cells_are_found_by_their_mitochondria():
-    pct = np.random.default_rng(0).gamma(4.0, 1.0, 1000)
+    pct = np.random.default_rng(0).gamma(40.0, 0.1, 1000)
     pct[:10], pct[10:20] = 60.0, 9.9
     found = high_mitochondrial(pct, ONE)
     assert found[:10].all() and not found[10:].any()
@@ -74,6 +75,15 @@ def test_scores_are_shares_and_decide_who_is_flagged():
     found = find_doublets(counts, codes, np.random.default_rng(2))
     assert found.score.min() >= 0 and found.score.max() <= 1
     assert np.array_equal(found.flagged, found.score >= np.float32(found.threshold))
+
+
+def test_the_number_of_simulated_doublets_does_not_move_the_scores(monkeypatch):
+    counts, codes = spiked()
+    means = []
+    for per_cell in (1.0, 3.0):
+        monkeypatch.setattr(technical, "PER_CELL", per_cell)
+        means.append(find_doublets(counts, codes, np.random.default_rng(2)).score[:500].mean())
+    assert means[0] == pytest.approx(means[1], abs=0.08)
 
 
 def test_the_same_draw_gives_the_same_scores():
