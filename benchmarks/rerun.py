@@ -149,7 +149,7 @@ def profile(project: str, name: str, changed: bool) -> None:
     def watched(thread: threading.Thread) -> None:
         found.runcall(run, thread)  # the script runs on a thread of its own
 
-    threading.Thread.run = watched  # type: ignore[method-assign]  # only in this process
+    threading.Thread.run = watched  # type: ignore[assignment,method-assign]  # here only
     app.run()
     if changed:
         labelling.undo(project)
@@ -186,8 +186,8 @@ def _measure(asked: argparse.Namespace, home: Path) -> list[list[Cell]]:
 def _keep(n: int, rows: list[list[Cell]]) -> None:
     about = (
         f"Milliseconds, medians of {RERUNS} reruns after a warm one, without a browser "
-        "(streamlit's AppTest); processor: time of all cores, which other programs do not lengthen; content: "
-        "all elements of the page, most of which the browser has already."
+        "(streamlit's AppTest); processor: time of all cores, which other programs do not "
+        "lengthen; content: all elements of the page, most of which the browser has already."
     )
     columns = (
         "page", "rerun", "of it processor", "slowest", "after a new label", "of it processor",
