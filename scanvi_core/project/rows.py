@@ -1,7 +1,7 @@
 """Sets of cells, and one value per cell of a set, as few bytes as possible.
 
-A set of cells is kept either as a bit per cell or as the steps from one row to the next,
-whichever is smaller after zlib; the first byte tells which.
+A set of cells is kept as a bit per cell where it holds at least every eighth, else as the steps
+from one row to the next, and made smaller by zlib; the first byte tells which.
 """
 
 import zlib
@@ -46,11 +46,11 @@ def as_rows(rows: ArrayLike, n_obs: int) -> Rows:
 
 def pack_rows(rows: Rows, n_obs: int) -> bytes:
     """Return the compact form of sorted, distinct row positions below `n_obs`."""
+    if len(rows) * 8 < n_obs:
+        return _STEPS + _pack_numbers(np.diff(rows, prepend=-1))
     mask = np.zeros(n_obs, dtype=np.bool_)
     mask[rows] = True
-    bits = _BITS + zlib.compress(np.packbits(mask).tobytes(), _LEVEL)
-    steps = _STEPS + _pack_numbers(np.diff(rows, prepend=-1))
-    return min(bits, steps, key=len)
+    return _BITS + zlib.compress(np.packbits(mask).tobytes(), _LEVEL)
 
 
 def unpack_rows(blob: bytes, n_obs: int) -> Rows:

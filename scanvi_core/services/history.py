@@ -99,7 +99,9 @@ def moments(project_id: str) -> dict[int, str]:
         for event in opened.store.events()
         if event.kind == "checkpoint"
     }
-    return {0: "The start, without labels", **named, opened.labels().seq: "Now"}
+    last = opened.labels().seq
+    now = f"{named[last]}, now" if last in named else "Now"
+    return {0: "The start, without labels", **named, last: now}
 
 
 def compare(project_id: str, before: int, after: int) -> pd.DataFrame:

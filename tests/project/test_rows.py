@@ -19,7 +19,7 @@ def test_rows_come_back(rows):
     assert np.array_equal(unpack_rows(pack_rows(rows, N), N), rows)
 
 
-def test_the_smaller_of_two_forms_is_taken():
+def test_few_and_many_cells_take_few_bytes():
     rng = np.random.default_rng(0)
     few = np.sort(rng.choice(N, 20, replace=False))
     many = np.sort(rng.choice(N, N // 2, replace=False))

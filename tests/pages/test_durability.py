@@ -1,0 +1,143 @@
+"""What pages say and offer about history, stale edits, crashes, damage and locked projects."""
+
+import json
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, text
+
+from scanvi_core.project.folder import open_project
+from scanvi_core.project.presence import MARK
+from scanvi_core.project.runs import RUNNING, Run
+from scanvi_core.services import history, labelling, picking, projects
+from scanvi_core.services.workspace import workspace
+
+
+@pytest.fixture
+def labelled(project):
+    labelling.use_column(project, "cell_type", set())
+    return project
+
+
+def said(app):
+    """Return every text of the page in one."""
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
+    return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
+
+
+def names(project):
+    state = workspace(project).labels()
+    return np.array([*state.names, ""], dtype=object)[state.codes]
+
+
+def tab_of(app):
+    return app.session_state["scanvi.tab"]
+
+
+def pick(app, project, rows):
+    """Pick cells as the lasso does, and draw the page again."""
+    mask = np.zeros(700, dtype=bool)
+    mask[rows] = True
+    picking.pick(project, tab_of(app), mask)
+    return app.run()
+
+
+def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visit, labelled):
+    app = visit("labels", labelled)
+    pick(app, labelled, [3, 4])
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()
+    labelling.name_cells(labelled, np.array([4, 5]), "Theirs", "lasso")  # another tab, meanwhile
+    app.button(key="name-cells").click().run()
+    assert not app.exception
+    assert "assign Theirs to 2 cells, 1 of them yours too" in said(app)
+    assert "assign CD19+ B to 2 cells" in said(app)
+    assert names(labelled)[4] == "Theirs"
+    app.button(key="use-mine").click().run()
+    assert names(labelled)[[3, 4]].tolist() == ["CD19+ B", "CD19+ B"]
+    assert "Nothing was replaced" not in said(app)
+
+
+def test_theirs_can_be_kept(visit, labelled):
+    app = visit("labels", labelled)
+    pick(app, labelled, [4])
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()
+    labelling.name_cells(labelled, np.array([4]), "Theirs", "lasso")
+    app.button(key="name-cells").click().run()
+    app.button(key="keep-theirs").click().run()
+    assert names(labelled)[4] == "Theirs"
+    pick(app, labelled, [4])
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()
+    app.button(key="name-cells").click().run()  # having seen theirs
+    assert names(labelled)[4] == "CD19+ B"
+
+
+def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
+    labelling.name_cells(labelled, np.arange(5), "Mine", "lasso")
+    app = visit("history", labelled)
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["what"].tolist()[0] == "assign Mine to 5 cells"
+    app.text_input(key="history-text").set_value("mine").run()
+    assert len(app.dataframe[0].value) == 1
+    assert "5 cells" in said(app)
+    history.checkpoint(labelled, "review")
+    assert "review" in str(visit("history", labelled).selectbox(key="compare-from").options)
+
+
+def test_differences_between_people_are_decided_with_one_click(visit, labelled):
+    other = projects.duplicate(labelled)
+    workspace(other).store.actor = "ben"
+    labelling.name_cells(other, np.array([7]), "Theirs", "lasso")
+    labelling.name_cells(labelled, np.array([7]), "Mine", "lasso")
+    history.import_log(labelled, history.export_log(other))
+    app = visit("history", labelled)
+    assert "ben: Theirs" in said(app)
+    app.button(key="decide-0-Theirs").click().run()
+    assert names(labelled)[7] == "Theirs"
+    assert "ben: Theirs" not in said(app)
+
+
+def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
+    run = Run.create(open_project(labelled), {"train": {"device": "cpu"}})
+    run.set_status(RUNNING)
+    run.append_record({"epoch": 3, "n_epochs": 9})
+    run.write_array("rows", np.ones(700, dtype=bool))
+    status = json.loads((run.root / "status").read_text())
+    (run.root / "status").write_text(json.dumps(status | {"process": ""}))
+    app = visit("open", labelled)
+    assert "Training was interrupted at epoch 3 of 9" in said(app)
+    assert app.button(key="resume").label == "Go on training"
+    app.button(key="leave-run").click().run()
+    assert "interrupted" not in said(app)
+
+
+def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labelled):
+    copy = projects.duplicate(labelled)
+    (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
+    engine = create_engine(f"sqlite:///{open_project(copy).db}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE events SET kind = 'note' WHERE seq = 2"))
+    engine.dispose()
+    app = visit("labels", copy)
+    assert not app.exception
+    assert "You can look, but not change anything" in said(app)
+    assert app.button(key="undo").disabled
+    app = visit("open", copy)
+    assert "The label log is damaged: entry 2 is not what was written." in said(app)
+    app.button(key="repair").click().run()
+    assert "Repaired: 1 change came back, from the file itself" in said(app)
+    assert not visit("labels", copy).button(key="undo").disabled
+
+
+def test_a_project_left_by_a_crash_says_so_when_it_is_opened(visit, labelled):
+    copy = projects.duplicate(labelled)
+    (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
+    assert "The program was not closed properly" in said(visit("open", copy))
+
+
+def test_projects_are_renamed_and_put_away_from_the_first_page(visit, labelled):
+    other = projects.duplicate(labelled)
+    app = visit("open", labelled)
+    app.button(key=f"away-{other}").click().run()
+    assert [item.id for item in projects.listing(archived=True)] == [other]
+    assert not app.exception
