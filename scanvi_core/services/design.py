@@ -63,7 +63,9 @@ def design_of(opened: Workspace) -> Design:
     name of a group, and of no type in it, says only which group a cell is in.
     """
     state, batch_key = opened.labels(), opened.project.settings.get("batch_key")
-    how = holdout.how_now(opened) if state.holdout.any() else holdout.NONE
+    how = holdout.NONE
+    if state.holdout.any():  # asked of the whole log
+        how = opened.kept.get(("how", state.seq), lambda: holdout.how_now(opened))
     key = ("design", state.seq, how, batch_key)
     return opened.kept.get(key, lambda: _design(opened, state, how, batch_key))
 
