@@ -1,0 +1,23 @@
+"""The faults the program promises to survive, in full: ``python -m tests.faults``.
+
+200 kills while editing, 40 in training, 25 in exporting, a disk that fills up, a folder that
+cannot be written to, two processes editing, 400 times flipped bits; the counts are printed. The
+same tests run in CI with fewer repeats. On Linux as root, or two of them are skipped.
+"""
+
+import os
+import sys
+
+import pytest
+
+FILES = (
+    "tests/project/test_store_killed.py",
+    "tests/project/test_store_faults.py",
+    "tests/project/test_store_windows.py",
+    "tests/services/test_export_killed.py",
+    "tests/services/test_resume.py",
+)
+
+if __name__ == "__main__":
+    os.environ["SCANVI_FAULTS"] = "all"
+    sys.exit(pytest.main(["-s", "-q", *FILES, *sys.argv[1:]]))
