@@ -67,8 +67,6 @@ def back_off(
     p, p_parent = filled.max(axis=1), of_parent.max(axis=1)
     level = np.select([p >= threshold, p_parent >= threshold], [TYPE, GROUP], NEITHER)
     level = np.where(known, level, NEITHER)
-    members = np.bincount([parents.index(groups.get(name, name)) for name in label_names])
-    level = np.where((level == GROUP) & (members[best_parent] == 1), TYPE, level)
     types, coarse = np.array([*label_names], dtype=object), np.array([*parents], dtype=object)
     names = np.where(level == TYPE, types[best], coarse[best_parent])
     names[level == NEITHER] = None
