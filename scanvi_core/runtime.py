@@ -16,6 +16,9 @@ HOME_VARIABLE = "SCANVI_HOME"
 DATA_ROOT_VARIABLE = "SCANVI_DATA_ROOT"
 EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``
 
+MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+KEPT_BLOCK_BYTES, KEPT_BYTES = 32 * 2**20, 128 * 2**20
+
 
 def home() -> Path:
     """Return the folder that holds all projects (``$SCANVI_HOME``, else ``~/.scanvi``)."""
@@ -65,6 +68,23 @@ def peak_rss_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed memory for the next tensor (Linux; elsewhere nothing).
+
+    By default it gives every tensor of more than 128 kB back to the system and asks for it anew:
+    the page faults cost a training step up to a quarter of its time
+    (``python -m benchmarks.step --no-keep-memory``).
+    """
+    import ctypes
+
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt is not None:
+        mallopt(MALLOPT_MMAP_THRESHOLD, KEPT_BLOCK_BYTES)
+        mallopt(MALLOPT_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def log_fault(name: str, fault: BaseException) -> Path:

@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 
 from scanvi_core.module import SCANVI, generation
+from scanvi_core.nn.sparse import dense
 from scanvi_core.train.loader import blocks, rows_of
 
 SEED = 0
@@ -45,7 +46,7 @@ def normalized_expression(
         own = None if batch_index is None else torch.as_tensor(batch_index[block], device=device)
         found = generation.normalized_expression(
             module,
-            source.fetch(block),
+            dense(source.fetch(block)),
             own,
             transform_batch=transform_batch,
             library_size=library_size,

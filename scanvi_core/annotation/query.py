@@ -20,6 +20,8 @@ from scanvi_core.annotation.training_set import network
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.nn.networks import Decoded
+from scanvi_core.nn.noise import drawing_from
+from scanvi_core.nn.sparse import dense
 from scanvi_core.train.history import History
 from scanvi_core.train.loader import rows_of
 from scanvi_core.train.sampler import EpochSampler
@@ -158,11 +160,11 @@ def _learn(query: _Query, reference: Annotator, settings: QuerySettings | None) 
     device = device_of(query.module)
     noise = torch.Generator(device).manual_seed(settings.seed)
     source = rows_of(query.counts, device)
-    with query.module.drawing_from(noise):
+    with drawing_from(noise):
         for _ in range(settings.n_steps):
             rows = sampler.take()
             batch = torch.as_tensor(query.batch_index[rows], device=device)
-            loss = _unexplained(query.module, source.fetch(rows), batch, query.seen)
+            loss = _unexplained(query.module, dense(source.fetch(rows)), batch, query.seen)
             # Only these gradients are taken, so that nothing else can move.
             gradients = torch.autograd.grad(loss, weights)
             for column, gradient in zip(columns, gradients, strict=True):
@@ -186,10 +188,10 @@ def _unexplained(module: SCANVI, x: Tensor, batch: Tensor, seen: np.ndarray) -> 
         q = module.log_q_y(z1).exp()
     decoded = module.decode(z1, library, batch)
     genes = torch.as_tensor(np.flatnonzero(seen), device=x.device)
-    scale, rate, r, zi_logits = (None if t is None else t[:, genes] for t in decoded)
-    assert scale is not None and rate is not None  # noqa: S101  (they always are there)
-    share = scale.sum(-1, keepdim=True)
-    part = Decoded(scale / share, rate / share, r, zi_logits)
+    log_scale = decoded.log_scale[:, genes]
+    r, zi_logits = (None if t is None else t[:, genes] for t in decoded[2:])
+    log_share = log_scale.logsumexp(-1, keepdim=True)
+    part = Decoded(log_scale - log_share, library, r, zi_logits)
     if module.dispersion == "gene-label":
         thetas = [module.theta(decoded, batch, k)[..., genes] for k in range(module.n_labels)]
         nll = [module.negative_log_likelihood(x[:, genes], part, theta) for theta in thetas]

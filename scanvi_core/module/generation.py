@@ -14,6 +14,7 @@ from scanvi_core.distributions.sampling import draw_counts
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.module.scanvi import SCANVI
 from scanvi_core.module.vae import VAE
+from scanvi_core.nn.noise import drawing_from, generator_in_use
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def evaluating(module: VAE, generator: torch.Generator | None = None) -> Iterato
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
-        with torch.no_grad(), module.drawing_from(generator):
+        with torch.no_grad(), drawing_from(generator):
             yield
     finally:
         for part in training:  # one by one: a frozen part may be in eval mode on purpose
@@ -102,7 +103,7 @@ def sample_counts(
             decoded = module.decode(z, _log_library(module, x, draw=True), batch)
             theta = module.theta(decoded, batch, _draw_label(module, z))
             sample.copy_(
-                draw_counts(decoded.rate, theta, decoded.zi_logits, generator=module.generator)
+                draw_counts(decoded.rate, theta, decoded.zi_logits, generator=generator_in_use())
             )
     return samples
 
@@ -143,4 +144,4 @@ def _draw_label(module: VAE, z: Tensor) -> Tensor | None:
     if not isinstance(module, SCANVI) or module.dispersion != "gene-label":
         return None
     q = module.log_q_y(z).exp()
-    return torch.multinomial(q, 1, generator=module.generator)[:, 0]
+    return torch.multinomial(q, 1, generator=generator_in_use())[:, 0]

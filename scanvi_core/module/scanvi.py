@@ -32,6 +32,8 @@ from scanvi_core.nn.networks import (
     Encoder,
     GaussianDecoder,
 )
+from scanvi_core.nn.noise import drawing_from
+from scanvi_core.nn.sparse import Counts, fastest_form
 
 
 class SCANVI(VAE):
@@ -179,15 +181,15 @@ use_layer_norm, parity
         """Return log p(y), normalised [1, n_labels]."""
         return (self.y_prior / self.y_prior.sum()).log()
 
-    def log_classify(self, x: Tensor) -> Tensor:
+    def log_classify(self, x: Counts) -> Tensor:
         """Return log-probabilities of the labels [cells, n_labels] at the mean of q(z1 | x)."""
         return self.log_q_y(self.encode(x).mean)
 
-    def classify(self, x: Tensor) -> Tensor:
+    def classify(self, x: Counts) -> Tensor:
         """Return probabilities of the labels [cells, n_labels]."""
         return self.log_classify(x).exp()
 
-    def get_latents(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:
+    def get_latents(self, x: Counts, y: Tensor | None = None) -> list[Tensor]:
         """Return the posterior means [z1, z2], each [cells, n_latent].
 
         z2 is averaged over the labels by q(y | z1), restricted to what `y` leaves open.
@@ -201,13 +203,14 @@ use_layer_norm, parity
 
     def bound(
         self,
-        x: Tensor,
+        x: Counts,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,
         batch_index: Tensor | None = None,
         y: Tensor | None = None,
     ) -> Bound:
         """Return every term of the bound for every cell; arguments as `forward`."""
+        x = fastest_form(x)
         q_z1 = self.encode(x)
         z1 = self.draw(q_z1)
         library, L = self.library(x, local_l_mean, local_l_var)
@@ -216,7 +219,7 @@ use_layer_norm, parity
         index = None if y is None else label_index(y, self.n_labels)
         if index is not None and bool(((index >= 0) & (index < self.n_labels)).all()):
             label = self.allowed[index][None].to(z1.dtype)
-            q, C = z1.new_ones(1, len(x)), z1.new_zeros(len(x))
+            q, C = z1.new_ones(1, len(z1)), z1.new_zeros(len(z1))
             R = self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, index))
         else:
             label = self.every_label(z1)
@@ -237,7 +240,7 @@ use_layer_norm, parity
         )
 
     def reconstruction_by_label(
-        self, x: Tensor, decoded: Decoded, batch_index: Tensor | None
+        self, x: Counts, decoded: Decoded, batch_index: Tensor | None
     ) -> Tensor:
         """Return R of each cell given each label [n_labels, cells].
 
@@ -249,7 +252,7 @@ use_layer_norm, parity
 
     def forward(
         self,
-        x: Tensor,
+        x: Counts,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,
         batch_index: Tensor | None = None,
@@ -260,7 +263,7 @@ use_layer_norm, parity
         Parameters
         ----------
         x
-            Counts [cells, genes].
+            Counts [cells, genes], dense or as sparse rows.
         local_l_mean, local_l_var
             Prior of the log library size [cells, 1]; needed if it is latent.
         batch_index
@@ -279,11 +282,11 @@ use_layer_norm, parity
 
     def loss(
         self,
-        x: Tensor,
+        x: Counts,
         batch_index: Tensor | None = None,
         y: Tensor | None = None,
         *,
-        labelled: tuple[Tensor, Tensor] | None = None,
+        labelled: tuple[Counts, Tensor] | None = None,
         kl_weight: float = 1.0,
         classification_ratio: float = 50.0,
         local_l_mean: Tensor | None = None,
@@ -303,7 +306,7 @@ use_layer_norm, parity
         generator
             Source of random numbers for this call, dropout included.
         """
-        with self.drawing_from(generator):
+        with drawing_from(generator):
             bound = self.bound(x, local_l_mean, local_l_var, batch_index, y)
             reconstruction, kl = bound.reconstruction.mean(), bound.kl.mean()
             loss = reconstruction + kl_weight * kl

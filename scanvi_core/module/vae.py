@@ -1,18 +1,27 @@
 """The variational autoencoder of counts (scVI), and what SCANVI shares with it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from scanvi_core.config import DISPERSIONS, LIKELIHOODS
 from scanvi_core.distributions.divergences import kl_gaussian, kl_standard_gaussian
-from scanvi_core.distributions.fused import log_likelihood
+from scanvi_core.distributions.fused import Positive, log_likelihood
 from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.nn.layers import Dropout, draw_weights, one_hot
 from scanvi_core.nn.networks import VARIANCE_FLOOR, Decoded, Decoder, Encoder, Gaussian
+from scanvi_core.nn.noise import normal_like
+from scanvi_core.nn.sparse import (
+    Counts,
+    SparseRows,
+    dense,
+    fastest_form,
+    on_entries,
+    scale_rows,
+    total,
+)
 
 ENCODER_INPUTS = ("log1p", "log_normalized")
 COUNTS_PER_CELL = 1e4
@@ -54,11 +63,6 @@ class VAE(nn.Module):
     SettingInvalid
         If a setting has a value that cannot work.
 
-    Attributes
-    ----------
-    generator
-        Source of all random numbers, dropout included; None takes torch's default.
-
     References
     ----------
     Lopez, Regier, Cole, Jordan and Yosef, Deep generative modeling for single-cell
@@ -98,7 +102,6 @@ class VAE(nn.Module):
         self.dispersion, self.log_variational = dispersion, log_variational
         self.reconstruction_loss, self.encoder_input = reconstruction_loss, encoder_input
         self.use_observed_lib_size, self.parity = use_observed_lib_size, parity
-        self._generator: torch.Generator | None = None
 
         self.input_dropout = Dropout(input_dropout_rate)
         self.z_encoder = Encoder(
@@ -136,28 +139,6 @@ class VAE(nn.Module):
         if dispersion in shape:
             self.px_r = nn.Parameter(torch.randn(shape[dispersion]))
 
-    @property
-    def generator(self) -> torch.Generator | None:
-        """Source of all random numbers; setting it reaches every dropout layer."""
-        return self._generator
-
-    @generator.setter
-    def generator(self, generator: torch.Generator | None) -> None:
-        self._generator = generator
-        for layer in self.modules():
-            if isinstance(layer, Dropout):
-                layer.generator = generator
-
-    @contextmanager
-    def drawing_from(self, generator: torch.Generator | None) -> Iterator[None]:
-        """Draw from `generator` for a while; None changes nothing."""
-        before = self._generator
-        self.generator = before if generator is None else generator
-        try:
-            yield
-        finally:
-            self.generator = before
-
     def draw_parameters(self, generator: torch.Generator | None) -> None:
         """Draw the initial weights anew from `generator`, by the rules they are made with."""
         draw_weights(self, generator)
@@ -167,26 +148,27 @@ class VAE(nn.Module):
 
     def draw(self, q: Gaussian) -> Tensor:
         """Return one reparametrised draw, mean + √var · ε."""
-        noise = torch.empty_like(q.mean).normal_(generator=self._generator)
-        return q.mean + q.var.sqrt() * noise
+        return q.mean + q.var.sqrt() * normal_like(q.mean)
 
-    def encode(self, x: Tensor) -> Gaussian:
+    def encode(self, x: Counts) -> Gaussian:
         """Return q(z|x), [cells, n_latent], of counts `x` [cells, genes]."""
+        x = fastest_form(x)
         if self.encoder_input == "log_normalized":
-            total = x.sum(-1, keepdim=True)
+            sums = total(x)
             # A cell without counts stays a row of zeros.
-            h = torch.log1p(x * (COUNTS_PER_CELL / total.masked_fill(total == 0, 1.0)))
+            x = scale_rows(x, COUNTS_PER_CELL / sums.masked_fill(sums == 0, 1.0))
+            h = on_entries(torch.log1p, x)
         else:
             h = self._variational_input(x)
-        return self.z_encoder(self.input_dropout(h))
+        return self.z_encoder(on_entries(self.input_dropout, h))
 
-    def encode_library(self, x: Tensor) -> Gaussian:
+    def encode_library(self, x: Counts) -> Gaussian:
         """Return q(l|x) of a latent log library size, [cells, 1]."""
         # It reads the counts themselves: normalised ones no longer tell the total.
-        return self.l_encoder(self._variational_input(x))
+        return self.l_encoder(self._variational_input(fastest_form(x)))
 
     def library(
-        self, x: Tensor, local_l_mean: Tensor | None, local_l_var: Tensor | None
+        self, x: Counts, local_l_mean: Tensor | None, local_l_var: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return the log library size [cells, 1] (a draw if latent) and its KL term L [cells].
 
@@ -196,7 +178,8 @@ class VAE(nn.Module):
             If the library size is latent and its prior is missing.
         """
         if self.use_observed_lib_size:
-            return torch.log(x.sum(-1, keepdim=True)), x.new_zeros(len(x))
+            sums = total(x)
+            return torch.log(sums), sums.new_zeros(len(sums))
         if local_l_mean is None or local_l_var is None:
             raise SettingInvalid(
                 "The library size is latent, but local_l_mean or local_l_var is missing.",
@@ -237,22 +220,24 @@ class VAE(nn.Module):
             )
         return table.T[y]
 
-    def negative_log_likelihood(self, x: Tensor, decoded: Decoded, theta: Tensor) -> Tensor:
+    def negative_log_likelihood(self, x: Counts, decoded: Decoded, theta: Tensor) -> Tensor:
         """Return −Σ_g log p(x_g), [cells]."""
-        rate, zi_logits = decoded.rate, decoded.zi_logits
+        zi_logits = decoded.zi_logits
         if not self.parity:
-            return -log_likelihood(x, rate, theta, zi_logits)
+            counted = Positive(x.values, x.positions) if isinstance(x, SparseRows) else x
+            return -log_likelihood(counted, decoded.log_rate, theta, zi_logits)
+        rate, counts = decoded.rate, dense(x)
         if zi_logits is None:
-            return -nb_log_prob(x, rate, theta, parity=True).sum(-1)
-        return -zinb_log_prob(x, rate, theta, zi_logits, parity=True).sum(-1)
+            return -nb_log_prob(counts, rate, theta, parity=True).sum(-1)
+        return -zinb_log_prob(counts, rate, theta, zi_logits, parity=True).sum(-1)
 
-    def get_latents(self, x: Tensor, y: Tensor | None = None) -> list[Tensor]:  # noqa: ARG002  (SCANVI needs the labels)
+    def get_latents(self, x: Counts, y: Tensor | None = None) -> list[Tensor]:  # noqa: ARG002  (SCANVI needs the labels)
         """Return the posterior means of the latent states, here [z]."""
         return [self.encode(x).mean]
 
     def forward(
         self,
-        x: Tensor,
+        x: Counts,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,
         batch_index: Tensor | None = None,
@@ -263,7 +248,7 @@ class VAE(nn.Module):
         Parameters
         ----------
         x
-            Counts [cells, genes].
+            Counts [cells, genes], dense or as sparse rows.
         local_l_mean, local_l_var
             Prior of the log library size [cells, 1]; needed if it is latent.
         batch_index
@@ -271,6 +256,7 @@ class VAE(nn.Module):
         y
             Label of each cell, index [cells(, 1)]; needed by the dispersion ``gene-label``.
         """
+        x = fastest_form(x)
         q = self.encode(x)
         z = self.draw(q)
         library, L = self.library(x, local_l_mean, local_l_var)
@@ -279,8 +265,8 @@ class VAE(nn.Module):
         R = self.negative_log_likelihood(x, decoded, theta)
         return R + L, kl_standard_gaussian(*q), 0.0
 
-    def _variational_input(self, x: Tensor) -> Tensor:
-        return torch.log1p(x) if self.log_variational else x
+    def _variational_input(self, x: Counts) -> Counts:
+        return on_entries(torch.log1p, x) if self.log_variational else x
 
     def _inverse_dispersion(self, r: Tensor) -> Tensor:
         """Return exp(r), with r bounded smoothly: under-dispersed genes push it up for ever."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own name for it)
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.nn.noise import words_like
+from scanvi_core.nn.sparse import Counts, SparseRows, dense
 
 BATCH_NORM_MOMENTUM = 0.01
 BATCH_NORM_EPS = 1e-3
@@ -17,45 +21,76 @@ STEPS = 2**16  # resolution of the dropout rate
 class Dropout(nn.Module):
     """Silence entries with probability `rate` while training and scale up the others.
 
-    Attributes
-    ----------
-    generator
-        Source of the random numbers; None takes torch's default. Unlike `torch.nn.Dropout` this
-        makes a training run repeatable without touching the global seed.
+    Unlike `torch.nn.Dropout` it draws from the generator in use (:mod:`scanvi_core.nn.noise`),
+    which makes a training run repeatable without touching the global seed.
     """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.generator: torch.Generator | None = None
+        self.silenced = round(rate * STEPS)
+        self.scale = STEPS / max(STEPS - self.silenced, 1)
 
     def forward(self, h: Tensor) -> Tensor:
         """Return `h` with entries silenced; unchanged outside training."""
         if not self.training or self.rate == 0.0:
             return h
-        silenced = round(self.rate * STEPS)
-        return h * (self._noise(h) >= silenced - STEPS // 2) * (STEPS / (STEPS - silenced))
+        return where_above(h, words_like(h), self._threshold) * self.scale
 
-    def _noise(self, h: Tensor) -> Tensor:
-        """Return uniform 16-bit integers, four from each draw: drawing is what costs."""
-        words = torch.empty((h.numel() + 3) // 4, dtype=torch.int64, device=h.device)
-        words.random_(-(2**63), None, generator=self.generator)
-        return words.view(torch.int16)[: h.numel()].view(h.shape)
+    @property
+    def _threshold(self) -> float:
+        """What the noise of an entry that is kept exceeds."""
+        return self.silenced - STEPS // 2 - 0.5
 
     def extra_repr(self) -> str:
         """Show the rate where torch prints the module."""
         return f"rate={self.rate}"
 
 
+class ReLUDropout(Dropout):
+    """The rectifier max(0, h) and dropout in one pass each way."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return max(0, h), with entries silenced while training."""
+        if not self.training or self.rate == 0.0:
+            return torch.relu(h)
+        return _ReLUDropout.apply(h, words_like(h), self._threshold, self.scale)
+
+
+class _ReLUDropout(torch.autograd.Function):
+    """What comes out above 0 is what was above 0 and kept: the result is its own mask."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, noise: Tensor, threshold: float, scale: float) -> Tensor:
+        kept = where_above(h, noise, threshold).clamp_min_(0.0).mul_(scale)
+        ctx.save_for_backward(kept)
+        ctx.scale = scale
+        return kept
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (kept,) = ctx.saved_tensors
+        return where_above(grad, kept, 0.0).mul_(ctx.scale), None, None, None
+
+
+def where_above(h: Tensor, mask: Tensor, threshold: float) -> Tensor:
+    """Return `h` where ``mask > threshold``, else 0: one vectorised pass, unlike `torch.where`."""
+    return torch.ops.aten.threshold_backward(h, mask, threshold)
+
+
 class SplitLinear(nn.Linear):
     """The linear map of a concatenation (h, c) of tensors that only have to broadcast."""
 
-    def forward(self, h: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(self, h: Counts, c: Tensor | None = None) -> Tensor:
         """Return ``W_h h + W_c c + b``; without `c` an ordinary linear map."""
-        if c is None:
-            return F.linear(h, self.weight, self.bias)
         n_h = h.shape[-1]
-        return F.linear(h, self.weight[:, :n_h], self.bias) + F.linear(c, self.weight[:, n_h:])
+        weight = self.weight if c is None else self.weight[:, :n_h]
+        if isinstance(h, SparseRows):
+            mapped = h.linear(weight) + self.bias
+        else:
+            mapped = F.linear(h, weight, self.bias)
+        return mapped if c is None else mapped + F.linear(c, self.weight[:, n_h:])
 
 
 class FCLayers(nn.Module):
@@ -103,11 +138,11 @@ class FCLayers(nn.Module):
                 else nn.BatchNorm1d(after, momentum=BATCH_NORM_MOMENTUM, eps=BATCH_NORM_EPS)
             )
             layer = nn.Sequential(
-                SplitLinear(before + n_covariates, after), norm, nn.ReLU(), Dropout(dropout_rate)
+                SplitLinear(before + n_covariates, after), norm, ReLUDropout(dropout_rate)
             )
             self.fc_layers.add_module(f"Layer {i}", layer)
 
-    def forward(self, h: Tensor, *covariates: Tensor | None) -> Tensor:
+    def forward(self, h: Counts, *covariates: Tensor | None) -> Tensor:
         """Map `h` [..., cells, n_in] to [..., cells, n_out].
 
         Raises
@@ -121,13 +156,12 @@ class FCLayers(nn.Module):
             if n > 1
         ]
         c = torch.cat(one_hots, dim=-1) if one_hots else None
+        out: Counts = h
         for layer in self.fc_layers:
-            linear, norm, *rest = layer.children()
-            h = linear(h, c)
-            h = norm(h.reshape(-1, h.shape[-1])).view_as(h)
-            for step in rest:
-                h = step(h)
-        return h
+            linear, norm, rectify = layer.children()
+            mapped = linear(out, c)
+            out = rectify(norm(mapped.reshape(-1, mapped.shape[-1])).view_as(mapped))
+        return dense(out)
 
 
 def one_hot(covariate: Tensor | None, n: int, dtype: torch.dtype) -> Tensor:

@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own name for it)
 from torch import Tensor, nn
 
 from scanvi_core.nn.layers import FCLayers
+from scanvi_core.nn.sparse import Counts
 
 VARIANCE_FLOOR = 1e-4
 
@@ -20,15 +22,30 @@ class Gaussian(NamedTuple):
 class Decoded(NamedTuple):
     """What the decoder says about each cell and gene; every tensor is [cells, genes].
 
-    `scale` sums to one over the genes, `rate` = exp(library) · scale is the expected count, `r`
-    the log inverse dispersion (None unless it varies by cell), `zi_logits` the logit of a
-    structural zero (None without zero inflation).
+    `log_scale` is the logarithm of shares that sum to one over the genes, `log_library` [cells, 1]
+    the log of the expected total, `r` the log inverse dispersion (None unless it varies by cell),
+    `zi_logits` the logit of a structural zero (None without zero inflation).
     """
 
-    scale: Tensor
-    rate: Tensor
+    log_scale: Tensor
+    log_library: Tensor
     r: Tensor | None
     zi_logits: Tensor | None
+
+    @property
+    def scale(self) -> Tensor:
+        """Share of each gene in the expected total."""
+        return self.log_scale.exp()
+
+    @property
+    def log_rate(self) -> Tensor:
+        """Logarithm of the expected counts."""
+        return self.log_scale + self.log_library
+
+    @property
+    def rate(self) -> Tensor:
+        """Expected counts."""
+        return self.log_rate.exp()
 
 
 class Encoder(nn.Module):
@@ -58,10 +75,10 @@ class Encoder(nn.Module):
         self.mean_encoder = nn.Linear(n_hidden, n_output)
         self.var_encoder = nn.Linear(n_hidden, n_output)
 
-    def forward(self, x: Tensor, covariate: Tensor | None = None) -> Gaussian:
+    def forward(self, x: Counts, covariate: Tensor | None = None) -> Gaussian:
         """Map `x` [..., n_input] to a Gaussian [..., n_output]."""
         h = self.encoder(x, covariate)
-        return Gaussian(self.mean_encoder(h), self.var_encoder(h).exp() + VARIANCE_FLOOR)
+        return gaussian(h, self.mean_encoder, self.var_encoder, VARIANCE_FLOOR)
 
 
 class GaussianDecoder(nn.Module):
@@ -99,11 +116,19 @@ class GaussianDecoder(nn.Module):
     def forward(self, z: Tensor, covariate: Tensor | None = None) -> Gaussian:
         """Map `z` [..., n_input] to a Gaussian [..., n_output]."""
         h = self.decoder(z, covariate)
-        return Gaussian(self.mean_decoder(h), self.var_decoder(h).exp() + self.variance_floor)
+        return gaussian(h, self.mean_decoder, self.var_decoder, self.variance_floor)
+
+
+def gaussian(h: Tensor, mean: nn.Linear, log_var: nn.Linear, floor: float) -> Gaussian:
+    """Return the Gaussian with this mean and variance = exp(linear) + floor, in one product."""
+    weight = torch.cat([mean.weight, log_var.weight])
+    both = F.linear(h, weight, torch.cat([mean.bias, log_var.bias]))
+    at_mean, at_log_var = both.split(mean.out_features, dim=-1)
+    return Gaussian(at_mean, at_log_var.exp() + floor)
 
 
 class Decoder(nn.Module):
-    """p(x | z1, batch): scale, rate and, where the likelihood needs them, r and zero inflation.
+    """p(x | z1, batch): scale, total and, where the likelihood needs them, r and zero inflation.
 
     All three heads exist in every model, so that weights can be exchanged between likelihoods;
     a head that is not needed is neither computed nor trained.
@@ -131,7 +156,7 @@ class Decoder(nn.Module):
             dropout_rate=0.0,
             use_layer_norm=use_layer_norm,
         )
-        self.px_scale_decoder = nn.Sequential(nn.Linear(n_hidden, n_output), nn.Softmax(dim=-1))
+        self.px_scale_decoder = nn.Sequential(nn.Linear(n_hidden, n_output), nn.LogSoftmax(dim=-1))
         self.px_r_decoder = nn.Linear(n_hidden, n_output).requires_grad_(r_per_cell)
         self.px_dropout_decoder = nn.Linear(n_hidden, n_output).requires_grad_(zero_inflated)
         self.r_per_cell = r_per_cell
@@ -140,10 +165,9 @@ class Decoder(nn.Module):
     def forward(self, z: Tensor, library: Tensor, covariate: Tensor | None = None) -> Decoded:
         """Decode `z` [cells, n_input] with log library sizes [cells, 1]."""
         h = self.px_decoder(z, covariate)
-        scale = self.px_scale_decoder(h)
         return Decoded(
-            scale,
-            rate=torch.exp(library) * scale,
+            log_scale=self.px_scale_decoder(h),
+            log_library=library,
             r=self.px_r_decoder(h) if self.r_per_cell else None,
             zi_logits=self.px_dropout_decoder(h) if self.zero_inflated else None,
         )

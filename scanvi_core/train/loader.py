@@ -1,4 +1,4 @@
-"""How the counts of chosen cells become a dense minibatch on the training device."""
+"""How the counts of chosen cells become a minibatch on the training device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +9,10 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from scanvi_core.nn.sparse import Counts, SparseRows
+
 PREDICT_BATCH = 1024
+UPLOAD_BLOCK = 2**24  # entries on their way to the device at a time
 DEVICE_SHARE = 0.5  # the counts stay on a GPU when they need less than this of its free memory
 
 
@@ -47,9 +50,9 @@ class TrainingData:
 
 
 class Rows(Protocol):
-    """Gives the dense counts of some cells."""
+    """Gives the counts of some cells."""
 
-    def fetch(self, rows: np.ndarray) -> Tensor:
+    def fetch(self, rows: np.ndarray | Tensor) -> Counts:
         """Return the counts [len(rows), genes], float32, on the training device."""
         ...
 
@@ -60,39 +63,77 @@ class HostRows:
     def __init__(self, counts: sparse.csr_array, device: torch.device) -> None:
         self.counts, self.device = counts, device
 
-    def fetch(self, rows: np.ndarray) -> Tensor:
-        """Return the counts [len(rows), genes], float32, on the training device."""
-        dense = self.counts[rows].toarray()
-        return torch.from_numpy(np.asarray(dense, dtype=np.float32)).to(self.device)
+    def fetch(self, rows: np.ndarray | Tensor) -> Counts:
+        """Return the counts [len(rows), genes], float32: sparse on a CPU, dense on a device."""
+        cells = self.counts[np.asarray(rows)]
+        if self.device.type == "cpu":
+            return SparseRows.of_csr(cells)
+        dense = np.asarray(cells.toarray(), dtype=np.float32)
+        return torch.from_numpy(dense).to(self.device)
 
 
 class DeviceRows:
-    """Counts kept as CSR on the training device; only the minibatch is made dense there."""
+    """Counts kept as CSR on the training device, in the smallest types that hold them exactly.
+
+    Only the minibatch is made dense, on the device, by calls whose shapes depend on the number of
+    cells alone and which never wait for a number: so they can be recorded and replayed. Rows are
+    therefore read as if all were as long as the longest; what is read beyond a row's end goes to
+    a place behind the matrix, one for each cell.
+    """
 
     def __init__(self, counts: sparse.csr_array, device: torch.device) -> None:
         self.n_genes, self.device = counts.shape[1], device
+        lengths = np.diff(counts.indptr)
         self.starts = torch.tensor(counts.indptr, dtype=torch.int64, device=device)
-        self.columns = torch.tensor(counts.indices, dtype=torch.int32, device=device)
-        self.values = torch.tensor(counts.data, dtype=torch.float32, device=device)
+        self.columns = upload(counts.indices, column_type(self.n_genes), device)
+        self.values = upload(counts.data, value_type(counts.data), device)
+        self.ladder = torch.arange(int(lengths.max(initial=0)), device=device)
 
-    def fetch(self, rows: np.ndarray) -> Tensor:
+    def fetch(self, rows: np.ndarray | Tensor) -> Tensor:
         """Return the counts [len(rows), genes], float32, on the training device."""
         cells = torch.as_tensor(rows, dtype=torch.int64, device=self.device)
-        starts = self.starts[cells]
-        lengths = self.starts[cells + 1] - starts
-        ends = lengths.cumsum(0)
-        row = torch.repeat_interleave(torch.arange(len(rows), device=self.device), lengths)
-        entry = torch.arange(row.numel(), device=self.device) + (starts - ends + lengths)[row]
-        dense = torch.zeros(len(rows) * self.n_genes, device=self.device)
-        dense[row * self.n_genes + self.columns[entry]] = self.values[entry]
-        return dense.view(len(rows), self.n_genes)
+        n_cells, starts = len(cells), self.starts[cells, None]
+        entry = starts + self.ladder
+        inside = entry < self.starts[cells + 1, None]
+        entry = entry.clamp_max(len(self.values) - 1)
+        row = torch.arange(n_cells, device=self.device)[:, None]
+        behind = n_cells * self.n_genes + row
+        place = torch.where(inside, row * self.n_genes + self.columns[entry], behind)
+        flat = torch.zeros(n_cells * (self.n_genes + 1), device=self.device)
+        flat.scatter_(0, place.view(-1), self.values[entry].float().view(-1))
+        return flat[: n_cells * self.n_genes].view(n_cells, self.n_genes)
+
+
+def value_type(values: np.ndarray) -> torch.dtype:
+    """Return the smallest type that holds every value exactly: uint8, int16 or float32."""
+    largest = 0.0
+    for block in blocks(values, UPLOAD_BLOCK):
+        if not (np.floor(block) == block).all() or block.min() < 0:
+            return torch.float32
+        largest = max(largest, float(block.max()))
+    small = (torch.uint8, torch.int16)  # torch has few functions for unsigned 16-bit integers
+    return next((kind for kind in small if largest <= torch.iinfo(kind).max), torch.float32)
+
+
+def column_type(n_genes: int) -> torch.dtype:
+    """Return the smallest type that holds the number of every gene: int16 or int32."""
+    return torch.int16 if n_genes <= torch.iinfo(torch.int16).max else torch.int32
+
+
+def upload(values: np.ndarray, kind: torch.dtype, device: torch.device) -> Tensor:
+    """Return `values` on `device` as another type; read block by block, they may be a file."""
+    target = torch.empty(len(values), dtype=kind, device=device)
+    for part, block in zip(target.split(UPLOAD_BLOCK), blocks(values, UPLOAD_BLOCK), strict=True):
+        part.copy_(torch.from_numpy(np.array(block)).to(kind))
+    return target
 
 
 def rows_of(counts: sparse.csr_array, device: torch.device) -> Rows:
     """Keep the counts on a CUDA device where they fit, else in the memory of the machine."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if 8 * counts.nnz < DEVICE_SHARE * free:
+        kinds = column_type(counts.shape[1]), value_type(counts.data)
+        if counts.nnz * sum(kind.itemsize for kind in kinds) < DEVICE_SHARE * free:
             return DeviceRows(counts, device)
     return HostRows(counts, device)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from scanvi_core.config import PREVIEW_EVERY_S, PREVIEW_FIRST_S, TrainConfig
 from scanvi_core.module import SCANVI
+from scanvi_core.runtime import keep_memory
 from scanvi_core.train import checkpoint as checkpoints
+from scanvi_core.train.compiled import compile_beside
 from scanvi_core.train.history import History, Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.training import Training
@@ -55,6 +57,8 @@ def fit(
     TrainingError
         If the loss is not a number before any record was good, or `checkpoint` is of another run.
     """
+    keep_memory()
+    compile_beside(module, n_steps)
     run = Training(module, data, config, n_steps)
     if checkpoint is not None and checkpoint.exists():
         checkpoints.load(checkpoint, run)

@@ -69,14 +69,15 @@ class Training:
         self.sums.zero_()
         self.since = 0
         while not self.finished:
-            self._take_step()
+            self.take_step()
             if should_stop():
                 return True
             if self.step % self.record_every == 0:
                 break
         return False
 
-    def _take_step(self) -> None:
+    def take_step(self) -> None:
+        """Take one step of the optimiser."""
         config, rows, chosen = self.config, self.cells.take(), self.labelled.take()
         y = torch.as_tensor(self.data.y[chosen], device=self.device)
         batch = self.data.batch_index[rows]

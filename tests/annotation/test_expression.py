@@ -65,7 +65,7 @@ def test_the_mean_state_is_decoded_by_the_networks_of_the_module(model, counts, 
     with torch.no_grad():
         z = torch.from_numpy(model.get_latent_representation(counts[:3]))
         one_hot = torch.eye(2)[[("a", "b").index(name) for name in batches[:3]]]
-        linear, norm, relu, _ = decoder.px_decoder.fc_layers[0].children()
+        linear, norm, relu = decoder.px_decoder.fc_layers[0].children()
         h = relu(
             norm(
                 torch.nn.functional.linear(torch.cat([z, one_hot], 1), linear.weight, linear.bias)

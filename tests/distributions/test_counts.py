@@ -6,12 +6,18 @@ import torch
 from scipy import special, stats
 from torch.distributions import NegativeBinomial
 
-from scanvi_core.distributions.fused import digamma_less_log, log_likelihood
+from scanvi_core.distributions.fused import (
+    Positive,
+    compile_terms,
+    digamma_less_log,
+    log_likelihood,
+)
 from scanvi_core.distributions.negative_binomial import (
     nb_log_prob,
     stirling_error,
     zinb_log_prob,
 )
+from scanvi_core.train.compiled import has_compiler
 
 
 def grid(*axes, dtype=torch.float64):
@@ -75,7 +81,12 @@ def test_no_parameters_give_a_number_that_is_not_one(dtype):
     for zi in (w, None):
         shape = (len(x.flatten()), 1)
         flat = [t.reshape(shape) for t in (x, mu, theta)]
-        fused = log_likelihood(*flat, None if zi is None else zi.reshape(shape))
+        cells, mean, dispersion = flat
+        # The logarithm of a mean of 0 has no gradient; the network never gives one.
+        log_mu = mean.clamp_min(1e-38).log()
+        fused = log_likelihood(
+            cells, log_mu, dispersion, None if zi is None else zi.reshape(shape)
+        )
         assert torch.isfinite(fused).all()
         for gradient in torch.autograd.grad(fused.sum(), inputs[: 2 + (zi is not None)]):
             assert torch.isfinite(gradient).all()
@@ -145,21 +156,31 @@ def test_parity_is_the_textbook_formula_with_its_epsilon():
     assert bias[1, 0].numpy() == pytest.approx(np.log(2), rel=1e-5)
 
 
+@pytest.mark.parametrize("path", ["sparse", "dense", "compiled"])
 @pytest.mark.parametrize("per_cell", [False, True])
 @pytest.mark.parametrize("zero_inflated", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 def test_fused_values_and_gradients_equal_automatic_ones(
-    per_cell, zero_inflated, dtype, tolerance
+    path, per_cell, zero_inflated, dtype, tolerance, monkeypatch
 ):
+    if path == "compiled" and not has_compiler():
+        pytest.skip("This machine has no C++ compiler.")
     generator = torch.Generator().manual_seed(0)
     x = torch.poisson(torch.rand(30, 40, generator=generator) * 3, generator=generator).to(dtype)
-    x[3] = 0
-    mu = (torch.rand(30, 40, generator=generator) * 5 + 1e-3).to(dtype)
+    x[3], x[5, 7], x[6, 7], x[7, 7] = 0, 17.0, 2.5, 3000.0  # looked up, and not
+    log_mu = (torch.rand(30, 40, generator=generator) * 5 + 1e-3).log().to(dtype)
     theta = (3 * torch.randn((30, 40) if per_cell else (40,), generator=generator)).exp().to(dtype)
     w = (3 * torch.randn(30, 40, generator=generator)).to(dtype) if zero_inflated else None
-    inputs = [t.requires_grad_() for t in (mu, theta, w) if t is not None]
+    inputs = [t.requires_grad_() for t in (log_mu, theta, w) if t is not None]
+    mu = log_mu.exp()
     plain = nb_log_prob(x, mu, theta) if w is None else zinb_log_prob(x, mu, theta, w)
-    fused = log_likelihood(x, mu, theta, w)
+    if path == "compiled":
+        monkeypatch.setattr("scanvi_core.distributions.fused._compiled", {})
+        torch.compiler.reset()
+        compile_terms(dense=False, per_cell=per_cell, zero_inflated=zero_inflated, dtype=dtype)
+        torch.compiler.set_stance("fail_on_recompile")
+    fused = log_likelihood(x if path == "dense" else positive(x), log_mu, theta, w)
+    torch.compiler.set_stance("default")
     torch.testing.assert_close(fused, plain.sum(-1), rtol=tolerance, atol=tolerance)
     weight = torch.randn(30, generator=generator).to(dtype)
     expected = torch.autograd.grad(plain.sum(-1), inputs, weight)
@@ -167,10 +188,16 @@ def test_fused_values_and_gradients_equal_automatic_ones(
         torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
 
-def test_slope_in_theta_survives_single_precision_at_large_theta():
+def positive(x):
+    positions = x.reshape(-1).nonzero()[:, 0]
+    return Positive(x.reshape(-1)[positions], positions)
+
+
+@pytest.mark.parametrize("form", [positive, lambda x: x])
+def test_slope_in_theta_survives_single_precision_at_large_theta(form):
     theta = torch.tensor([1e3, 1e5, 1e7], requires_grad=True)
     x, mu = torch.full((1, 3), 8.0), torch.full((1, 3), 5.0)
-    (got,) = torch.autograd.grad(log_likelihood(x, mu, theta, None).sum(), theta)
+    (got,) = torch.autograd.grad(log_likelihood(form(x), mu.log(), theta, None).sum(), theta)
     # d/dθ log NB ≈ −((x − mu)² − x) / (2 θ²) for θ much larger than x and mu.
     expected = -((8.0 - 5.0) ** 2 - 8.0) / (2 * theta.detach() ** 2)
     assert ((got - expected) * theta).abs().max() < 5e-5
@@ -192,7 +219,8 @@ def test_fused_gradients_equal_finite_differences(per_cell, zero_inflated):
     x, mu, theta, w = grid([0.0, 1.0, 6.0, 40.0], [0.05, 2.0, 30.0], [0.1, 3.0, 90.0], [-2.0, 1.0])
     shape = (len(x.flatten()) // 6, 6)  # cells of six genes: the last two axes are the genes
     x, mu, theta, w = (t.reshape(shape) for t in (x, mu, theta, w))
-    inputs = [mu, theta if per_cell else theta[0], *([w] if zero_inflated else [])]
+    inputs = [mu.log(), theta if per_cell else theta[0], *([w] if zero_inflated else [])]
     inputs = [t.clone().requires_grad_() for t in inputs]
-    fused = lambda mu, theta, w=None: log_likelihood(x, mu, theta, w)
-    assert torch.autograd.gradcheck(fused, inputs)
+    for counts in (x, positive(x)):
+        fused = lambda mu, theta, w=None, x=counts: log_likelihood(x, mu, theta, w)
+        assert torch.autograd.gradcheck(fused, inputs)

@@ -6,6 +6,7 @@ import torch
 from scipy import special
 
 from scanvi_core.module import SCANVI
+from scanvi_core.nn.noise import drawing_from
 
 G, K, S, B, L = 20, 3, 2, 16, 10
 PRIOR = np.array([0.1, 0.5, 0.4])
@@ -119,16 +120,17 @@ def cells():
     return x, rng.integers(0, S, B), rng.integers(0, K, B)
 
 
+def generator():
+    return torch.Generator().manual_seed(5)
+
+
 def noise_of(module, n_labels):
-    """Return the noise of the module's next pass, and set its generator back."""
-    module.generator = torch.Generator().manual_seed(5)
+    """Return the noise of the module's next pass when it draws from `generator()`."""
     shapes = [(B, L), (B, 1), (n_labels, B, L)]
     if module.use_observed_lib_size:
         shapes[1] = (0, 1)
-    draws = [
-        torch.empty(s, dtype=torch.float64).normal_(generator=module.generator) for s in shapes
-    ]
-    module.generator = torch.Generator().manual_seed(5)
+    source = generator()
+    draws = [torch.empty(s, dtype=torch.float64).normal_(generator=source) for s in shapes]
     return [d.numpy() for d in draws]
 
 
@@ -143,7 +145,8 @@ def test_bound_equals_numpy(cells, dispersion, likelihood, n_layers):
         noise = noise_of(module, 1 if labelled else K)
         expected = Numpy(module).triple(x, np.eye(S)[s], noise, y if labelled else None)
         index = torch.tensor(y)[:, None] if labelled else None
-        got = module(torch.tensor(x), batch_index=torch.tensor(s)[:, None], y=index)
+        with drawing_from(generator()):
+            got = module(torch.tensor(x), batch_index=torch.tensor(s)[:, None], y=index)
         for g, e in zip(got[:2], expected, strict=True):
             np.testing.assert_allclose(g.detach(), e, rtol=1e-10, atol=1e-9)
         assert got[2] == 0.0
@@ -154,7 +157,8 @@ def test_latent_library_adds_its_divergence(cells):
     module = make(use_observed_lib_size=False).eval()
     prior = np.full((B, 1), 3.0), np.full((B, 1), 0.7)
     expected = Numpy(module).triple(x, np.eye(S)[s], noise_of(module, K), prior=prior)
-    got = module(torch.tensor(x), *map(torch.tensor, prior), torch.tensor(s))
+    with drawing_from(generator()):
+        got = module(torch.tensor(x), *map(torch.tensor, prior), torch.tensor(s))
     for g, e in zip(got[:2], expected, strict=True):
         np.testing.assert_allclose(g.detach(), e, rtol=1e-10)
 
@@ -174,6 +178,7 @@ def test_loss_weighs_its_three_parts(cells, kl_weight, ratio):
         labelled=(torch.tensor(x[:7]), torch.tensor(y[:7])),
         kl_weight=kl_weight,
         classification_ratio=ratio,
+        generator=generator(),
     )
     assert terms.classification.item() == pytest.approx(entropy, rel=1e-10)
     expected = rec.mean() + kl_weight * kl.mean() + ratio * entropy

@@ -10,6 +10,7 @@ from torch.distributions import Categorical, Normal
 from scanvi_core.module import SCANVI
 from scanvi_core.module.marginal import log_state_and_label
 from scanvi_core.nn.networks import Gaussian
+from scanvi_core.nn.noise import drawing_from
 
 G, K, S, L = 6, 3, 2, 2
 PRIOR = torch.tensor([0.2, 0.5, 0.3]).double()
@@ -70,7 +71,7 @@ def test_bound_of_the_exact_posterior_is_the_evidence():
     module, n = conjugate(), 40_000
     x, batch = cells(n)
     states = []
-    with torch.no_grad(), module.drawing_from(torch.Generator().manual_seed(0)):
+    with torch.no_grad(), drawing_from(torch.Generator().manual_seed(0)):
         module.decoder.register_forward_pre_hook(lambda _, args: states.append(args[0]))
         bound = module.bound(x, batch_index=batch)
     of_state = (bound.q * (bound.P + bound.Z)).sum(0) + bound.C
@@ -79,7 +80,7 @@ def test_bound_of_the_exact_posterior_is_the_evidence():
     assert gap.mean().abs() < 4 * gap.std() / n**0.5
     # Any other classifier leaves a gap.
     module.classifier = nn.Linear(L, K).double()
-    with torch.no_grad(), module.drawing_from(torch.Generator().manual_seed(0)):
+    with torch.no_grad(), drawing_from(torch.Generator().manual_seed(0)):
         bound = module.bound(x, batch_index=batch)
     worse = (bound.q * (bound.P + bound.Z)).sum(0) + bound.C + evidence
     assert worse.mean() > 20 * worse.std() / n**0.5
@@ -98,7 +99,7 @@ def test_state_terms_average_to_a_divergence_when_labels_say_nothing():
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
     x, batch = cells(n, alike=True)
-    with torch.no_grad(), module.drawing_from(torch.Generator().manual_seed(0)):
+    with torch.no_grad(), drawing_from(torch.Generator().manual_seed(0)):
         bound = module.bound(x, batch_index=batch)
         q = module.encode(x[:1])
     sample = bound.E + (bound.q * bound.P).sum(0)
@@ -227,13 +228,15 @@ def test_a_gene_no_cell_expresses_adds_its_zeros_only(monkeypatch):
         torch.testing.assert_close(getattr(got, term), getattr(expected, term), atol=1e-7, rtol=0)
 
 
-def test_a_training_step_waits_for_the_device_once_a_likelihood():
-    """Reading a number back stops an accelerator; finding the counts above 0 does so once."""
+def test_a_training_step_on_dense_counts_never_waits_for_the_device(monkeypatch):
+    """Reading a number back stops an accelerator, and so does finding the counts above 0."""
+    for place in ("vae", "scanvi"):
+        monkeypatch.setattr(f"scanvi_core.module.{place}.fastest_form", lambda x: x)
     x, _ = cells(8)
     batch = torch.eye(S).double()[torch.arange(8) % S]  # as an index, CPUs alone check its range
     module = make(parity=False, reconstruction_loss="zinb").train()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         module.loss(x, batch, labelled=(x, torch.arange(8) % K)).loss.backward()
     calls = {event.key: event.count for event in profile.key_averages()}
-    assert calls["aten::nonzero"] == 1
-    assert not {"aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"} & set(calls)
+    waits = {"aten::nonzero", "aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
+    assert not waits & set(calls)

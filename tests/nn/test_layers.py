@@ -6,6 +6,7 @@ import torch
 
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.nn.layers import Dropout, FCLayers, draw_weights
+from scanvi_core.nn.noise import drawing_from
 
 N_IN, N_OUT, CELLS = 5, 4, 7
 
@@ -78,8 +79,8 @@ def test_layer_norm_makes_a_cell_independent_of_its_minibatch():
 
 def test_dropout_keeps_the_mean_and_the_rate():
     dropout = Dropout(0.3)
-    dropout.generator = torch.Generator().manual_seed(1)
-    out = dropout(torch.ones(200_001))
+    with drawing_from(torch.Generator().manual_seed(1)):
+        out = dropout(torch.ones(200_001))
     assert out.mean().item() == pytest.approx(1, abs=4 * (0.3 / 0.7 / 200_000) ** 0.5)
     assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=4 * (0.21 / 200_000) ** 0.5)
     assert out.max().item() == pytest.approx(1 / 0.7, rel=1e-4)
@@ -92,8 +93,8 @@ def test_dropout_repeats_with_its_generator_and_is_off_in_eval():
     dropout, h = Dropout(0.5), torch.randn(31, 3)
     draws = []
     for _ in range(2):
-        dropout.generator = torch.Generator().manual_seed(7)
-        draws.append(dropout(h))
+        with drawing_from(torch.Generator().manual_seed(7)):
+            draws.append(dropout(h))
     assert torch.equal(*draws)
     assert not torch.equal(draws[0], dropout(h))
     assert dropout.eval()(h) is h
