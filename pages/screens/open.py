@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cut_off, jobs_view, project_list, state
+from pages.ui import cut_off, jobs_view, locked, project_list, state
 from pages.ui.stations import CHECK, go, next_button
 from pages.ui.text import count, error_text, md
 from scanvi_core import runtime
@@ -23,8 +23,14 @@ if project and jobs_view.show_open_job(project) and state.recall("opening"):
     state.forget("opening")
     go(CHECK)
 
-if project and workspace.is_ready(project):
-    opened = workspace.workspace(project)
+
+def show_open(project: str) -> None:
+    """Say which project is open, how it is, and where to go on."""
+    try:
+        opened = workspace.workspace(project)
+    except ScanviError as error:  # a newer format, other cells: the rest of the page still works
+        st.error(error_text(error))
+        return
     with st.container(border=True):
         st.markdown(
             f"**{md(opened.project.name)}** is open: {count(opened.dataset.n_obs, 'cell')}, "
@@ -32,7 +38,12 @@ if project and workspace.is_ready(project):
         )
         next_button(CHECK, "Go on to check the data")
     project_list.draw_health(project)
+    locked.note(project)
     cut_off.draw(project)
+
+
+if project and workspace.is_ready(project):
+    show_open(project)
 else:
     st.markdown(
         "Load counts, label some cells, train, review the doubtful ones, export. "

@@ -104,8 +104,7 @@ def draw_health(project: str) -> None:
         st.success(md(said))
     damage = projects.damage(project)
     if damage:
-        st.error(f"{md(damage)} What could be read is shown; nothing can be changed before it "
-                 "is repaired.")  # fmt: skip
+        st.error(f"{md(damage)} What could be read is shown.")
         if st.button("Repair the labels", type="primary", key="repair", icon=":material/healing:"):
             _repair(project)
     elif projects.was_recovered(project):
