@@ -62,11 +62,11 @@ def test_cells_named_differently_have_no_label_until_somebody_decides(desks):
     (conflict,) = anna.conflicts()
     assert conflict.rows.tolist() == [1, 25]
     assert conflict.versions == (("anna", "NK"), ("ben", "Mono"))
-    anna.append(events.assign([1], "Mono"))
+    anna.append(events.assign([1], "T"))  # a third name, knowing both
     assert [item.rows.tolist() for item in anna.conflicts()] == [[25]]
     ben.append(events.assign([3], "NK"))  # what was decided stays decided
     assert anna.merge(ben.export_log()).n_conflicts == 1
-    assert [words(anna)[row][0] for row in (1, 3, 25)] == ["Mono", "NK", ""]
+    assert [words(anna)[row][0] for row in (1, 3, 25)] == ["T", "NK", ""]
 
 
 def test_both_naming_a_cell_alike_is_no_conflict_and_taking_back_is_no_statement(desks):
