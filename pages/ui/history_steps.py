@@ -32,11 +32,26 @@ def draw(project: str) -> None:
             "why": st.column_config.TextColumn(width=80),
         },
     )  # fmt: skip
+    _note(project)
     rows = chosen["selection"]["rows"]
     if not rows or rows[0] >= len(found):
         st.caption("Click a row to go back to it, or to take back only that step.")
         return
     _actions(project, found.iloc[rows[0]])
+
+
+def _note(project: str) -> None:
+    with st.form("note", border=False, clear_on_submit=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            text = st.text_input("Note", placeholder="why, who said so, what to look at again")
+            saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
+    if saved and text:
+        try:
+            history.note(project, text)
+        except ScanviError as error:
+            st.error(error_text(error))
+        else:
+            st.rerun()
 
 
 def _filtered(found: pd.DataFrame) -> pd.DataFrame:

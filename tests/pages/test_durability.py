@@ -141,3 +141,10 @@ def test_projects_are_renamed_and_put_away_from_the_first_page(visit, labelled):
     app.button(key=f"away-{other}").click().run()
     assert [item.id for item in projects.listing(archived=True)] == [other]
     assert not app.exception
+
+
+def test_a_note_is_written_into_the_history(visit, labelled):
+    app = visit("history", labelled)
+    next(item for item in app.text_input if item.label == "Note").set_value("asked Maria")
+    next(item for item in app.button if item.label == "Write it down").click().run()
+    assert app.dataframe[0].value["what"].tolist()[0] == "note: asked Maria"
