@@ -25,9 +25,9 @@ def save(path: Path, run: Training) -> None:
     tensors = {
         **_prefixed("module", run.module.state_dict()),
         **_prefixed("best", run.best),
-        "noise": run.noise.get_state(),
+        "noise": run.stepper.noise.get_state(),
     }
-    for i, state in run.optimiser.state_dict()["state"].items():
+    for i, state in run.stepper.optimiser.state_dict()["state"].items():
         tensors |= _prefixed(f"optimiser.{i}", state)
     samplers = {"cells": run.cells.state(), "labelled": run.labelled.state()}
     for name, state in samplers.items():
@@ -59,14 +59,14 @@ def load(path: Path, run: Training) -> None:
         raise TrainingError(f"{path.name} is of a run with other settings.", START_AGAIN)
     run.module.load_state_dict(_under("module", tensors))
     best = _under("best", tensors)
-    run.best = {name: value.to(run.device) for name, value in best.items()}
+    run.best = {name: value.to(run.stepper.device) for name, value in best.items()}
     states: dict[int, dict[str, Tensor]] = {}
     for name, value in _under("optimiser", tensors).items():
         i, key = name.split(".", 1)
         states.setdefault(int(i), {})[key] = value
-    groups = run.optimiser.state_dict()["param_groups"]
-    run.optimiser.load_state_dict({"state": states, "param_groups": groups})
-    run.noise.set_state(tensors["noise"])
+    groups = run.stepper.optimiser.state_dict()["param_groups"]
+    run.stepper.optimiser.load_state_dict({"state": states, "param_groups": groups})
+    run.stepper.noise.set_state(tensors["noise"])
     run.random.bit_generator.state = meta["random"]
     for name, sampler in (("cells", run.cells), ("labelled", run.labelled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})

@@ -7,6 +7,7 @@ twice as long as torch's own, which eats what it gains elsewhere.
 import logging
 import shutil
 import threading
+from collections.abc import Callable
 
 from scanvi_core.distributions.fused import compile_terms
 from scanvi_core.module import SCANVI
@@ -35,10 +36,29 @@ def compile_step(module: SCANVI) -> str | None:
     return None
 
 
-def compile_beside(module: SCANVI, n_steps: int) -> None:
-    """Start compiling in the background for a run that is long enough to gain from it."""
+def compile_beside(module: SCANVI, n_steps: int, note: Callable[[str], None]) -> None:
+    """Start compiling in the background for a run that is long enough to gain from it.
+
+    On a graphics card, where a compiler is to be expected, `note` is told if it fails.
+    """
+
+    def work() -> None:
+        fault = compile_step(module)
+        if fault and next(module.parameters()).device.type == "cuda":
+            note(fault)
+
     if n_steps >= WORTH_STEPS and not module.parity:
-        threading.Thread(target=compile_step, args=(module,), daemon=True).start()
+        _beside[:] = [thread for thread in _beside if thread.is_alive()]
+        _beside.append(threading.Thread(target=work, daemon=True))
+        _beside[-1].start()
+
+
+def compiling() -> bool:
+    """Tell whether a compiler is at work in the background."""
+    return any(thread.is_alive() for thread in _beside)
+
+
+_beside: list[threading.Thread] = []
 
 
 def has_compiler() -> bool:

@@ -123,8 +123,9 @@ def column_type(n_genes: int) -> torch.dtype:
 def upload(values: np.ndarray, kind: torch.dtype, device: torch.device) -> Tensor:
     """Return `values` on `device` as another type; read block by block, they may be a file."""
     target = torch.empty(len(values), dtype=kind, device=device)
-    for part, block in zip(target.split(UPLOAD_BLOCK), blocks(values, UPLOAD_BLOCK), strict=True):
-        part.copy_(torch.from_numpy(np.array(block)).to(kind))
+    for start in range(0, len(values), UPLOAD_BLOCK):
+        block = np.array(values[start : start + UPLOAD_BLOCK])
+        target[start : start + len(block)] = torch.from_numpy(block).to(kind)
     return target
 
 

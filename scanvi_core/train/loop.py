@@ -14,6 +14,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.runtime import keep_memory
 from scanvi_core.train import checkpoint as checkpoints
 from scanvi_core.train.compiled import compile_beside
+from scanvi_core.train.device import quick_products
 from scanvi_core.train.history import History, Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.training import Training
@@ -58,8 +59,13 @@ def fit(
         If the loss is not a number before any record was good, or `checkpoint` is of another run.
     """
     keep_memory()
-    compile_beside(module, n_steps)
     run = Training(module, data, config, n_steps)
+    with quick_products(module):
+        compile_beside(module, n_steps, run.note)
+        return _train(run, hooks, checkpoint)
+
+
+def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> History:
     if checkpoint is not None and checkpoint.exists():
         checkpoints.load(checkpoint, run)
     start = time.monotonic() - run.seconds
@@ -78,7 +84,7 @@ def fit(
             run.history.stopped = True
             break
         if hooks.on_preview is not None and previews.due():
-            hooks.on_preview(module.eval())
+            hooks.on_preview(run.module.eval())
             previews.rest()
     run.keep_best()
     return run.history

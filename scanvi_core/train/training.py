@@ -10,10 +10,12 @@ from torch import Tensor
 from scanvi_core.config import TrainConfig
 from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.module import SCANVI
+from scanvi_core.train.device import Replay
 from scanvi_core.train.history import EpochRecord, History
-from scanvi_core.train.loader import TrainingData, blocks, rows_of
+from scanvi_core.train.loader import DeviceRows, TrainingData, blocks
 from scanvi_core.train.sampler import EpochSampler, LabelledSampler
 from scanvi_core.train.schedule import kl_weight, one_cycle
+from scanvi_core.train.step import Stepper
 
 MIN_RECORDS = 20  # per run, where a pass over the cells takes longer than a 20th of it
 MAX_VALIDATION = 2_000  # cells watched per record
@@ -23,7 +25,7 @@ SETTLED = 0.8
 
 
 class Training:
-    """The state of one run: network, optimiser, samplers, random draws and what was best."""
+    """The state of one run: network, samplers, what takes the steps, and what was best."""
 
     def __init__(
         self, module: SCANVI, data: TrainingData, config: TrainConfig, n_steps: int
@@ -33,30 +35,22 @@ class Training:
         if not len(labelled):
             raise LabelsUnusable("No labelled cell to train on.", "Name some cells first.")
         self.module, self.data, self.config, self.n_steps = module, train, config, n_steps
-        self.device = next(module.parameters()).device
         self.random = np.random.default_rng(config.seed)
-        self.noise = torch.Generator(self.device).manual_seed(config.seed)
-        self.rows = rows_of(data.counts, self.device)
         n_obs = data.counts.shape[0]
         self.cells = EpochSampler(n_obs, config.batch_size, self.random)
         codes = train.y[labelled] if config.balance_labels else None
         self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random, codes)
-        self.optimiser = torch.optim.AdamW(
-            [p for p in module.parameters() if p.requires_grad],
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
+        self.stepper = Stepper(module, train, config, self.note)
+        self.replay: Replay | None = None
+        if isinstance(self.stepper.rows, DeviceRows):
+            sizes = min(config.batch_size, n_obs), config.labelled_batch_size
+            self.replay = Replay(self.stepper, sizes)
         self.steps_per_epoch = config.steps_per_epoch(n_obs)
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
-        self.library: Tensor | None = None
-        if not module.use_observed_lib_size:
-            self.library = library_priors(data).to(self.device)
         self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
-        self.watched_y = torch.as_tensor(data.y[self.watched], device=self.device)
-        self.step, self.sums, self.since = 0, torch.zeros(6, device=self.device), 0
-        self.seconds = 0.0
-        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
+        self.watched_y = torch.as_tensor(data.y[self.watched], device=self.stepper.device)
+        self.step, self.since, self.seconds = 0, 0, 0.0
 
     @property
     def finished(self) -> bool:
@@ -66,7 +60,7 @@ class Training:
     def train_until_record(self, should_stop: Callable[[], bool]) -> bool:
         """Take steps until a record is due; return whether the user asked to stop."""
         self.module.train()
-        self.sums.zero_()
+        self.stepper.sums.zero_()
         self.since = 0
         while not self.finished:
             self.take_step()
@@ -78,37 +72,25 @@ class Training:
 
     def take_step(self) -> None:
         """Take one step of the optimiser."""
-        config, rows, chosen = self.config, self.cells.take(), self.labelled.take()
-        y = torch.as_tensor(self.data.y[chosen], device=self.device)
-        batch = self.data.batch_index[rows]
-        mean, var = (None, None) if self.library is None else self.library[:, batch, None]
-        terms = self.module.loss(
-            self.rows.fetch(rows),
-            torch.as_tensor(batch, device=self.device),
-            local_l_mean=mean,
-            local_l_var=var,
-            labelled=(self.rows.fetch(chosen), y),
-            kl_weight=kl_weight(self.step, self.n_steps, config.kl_warmup),
-            classification_ratio=config.classification_ratio,
-            generator=self.noise,
-        )
-        for group in self.optimiser.param_groups:
-            group["lr"] = one_cycle(self.step, self.n_steps, config.learning_rate)
-        self.optimiser.zero_grad(set_to_none=True)
-        terms.loss.backward()
-        self.optimiser.step()
+        rows, chosen = self.cells.take(), self.labelled.take()
+        rate = one_cycle(self.step, self.n_steps, self.config.learning_rate)
+        weight = kl_weight(self.step, self.n_steps, self.config.kl_warmup)
+        if self.replay is not None:
+            self.replay.take(rows, chosen, rate, weight)
+        else:
+            self.stepper.take(torch.from_numpy(rows), torch.from_numpy(chosen), rate, weight)
         self.step += 1
         self.since += 1
-        assert terms.log_probs_labelled is not None  # noqa: S101  (labelled cells were given)
-        typed = y < self.data.n_labels
-        right = ((terms.log_probs_labelled.argmax(1) == y) & typed).sum()
-        parts = (terms.loss, terms.reconstruction, terms.kl, terms.classification)
-        self.sums += torch.stack([*(p.detach().float() for p in parts), right, typed.sum()])
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for the user, once."""
+        if sentence not in self.history.notes:
+            self.history.notes.append(sentence)
 
     def record(self, seconds: float) -> EpochRecord:
         """Return the means since the last record; the one place where the device is waited for."""
         self.seconds = seconds
-        loss, reconstruction, kl, classification, right, typed = self.sums.tolist()
+        loss, reconstruction, kl, classification, right, typed = self.stepper.sums.tolist()
         accuracy, validation_loss = self._validate()
         return EpochRecord(
             epoch=math.ceil(self.step / self.steps_per_epoch),
@@ -130,8 +112,8 @@ class Training:
         if not len(self.watched):
             return None, None
         self.module.eval()
-        parts = [self.module.log_classify(self.rows.fetch(r)) for r in blocks(self.watched)]
-        log_probs = torch.cat(parts)
+        fetched = map(self.stepper.rows.fetch, blocks(self.watched))
+        log_probs = torch.cat([self.module.log_classify(x) for x in fetched])
         right = (log_probs.argmax(1) == self.watched_y).float().mean()
         loss = torch.nn.functional.nll_loss(log_probs, self.watched_y)
         return float(right), float(loss)
@@ -165,13 +147,3 @@ class Training:
         """Load the remembered weights and switch to eval mode."""
         self.module.load_state_dict(self.best)
         self.module.eval()
-
-
-def library_priors(data: TrainingData) -> Tensor:
-    """Return mean and variance of the log totals of each batch, [2, n_batch]."""
-    logs = np.log(np.asarray(data.counts.sum(axis=1)).ravel())
-    priors = np.tile([[logs.mean()], [logs.var()]], data.n_batch)
-    for batch in np.unique(data.batch_index):
-        own = logs[data.batch_index == batch]
-        priors[:, batch] = own.mean(), own.var()
-    return torch.as_tensor(priors, dtype=torch.float32)

@@ -9,7 +9,8 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.train import loop
 from scanvi_core.train.history import Hooks
-from scanvi_core.train.training import Training, library_priors
+from scanvi_core.train.step import library_priors
+from scanvi_core.train.training import Training
 
 CONFIG = TrainConfig(batch_size=32, labelled_batch_size=16, device="cpu")
 
