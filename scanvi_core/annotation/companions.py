@@ -56,6 +56,10 @@ class Companions:
         scores = self._project(logs)
         return self.genes.predict(logs, self.n_labels), self.pca.predict(scores, self.n_labels)
 
+    def project(self, counts: sparse.csr_array) -> np.ndarray:
+        """Return the principal components [n, d] of cells, without looking at labels."""
+        return self._project(log_normalized(counts))
+
     def _project(self, logs: sparse.csr_matrix) -> np.ndarray:
         return np.asarray(logs @ self.components) - self.center @ self.components
 
@@ -78,8 +82,15 @@ class Companions:
         return cls(n_labels, genes, pca, arrays["center"], arrays["components"])
 
 
+Components = tuple[np.ndarray, np.ndarray]  # gene means [genes], and components [genes, d]
+
+
 def fit_companions(
-    counts: sparse.csr_array, y: np.ndarray, n_labels: int, random: np.random.Generator
+    counts: sparse.csr_array,
+    y: np.ndarray,
+    n_labels: int,
+    random: np.random.Generator,
+    components: Components | None = None,
 ) -> Companions:
     """Fit both linear models on labelled cells; components are taken from cells of any kind.
 
@@ -98,18 +109,25 @@ def fit_companions(
         Number of types.
     random
         Chooses the cells where there are more than needed.
+    components
+        Those of other cells with the same genes; None finds them.
     """
-    center, components = principal_components(log_normalized(_some(counts, random)), random)
+    center, axes = components or components_of(counts, random)
     rows = _training_rows(y, n_labels, random)
     chosen = log_normalized(counts[rows])
-    scores = np.asarray(chosen @ components) - center @ components
+    scores = np.asarray(chosen @ axes) - center @ axes
     return Companions(
         n_labels,
         _fit_linear(chosen, y[rows], GENES_C),
         _fit_linear(scores, y[rows], COMPONENTS_C),
         center,
-        components,
+        axes,
     )
+
+
+def components_of(counts: sparse.csr_array, random: np.random.Generator) -> Components:
+    """Return the principal components of log-normalised counts, of 20,000 cells at most."""
+    return principal_components(log_normalized(_some(counts, random)), random)
 
 
 def stack(p_scanvi: np.ndarray, *companions: np.ndarray) -> np.ndarray:

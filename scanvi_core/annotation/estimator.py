@@ -9,6 +9,7 @@ from scipy import sparse
 from scanvi_core.annotation.calibration import fit_temperature
 from scanvi_core.annotation.companions import Companions, fit_companions
 from scanvi_core.annotation.estimator_model import TrainedModel
+from scanvi_core.annotation.out_of_fold import companions_out_of_fold
 from scanvi_core.annotation.training_set import (
     TrainingSet,
     build,
@@ -49,6 +50,9 @@ class Annotator(TrainedModel):
     ) -> "Annotator":
         """Train on `cells`; with `warm_start`, go on from that model in a few steps.
 
+        Confidence is calibrated on labelled cells out of fold; going on from an earlier model
+        keeps that model's calibration.
+
         Cells without counts are left out. Types with one or two labelled cells are trained on.
         With `checkpoint`, the run is kept in that file while it lasts, and taken up again from it
         if it is there already: the model is then that of an unbroken run. Remove the file once
@@ -85,18 +89,27 @@ class Annotator(TrainedModel):
             model_config=model_config,
             train_config=train_config,
             module=module,
-            companions=_companions(data, train_config.seed),
+            companions=_companions(data, train_config.seed, warm_start),
             history=history,
             validation=np.zeros(len(cells.y), dtype=bool),
         )
         annotator.validation[usable] = data.validation
-        annotator._calibrate(data)
+        if warm_start is not None:
+            annotator.calibration = warm_start.calibration
+        else:
+            annotator._calibrate(data, usable)
         return annotator
 
-    def _calibrate(self, data: TrainingData) -> None:
-        watched = np.flatnonzero(data.validation)
-        predicted = self.predict(data.counts[watched]).probabilities
-        self.calibration = fit_temperature(predicted, data.y[watched])
+    def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:
+        """Fit the temperature on labelled cells, each judged by models that were not shown it."""
+        random = np.random.default_rng(self.train_config.seed)
+        components = self.companions.center, self.companions.components
+        judged = companions_out_of_fold(
+            data.counts, data.y, data.n_labels, random, components=components
+        )
+        self.calibration = fit_temperature(judged, data.y)
+        self.out_of_fold = np.full((len(self.validation), data.n_labels), np.nan, np.float32)
+        self.out_of_fold[usable] = judged
 
     def hand_over(self, module: SCANVI, cells: TrainingSet, model_config: ModelConfig) -> None:
         """Copy the weights into a fresh network for `cells`, type by type.
@@ -123,9 +136,11 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in cells.label_names]))
 
 
-def _companions(data: TrainingData, seed: int) -> Companions:
+def _companions(data: TrainingData, seed: int, before: Annotator | None) -> Companions:
+    """Fit the linear models; the genes' components stay those of the model before."""
     random = np.random.default_rng(seed)
-    return fit_companions(data.counts, data.hide_validation().y, data.n_labels, random)
+    known = None if before is None else (before.companions.center, before.companions.components)
+    return fit_companions(data.counts, data.y, data.n_labels, random, known)
 
 
 def warm_up() -> None:

@@ -29,8 +29,10 @@ from scanvi_core.train.loader import blocks, rows_of
 class TrainedModel:
     """A trained network with everything needed to name cells with it.
 
-    `history` is that of the training; `validation` [n] marks the cells whose labels were watched
-    (both empty after `load`).
+    `history` is that of the training; `validation` [n] marks the cells whose labels were watched;
+    `out_of_fold` [n, K] is what the linear models say about labelled cells while they do not know
+    their labels, NaN for others (all three empty after `load`, the last after going on from an
+    earlier model, too).
     """
 
     genes: tuple[str, ...]
@@ -44,6 +46,7 @@ class TrainedModel:
     calibration: Calibration = field(default_factory=Calibration)
     history: History = field(default_factory=History)
     validation: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    out_of_fold: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def align(self, counts: sparse.csr_array, genes: Sequence[str]) -> sparse.csr_array:
         """Return the counts of this model's genes, found by name; see `align.align`."""
@@ -74,9 +77,8 @@ class TrainedModel:
         final, alone, z1, z2 = (np.full((n, w), np.nan, np.float32) for w in (k, k, d, d))
         self.module.eval()
         for block in blocks(rows):
-            x = source.fetch(block)
-            alone[block] = self.module.classify(x).cpu().numpy()
-            z1[block], z2[block] = (z.cpu().numpy() for z in self.module.get_latents(x))
+            found = self.module.predict(source.fetch(block))
+            alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in found)
             together = stack(alone[block], *self.companions.predict(counts[block]))
             final[block] = self.calibration.apply(together)
         return Predictions(final, alone, z1, z2)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from scanvi_core.annotation.companions import fit_companions, stack
+from scanvi_core.annotation.companions import Components, components_of, fit_companions, stack
 
 N_FOLDS = 5
 
@@ -45,12 +45,13 @@ def companions_out_of_fold(
     n_labels: int,
     random: np.random.Generator,
     n_folds: int = N_FOLDS,
+    components: Components | None = None,
 ) -> np.ndarray:
     """Let the linear models judge each labelled cell, fitted on the other folds.
 
     Parameters
     ----------
-    counts, y, n_labels, random
+    counts, y, n_labels, random, components
         As `companions.fit_companions`.
     n_folds
         How many folds.
@@ -62,10 +63,11 @@ def companions_out_of_fold(
     """
     fold = stratified_folds(y, n_labels, random, n_folds)
     found = np.full((len(y), n_labels), np.nan, dtype=np.float32)
+    components = components or components_of(counts, random)
     for k in range(n_folds):
         own = fold == k
         if not own.any():
             continue
-        fitted = fit_companions(counts, np.where(own, -1, y), n_labels, random)
+        fitted = fit_companions(counts, np.where(own, -1, y), n_labels, random, components)
         found[own] = stack(*fitted.predict(counts[own]))
     return found

@@ -194,12 +194,18 @@ use_layer_norm, parity
 
         z2 is averaged over the labels by q(y | z1), restricted to what `y` leaves open.
         """
+        _, z1, z2 = self.predict(x, y)
+        return [z1, z2]
+
+    def predict(self, x: Counts, y: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what `classify` (within what `y` leaves open) and `get_latents` do, at once."""
         z1 = self.encode(x).mean
         log_q = self.log_q_y(z1)
         if y is not None:
             log_q = restrict(log_q, self._known(y))
+        q = log_q.exp()
         z2 = self.encoder_z2_z1(z1[None], self.every_label(z1)).mean
-        return [z1, torch.einsum("bk,kbl->bl", log_q.exp(), z2)]
+        return q, z1, torch.einsum("bk,kbl->bl", q, z2)
 
     def bound(
         self,

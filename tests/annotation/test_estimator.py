@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import sparse
 
+from scanvi_core.annotation.calibration import fit_temperature
 from scanvi_core.annotation.estimator import Annotator, TrainingSet, group_names, prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
@@ -91,10 +92,17 @@ def test_predictions_do_not_depend_on_the_cells_beside(model, cells):
     assert np.allclose(found[17], alone[0], atol=1e-6)
 
 
-def test_labels_are_watched_and_calibrated_on_where_there_are_enough(model):
-    assert model.validation.sum() == model.calibration.n_cells >= 15
+def test_labels_are_watched_where_there_are_enough(model):
+    assert model.validation.sum() >= 15
     assert not model.validation[EMPTY]
     assert model.history.records[-1].validation_accuracy > 0.9
+
+
+def test_confidence_is_calibrated_on_every_labelled_cell_out_of_fold(model, cells):
+    judged = ~np.isnan(model.out_of_fold).any(axis=1)
+    assert np.array_equal(judged, (cells.y >= 0) & (np.arange(240) != EMPTY))
+    assert model.calibration == fit_temperature(model.out_of_fold, cells.y)
+    assert brief(cells, warm_start=model).calibration == model.calibration
 
 
 def test_labels_probabilities_and_states_are_parts_of_the_prediction(model, cells, truth):
