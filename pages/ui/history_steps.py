@@ -41,10 +41,12 @@ def draw(project: str) -> None:
 
 
 def _note(project: str) -> None:
-    with st.form("note", border=False, clear_on_submit=True):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            text = st.text_input("Note", placeholder="why, who said so, what to look at again")
-            saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
+    with (
+        st.form("note", border=False, clear_on_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        text = st.text_input("Note", placeholder="why, who said so, what to look at again")
+        saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
     if saved and text:
         try:
             history.note(project, text)
