@@ -28,7 +28,7 @@ def run_shell() -> None:
     if gone:
         project = None
         state.set_project(None)
-    done = overview.stations_done(project)
+    done, closed = _stations_done(project)
     pages = [
         st.Page(
             station.path,
@@ -43,7 +43,8 @@ def run_shell() -> None:
     try:
         if gone:
             st.warning("That project is not on this computer any more. Open another one.")
-        strip.draw(project)
+        if not closed:  # else the page itself says why the project cannot be opened
+            strip.draw(project)
         page.run()
     except ScanviError as error:
         st.error(error_text(error))
@@ -53,3 +54,11 @@ def run_shell() -> None:
             "Something went wrong in the program, not in your data. Your labels are saved. "
             f"Details are in {log_path}."
         )
+
+
+def _stations_done(project: str | None) -> tuple[set[str], bool]:
+    """Return the pages whose work is done, and whether the project cannot be opened."""
+    try:
+        return overview.stations_done(project), False
+    except Exception:  # noqa: BLE001 - the page meets the same fault, inside the net, and says it
+        return set(), True

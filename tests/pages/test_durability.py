@@ -148,3 +148,38 @@ def test_a_note_is_written_into_the_history(visit, labelled):
     next(item for item in app.text_input if item.label == "Note").set_value("asked Maria")
     next(item for item in app.button if item.label == "Write it down").click().run()
     assert app.dataframe[0].value["what"].tolist()[0] == "note: asked Maria"
+
+
+def reword(project, statement):
+    """Change the label log behind the program's back."""
+    engine = create_engine(f"sqlite:///{open_project(project).db}")
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_project_of_a_newer_program_is_refused_in_words(visit, labelled):
+    copy = projects.duplicate(labelled)
+    reword(copy, "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    app = visit("open", copy)
+    assert not app.exception
+    assert "The label log has format 99" in said(app)
+    assert f"recent-{labelled}" in [button.key for button in app.button]
+
+
+@pytest.mark.parametrize("slug", ["labels", "train", "review", "history", "export"])
+def test_every_page_says_in_words_that_a_project_cannot_be_opened(visit, labelled, slug):
+    copy = projects.duplicate(labelled)
+    reword(copy, "UPDATE meta SET value = '9' WHERE key = 'n_obs'")
+    app = visit(slug, copy)
+    assert not app.exception
+    assert "The labels belong to 9 cells, the data set has 700." in said(app)
+
+
+def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, labelled):
+    copy = projects.duplicate(labelled)
+    (open_project(copy).dataset / "obs.parquet").unlink(missing_ok=True)
+    (open_project(copy).dataset / "manifest.json").write_text('{"n_obs": 700}')
+    app = visit("labels", copy)
+    assert not app.exception
+    assert app.error
