@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,9 @@ from scanvi_core.services import evaluating, results
 from scanvi_core.services.evaluating import HeldOut
 from scanvi_core.services.words import percent, percent_with_interval, points, signed_range
 from scanvi_core.services.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.companions import Companions
 
 WHOLE, ALONE = "This model", "SCANVI alone"
 GENES, COMPONENTS = "Logistic regression", "PCA + logistic regression"
@@ -87,11 +91,7 @@ def verdict(whole: Scores, linear: Rival) -> str:
 
 def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
     """Return the prediction of each model for the held-out cells."""
-    from scanvi_core.annotation.companions import Companions
-    from scanvi_core.annotation.estimator_files import read
-
-    _, _, arrays = read(results.model_folder(cells.run))
-    companions = Companions.from_tensors(arrays, len(cells.names))
+    companions = companions_of(cells.run, len(cells.names))
     genes, components = companions.predict(model_counts(opened, cells.run, cells.rows))
     stored = "probabilities_scanvi"
     alone = cells.run.array(stored)[cells.rows] if cells.run.has_array(stored) else None
@@ -100,6 +100,15 @@ def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
         GENES: genes.argmax(axis=1),
         COMPONENTS: components.argmax(axis=1),
     }
+
+
+def companions_of(run: Run, n_labels: int) -> "Companions":
+    """Return the linear models that were fitted with a run."""
+    from scanvi_core.annotation.companions import Companions
+    from scanvi_core.annotation.estimator_files import read
+
+    _, _, arrays = read(results.model_folder(run))
+    return Companions.from_tensors(arrays, n_labels)
 
 
 def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:

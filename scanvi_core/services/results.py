@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
 Z1, Z2 = "z1", "z2"
+OUT_OF_FOLD = "out_of_fold"  # what the linear models say of labelled cells they were not shown
 MAPS = {Z1: "umap_z1", Z2: "umap_z2"}
 
 

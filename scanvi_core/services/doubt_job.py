@@ -1,0 +1,175 @@
+"""The work behind `services.doubt`: look at every cell of a run and keep what is found.
+
+Each step writes its arrays into the run, so that a look that was cut short goes on where it was.
+"""
+
+import os
+import sys
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scanvi_core import config
+from scanvi_core.project.runs import Run
+from scanvi_core.services import baselines, jobs, results
+from scanvi_core.services.design import batches_of
+from scanvi_core.services.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scanvi_core.annotation.companions import Companions
+
+DOUBT = "doubt"  # kind and lane
+OUT_OF_FOLD = results.OUT_OF_FOLD
+REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
+ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
+ARRAYS = (REASON, NOVELTY, DOUBLET, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
+NOVEL = "novel"
+QC_NAMES = ("ok", "no counts", "low counts", "high mitochondrial", "doublet")
+FINE, NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS = range(5)
+MAX_DOUBLET_CELLS = 50_000
+BLOCK = 20_000  # cells that are normalised at a time
+NICENESS = 10
+
+
+def submit(project_id: str, run_id: str) -> str:
+    """Look at a run in the background; return the job id."""
+
+    def work(job: jobs.Job) -> None:
+        _give_way()
+        look(project_id, run_id, job)
+
+    return jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
+
+
+def is_done(run: Run) -> bool:
+    """Tell whether a run was looked at: the reason is written last."""
+    return run.has_array(REASON)
+
+
+def look(project_id: str, run_id: str, job: jobs.Job) -> None:
+    """Find the reasons for doubt and the labels that look wrong, unless the job is stopped."""
+    seen = Look(workspace(project_id), run_id)
+    steps: list[tuple[str, str, Callable[[], None]]] = [
+        (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
+        (SUGGESTION, "Looking for labels that look wrong", seen.labels),
+        (NOVEL, "Looking for new types", seen.novelty),
+        (QC, "Looking for doublets and poor cells", seen.quality),
+        (REASON, "Weighing the reasons", seen.reasons),
+    ]
+    for i, (array, message, step) in enumerate(steps):
+        if job.should_stop():
+            return
+        job.report(i / len(steps), message)
+        if not seen.run.has_array(array):
+            step()
+
+
+def _give_way() -> None:
+    """Let everything else go first: on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+class Look:
+    """One look at a run; every step writes arrays [n_obs] into it, its marker last."""
+
+    def __init__(self, opened: Workspace, run_id: str) -> None:
+        self.opened, self.run = opened, Run.open(opened.project, run_id)
+        self.found = results.load(opened.project.id, run_id)
+        self.y = np.array(self.run.array("y"), dtype=np.int64)
+        self.random = np.random.default_rng(self.run.settings["seed"])
+
+    def out_of_fold(self) -> None:
+        """Write what the linear models say about labelled cells of folds they were not shown."""
+        from scanvi_core.annotation.out_of_fold import companions_out_of_fold
+
+        n_labels, companions = len(self.found.names), self.companions
+        rows = np.flatnonzero((self.y >= 0) & (self.y < n_labels) & (self.found.prediction >= 0))
+        judged = companions_out_of_fold(
+            self.counts[rows],
+            self.y[rows],
+            n_labels,
+            self.random,
+            components=(companions.center, companions.components),
+        )
+        everywhere = np.full((len(self.y), n_labels), np.nan, dtype=np.float32)
+        everywhere[rows] = judged
+        self.run.write_array(OUT_OF_FOLD, everywhere)
+
+    def labels(self) -> None:
+        """Write which labels look wrong."""
+        from scanvi_core.annotation.label_errors import check_labels
+
+        check = check_labels(np.array(self.run.array(OUT_OF_FOLD)), self.y)
+        self.run.write_array(ISSUE_SCORE, check.score)
+        self.run.write_array(ISSUE, check.flagged)
+        self.run.write_array(SUGGESTION, check.suggestion)
+
+    def novelty(self) -> None:
+        """Write which cells are unlike every labelled one."""
+        from scanvi_core.annotation.novelty import find_novel
+
+        y, n_labels = self.y, len(self.found.names)
+        # a cell of which only the group is known counts for its likeliest type: it is not new
+        y = np.where(y >= n_labels, self.found.prediction, y)
+        check = find_novel(self._points(), y, n_labels, self.random)
+        self.run.write_array(NOVELTY, check.score)
+        self.run.write_array(NOVEL, check.flagged)
+
+    def quality(self) -> None:
+        """Write doublet scores and what is technically wrong with cells."""
+        from scanvi_core.annotation import technical
+
+        dataset = self.opened.dataset
+        batch, _ = batches_of(self.opened, self.run.settings["batch_key"])
+        score = np.full(dataset.n_obs, np.nan, dtype=np.float32)
+        flagged = np.zeros(dataset.n_obs, dtype=bool)
+        if dataset.n_obs <= MAX_DOUBLET_CELLS:
+            check = technical.find_doublets(self.counts, self.found.prediction, self.random)
+            score, flagged = check.score, check.flagged
+        totals = np.asarray(dataset.totals)
+        qc = np.select(
+            [
+                self.found.prediction < 0,
+                technical.low_counts(totals, batch),
+                technical.high_mitochondrial(np.asarray(dataset.pct_counts_mt), batch),
+                flagged,
+            ],
+            [NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS],
+            FINE,
+        )
+        self.run.write_array(DOUBLET, score)
+        self.run.write_array(QC, qc.astype(np.int8))
+
+    def reasons(self) -> None:
+        """Write the one reason for doubt of each cell."""
+        from scanvi_core.annotation.reasons import reasons
+
+        novel, qc = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
+        found = reasons(self.found.confidence, novel, qc != FINE, config.LOW_CONFIDENCE)
+        self.run.write_array(REASON, found)
+
+    @cached_property
+    def companions(self) -> "Companions":
+        """The linear models that were fitted with the run."""
+        return baselines.companions_of(self.run, len(self.found.names))
+
+    @cached_property
+    def counts(self) -> sparse.csr_matrix:
+        """Counts of the run's genes in all cells, on disk."""
+        genes = pd.Index(self.opened.dataset.var_names).get_indexer(self.run.settings["genes"])
+        return self.opened.dataset.genes_matrix(genes)
+
+    def _points(self) -> np.ndarray:
+        """Return the components of all cells [n_obs, d], NaN without counts; block by block."""
+        starts = range(0, self.counts.shape[0], BLOCK)
+        parts = [self.companions.project(self.counts[i : i + BLOCK]) for i in starts]
+        points = np.concatenate(parts)
+        points[self.found.prediction < 0] = np.nan
+        return points
