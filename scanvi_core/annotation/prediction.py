@@ -1,8 +1,10 @@
 """What a model says about cells, and the numbers a reviewer reads from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+
+BLOCK = 65_536  # cells read at once: every copy of the table stays small
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,13 @@ def summarise(probabilities: np.ndarray) -> Summary:
 
     Rows of NaN stay NaN and get the codes -1.
     """
+    starts = range(0, max(len(probabilities), 1), BLOCK)
+    parts = [_summarise(probabilities[start : start + BLOCK]) for start in starts]
+    names = (field.name for field in fields(Summary))
+    return Summary(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def _summarise(probabilities: np.ndarray) -> Summary:
     n, k = probabilities.shape
     known = ~np.isnan(probabilities).any(axis=1)
     filled = np.where(known[:, None], probabilities, 1.0 / k).astype(np.float64)

@@ -88,3 +88,13 @@ def test_a_summary_reads_label_second_margin_and_entropy():
 
 def test_a_sure_prediction_has_no_entropy():
     assert summarise(np.array([[0.0, 1.0]])).entropy[0] == 0.0
+
+
+def test_a_summary_in_blocks_is_that_of_the_whole(monkeypatch):
+    table = np.random.default_rng(0).dirichlet(np.ones(4), 23).astype(np.float32)
+    table[9] = np.nan
+    whole = summarise(table)
+    monkeypatch.setattr("scanvi_core.annotation.prediction.BLOCK", 7)
+    for name in ("label", "confidence", "second", "margin", "entropy"):
+        np.testing.assert_array_equal(getattr(summarise(table), name), getattr(whole, name))
+    assert len(summarise(table[:0]).label) == 0
