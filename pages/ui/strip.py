@@ -34,14 +34,14 @@ def _strip(project: str) -> None:
             st.caption(size, width="content")
             labels = f"Labels: {md(now.label_set)}" if now.label_set else "No labels yet"
             st.badge(labels, color="blue" if now.label_set else "gray", icon=":material/label:")
-            if now.saved_at:
+            if now.saved_at and now.job is None:  # both would wrap, and move the page
                 saved = f"Saved {now.saved_at}: {md(now.last_change)}"
                 st.badge(saved, color="green", icon=":material/check:")
         if now.model:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.job is not None:
             st.badge(
-                f"{JOB_WORDS[now.job.kind]} {now.job.fraction:.0%}",
+                f"{JOB_WORDS.get(now.job.kind, 'Working')} {now.job.fraction:.0%}",
                 color="orange",
                 icon=":material/progress_activity:",
             )
