@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, jobs_view, live, train_form
+from pages.ui import cut_off, gate, header, jobs_view, live, locked, train_form
 from pages.ui.stations import EXPLORE, LABELS, REVIEW
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
@@ -12,6 +12,8 @@ project = gate.data_set("Train")
 trained = workspace.workspace(project).current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
+locked.note(project)
+cut_off.draw(project)
 if not (workspace.workspace(project).labels().codes >= 0).any():
     gate.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
@@ -21,6 +23,8 @@ if job is not None and not job.status.final:
 else:
     if job is not None:
         live.outcome(project, job)
+    elif trained:
+        live.notes(project)
     with st.container(border=True):
         request = train_form.draw(project)
         plan = training.plan(project, request)

@@ -79,6 +79,13 @@ def _preview(job: JobSnapshot) -> None:
         charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
 
 
+def notes(project: str) -> None:
+    """Say what the user should know about how the current model was trained."""
+    found = results.current(project)
+    for note in found.summary["notes"] if found is not None else []:
+        st.markdown(f":orange[:material/info:] {md(note)}")
+
+
 def outcome(project: str, job: JobSnapshot) -> None:
     """Say how the last run ended."""
     if job.status is JobStatus.FAILED:
@@ -95,8 +102,7 @@ def outcome(project: str, job: JobSnapshot) -> None:
             f"**Model {about['number']} is ready** after {about['total_seconds']:.0f} s "
             f"and {about['epochs']} epochs.{stopped}"
         )
-        for note in about["notes"]:
-            st.markdown(f":orange[:material/info:] {md(note)}")
+        notes(project)
         holdout = about["holdout"]
         if holdout:
             a, b, c = st.columns(3)
