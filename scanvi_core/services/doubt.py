@@ -125,7 +125,7 @@ def start(project_id: str) -> str | None:
         If that is under way already.
     """
     run = workspace(project_id).current_run()
-    return None if run is None else doubt_job.submit(project_id, run.id)
+    return None if run is None else doubt_job.submit(project_id)
 
 
 def latest(project_id: str) -> jobs.JobSnapshot | None:

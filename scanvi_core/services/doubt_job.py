@@ -6,6 +6,7 @@ Each step writes its arrays into the run, so that a look that was cut short goes
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,30 @@ BLOCK = 20_000  # cells that are normalised at a time
 NICENESS = 10
 
 
-def submit(project_id: str, run_id: str) -> str:
-    """Look at a run in the background; return the job id."""
+def submit(project_id: str) -> str:
+    """Look at the current run in the background, and at a newer one that comes meanwhile.
+
+    Raises
+    ------
+    JobRefused
+        If that is under way already.
+    """
+    opened = workspace(project_id)
 
     def work(job: jobs.Job) -> None:
         _give_way()
-        look(project_id, run_id, job)
+        while (run := opened.current_run()) is not None and not is_done(run):
+            look(project_id, run.id, job)
+            if job.should_stop():
+                return
 
     return jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
+
+
+def begin(project_id: str) -> None:
+    """See to it that the current run is looked at."""
+    with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
+        submit(project_id)
 
 
 def is_done(run: Run) -> bool:
@@ -53,7 +70,10 @@ def is_done(run: Run) -> bool:
 
 
 def look(project_id: str, run_id: str, job: jobs.Job) -> None:
-    """Find the reasons for doubt and the labels that look wrong, unless the job is stopped."""
+    """Find the reasons for doubt and the labels that look wrong, unless the job is stopped.
+
+    A look at a run that is no longer the current one ends early.
+    """
     seen = Look(workspace(project_id), run_id)
     steps: list[tuple[str, str, Callable[[], None]]] = [
         (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
@@ -63,7 +83,8 @@ def look(project_id: str, run_id: str, job: jobs.Job) -> None:
         (REASON, "Weighing the reasons", seen.reasons),
     ]
     for i, (array, message, step) in enumerate(steps):
-        if job.should_stop():
+        now = seen.opened.current_run()
+        if job.should_stop() or now is None or now.id != run_id:
             return
         job.report(i / len(steps), message)
         if not seen.run.has_array(array):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import config, keys
+from scanvi_core.annotation.calibration import MIN_CELLS
 from scanvi_core.metrics.classification import Scores, score, score_groups
 from scanvi_core.metrics.confidence import (
     N_BINS,
@@ -167,10 +168,14 @@ def headline(scores: Scores) -> str:
 
 
 def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
-    """Say how often cells that the model is sure of are right."""
+    """Say how often cells that the model is sure of are right, or that nobody can know."""
     sure = keep_above(right, confidence, SURE)
-    if not sure.n:
-        return f"No held-out cell was scored {SURE:.2f} or more."
+    if sure.n < MIN_CELLS:
+        few = f"only {sure.n}" if sure.n else "none"
+        return (
+            f"Uncalibrated: {few} of the held-out cells scored {SURE:.2f} or more; "
+            f"{MIN_CELLS} are needed to say how often that is right."
+        )
     return (
         f"Of held-out cells scored {SURE:.2f} or more, {percent(sure.accuracy, sure.n)} "
         f"were right (n = {sure.n:,}, 95 % interval {percent_range(sure.interval, sure.n)})."

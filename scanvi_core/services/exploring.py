@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core import runtime
-from scanvi_core.services import jobs, results
+from scanvi_core.services import doubt, jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 MAP = "map"
@@ -17,6 +17,8 @@ BASE_MAP, CLUSTERS = "base_map", "clusters"  # files
 LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
     "Label", "Prediction", "Confidence", "Label source", "Set aside",
 )  # fmt: skip
+REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
+REASON_PLACES = (-1, 1, 6, 0)  # in the palette: grey, orange, purple, blue
 MAX_CATEGORIES = 200
 TITLES = {
     results.Z1: "Model map (z1)",
@@ -140,6 +142,8 @@ def colour_options(project_id: str) -> list[str]:
         options.append(CLUSTER)
     if opened.current_run() is not None:
         options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
+    if doubt.reasons(project_id) is not None:
+        options += [REASON, NOVELTY, DOUBLET]
     usable = [
         name
         for name, column in opened.dataset.manifest["obs_columns"].items()
@@ -162,7 +166,17 @@ def colouring(project_id: str, what: str) -> Colouring:
         return _by_type(opened, what, found.prediction, found.names, found.run_id)
     if what == CONFIDENCE and found is not None:
         return Colouring(what, f"{what}/{found.run_id}", values=found.confidence)
-    return _by_column(opened, what)
+    seen = doubt.reasons(project_id) if what in (REASON, NOVELTY, DOUBLET) else None
+    return _by_column(opened, what) if seen is None else _by_doubt(what, seen)
+
+
+def _by_doubt(what: str, seen: doubt.Doubt) -> Colouring:
+    revision = f"{what}/{seen.run_id}"
+    if what == REASON:
+        codes = seen.reason.astype(np.int32)
+        return Colouring(what, revision, codes, doubt.REASON_NAMES, REASON_PLACES)
+    values = seen.novelty if what == NOVELTY else seen.doublet_score
+    return Colouring(what, revision, values=values)
 
 
 def gene_colouring(project_id: str, gene: str) -> Colouring:

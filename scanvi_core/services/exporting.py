@@ -15,13 +15,14 @@ from scanvi_core.export.h5ad import write_annotated
 from scanvi_core.export.request import Column, CountsLayer, ExportRequest, SourceFile
 from scanvi_core.export.table import labels_csv
 from scanvi_core.project.state import SOURCE_NAMES
-from scanvi_core.services import jobs, results
+from scanvi_core.services import doubt_export, jobs, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 EXPORT = "export"
 OUR_COLUMNS = frozenset(
     {keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN, keys.ENTROPY,
-     keys.HOLDOUT}
+     keys.HOLDOUT, keys.NOVELTY, keys.REASON, keys.PREDICTION_SET, keys.ISSUE, keys.QC_FLAG,
+     keys.DOUBLET}
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -40,12 +41,19 @@ class ExportChoice:
         Also write the counts the model read into ``layers["counts"]``.
     replace
         Replace the columns of an earlier export instead of adding new ones.
+    groups
+        Where the type of an unlabelled cell is not sure, say its group if that is; types and
+        groups less sure than `config.LOW_CONFIDENCE` are left out then.
+    sets
+        Also write, for each cell, the types among which the true one is nine times in ten.
     """
 
     key: str = keys.CURATED
     threshold: float = 0.0
     with_counts: bool = False
     replace: bool = False
+    groups: bool = False
+    sets: bool = False
 
 
 def start(project_id: str, choice: ExportChoice) -> str:
@@ -81,7 +89,7 @@ def write(project_id: str, choice: ExportChoice, target: Path) -> Path:
     check_key(opened, choice)
     if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
-    labels, sources = results.final_labels(project_id, threshold=choice.threshold)
+    labels, sources = final_labels(project_id, choice)
     obs, obsm = columns(project_id, choice, labels, sources)
     request = ExportRequest(
         source=source_of(opened),
@@ -98,6 +106,19 @@ def write(project_id: str, choice: ExportChoice, target: Path) -> Path:
     with runtime.replacing(csv_beside(path)) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
+
+
+def final_labels(project_id: str, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels to write and where they came from, as `results.final_labels` does."""
+    threshold = doubt_export.least(choice.threshold, groups=choice.groups)
+    labels, sources = results.final_labels(project_id, threshold=threshold)
+    if choice.groups:
+        said = doubt_export.group_names(project_id, threshold)
+        labels, sources = (
+            np.where(said != "", said, labels),
+            np.where(said != "", keys.PARENT, sources),
+        )
+    return labels, sources
 
 
 def check_key(opened: Workspace, choice: ExportChoice) -> None:
@@ -167,6 +188,9 @@ def columns(
         keys.ENTROPY: found.entropy,
         keys.HOLDOUT: found.holdout,
     }
+    obs |= doubt_export.columns(project_id)
+    if choice.sets:
+        obs |= doubt_export.set_column(project_id)
     obsm = {
         keys.LATENT_Z1: found.array(project_id, results.Z1),
         keys.LATENT_Z2: found.array(project_id, results.Z2),
@@ -193,21 +217,28 @@ def record(opened: Workspace) -> dict[str, Any]:
     return about
 
 
-def source_table(project_id: str, threshold: float) -> pd.DataFrame:
+def source_table(project_id: str, threshold: float, *, groups: bool = False) -> pd.DataFrame:
     """Return how many final labels come from where."""
     words_for = {
         keys.GIVEN: "your file",
         keys.MANUAL: "named by hand",
         keys.ACCEPTED: "accepted predictions",
         keys.PREDICTED: "predictions",
+        keys.PARENT: "predicted groups",
         keys.UNLABELED: "left without a label",
     }
-    state, found = workspace(project_id).labels(), results.current(project_id)
-    open_ = np.zeros(len(state.codes), bool)
+    opened, found = workspace(project_id), results.current(project_id)
+    state, threshold = opened.labels(), doubt_export.least(threshold, groups=groups)
+    open_ = grouped = np.zeros(len(state.codes), bool)
     if found is not None:
         open_ = results.filled(state, found, threshold)
-    cells = np.bincount(state.sources[~open_], minlength=len(SOURCE_NAMES))
-    count = dict(zip(SOURCE_NAMES, cells, strict=True)) | {keys.PREDICTED: open_.sum()}
+    if groups:
+        grouped = doubt_export.group_names(project_id, threshold) != ""
+    cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))
+    count = dict(zip(SOURCE_NAMES, cells, strict=True))
+    count |= {keys.PREDICTED: open_.sum(), keys.PARENT: grouped.sum()}
+    if not groups:
+        del words_for[keys.PARENT]
     rows = [(text, int(count[word])) for word, text in words_for.items()]
     return pd.DataFrame(rows, columns=["source", "cells"])
 

@@ -204,6 +204,8 @@ class Attempt:
             results.Z1: found.z1,
             results.Z2: found.z2,
         }
+        if model.out_of_fold.size:  # there is none after going on from an earlier model
+            arrays[results.OUT_OF_FOLD] = model.out_of_fold
         for name, array in arrays.items():
             self.run.write_array(name, array)
         for i, (latent, name) in enumerate(results.MAPS.items()):

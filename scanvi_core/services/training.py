@@ -12,7 +12,7 @@ from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import INTERRUPTED, STOPPED, Run, status_seen
-from scanvi_core.services import jobs
+from scanvi_core.services import doubt_job, jobs
 from scanvi_core.services.design import check_labels, design_of
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -224,5 +224,10 @@ def leave(project_id: str, run_id: str) -> None:
 
 
 def _submit(project_id: str, device: str, work: Callable[[jobs.Job], str]) -> str:
+    def work_and_look(job: jobs.Job) -> str:
+        run_id = work(job)
+        doubt_job.begin(project_id)
+        return run_id
+
     lane = f"train:{runtime.choose_device(device)}"  # one training per device
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))
+    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work_and_look))
