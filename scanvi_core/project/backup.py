@@ -105,7 +105,8 @@ def write_new(path: Path, records: list[Record], n_obs: int) -> None:
     with engine.begin() as connection:
         METADATA.create_all(connection)
         connection.execute(META.insert(), [{"key": k, "value": v} for k, v in facts.items()])
-        connection.execute(EVENTS.insert(), [record._asdict() for record in records])
+        if records:
+            connection.execute(EVENTS.insert(), [record._asdict() for record in records])
     engine.dispose()
 
 

@@ -2,7 +2,8 @@
 
 SQLite by default, one file per project: rollback journal with ``synchronous=EXTRA``, so a commit
 that returned survives a crash and a power cut (the faster write-ahead log can corrupt a file in
-SQLite before 3.51.3). PostgreSQL where ``SCANVI_DATABASE_URL`` says so: one schema per project.
+SQLite before 3.51.3). PostgreSQL where ``SCANVI_DATABASE_URL`` says so: one schema per project. A
+project whose labels a server keeps is never opened without it: its file may be old.
 """
 
 import os
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import migrations
+from scanvi_core.project.folder import ON_SERVER
 from scanvi_core.project.rows import LogDamaged
 from scanvi_core.project.tables import EVENTS, META, METADATA, SCHEMA_VERSION
 
@@ -29,6 +31,11 @@ _PRAGMAS = (
 __all__ = ["EVENTS", "FILE_NAME", "META", "Database", "LogDamaged"]
 
 
+def server_url() -> str:
+    """Return the address of the server that keeps the labels, empty where files do."""
+    return os.environ.get(URL_VARIABLE, "")
+
+
 class Database:
     """One project's database, opened and checked.
 
@@ -38,6 +45,8 @@ class Database:
         The project folder. Its file is made when missing; with PostgreSQL its name is the schema.
     n_obs, dataset_hash
         The data set the labels belong to. An empty hash is not compared.
+    url
+        The server; None: what the environment says, empty: the project's own file.
 
     Attributes
     ----------
@@ -52,9 +61,18 @@ class Database:
         If it is newer than this program, of another data set, or cannot be reached.
     """
 
-    def __init__(self, folder: Path, n_obs: int, dataset_hash: str = "") -> None:
+    def __init__(
+        self, folder: Path, n_obs: int, dataset_hash: str = "", url: str | None = None
+    ) -> None:
         self.read_only = ""
-        url = os.environ.get(URL_VARIABLE)
+        self._mark = folder / ON_SERVER
+        if url is None:
+            url = server_url()
+            if not url and self._mark.exists():
+                raise ProjectError(
+                    "A database server keeps the labels of this project.",
+                    f"Start the program with {URL_VARIABLE} set as before.",
+                )
         self.path = None if url else folder / FILE_NAME
         self._schema = f"scanvi_{folder.name}" if url else ""
         self._engine = self._server(url) if url else self._file(folder / FILE_NAME)
@@ -63,6 +81,8 @@ class Database:
         except BaseException:
             self.close()
             raise
+        if url:
+            self._mark.touch()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -81,6 +101,8 @@ class Database:
             raise ProjectError("Nothing was saved: the project can only be read.", self.read_only)
         with in_words("saved"), self._engine.begin() as connection:
             yield connection
+        if self.path is None and self._mark.exists():
+            self._mark.touch()
 
     def close(self) -> None:
         """Close all connections."""

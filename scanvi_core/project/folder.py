@@ -15,6 +15,7 @@ from scanvi_core.project.files import read_json, write_json
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15}", re.ASCII)
 _SETTINGS = "settings.json"
+ON_SERVER = "labels-on-server"  # touched with every change where a server keeps the labels
 _settings_lock = threading.Lock()  # reading, changing and writing is one step
 
 
@@ -37,6 +38,12 @@ class Project:
     def db(self) -> Path:
         """Labels and their history."""
         return self.root / "project.db"
+
+    @property
+    def saved_at(self) -> float | None:
+        """When the labels last changed, in seconds since 1970; None where there are none."""
+        files = [path for path in (self.db, self.root / ON_SERVER) if path.is_file()]
+        return max((path.stat().st_mtime for path in files), default=None)
 
     @property
     def dataset(self) -> Path:

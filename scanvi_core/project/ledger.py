@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import log
-from scanvi_core.project.backup import Mended, fullest, keep_copy, mend, write_new
+from scanvi_core.project.backup import Mended, copy_database, fullest, keep_copy, mend, write_new
 from scanvi_core.project.database import EVENTS, FILE_NAME, Database, LogDamaged
 from scanvi_core.project.events import Event
 from scanvi_core.project.files import to_json
@@ -21,6 +21,7 @@ from scanvi_core.project.history import History
 from scanvi_core.project.log import Record
 from scanvi_core.project.presence import enter, this_user
 from scanvi_core.project.state import Board, Change, LabelState
+from scanvi_core.runtime import replacing
 
 
 class Ledger:
@@ -85,6 +86,7 @@ class Ledger:
         try:
             store = cls(Database(folder, n_obs, dataset_hash), n_obs, actor)
             store._read_all()
+            store._take_in(folder)
         except LogDamaged as error:
             if not rescue:
                 raise
@@ -108,6 +110,7 @@ class Ledger:
             self._forget()
             self._database = Database(folder, self.n_obs)
             self._read_all()
+            self._take_in(folder)
             self.damage, self._damaged = "", None
         self._settle(folder)
         return mended
@@ -119,7 +122,7 @@ class Ledger:
             raise damage
         place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
         write_new(Path(place.name) / FILE_NAME, records, n_obs)
-        database = Database(Path(place.name), n_obs)
+        database = Database(Path(place.name), n_obs, url="")
         database.read_only = f"{damage.message} {damage.hint}"
         store = cls(database, n_obs, actor)
         store._read_all()
@@ -134,6 +137,34 @@ class Ledger:
         except BaseException:
             self.close()
             raise
+
+    def _take_in(self, folder: Path) -> None:
+        """Begin a log on a server with all entries of the project's own file, if it has one."""
+        if self._database.path is not None or self._history.seq:
+            return
+        if not (folder / FILE_NAME).is_file():
+            return
+        local = type(self)(Database(folder, self.n_obs, url=""), self.n_obs)
+        local._read_all()
+        records = local.records()
+        local.close()
+        with self._writing() as connection:
+            if records and not self._history.seq:  # else another window was first
+                connection.execute(EVENTS.insert(), [record._asdict() for record in records])
+                self._catch_up(connection)
+
+    def records(self) -> list[Record]:
+        """Return all entries as they are stored."""
+        with self._lock, self._database.reading() as connection:
+            return list(self._records(connection))
+
+    def copy_to(self, target: Path) -> None:
+        """Write the whole log as a SQLite file, wherever it is kept."""
+        if self._database.path is not None:
+            copy_database(self._database.path, target)
+            return
+        with replacing(target) as temporary:
+            write_new(temporary, self.records(), self.n_obs)
 
     def _settle(self, folder: Path) -> None:
         """Mark the folder as in use, and keep a copy of what is new."""

@@ -193,11 +193,6 @@ class LabelStore(Ledger):
                 connection.execute(EVENTS.insert().values(row._asdict()))
                 self._catch_up(connection)
 
-    def records(self) -> list[Record]:
-        """Return all entries as they are stored."""
-        with self._lock, self._database.reading() as connection:
-            return list(self._records(connection))
-
     def export_log(self) -> list[str]:
         """Return the log as lines of JSON, one per event, for `replay`."""
         with self._lock, self._database.reading() as connection:

@@ -44,7 +44,7 @@ class Found:
 def candidates(project_id: str) -> dict[str, str]:
     """Return ids and names of the other projects with a label log, the one changed last first."""
     others = [item for item in recent_projects() if item.id != project_id]
-    return {item.id: item.name for item in others if item.db.is_file()}
+    return {item.id: item.name for item in others if item.saved_at is not None}
 
 
 def find(earlier_id: str, project_id: str) -> Found:
@@ -96,6 +96,13 @@ def match(old: Dataset, new: Dataset) -> Found:
     found = place >= 0
     named = int((found & (place == by_name)).sum())
     return Found(place, named, int(found.sum()) - named, new.n_obs - int(found.sum()))
+
+
+def matched(old: np.ndarray, new: np.ndarray) -> Found:
+    """Find cells by their names alone."""
+    place = _where(old, new)
+    n_found = int((place >= 0).sum())
+    return Found(place, n_found, 0, len(new) - n_found)
 
 
 def cell_hashes(dataset: Dataset) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import IO, Any
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import FileRefused, ProjectError
 from scanvi_core.project import backup
+from scanvi_core.project.database import server_url
 from scanvi_core.project.events import clean_label
 from scanvi_core.project.files import read_json, write_json
 from scanvi_core.project.folder import Project, create_project, open_project
@@ -59,7 +60,7 @@ def listing(*, archived: bool = False) -> list[Entry]:
 
 def _entry(project: Project) -> Entry:
     settings = project.settings
-    saved = project.db.stat().st_mtime if project.db.is_file() else None
+    saved = project.saved_at
     return Entry(
         project.id,
         str(settings.get("name", project.id)),
@@ -94,8 +95,7 @@ def duplicate(project_id: str) -> str:
         for path in project.root.iterdir():
             if path.is_dir() and path.name in _PARTS:
                 shutil.copytree(path, copy.root / path.name, dirs_exist_ok=True)
-        if project.db.is_file():
-            backup.copy_database(project.db, copy.db)
+        _copy_log(project, copy.db)
         write_json(copy.root / "settings.json", project.settings | {"name": copy.name})
 
     return _made(f"{project.name} (copy)", fill)
@@ -119,26 +119,39 @@ def pack(project_id: str, report: Callable[[float, str], None] = lambda *_: None
     project = open_project(project_id)
     target = project.exports / f"{project.id}{PACKED}"
     partial = target.with_name(f".{target.name}.tmp")
-    files = [path for part in sorted(_PARTS) for path in _files(project.root / part)]
+    log = project.exports / ".project.db.tmp"
+    parts = sorted(_PARTS - {project.db.name})
+    files = [path for part in parts for path in _files(project.root / part)]
     with (
         _on_disk(target),
         zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z,
     ):
         for i, path in enumerate(files):
             report(i / (len(files) + 1), f"Packing {path.name}")
-            if path == project.db:
-                copy = project.exports / ".project.db.tmp"
-                backup.copy_database(path, copy)  # whole, also while somebody edits
-                z.write(copy, path.name)
-                copy.unlink()
-            else:
-                z.write(path, path.relative_to(project.root).as_posix())
+            z.write(path, path.relative_to(project.root).as_posix())
+        if _copy_log(project, log):
+            z.write(log, project.db.name)
+            log.unlink()
         source = Path(read_json(project.dataset / _MANIFEST)["source"]["path"])
         if source.is_file() and not source.is_relative_to(project.root):
             report(0.9, f"Packing {source.name}")
             z.write(source, f"source/{source.name}")
     partial.replace(target)
     return target
+
+
+def _copy_log(project: Project, target: Path) -> bool:
+    """Write the labels of a project, wherever they are kept, as one file; False without any.
+
+    They are whole, also while somebody edits.
+    """
+    if server_url():
+        workspace(project.id).store.copy_to(target)
+    elif project.db.is_file():
+        backup.copy_database(project.db, target)
+    else:
+        return False
+    return True
 
 
 def packed_file(project_id: str) -> Path | None:
