@@ -7,9 +7,10 @@ import streamlit as st
 
 from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import earlier, labelling
+from scanvi_core.services import earlier, exported_log, labelling
 
-COLUMN, EMPTY, EARLIER = "A column of the file", "Start empty", "An earlier project"
+COLUMN, EMPTY = "A column of the file", "Start empty"
+EARLIER, EXPORTED = "An earlier project", "An exported file"
 
 
 def choose_source(project: str, *, begun: bool) -> None:
@@ -17,12 +18,16 @@ def choose_source(project: str, *, begun: bool) -> None:
     columns = labelling.label_columns(project)
     before = {} if begun else earlier.candidates(project)
     way = st.segmented_control(
-        "Where the labels come from", [COLUMN, EMPTY, *([EARLIER] if before else [])],
+        "Where the labels come from",
+        [COLUMN, EMPTY, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
         default=COLUMN if columns else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(project, before)
+        return
+    if way == EXPORTED:
+        _from_export(project)
         return
     if way != COLUMN or not columns:
         st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
@@ -71,16 +76,38 @@ def _from_earlier(project: str, names: dict[str, str]) -> None:
     chosen = st.selectbox("Project", list(names), format_func=names.__getitem__, key="earlier")
     try:
         if chosen is not None and st.toggle("Look for its cells here", key="earlier-look"):
-            found = earlier.find(chosen, project)
-            st.markdown(
-                f"{count(found.by_name, 'cell')} found by name, {found.by_counts:,} by their "
-                f"counts, {found.new:,} of this file are new."
-            )
+            _say_found(earlier.find(chosen, project))
             if st.button("Take over its labels", key="take-earlier", type="primary"):
                 earlier.take_over(chosen, project)
                 st.rerun()
     except ScanviError as error:
         st.error(error_text(error))
+
+
+def _from_export(project: str) -> None:
+    """Draw the choice of a file from the Export page, which carries labels with their history."""
+    st.markdown("Every file from the Export page holds the labels with their whole history.")
+    path = st.text_input(
+        "Path of the exported .h5ad file", key="exported-path",
+        placeholder="Leave empty for the file that is open here",
+    )  # fmt: skip
+    try:
+        if st.toggle("Look for its cells here", key="exported-look"):
+            carried = exported_log.find(project, path)
+            st.markdown(f"It holds {count(len(carried.lines), 'step')} of labelling.")
+            _say_found(carried.found)
+            if st.button("Take over its labels", key="take-exported", type="primary"):
+                exported_log.take_over(project, path)
+                st.rerun()
+    except ScanviError as error:
+        st.error(error_text(error))
+
+
+def _say_found(found: earlier.Found) -> None:
+    st.markdown(
+        f"{count(found.by_name, 'cell')} found by name, {found.by_counts:,} by their "
+        f"counts, {found.new:,} of this file are new."
+    )
 
 
 def draw_types(project: str) -> None:

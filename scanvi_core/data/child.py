@@ -79,6 +79,10 @@ def _run(request: dict[str, Any]) -> Any:
         from scanvi_core.data.genes import choose_genes
 
         return choose_genes(request)
+    if request["task"] == "history":
+        from scanvi_core.data.carried import read_history
+
+        return read_history(Path(request["path"]), request["memory_mb"])
     from scanvi_core.data.h5ad import read_file
 
     whole = request["task"] == "import"

@@ -66,7 +66,7 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
     InputError
         If the file cannot be used; see :mod:`scanvi_core.errors`.
     """
-    with _opened(path) as (file, facts):
+    with opened(path) as (file, facts):
         check_structure(file, memory_mb * 1e6)
         sniff.check_is_anndata(file, path.name)
         obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
@@ -111,7 +111,7 @@ def symbol_column(var: pd.DataFrame) -> str | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
+def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Open one regular file and hold on to that very file, whatever happens to its name."""
     import h5py
 

@@ -90,6 +90,22 @@ def inspect_file(
     return _ask("inspect", _regular(path), matrix, memory_mb, timeout_s)
 
 
+def read_history(path: Path | str) -> dict[str, list[str]]:
+    """Return the label history that an exported file carries.
+
+    Returns
+    -------
+    dict
+        ``names`` of its cells and ``lines``, one JSON text per step.
+
+    Raises
+    ------
+    FileRefused
+        If it is no .h5ad file or carries no history.
+    """
+    return _ask("history", _regular(path), None, None, None)
+
+
 def run_child(request: dict[str, Any]) -> Any:
     """Send a request to a fresh child process and return its result.
 
