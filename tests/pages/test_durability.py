@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
+from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.presence import MARK
 from scanvi_core.project.runs import RUNNING, Run
-from scanvi_core.services import history, labelling, picking, projects
+from scanvi_core.services import history, jobs, labelling, picking, projects, results, training
 from scanvi_core.services.workspace import workspace
 
 
@@ -183,3 +184,33 @@ def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, la
     app = visit("labels", copy)
     assert not app.exception
     assert app.error
+
+
+def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_why(
+    visit, labelled, monkeypatch
+):
+    from scanvi_core.annotation import embedding
+    from scanvi_core.train.training import Training
+
+    step = Training.take_step
+
+    def overflow(run):
+        """Break the network in its fifth epoch, as an overflow does."""
+        if run.step == 4 * run.steps_per_epoch:
+            run.module.z_encoder.mean_encoder.bias.data.fill_(np.nan)
+        step(run)
+
+    monkeypatch.setattr(Training, "take_step", overflow)
+    monkeypatch.setattr(embedding, "umap_of", lambda z, **_: z[:, :2].copy())
+    request = training.TrainRequest(
+        ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=6, n_top_genes=200, device="cpu")
+    )
+    job = jobs.wait(training.start(labelled, request), 60.0)
+    assert job.status is jobs.JobStatus.DONE
+    assert max(record.epoch for record in job.records) == 4
+    found = results.current(labelled)
+    assert np.isfinite(found.probabilities).all()
+    told = said(visit("train", labelled))
+    assert "The loss was nan at step" in told and "learning rate" in told
+    monkeypatch.setattr(jobs, "_jobs", {})  # as after a restart
+    assert "The loss was nan at step" in said(visit("train", labelled))
