@@ -83,9 +83,8 @@ class Training:
         self.since += 1
 
     def note(self, sentence: str) -> None:
-        """Keep a sentence for the user, once."""
-        if sentence not in self.history.notes:
-            self.history.notes.append(sentence)
+        """Keep a sentence for the user."""
+        self.history.notes.append(sentence)
 
     def record(self, seconds: float) -> EpochRecord:
         """Return the means since the last record; the one place where the device is waited for."""

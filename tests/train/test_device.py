@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from scanvi_core.config import TrainConfig
 from scanvi_core.nn import layers
@@ -39,7 +41,7 @@ class Recorder:
 @pytest.fixture
 def make_module(make_module):
     """Without batch norm, before which biases have no gradient but that of rounding."""
-    return lambda **settings: make_module(use_layer_norm=True, **settings)
+    return lambda **settings: make_module(**{"use_layer_norm": True} | settings)
 
 
 def train(module, data, capture=None, n_steps=N_STEPS):
@@ -85,14 +87,17 @@ def cut(data, n):
 
 
 def test_a_failed_recording_is_told_and_changes_no_number(data, make_module, on_device):
+    asked = []
+
     def fail(step, noise):
-        noise.manual_seed(99)
+        asked.append(noise.manual_seed(99))
         raise RuntimeError("operation not permitted when stream is capturing")
 
     expected, module = make_module(), make_module()
     train(expected, data, Recorder())
     run = train(module, data, fail)
     assert_same(expected, module)
+    assert len(asked) == 1  # it is not tried again
     assert len(run.history.notes) == 1 and "could not be recorded" in run.history.notes[0]
 
 
@@ -110,8 +115,8 @@ def test_nothing_is_recorded_once_memory_ran_short(data, make_module, on_device)
     recorder, module = Recorder(), make_module()
     run = Training(module, data, CONFIG, N_STEPS)
     run.replay.capture, run.stepper.parts = recorder, 2
-    run.train_until_record(lambda: False)
-    run.train_until_record(lambda: False)
+    while not run.finished:
+        run.take_step()
     assert recorder.replayed == 0
 
 
@@ -148,7 +153,50 @@ def test_a_step_never_waits_for_the_device(data, make_module, on_device, monkeyp
 
 
 def eye_rows(index, n):
-    return torch.eye(n, dtype=torch.long)[index]
+    return torch.eye(n, dtype=torch.long, device=index.device)[index]
+
+
+class OnHost(TorchDispatchMode):
+    """Collects the calls that touch a tensor in the memory of the machine."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.n_calls = set(), 0
+
+    def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        result = call(*args, **(kwargs or {}))
+        self.n_calls += 1
+        tensors = [t for t in tree_leaves((args, kwargs, result)) if isinstance(t, torch.Tensor)]
+        if any(t.device.type == "cpu" for t in tensors):
+            self.found.add(str(call))
+        return result
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"reconstruction_loss": "zinb", "use_layer_norm": False},
+        {"use_observed_lib_size": False},
+        {"dispersion": "gene-batch", "input_dropout_rate": 0.2},
+        {"dispersion": "gene-label", "encoder_input": "log1p"},
+        {"dispersion": "gene-cell", "reconstruction_loss": "zinb"},
+        {"labels_groups": [0, 0, 1], "use_labels_groups": True},
+        {"parity": True},
+    ],
+)
+def test_a_step_leaves_nothing_to_the_host(data, make_module, on_device, monkeypatch, settings):
+    """On the device without memory, where a copy to or from the host cannot hide."""
+    monkeypatch.setattr(layers, "F", SimpleNamespace(linear=functional.linear, one_hot=eye_rows))
+    module, generator = make_module(**settings).to("meta").train(), torch.Generator()
+    monkeypatch.setattr(torch, "Generator", lambda _: generator)
+    stepper = step.Stepper(module, data, CONFIG, print)
+    # Only the optimiser of CPU and CUDA keeps its counters with the weights.
+    monkeypatch.setattr(stepper.optimiser, "step", lambda: None)
+    packed = pack(np.arange(32), np.arange(16), 1e-3, 0.5).to("meta")
+    with OnHost() as on_host:
+        stepper.attempt(*unpack(packed, 32))
+    assert not on_host.found
+    assert on_host.n_calls > 400
 
 
 @pytest.mark.parametrize(("parity", "expected"), [(False, "high"), (True, "highest")])

@@ -16,7 +16,8 @@ def make_stepper(data, make_module, monkeypatch):
     """Steps of a network without noise and batch norm, that counts the cells it is given."""
 
     def make(limit=10**6, fault=ON_CPU):
-        module = make_module(dropout_rate=0.0, use_layer_norm=True)
+        settings = {"dropout_rate": 0.0, "use_layer_norm": True, "labels_groups": [0, 0, 1]}
+        module = make_module(**settings)
         monkeypatch.setattr(type(module), "draw", lambda _, q: q.mean)
         notes, loss = [], module.loss
         stepper = Stepper(module.train(), data, CONFIG, notes.append)
@@ -41,6 +42,17 @@ def minibatch(n=30, n_labelled=17):
 
 def gradients(stepper):
     return [p.grad.clone() for p in stepper.module.parameters() if p.grad is not None]
+
+
+def test_sums_follow_the_weights_and_count_cells_of_known_types(make_stepper):
+    stepper = make_stepper()
+    stepper.y[:] = torch.arange(129) % 3
+    stepper.y[:5] = 3  # a group of types
+    stepper.take(*minibatch(), 1e-3, 0.3)
+    loss, reconstruction, kl, classification, right, typed = stepper.sums.tolist()
+    expected = reconstruction + 0.3 * kl + CONFIG.classification_ratio * classification
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert typed == 17 - 5 and 0 <= right <= typed
 
 
 @pytest.mark.parametrize("fault", [ON_CPU, ON_CUDA, MemoryError()])
