@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import state
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import history, labelling, workspace
+from scanvi_core.services import history, labelling, people, workspace
 
 DIFFERENCES = 10
 
@@ -13,6 +13,7 @@ DIFFERENCES = 10
 def draw(project: str) -> None:
     """Draw the download, the upload, and how well people agree."""
     opened = workspace.workspace(project)
+    _your_name()
     st.download_button(
         "Download the history", data=lambda: history.export_log(project), key="download-log",
         file_name=f"{opened.project.name}.history.jsonl", mime="application/jsonl",
@@ -33,6 +34,18 @@ def draw(project: str) -> None:
         if table is not None and len(table):
             st.caption("Agreement over the cells you both named: 1 is full, 0 is chance.")
             st.dataframe(table, hide_index=True)
+
+
+def _your_name() -> None:
+    name = st.text_input(
+        "Your name in the history", state.person(), key="person",
+        placeholder=people.account() or "nobody",
+        help="Written beside every step you make in this tab from now on.",
+    )  # fmt: skip
+    try:
+        state.set_person(people.clean(name))
+    except ScanviError as error:
+        st.error(error_text(error))
 
 
 def _take_over(project: str, text: bytes) -> None:

@@ -5,9 +5,8 @@ import streamlit as st
 from pages.ui import state, strip
 from pages.ui.stations import OPEN, STATIONS
 from pages.ui.text import error_text
-from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import overview, workspace
+from scanvi_core.services import faults, overview, people, workspace
 
 LOGO = "assets/logo.svg"
 SIDEBAR_WIDTH = 210  # pixels
@@ -22,6 +21,7 @@ def run_shell() -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.logo(LOGO, size="large")
+    people.ask(state.person)
     state.adopt_project(workspace.example_at_start())
     project = state.project_id()
     gone = project is not None and not workspace.exists(project)
@@ -49,11 +49,7 @@ def run_shell() -> None:
     except ScanviError as error:
         st.error(error_text(error))
     except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
-        log_path = runtime.log_fault("page", error)
-        st.error(
-            "Something went wrong in the program, not in your data. Your labels are saved. "
-            f"Details are in {log_path}."
-        )
+        st.error(error_text(ScanviError(*faults.in_words(error, "page"))))
 
 
 def _stations_done(project: str | None) -> tuple[set[str], bool]:

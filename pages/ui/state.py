@@ -4,9 +4,11 @@ import secrets
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PROJECT_PARAMETER = "project"
 _PREFIX = "scanvi."
+_PERSON = "scanvi_person"  # outlives a change of the project
 
 
 def project_id() -> str | None:
@@ -42,6 +44,18 @@ def tab() -> str:
     if recall("tab") is None:
         remember("tab", secrets.token_hex(8))
     return str(recall("tab"))
+
+
+def person() -> str:
+    """Return who works in this tab, as they said; empty before, and outside of any tab."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
+    return str(st.session_state.get(_PERSON, ""))
+
+
+def set_person(name: str) -> None:
+    """Say who works in this tab."""
+    st.session_state[_PERSON] = name.strip()
 
 
 def remember(name: str, value: Any) -> None:

@@ -19,7 +19,7 @@ from scanvi_core.project.events import Event
 from scanvi_core.project.files import to_json
 from scanvi_core.project.history import History
 from scanvi_core.project.log import Record
-from scanvi_core.project.presence import enter, this_user
+from scanvi_core.project.presence import at_work, enter, this_user
 from scanvi_core.project.state import Board, Change, LabelState
 from scanvi_core.runtime import replacing
 
@@ -35,7 +35,7 @@ class Ledger:
     n_obs
         Number of cells.
     actor
-        Written beside each event that names nobody.
+        Written beside each event that names nobody, where nobody said who is at work.
     recovered
         Whether the process that worked with it before was cut off.
     damage
@@ -217,7 +217,7 @@ class Ledger:
         record = Record(
             seq=self._history.seq + 1,  # the lock is held: nobody else takes this number
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            actor=event.actor or self.actor,
+            actor=event.actor or at_work() or self.actor,
             kind=event.kind,
             payload=json.loads(to_json({**event.payload, **packed.payload})),
             cells=packed.cells,

@@ -8,6 +8,7 @@ import atexit
 import getpass
 import os
 import platform
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,27 @@ def this_user() -> str:
         return os.environ.get(USER_VARIABLE) or getpass.getuser()
     except (OSError, KeyError):  # an account without a name, as in some containers
         return ""
+
+
+def ask_who(ask: Callable[[], str]) -> None:
+    """Let `ask` say who is at work now, for programs that several people use at once.
+
+    It is called on the thread that changes the labels; an empty answer leaves it to `this_user`.
+    """
+    global _ask  # noqa: PLW0603  one program has one way to tell its users apart
+    _ask = ask
+
+
+def at_work() -> str:
+    """Return who is at work on this thread, empty where nobody said so."""
+    return _ask()
+
+
+def _nobody() -> str:
+    return ""
+
+
+_ask: Callable[[], str] = _nobody
 
 
 def own_mark() -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core import runtime
-from scanvi_core.errors import ProjectError, ScanviError
+from scanvi_core.errors import ProjectError
+from scanvi_core.services import faults
 
 KEPT_PER_PROJECT = 50  # finished jobs
 EXIT_WAIT_S = 5.0
@@ -187,7 +187,7 @@ class Job:
         try:
             result = work(self)
         except BaseException as failure:  # noqa: BLE001  a thread has no caller to raise to
-            error = _in_words(failure, self.id)
+            error = faults.in_words(failure, self.id)
         with _changed:
             if error is not None:
                 self._finish(JobStatus.FAILED, error=error)
@@ -322,20 +322,6 @@ def _drop_old(project_id: str) -> None:
     final = [job for job in list_jobs(project_id) if job.status.final]
     for job in final[: max(0, len(final) - KEPT_PER_PROJECT)]:
         del _jobs[job.id]
-
-
-def _in_words(failure: BaseException, job_id: str) -> tuple[str, str]:
-    """Return a message and a hint; the traceback of what was not foreseen goes to a file."""
-    if isinstance(failure, ScanviError):
-        return failure.message, failure.hint
-    message = f"The job ended on a fault of this program ({type(failure).__name__})."
-    if isinstance(failure, MemoryError) or type(failure).__name__ == "OutOfMemoryError":
-        message = "The machine ran out of memory."
-    try:
-        path = runtime.log_fault(job_id, failure)
-    except OSError as refused:
-        return message, f"The details ({failure}) could not be written to the log: {refused}."
-    return message, f"The details are in {path}."
 
 
 atexit.register(shutdown)

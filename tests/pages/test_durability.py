@@ -7,11 +7,20 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.project.folder import open_project
+from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.project.presence import MARK
 from scanvi_core.project.runs import RUNNING, Run
-from scanvi_core.services import history, jobs, labelling, picking, projects, results, training
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services import (
+    exporting,
+    history,
+    jobs,
+    labelling,
+    picking,
+    projects,
+    results,
+    training,
+)
+from scanvi_core.services.workspace import import_into, workspace
 
 
 @pytest.fixture
@@ -203,7 +212,8 @@ def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_w
     monkeypatch.setattr(Training, "take_step", overflow)
     monkeypatch.setattr(embedding, "umap_of", lambda z, **_: z[:, :2].copy())
     request = training.TrainRequest(
-        ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=6, n_top_genes=200, device="cpu")
+        ModelConfig(n_hidden=32, n_latent=8),
+        TrainConfig(max_epochs=6, n_top_genes=200, device="cpu"),
     )
     job = jobs.wait(training.start(labelled, request), 60.0)
     assert job.status is jobs.JobStatus.DONE
@@ -214,3 +224,27 @@ def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_w
     assert "The loss was nan at step" in told and "learning rate" in told
     monkeypatch.setattr(jobs, "_jobs", {})  # as after a restart
     assert "The loss was nan at step" in said(visit("train", labelled))
+
+
+def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labelled):
+    tabs = {who: visit("history", labelled) for who in ("anna", "ben")}
+    for who, app in tabs.items():
+        app.text_input(key="person").set_value(who).run()
+    for who, app in tabs.items():
+        app.switch_page("pages/screens/labels.py").run()
+        app.button(key="undo" if who == "anna" else "redo").click().run()
+    history.note(labelled, "of the program itself")
+    found = history.table(labelled)["who"].tolist()[:3]
+    assert found[1:] == ["ben", "anna"] and found[0] not in ("anna", "ben")
+
+
+def test_labels_are_taken_from_an_exported_file(visit, labelled, tmp_path):
+    file = exporting.write(labelled, exporting.ExportChoice(), tmp_path / "out.h5ad")
+    fresh = import_into(create_project("Again"), file).project.id
+    app = visit("labels", fresh)
+    app.segmented_control(key="label-source").set_value("An exported file").run()
+    app.toggle(key="exported-look").set_value(True).run()
+    assert "It holds 2 steps of labelling." in said(app)
+    app.button(key="take-exported").click().run()
+    assert not app.exception
+    assert (names(fresh) == names(labelled)).all()
