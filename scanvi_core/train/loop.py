@@ -56,7 +56,8 @@ def fit(
     Raises
     ------
     TrainingError
-        If the loss is not a number before any record was good, or `checkpoint` is of another run.
+        If the loss is not a number before any record was good, `checkpoint` is of another run, or
+        memory is too small even for parts of a minibatch (see :mod:`scanvi_core.train.step`).
     """
     keep_memory()
     run = Training(module, data, config, n_steps)
