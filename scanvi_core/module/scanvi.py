@@ -293,7 +293,7 @@ use_layer_norm, parity
         y: Tensor | None = None,
         *,
         labelled: tuple[Counts, Tensor] | None = None,
-        kl_weight: float = 1.0,
+        kl_weight: float | Tensor = 1.0,
         classification_ratio: float = 50.0,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,

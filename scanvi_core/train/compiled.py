@@ -1,7 +1,10 @@
 """Compiled steps: the dense arithmetic of the likelihood as one loop, where a compiler is there.
 
 Compiling the whole step was tried and is no faster on a CPU: the compiler's batch norm takes
-twice as long as torch's own, which eats what it gains elsewhere.
+twice as long as torch's own, which eats what it gains elsewhere. Nor do runs on a CPU switch to
+the compiled likelihood: it saves a twentieth of a step at most (``python -m benchmarks.step``),
+and changing the rounding in the middle would cost what is worth more, that a run taken up again
+ends with the very weights of an unbroken one.
 """
 
 import logging
@@ -37,17 +40,18 @@ def compile_step(module: SCANVI) -> str | None:
 
 
 def compile_beside(module: SCANVI, n_steps: int, note: Callable[[str], None]) -> None:
-    """Start compiling in the background for a run that is long enough to gain from it.
+    """Start compiling in the background for a run on a graphics card that is long enough.
 
-    On a graphics card, where a compiler is to be expected, `note` is told if it fails.
+    Steps are plain until it is done. `note` is told, in a sentence, if it fails.
     """
 
     def work() -> None:
         fault = compile_step(module)
-        if fault and next(module.parameters()).device.type == "cuda":
+        if fault:
             note(fault)
 
-    if n_steps >= WORTH_STEPS and not module.parity:
+    on_card = next(module.parameters()).device.type == "cuda"
+    if on_card and n_steps >= WORTH_STEPS and not module.parity:
         _beside[:] = [thread for thread in _beside if thread.is_alive()]
         _beside.append(threading.Thread(target=work, daemon=True))
         _beside[-1].start()

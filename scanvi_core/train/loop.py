@@ -19,7 +19,7 @@ from scanvi_core.train.history import History, Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.training import Training
 
-CHECKPOINT_EVERY_S = 30.0
+CHECKPOINT_EVERY_S = 2.0
 
 
 def fit(
@@ -50,8 +50,9 @@ def fit(
     hooks
         How the run reports and how it is stopped.
     checkpoint
-        File in which the run is kept every 30 seconds. When it is there already, the run goes on
-        from it, and on a CPU ends with the very weights of an unbroken run.
+        File in which the run is kept after every record, or every 2 seconds where records come
+        faster. When it is there already, the run goes on from it, and on a CPU ends with the very
+        weights of an unbroken run.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> History:
     if checkpoint is not None and checkpoint.exists():
         checkpoints.load(checkpoint, run)
     start = time.monotonic() - run.seconds
-    previews, saves = Timer(PREVIEW_EVERY_S, PREVIEW_FIRST_S), Timer(CHECKPOINT_EVERY_S)
+    previews, saves = Timer(PREVIEW_EVERY_S, PREVIEW_FIRST_S), Timer(CHECKPOINT_EVERY_S, 0.0)
     while not run.finished:
         stopped = run.train_until_record(hooks.should_stop)
         record = run.record(time.monotonic() - start)
@@ -81,6 +82,7 @@ def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> History:
         hooks.on_epoch(record)
         if checkpoint is not None and saves.due():
             checkpoints.save(checkpoint, run)
+            saves.rest()
         if stopped:
             run.history.stopped = True
             break

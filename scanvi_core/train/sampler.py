@@ -88,12 +88,9 @@ class LabelledSampler:
         return np.concatenate([self._take_of(kind, size) for kind, size in enumerate(sizes)])
 
     def _take_of(self, kind: int, size: int) -> np.ndarray:
-        passes = [self.queues[kind]]
-        waiting = len(self.queues[kind])
-        while waiting < size:
-            passes.append(self.random.permutation(self.kinds[kind]))
-            waiting += len(self.kinds[kind])
-        queue = np.concatenate(passes)
+        queue = self.queues[kind]
+        while len(queue) < size:
+            queue = np.concatenate([queue, self.random.permutation(self.kinds[kind])])
         self.queues[kind] = queue[size:]
         return queue[:size]
 

@@ -116,7 +116,7 @@ class Stepper:
             local_l_mean=mean,
             local_l_var=var,
             labelled=(self.rows.fetch(chosen), y),
-            kl_weight=kl_weight,  # type: ignore[arg-type]  # a tensor where steps are recorded
+            kl_weight=kl_weight,
             classification_ratio=self.config.classification_ratio * shares[1] / shares[0],
             generator=self.noise,
         )

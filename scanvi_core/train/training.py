@@ -139,7 +139,8 @@ class Training:
             )
         self.history.notes.append(
             f"The loss was {record.loss} at step {record.step}: kept the model of step "
-            f"{self.history.kept_step}. A smaller learning rate may help."
+            f"{self.history.kept_step}. Most likely the learning rate of "
+            f"{self.config.learning_rate:g} is too large: try a tenth of it."
         )
 
     def keep_best(self) -> None:
