@@ -11,6 +11,7 @@ if workspace.workspace(project).current_run() is None:
 
 report = evaluating.report(project)
 if report is None:
+    evaluation.cross_validated(project)
     gate.locked(
         "No held-out cells. Accuracy on training cells would flatter the model, so it is not "
         "shown. Set some labels aside and train again.",
@@ -19,6 +20,7 @@ if report is None:
     )
 evaluation.headline(report)
 evaluation.quick_models(project)
+evaluation.cross_validated(project)
 evaluation.types(report)
 evaluation.accepting(project, report)
 evaluation.models(project)

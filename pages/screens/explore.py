@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, maps, naming
+from pages.ui import doubt_view, gate, header, label_issues, maps, naming
 from pages.ui.stations import LABELS, REVIEW
 from scanvi_core.services import exploring, workspace
 
@@ -16,10 +16,15 @@ header.draw(
 )
 if not trained:
     st.info("No model yet: this is the file's own map. Train to see the model's.")
+else:
+    doubt_view.summary(project)
 with st.container(border=True):
-    maps.explorable(
+    colour = maps.explorable(
         project, key="explore", height=390,
         default_colour=exploring.PREDICTION if trained else exploring.LABEL,
     )  # fmt: skip
+    if colour == exploring.REASON:
+        doubt_view.legend()
     naming.name_picked(project)
     naming.undo_buttons(project)
+label_issues.section(project)

@@ -8,7 +8,7 @@ from pages.ui.stations import LABELS
 from pages.ui.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import exporting, results, workspace
+from scanvi_core.services import doubt, doubt_export, exporting, results, workspace
 
 project = gate.data_set("Export")
 header.draw("Export")
@@ -29,6 +29,21 @@ with settings.container(border=True, height="stretch"):
             "Fill unlabelled cells with predictions of at least this confidence", 0, 100, 0, 5,
             format="%d %%", key="export-threshold",
         ) / 100  # fmt: skip
+    groups = trained and doubt_export.has_groups(project)
+    if groups:
+        groups = st.toggle(
+            "Say the group where the type is not sure", key="export-groups",
+            help="Types and groups are written from "
+            f"{100 * doubt_export.least(0.0, groups=True):.0f} % confidence on; cells below that "
+            "stay without a label.",
+        )  # fmt: skip
+    sets = trained and doubt.prediction_sets(project) is not None
+    if sets:
+        sets = st.toggle(
+            "Also write the few types a cell may be of", key="export-sets",
+            help="One column more, such as B | Plasma: for nine in ten cells the true type is "
+            "among them. That holds for cells like your labelled ones.",
+        )  # fmt: skip
     with_counts = st.toggle(
         "Also write the counts the model read as layers/counts", key="with-counts"
     )
@@ -36,12 +51,16 @@ with settings.container(border=True, height="stretch"):
         "Replace columns of an earlier export", key="export-replace",
         help="Off: new columns get a number at the end. Your own columns are never touched.",
     )  # fmt: skip
-    choice = exporting.ExportChoice(key.strip() or keys.CURATED, threshold, with_counts, replace)
+    choice = exporting.ExportChoice(
+        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets
+    )
 with preview.container(border=True, height="stretch"):
     st.subheader("Where the labels come from")
-    st.dataframe(exporting.source_table(project, threshold), hide_index=True)
+    st.dataframe(exporting.source_table(project, threshold, groups=groups), hide_index=True)
     if trained and results.changed_labels(project):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
+    if trained and doubt.reasons(project) is None:
+        st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
     st.caption("X, raw, layers and all your columns stay bit for bit as they are in your file.")
 
 job = jobs_view.latest(project, exporting.EXPORT)

@@ -38,6 +38,13 @@ def quick_models(project: str) -> None:
         _table(found.table, "mean F1")
 
 
+def cross_validated(project: str) -> None:
+    """Draw what the linear models get right without a hold-out, if that is known."""
+    sentence = baselines.cross_validated(project)
+    if sentence is not None:
+        st.caption(md(sentence))
+
+
 def types(report: HoldoutReport) -> None:
     """Draw the confusion matrix beside the honesty of the confidence, then each type."""
     matrix, honest = st.columns(2, gap="medium")

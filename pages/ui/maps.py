@@ -12,8 +12,8 @@ from scanvi_core.services.exploring import Colouring
 GENE = "A gene…"
 
 
-def explorable(project: str, *, key: str, height: int, default_colour: str = "") -> None:
-    """Draw a map with its choosers; a lasso picks cells for this tab."""
+def explorable(project: str, *, key: str, height: int, default_colour: str = "") -> str:
+    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it."""
     titles = exploring.embeddings(project)
     left, middle, right = st.columns([3, 3, 3])
     with left:
@@ -27,6 +27,7 @@ def explorable(project: str, *, key: str, height: int, default_colour: str = "")
     with right:
         colouring = _chosen_colouring(project, what, key)
     draw(project, embedding, colouring, key=key, height=height)
+    return what
 
 
 def _chosen_colouring(project: str, what: str, key: str) -> Colouring:

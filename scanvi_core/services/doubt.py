@@ -116,16 +116,10 @@ class PredictionSets:
         return lookup[codes.ravel()].astype(np.int32), kept
 
 
-def start(project_id: str) -> str | None:
-    """Look at the current model in the background; return the job id, None without a model.
-
-    Raises
-    ------
-    JobRefused
-        If that is under way already.
-    """
-    run = workspace(project_id).current_run()
-    return None if run is None else doubt_job.submit(project_id)
+def start(project_id: str) -> None:
+    """Look at the current model in the background; once begun, asking again does nothing."""
+    if workspace(project_id).current_run() is not None:
+        doubt_job.begin(project_id)
 
 
 def latest(project_id: str) -> jobs.JobSnapshot | None:

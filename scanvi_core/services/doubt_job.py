@@ -38,14 +38,8 @@ BLOCK = 20_000  # cells that are normalised at a time
 NICENESS = 10
 
 
-def submit(project_id: str) -> str:
-    """Look at the current run in the background, and at a newer one that comes meanwhile.
-
-    Raises
-    ------
-    JobRefused
-        If that is under way already.
-    """
+def begin(project_id: str) -> None:
+    """See to it that the current run is looked at, or a newer one that comes meanwhile."""
     opened = workspace(project_id)
 
     def work(job: jobs.Job) -> None:
@@ -55,13 +49,8 @@ def submit(project_id: str) -> str:
             if job.should_stop():
                 return
 
-    return jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
-
-
-def begin(project_id: str) -> None:
-    """See to it that the current run is looked at."""
     with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
-        submit(project_id)
+        jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
 
 
 def is_done(run: Run) -> bool:

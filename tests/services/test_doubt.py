@@ -1,16 +1,21 @@
 """Doubt, label errors and prediction sets of a trained project, through the real services."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from scanvi_core import runtime
 from scanvi_core.annotation import novelty, reasons, technical
 from scanvi_core.config import LOW_CONFIDENCE
-from scanvi_core.project.runs import Run
-from scanvi_core.services import doubt, doubt_job, jobs, labelling, results
+from scanvi_core.project import events
+from scanvi_core.services import doubt, doubt_job, jobs, labelling, results, training
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.workspace import workspace
+from tests.services.conftest import copy_of
 
 WAIT_S = 120.0
+KINDS = ("T cell", "CD19+ B", "Myeloid")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +44,210 @@ def test_nothing_is_claimed_before_a_model_was_looked_at(trained):
 
 
 def test_a_job_looks_at_the_model(trained):
-    job = jobs.wait(doubt.start(trained), WAIT_S)
+    doubt.start(trained)
+    doubt.start(trained)  # asked twice, done once
+    job = jobs.wait(doubt.latest(trained).id, WAIT_S)
     assert job.status is jobs.JobStatus.DONE, job.error
-    assert doubt.latest(trained).id == job.id
+    assert len(jobs.list_jobs(trained)) == 1
     assert doubt.reasons(trained).run_id == run_of(trained).id
+
+
+def test_a_training_from_a_page_is_followed_by_a_look(labelled, request_brief):
+    trained = jobs.wait(training.start(labelled, request_brief), WAIT_S)
+    assert trained.status is jobs.JobStatus.DONE, trained.error
+    job = jobs.wait(doubt.latest(labelled).id, WAIT_S)
+    assert job.status is jobs.JobStatus.DONE, job.error
+    assert doubt.reasons(labelled).run_id == trained.result
+
+
+def test_a_run_keeps_what_was_said_of_labels_that_were_not_shown(trained):
+    run = run_of(trained)
+    judged, y = np.array(run.array(results.OUT_OF_FOLD)), np.array(run.array("y"))
+    assert judged.shape == (700, len(results.current(trained).names))
+    assert (np.isfinite(judged).all(axis=1) <= (y >= 0)).all()
+    assert np.isfinite(judged[y >= 0]).all(axis=1).mean() > 0.95
+
+
+def test_a_look_that_was_stopped_goes_on_where_it_was(trained):
+    class Stopped(ForegroundJob):
+        def should_stop(self):
+            return run_of(trained).has_array(doubt_job.NOVEL)
+
+    run = run_of(trained)
+    doubt_job.look(trained, run.id, Stopped(trained, lambda *_: None))
+    assert doubt.reasons(trained) is None and run.has_array(doubt_job.NOVEL)
+    before = (run.root / "novelty.npy").stat().st_mtime_ns
+    look(trained)
+    assert (run.root / "novelty.npy").stat().st_mtime_ns == before
+
+
+def test_a_model_that_went_on_is_looked_at_too(trained, train_now, request_brief):
+    train_now(trained, replace(request_brief, warm=True))
+    assert not run_of(trained).has_array(results.OUT_OF_FOLD)
+    look(trained)
+    judged, y = np.array(run_of(trained).array(results.OUT_OF_FOLD)), run_of(trained).array("y")
+    assert np.isfinite(judged[y >= 0]).all(axis=1).mean() > 0.95
+    assert np.isnan(judged[y < 0]).all()
+
+
+def test_the_reasons_are_those_of_the_arrays(trained):
+    found, model = look(trained), results.current(trained)
+    poor = found.qc != 0
+    novel = np.nan_to_num(found.novelty) >= novelty.NOVEL
+    assert (found.reason[poor] == doubt.TECHNICAL).all() and poor.any()
+    assert (found.reason[novel & ~poor] == doubt.NOVEL).all()
+    unsure = model.confidence < LOW_CONFIDENCE
+    assert ((found.reason == doubt.AMBIGUOUS) == (unsure & ~novel & ~poor)).all()
+    assert doubt.REASON_NAMES == reasons.NAMES
+
+
+def test_poor_cells_are_those_of_the_counts(trained):
+    found, data = look(trained), workspace(trained).dataset
+    batch = np.unique(data.obs["batch"].astype(str), return_inverse=True)[1]
+    low = technical.low_counts(np.asarray(data.totals), batch)
+    assert (found.qc[low] == doubt.QC_NAMES.index("low counts")).all()
+    doublets = found.qc == doubt.QC_NAMES.index("doublet")
+    rest = (found.qc == 0) & np.isfinite(found.doublet_score)
+    assert doublets.any() and found.doublet_score[doublets].min() > found.doublet_score[rest].max()
+
+
+def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch):
+    monkeypatch.setattr(doubt_job, "MAX_DOUBLET_CELLS", 699)
+    found = look(trained)
+    assert np.isnan(found.doublet_score).all()
+    assert found.notes == ("Doublets were not looked for: more than 699 cells.",)
+
+
+def test_a_type_that_is_hidden_altogether_is_found_as_new(labelled, train_now, request_brief):
+    labelling.delete_type(labelled, "CD19+ B")
+    train_now(labelled, request_brief)
+    expert = workspace(labelled).dataset.obs["expert_label"].astype(str).to_numpy()
+    mine = expert == "CD19+ B"
+    assert "CD19+ B" not in results.current(labelled).names and mine.sum() > 20
+    found = look(labelled)
+    assert np.nanmedian(found.novelty[mine]) > np.nanmedian(found.novelty[~mine]) + 0.3
+
+
+def test_the_counts_per_reason_are_of_cells_without_a_label(trained):
+    found = look(trained)
+    open_ = workspace(trained).labels().codes < 0
+    counts = doubt.counts(trained)
+    assert sum(counts.values()) == open_.sum()
+    assert counts["technical"] == (found.reason[open_] == doubt.TECHNICAL).sum()
+
+
+# Labels that look wrong ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def swapped_folder(imported, request_brief, train_now, tmp_path_factory):
+    """A project in three broad types, trained and looked at; 5 % of its labels are wrong."""
+    with runtime.home_at(tmp_path_factory.mktemp("swapped")):
+        project = copy_of(imported)
+        opened = workspace(project)
+        expert = opened.dataset.obs["expert_label"].astype(str)
+        kinds = [
+            expert.str.match("CD[48]\\+"), expert == "CD19+ B",
+            expert.isin(["Dendritic", "CD14+ Monocyte"]),
+        ]  # fmt: skip
+        codes = np.select(kinds, range(3), -1).astype(np.int32)
+        truth = codes.copy()
+        random = np.random.default_rng(0)
+        rows = random.choice(np.flatnonzero(codes >= 0), 32, replace=False)
+        codes[rows] = (codes[rows] + random.integers(1, 3, 32)) % 3
+        opened.store.append(events.import_labels(list(KINDS), codes, key="x"))
+        labelling.set_groups(project, {"T cell": "Lymphocyte", "CD19+ B": "Lymphocyte"})
+        train_now(project, request_brief)
+        look(project)
+        return opened.project.root, dict(zip(rows.tolist(), truth[rows], strict=True))
+
+
+@pytest.fixture
+def swapped(home, swapped_folder):
+    """A copy of it, and the true code of each wrongly labelled cell."""
+    folder, wrong = swapped_folder
+    return copy_of(folder), wrong
+
+
+def test_wrong_labels_are_listed_the_worst_first(swapped):
+    project, wrong = swapped
+    issues = doubt.label_issues(project)
+    scores = [issue.score for issue in issues]
+    assert scores == sorted(scores, reverse=True)
+    hits = [issue for issue in issues if issue.row in wrong]
+    assert len(hits) >= 20 and len(hits) >= 0.8 * len(issues)
+    assert np.mean([hit.suggestion == KINDS[wrong[hit.row]] for hit in hits]) > 0.9
+    state = workspace(project).labels()
+    assert all(issue.given == state.names[state.codes[issue.row]] for issue in issues)
+
+
+def test_a_decision_is_one_event_and_leaves_the_list(swapped):
+    project, _ = swapped
+    first, second, *rest = doubt.label_issues(project)
+    seq = workspace(project).labels().seq
+    doubt.decide(project, [first], keep=True, seen=seq)
+    doubt.decide(project, [second], keep=False, seen=seq + 1)
+    state = workspace(project).labels()
+    assert state.seq == seq + 2
+    assert state.names[state.codes[first.row]] == first.given
+    assert state.names[state.codes[second.row]] == second.suggestion
+    assert doubt.label_issues(project) == tuple(rest)
+    labelling.undo(project)
+    assert second in doubt.label_issues(project)
+
+
+def test_a_decision_does_not_replace_what_somebody_said_meanwhile(swapped):
+    project, _ = swapped
+    first = doubt.label_issues(project)[0]
+    seq = workspace(project).labels().seq
+    labelling.name_cells(project, np.array([first.row]), "Else", "lasso")
+    with pytest.raises(labelling.StaleEdit):
+        doubt.decide(project, [first], keep=True, seen=seq)
+
+
+def test_a_renamed_type_goes_by_its_new_name(swapped):
+    project, _ = swapped
+    before = doubt.label_issues(project)
+    labelling.rename(project, "T cell", "Lymphoid")
+    new = {"T cell": "Lymphoid"}
+    told = [(issue.given, issue.suggestion) for issue in doubt.label_issues(project)]
+    assert told == [
+        (new.get(issue.given, issue.given), new.get(issue.suggestion, issue.suggestion))
+        for issue in before
+    ]
+
+
+# Prediction sets -------------------------------------------------------------------------------
+
+
+def test_sets_hold_the_likeliest_type_and_the_truth_mostly(trained):
+    sets, found = doubt.prediction_sets(trained), results.current(trained)
+    rows = np.arange(len(found.prediction))
+    assert sets.members[rows, found.prediction].all()
+    expert = workspace(trained).dataset.obs["expert_label"].astype(str).to_numpy()
+    names = np.array(found.names)
+    own = (names == expert[:, None]) & sets.members
+    aside = found.holdout
+    assert own[aside].any(axis=1).mean() >= 0.8
+    wide = doubt.prediction_sets(trained, 0.99)
+    assert wide.members.sum() > sets.members.sum()
+
+
+def test_sets_are_written_as_the_names_in_them(trained):
+    sets = doubt.prediction_sets(trained)
+    codes, texts = sets.coded()
+    for row in range(0, 700, 50):
+        told = texts[codes[row]].split(" | ")
+        assert told == [n for n, own in zip(sets.names, sets.members[row], strict=True) if own]
+
+
+def test_an_empty_set_has_no_text():
+    sets = doubt.PredictionSets(np.array([[0, 0], [1, 1]], dtype=bool), ("a", "b"), 0.9, 30)
+    codes, texts = sets.coded()
+    assert codes.tolist() == [-1, 0] and texts == ["a | b"]
+
+
+def test_no_promise_without_labels_to_check_on(trained):
+    run = run_of(trained)
+    run.write_array("out_of_fold", np.full((700, 10), np.nan, np.float32))
+    assert doubt.prediction_sets(trained) is None

@@ -1,0 +1,62 @@
+"""Reasons for doubt on the Explore page: how many cells, what to do next, and the job behind."""
+
+import streamlit as st
+
+from pages.ui import jobs_view
+from pages.ui.text import count, md
+from scanvi_core.services import doubt, jobs
+
+POLL_S = 1.0
+WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
+
+
+def summary(project: str) -> None:
+    """Draw one line: the cells per reason, or how far the look for them is."""
+    counts = doubt.counts(project)
+    if counts is None:
+        _not_yet(project)
+        return
+    n = sum(counts.values())
+    told = ", ".join(
+        f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
+    )
+    found = doubt.reasons(project)
+    notes = " ".join(found.notes) if found is not None else ""
+    if n:
+        st.markdown(f"**{count(n, 'cell')} without a label:** {told}. {md(notes)}")
+    elif notes:
+        st.caption(md(notes))
+
+
+def legend() -> None:
+    """Draw what each reason means and what to do next."""
+    steps = zip(doubt.REASON_NAMES[1:], doubt.NEXT_STEPS[1:], strict=True)
+    st.caption("  \n".join(f"**{name}**: {md(step)}" for name, step in steps))
+
+
+def _not_yet(project: str) -> None:
+    """Say that nobody has looked yet, and how far it is; offer to begin."""
+    job = doubt.latest(project)
+    if job is not None and not job.status.final:
+        st.fragment(_progress, run_every=POLL_S)(job.id)
+        return
+    if job is not None and job.error is not None:
+        jobs_view.show(job)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("Reasons for doubt and wrong labels: not looked at yet.", width="content")
+        if st.button("Look at every cell", key="look", icon=":material/troubleshoot:"):
+            doubt.start(project)
+            st.rerun()
+
+
+def _progress(job_id: str) -> None:
+    job = jobs.snapshot(job_id)
+    if job.status.final:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        message = job.message or "Waiting for another data set"
+        st.progress(job.fraction, text=f"Reasons for doubt: {md(message)}")
+        if st.button(
+            "Stopping…" if job.stopping else "Stop", key="stop-look", disabled=job.stopping
+        ):
+            jobs.stop(job_id)
