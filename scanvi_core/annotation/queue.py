@@ -7,7 +7,7 @@ One decision of the user names a whole group, so a group holds cells that look a
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ Floats = npt.NDArray[Any]
 MIN_CELLS = 5
 MAX_CELLS = 300
 N_CANDIDATES = 4
+N_CHECKS = 40  # of random cells; hardly anybody makes more
+CHECK_CELLS = 30
 EXACT_KMEANS_CELLS = 5_000  # beyond, k-means looks at minibatches
 
 
@@ -40,6 +42,8 @@ class ReviewGroup:
         Mean of the cells' largest probabilities.
     gain
         Number of cells expected to have a wrong first guess: the sum of (1 - confidence).
+    drawn
+        The cell a random check is about, -1 in other groups.
     """
 
     key: str
@@ -47,6 +51,7 @@ class ReviewGroup:
     candidates: tuple[tuple[int, float], ...]
     confidence: float
     gain: float
+    drawn: int = -1
 
 
 def review_queue(
@@ -87,6 +92,45 @@ def review_queue(
         rest = np.flatnonzero(np.isfinite(confidence) & (confidence >= threshold))
         groups += _ordered(rest, z1, probabilities, seed)
     return groups[:max_items]
+
+
+def random_checks(
+    z1: Floats,
+    probabilities: Floats,
+    sure: npt.NDArray[np.bool_],
+    *,
+    n: int = N_CHECKS,
+    seed: int = 0,
+) -> list[ReviewGroup]:
+    """Draw cells evenly from those the model is sure of, each with cells like it around it.
+
+    Whether the first guess for the drawn cell is right is an unbiased look at the accuracy of all
+    of them: every cell is as likely to be drawn as any other. The others of a group, its nearest
+    in z1 with the same first guess, are there to judge it by.
+
+    Parameters
+    ----------
+    z1, probabilities, seed
+        As `review_queue`.
+    sure
+        True for the cells to draw from [n].
+    n
+        How many to draw, without putting back.
+
+    Returns
+    -------
+    Groups in the order of the draws; `drawn` is the cell that was drawn.
+    """
+    rows = np.flatnonzero(np.asarray(sure, dtype=bool) & np.isfinite(probabilities).all(axis=1))
+    first = probabilities[rows].argmax(axis=1) if rows.size else rows
+    groups = []
+    for at in np.random.default_rng(seed).permutation(rows.size)[:n]:
+        alike = rows[first == first[at]]
+        distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
+        near = alike[np.argpartition(distance, min(CHECK_CELLS, alike.size) - 1)[:CHECK_CELLS]]
+        found = _describe(np.union1d(near, rows[at]), probabilities)
+        groups.append(replace(found, drawn=int(rows[at])))
+    return groups
 
 
 def _ordered(rows: Rows, z1: Floats, probabilities: Floats, seed: int) -> list[ReviewGroup]:

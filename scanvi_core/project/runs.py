@@ -177,6 +177,11 @@ class Run:
         """Tell whether an array was saved under this name."""
         return self._array_path(name).is_file()
 
+    def array_time(self, name: str) -> int:
+        """Return when an array was written, in ns; 0 when it was not."""
+        path = self._array_path(name)
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Save the outcome in plain JSON values."""
         write_json(self.root / "summary.json", summary)

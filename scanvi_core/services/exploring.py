@@ -82,7 +82,10 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
 def map_revision(project_id: str, embedding: str) -> str:
     """Return a key that changes when the map's coordinates do."""
     run = workspace(project_id).current_run() if embedding in results.MAPS else None
-    return f"{project_id}/{embedding}/{run.id if run else ''}"
+    if run is None:
+        return f"{project_id}/{embedding}/"
+    # the maps of a run may be those of the run before for a while
+    return f"{project_id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
 
 
 def start_base_map(project_id: str) -> str:

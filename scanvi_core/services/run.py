@@ -10,8 +10,10 @@ import pandas as pd
 import torch
 from scipy import sparse
 
+from scanvi_core import config
 from scanvi_core.annotation import embedding
 from scanvi_core.annotation.estimator import Annotator, TrainingSet
+from scanvi_core.annotation.prediction import summarise
 from scanvi_core.annotation.preview import Previewer
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.genes import variable_genes
@@ -82,6 +84,7 @@ def _carry_through(attempt: "Attempt") -> str:
     run.set_status(runs.DONE)
     run.checkpoint.unlink(missing_ok=True)
     attempt.opened.project.update_settings(current_run=run.id)
+    attempt.redraw()  # last: the predictions are in use meanwhile
     return run.id
 
 
@@ -194,7 +197,7 @@ class Attempt:
         torch.set_num_threads(self.run.settings["threads"])
 
     def keep(self, model: Annotator) -> None:
-        """Predict all cells, draw both maps and write everything into the run folder."""
+        """Predict all cells and write everything into the run folder, maps of some kind, too."""
         train_seconds = time.monotonic() - self.started
         self.job.report(TRAINED, "Predicting all cells")
         found = model.predict(self.counts)
@@ -208,21 +211,48 @@ class Attempt:
             arrays[results.OUT_OF_FOLD] = model.out_of_fold
         for name, array in arrays.items():
             self.run.write_array(name, array)
-        for i, (latent, name) in enumerate(results.MAPS.items()):
-            self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
-            self.run.write_array(name, self._map(arrays[latent], name))
+        if not self._carry_maps():
+            self._draw_maps(found.probabilities)
         model.save(results.model_folder(self.run))
         self.run.write_summary(self._summary(model, found.probabilities, train_seconds))
 
-    def _map(self, z: np.ndarray, name: str) -> np.ndarray:
-        """Draw a map; after a retrain, cells start where the user knows them."""
-        before = self.earlier
-        if before is None or not before.has_array(name):
-            return embedding.umap_of(z, seed=self.request.train.seed)
-        seed = self.request.train.seed
-        return embedding.umap_of(
-            z, seed=seed, init=before.array(name), n_epochs=embedding.FAST_EPOCHS
-        )
+    @cached_property
+    def map_before(self) -> Run | None:
+        """The run whose maps these start from; None when it has not both."""
+        frozen = self.run.settings.get("map_from")
+        before = Run.open(self.opened.project, frozen) if frozen else None
+        complete = before is not None and all(map(before.has_array, results.MAPS.values()))
+        return before if complete else None
+
+    def _carry_maps(self) -> bool:
+        """Show the earlier maps until those of this run are drawn: nothing jumps twice."""
+        if self.map_before is None:
+            return False
+        for name in results.MAPS.values():
+            self.run.write_array(name, np.array(self.map_before.array(name)))
+        return True
+
+    def redraw(self) -> None:
+        """Replace maps that were carried over by those of this run; they begin from there."""
+        if self.map_before is not None:
+            self._draw_maps(self.run.array("probabilities"))
+
+    def _draw_maps(self, probabilities: np.ndarray) -> None:
+        """Draw both maps; cells start where the user knows them, rare and doubtful ones are in."""
+        reading = summarise(probabilities)
+        strata = np.where(self.design.y >= 0, self.design.y, reading.label)
+        for i, (latent, name) in enumerate(results.MAPS.items()):
+            self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
+            before = self.map_before
+            layout = embedding.umap_of(
+                np.array(self.run.array(latent)),
+                seed=self.request.train.seed,
+                strata=strata,
+                keep=reading.confidence < config.LOW_CONFIDENCE,
+                init=None if before is None else before.array(name),
+                n_epochs=embedding.N_EPOCHS if before is None else embedding.FAST_EPOCHS,
+            )
+            self.run.write_array(name, layout)
 
     def _summary(
         self, model: Annotator, probabilities: np.ndarray, train_seconds: float

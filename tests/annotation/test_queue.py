@@ -4,8 +4,15 @@ import time
 
 import numpy as np
 import pytest
+from scipy.stats import chisquare
 
-from scanvi_core.annotation.queue import MAX_CELLS, MIN_CELLS, review_queue
+from scanvi_core.annotation.queue import (
+    CHECK_CELLS,
+    MAX_CELLS,
+    MIN_CELLS,
+    random_checks,
+    review_queue,
+)
 
 
 def blobs(n, n_labels=6, *, sharpness=2.0, seed=0):
@@ -110,3 +117,21 @@ def test_a_hundred_thousand_cells_take_seconds():
     groups = review_queue(z1, p, np.ones(100_000, bool))
     assert time.process_time() - start < 15  # about 2 s; wide, for busy machines
     assert sum(len(g.rows) for g in groups) == (p.max(axis=1) < 0.8).sum() > 30_000
+
+
+def test_random_checks_draw_every_sure_cell_equally_often_and_show_its_like():
+    random = np.random.default_rng(0)
+    z1 = random.normal(size=(60, 2)).astype(np.float32)
+    p = np.full((60, 2), 0.05)
+    p[np.arange(60), np.arange(60) % 2] = 0.95
+    sure = np.arange(60) < 50
+    drawn = [
+        group.drawn for seed in range(500) for group in random_checks(z1, p, sure, n=4, seed=seed)
+    ]
+    often = np.bincount(drawn, minlength=60)
+    assert often[50:].sum() == 0
+    assert chisquare(often[:50]).pvalue > 1e-3
+    for group in random_checks(z1, p, sure, n=4):
+        like = np.flatnonzero(sure & (np.arange(60) % 2 == group.drawn % 2))
+        near = like[np.argsort(((z1[like] - z1[group.drawn]) ** 2).sum(1))[:CHECK_CELLS]]
+        assert np.array_equal(group.rows, np.sort(near))

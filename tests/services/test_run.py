@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from scanvi_core import keys, runtime
-from scanvi_core.config import RETRAIN_STEPS
+from scanvi_core.config import LOW_CONFIDENCE, RETRAIN_STEPS
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
-from scanvi_core.services import holdout, jobs, labelling, results, training
+from scanvi_core.services import exploring, holdout, jobs, labelling, results, training
 from scanvi_core.services.holdout import HoldoutRequest
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.workspace import set_batch_key, workspace
@@ -286,3 +286,27 @@ def test_a_second_training_of_a_project_is_refused(labelled, request_brief):
         training.start(labelled, request_brief)
     jobs.stop(job_id)
     assert jobs.wait(job_id, WAIT_S).status.final
+
+
+def test_an_update_is_in_use_on_the_earlier_maps_until_its_own_are_drawn(
+    trained, train_now, request_brief, monkeypatch
+):
+    before = results.current(trained)
+    kept = np.array(before.array(trained, "umap_z1"))
+    seen = []
+
+    def drawn(z, *, init, strata, keep, **_):
+        now = results.current(trained)
+        seen.append(now.run_id)
+        if len(seen) == 1:
+            assert np.array_equal(now.array(trained, "umap_z1"), kept)
+        assert np.array_equal(init, before.array(trained, ("umap_z1", "umap_z2")[len(seen) - 1]))
+        assert (strata >= 0).all() and keep.sum() == (now.confidence < LOW_CONFIDENCE).sum()
+        return np.asarray(init) + 1
+
+    monkeypatch.setattr("scanvi_core.annotation.embedding.umap_of", drawn)
+    earlier = exploring.map_revision(trained, "z1")
+    run_id = train_now(trained, request_brief)
+    assert seen == [run_id, run_id]
+    assert np.array_equal(results.current(trained).array(trained, "umap_z1"), kept + 1)
+    assert exploring.map_revision(trained, "z1") != earlier
