@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
 from scanvi_core.annotation.estimator import Annotator
+from scanvi_core.config import RARE_CELLS
 from scanvi_core.project import events
 from scanvi_core.services import (
     baselines,
@@ -61,7 +62,7 @@ def test_the_headline_equals_an_independent_computation(trained):
 
 def test_the_sentence_about_sure_cells_equals_an_independent_computation(trained):
     (truth, _), (named, confidence) = truth_of(trained), told(trained)
-    level = float(np.round(np.median(confidence), 2))
+    level = float(np.round(np.quantile(confidence, 0.1), 2))
     with pytest.MonkeyPatch.context() as patch:  # a brief training is seldom sure
         patch.setattr(evaluating, "SURE", level)
         sentence = evaluating.sure_sentence(truth == named, confidence)
@@ -74,9 +75,13 @@ def test_the_sentence_about_sure_cells_equals_an_independent_computation(trained
     )
 
 
-def test_nobody_is_sure_is_said():
-    said = evaluating.sure_sentence(np.array([True]), np.array([0.5]))
-    assert said == "No held-out cell was scored 0.90 or more."
+@pytest.mark.parametrize(("n", "word"), [(0, "none"), (1, "only 1"), (29, "only 29")])
+def test_too_few_sure_cells_to_know_is_said(n, word):
+    confidence = np.array([0.95] * n + [0.5] * 40)
+    assert evaluating.sure_sentence(confidence > 0, confidence) == (
+        f"Uncalibrated: {word} of the held-out cells scored 0.90 or more; "
+        "30 are needed to say how often that is right."
+    )
 
 
 def test_the_sentence_about_accepting_equals_an_independent_computation(trained):
@@ -260,3 +265,26 @@ def test_models_with_nothing_held_out_from_both_are_not_compared(
     listed = model_list.models(trained)
     assert "other cells set aside" in listed.table["what changed"][0]
     assert "cannot be compared fairly" in listed.comparison(1)
+
+
+# Without a hold-out -----------------------------------------------------------------------------
+
+
+def test_the_linear_models_are_cross_validated_on_the_labels_that_were_shown(trained):
+    run = workspace(trained).current_run()
+    judged, y = np.array(run.array("out_of_fold")), np.array(run.array("y"))
+    known = np.isfinite(judged).all(axis=1)
+    assert (y[known] >= 0).all() and not results.current(trained).holdout[known].any()
+    right = judged[known].argmax(axis=1) == y[known]
+    low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
+    often = np.flatnonzero(np.bincount(y[known]) >= RARE_CELLS)
+    f1 = f1_score(y[known], judged[known].argmax(axis=1), labels=often, average="macro")
+    assert baselines.cross_validated(trained) == (
+        f"The one-second linear models together, cross-validated on {right.size} labelled cells: "
+        f"right on {100 * right.mean():.0f} % "
+        f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %), mean F1 {f1:.2f}."
+    )
+
+
+def test_nothing_is_said_of_labels_that_were_not_judged_yet(labelled):
+    assert baselines.cross_validated(labelled) is None

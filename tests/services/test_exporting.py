@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys
+from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import ExportError, InputError
-from scanvi_core.services import exporting, jobs, labelling, results
+from scanvi_core.services import doubt, doubt_job, exporting, jobs, labelling, results
+from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.exporting import ExportChoice
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.workspace import import_into, workspace
@@ -129,3 +131,70 @@ def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labelled):
     for name in ("../project.db", "..", ".hidden", "", "settings.json", "/etc/hostname"):
         with pytest.raises(InputError, match="no such file"):
             exporting.exported_file(labelled, name)
+
+
+# Doubt ------------------------------------------------------------------------------------------
+
+
+def test_doubt_is_written_once_the_model_was_looked_at(trained, written, tmp_path):
+    ours = {keys.REASON, keys.NOVELTY, keys.QC_FLAG, keys.DOUBLET, keys.ISSUE}
+    assert not ours & set(anndata.read_h5ad(written).obs)
+    run = workspace(trained).current_run()
+    doubt_job.look(trained, run.id, ForegroundJob(trained, lambda *_: None))
+    found = doubt.reasons(trained)
+    result = anndata.read_h5ad(exporting.write(trained, ExportChoice(), tmp_path / "o.h5ad")).obs
+    assert (result[keys.REASON] == np.array(doubt.REASON_NAMES)[found.reason]).all()
+    assert (result[keys.QC_FLAG] == np.array(doubt.QC_NAMES)[found.qc]).all()
+    for name, array in (
+        (keys.NOVELTY, found.novelty),
+        (keys.DOUBLET, found.doublet_score),
+        (keys.ISSUE, found.issue_score),
+    ):
+        assert np.array_equal(result[name], array, equal_nan=True), name
+    assert ours <= exporting.OUR_COLUMNS
+
+
+def test_prediction_sets_are_written_when_asked(trained, tmp_path):
+    choice = ExportChoice(sets=True)
+    result = anndata.read_h5ad(exporting.write(trained, choice, tmp_path / "o.h5ad"))
+    for text, prediction in zip(
+        result.obs[keys.PREDICTION_SET], result.obs[keys.PREDICTION], strict=True
+    ):
+        assert prediction in text.split(" | ")
+    assert result.obs[keys.PREDICTION_SET].nunique() > 10
+    table = pd.read_csv(tmp_path / "o.labels.csv", dtype=str)
+    assert (table[keys.PREDICTION_SET] == result.obs[keys.PREDICTION_SET].to_numpy()).all()
+
+
+@pytest.fixture
+def grouped(labelled, train_now, request_brief):
+    """A model that knows which types are T cells."""
+    names = workspace(labelled).labels().active
+    groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
+    labelling.set_groups(labelled, groups)
+    train_now(labelled, request_brief)
+    return labelled, groups
+
+
+def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):
+    project, groups = grouped
+    choice = ExportChoice(groups=True)
+    result = anndata.read_h5ad(exporting.write(project, choice, tmp_path / "o.h5ad")).obs
+    found, open_ = results.current(project), workspace(project).labels().codes < 0
+    in_group = np.array([name in groups for name in found.names])
+    p_group = found.probabilities[:, in_group].sum(axis=1)
+    sure = found.confidence >= LOW_CONFIDENCE
+    parents = open_ & ~sure & (p_group >= LOW_CONFIDENCE)
+    assert parents.sum() > 10
+    assert (result[keys.CURATED][parents] == "T cell").all()
+    assert ((result[keys.SOURCE] == keys.PARENT) == parents).all()
+    assert ((result[keys.SOURCE] == keys.PREDICTED) == (open_ & sure)).all()
+    assert result[keys.CURATED][open_ & ~sure & ~parents].isna().all()
+
+
+def test_the_preview_counts_the_groups_that_will_be_said(grouped):
+    project, _ = grouped
+    _, sources = exporting.final_labels(project, ExportChoice(groups=True))
+    table = exporting.source_table(project, 0.0, groups=True).set_index("source")["cells"]
+    assert table.sum() == 700 and table["predicted groups"] == (sources == keys.PARENT).sum()
+    assert "predicted groups" not in exporting.source_table(project, 0.0)["source"].to_numpy()
