@@ -13,7 +13,7 @@ trained = workspace.workspace(project).current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
 locked.note(project)
-cut_off.draw(project)
+broken = cut_off.draw(project)
 if not (workspace.workspace(project).labels().codes >= 0).any():
     gate.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
@@ -39,8 +39,8 @@ else:
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
         if st.button(
-            "Train", type="primary", key="train", icon=":material/model_training:",
-            disabled=bool(plan.problem),
+            "Train", type="secondary" if broken else "primary", key="train",
+            icon=":material/model_training:", disabled=bool(plan.problem),
         ):  # fmt: skip
             try:
                 training.start(project, request)

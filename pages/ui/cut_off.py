@@ -8,11 +8,11 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import training
 
 
-def draw(project: str) -> None:
-    """Say that the last training was cut off, if it was, and offer to go on or to leave it."""
+def draw(project: str) -> bool:
+    """Say that the last training was cut off, and offer to go on or to leave it; tell if so."""
     run = training.cut_off(project)
     if run is None:
-        return
+        return False
     reached = (
         f" at epoch {run.epoch} of {run.n_epochs}" if run.epoch else " before its first epoch"
     )
@@ -29,6 +29,7 @@ def draw(project: str) -> None:
             if st.button("Leave it", key="leave-run"):
                 training.leave(project, run.run_id)
                 st.rerun()
+    return True
 
 
 def _resume(project: str, run_id: str) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import state, strip
-from pages.ui.stations import OPEN, STATIONS
+from pages.ui.stations import OPEN, STATIONS, next_button
 from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import faults, overview, people, workspace
@@ -28,7 +28,7 @@ def run_shell() -> None:
     if gone:
         project = None
         state.set_project(None)
-    done, closed = _stations_done(project)
+    done, fault = _stations_done(project)
     pages = [
         st.Page(
             station.path,
@@ -43,18 +43,23 @@ def run_shell() -> None:
     try:
         if gone:
             st.warning("That project is not on this computer any more. Open another one.")
-        if not closed:  # else the page itself says why the project cannot be opened
+        if fault is None:
             strip.draw(project)
+        elif page.url_path:  # Open works without a project and says why by itself
+            st.title(page.title, anchor=False)
+            raise fault
         page.run()
     except ScanviError as error:
         st.error(error_text(error))
+        if fault is not None and page.url_path:
+            next_button(OPEN, "Open another one")
     except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
         st.error(error_text(ScanviError(*faults.in_words(error, "page"))))
 
 
-def _stations_done(project: str | None) -> tuple[set[str], bool]:
-    """Return the pages whose work is done, and whether the project cannot be opened."""
+def _stations_done(project: str | None) -> tuple[set[str], Exception | None]:
+    """Return the pages whose work is done, and why the project cannot be opened, if so."""
     try:
-        return overview.stations_done(project), False
-    except Exception:  # noqa: BLE001 - the page meets the same fault, inside the net, and says it
-        return set(), True
+        return overview.stations_done(project), None
+    except Exception as fault:  # noqa: BLE001 - said on the page, inside the net
+        return set(), fault
