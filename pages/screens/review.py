@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, jobs_view, live, review_card, review_trail, review_update
+from pages.ui import gate, header, jobs_view, live, review_tabs, review_update
 from pages.ui.stations import EVALUATE, EXPORT, TRAIN
-from scanvi_core.services import results, reviewing, training, workspace
+from scanvi_core.services import reviewing, training, workspace
 
 project = gate.data_set("Review")
 header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
@@ -16,16 +16,7 @@ if workspace.workspace(project).current_run() is None:
         st.stop()
     gate.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-review_update.top_row(project)
-item = review_trail.front(project)
-if item is not None:
-    review_card.draw(project, item)
-elif reviewing.progress(project).n_cells:
-    changed = results.changed_labels(project)
-    st.success(
-        "All groups are decided."
-        + (" Update the model to see what your decisions change." if changed else "")
-    )
-else:
-    st.success("Nothing doubtful is left.")
-review_update.below(project)
+desk = reviewing.desk(project)
+review_update.top_row(desk)
+review_tabs.draw(desk)
+review_update.below(desk)

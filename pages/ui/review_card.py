@@ -7,8 +7,8 @@ import streamlit as st
 from pages.ui import maps, naming, review_trail, state
 from pages.ui.text import count, error_text, md, short
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import reviewing, workspace
-from scanvi_core.services.reviewing import Candidate, ReviewItem
+from scanvi_core.services import evidence, reviewing, workspace
+from scanvi_core.services.reviewing import RANDOM, TECHNICAL, Candidate, ReviewItem
 
 NAME_WIDTH = 22  # characters of a type on a button
 PROVISIONAL_HELP = (
@@ -16,17 +16,24 @@ PROVISIONAL_HELP = (
     "when you update it."
 )
 
+CHECK_HELP = (
+    "The model is sure of these cells, and one of them was drawn at random. Your answer tells how "
+    "right the cells are that nobody looks at."
+)
 
-def draw(project: str, item: ReviewItem) -> None:
-    """Draw a card; it looks the same as long as it is in front."""
+
+def draw(project: str, item: ReviewItem, kind: str) -> None:
+    """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
+    check = item.kind == RANDOM
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. "
             f"Are they **{md(item.candidates[0].name)}**?"
-            + (" :violet-badge[provisional]" if item.seq else ""),
-            help=PROVISIONAL_HELP if item.seq else None,
+            + (" :violet-badge[provisional]" if item.seq else "")
+            + (" :blue-badge[random check]" if check else ""),
+            help=CHECK_HELP if check else PROVISIONAL_HELP if item.seq else None,
         )
-        _actions(project, item)
+        _actions(project, item, kind)
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(project, item.rows, key="review-map", height=270)
@@ -36,7 +43,7 @@ def draw(project: str, item: ReviewItem) -> None:
 
 
 def _evidence(project: str, item: ReviewItem) -> None:
-    found = reviewing.evidence(project, item)
+    found = evidence.of(project, item)
     st.markdown(md(found.verdict))
     if not found.markers.empty:
         levels = [name for name in found.markers.columns if name != "gene"]
@@ -54,12 +61,12 @@ def _evidence(project: str, item: ReviewItem) -> None:
         st.caption("Batches: " + ", ".join(parts))
 
 
-def _move(project: str) -> None:
-    st.button("Skip", shortcut="S", key="skip", on_click=review_trail.skip)
-    st.button("Back", shortcut="B", key="back", on_click=review_trail.back, args=(project,))
+def _move(project: str, kind: str) -> None:
+    st.button("Skip", shortcut="S", key="skip", on_click=review_trail.skip, args=(kind,))
+    st.button("Back", shortcut="B", key="back", on_click=review_trail.back, args=(project, kind))
 
 
-def _actions(project: str, item: ReviewItem) -> None:
+def _actions(project: str, item: ReviewItem, kind: str) -> None:
     first, *others = item.candidates
 
     def decide(work: Callable[[], None]) -> None:
@@ -70,7 +77,8 @@ def _actions(project: str, item: ReviewItem) -> None:
 
     with st.container(horizontal=True, key="review-actions"):
         st.button(
-            f"Accept {_named(first)}", shortcut="A", type="primary", key="accept",
+            f"Accept {_named(first)}", shortcut="A", key="accept",
+            type="secondary" if item.kind == TECHNICAL else "primary",
             on_click=decide, args=(lambda: reviewing.accept(project, item),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
@@ -82,8 +90,9 @@ def _actions(project: str, item: ReviewItem) -> None:
         st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
                   args=("review-naming", item.token))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
+                  type="primary" if item.kind == TECHNICAL else "secondary",
                   args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
-        _move(project)
+        _move(project, kind)
         naming.undo_buttons(project)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))

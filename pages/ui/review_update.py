@@ -8,35 +8,30 @@ import streamlit as st
 from pages.ui import jobs_view, state
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import (
-    model_update,
-    provisional,
-    results,
-    reviewing,
-    training,
-)
+from scanvi_core.services import model_update, provisional, results, training
 from scanvi_core.services.model_update import Update
+from scanvi_core.services.reviewing import Desk
 
 POLL_S = 0.4
 ROW_HEIGHT = 48  # pixels: a button's and a progress bar's alike
 TOLD = "review-told"  # the run that was in use when this tab drew the page last
 
 
-def top_row(project: str) -> None:
+def top_row(desk: Desk) -> None:
     """Draw the progress of the review and, beside it, the button that updates the model."""
     row = st.container(height=ROW_HEIGHT, border=False, key="review-row")
     left, right = row.columns([3, 2], gap="medium", vertical_alignment="center")
     with left:
-        now = reviewing.progress(project)
+        now = desk.progress
         named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
         clear = f", {now.n_clear:,} more clear by now" if now.n_clear else ""
         st.progress(now.fraction, text=f"{named}{clear}; {count(now.n_groups, 'group')} left")
     with right:
-        job = jobs_view.latest(project, training.TRAIN)
+        job = jobs_view.latest(desk.project_id, training.TRAIN)
         if job is not None and not job.status.final:
             jobs_view.show(job)
         else:
-            _offer(project)
+            _offer(desk.project_id)
 
 
 def _offer(project: str) -> None:
@@ -59,31 +54,27 @@ def _start(project: str) -> None:
         state.remember("update-error", error_text(error))
 
 
-def below(project: str) -> None:
+def below(desk: Desk) -> None:
     """Draw what belongs under the card: errors, what the decisions and the last update changed."""
+    project = desk.project_id
     job = jobs_view.latest(project, training.TRAIN)
     if job is not None and job.error is not None:
         jobs_view.show(job)
     if state.recall("update-error"):
         st.error(state.recall("update-error"))
         state.forget("update-error")
-    _provisional(project)
+    working = desk.made.working
+    st.fragment(_provisional_line, run_every=POLL_S if working else None)(project, working)
     update = model_update.latest(project)
     if update is not None:
         _what_changed(project, update)
         if state.recall(TOLD) not in (None, update.now.run_id):
             st.toast("The model was updated. See below the card what changed.")
-    current = results.current(project)
-    state.remember(TOLD, current.run_id if current else None)
-
-
-def _provisional(project: str) -> None:
-    """Say what the decisions change so far; while that is worked out, look again and again."""
-    working = provisional.state(project).working
-    st.fragment(_provisional_line, run_every=POLL_S if working else None)(project, working)
+    state.remember(TOLD, desk.run_id)
 
 
 def _provisional_line(project: str, was_working: bool) -> None:
+    """Say what the decisions change so far; while that is worked out, look again and again."""
     now = provisional.state(project)
     if was_working and not now.working:
         st.rerun()

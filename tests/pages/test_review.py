@@ -1,4 +1,4 @@
-"""The review page: the card that stays, the marks of provisional suggestions, keeping an update."""
+"""The review page: the card that stays, marks of provisional suggestions, keeping an update."""
 
 import shutil
 import time
@@ -9,7 +9,15 @@ import torch
 from scanvi_core import runtime
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import create_project, open_project
-from scanvi_core.services import labelling, model_update, provisional, results, reviewing
+from scanvi_core.services import (
+    doubt,
+    jobs,
+    labelling,
+    model_update,
+    provisional,
+    results,
+    reviewing,
+)
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.training import TrainRequest
 from scanvi_core.services.workspace import workspace
@@ -98,15 +106,53 @@ def test_skip_and_back_walk_along_the_cards_and_undo_brings_the_last_one_back(vi
     assert question(app) == first
 
 
-def test_cards_that_were_skipped_come_again_at_the_end(visit, trained):
+def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_random_check(
+    visit, trained
+):
     app = visit("review", trained)
     n = len(reviewing.queue(trained))
+    checks = [9, 19, 29][: n // 9]
+    n += len(checks)
     seen = [question(app)]
     for _ in range(n):
         app.button(key="skip").click().run()
         seen.append(question(app))
     assert seen[-1] == seen[0]
+    assert [i for i, asked in enumerate(seen) if "random check" in asked] == checks
     assert not app.exception
+
+
+@pytest.mark.parametrize("tab", ["Label check", "Novel", "Technical"])
+def test_a_tab_without_content_says_why(visit, trained, tab):
+    app = visit("review", trained)
+    app.button_group(key="review-tab").set_value(tab).run()
+    assert not app.exception
+    assert any("not looked at yet" in str(item.value) for item in app.markdown)
+    assert not any(button.key == "accept" for button in app.button)
+
+
+def test_technical_cells_are_decided_like_others(visit, trained):
+    doubt.start(trained)
+    assert jobs.wait(doubt.latest(trained).id).status is jobs.JobStatus.DONE
+    cards = reviewing.desk(trained).cards(reviewing.TECHNICAL)
+    reason = doubt.reasons(trained).reason
+    assert all((reason[item.rows] == doubt.TECHNICAL).all() for item in cards)
+    app = visit("review", trained)
+    app.button_group(key="review-tab").set_value("Technical").run()
+    assert not app.exception
+    if not cards:
+        assert "No group of cells" in app.info[0].value
+        return
+    app.button(key="unknown").click().run()
+    assert reviewing.desk(trained).is_decided(cards[0])
+
+
+def test_the_last_tab_says_whether_to_go_on_and_what_was_decided(visit, trained):
+    app = visit("review", trained)
+    app.button(key="accept").click().run()
+    app.button_group(key="review-tab").set_value("Done").run()
+    assert "groups left would correct about" in app.info[0].value
+    assert len(app.dataframe[0].value) == 1
 
 
 def test_decisions_to_the_end_leave_a_finished_page(visit, trained):

@@ -7,7 +7,7 @@ import pytest
 
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
-from scanvi_core.services import jobs, labelling, provisional, results, reviewing
+from scanvi_core.services import evidence, jobs, labelling, provisional, results, reviewing
 from scanvi_core.services.workspace import workspace
 
 
@@ -94,7 +94,7 @@ def test_undoing_the_decision_brings_the_models_word_back(asked):
 
 
 def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
-    front = reviewing.next_card(asked, [])
+    front = reviewing.desk(asked).next_card([])
     made = ready(asked).found
     cards = reviewing.queue(asked)
     assert {item.seq for item in cards} == {made.seq}
@@ -107,10 +107,10 @@ def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
 
 
 def test_no_card_asks_again_about_cells_that_were_skipped(asked):
-    skipped = reviewing.next_card(asked, [])
+    skipped = reviewing.desk(asked).next_card([])
     ready(asked)
     seen = [skipped]
-    while (item := reviewing.next_card(asked, seen)) is not None:
+    while (item := reviewing.desk(asked).next_card(seen)) is not None:
         shared = np.isin(item.rows, np.concatenate([card.rows for card in seen])).sum()
         assert 2 * shared <= item.rows.size
         seen.append(item)
@@ -124,16 +124,16 @@ def test_the_evidence_of_a_provisional_card_knows_new_types(trained):
     ready(trained)
     cards = [c for c in reviewing.queue(trained) if "Brand new" in str(c.candidates[:2])]
     for item in cards:
-        assert reviewing.evidence(trained, item).batches["cells"].sum() == item.rows.size
+        assert evidence.of(trained, item).batches["cells"].sum() == item.rows.size
 
 
 def test_progress_counts_named_clear_and_open(asked):
-    cards = reviewing._cards(asked, results.current(asked).run_id, 0)
+    cards = reviewing._cards(asked, results.current(asked).run_id, 0, reviewing.SUGGESTED)
     n_cells = sum(item.rows.size for item in cards)
-    now = reviewing.progress(asked)
+    now = reviewing.desk(asked).progress
     assert (now.n_cells, now.n_named, now.n_clear) == (n_cells, cards[0].rows.size, 0)
     made = ready(asked).found
-    after = reviewing.progress(asked)
+    after = reviewing.desk(asked).progress
     rows = np.concatenate([item.rows for item in cards[1:]])
     sure = made.predictions.confidence[rows] >= LOW_CONFIDENCE
     assert after.n_clear == sure.sum()

@@ -8,7 +8,7 @@ from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import InputError
 from scanvi_core.project.state import ACCEPTED, MANUAL
-from scanvi_core.services import evaluating, holdout, labelling, results, reviewing
+from scanvi_core.services import evaluating, evidence, holdout, labelling, results, reviewing
 from scanvi_core.services.holdout import HoldoutRequest
 from scanvi_core.services.workspace import workspace
 
@@ -85,7 +85,7 @@ def test_a_card_tells_its_candidates_best_first(trained):
 def test_accepting_takes_the_first_candidate_for_the_cards_cells_only(trained):
     item, before = reviewing.queue(trained)[0], words(trained)
     reviewing.accept(trained, item)
-    assert reviewing.is_decided(trained, item)
+    assert reviewing.desk(trained).is_decided(item)
     after = words(trained)
     assert (after[item.rows] == item.candidates[0].name).all()
     assert (state(trained).sources[item.rows] == ACCEPTED).all()
@@ -100,7 +100,7 @@ def test_a_decision_never_touches_a_label_of_the_user(trained, act):
     getattr(reviewing, act)(trained, item, *more)
     assert (words(trained)[item.rows[:2]] == "Mine").all()
     assert (words(trained)[item.rows[2:]] != "Mine").all()
-    assert reviewing.is_decided(trained, item)
+    assert reviewing.desk(trained).is_decided(item)
 
 
 def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained):
@@ -111,9 +111,9 @@ def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained)
     both = np.concatenate([first.rows, second.rows])
     assert (state(trained).sources[both] == MANUAL).all()
     labelling.undo(trained)
-    assert not reviewing.is_decided(trained, second) and reviewing.is_decided(trained, first)
+    assert not reviewing.desk(trained).is_decided(second) and reviewing.desk(trained).is_decided(first)
     labelling.undo(trained)
-    assert not reviewing.is_decided(trained, first)
+    assert not reviewing.desk(trained).is_decided(first)
 
 
 def test_choosing_for_a_decided_card_is_refused(trained):
@@ -125,7 +125,7 @@ def test_choosing_for_a_decided_card_is_refused(trained):
 
 def test_the_evidence_compares_the_cards_cells_with_both_candidates(trained):
     item = reviewing.queue(trained)[0]
-    found = reviewing.evidence(trained, item)
+    found = evidence.of(trained, item)
     first, second = item.candidates[:2]
     assert list(found.markers.columns) == ["gene", first.name, "these cells", second.name]
     dataset = workspace(trained).dataset

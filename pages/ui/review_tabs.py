@@ -1,0 +1,93 @@
+"""The tabs of the review: suggested groups, labels that look wrong, novel, technical, done."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui import doubt_view, label_issues, review_card, review_trail
+from pages.ui.text import md
+from scanvi_core.services import doubt, history, results, stopping
+from scanvi_core.services.reviewing import NOVEL, SUGGESTED, TECHNICAL, Desk
+
+N_DONE = 50  # decisions shown
+Tab = Callable[[Desk], None]
+
+
+def draw(desk: Desk) -> None:
+    """Draw the choice of a tab and what is in it."""
+    name = st.segmented_control(
+        "Show", list(TABS), key="review-tab", default=next(iter(TABS)), required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    TABS[name](desk)
+
+
+def _suggested(desk: Desk) -> None:
+    item = review_trail.front(desk, SUGGESTED)
+    if item is not None:
+        review_card.draw(desk.project_id, item, SUGGESTED)
+        return
+    if not desk.progress.n_cells:
+        st.success("Nothing doubtful is left.")
+    else:
+        changed = results.changed_labels(desk.project_id)
+        st.success(
+            "All groups are decided."
+            + (" Update the model to see what your decisions change." if changed else "")
+        )
+    st.markdown(stopping.rest(desk).accuracy())
+
+
+def _novel(desk: Desk) -> None:
+    _doubted(desk, NOVEL, "No group of cells looks unlike every labelled one.")
+
+
+def _technical(desk: Desk) -> None:
+    _doubted(desk, TECHNICAL, "No group of cells has a technical fault.")
+
+
+def _doubted(desk: Desk, kind: str, nothing: str) -> None:
+    """Draw the card of cells that are doubted for one reason."""
+    found = doubt.reasons(desk.project_id)
+    if found is None:
+        doubt_view.summary(desk.project_id)
+        return
+    item = review_trail.front(desk, kind)
+    if item is None:
+        notes = [note for note in found.notes if ("New" in note) == (kind == NOVEL)]
+        st.info(" ".join([*notes] or [nothing]))
+        return
+    st.caption(doubt.NEXT_STEPS[doubt.NOVEL if kind == NOVEL else doubt.TECHNICAL])
+    review_card.draw(desk.project_id, item, kind)
+
+
+def _label_check(desk: Desk) -> None:
+    """Draw the labels that were brought and look wrong; the chosen ones are kept or changed."""
+    if doubt.reasons(desk.project_id) is None:
+        doubt_view.summary(desk.project_id)
+    elif doubt.label_issues(desk.project_id):
+        label_issues.section(desk.project_id)
+    else:
+        st.info("No label that you brought looks wrong.")
+
+
+def _done(desk: Desk) -> None:
+    """Draw whether more clicks would pay, and the decisions so far."""
+    rest = stopping.rest(desk)
+    (st.success if rest.can_stop else st.info)(md(rest.advice()))
+    st.markdown(md(rest.accuracy()))
+    steps = history.table(desk.project_id)
+    steps = steps[(steps["why"] == "review") & ~steps["undone"]]
+    if steps.empty:
+        st.caption("No group was decided yet.")
+        return
+    st.dataframe(steps[["when", "what", "cells"]].head(N_DONE), hide_index=True)
+
+
+TABS: dict[str, Tab] = {
+    "Suggested": _suggested,
+    "Label check": _label_check,
+    "Novel": _novel,
+    "Technical": _technical,
+    "Done": _done,
+}

@@ -1,0 +1,54 @@
+"""When to stop: random checks count in their order, whatever was found."""
+
+import numpy as np
+import pytest
+
+from scanvi_core import keys
+from scanvi_core.metrics.intervals import wilson_interval
+from scanvi_core.services import labelling, results, reviewing, stopping
+from scanvi_core.services.reviewing import RANDOM
+
+
+@pytest.fixture
+def checks(trained):
+    return reviewing.desk(trained).cards(RANDOM)
+
+
+def rest(project):
+    return stopping.rest(reviewing.desk(project))
+
+
+def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
+    desk = reviewing.desk(trained)
+    assert len(checks) > 3 and rest(trained).n_checked == 0
+    names = results.current(trained).names
+    told = [names[results.current(trained).prediction[check.drawn]] for check in checks[:3]]
+    other = next(name for name in names if name != told[1])
+    for check, name in zip(checks, (told[0], other, keys.UNKNOWN), strict=False):
+        assert desk.next_card(checks[:0], RANDOM) is not None
+        labelling.name_cells(trained, np.array([check.drawn]), name, "review")
+    found = rest(trained)
+    assert (found.n_right, found.n_checked) == (1, 2)
+    assert found.interval == wilson_interval(1, 2)
+    assert "1 of 2 random checks were right" in found.accuracy()
+    assert reviewing.desk(trained).next_card([], RANDOM).token == checks[3].token
+
+
+def test_a_check_counts_only_when_all_before_it_were_decided(trained, checks):
+    labelling.name_cells(trained, np.array([checks[1].drawn]), "B", "review")
+    assert rest(trained).n_checked == 0
+    labelling.name_cells(trained, np.array([checks[0].drawn]), "B", "review")
+    assert rest(trained).n_checked == 2
+
+
+def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
+    before = rest(trained)
+    open_ = reviewing.queue(trained)
+    assert before.n_groups == len(open_) and not before.can_stop
+    assert before.n_expected == pytest.approx(
+        sum(item.rows.size * (1 - item.confidence) for item in open_)
+    )
+    for item in open_:
+        reviewing.unknown(trained, item)
+    after = stopping.rest(reviewing.desk(trained))
+    assert after.can_stop and after.advice().startswith("You can stop now.")
