@@ -31,12 +31,10 @@ with settings.container(border=True, height="stretch"):
         ) / 100  # fmt: skip
     groups = trained and doubt_export.has_groups(project)
     if groups:
-        groups = st.toggle(
-            "Say the group where the type is not sure", key="export-groups",
-            help="Types and groups are written from "
-            f"{100 * doubt_export.least(0.0, groups=True):.0f} % confidence on; cells below that "
-            "stay without a label.",
-        )  # fmt: skip
+        groups = st.toggle("Say the group where the type is not sure", key="export-groups")
+    if groups:
+        least = 100 * doubt_export.least(threshold, groups=True)
+        st.caption(f"Types and groups less sure than {least:.0f} % are left without a label.")
     sets = trained and doubt.prediction_sets(project) is not None
     if sets:
         sets = st.toggle(

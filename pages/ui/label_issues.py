@@ -57,7 +57,7 @@ def _list(project: str, issues: Sequence[LabelIssue], now: int) -> list[LabelIss
         table, hide_index=True, on_select="rerun", selection_mode="multi-row",
         key=f"issues-{now}",  # ticks belong to the rows of this very list
         height="content" if len(table) <= MOST_ROWS else 35 * (MOST_ROWS + 1),
-        column_config={"wrong with probability": st.column_config.NumberColumn(format="%.0f %%")},
+        column_config={"wrong with probability": st.column_config.NumberColumn(format="%.1f %%")},
     )  # fmt: skip
     return [issues[row] for row in event["selection"]["rows"]]
 
