@@ -122,8 +122,9 @@ def tier_1(cells: TrainingSet, model: Annotator, config: TrainConfig) -> list[li
 
     whole, (new, said) = timed(update, REPEATS)
     random = np.random.default_rng(0)
+    kept = model.companions.center, model.companions.components  # as an update keeps them
     companions, _ = timed(
-        lambda: fit_companions(cells.counts, cells.y, len(cells.label_names), random), 1
+        lambda: fit_companions(cells.counts, cells.y, len(cells.label_names), random, kept), 1
     )
     predict, _ = timed(lambda: new.predict(cells.counts), 1)
     networks, _ = timed(lambda: _networks(new, cells.counts), 1)
@@ -180,13 +181,15 @@ def main() -> None:
         sys.stdout.write(f"{row}\n")
     drawn_from = f"{asked.cells:,} cells drawn from {name}, {cells.counts.shape[1]:,} genes"
     shares = f"{density:.0%} of the counts not zero, {LABELLED:.0%} of the cells labelled"
+    threads = "1 thread" if asked.threads == 1 else f"{asked.threads} threads"
     notes = [
-        f"{drawn_from}, {n_types} types, {shares}, {asked.threads} threads (tier 0: 1).",
+        f"{drawn_from}, {n_types} types, {shares}, {threads} (tier 0: 1).",
         f"Peak memory of the process: {runtime.peak_rss_mb():,.0f} MB.",
         "Wall seconds were taken on a machine with other work; processor seconds are steadier.",
     ]
+    command = f"python -m benchmarks.retrain --threads {asked.threads}"
     title = f"After a relabel of {asked.cells:,} cells"
-    write("retrain", Result(title, "python -m benchmarks.retrain", COLUMNS, rows, notes))
+    write("retrain", Result(title, command, COLUMNS, rows, notes))
 
 
 if __name__ == "__main__":
