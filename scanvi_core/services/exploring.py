@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core import runtime
-from scanvi_core.services import doubt, jobs, results
+from scanvi_core.services import doubt, jobs, provisional, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 MAP = "map"
@@ -164,13 +164,23 @@ def colouring(project_id: str, what: str) -> Colouring:
     if clusters is not None:
         names = tuple(f"cluster {i + 1}" for i in range(int(clusters.max()) + 1))
         return Colouring(what, f"{what}/{project_id}", clusters.astype(np.int32), names)
-    found = results.current(project_id)
-    if what == PREDICTION and found is not None:
-        return _by_type(opened, what, found.prediction, found.names, found.run_id)
-    if what == CONFIDENCE and found is not None:
-        return Colouring(what, f"{what}/{found.run_id}", values=found.confidence)
+    if what in (PREDICTION, CONFIDENCE) and opened.current_run() is not None:
+        return _by_prediction(opened, what)
     seen = doubt.reasons(project_id) if what in (REASON, NOVELTY, DOUBLET) else None
     return _by_column(opened, what) if seen is None else _by_doubt(what, seen)
+
+
+def _by_prediction(opened: Workspace, what: str) -> Colouring:
+    """Colour by the newest predictions there are: provisional ones after a decision."""
+    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
+    if made is not None:
+        found = made.predictions
+    assert found is not None  # noqa: S101 - told to the type checker: there is a current run
+    title = f"{what} (provisional)" if made else what
+    moment = f"{found.run_id}.{made.seq if made else 0}"
+    if what == CONFIDENCE:
+        return Colouring(title, f"{what}/{moment}", values=found.confidence)
+    return _by_type(opened, title, found.prediction, found.names, moment)
 
 
 def _by_doubt(what: str, seen: doubt.Doubt) -> Colouring:

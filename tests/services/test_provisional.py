@@ -7,7 +7,15 @@ import pytest
 
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
-from scanvi_core.services import evidence, jobs, labelling, provisional, results, reviewing
+from scanvi_core.services import (
+    evidence,
+    exploring,
+    jobs,
+    labelling,
+    provisional,
+    results,
+    reviewing,
+)
 from scanvi_core.services.workspace import workspace
 
 
@@ -146,3 +154,14 @@ def test_a_verdict_of_unknown_is_no_type(trained):
     found = ready(trained).found
     assert keys.UNKNOWN not in found.predictions.names
     assert found.n_changed == 0
+
+
+def test_maps_are_coloured_by_them_and_say_so(asked):
+    before = exploring.colouring(asked, exploring.PREDICTION)
+    made = ready(asked).found
+    now = exploring.colouring(asked, exploring.PREDICTION)
+    assert now.name == "Prediction (provisional)" and now.revision != before.revision
+    told, should = np.array(now.names)[now.codes], np.array(made.predictions.names)
+    assert (told == should[made.predictions.prediction]).all()
+    sure = exploring.colouring(asked, exploring.CONFIDENCE)
+    assert np.array_equal(sure.values, made.predictions.confidence)
