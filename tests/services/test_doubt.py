@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.annotation import novelty, reasons, technical
+from scanvi_core.annotation import novelty, reasons
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.project import events
 from scanvi_core.services import doubt, doubt_job, jobs, labelling, results, training
@@ -101,14 +101,41 @@ def test_the_reasons_are_those_of_the_arrays(trained):
     assert doubt.REASON_NAMES == reasons.NAMES
 
 
-def test_poor_cells_are_those_of_the_counts(trained):
-    found, data = look(trained), workspace(trained).dataset
-    batch = np.unique(data.obs["batch"].astype(str), return_inverse=True)[1]
-    low = technical.low_counts(np.asarray(data.totals), batch)
-    assert (found.qc[low] == doubt.QC_NAMES.index("low counts")).all()
+def test_poor_cells_are_technical_each_with_its_flag(trained):
+    folder, run = workspace(trained).dataset.folder, run_of(trained)
+    probabilities = np.array(run.array("probabilities"))
+    for name, rows, value in (("totals", [0, 1], 5.0), ("pct_counts_mt", [2], 80.0)):
+        array = np.load(folder / f"{name}.npy")
+        array[rows] = value
+        np.save(folder / f"{name}.npy", array)
+    probabilities[3] = np.nan  # as of a cell without counts
+    run.write_array("probabilities", probabilities)
+    found = look(trained)
+    told = [doubt.QC_NAMES[code] for code in found.qc[:4]]
+    assert told == ["low counts", "low counts", "high mitochondrial", "no counts"]
+    assert (found.reason[:4] == doubt.TECHNICAL).all()
+    assert np.isnan(found.novelty[3]) and np.isfinite(np.delete(found.novelty, 3)).all()
+    assert not doubt.prediction_sets(trained).members[3].any()
     doublets = found.qc == doubt.QC_NAMES.index("doublet")
-    rest = (found.qc == 0) & np.isfinite(found.doublet_score)
-    assert doublets.any() and found.doublet_score[doublets].min() > found.doublet_score[rest].max()
+    assert doublets.any() and found.doublet_score[doublets].min() > 0
+
+
+def test_cells_of_which_only_the_group_is_known_count_as_labelled(
+    labelled, train_now, request_brief, monkeypatch
+):
+    names = workspace(labelled).labels().active
+    groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
+    labelling.set_groups(labelled, groups)
+    rows = np.flatnonzero(workspace(labelled).labels().codes < 0)[:20]
+    labelling.name_cells(labelled, rows, "T cell", "lasso")
+    train_now(labelled, request_brief)
+    given, find = [], novelty.find_novel
+    monkeypatch.setattr(
+        novelty, "find_novel", lambda x, y, *more: given.append(y) or find(x, y, *more)
+    )
+    look(labelled)
+    assert (np.array(run_of(labelled).array("y"))[rows] >= len(names)).all()
+    assert (given[0][rows] == results.current(labelled).prediction[rows]).all()
 
 
 def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch):
@@ -231,6 +258,20 @@ def test_sets_hold_the_likeliest_type_and_the_truth_mostly(trained):
     assert own[aside].any(axis=1).mean() >= 0.8
     wide = doubt.prediction_sets(trained, 0.99)
     assert wide.members.sum() > sets.members.sum()
+
+
+def test_a_type_with_many_cells_has_the_threshold_of_its_own_calibrated_cells(trained):
+    run, sets, found = run_of(trained), doubt.prediction_sets(trained), results.current(trained)
+    powers = np.array(run.array("out_of_fold"), np.float64) ** (1 / found.summary["temperature"])
+    judged = powers / powers.sum(axis=1, keepdims=True)
+    code = found.names.index("Dendritic")
+    own = np.sort(judged[(np.array(run.array("y")) == code) & np.isfinite(judged[:, 0]), code])
+    assert len(own) >= 30
+    least = own[int(np.floor((len(own) + 1) * 0.1)) - 1]
+    p = found.probabilities[:, code]
+    clear = np.abs(p - least) > 1e-6
+    expected = (p >= least) | (found.prediction == code)
+    assert (sets.members[:, code] == expected)[clear].all()
 
 
 def test_sets_are_written_as_the_names_in_them(trained):
