@@ -58,6 +58,12 @@ class LabelStore(Ledger):
                 payload |= {"left_out": len(rows), "left_out_rows": packed}
             return self._insert(connection, replace(event, payload=payload), change)
 
+    def refuse_stale(self, event: Event, expected_seq: int) -> None:
+        """Raise `StaleEdit` if later events than `expected_seq` touch what `event` would."""
+        with self._lock, self._database.reading() as connection:
+            self._catch_up(connection)
+            self._refuse_stale(connection, event, plan(self._board, event), expected_seq)
+
     def undo(self, seq: int | None = None) -> int:
         """Take back event `seq` (the last one in effect), as a new event; return its number.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import LabelStore, StepInUse, describe, events
+from scanvi_core.project import LabelStore, StaleEdit, StepInUse, describe, events
 from tests.project.views import N, names_of, seen, sql
 
 
@@ -294,3 +294,14 @@ def test_200_000_cells_are_assigned_at_once(tmp_path):
     assert store.labels().counts["c"] == 200_000
     assert min(seconds) < 0.5  # 20 ms here; the margin is for a busy machine
     store.close()
+
+
+def test_what_somebody_else_changed_can_be_found_before_an_edit(tmp_path):
+    store = LabelStore.open(tmp_path, N)
+    mine = events.assign([3, 4], "mine")
+    seen_seq = store.append(events.assign([1], "theirs"))
+    store.refuse_stale(mine, seen_seq)
+    store.append(events.assign([4], "theirs"))
+    with pytest.raises(StaleEdit, match="1 of them yours too"):
+        store.refuse_stale(mine, seen_seq)
+    assert len(store.events()) == 2
