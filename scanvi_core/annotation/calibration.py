@@ -67,7 +67,7 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     found = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
     temperature = float(np.exp(found.x))
     return Calibration(
-        temperature, n, f"Calibrated on {n:,} labelled cells (temperature {temperature:.2f})."
+        temperature, n, f"Calibrated on {n:,} labelled cells the judging models were not shown."
     )
 
 

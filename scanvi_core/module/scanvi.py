@@ -345,8 +345,6 @@ def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     unknown = set(parameters) - {"n_layers", "n_hidden", "dropout_rate", "logits"}
     if unknown:
-        raise SettingInvalid(
-            f"classifier_parameters has {', '.join(sorted(unknown))}.",
-            "Use n_layers, n_hidden and dropout_rate only.",
-        )
+        what = f"classifier_parameters has {', '.join(sorted(unknown))}."
+        raise SettingInvalid(what, "Use n_layers, n_hidden and dropout_rate only.")
     return {name: value for name, value in parameters.items() if name != "logits"}

@@ -42,6 +42,7 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
     InputError
         If the file, a column or the labels cannot be used.
     """
+    from scanvi_core.services import doubt_job
     from scanvi_core.services.run import train
 
     started = time.monotonic()
@@ -55,7 +56,9 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
         )
         notes = prepare(opened, request)
         check_labels(opened)
-        run_id = train(opened, request.training, ForegroundJob(opened.project.id, progress))
+        job = ForegroundJob(opened.project.id, progress)
+        run_id = train(opened, request.training, job)
+        doubt_job.look(opened.project.id, run_id, job)
         progress(0.95, "Writing the file")
         path = exporting.write(opened.project.id, ExportChoice(), request.target)
         return summary(opened, run_id, path, notes) | {
