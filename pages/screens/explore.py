@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import doubt_view, gate, header, label_issues, maps, naming
+from pages.ui import doubt_view, gate, header, label_issues, locked, maps, naming
 from pages.ui.stations import LABELS, REVIEW
 from scanvi_core.services import exploring, workspace
 
@@ -14,6 +14,7 @@ trained = workspace.workspace(project).current_run() is not None
 header.draw(
     "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
 )
+locked.note(project)
 if not trained:
     st.info("No model yet: this is the file's own map. Train to see the model's.")
 else:

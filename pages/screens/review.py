@@ -2,12 +2,24 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, jobs_view, live, review_tabs, review_update
+from pages.ui import (
+    colleagues,
+    cut_off,
+    gate,
+    header,
+    jobs_view,
+    live,
+    locked,
+    review_tabs,
+    review_update,
+)
 from pages.ui.stations import EVALUATE, EXPORT, TRAIN
 from scanvi_core.services import reviewing, training, workspace
 
 project = gate.data_set("Review")
 header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
+locked.note(project)
+cut_off.draw(project)
 if workspace.workspace(project).current_run() is None:
     job = jobs_view.latest(project, training.TRAIN)
     if job is not None and not job.status.final:
@@ -16,6 +28,7 @@ if workspace.workspace(project).current_run() is None:
         st.stop()
     gate.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
+colleagues.draw_differences(project)
 desk = reviewing.desk(project)
 review_update.top_row(desk)
 review_tabs.draw(desk)

@@ -68,6 +68,7 @@ def _move(project: str, kind: str) -> None:
 
 def _actions(project: str, item: ReviewItem, kind: str) -> None:
     first, *others = item.candidates
+    seen = workspace.workspace(project).labels().seq  # as this card is drawn
 
     def decide(work: Callable[[], None]) -> None:
         try:
@@ -79,19 +80,19 @@ def _actions(project: str, item: ReviewItem, kind: str) -> None:
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
             type="secondary" if item.kind == TECHNICAL else "primary",
-            on_click=decide, args=(lambda: reviewing.accept(project, item),),
+            on_click=decide, args=(lambda: reviewing.accept(project, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
                 _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
-                args=(lambda name=other.name: reviewing.choose(project, item, name),),
+                args=(lambda name=other.name: reviewing.choose(project, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
         st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
                   args=("review-naming", item.token))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   type="primary" if item.kind == TECHNICAL else "secondary",
-                  args=(lambda: reviewing.unknown(project, item),))  # fmt: skip
+                  args=(lambda: reviewing.unknown(project, item, seen),))  # fmt: skip
         _move(project, kind)
         naming.undo_buttons(project)
     if state.recall("review-error"):

@@ -207,21 +207,43 @@ def queue(project_id: str) -> list[ReviewItem]:
     return list(desk(project_id).queue)
 
 
-def accept(project_id: str, item: ReviewItem) -> None:
-    """Take the first suggestion for the card's cells."""
+def accept(project_id: str, item: ReviewItem, seen: int | None = None) -> None:
+    """Take the first suggestion for the card's cells.
+
+    Parameters
+    ----------
+    seen
+        The last step of the labels (`LabelState.seq`) the reader was shown.
+
+    Raises
+    ------
+    StaleEdit
+        If somebody changed cells of the card since `seen`; both versions are in it.
+    """
     name, store = item.candidates[0].name, workspace(project_id).store
+    _refuse_stale(project_id, item, name, seen)
     store.append(events.accept(item.rows, name, reason="review", model=item.run_id))
 
 
-def choose(project_id: str, item: ReviewItem, name: str) -> None:
-    """Give the card's open cells another name; cells the user labelled before keep theirs."""
+def choose(project_id: str, item: ReviewItem, name: str, seen: int | None = None) -> None:
+    """Give the card's open cells another name; see `accept`.
+
+    Cells the user labelled before keep theirs.
+    """
+    _refuse_stale(project_id, item, name, seen)
     opened = workspace(project_id)
-    rows = item.rows[opened.labels().codes[item.rows] < 0]
+    labels = opened.labels()
+    rows = item.rows[labels.codes[item.rows] < 0]
     if not rows.size:
         raise InputError("These cells have a label already.", "Undo it first.")
-    opened.store.append(events.assign(rows, name, reason="review"))
+    opened.store.append(events.assign(rows, name, reason="review", model=item.run_id), labels.seq)
 
 
-def unknown(project_id: str, item: ReviewItem) -> None:
+def unknown(project_id: str, item: ReviewItem, seen: int | None = None) -> None:
     """Say that these cells cannot be named; they stay out of training as labels."""
-    choose(project_id, item, keys.UNKNOWN)
+    choose(project_id, item, keys.UNKNOWN, seen)
+
+
+def _refuse_stale(project_id: str, item: ReviewItem, name: str, seen: int | None) -> None:
+    if seen is not None:
+        workspace(project_id).store.refuse_stale(events.assign(item.rows, name), seen)

@@ -11,9 +11,11 @@ from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.services import (
     doubt,
+    history,
     jobs,
     labelling,
     model_update,
+    projects,
     provisional,
     results,
     reviewing,
@@ -197,3 +199,27 @@ def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, 
     assert results.current(trained).run_id == (second if stays else first)
     assert not any("is in use" in str(item.value) for item in app.markdown)
     assert not app.exception
+
+
+def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visit, trained):
+    app = visit("review", trained)
+    desk = reviewing.desk(trained)
+    item = next(card for card in desk.queue if not desk.is_decided(card))
+    labelling.name_cells(trained, item.rows[:1], "Theirs", "lasso")  # another tab, meanwhile
+    app.button(key="accept").click().run()
+    told = " ".join(str(error.value) for error in app.error).replace("\\", "")
+    assert "assign Theirs to 1 cell" in told and f"to {len(item.rows)} cells" in told
+    assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]
+    app.button(key="accept").click().run()  # having seen it
+    assert workspace(trained).store.events()[-1].kind == "accept"
+
+
+def test_what_people_differ_on_is_a_review_item(visit, trained):
+    other = projects.duplicate(trained)
+    row = reviewing.desk(trained).queue[0].rows[:1]
+    labelling.name_cells(other, row, "Theirs", "lasso")
+    labelling.name_cells(trained, row, "Mine", "lasso")
+    history.import_log(trained, history.export_log(other))
+    app = visit("review", trained)
+    app.button(key="decide-0-Theirs").click().run()
+    assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]
