@@ -9,10 +9,10 @@ from scanvi_core.project.store import LabelStore
 from scanvi_core.services import earlier, labelling, projects
 from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.workspace import workspace
-from tests.project.test_store_postgres import server  # noqa: F401  a fixture
 from tests.project.views import sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
+from tests.project.test_store_postgres import server  # noqa: E402, F401  a fixture; needs psycopg
 
 
 def log_of(project):
