@@ -12,7 +12,7 @@ from scanvi_core.services.workspace import workspace
 from tests.project.views import sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
-from tests.project.test_store_postgres import server  # noqa: E402, F401  a fixture; needs psycopg
+from tests.project.test_store_postgres import server  # noqa: F401  a fixture; needs psycopg
 
 
 def log_of(project):
