@@ -1,8 +1,7 @@
 """Where the random numbers of the networks come from: one generator, set for a while.
 
 The generator belongs to the thread, not to a module: a training and a map drawn beside it do not
-disturb each other, and a compiled step, which cannot carry a generator, draws the same numbers
-as a plain one.
+disturb each other.
 """
 
 import threading
@@ -33,32 +32,12 @@ def generator_in_use() -> torch.Generator | None:
 
 def normal_like(like: Tensor) -> Tensor:
     """Return standard normal noise of the shape of `like`."""
-    return (_normal_op if torch.compiler.is_compiling() else _normal)(like.detach())
+    return torch.empty_like(like).normal_(generator=generator_in_use())
 
 
 def words_like(like: Tensor) -> Tensor:
     """Return uniform 16-bit integers, as numbers of the type and shape of `like`."""
-    return (_words_op if torch.compiler.is_compiling() else _words)(like.detach())
-
-
-def _normal(like: Tensor) -> Tensor:
-    return torch.empty_like(like).normal_(generator=generator_in_use())
-
-
-def _words(like: Tensor) -> Tensor:
     # Four from each 64-bit draw: drawing is what costs.
     words = torch.empty((like.numel() + 3) // 4, dtype=torch.int64, device=like.device)
     words.random_(-(2**63), None, generator=generator_in_use())
     return words.view(torch.int16)[: like.numel()].view(like.shape).to(like.dtype)
-
-
-# The compiler sees the draws as black boxes that must be run once each, in the forward pass.
-_SEEDED = (torch.Tag.nondeterministic_seeded,)
-_normal_op = torch.library.custom_op(
-    "scanvi::normal", _normal, mutates_args=(), schema="(Tensor like) -> Tensor", tags=_SEEDED
-)
-_words_op = torch.library.custom_op(
-    "scanvi::words", _words, mutates_args=(), schema="(Tensor like) -> Tensor", tags=_SEEDED
-)
-for _op in (_normal_op, _words_op):
-    _op.register_fake(lambda like: torch.empty(like.shape, dtype=like.dtype, device=like.device))
