@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages.ui import cut_off, gate, header, jobs_view, live, locked, train_form
+from pages.ui.deed import do
 from pages.ui.stations import EXPLORE, LABELS, REVIEW
-from pages.ui.text import count, error_text, md
-from scanvi_core.errors import ScanviError
+from pages.ui.text import count, md
 from scanvi_core.services import training, workspace
 
 project = gate.data_set("Train")
@@ -42,9 +42,4 @@ else:
             "Train", type="secondary" if broken else "primary", key="train",
             icon=":material/model_training:", disabled=bool(plan.problem),
         ):  # fmt: skip
-            try:
-                training.start(project, request)
-            except ScanviError as error:
-                st.error(error_text(error))
-            else:
-                st.rerun()
+            do(lambda: training.start(project, request))

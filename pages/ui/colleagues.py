@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import history, labelling, people, workspace
@@ -87,9 +88,5 @@ def draw_differences(project: str) -> None:
 
 
 def _decide(project: str, item: history.Difference, label: str) -> None:
-    try:
-        labelling.name_cells(project, item.rows, label, reason="decided between people")
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
-        st.rerun()
+    reason = "decided between people"
+    do(lambda: labelling.name_cells(project, item.rows, label, reason=reason))

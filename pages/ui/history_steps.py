@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui import state
+from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import history, labelling
@@ -48,12 +49,7 @@ def _note(project: str) -> None:
         text = st.text_input("Note", placeholder="why, who said so, what to look at again")
         saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
     if saved and text:
-        try:
-            history.note(project, text)
-        except ScanviError as error:
-            st.error(error_text(error))
-        else:
-            st.rerun()
+        do(lambda: history.note(project, text))
 
 
 def _filtered(found: pd.DataFrame) -> pd.DataFrame:
@@ -124,12 +120,7 @@ def compare(project: str) -> None:
             name = st.text_input("Name this moment", placeholder="before the review")
             saved = st.form_submit_button("Save it", icon=":material/bookmark_add:")
         if saved and name:
-            try:
-                history.checkpoint(project, name)
-            except ScanviError as error:
-                st.error(error_text(error))
-            else:
-                st.rerun()
+            do(lambda: history.checkpoint(project, name))
     moments = history.moments(project)
     steps = list(moments)
     names = {step: f"{moments[step]} (step {step})" if step else moments[step] for step in steps}

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages.ui.text import count, error_text
+from pages.ui.deed import do
+from pages.ui.text import count
 from scanvi_core import config
-from scanvi_core.errors import ScanviError
 from scanvi_core.services import checking, holdout, workspace
 
 WAYS = {
@@ -42,12 +42,7 @@ def draw(project: str) -> None:
         st.caption(MEANING[way])
         request = _request(project, way)
         if st.button("Set aside", key="set-aside", disabled=request is None) and request:
-            try:
-                holdout.set_aside(project, request)
-            except ScanviError as error:
-                st.error(error_text(error))
-            else:
-                st.rerun()
+            do(lambda: holdout.set_aside(project, request))
 
 
 def _request(project: str, way: str) -> holdout.HoldoutRequest | None:

@@ -5,6 +5,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from pages.ui.deed import do
 from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import earlier, exported_log, labelling
@@ -59,12 +60,7 @@ def choose_source(project: str, *, begun: bool) -> None:
 
 
 def _use(project: str, key: str, unlabeled: set[str]) -> None:
-    try:
-        labelling.use_column(project, key, unlabeled)
-    except ScanviError as error:
-        st.error(error_text(error))
-        return
-    st.rerun()
+    do(lambda: labelling.use_column(project, key, unlabeled))
 
 
 def _from_earlier(project: str, names: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui import jobs_view, maps, state
+from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
@@ -118,12 +119,7 @@ def undo_buttons(project: str) -> None:
 
 
 def _turn(deed: Callable[[str], None], project: str) -> None:
-    try:
-        deed(project)
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
-        st.rerun()
+    do(lambda: deed(project))
 
 
 def _offer_base_map(project: str) -> None:

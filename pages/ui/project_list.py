@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import jobs_view, server, state
+from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import projects
@@ -54,12 +55,12 @@ def _more(entry: projects.Entry, current: str | None) -> None:
     with st.form(f"rename-{entry.id}", border=False):
         name = st.text_input("Name", entry.name)
         if st.form_submit_button("Rename") and name != entry.name:
-            _do(lambda: projects.rename(entry.id, name))
+            do(lambda: projects.rename(entry.id, name))
     if st.button("Make a copy", key=f"copy-{entry.id}", icon=":material/content_copy:"):
-        _do(lambda: projects.duplicate(entry.id))
+        do(lambda: projects.duplicate(entry.id))
     label = "Take out again" if entry.archived else "Put away"
     if entry.id != current and st.button(label, key=f"away-{entry.id}", icon=":material/archive:"):
-        _do(lambda: projects.archive(entry.id, away=not entry.archived))
+        do(lambda: projects.archive(entry.id, away=not entry.archived))
     job = jobs_view.latest(entry.id, projects.PACK)
     if job is not None:
         jobs_view.show(job)
@@ -67,19 +68,10 @@ def _more(entry: projects.Entry, current: str | None) -> None:
         "Save as one file", key=f"pack-{entry.id}", icon=":material/folder_zip:",
         help="Labels, history, models and data in one file, to go on at another computer.",
     ):  # fmt: skip
-        _do(lambda: projects.start_pack(entry.id))
+        do(lambda: projects.start_pack(entry.id))
     packed = projects.packed_file(entry.id)
     if packed is not None and (job is None or job.status.final):
         st.link_button("Download it", server.download_url(entry.id, packed.name))
-
-
-def _do(deed) -> None:  # type: ignore[no-untyped-def]
-    try:
-        deed()
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
-        st.rerun()
 
 
 def _from_elsewhere() -> None:

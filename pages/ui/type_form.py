@@ -1,11 +1,8 @@
 """Changing the types themselves: add, rename or merge, split, colour, delete."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
-from pages.ui.text import error_text
-from scanvi_core.errors import ScanviError
+from pages.ui.deed import do
 from scanvi_core.services import exploring, labelling, workspace
 
 ADD, RENAME, SPLIT, COLOUR, DELETE = "Add", "Rename or merge", "Split", "Colour", "Delete"
@@ -33,14 +30,14 @@ def _add(project: str) -> None:
     with st.form("add-type", border=False, clear_on_submit=True):
         name = st.text_input("Name of the new type")
         if st.form_submit_button("Add this type") and name:
-            _do(lambda: labelling.add_type(project, name))
+            do(lambda: labelling.add_type(project, name))
 
 
 def _rename(project: str, chosen: str) -> None:
     with st.form("rename-type", border=False):
         name = st.text_input("New name", chosen, help="The name of another type merges the two.")
         if st.form_submit_button("Rename or merge") and name != chosen:
-            _do(lambda: labelling.rename(project, chosen, name))
+            do(lambda: labelling.rename(project, chosen, name))
 
 
 def _split(project: str, chosen: str) -> None:
@@ -48,7 +45,7 @@ def _split(project: str, chosen: str) -> None:
     if clusters is None:
         st.caption("Compute the clusters below first, or name a part of its cells on the map.")
     elif st.button("Split it by clusters", key="split-type"):
-        _do(lambda: labelling.split_by_cluster(project, chosen, clusters))
+        do(lambda: labelling.split_by_cluster(project, chosen, clusters))
 
 
 def _colour(project: str, chosen: str) -> None:
@@ -56,19 +53,10 @@ def _colour(project: str, chosen: str) -> None:
         now = workspace.workspace(project).labels().colours.get(chosen, "#4477aa")
         colour = st.color_picker("Colour", now)
         if st.form_submit_button("Use this colour"):
-            _do(lambda: labelling.recolour(project, chosen, colour))
+            do(lambda: labelling.recolour(project, chosen, colour))
 
 
 def _delete(project: str, chosen: str) -> None:
     n = workspace.workspace(project).labels().counts.get(chosen, 0)
     if st.button(f"Delete it; {n:,} cells lose their label", key="delete-type"):
-        _do(lambda: labelling.delete_type(project, chosen))
-
-
-def _do(deed: Callable[[], object]) -> None:
-    try:
-        deed()
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
-        st.rerun()
+        do(lambda: labelling.delete_type(project, chosen))

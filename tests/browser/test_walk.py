@@ -94,7 +94,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.settle()
     for title in ("Check data", "Labels", "Train"):  # clicks while training runs
         walker.visit(title)
-    page.get_by_text(re.compile(r"Model 1 is ready")).wait_for(timeout=BUSY_S)
+    page.get_by_text(re.compile(r"Model 1 is ready")).first.wait_for(timeout=BUSY_S)
     walker.seconds["quick training"] = time.monotonic() - start
     walker.shoot("4-train-done")
 
@@ -115,10 +115,10 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.settle()
     walker.shoot("5-explore-lasso")
     naming.click()
-    page.get_by_text(f"assign Lassoed type to {picked} cells").wait_for()
+    page.get_by_text(f"assign Lassoed type to {picked} cells").first.wait_for()
     walker.settle()
     walker.click("Undo")
-    page.get_by_text(re.compile("undo step")).wait_for()
+    page.get_by_text(re.compile("undo step")).first.wait_for()
 
     walker.visit("Review")
     page.get_by_role("button", name=re.compile("^Accept")).wait_for()
@@ -134,12 +134,12 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.shoot("6-review-decided")
     start = time.monotonic()
     walker.click("Update the model")
-    page.get_by_text(re.compile("Model 2")).wait_for(timeout=BUSY_S)
+    page.get_by_text(re.compile("Model 2 is in use")).first.wait_for(timeout=BUSY_S)
     walker.seconds["warm retrain"] = time.monotonic() - start
     walker.shoot("6-review-updated")
 
     walker.visit("Evaluate")
-    page.get_by_text(re.compile("has never seen the labels")).wait_for()
+    page.get_by_text(re.compile("has never seen the labels")).first.wait_for()
     walker.shoot("7-evaluate")
 
     walker.visit("Export")
