@@ -34,6 +34,14 @@ EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown
 HOLDOUT_FRACTION = 0.15
 LOW_CONFIDENCE = 0.8
 
+# Counts recovered from normalised values
+RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts
+RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell is not proven
+RECOVERY_FACTOR = 1e-6  # chance that all counts of a cell share a factor; above it: not excluded
+RECOVERY_ASSUMED = 0.05  # refused when a larger share of the cells may hide a common factor
+RECOVERY_LEFT_OUT = 0.05  # refused when a larger share of the cells cannot be recovered
+RECOVERY_TOTALS = 0.02  # how far a column of totals may be off (genes filtered in between)
+
 
 def _setting(default: Any, label: str, help_: str, **bounds: Any) -> Any:
     """Declare a dataclass field whose label, help, choices and bounds the pages show."""
