@@ -4,6 +4,7 @@ ScanviError
 ├── InputError            the data or the settings cannot be used (command line: exit 2)
 │   ├── FileRefused       not a readable, safe data file
 │   ├── CountsNotFound    no matrix of the file holds counts
+│   ├── ChoiceNeeded      the file holds several things and its owner must say which
 │   ├── ColumnMissing     a column or layer that was asked for is not there
 │   ├── LabelsUnusable    the labels cannot train a model
 │   └── SettingInvalid    a setting has a value that cannot work
@@ -11,6 +12,9 @@ ScanviError
 ├── TrainingError         training could not go on
 └── ExportError           the result could not be written
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 
 class ScanviError(Exception):
@@ -43,6 +47,22 @@ class FileRefused(InputError):
 
 class CountsNotFound(InputError):
     """No matrix of the file holds counts."""
+
+
+class ChoiceNeeded(InputError):
+    """The file can be read in several ways, and only its owner can say which is meant.
+
+    Parameters
+    ----------
+    message, hint
+        As for every error.
+    question
+        What is asked: :meth:`scanvi_core.data.formats.question.Question.as_dict`.
+    """
+
+    def __init__(self, message: str, hint: str = "", question: Mapping[str, Any] | None = None):
+        super().__init__(message, hint)
+        self.question = dict(question or {})
 
 
 class ColumnMissing(InputError):
