@@ -32,7 +32,7 @@ NEXT_STEPS = (
     "Nothing speaks against the prediction.",
     "Two types are close: choose between the two.",
     "Unlike every labelled cell: name a new type, or leave it unknown.",
-    "Look at its counts and doublet score; leave it unnamed.",
+    "Look at its counts, doublet score and batch; leave it unnamed.",
 )
 COVERAGE = 0.9
 SEPARATOR = " | "

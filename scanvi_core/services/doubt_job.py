@@ -31,8 +31,8 @@ REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
 ARRAYS = (REASON, NOVELTY, DOUBLET, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
 NOVEL = "novel"
-QC_NAMES = ("ok", "no counts", "low counts", "high mitochondrial", "doublet")
-FINE, NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS = range(5)
+QC_NAMES = ("ok", "no counts", "low counts", "high mitochondrial", "doublet", "stray batch")
+FINE, NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS, STRAY = range(6)
 MAX_DOUBLET_CELLS = 50_000
 BLOCK = 20_000  # cells that are normalised at a time
 NICENESS = 10
@@ -133,8 +133,9 @@ class Look:
         self.run.write_array(NOVEL, check.flagged)
 
     def quality(self) -> None:
-        """Write doublet scores and what is technically wrong with cells."""
+        """Write doublet scores and what is technically wrong with cells or their batch."""
         from scanvi_core.annotation import technical
+        from scanvi_core.annotation.stray import find_stray
 
         dataset = self.opened.dataset
         batch, _ = batches_of(self.opened, self.run.settings["batch_key"])
@@ -144,14 +145,17 @@ class Look:
             check = technical.find_doublets(self.counts, self.found.prediction, self.random)
             score, flagged = check.score, check.flagged
         totals = np.asarray(dataset.totals)
+        z1 = np.asarray(self.run.array(results.Z1))
+        stray = find_stray(z1, batch, self.y >= 0, self.random)
         qc = np.select(
             [
                 self.found.prediction < 0,
                 technical.low_counts(totals, batch),
                 technical.high_mitochondrial(np.asarray(dataset.pct_counts_mt), batch),
                 flagged,
+                stray,
             ],
-            [NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS],
+            [NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS, STRAY],
             FINE,
         )
         self.run.write_array(DOUBLET, score)
