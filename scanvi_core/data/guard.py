@@ -7,29 +7,34 @@ declare terabytes in a few kilobytes. AnnData writes none of this: a file that h
 from dataclasses import dataclass, field
 from typing import Any
 
+from scanvi_core.data.guard_strings import CLEAN_COPY, text_bytes
+from scanvi_core.data.guard_time import Watchdog
 from scanvi_core.errors import FileRefused
 
 MAX_DEPTH = 32
-MAX_OBJECTS = 20_000
+MAX_OBJECTS = 32_000  # 10,000 columns of categories take 30,000
+MAX_ATTRIBUTES = 10_000  # of one group or data set
+MAX_ATTRIBUTE_BYTES = 32 * 2**20
 MAX_RATIO = 2_000  # gzip reaches 1,032 at most
 RATIO_FROM_BYTES = 16 * 2**20  # a small data set may well be declared and never filled
+MAX_TABLE_RATIO = 500  # dense counts reach some 30; a column of one value may reach any
+TABLE_RATIO_FROM_BYTES = 2**30
 # deflate, shuffle, fletcher32, szip, nbit, scaleoffset: built into HDF5; lzf: built into h5py.
 ALLOWED_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 FILTER_NAMES = {32001: "blosc", 32004: "lz4", 32008: "bitshuffle", 32015: "zstd", 32026: "blosc2"}
-CLEAN_COPY = (
-    "Only open files from a source you trust. If you do: load it in scanpy where it was made and "
-    "save it again with adata.write_h5ad."
-)
 
 
 @dataclass(slots=True)
 class _Walk:
     memory_bytes: float
+    file_bytes: int
+    watch: Watchdog
     n_objects: int = 0
+    n_text_bytes: int = 0
     todo: list[tuple[Any, str, int]] = field(default_factory=list)
 
 
-def check_structure(file: Any, memory_bytes: float) -> None:
+def check_structure(file: Any, memory_bytes: float, watch: Watchdog | None = None) -> None:
     """Raise `FileRefused` when an open h5py file holds something that is not safe to read.
 
     Parameters
@@ -38,16 +43,21 @@ def check_structure(file: Any, memory_bytes: float) -> None:
         The open `h5py.File`.
     memory_bytes
         Memory that reading may take; no single block of a data set may be larger.
+    watch
+        Told of every part that is looked at; None watches nothing.
     """
-    walk = _Walk(memory_bytes, todo=[(file, "", 0)])
+    walk = _Walk(memory_bytes, file.id.get_filesize(), watch or Watchdog(), todo=[(file, "", 0)])
+    _check_attributes(file.id, b".", "")
+    _touch_attributes(file.id)
     while walk.todo:
         group, path, depth = walk.todo.pop()
         if depth > MAX_DEPTH:
             raise _refused(f"groups inside groups, {depth} deep", path)
+        walk.n_objects += group.id.get_num_objs()
+        if walk.n_objects > MAX_OBJECTS:
+            raise _refused(f"more than {MAX_OBJECTS:,} parts", path)
         for name in group:
-            walk.n_objects += 1
-            if walk.n_objects > MAX_OBJECTS:
-                raise _refused(f"more than {MAX_OBJECTS:,} parts", path)
+            walk.watch.step()
             _check_member(walk, group, name, path, depth)
 
 
@@ -61,19 +71,54 @@ def _check_member(walk: _Walk, group: Any, name: str, path: str, depth: int) -> 
         raise _refused("a link to a file outside itself", here)
     if kind != h5l.TYPE_HARD:
         raise _refused("a soft link, which .h5ad files do not have", here)
-    info = h5o.get_info(group.id, key)
+    info = _check_attributes(group.id, key, here)
     if info.rc > 1:
         raise _refused(f"a part that is linked {info.rc} times", here)
     if info.type == h5o.TYPE_GROUP:
         walk.todo.append((group[name], here, depth + 1))
+        _touch_attributes(walk.todo[-1][0].id)
     elif info.type == h5o.TYPE_DATASET:
-        _check_dataset(h5o.open(group.id, key), here, walk.memory_bytes)
+        dataset = h5o.open(group.id, key)
+        _touch_attributes(dataset)
+        _check_dataset(dataset, here, walk.memory_bytes)
+        walk.n_text_bytes += text_bytes(dataset, here)
+        if walk.n_text_bytes > walk.file_bytes:
+            raise _refused("texts that share one place, longer together than the file", here)
+
+
+def _check_attributes(parent: Any, key: bytes, here: str) -> Any:
+    """Return HDF5's facts about a part, whose attributes have to be few and small."""
+    from h5py import h5o
+
+    info = h5o.get_info(parent, key)
+    n_bytes = info.hdr.space.total + info.meta_size.attr.heap_size
+    if info.num_attrs > MAX_ATTRIBUTES or n_bytes > MAX_ATTRIBUTE_BYTES:
+        raise _refused(f"a part with {info.num_attrs:,} attributes of {n_bytes:,} bytes", here)
+    return info
+
+
+def _touch_attributes(part: Any) -> None:
+    """Read the attributes of text, so that loops and bombs in them meet the watch and no reader."""
+    import numpy as np
+    from h5py import h5a, h5t, string_dtype
+
+    text = None
+    for number in range(h5a.get_num_attrs(part)):
+        attribute = h5a.open(part, index=number)
+        kind = attribute.get_type()
+        if kind.get_class() == h5t.STRING and kind.is_variable_str():
+            shape = attribute.shape
+            if shape is not None:
+                text = text or h5t.py_create(string_dtype())
+                attribute.read(np.empty(shape, object), mtype=text)
 
 
 def _check_dataset(dataset: Any, here: str, memory_bytes: float) -> None:
     from h5py import h5d, h5t
 
     plist = dataset.get_create_plist()
+    if plist.get_layout() == h5d.CHUNKED and dataset.shape:
+        dataset.get_num_chunks()  # walks the list of its blocks, or fails
     if plist.get_external_count():
         raise _refused("data stored in a file outside itself", here)
     if plist.get_layout() == h5d.VIRTUAL:
@@ -98,7 +143,9 @@ def _check_size(dataset: Any, plist: Any, here: str, memory_bytes: float) -> Non
     itemsize = dataset.get_type().get_size()
     declared = _product(dataset.shape) * itemsize
     stored = dataset.get_storage_size()
-    if declared > RATIO_FROM_BYTES and declared > MAX_RATIO * max(stored, 1):
+    ratio = declared / max(stored, 1)
+    table = len(dataset.shape or ()) > 1 and declared > TABLE_RATIO_FROM_BYTES
+    if declared > RATIO_FROM_BYTES and ratio > (MAX_TABLE_RATIO if table else MAX_RATIO):
         raise FileRefused(
             f"{here} says it holds {declared / 2**30:,.1f} GiB but only {stored:,} bytes of it "
             "are in the file.",

@@ -1,0 +1,133 @@
+"""Run a child process, end it when it takes too much time or memory, and say how it ended.
+
+Inside the child the system's own limits hold where there are any: address space, processor time
+and core dumps on Linux; processor time and core dumps on macOS, which ignores the limit of memory;
+none on Windows. What is watched from here, the clock and the memory in use, holds everywhere.
+"""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+POLL_SECONDS = 0.1
+BASE_BYTES = 1.5e9  # libraries, and what reading takes beyond the data
+ENDINGS = {
+    "SIGPROF": "its inner structure leads round in circles",
+    "SIGXCPU": "it kept the processor busy for too long",
+    "SIGKILL": "the system ended it, probably for lack of memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a child process ended.
+
+    Attributes
+    ----------
+    output
+        What it wrote to its standard output.
+    log
+        What it wrote to its standard error.
+    reason
+        Why it gave no answer, in words; empty when it ended by itself and well.
+    timed_out
+        Whether its time ran out.
+    """
+
+    output: bytes
+    log: bytes
+    reason: str
+    timed_out: bool = False
+
+
+def run_watched(
+    command: Sequence[str],
+    request: bytes,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    memory_mb: float,
+) -> Ended:
+    """Run a command, give it a request on its standard input and wait for its end.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    request
+        Bytes for its standard input.
+    environment
+        All of its environment.
+    timeout_s
+        Seconds by the clock, after which it is killed.
+    memory_mb
+        Megabytes of memory that its data may take; beyond that and a base for libraries it is
+        killed.
+    """
+    with subprocess.Popen(  # noqa: S603 our own interpreter and module; data go by stdin
+        list(command),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+    ) as process:
+        watch = _Watch(process, timeout_s, memory_mb * 1e6 + BASE_BYTES)
+        thread = threading.Thread(target=watch.run, daemon=True)
+        thread.start()
+        try:
+            output, log = process.communicate(request)
+        except BaseException:
+            process.kill()
+            raise
+    thread.join()
+    if watch.reason:
+        return Ended(output, log, watch.reason, watch.timed_out)
+    return Ended(output, log, "" if process.returncode == 0 else ending(process.returncode))
+
+
+def ending(code: int) -> str:
+    """Return how a process ended, in words, from its exit code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+    return ENDINGS.get(name, name)
+
+
+class _Watch:
+    """Kills a process that takes too long or too much."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], timeout_s: float, max_bytes: float
+    ) -> None:
+        self.reason = ""
+        self.timed_out = False
+        self._process = process
+        self._ends = time.monotonic() + timeout_s
+        self._max_bytes = max_bytes
+
+    def run(self) -> None:
+        while self._process.poll() is None:
+            left = self._ends - time.monotonic()
+            if left <= 0:
+                self.timed_out = True
+                self._end("it took too long")
+            elif self._memory() > self._max_bytes:
+                self._end(f"it took more than {self._max_bytes / 1e9:,.1f} GB of memory")
+            time.sleep(min(POLL_SECONDS, max(left, 0.0)))
+
+    def _memory(self) -> float:
+        import psutil
+
+        try:
+            return float(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:  # it ended this moment
+            return 0.0
+
+    def _end(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._process.kill()
