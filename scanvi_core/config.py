@@ -40,6 +40,7 @@ RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell
 RECOVERY_FACTOR = 1e-6  # chance that all counts of a cell share a factor; above it: not excluded
 RECOVERY_ASSUMED = 0.05  # refused when a larger share of the cells may hide a common factor
 RECOVERY_LEFT_OUT = 0.05  # refused when a larger share of the cells cannot be recovered
+RECOVERY_NOISE = 0.6  # cells that differ from their likes by less of Poisson noise are smoothed
 RECOVERY_TOTALS = 0.02  # how far a column of totals may be off (genes filtered in between)
 
 

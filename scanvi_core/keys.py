@@ -49,6 +49,15 @@ UNLABELED_WORDS = frozenset(
     {"", "nan", "na", "n/a", "none", "null", "unknown", "unlabeled", "unlabelled", "unassigned",
      "undetermined", "unannotated", "not assigned", "?", "-", "tbd"}
 )  # fmt: skip
+TOTAL_COLUMNS = (  # counts per cell, compared without capitals
+    "n_counts", "total_counts", "ncount_rna", "n_count", "ncount", "numi", "n_umi", "n_umis",
+    "total_umis", "total_umi", "umi_count", "umi_counts", "raw_sum",
+)  # fmt: skip
+SUMMARY_ROWS = frozenset(  # rows that htseq-count and STAR add below the genes
+    {"__no_feature", "__ambiguous", "__too_low_aqual", "__not_aligned",
+     "__alignment_not_unique", "no_feature", "ambiguous", "too_low_aqual", "not_aligned",
+     "alignment_not_unique", "n_unmapped", "n_multimapping", "n_nofeature", "n_ambiguous"}
+)  # fmt: skip
 COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
 
 
