@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
+from benchmarks.accuracy import ablation
 from benchmarks.accuracy.bridge import ask
 from benchmarks.accuracy.task import Answer, Method, Task
 from scanvi_core.config import PRESETS, ModelConfig, TrainConfig
@@ -77,18 +78,21 @@ METHODS: dict[str, Method] = {
     **{preset: partial(annotate, preset) for preset in PRESETS},
 }
 OUTSIDE = {"celltypist": "celltypist", "scvi-tools": "scvi_tools"}
-NAMES = (*METHODS, *OUTSIDE)
+ABLATIONS: dict[str, Method] = {
+    name: partial(ablation.ablate, name) for name in (ablation.BASE, *ablation.VARIANTS)
+}
+NAMES = (*METHODS, *OUTSIDE, *ABLATIONS)
 
 
 def solver(name: str, python: Path) -> Callable[[Task], Answer]:
     """Return the method `name`, timed; `python` is the interpreter of the tools of others."""
     if name in OUTSIDE:
         return partial(ask, python, OUTSIDE[name])
-    if name in PRESETS:
+    if name in PRESETS or name in ABLATIONS:
         from scanvi_core.annotation.estimator import warm_up
 
         warm_up()
-    return partial(timed, METHODS[name])
+    return partial(timed, (METHODS | ABLATIONS)[name])
 
 
 def timed(method: Method, task: Task) -> Answer:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.accuracy import paired
+from benchmarks.accuracy import ablation, paired
 from benchmarks.accuracy.cells import ONE_BATCH, words
 from benchmarks.accuracy.compare import Metric, Rival, Table, hard, summary
 from benchmarks.accuracy.records import FOLDER, Record, read_all
@@ -24,11 +24,13 @@ Pair = tuple[float, float] | None  # accuracy and macro-F1
 
 
 def write_tables(folder: Path = FOLDER) -> list[Path]:
-    """Make ``table.md`` beside the records, and ``accuracy.json`` one folder up."""
+    """Make ``table.md`` beside the records; ``accuracy.json``, ``ablation.json`` one folder up."""
     table = Table(read_all(folder))
     full = folder / FULL
     full.write_text("\n".join(lines(table)) + "\n", encoding="utf-8")
-    return [full, write("accuracy", short(table), folder.parent)]
+    results = {"accuracy": short(table), "ablation": ablation.table_of(table)}
+    written = [write(name, found, folder.parent) for name, found in results.items() if found]
+    return [full, *written]
 
 
 def lines(table: Table) -> Iterator[str]:

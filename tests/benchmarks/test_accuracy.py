@@ -9,10 +9,10 @@ import pytest
 from scipy import sparse, stats
 from sklearn.metrics import f1_score
 
-from benchmarks.accuracy import paired, records, run
+from benchmarks.accuracy import ablation, paired, records, run
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, shown_labels, split
 from benchmarks.accuracy.compare import Table
-from benchmarks.accuracy.methods import METHODS
+from benchmarks.accuracy.methods import ABLATIONS, METHODS
 from benchmarks.accuracy.scores import calibration_error, scores
 from benchmarks.accuracy.table import lines, short
 from benchmarks.accuracy.task import Answer, Task
@@ -265,3 +265,36 @@ def test_the_tables_show_a_set_that_is_lost():
     row = short(table).rows[0]
     assert row[-1] == "worse"
     assert row[-2] == "0.700 / 0.700 product"
+
+
+# What each ingredient is worth --------------------------------------------------------------
+
+
+def test_a_variant_is_compared_with_the_recipe_by_means_over_sets():
+    made = [
+        replace(record(method, 0, f1, data_set), accuracy=f1 + 0.1)
+        for method, figures in (
+            ("ablation", (0.5, 0.7)),
+            ("ablation: SCANVI alone", (0.4, 0.6)),
+            ("ablation: zinb in place of nb", (0.6, 0.7)),
+        )
+        for data_set, f1 in zip("st", figures, strict=True)
+    ]
+    rows = {row[0]: row[1:] for row in ablation.table_of(table_of(*made)).rows}
+    assert rows["as it is"] == ["0.700 / 0.600", None]
+    assert rows["SCANVI alone"] == ["0.600 / 0.500", "-0.100 / -0.100"]
+    assert rows["zinb in place of nb"] == ["0.750 / 0.650", "+0.050 / +0.050"]
+
+
+def test_without_measurements_there_is_no_table_of_ingredients():
+    assert ablation.table_of(table_of(record("quick", 0, 0.5))) is None
+
+
+@pytest.mark.parametrize("name", ["ablation", "ablation: zinb in place of nb"])
+def test_a_variant_answers_for_itself_and_its_network_alone(name, cells):
+    shown, _ = split(cells, 0.1, 0)
+    task = Task(cells.counts, shown, cells.batch, 0, 1, Path())
+    answer = ABLATIONS[name](task)
+    assert {name, f"{name}: SCANVI alone"} <= answer.keys()
+    assert len(answer) == (5 if name == "ablation" else 2)
+    assert all(np.allclose(table.sum(axis=1), 1, atol=1e-5) for table in answer.values())
