@@ -272,12 +272,22 @@ def marker_rule(text: str, lookup: GeneLookup) -> npt.NDArray[np.bool_]:
     InputError
         If the rule cannot be read or a gene is not in the data; the hint names close matches.
     """
-    genes = [str(name) for name in lookup.var_names]
     terms = []
-    for marker in [_known(marker, genes) for marker in parse_rule(text)]:
+    for marker in known_markers(text, [str(name) for name in lookup.var_names]):
         above = np.asarray(lookup.gene(marker.gene)) > marker.threshold
         terms.append(above if marker.positive else ~above)
     return np.logical_and.reduce(terms)
+
+
+def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
+    """Return the terms of a rule with the genes as the data call them; see `marker_rule`.
+
+    Raises
+    ------
+    InputError
+        If the rule cannot be read or a gene is not among `genes`.
+    """
+    return [_known(marker, genes) for marker in parse_rule(text)]
 
 
 def _known(marker: Marker, genes: Sequence[str]) -> Marker:

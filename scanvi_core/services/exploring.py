@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scanvi_core import runtime
 from scanvi_core.services import doubt, jobs, provisional, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.markers import Marker
 
 MAP = "map"
 CLUSTER = "Cluster"
@@ -62,6 +66,11 @@ def embeddings(project_id: str) -> dict[str, str]:
     if _derived(opened, BASE_MAP).is_file():
         found[BASE] = TITLES[BASE]
     return found
+
+
+def title_of(embedding: str) -> str:
+    """Return what a map is called on the pages."""
+    return TITLES.get(embedding, f"The map {embedding}")
 
 
 def coordinates(project_id: str, embedding: str) -> np.ndarray:
@@ -219,9 +228,26 @@ def rule_mask(project_id: str, rule: str) -> np.ndarray:
     """
     from scanvi_core.annotation.markers import marker_rule
 
+    names = np.array(_all_names(project_id), dtype=object)
+    return marker_rule(rule, Genes(names, workspace(project_id).dataset.gene))
+
+
+def markers_of(project_id: str, rule: str) -> "list[Marker]":
+    """Return the terms of a marker rule, its genes as the data call them.
+
+    Raises
+    ------
+    InputError
+        If the rule cannot be read or names a gene that is not there.
+    """
+    from scanvi_core.annotation.markers import known_markers
+
+    return known_markers(rule, _all_names(project_id))
+
+
+def _all_names(project_id: str) -> list[str]:
     dataset = workspace(project_id).dataset
-    names = sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()})
-    return marker_rule(rule, Genes(np.array(names, dtype=object), dataset.gene))
+    return sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()})
 
 
 def type_colours(opened: Workspace) -> dict[str, int]:

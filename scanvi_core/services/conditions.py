@@ -1,0 +1,334 @@
+"""What each condition of a rule means in one project: its cells, or a sentence why none is known.
+
+Answers are kept as bits under everything they depend on, so that combining them again is quick.
+"""
+
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanvi_core.annotation.cell_sets import Bits, packed, unpacked
+from scanvi_core.annotation.neighbours import Neighbours
+from scanvi_core.annotation.rules import NO_VALUE, Kind, Term
+from scanvi_core.annotation.selection import in_polygon
+from scanvi_core.config import UMAP_NEIGHBORS
+from scanvi_core.errors import ColumnMissing, InputError
+from scanvi_core.project.runs import Run
+from scanvi_core.services import doubt, exploring, genes, provisional, results
+from scanvi_core.services.workspace import Workspace, workspace
+
+KEPT_SETS = 256
+SHOWN_VALUES = 3
+NEAR_WHERE = "The model's map (z1)"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The cells that fulfil a condition, and what has to be said about it.
+
+    Attributes
+    ----------
+    bits
+        None where the condition cannot be looked up here.
+    note
+        A sentence about what is not here; empty where all is.
+    """
+
+    bits: Bits | None
+    note: str = ""
+
+
+_kept: OrderedDict[Hashable, Answer] = OrderedDict()
+_lock = threading.Lock()
+
+
+def answer(project_id: str, term: Term) -> Answer:
+    """Return the cells that fulfil a condition, whether or not it is negated."""
+    opened, about = workspace(project_id), term.about
+    try:
+        moment = _MOMENTS.get(term.kind, _always)(opened)
+        key = (project_id, opened.dataset.manifest["counts_sha256"], about, moment)
+        return _remembered(key, lambda: _LOOKS[term.kind](opened, about))
+    except ColumnMissing as error:
+        return Answer(None, error.message)
+
+
+def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
+    """Return cells with their neighbours on the current model's map; None without a model."""
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None:
+        return None
+    index = opened.kept.get(
+        ("neighbours", run.id), lambda: Neighbours(run.array(results.Z1), UMAP_NEIGHBORS)
+    )
+    key = (project_id, "near", run.id, steps, bits.tobytes())
+
+    def look() -> Answer:
+        return Answer(packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps)))
+
+    return _remembered(key, look).bits
+
+
+def by_hand(project_id: str, mask: np.ndarray) -> Term:
+    """Return a condition for a set of cells that no rule describes."""
+    bits = packed(mask)
+    name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
+    term = Term("cells", name)
+    key = (project_id, workspace(project_id).dataset.manifest["counts_sha256"], term, None)
+    _remembered(key, lambda: Answer(bits))
+    return term
+
+
+def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+    """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
+    place = place_of(xy)
+    found = (
+        name
+        for name in exploring.embeddings(project_id)
+        if place_of(exploring.coordinates(project_id, name)) == place
+    )
+    name = next(found, None)
+    if name is None:
+        return None
+    corners = tuple((float(x), float(y)) for x, y in polygon)
+    return Term("polygon", name, corners=corners, origin=place)
+
+
+def shown(project_id: str, colouring: exploring.Colouring, codes: Sequence[int]) -> Term | None:
+    """Return the condition of the types isolated in a map's legend; None where none says it."""
+    kinds: dict[str, Kind] = {
+        exploring.LABEL: "label", exploring.PREDICTION: "predicted", exploring.REASON: "reason",
+    }  # fmt: skip
+    values = tuple(NO_VALUE if code < 0 else colouring.names[code] for code in codes)
+    what = colouring.name.removesuffix(" (provisional)")
+    if what in kinds:
+        return Term(kinds[what], values=values)
+    if what == exploring.CLUSTER:
+        return Term(
+            "cluster",
+            values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
+            origin=cluster_origin(workspace(project_id)),
+        )
+    if what in workspace(project_id).dataset.manifest["obs_columns"]:
+        return Term("column", what, values=values)
+    return None
+
+
+def place_of(xy: np.ndarray) -> str:
+    """Return what tells the coordinates of one map from those of another."""
+    return f"{zlib.crc32(np.asarray(xy, dtype=np.float32).tobytes()):08x}"
+
+
+def numbered(codes: np.ndarray) -> tuple[str, ...]:
+    """Return the names of clusters, as the pages show them."""
+    return tuple(str(code + 1) for code in range(int(codes.max(initial=-1)) + 1))
+
+
+def values_of(project_id: str, kind: str, column: str = "") -> tuple[str, ...]:
+    """Return the values a condition of a kind can ask for here, none of them missing."""
+    return _coded(workspace(project_id), Term("column", column) if column else Term(kind))[1]  # type: ignore[arg-type]  # kinds of `_CODES`
+
+
+def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = look()
+    if found.bits is None:  # what is not here may come
+        return found
+    found.bits.flags.writeable = False
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > KEPT_SETS:
+            _kept.popitem(last=False)
+    return found
+
+
+def _polygon(opened: Workspace, term: Term) -> Answer:
+    title = exploring.title_of(term.name)
+    maps = list(_maps_called(opened, term.name))
+    if not maps:
+        return Answer(None, f"{title} is not in this project.")
+    same = (xy for xy in maps if place_of(xy) == term.origin)
+    xy = next(same, None)
+    if xy is None:
+        return Answer(None, f"{title} is another one here than the one that was drawn on.")
+    return Answer(packed(in_polygon(xy, np.array(term.corners))))
+
+
+def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
+    """Return every map of a name, those of earlier models included."""
+    if name in results.MAPS:
+        runs = reversed(Run.list(opened.project))
+        found = (run for run in runs if run.has_array(results.MAPS[name]))
+        yield from (run.array(results.MAPS[name]) for run in found)
+    elif name in exploring.embeddings(opened.project.id):
+        yield exploring.coordinates(opened.project.id, name)
+
+
+def _gene(opened: Workspace, term: Term) -> Answer:
+    name = genes.gene_here(opened.project.id, term.name)
+    if name is None:
+        return Answer(None, f"There is no gene {term.name} here.")
+    return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
+
+
+def _categories(opened: Workspace, term: Term) -> Answer:
+    codes, names = _coded(opened, term)
+    chosen = [code for code, name in enumerate(names) if name in term.values]
+    missing = sorted(set(term.values) - set(names) - {NO_VALUE})
+    noun = term.name or _NOUNS[term.kind]
+    listed = ", ".join(missing[:SHOWN_VALUES]) + ("…" if len(missing) > SHOWN_VALUES else "")
+    note = f"There is no {noun} {listed} here." if missing else ""
+    if len(missing) == len(term.values):
+        return Answer(None, note)
+    lookup = np.zeros(len(names) + 1, dtype=bool)
+    lookup[chosen] = True
+    lookup[-1] = NO_VALUE in term.values  # cells without a value have the code -1
+    return Answer(packed(lookup[codes]), note)
+
+
+def _coded(opened: Workspace, term: Term) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return codes [n_obs], -1 for none, and names; raise where there is no such thing."""
+    if term.kind == "column":
+        return opened.categories(term.name)
+    return _CODES[term.kind](opened)
+
+
+def _label(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    return opened.labels().compact()
+
+
+def _given(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    key = opened.project.settings.get("labels_key")
+    if key is None or key not in opened.dataset.manifest["obs_columns"]:
+        raise ColumnMissing("The labels of this project come from no column of the file.")
+    return opened.categories(key)
+
+
+def _predicted(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    found = _newest(opened)
+    return found.prediction, found.names
+
+
+def _batch(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    key = opened.project.settings.get("batch_key")
+    if not key:
+        raise ColumnMissing("No column tells the batches apart here.")
+    return opened.categories(key)
+
+
+def _cluster(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    codes = exploring.clusters_of(opened.project.id)
+    if codes is None:
+        raise ColumnMissing("Clusters were not computed here.")
+    return np.asarray(codes), numbered(codes)
+
+
+def _reason(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
+    found = doubt.reasons(opened.project.id)
+    if found is None:
+        raise ColumnMissing("Reasons for doubt were not looked for here.")
+    return found.reason, doubt.REASON_NAMES
+
+
+def _same_clusters(opened: Workspace, term: Term) -> Answer:
+    if term.origin and term.origin != cluster_origin(opened):
+        return Answer(None, "The clusters are other ones here.")
+    return _categories(opened, term)
+
+
+def cluster_origin(opened: Workspace) -> str:
+    """Return what tells these very clusters from others."""
+    codes = exploring.clusters_of(opened.project.id)
+    return "" if codes is None else f"{zlib.crc32(codes.tobytes()):08x}"
+
+
+def _column(opened: Workspace, term: Term) -> Answer:
+    known = opened.dataset.manifest["obs_columns"].get(term.name)
+    if known is None:
+        return Answer(None, f"There is no column {term.name} here.")
+    if term.values:
+        return _categories(opened, term)
+    if known["kind"] != "number":
+        return Answer(None, f"The column {term.name} holds no numbers here.")
+    values = exploring.colouring(opened.project.id, term.name).values
+    return Answer(packed(_within(values, term)))
+
+
+def _confidence(opened: Workspace, term: Term) -> Answer:
+    return Answer(packed(_within(_newest(opened).confidence, term)))
+
+
+def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
+    if values is None:
+        raise InputError("This column holds no numbers.")
+    low = -np.inf if term.low is None else term.low
+    high = np.inf if term.high is None else term.high
+    return np.asarray((values >= low) & (values <= high))  # NaN compares false
+
+
+def _cells(_: Workspace, term: Term) -> Answer:
+    n = term.name.rpartition(".")[2]
+    return Answer(None, f"The {n} cells that were picked by hand are not known here.")
+
+
+def _near(_: Workspace, __: Term) -> Answer:
+    return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
+
+
+def _newest(opened: Workspace) -> results.Results:
+    """Return the newest predictions there are: provisional ones after a decision."""
+    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
+    if found is None:
+        raise ColumnMissing("There are no predictions here yet: train a model first.")
+    return found if made is None else made.predictions
+
+
+def _of_labels(opened: Workspace) -> Hashable:
+    return opened.labels().seq
+
+
+def _of_predictions(opened: Workspace) -> Hashable:
+    made, run = provisional.state(opened.project.id).found, opened.current_run()
+    return (run.id if run else "", made.seq if made else 0)
+
+
+def _of_settings(opened: Workspace) -> Hashable:
+    settings = opened.project.settings
+    return (settings.get("batch_key"), settings.get("labels_key"))
+
+
+def _of_run(opened: Workspace) -> Hashable:
+    run = opened.current_run()
+    return run.id if run else ""
+
+
+def _always(_: Workspace) -> Hashable:
+    return None
+
+
+_LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
+    "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
+    "predicted": _categories, "batch": _categories, "confidence": _confidence,
+    "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,
+    "near": _near,
+}  # fmt: skip
+_CODES: dict[str, Callable[[Workspace], tuple[np.ndarray, tuple[str, ...]]]] = {
+    "label": _label, "given": _given, "predicted": _predicted, "batch": _batch,
+    "cluster": _cluster, "reason": _reason,
+}  # fmt: skip
+_NOUNS = {
+    "label": "label", "given": "label in the file", "predicted": "predicted type",
+    "batch": "batch", "cluster": "cluster", "reason": "reason for doubt",
+}  # fmt: skip
+_MOMENTS: dict[str, Callable[[Workspace], Hashable]] = {
+    "label": _of_labels, "given": _of_settings, "predicted": _of_predictions,
+    "confidence": _of_predictions, "batch": _of_settings, "reason": _of_run,
+}  # fmt: skip

@@ -1,0 +1,132 @@
+"""Finding genes by name: suggestions while typing, pasted lists, the same gene in another file."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.services.workspace import Workspace, workspace
+
+SUGGESTIONS = 12
+MAX_PASTED = 500
+_SEPARATORS = re.compile(r"[\s,;|\"']+")
+
+
+@dataclass(frozen=True, eq=False)
+class GeneIndex:
+    """All genes under the names people know them by.
+
+    Attributes
+    ----------
+    names
+        What each gene is called on the pages: its symbol where no other gene has the same, else
+        its unique name.
+    ids
+        Unique names, in the order of the counts.
+    places
+        Position of the gene with a name or symbol.
+    folded
+        The same without regard to case, for names that stay unique; -1 for others.
+    searched
+        Symbol and unique name of each gene without regard to case.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...]
+    places: dict[str, int]
+    folded: dict[str, int]
+    searched: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """Genes of a pasted list: found ones as the pages call them, others as they were written."""
+
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def report(self) -> str:
+        """How many were found and which were not, in a sentence."""
+        n = len(self.found) + len(self.missing)
+        if not self.missing:
+            return f"All {n:,} genes found." if n != 1 else "The gene was found."
+        listed = ", ".join(self.missing[:SUGGESTIONS])
+        more = len(self.missing) - SUGGESTIONS
+        listed += f" and {more:,} more" if more > 0 else ""
+        return f"{len(self.found):,} of {n:,} genes found. Not in these data: {listed}."
+
+
+def index(project_id: str) -> GeneIndex:
+    """Return all genes of a project for searching."""
+    opened = workspace(project_id)
+    found: GeneIndex = opened.kept.get(("gene index",), lambda: _index(opened))
+    return found
+
+
+def _index(opened: Workspace) -> GeneIndex:
+    ids = tuple(map(str, opened.dataset.var_names))
+    symbols = tuple(map(str, opened.dataset.symbols))
+    taken = pd.Series([*symbols, *(ids if symbols != ids else ())]).value_counts()
+    names = tuple(
+        symbol if taken[symbol] == 1 or symbol == own else own
+        for symbol, own in zip(symbols, ids, strict=True)
+    )
+    places: dict[str, int] = {}
+    for series in (ids, symbols):
+        for place, name in enumerate(series):
+            places.setdefault(name, place)
+    folded: dict[str, int] = {}
+    for name, place in places.items():
+        key = name.casefold()
+        folded[key] = place if folded.get(key, place) == place else -1
+    searched = tuple(
+        (symbol.casefold(), own.casefold()) for symbol, own in zip(symbols, ids, strict=True)
+    )
+    return GeneIndex(names, ids, places, folded, searched)
+
+
+def search(project_id: str, text: str, n: int = SUGGESTIONS) -> list[str]:
+    """Return genes for what was typed: exact, then beginning with it, then holding it.
+
+    Symbols and identifiers are searched without regard to case; shorter names come first.
+    """
+    sought = text.strip().casefold()
+    if not sought:
+        return []
+    known = index(project_id)
+    found = []
+    for place, (symbol, own) in enumerate(known.searched):
+        if sought in symbol or sought in own:
+            begins = symbol.startswith(sought) or own.startswith(sought)
+            rank = 0 if sought in (symbol, own) else 1 if begins else 2
+            found.append((rank, len(symbol), symbol, place))
+    return [known.names[place] for *_, place in sorted(found)[:n]]
+
+
+def gene_here(project_id: str, name: str) -> str | None:
+    """Return what a gene is called here; None without it, or where case alone tells two apart."""
+    known = index(project_id)
+    place = known.places.get(name)
+    if place is None:
+        place = known.folded.get(name.strip().casefold(), -1)
+    return known.names[place] if place >= 0 else None
+
+
+def read_list(project_id: str, text: str) -> Pasted:
+    """Find the genes of a pasted list, separated by blanks, lines, commas or semicolons."""
+    written = list(dict.fromkeys(filter(None, _SEPARATORS.split(text))))[:MAX_PASTED]
+    here = [(name, gene_here(project_id, name)) for name in written]
+    found = dict.fromkeys(gene for _, gene in here if gene is not None)
+    return Pasted(tuple(found), tuple(name for name, gene in here if gene is None))
+
+
+def position(project_id: str, name: str) -> int:
+    """Return the column of a gene in the counts; `name` as the pages call it."""
+    return index(project_id).places[name]
+
+
+def levels(project_id: str, name: str) -> np.ndarray:
+    """Return log1p of counts per 10,000 of a gene in every cell, float32 [n_obs]."""
+    return workspace(project_id).dataset.gene(name)
