@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNLABELLED = "#C8C8C8"
+FINE_BELOW = 200_000  # cells; of more, values are shown in COARSE_LEVELS steps, so that a new
+COARSE_LEVELS = 100  # colour of a million cells is less than a megabyte
 
 # The first six are Okabe and Ito's (2008) without black and yellow, which vanish on a dark or a
 # light page. Each later one was chosen to lie farthest, in OKLab, from all before it and from the
@@ -97,13 +99,16 @@ class ValueColour:
     def __len__(self) -> int:
         return len(self.values)
 
+    def levels(self) -> int:
+        """Return how many steps the scale has; of many cells a few, to be sent in a byte each."""
+        return 65_535 if len(self.values) < FINE_BELOW else COARSE_LEVELS
+
     def steps(self) -> NDArray[np.unsignedinteger]:
-        """Return steps 1..65535 of the scale, 0 for NaN; values beyond an end sit on it."""
-        span = (self.high - self.low) or 1.0
-        share = np.clip((np.asarray(self.values, np.float64) - self.low) / span, 0, 1)
-        return np.where(np.isnan(share), 0, 1 + np.rint(np.nan_to_num(share) * 65_534)).astype(
-            "<u2"
-        )
+        """Return steps 1..levels of the scale, 0 for NaN; values beyond an end sit on it."""
+        values, last = np.asarray(self.values, np.float32), self.levels() - 1
+        share = np.clip((values - self.low) / ((self.high - self.low) or 1.0), 0, 1)
+        steps = 1 + np.rint(np.nan_to_num(share) * last)
+        return np.where(np.isnan(share), 0, steps).astype("u1" if last < 255 else "<u2")
 
     def table(self) -> NDArray[np.uint8]:
         """Return the colours as bytes [257, 3], the grey of cells without a number first."""
@@ -111,4 +116,25 @@ class ValueColour:
 
     def legend(self) -> dict[str, Any]:
         """Return what the map's scale says."""
-        return {"name": self.name, "range": [float(self.low), float(self.high)]}
+        known = self.values[np.isfinite(self.values)]
+        cut = [bool((known < self.low).any()), bool((known > self.high).any())]
+        ends = [float(self.low), float(self.high)]
+        return {"name": self.name, "range": ends, "cut": cut, "last": self.levels() - 1}
+
+
+def value_range(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Return the ends of a readable scale: the extremes, save a few that would flatten the rest.
+
+    When the largest value lies more than twice as far from the smallest as 99.9 % of the others,
+    the scale ends there; likewise below.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    sample = known[:: max(1, known.size // 100_000)]
+    few, many = (float(end) for end in np.quantile(sample, (0.001, 0.999)))
+    if few < many:
+        high = many if high - few > 2 * (many - few) else high
+        low = few if many - low > 2 * (many - few) else low
+    return low, high

@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui import state
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
-from pages.ui.colours import type_colour
+from pages.ui.colours import type_colour, value_range
 from scanvi_core.services import exploring, picking, workspace
 from scanvi_core.services.exploring import Colouring
 
@@ -78,9 +78,7 @@ def highlight(project: str, rows: np.ndarray, *, key: str, height: int) -> None:
 def as_colour(colouring: Colouring) -> CategoryColour | ValueColour:
     """Turn a colouring of the services into what the map draws."""
     if colouring.values is not None:
-        known = colouring.values[np.isfinite(colouring.values)]
-        low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-        return ValueColour(colouring.values, colouring.name, low, high)
+        return ValueColour(colouring.values, colouring.name, *value_range(colouring.values))
     assert colouring.codes is not None  # noqa: S101 - either values or codes, by construction
     places = colouring.places or range(len(colouring.names))
     return CategoryColour(

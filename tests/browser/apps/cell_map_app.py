@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
+from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
 from pages.ui.colours import type_colours
 from scanvi_core.annotation.selection import combine, in_polygon
 
@@ -20,7 +20,8 @@ state = st.session_state
 
 def select(event: SelectionEvent) -> None:
     inside = in_polygon(xy, event.polygon) if event.op != "clear" else np.zeros(N, bool)
-    state.inside, state.op, state.only = int(inside.sum()), event.op, event.only
+    state.inside, state.op = int(inside.sum()), event.op
+    state.only = event.only, event.panel
     state.picked = combine(state.get("picked"), inside, event.op)
 
 
@@ -40,10 +41,21 @@ event = cell_map(
     height=420,
     hover=[f"cell {i}" for i in range(N)],
     on_select=select,
+    also="the switch",
 )
 picked = int(state.picked.sum()) if "picked" in state else 0
-st.text(f"server: {picked} picked, {state.get('inside', 0)} inside, only {state.get('only', ())}")
+st.text(
+    f"server: {picked} picked, {state.get('inside', 0)} inside, only {state.get('only', ((), 0))}"
+)
 st.text(f"this run: {event.op if event else 'nothing'}")
+if st.toggle("Linked"):
+    four = {
+        "Batch": CategoryColour(rng.integers(0, 2, N), ["left", "right"], type_colours(2)),
+        "Label": CategoryColour(codes, NAMES, type_colours(4)),
+        "Prediction": CategoryColour(group, NAMES, type_colours(4)),
+        "Confidence": ValueColour(rng.random(N), "Confidence", 0.0, 1.0),
+    }
+    linked_maps("four", xy, four, revision="four", selected=state.get("picked"), on_select=select)
 cell_map("still", xy, colour=colour, revision="still", tools=False, height=220)
 
 many = 20_000  # sent in parts
