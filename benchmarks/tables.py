@@ -1,8 +1,8 @@
-"""Copy the benchmarks' results into the README.
+"""Copy the benchmarks' results into README.md and benchmarks/README.md.
 
 ``python -m benchmarks.tables`` rewrites what stands between ``<!-- benchmark:NAME -->`` and
 ``<!-- /benchmark -->`` from ``benchmarks/results/NAME.json``; ``--check`` writes nothing and fails
-when the README differs from the results.
+when a text differs from the results.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.results_file import FOLDER, Cell, Result, read
 
-README = Path(__file__).parents[1] / "README.md"
+TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).parent / "README.md")
 PART = re.compile(r"(<!-- benchmark:([\w-]+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 NOTHING = "—"
 
@@ -57,18 +57,20 @@ def _cell(value: Cell) -> str:
 
 
 def main() -> int:
-    """Rewrite the README, or tell whether it is stale."""
+    """Rewrite the texts, or tell which are stale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = rewritten(before)
-    if check and after != before:
-        sys.stderr.write("The README's tables are stale: run python -m benchmarks.tables\n")
-        return 1
-    if not check:
-        README.write_text(after, encoding="utf-8")
-    return 0
+    stale = 0
+    for path in TEXTS:
+        before = path.read_text(encoding="utf-8")
+        after = rewritten(before)
+        if check and after != before:
+            sys.stderr.write(f"{path} is stale: run python -m benchmarks.tables\n")
+            stale = 1
+        if not check:
+            path.write_text(after, encoding="utf-8")
+    return stale
 
 
 if __name__ == "__main__":

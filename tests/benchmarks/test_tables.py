@@ -12,8 +12,9 @@ RESULT = Result(
 )
 
 
-def test_the_readme_equals_its_results():
-    text = tables.README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", tables.TEXTS, ids=lambda path: path.parent.name)
+def test_the_tables_equal_the_results(path):
+    text = path.read_text(encoding="utf-8")
     assert tables.rewritten(text) == text, "run python -m benchmarks.tables"
 
 
