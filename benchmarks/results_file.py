@@ -3,7 +3,7 @@
 ``benchmarks/results/NAME.json`` holds an object with the keys ``title`` (str), ``command`` (str,
 what to run to measure again), ``machine`` (str), ``columns`` (list of str), ``rows`` (list of
 lists of str, int, float or None, one for each column) and ``notes`` (list of sentences). More keys
-may follow; tables do not show them. ``python -m benchmarks.tables`` copies it into the README files.
+may follow; tables do not show them. ``python -m benchmarks.tables`` copies it there.
 
 >>> write("step", Result("A training step", "python -m benchmarks.step", columns, rows))
 """
