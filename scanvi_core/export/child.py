@@ -8,18 +8,41 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 
 from scanvi_core.errors import ExportError, ScanviError
+from scanvi_core.export.crossing import load_request
+from scanvi_core.export.own_copy import write_own_copy
 from scanvi_core.export.patch import Written, patch
-from scanvi_core.export.request import ExportRequest, SourceFile, load_request
+from scanvi_core.export.request import ExportRequest, SourceFile
 from scanvi_core.export.verify import verify
 
+ADDING, CHECKING = 0.5, 0.55  # shares of the progress bar; copying comes first
 
-def annotate(request: ExportRequest, path: Path) -> Written:
-    """Copy the source to `path`, add what is asked, and verify it; return the names written."""
+Report = Callable[[float, str], None]
+
+
+def annotate(
+    request: ExportRequest, path: Path, report: Report = lambda *_: None
+) -> tuple[Written, list[str]]:
+    """Write the file to `path` and verify it; return the names written and what was renamed."""
+    if request.own_copy is None:
+        copy_source(request, path)
+        notes = []
+    else:
+        notes = write_own_copy(path, request.own_copy, list(request.obs))
+    report(ADDING, "Adding the labels")
+    written, more = patch(path, request)
+    report(CHECKING, "Checking the file")
+    verify(path, request, written, lambda part: report(CHECKING + (1 - CHECKING) * part, ""))
+    return written, notes + more
+
+
+def copy_source(request: ExportRequest, path: Path) -> None:
+    """Copy the user's file byte for byte, where it still is the one that was loaded."""
     check_unchanged(request.source)
     if not h5py.is_hdf5(request.source.path):
         raise ExportError(
@@ -27,9 +50,6 @@ def annotate(request: ExportRequest, path: Path) -> Written:
             "Export the labels as CSV, or save the data as .h5ad and load that.",
         )
     shutil.copyfile(request.source.path, path)
-    written = patch(path, request)
-    verify(path, request, written)
-    return written
 
 
 def check_unchanged(source: SourceFile) -> None:
@@ -49,8 +69,13 @@ def check_unchanged(source: SourceFile) -> None:
 def main(folder: Path, path: Path) -> int:
     """Write the file and the answer; an error crosses as its class, message and hint."""
     answer: dict[str, object]
+
+    def report(part: float, words: str) -> None:
+        (folder / "progress.txt").write_text(f"{part:.3f} {words}\n", encoding="utf-8")
+
     try:
-        answer = {"written": annotate(load_request(folder), path)}
+        written, notes = annotate(load_request(folder), path, report)
+        answer = {"written": written, "notes": notes}
     except ScanviError as error:
         answer = {"error": [type(error).__name__, error.message, error.hint]}
     except Exception as error:  # noqa: BLE001 the border of the process: HDF5 raises many kinds

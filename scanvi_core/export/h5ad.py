@@ -9,23 +9,43 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scanvi_core import errors
 from scanvi_core.errors import ExportError
-from scanvi_core.export.request import ExportRequest, check_names, save_request
+from scanvi_core.export.crossing import save_request
+from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.runtime import replacing
 
 POLL_S = 0.1
 # Room beyond the copy and twice our arrays (once as .npy, once in the file): HDF5 bookkeeping.
 SLACK_BYTES = 5_000_000
+COPIED = 0.5  # share of the progress bar when the source is copied
+
+Report = Callable[[float, str], None]
+
+
+class ExportStopped(ExportError):
+    """The export was stopped as asked; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A file that was written and verified: where it is, and the names given, by slot."""
+    """A file that was written and verified.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    written
+        The names given, by slot.
+    notes
+        What of the user's had to be renamed or written anew, one sentence each.
+    """
 
     path: Path
     written: dict[str, list[str]]
+    notes: list[str]
 
 
 def write_annotated(
@@ -36,7 +56,9 @@ def write_annotated(
 
 
 def export_annotated(
-    request: ExportRequest, should_stop: Callable[[], bool] = lambda: False
+    request: ExportRequest,
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Report = lambda *_: None,
 ) -> Exported:
     """Copy the source byte for byte, add the request's keys, verify, and put it in place.
 
@@ -49,9 +71,13 @@ def export_annotated(
         What to write, and where.
     should_stop
         Asked ten times a second; when true the child is ended and nothing is left.
+    report
+        Told how far it is, from 0 to 1, and in words.
 
     Raises
     ------
+    ExportStopped
+        If it was stopped.
     ExportError
         If the target is the source, the disk has no room, the source has changed or cannot be
         read, or the child died.
@@ -65,20 +91,21 @@ def export_annotated(
         replacing(request.target) as temporary,
     ):
         save_request(request, Path(folder))
-        run_child(Path(folder), temporary, should_stop)
-        written = read_answer(Path(folder))
-    return Exported(request.target, written)
+        watch = Watch(request, Path(folder), temporary, report)
+        run_child(Path(folder), temporary, should_stop, watch)
+        answer = read_answer(Path(folder))
+    return Exported(request.target, answer["written"], answer["notes"])
 
 
 def check_paths(request: ExportRequest) -> None:
     """Refuse a missing source, a target that is the source, and a target that is no file."""
     source, target = request.source.path, request.target
-    if source.is_dir():
+    if request.own_copy is None and source.is_dir():
         raise ExportError(
             f"The loaded data are the folder {source.name}, and only a file can be copied.",
             "Export the labels as CSV, or save the data as .h5ad and load that.",
         )
-    if not source.is_file():
+    if request.own_copy is None and not source.is_file():
         raise ExportError(
             f"The loaded file {source} is no longer there.",
             "Put it back, or export the labels as CSV.",
@@ -87,7 +114,8 @@ def check_paths(request: ExportRequest) -> None:
         raise ExportError(f"The folder {target.parent} does not exist.", "Choose another folder.")
     if target.is_dir():
         raise ExportError(f"{target} is a folder.", "Choose the name of a file.")
-    if target.resolve() == source.resolve() or (target.exists() and target.samefile(source)):
+    same = target.exists() and source.exists() and target.samefile(source)
+    if same or target.resolve() == source.resolve():
         raise ExportError(
             f"{target} is your own file, which is never written to.", "Choose another name."
         )
@@ -95,7 +123,7 @@ def check_paths(request: ExportRequest) -> None:
 
 def check_room(request: ExportRequest) -> None:
     """Refuse when the disk of the target has no room for the copy and what is added."""
-    needed = request.source.path.stat().st_size + 2 * request.nbytes() + SLACK_BYTES
+    needed = request.base_nbytes() + 2 * request.nbytes() + SLACK_BYTES
     free = shutil.disk_usage(request.target.parent).free
     if free < needed:
         raise ExportError(
@@ -105,7 +133,29 @@ def check_room(request: ExportRequest) -> None:
         )
 
 
-def run_child(folder: Path, temporary: Path, should_stop: Callable[[], bool]) -> None:
+class Watch:
+    """Tells how far the writing process is: by the size of the copy, then by its own word."""
+
+    def __init__(
+        self, request: ExportRequest, folder: Path, temporary: Path, report: Report
+    ) -> None:
+        self.size = max(1, request.base_nbytes())
+        self.told, self.copy, self.report = folder / "progress.txt", temporary, report
+        self.words = "Copying your file" if request.own_copy is None else "Writing the counts"
+
+    def look(self) -> None:
+        """Report what there is to see."""
+        try:
+            part, _, words = self.told.read_text(encoding="utf-8").partition(" ")
+            self.report(float(part), words.strip())
+        except (OSError, ValueError):  # not there yet, or half written
+            size = self.copy.stat().st_size if self.copy.exists() else 0
+            self.report(COPIED * min(1.0, size / self.size), self.words)
+
+
+def run_child(
+    folder: Path, temporary: Path, should_stop: Callable[[], bool], watch: Watch
+) -> None:
     """Run the writing process to its end, or end it when asked to stop."""
     root = str(Path(errors.__file__).parents[1])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
@@ -119,7 +169,8 @@ def run_child(folder: Path, temporary: Path, should_stop: Callable[[], bool]) ->
         try:
             while process.poll() is None:
                 if should_stop():
-                    raise ExportError("The export was stopped; nothing was written.")
+                    raise ExportStopped("The export was stopped; nothing was written.")
+                watch.look()
                 try:
                     process.wait(POLL_S)
                 except subprocess.TimeoutExpired:
@@ -136,8 +187,8 @@ def run_child(folder: Path, temporary: Path, should_stop: Callable[[], bool]) ->
         )
 
 
-def read_answer(folder: Path) -> dict[str, list[str]]:
-    """Return the names the child wrote, or raise the error it met."""
+def read_answer(folder: Path) -> dict[str, Any]:
+    """Return the names the child wrote and its notes, or raise the error it met."""
     try:
         answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     except ValueError as error:
@@ -148,4 +199,4 @@ def read_answer(folder: Path) -> dict[str, list[str]]:
     if "error" in answer:
         kind, message, hint = answer["error"]
         raise getattr(errors, kind, ExportError)(message, hint)
-    return answer["written"]
+    return dict(answer)

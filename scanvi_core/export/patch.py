@@ -4,6 +4,7 @@ Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,23 @@ Written = dict[str, list[str]]
 """The names written, by slot: obs, obsm, uns, layers."""
 
 
-def patch(path: Path, request: ExportRequest) -> Written:
-    """Write the request's keys into the file at `path`; return the names they got.
+def patch(path: Path, request: ExportRequest) -> tuple[Written, list[str]]:
+    """Write the request's keys into the file at `path`.
+
+    Returns
+    -------
+    written, notes
+        The names they got, and what of the user's had to be written anew, in sentences.
 
     Raises
     ------
     ExportError
         If the file has no usable cell table, or another number of cells or genes.
     """
-    modernise(path)
+    notes = modernise(path)
     with h5py.File(path, "r+") as file:
         check_shapes(file, request)
+        request = without_kept(file, request)
         suffix = "" if request.replace else free_suffix(file, request)
         written: Written = {
             "obs": add_columns(file, request.obs, suffix),
@@ -43,7 +50,7 @@ def patch(path: Path, request: ExportRequest) -> Written:
         }
         if request.counts is not None:
             written["layers"] = [add_counts(file, request.counts)]
-    return written
+    return written, notes
 
 
 def is_current(file: h5py.File) -> bool:
@@ -79,13 +86,18 @@ def old_parts(path: Path) -> dict[str, Any]:
     return {"obs": whole.obs, "var": whole.var, "obsm": dict(whole.obsm)}
 
 
-def modernise(path: Path) -> None:
-    """Rewrite the parts of an old file that cannot take an addition."""
+def modernise(path: Path) -> list[str]:
+    """Rewrite the parts of an old file that cannot take an addition; say which."""
     parts = old_parts(path)
+    notes = []
     with h5py.File(path, "r+") as file:
         for name, value in parts.items():
             if name != "obsm" or isinstance(file.get(name), h5py.Dataset):
                 write_elem(file, name, value)
+                notes.append(
+                    f"{name} was stored in an old format; it was written anew, values unchanged."
+                )
+    return notes
 
 
 def length(table: Any) -> int:
@@ -114,6 +126,12 @@ def check_shapes(file: h5py.File, request: ExportRequest) -> None:
                 "(cells, genes), so they cannot be a layer of it.",
                 "Export without the layer of counts.",
             )
+
+
+def without_kept(file: h5py.File, request: ExportRequest) -> ExportRequest:
+    """Return the request without the entries of uns that are there and are to stay."""
+    there = {name for name in request.keep if "uns" in file and name in file["uns"]}
+    return replace(request, uns={k: text for k, text in request.uns.items() if k not in there})
 
 
 def free_suffix(file: h5py.File, request: ExportRequest) -> str:

@@ -1,16 +1,10 @@
-"""What is asked of the exporter, and how the request crosses into the writing process.
+"""What is asked of the exporter."""
 
-Arrays cross as .npy files beside a ``request.json`` (no pickle), so that a request of any size
-costs no more memory than its largest array.
-"""
-
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from scanvi_core.errors import ExportError
@@ -18,6 +12,8 @@ from scanvi_core.errors import ExportError
 Array = npt.NDArray[Any]
 Column = Array | tuple[Array, list[str]]
 """A column of numbers, flags or words; or (codes, categories) with code -1 for "missing"."""
+Text = str | list[str] | Mapping[str, "Text"]
+"""What goes into uns: a text, a list of texts, or a mapping of those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,45 @@ class CountsLayer:
     indptr: Path
     shape: tuple[int, int]
 
+    def nbytes(self) -> int:
+        """Return the bytes of the three files."""
+        return sum(file.stat().st_size for file in (self.data, self.indices, self.indptr))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCopy:
+    """The project's own copy of the data, from which a whole new file is written.
+
+    Parameters
+    ----------
+    obs, var
+        Tables as parquet: the names, then the columns by position.
+    obs_columns, var_columns
+        Their true names.
+    counts
+        Written as X; or, with `submission`, as raw.X beside X = log1p of counts per 10,000.
+    obsm
+        Embeddings by name, .npy files.
+    rows, genes
+        The cells and genes to write, by position; None: all.
+    gene_ids
+        Other names for `genes`; the names they had become the column ``author_gene_name``.
+    submission
+        Keep to the rules for files that go to CELLxGENE, see `scanvi_core.export.cellxgene`;
+        what the user calls as we do gets another name then.
+    """
+
+    obs: Path
+    var: Path
+    obs_columns: list[str]
+    var_columns: list[str]
+    counts: CountsLayer
+    obsm: Mapping[str, Path] = field(default_factory=dict)
+    rows: Array | None = None
+    genes: Array | None = None
+    gene_ids: list[str] | None = None
+    submission: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
@@ -63,7 +98,7 @@ class ExportRequest:
     Parameters
     ----------
     source
-        The user's file, copied byte for byte before anything is added.
+        The user's file, copied byte for byte before anything is added; never written.
     target
         The file to write; replaced only once the new one is whole and verified.
     obs
@@ -71,9 +106,13 @@ class ExportRequest:
     obsm
         Arrays [cells, d] by name.
     uns
-        Texts, or lists of texts, by name.
+        Texts, lists of texts, or mappings of those, by name.
     counts
         Recovered counts to add as ``layers["counts"]``.
+    own_copy
+        Write the file from these instead of copying the source.
+    keep
+        Entries of uns that stay as they are where the source has them.
     replace
         True: keys of the source with our names are replaced. False: all of ours get the same
         suffix ``_2``, ``_3``... as soon as one name is taken.
@@ -83,18 +122,27 @@ class ExportRequest:
     target: Path
     obs: Mapping[str, Column] = field(default_factory=dict)
     obsm: Mapping[str, Array] = field(default_factory=dict)
-    uns: Mapping[str, str | list[str]] = field(default_factory=dict)
+    uns: Mapping[str, Text] = field(default_factory=dict)
     counts: CountsLayer | None = None
+    own_copy: OwnCopy | None = None
+    keep: tuple[str, ...] = ()
     replace: bool = False
 
     def nbytes(self) -> int:
         """Return the bytes that will be added to the copy of the source, about."""
         columns = [c[0] if isinstance(c, tuple) else c for c in self.obs.values()]
         texts = sum(len(str(text)) for text in self.uns.values())
-        layer = self.counts
-        files = [layer.data, layer.indices, layer.indptr] if layer else []
         arrays = sum(array.nbytes for array in [*columns, *self.obsm.values()])
-        return arrays + texts + sum(file.stat().st_size for file in files)
+        return arrays + texts + (self.counts.nbytes() if self.counts else 0)
+
+    def base_nbytes(self) -> int:
+        """Return the bytes of what is added to: the source, or the file written from our copy."""
+        own = self.own_copy
+        if own is None:
+            return self.source.path.stat().st_size
+        files = [own.obs, own.var, *own.obsm.values()]
+        matrices = 2 if own.submission else 1
+        return sum(f.stat().st_size for f in files) + matrices * own.counts.nbytes()
 
 
 def check_names(request: ExportRequest) -> None:
@@ -105,65 +153,3 @@ def check_names(request: ExportRequest) -> None:
                 f"{name!r} cannot be the name of a column.",
                 "Choose a name of at least one letter, without a slash.",
             )
-
-
-def save_request(request: ExportRequest, folder: Path) -> None:
-    """Write the request into an empty folder as ``request.json`` and .npy files."""
-    files = 0
-
-    def save(array: Array) -> str:
-        nonlocal files
-        files += 1
-        plain = array.astype(np.str_) if array.dtype.kind == "O" else array
-        np.save(folder / f"{files}.npy", plain, allow_pickle=False)
-        return f"{files}.npy"
-
-    layer = request.counts
-    content = {
-        "source": _source_json(request.source),
-        "target": str(request.target),
-        "replace": request.replace,
-        "obs": {
-            name: [save(np.asarray(column[0])), list(column[1])]
-            if isinstance(column, tuple)
-            else [save(np.asarray(column)), None]
-            for name, column in request.obs.items()
-        },
-        "obsm": {name: save(np.asarray(array)) for name, array in request.obsm.items()},
-        "uns": dict(request.uns),
-        "counts": layer and [str(layer.data), str(layer.indices), str(layer.indptr), *layer.shape],
-    }
-    (folder / "request.json").write_text(json.dumps(content), encoding="utf-8")
-
-
-def _source_json(source: SourceFile) -> list[Any]:
-    return [str(source.path), source.size, source.mtime_ns, source.sha256]
-
-
-def _load_layer(data: str, indices: str, indptr: str, *shape: int) -> CountsLayer:
-    n_obs, n_vars = shape
-    return CountsLayer(Path(data), Path(indices), Path(indptr), (n_obs, n_vars))
-
-
-def load_request(folder: Path) -> ExportRequest:
-    """Read what `save_request` wrote; arrays are memory-mapped."""
-
-    def load(name: str) -> Array:
-        # Seen as a plain array: anndata has no writer for the class memmap.
-        return np.asarray(np.load(folder / name, mmap_mode="r", allow_pickle=False))
-
-    content = json.loads((folder / "request.json").read_text(encoding="utf-8"))
-    path, *rest = content["source"]
-    layer = content["counts"]
-    return ExportRequest(
-        source=SourceFile(Path(path), *rest),
-        target=Path(content["target"]),
-        obs={
-            name: load(file) if categories is None else (load(file), categories)
-            for name, (file, categories) in content["obs"].items()
-        },
-        obsm={name: load(file) for name, file in content["obsm"].items()},
-        uns=content["uns"],
-        counts=layer and _load_layer(*layer),
-        replace=content["replace"],
-    )

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping, Sequence
 from io import StringIO
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -16,10 +16,25 @@ FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
 def labels_csv(
     barcodes: Sequence[str], columns: Mapping[str, Sequence[Any]], *, excel: bool = False
 ) -> str:
-    """Return a table with one line per cell: ``barcode`` and the given columns.
+    """Return the table that `write_labels` writes."""
+    text = StringIO()
+    write_labels(text, barcodes, columns, excel=excel)
+    return text.getvalue()
+
+
+def write_labels(
+    file: TextIO,
+    barcodes: Sequence[str],
+    columns: Mapping[str, Sequence[Any]],
+    *,
+    excel: bool = False,
+) -> None:
+    """Write a table with one line per cell: ``barcode`` and the given columns.
 
     Parameters
     ----------
+    file
+        Open for text without translation of line ends.
     barcodes
         Names of the cells.
     columns
@@ -39,13 +54,12 @@ def labels_csv(
             raise ExportError(
                 f"Column {name} has {len(values):,} values for {len(barcodes):,} cells."
             )
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    file.write("\ufeff" if excel else "")
+    writer = csv.writer(file, lineterminator="\n")
     safe = _safe if excel else str
     writer.writerow([safe(name) for name in ("barcode", *columns)])
     for row in zip(barcodes, *columns.values(), strict=True):
         writer.writerow([_cell(value, excel=excel) for value in row])
-    return ("\ufeff" if excel else "") + text.getvalue()
 
 
 def _cell(value: Any, *, excel: bool) -> str:

@@ -3,6 +3,7 @@
 Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +14,63 @@ import scipy.sparse as sp
 from anndata.io import read_elem
 
 from scanvi_core.errors import ExportError
-from scanvi_core.export.patch import Written, as_values, load_counts, old_parts
-from scanvi_core.export.request import ExportRequest
+from scanvi_core.export.own_copy import blocks
+from scanvi_core.export.patch import Written, as_values, load_counts, old_parts, without_kept
+from scanvi_core.export.request import ExportRequest, OwnCopy
 
 BLOCK_BYTES = 32_000_000
 
 
-def verify(path: Path, request: ExportRequest, written: Written) -> None:
+def verify(
+    path: Path,
+    request: ExportRequest,
+    written: Written,
+    report: Callable[[float], None] = lambda _: None,
+) -> None:
     """Compare the written file with the source and with the request, by reading both.
+
+    `report` is told how far it is, from 0 to 1.
 
     Raises
     ------
     ExportError
         If anything differs; the message names the first part that does.
     """
+    if request.own_copy is None:
+        verify_copy(path, request, written, report)
+        with h5py.File(request.source.path, "r") as source:
+            request = without_kept(source, request)
+    with h5py.File(path, "r") as copy:
+        if request.own_copy is not None:
+            compare_own_copy(copy, request.own_copy)
+        compare_request(copy, request, written)
+
+
+def verify_copy(
+    path: Path, request: ExportRequest, written: Written, report: Callable[[float], None]
+) -> None:
+    """Compare everything that is the user's with the source."""
     old = old_parts(request.source.path)
     ours = {f"{slot}/{name}" for slot, names in written.items() for name in names}
     with h5py.File(request.source.path, "r") as source, h5py.File(path, "r") as copy:
         rewritten = {n for n in old if n != "obsm" or isinstance(source.get(n), h5py.Dataset)}
-        compare_files(source, copy, ours | rewritten)
+        compare_files(source, copy, ours | rewritten, report)
         for name in rewritten:
             compare_rewritten(name, old[name], read_elem(copy[name]), written)
-        compare_request(copy, request, written)
+
+
+def compare_own_copy(copy: h5py.File, own: OwnCopy) -> None:
+    """Compare the counts of a file that was written anew with those it was written from."""
+    name = "raw/X" if own.submission else "X"
+    stored, at = copy[name], 0
+    for block in blocks(own):
+        inside = slice(at, at + block.nnz)
+        same = np.array_equal(stored["data"][inside], block.data) if block.nnz else True
+        if not same or not np.array_equal(stored["indices"][inside], block.indices):
+            raise differs(name)
+        at += block.nnz
+    if stored["data"].shape[0] != at:
+        raise differs(name)
 
 
 def differs(name: str) -> ExportError:
@@ -45,8 +81,14 @@ def differs(name: str) -> ExportError:
     )
 
 
-def compare_files(source: h5py.File, copy: h5py.File, skip: set[str]) -> None:
+def compare_files(
+    source: h5py.File,
+    copy: h5py.File,
+    skip: set[str],
+    report: Callable[[float], None] = lambda _: None,
+) -> None:
     """Compare every dataset and attribute of the source, in blocks, but for those in `skip`."""
+    size, seen = max(1, Path(source.filename).stat().st_size), 0
 
     def visit(name: str, item: Any) -> None:
         if any(name == path or name.startswith(f"{path}/") for path in skip):
@@ -54,8 +96,12 @@ def compare_files(source: h5py.File, copy: h5py.File, skip: set[str]) -> None:
         other = copy.get(name)
         if type(other) is not type(item):
             raise differs(name)
-        if isinstance(item, h5py.Dataset) and not same_dataset(item, other):
-            raise differs(name)
+        if isinstance(item, h5py.Dataset):
+            if not same_dataset(item, other):
+                raise differs(name)
+            nonlocal seen
+            seen += item.id.get_storage_size()
+            report(min(1.0, seen / size))
         if not same_attributes(item, other, {"column-order"} if name == "obs" else set()):
             raise differs(f"the description of {name}")
 
@@ -118,12 +164,19 @@ def compare_request(copy: h5py.File, request: ExportRequest, written: Written) -
             raise differs(f"obsm/{name}")
     for name, text in zip(written["uns"], request.uns.values(), strict=True):
         found = read_elem(copy["uns"][name])
-        if (found if isinstance(text, str) else list(found)) != text:
+        if plain(found) != text:
             raise differs(f"uns/{name}")
     if request.counts is not None:
         name = written["layers"][0]
         if not same_csr(load_counts(request.counts), copy["layers"][name]):
             raise differs(f"layers/{name}")
+
+
+def plain(found: Any) -> Any:
+    """Return an entry of uns as it was asked for: texts, lists and mappings of them."""
+    if isinstance(found, dict):
+        return {name: plain(value) for name, value in found.items()}
+    return found if isinstance(found, str) else list(found)
 
 
 def same_csr(asked: sp.csr_matrix, stored: h5py.Group) -> bool:
