@@ -1,9 +1,24 @@
 """Three numbers per cell: total counts, genes seen, share of mitochondrial counts."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+
+from scanvi_core.data.cut import row_blocks
+
+# MT-ND1, mt-Nd1, MT.ND1 (as R writes it), and with a genome in front: GRCh38_MT-ND1
+_SYMBOL = re.compile(r"(?:[a-z0-9.]+_+)?mt[-.].+", re.IGNORECASE)
+# the 13 genes of the mitochondrion that are translated: ND1 to ND6, CO1 to CO3, ATP6, ATP8, CYTB
+_HUMAN = (
+    "198888 198763 198804 198712 228253 198899 198938 198840 212907 198886 198786 198695 198727"
+)
+_MOUSE = "64341 64345 64351 64354 64356 64357 64358 64360 65947 64363 64367 64368 64370"
+ENSEMBL_MT = frozenset(
+    [f"ENSG00000{number}" for number in _HUMAN.split()]
+    + [f"ENSMUSG000000{number}" for number in _MOUSE.split()]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +32,7 @@ class Quality:
     n_genes
         Genes with at least one count, int64.
     pct_mt
-        Percent of the counts in mitochondrial genes (MT-...), float64; 0 for empty cells.
+        Percent of the counts in mitochondrial genes, float64; 0 for empty cells.
     n_mt_genes
         How many mitochondrial genes there are; with none, `pct_mt` says nothing.
     """
@@ -28,13 +43,42 @@ class Quality:
     n_mt_genes: int
 
 
-def measure(counts: sp.csr_matrix, symbols: np.ndarray) -> Quality:
-    """Return the quality numbers of every cell; `symbols` are the genes' display names."""
-    lengths = np.diff(counts.indptr).astype(np.int64)
-    rows = np.repeat(np.arange(counts.shape[0]), lengths)
-    totals = np.bincount(rows, weights=counts.data, minlength=counts.shape[0])
-    is_mt = np.array([str(symbol).casefold().startswith("mt-") for symbol in symbols], dtype=bool)
-    in_mt = is_mt[counts.indices]
-    mt = np.bincount(rows[in_mt], weights=counts.data[in_mt], minlength=counts.shape[0])
-    pct = np.divide(100 * mt, totals, out=np.zeros_like(totals), where=totals > 0)
-    return Quality(totals, lengths, pct, int(is_mt.sum()))
+def is_mitochondrial(names: np.ndarray) -> np.ndarray:
+    """Return which genes lie on the mitochondrial genome, bool [genes].
+
+    Known by symbol (human ``MT-``, mouse ``mt-``, also with a genome in front) or by Ensembl id,
+    with or without its version: the 13 genes of man and mouse that are translated.
+    """
+    texts = [str(name).strip() for name in names]
+    found = [text.split(".")[0] in ENSEMBL_MT or bool(_SYMBOL.fullmatch(text)) for text in texts]
+    return np.array(found, dtype=bool)
+
+
+def measure(
+    counts: sp.csr_matrix, symbols: np.ndarray, var_names: np.ndarray | None = None
+) -> Quality:
+    """Return the quality numbers of every cell, a block of rows at a time.
+
+    Parameters
+    ----------
+    counts
+        Counts [n_obs, genes], CSR.
+    symbols
+        The genes' display names.
+    var_names
+        Their other names, if any: a gene without a symbol may still have an Ensembl id.
+    """
+    is_mt = is_mitochondrial(symbols)
+    if var_names is not None:
+        is_mt |= is_mitochondrial(var_names)
+    totals, in_mt = np.zeros((2, counts.shape[0]))
+    n_genes = np.zeros(counts.shape[0], dtype=np.int64)
+    for start, stop in row_blocks(counts.indptr):
+        inside = slice(*(int(at) for at in counts.indptr[[start, stop]]))
+        rows = np.repeat(np.arange(stop - start), np.diff(counts.indptr[start : stop + 1]))
+        values, mt = counts.data[inside], is_mt[counts.indices[inside]]
+        totals[start:stop] = np.bincount(rows, values, stop - start)
+        in_mt[start:stop] = np.bincount(rows[mt], values[mt], stop - start)
+        n_genes[start:stop] = np.bincount(rows[values > 0], minlength=stop - start)
+    pct = np.divide(100 * in_mt, totals, out=np.zeros_like(totals), where=totals > 0)
+    return Quality(totals, n_genes, pct, int(is_mt.sum()))
