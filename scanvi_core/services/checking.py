@@ -1,11 +1,13 @@
 """What is in a data set: its matrices, its quality, its batches."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scanvi_core.services.design import batches_of
+from scanvi_core.services.words import percent
 from scanvi_core.services.workspace import workspace
 
 MAX_BATCHES = 500
@@ -22,6 +24,7 @@ class DataReport:
     counts_reason: str
     usable_matrices: list[str]
     matrices: pd.DataFrame
+    proof: list[str]
     repairs: list[str]
     warnings: list[str]
     median_total: float
@@ -45,8 +48,9 @@ def report(project_id: str) -> DataReport:
         counts_reason=chosen.get("reason", ""),
         usable_matrices=[item["name"] for item in matrices if item["verdict"] == "counts"],
         matrices=matrix_table(matrices),
-        repairs=manifest["repairs"],
-        warnings=manifest["warnings"],
+        proof=proof_of(manifest),
+        repairs=sentences(manifest["repairs"]),
+        warnings=sentences(manifest["warnings"]),
         median_total=median,
         totals_histogram=bars,
         batch_key=opened.project.settings.get("batch_key"),
@@ -54,14 +58,30 @@ def report(project_id: str) -> DataReport:
     )
 
 
-def matrix_table(matrices: list[dict[str, object]]) -> pd.DataFrame:
-    """Return the verdict on each matrix as a table."""
+def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the verdict on each matrix with its evidence: why, and what its values are like."""
     return pd.DataFrame(
         [
-            {"matrix": item["name"], "holds": item["verdict"], "why": item["reason"]}
+            {
+                "matrix": item["name"],
+                "holds": item["verdict"],
+                "values": f"{item['minimum']:,.4g} to {item['maximum']:,.4g}",
+                "whole": percent(item["whole_share"], item["n_values"]),
+                "why": item["reason"],
+            }
             for item in matrices
         ]
     )
+
+
+def proof_of(manifest: dict[str, Any]) -> list[str]:
+    """Return the proof of counts that were recovered, in sentences; none where they were there."""
+    return [str(sentence) for sentence in (manifest.get("recovery") or {}).get("proof", [])]
+
+
+def sentences(items: list[Any]) -> list[str]:
+    """Return repairs or warnings as sentences, also those that come with their number."""
+    return [str(item["sentence"] if isinstance(item, dict) else item) for item in items]
 
 
 def batch_columns(project_id: str) -> list[str]:
