@@ -1,8 +1,9 @@
 """Open: the example, a file on this computer, an upload, or a project from before."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.ui import cut_off, jobs_view, locked, project_list, state
+from pages.ui import choose_part, cut_off, jobs_view, locked, project_list, state
 from pages.ui.stations import CHECK, go, next_button
 from pages.ui.text import count, error_text, md
 from scanvi_core import runtime
@@ -13,6 +14,17 @@ from scanvi_core.services import workspace
 def begin(project: str) -> None:
     """Show the opening of a project in this tab."""
     state.set_project(project)
+    state.remember("opening", True)
+    st.rerun()
+
+
+def begin_upload(files: list[UploadedFile]) -> None:
+    """Open what was uploaded together, once."""
+    known = [file.file_id for file in files]
+    if not files or state.recall("uploaded") == known:
+        return
+    state.set_project(workspace.open_uploads([(file.name, file) for file in files]))
+    state.remember("uploaded", known)
     state.remember("opening", True)
     st.rerun()
 
@@ -42,7 +54,11 @@ def show_open(project: str) -> None:
     cut_off.draw(project)
 
 
-if project and workspace.is_ready(project):
+if project and choose_part.pending(project):
+    if choose_part.draw(project):
+        state.remember("opening", True)
+        st.rerun()
+elif project and workspace.is_ready(project):
     show_open(project)
 else:
     st.markdown(
@@ -65,7 +81,7 @@ with by_path.container(border=True, height="stretch"):
     st.subheader("A file on this computer")
     with st.form("open-path", border=False):
         path = st.text_input(
-            "Path of an .h5ad file", placeholder="experiment/cells.h5ad", key="path",
+            "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",
             help=f"Relative to {runtime.data_root()}, or a full path below it.",
         )  # fmt: skip
         if st.form_submit_button("Open the file", icon=":material/folder_open:"):
@@ -75,13 +91,16 @@ with by_path.container(border=True, height="stretch"):
                 st.error(error_text(error))
 with upload.container(border=True, height="stretch"):
     st.subheader("Upload")
-    file = st.file_uploader("An .h5ad file up to 500 MB", key="upload")
-    if file is not None and state.recall("uploaded") != file.file_id:
-        new_project = workspace.open_upload(file.name, file)
-        begin_id = file.file_id
-        state.set_project(new_project)
-        state.remember("uploaded", begin_id)
-        state.remember("opening", True)
-        st.rerun()
+    begin_upload(
+        st.file_uploader(
+            "One file up to 500 MB, or a matrix with its lists of genes and cells together",
+            accept_multiple_files=True,
+            key="upload",
+        )
+    )
 
+st.caption(
+    "Opens .h5ad, .h5mu, .loom, .zarr, 10x (.h5, or a folder with matrix, features and barcodes), "
+    "and tables (.csv, .tsv), zipped or not. What a file is, is told from its content."
+)
 project_list.draw(project)

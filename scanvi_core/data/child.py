@@ -10,6 +10,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from scanvi_core.data.guard_time import STEP_SECONDS
+from scanvi_core.data.preflight import preflight
 from scanvi_core.errors import ScanviError
 
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
@@ -23,12 +25,22 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     limit_resources(request["memory_mb"], request["timeout_s"])
     with reply_to:
-        json.dump(answer(request), reply_to)
+        json.dump(answer(request, STEP_SECONDS), reply_to)
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Run a request and return {"result": ...} or {"error": {"class", "message", "hint"}}."""
+def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[str, Any]:
+    """Run a request and return {"result": ...} or {"error": {"class", "message", "hint"}}.
+
+    Parameters
+    ----------
+    request
+        ``task``, ``path``, ``memory_mb`` and what the task needs besides.
+    step_seconds
+        As for :func:`scanvi_core.data.preflight.preflight`.
+    """
     try:
+        if "path" in request:  # a foreign file
+            preflight(Path(request["path"]), request["memory_mb"] * 1e6, step_seconds)
         return {"result": _run(request)}
     except ScanviError as error:
         return _failure(type(error).__name__, error.message, error.hint)
@@ -83,12 +95,9 @@ def _run(request: dict[str, Any]) -> Any:
         from scanvi_core.data.carried import read_history
 
         return read_history(Path(request["path"]), request["memory_mb"])
-    from scanvi_core.data.h5ad import read_file
+    from scanvi_core.data.formats.read import read_any
 
-    whole = request["task"] == "import"
-    content = read_file(
-        Path(request["path"]), request["matrix"], request["memory_mb"], whole=whole
-    )
+    content = read_any(request, whole=request["task"] == "import")
     if content.counts is None or content.quality is None:
         return content.manifest
     from scanvi_core.data.dataset import write_dataset

@@ -177,7 +177,8 @@ def _check_orientation(obs: Table, var: Table) -> None:
     if len(var.names) and barcodes > len(sample) / 2 and cells == 0:
         raise FileRefused(
             f"Cells and genes seem to be swapped: the genes are called {sample[0]}, ...",
-            "Turn the file round with adata.T.write_h5ad('name.h5ad') and open that.",
+            "If you were asked which way round it is, choose the other way. Else turn the file "
+            "round with adata.T.write_h5ad('name.h5ad') and open that.",
         )
 
 

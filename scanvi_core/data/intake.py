@@ -7,15 +7,17 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors
-from scanvi_core.data.sniff import check_directory
-from scanvi_core.errors import FileRefused, InputError, ScanviError
+from scanvi_core.data.sniff import HDF5_MAGIC
+from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ScanviError
 
 MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
+SECONDS_PER_MB_CONVERTED = 5.0  # packed text takes longest: 1 MB of it may be 10 MB of numbers
 MEMORY_SHARE = 0.9  # of what is free
 ERRORS = {
     kind.__name__: kind
@@ -33,6 +35,7 @@ def import_file(
     folder: Path | str,
     *,
     matrix: str | None = None,
+    answers: Mapping[str, str] | None = None,
     memory_mb: float | None = None,
     timeout_s: float | None = None,
 ) -> dict[str, Any]:
@@ -41,11 +44,15 @@ def import_file(
     Parameters
     ----------
     path
-        An .h5ad file; recognised by content, never changed.
+        A file or folder of any kind that :mod:`scanvi_core.data.formats` knows, recognised by
+        content, never changed. What is no .h5ad is written as one into ``source`` beside
+        `folder`, and read from there.
     folder
         Where the copy goes. An earlier copy there is replaced once the new one is complete.
     matrix
         ``X``, ``raw.X`` or ``layers/NAME``; None finds the counts.
+    answers
+        Answers to questions about the file, by `Question.key`.
     memory_mb
         Memory that may be used; None takes most of what is free.
     timeout_s
@@ -56,10 +63,13 @@ def import_file(
     dict
         The manifest: ``format, name, n_obs, n_vars, counts_source, matrices, repairs, warnings,
         source, labels_candidates, batch_candidates, obs_columns, var_columns, obsm,
-        symbol_column, n_mt_genes, needed_mb, counts_sha256``.
+        symbol_column, n_mt_genes, needed_mb, counts_sha256``; ``origin`` (name, path, kind, notes,
+        answers, sha256) when the file was of another kind than .h5ad.
 
     Raises
     ------
+    ChoiceNeeded
+        If a question about the file is not answered; it carries the question.
     InputError
         `FileRefused`, `CountsNotFound` or `ColumnMissing`, with a sentence and a hint.
     ProjectError
@@ -69,7 +79,14 @@ def import_file(
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
     fresh.parent.mkdir(parents=True, exist_ok=True)
     try:
-        manifest = _ask("import", path, matrix, memory_mb, timeout_s, folder=str(fresh))
+        manifest = _ask(
+            _request("import", path, matrix, memory_mb, timeout_s)
+            | {
+                "folder": str(fresh),
+                "sources": str(folder.with_name("source")),
+                "answers": dict(answers or {}),
+            }
+        )
         _put_in_place(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -80,6 +97,7 @@ def inspect_file(
     path: Path | str,
     *,
     matrix: str | None = None,
+    answers: Mapping[str, str] | None = None,
     memory_mb: float | None = None,
     timeout_s: float | None = None,
 ) -> dict[str, Any]:
@@ -87,7 +105,8 @@ def inspect_file(
 
     The manifest lacks what needs the counts in memory: notices about empty cells, hashes.
     """
-    return _ask("inspect", _regular(path), matrix, memory_mb, timeout_s)
+    request = _request("inspect", _regular(path), matrix, memory_mb, timeout_s)
+    return _ask(request | {"answers": dict(answers or {})})
 
 
 def read_history(path: Path | str) -> dict[str, list[str]]:
@@ -103,7 +122,7 @@ def read_history(path: Path | str) -> dict[str, list[str]]:
     FileRefused
         If it is no .h5ad file or carries no history.
     """
-    return _ask("history", _regular(path), None, None, None)
+    return _ask(_request("history", _regular(path), None, None, None))
 
 
 def run_child(request: dict[str, Any]) -> Any:
@@ -157,38 +176,53 @@ def free_memory_mb() -> float:
     return float(psutil.virtual_memory().available) / 1e6 * MEMORY_SHARE
 
 
-def _ask(
+def _request(
     task: str,
     path: Path,
     matrix: str | None,
     memory_mb: float | None,
     timeout_s: float | None,
-    **more: str,
 ) -> dict[str, Any]:
-    if timeout_s is None:
-        timeout_s = MIN_TIMEOUT_S + SECONDS_PER_MB * path.stat().st_size / 1e6
-    request = {
+    return {
         "task": task,
         "path": str(path),
         "matrix": matrix,
         "memory_mb": free_memory_mb() if memory_mb is None else memory_mb,
-        "timeout_s": timeout_s,
-        **more,
+        "timeout_s": _allowance(path) if timeout_s is None else timeout_s,
     }
-    return dict(run_child(request))
+
+
+def _ask(request: dict[str, Any]) -> dict[str, Any]:
+    reply = dict(run_child(request))
+    if "question" in reply:
+        message, hint = reply["error"]
+        raise ChoiceNeeded(message, hint, reply["question"])
+    return reply
+
+
+def _allowance(path: Path) -> float:
+    """Return the seconds that reading may take by default."""
+    per_mb = SECONDS_PER_MB_CONVERTED
+    try:
+        files = path.rglob("*") if path.is_dir() else (path,)
+        n_bytes = sum(file.lstat().st_size for file in files)
+        if path.is_file():
+            with path.open("rb") as handle:
+                head = handle.read(len(HDF5_MAGIC))
+            per_mb = SECONDS_PER_MB if head == HDF5_MAGIC else per_mb
+    except OSError:  # what cannot be read is for the child to refuse, in words
+        return MIN_TIMEOUT_S
+    return MIN_TIMEOUT_S + per_mb * n_bytes / 1e6
 
 
 def _regular(path: Path | str) -> Path:
-    """Return the full path of a file that is there; links of the user's own are followed."""
+    """Return the full path of a file or folder that is there; links of its owner are followed."""
     try:
-        path = Path(path).expanduser().resolve(strict=True)
+        return Path(path).expanduser().resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise FileRefused(
             f"There is no file {Path(path).name}.", "Check the name and the folder."
         ) from error
-    if path.is_dir():
-        check_directory(path)
-    return path
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

@@ -7,24 +7,41 @@ from typing import Any
 from scanvi_core.errors import FileRefused
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+HDF5_AT = (0, 512, 1024, 2048)  # a user block of 512 · 2^k bytes may come before
 SAVE_AS_H5AD = "Open it in scanpy and save it with adata.write_h5ad('name.h5ad'), then open that."
 DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
+
+ENDINGS = re.compile(r"\.(h5ad|h5mu|h5|loom|csv|tsv|txt|mtx|zarr|zip|gz)$", re.IGNORECASE)
 
 # First bytes -> (what it is, what to do).
 SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer (a note about a file, not the file)",
      "Fetch the real file with `git lfs pull`."),
     (b"%%MatrixMarket", "a Matrix Market (.mtx) table", SAVE_AS_H5AD),
-    (b"\x1f\x8b", "a gzip archive", "Unpack it with gunzip and open the .h5ad inside."),
-    (b"PK\x03\x04", "a zip archive", "Unpack it; a zarr store has to be saved as .h5ad first."),
+    (b"\x1f\x8b", "a gzip archive", "Unpack it with gunzip and open what is inside."),
+    (b"PK\x03\x04", "a zip archive", "Unpack it and open what is inside."),
     (b"PK\x05\x06", "an empty zip archive", DOWNLOAD_AGAIN),
-    (b"BZh", "a bzip2 archive", "Unpack it and open the .h5ad inside."),
-    (b"\xfd7zXZ", "an xz archive", "Unpack it and open the .h5ad inside."),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it and open the .h5ad inside."),
+    (b"BZh", "a bzip2 archive", "Unpack it and open what is inside."),
+    (b"\xfd7zXZ", "an xz archive", "Unpack it and open what is inside."),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it and open what is inside."),
     (b"\x80", "a Python pickle, which may run code when opened", "Ask its author for an .h5ad."),
     (b"RDX", "an R data file", "Convert it in R, for example with zellkonverter::writeH5AD."),
     (b"PAR1", "a parquet table", SAVE_AS_H5AD),
 )  # fmt: skip
+
+# Parts of an HDF5 file -> (what it is, what to do).
+OTHER_HDF5 = (
+    ({"cell.names", "assays"}, "an h5Seurat file", "Convert it with SeuratDisk or anndataR."),
+    ({"barcode_idx", "umi"}, "10x Genomics molecule information",
+     "Open filtered_feature_bc_matrix.h5 of the same run."),
+    ({"model_weights"}, "a Keras model", "Choose a file with cells and genes."),
+)  # fmt: skip
+
+# Newest version of each encoding that anndata 0.12 writes.
+NEWEST = {
+    "anndata": "0.1.0", "dataframe": "0.2.0", "csr_matrix": "0.1.0", "csc_matrix": "0.1.0",
+    "array": "0.2.0",
+}  # fmt: skip
 
 
 def check_is_hdf5(path: Path, head: bytes, size: int) -> None:
@@ -36,45 +53,72 @@ def check_is_hdf5(path: Path, head: bytes, size: int) -> None:
         raise FileRefused(
             f"{path.name} is empty (0 bytes): the copy or upload was cut off.", DOWNLOAD_AGAIN
         )
-    # HDF5 allows a user block of 512 · 2^k bytes before its magic number.
-    if any(head[at : at + 8] == HDF5_MAGIC for at in (0, 512, 1024, 2048)):
+    if any(head[at : at + 8] == HDF5_MAGIC for at in HDF5_AT):
         return
     what, hint = _describe(head)
-    raise FileRefused(f"{path.name} is not an .h5ad file: it is {what}.", hint)
+    raise FileRefused(f"{path.name} is not a file of single cells: it is {what}.", hint)
 
 
-def check_directory(path: Path) -> None:
-    """Raise `FileRefused` for a folder, naming the format it holds."""
-    names = {item.name for item in path.iterdir()}
-    what = "a folder"
-    if names & {".zgroup", ".zattrs", "zarr.json"}:
-        what = "a zarr store"
-    elif names & {"matrix.mtx", "matrix.mtx.gz"}:
-        what = "a 10x Genomics matrix folder"
-    raise FileRefused(f"{path.name} is {what}; only .h5ad files can be opened yet.", SAVE_AS_H5AD)
+def plain_name(name: str) -> str:
+    """Return the name of a file without the endings that tell its kind."""
+    while (shorter := ENDINGS.sub("", name)) and shorter != name:
+        name = shorter
+    return name
 
 
-def check_is_anndata(file: Any, name: str) -> None:
-    """Raise `FileRefused` unless an open HDF5 file has the parts of an AnnData file."""
-    keys = set(file)
-    known = (
-        ({"mod"}, "a MuData (.h5mu) file", "Save one modality: mdata['rna'].write_h5ad(...)."),
-        ({"row_attrs", "col_attrs"}, "a loom file", SAVE_AS_H5AD),
-        ({"cell.names", "assays"}, "an h5Seurat file", "Convert it with SeuratDisk or anndataR."),
-        ({"matrix"}, "a 10x Genomics .h5 file", SAVE_AS_H5AD),
-        ({"model_weights"}, "a Keras model", "Choose a file with cells and genes."),
-    )
-    if {"obs", "var"} <= keys and "mod" not in keys:
-        return
-    for parts, what, hint in known:
-        if parts <= keys:
-            raise FileRefused(f"{name} is {what}, not .h5ad.", hint)
-    if any(
-        "barcodes" in file[key] for key in keys if file.get(key, getclass=True) is type(file["/"])
-    ):
+def is_text(head: bytes) -> bool:
+    """Tell whether the first bytes of a file may be those of a table of text."""
+    if not head or _is_web_page(head) or any(byte < 9 for byte in head):
+        return False
+    return not any(head.startswith(start) for start, _, _ in SIGNATURES)
+
+
+def check_directory(path: Path, names: set[str]) -> None:
+    """Raise `FileRefused` for a folder of a known kind that cannot be read, by what is in it."""
+    if any(name.startswith("__tiledb") or name.endswith(".tdb") for name in names):
         raise FileRefused(
-            f"{name} is a 10x Genomics .h5 file (version 2), not .h5ad.", SAVE_AS_H5AD
+            f"{path.name} is a TileDB-SOMA store.",
+            "Save it with tiledbsoma.io.to_h5ad(experiment, 'name.h5ad', measurement_name='RNA') "
+            "and open that.",
         )
+
+
+def check_zip(name: str, entries: list[str]) -> None:
+    """Raise `FileRefused` for archives that are documents of another kind."""
+    if "[Content_Types].xml" in entries:
+        raise FileRefused(f"{name} is an Excel workbook.", "Save the sheet as .csv and open that.")
+    if {"settings.json", "dataset/manifest.json"} <= set(entries):
+        raise FileRefused(
+            f"{name} is a project of this program, not a data set.",
+            "Open it under “Projects” below, with “Open a project file”.",
+        )
+    if not entries:
+        raise FileRefused(f"{name} is an empty zip archive.", DOWNLOAD_AGAIN)
+
+
+def hdf5_kind(file: Any, name: str) -> str:
+    """Return what an open HDF5 file is: ``h5ad``, ``h5mu``, ``loom``, ``10x`` or ``10x-v2``.
+
+    Raises
+    ------
+    FileRefused
+        If it is something else.
+    """
+    keys = set(file)
+    if "mod" in keys:
+        return "h5mu"
+    if {"row_attrs", "col_attrs", "matrix"} <= keys:
+        return "loom"
+    if {"obs", "var"} <= keys:
+        return "h5ad"
+    if "matrix" in keys and "features" in file["matrix"]:
+        return "10x"
+    groups = [file[key] for key in keys if hasattr(file[key], "keys")]
+    if any({"barcodes", "data", "indices", "indptr"} <= set(group) for group in groups):
+        return "10x-v2"
+    for parts, what, hint in OTHER_HDF5:
+        if parts <= keys:
+            raise FileRefused(f"{name} is {what}, which cannot be opened.", hint)
     if keys & {"obs", "var", "X"}:
         missing = " and ".join(sorted({"obs", "var"} - keys))
         raise FileRefused(
@@ -84,6 +128,28 @@ def check_is_anndata(file: Any, name: str) -> None:
     raise FileRefused(
         f"{name} is an HDF5 file but not AnnData: it has no obs and var tables.", SAVE_AS_H5AD
     )
+
+
+def check_is_anndata(file: Any, name: str) -> None:
+    """Raise `FileRefused` unless an open HDF5 file is AnnData of a version known here."""
+    kind = hdf5_kind(file, name)
+    if kind != "h5ad":
+        raise FileRefused(f"{name} is a file of the kind {kind}, not .h5ad.", SAVE_AS_H5AD)
+    for part in ("/", "obs", "var", "X"):
+        attrs = file[part].attrs if part in file else {}
+        stated = str(attrs.get("encoding-version", ""))
+        known = NEWEST.get(str(attrs.get("encoding-type", "")))
+        if known and re.fullmatch(r"\d+(\.\d+)*", stated) and _parts(stated) > _parts(known):
+            raise FileRefused(
+                f"{name} was written by a newer anndata than this program knows "
+                f"({part}: {attrs['encoding-type']} {stated}).",
+                "Update this program, or save the file with anndata 0.12: "
+                "adata.write_h5ad('name.h5ad').",
+            )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def explain_open_failure(path: Path, error: Exception) -> FileRefused:
@@ -106,12 +172,15 @@ def explain_open_failure(path: Path, error: Exception) -> FileRefused:
     )
 
 
+def _is_web_page(head: bytes) -> bool:
+    return head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
+
+
 def _describe(head: bytes) -> tuple[str, str]:
     for start, what, hint in SIGNATURES:
         if head.startswith(start):
             return what, hint
-    text = head.lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+    if _is_web_page(head):
         return "a web page", "The download link asked for a login or has expired: fetch it anew."
     if not any(byte < 9 for byte in head):
         line = head[:30].decode("utf-8", "replace").split("\n")[0]

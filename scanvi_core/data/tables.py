@@ -25,7 +25,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-class _Unreadable(Exception):
+class Unreadable(ValueError):
     """A column whose encoding is not known."""
 
 
@@ -45,7 +45,7 @@ def read_table(file: Any, key: str) -> Table:
         if index_key not in node:
             index_key = "index"
         table = Table(_as_text(_values(node[index_key])))
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, _Unreadable) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise FileRefused(
             f"The file is damaged: the names in {key} cannot be read.",
             "Compare its checksum with the source, or copy it again.",
@@ -61,7 +61,7 @@ def read_table(file: Any, key: str) -> Table:
 def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
     try:
         values = _column(parent[name], name, parent)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, _Unreadable) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         table.notes.append(f"{key}['{name}'] cannot be read and was left out ({error}).")
         return
     if len(values) != len(table.names):
@@ -72,7 +72,7 @@ def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
 
 def _column(node: Any, name: str, parent: Any) -> Any:
     if "categories" in node.attrs and RESERVED in parent:  # anndata 0.7
-        return _categorical(node[()], _values(parent[RESERVED][name]), node.attrs)
+        return categorical(node[()], _values(parent[RESERVED][name]), node.attrs)
     return _values(node)
 
 
@@ -80,36 +80,50 @@ def _values(node: Any) -> Any:
     """Return one column: array, masked pandas array or categorical."""
     encoding = _text(node.attrs.get("encoding-type", ""))
     if not hasattr(node, "keys"):
-        return _array(node)
+        return plain_column(node)
     if encoding == "categorical":
         ordered = node.attrs
-        return _categorical(node["codes"][()], _values(node["categories"]), ordered)
+        return categorical(node["codes"][()], _values(node["categories"]), ordered)
     if encoding.startswith("nullable-"):
-        values, mask = _array(node["values"]), np.asarray(node["mask"][()], dtype=bool)
+        values, mask = plain_column(node["values"]), np.asarray(node["mask"][()], dtype=bool)
         return pd.Series(values).astype(object).where(~mask, None).array
-    raise _Unreadable(f"its encoding {encoding or 'of an unknown kind'!r} is not known")
+    raise Unreadable(f"its encoding {encoding or 'of an unknown kind'!r} is not known")
 
 
-def _array(node: Any) -> np.ndarray:
+def plain_column(node: Any) -> np.ndarray:
+    """Return a data set of one dimension: numbers, or texts as str objects.
+
+    Raises
+    ------
+    Unreadable
+        If it is anything else.
+    """
     import h5py
 
     if node.ndim != 1:
-        raise _Unreadable(f"it has {node.ndim} dimensions")
+        raise Unreadable(f"it has {node.ndim} dimensions")
     if h5py.check_string_dtype(node.dtype) is not None:
         return np.asarray(node.asstr(errors="backslashreplace")[()], dtype=object)
     values = node[()]
     if values.dtype.kind not in "biuf":
-        raise _Unreadable(f"its type {values.dtype} is not known")
+        raise Unreadable(f"its type {values.dtype} is not known")
     return np.asarray(values, dtype=values.dtype.newbyteorder("="))
 
 
-def _categorical(codes: np.ndarray, categories: Any, attrs: Any) -> pd.Categorical:
+def categorical(codes: np.ndarray, categories: Any, attrs: Any) -> pd.Categorical:
+    """Return a column of words from their positions (-1: missing) and the words.
+
+    Raises
+    ------
+    Unreadable
+        If a position lies beyond the last word.
+    """
     texts = _as_text(categories)
     # Two categories may become one text (1 and "1"): they are one from here on.
     position, unique = pd.factorize(texts)
     codes = np.asarray(codes).astype(np.int64)
     if codes.size and (codes.max() >= len(texts) or codes.min() < -1):
-        raise _Unreadable("it points beyond its last category")
+        raise Unreadable("it points beyond its last category")
     codes = np.where(codes >= 0, np.append(position, -1)[codes], -1)
     return pd.Categorical.from_codes(codes, unique, ordered=bool(attrs.get("ordered", False)))
 
@@ -123,7 +137,7 @@ def _legacy_table(file: Any, node: Any) -> Table:
         values = records[name]
         categories = file.get(f"uns/{name}_categories")
         if categories is not None:
-            table.columns[name] = _categorical(values, np.atleast_1d(_array(categories)), {})
+            table.columns[name] = categorical(values, np.atleast_1d(plain_column(categories)), {})
         elif values.dtype.kind in "biuf" and values.ndim == 1:
             table.columns[name] = values
         elif values.dtype.kind in "SO":

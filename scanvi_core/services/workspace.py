@@ -3,7 +3,7 @@
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -15,7 +15,8 @@ import pandas as pd
 
 from scanvi_core import runtime
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import FileRefused, InputError, ProjectError
+from scanvi_core.data.sniff import plain_name
+from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ProjectError
 from scanvi_core.project.folder import Project, create_project, list_projects, open_project
 from scanvi_core.project.runs import Run
 from scanvi_core.project.state import LabelState
@@ -25,6 +26,7 @@ from scanvi_core.services.kept import Kept
 
 IO_LANE = "files"
 OPEN = "open"
+QUESTION, ANSWERS = "question", "answers"  # in the settings of a project
 EXAMPLE_NAME = "Example: 700 blood cells"
 OPEN_PROJECTS = 16  # at once in memory
 
@@ -128,30 +130,42 @@ def example_at_start() -> str | None:
 
 
 def open_path(text: str) -> str:
-    """Start opening a file of this computer; return the project id.
+    """Start opening a file or folder of this computer; return the project id.
 
     Raises
     ------
     FileRefused
-        If the path is not a file below the data folder.
+        If the path does not lead to a file or folder below the data folder.
     """
-    path = allowed_path(text)
-    return _start(path.stem, lambda _: path)
+    path = allowed_path(text, folders=True)
+    return _start(plain_name(path.name), lambda _: path)
 
 
 def open_upload(name: str, stream: IO[bytes]) -> str:
     """Keep an uploaded file in a new project and start opening it; return the project id."""
+    return open_uploads([(name, stream)])
+
+
+def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
+    """Keep uploaded files in a new project and start opening them; return the project id.
+
+    Several files belong together: a matrix with its lists of genes and cells.
+    """
     import shutil
 
-    safe = Path(name).name or "upload.h5ad"
+    named = {Path(name).name or "upload": stream for name, stream in files}
 
     def store(project: Project) -> Path:
-        target = project.source / safe
-        with target.open("wb") as handle:
-            shutil.copyfileobj(stream, handle, 1 << 20)
-        return target
+        folder = project.source
+        if len(named) > 1:
+            folder = folder / "uploaded"
+            folder.mkdir()
+        for name, stream in named.items():
+            with (folder / name).open("wb") as handle:
+                shutil.copyfileobj(stream, handle, 1 << 20)
+        return folder if len(named) > 1 else folder / next(iter(named))
 
-    return _start(Path(safe).stem, store)
+    return _start(plain_name(min(named, key=len)), store)
 
 
 def reimport(project_id: str, matrix: str) -> str:
@@ -169,15 +183,15 @@ def reimport(project_id: str, matrix: str) -> str:
             "Open the file again to start over with another matrix.",
         )
     path = Path(opened.dataset.manifest["source"]["path"])
-    return _submit_import(opened.project, lambda _: path, matrix)
+    return submit_import(opened.project, lambda _: path, matrix)
 
 
-def allowed_path(text: str) -> Path:
-    """Resolve a user's path and make sure it is a file below the data folder."""
+def allowed_path(text: str, *, folders: bool = False) -> Path:
+    """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
     root = runtime.data_root().resolve()
     try:
         path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
-        is_file = path.is_file()
+        is_file = path.is_file() or (folders and path.is_dir() and path != root)
     except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user
         raise FileRefused(
             f"{text[:80]!r} is no usable path.", "Check it for typing errors."
@@ -196,28 +210,47 @@ def allowed_path(text: str) -> Path:
 
 def _start(name: str, fetch: Callable[[Project], Path]) -> str:
     project = create_project(name)
-    _submit_import(project, fetch, None)
+    submit_import(project, fetch)
     return project.id
 
 
-def _submit_import(project: Project, fetch: Callable[[Project], Path], matrix: str | None) -> str:
+def submit_import(
+    project: Project,
+    fetch: Callable[[Project], Path],
+    matrix: str | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> str:
+    """Fetch a file and import it in the background; return the job id.
+
+    A question about the file ends the job and is kept in the settings of the project; see
+    :mod:`scanvi_core.services.opening`.
+    """
+
     def work(job: jobs.Job) -> str:
         job.report(0.1, "Fetching the file")
         path = fetch(project)
         job.report(0.3, "Reading the file and looking for counts")
-        import_into(project, path, matrix)
+        try:
+            import_into(project, path, matrix, answers)
+        except ChoiceNeeded as asked:
+            project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
         return project.id
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
 
 
-def import_into(project: Project, path: Path, matrix: str | None = None) -> Workspace:
+def import_into(
+    project: Project,
+    path: Path,
+    matrix: str | None = None,
+    answers: Mapping[str, str] | None = None,
+) -> Workspace:
     """Check the file in a child process and keep a trusted copy in the project."""
     from scanvi_core.data.intake import import_file
 
-    manifest = import_file(path, project.dataset, matrix=matrix)
+    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers)
     batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
-    project.update_settings(batch_key=batches[0] if batches else None)
+    project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})
     with _lock:
         _open.pop(project.id, None)
     return workspace(project.id)

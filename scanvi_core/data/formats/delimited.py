@@ -1,0 +1,209 @@
+"""Tables of text (.csv, .tsv, packed or not), with cells in rows or in columns."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scanvi_core.data.formats.question import Option, Question, answer
+from scanvi_core.data.formats.target import (
+    Request,
+    Tables,
+    in_rows,
+    new_h5ad,
+    write_matrix,
+    write_tables,
+)
+from scanvi_core.data.formats.texts import Glimpse, glimpse
+from scanvi_core.data.guard_text import open_text
+from scanvi_core.data.words import counted
+from scanvi_core.errors import FileRefused
+
+ROWS, COLUMNS = "cells-in-rows", "cells-in-columns"
+BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
+MAX_WORDS = 0.2  # share of columns with words, above which a table describes instead of counting
+PREVIEW = (6, 7)
+JUDGED_LINES = 10
+GENE = re.compile(
+    r"ENS[A-Z]*G\d{6,}(\.\d+)?|MT-(ND\d|CO\d|CYB|ATP\d)|ACTB|GAPDH|MALAT1|RP[LS]\d+[AXLYP]?\d*|"
+    r"B2M|CD\d+[A-Z]?|HLA-[A-Z0-9]+|TP53|VIM|EEF1A1|ERCC-\d+|[A-Z0-9]+RIK|MIR\d+.*|LINC\d+|"
+    r"A[CLP]\d{6}\.\d+|ZNF\d+|SLC\d+A\d+|TMEM\d+|FAM\d+[A-Z]",
+    re.IGNORECASE,
+)
+CELL = re.compile(r"[ACGT]{10,}|\bcell|barcode|_\d+$|^[A-P]\d{1,2}$|[-.]\d+$", re.IGNORECASE)
+TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
+
+
+def convert(request: Request) -> list[str]:
+    """Write a table as .h5ad; return notices.
+
+    Raises
+    ------
+    ChoiceNeeded
+        Until it is known which way round the table is.
+    FileRefused
+        If it is no table of numbers with names on both sides.
+    """
+    seen = glimpse(request.path, request.memory_bytes * 20)
+    header = _header(seen, request.path.name)
+    question = _question(seen, header)
+    chosen = answer(question, request.answers, request.path.name)
+    names, words, is_number, values = _read(request, seen, header)
+    numbers = np.array(header[1:], dtype=object)[is_number]
+    described = pd.DataFrame(words, index=pd.Index(names, dtype=object), dtype="category")
+    plain = pd.DataFrame(index=pd.Index(numbers, dtype=object))
+    tables = Tables(described, plain)
+    if chosen == COLUMNS:
+        values, tables = values.T.tocsr(), Tables(plain, described)
+    with new_h5ad(request.target) as out:
+        write_tables(out, tables)
+        write_matrix(out, "X", in_rows(values), values.shape, values.dtype)
+    what = "cells" if chosen == ROWS else "genes"
+    if not words:
+        return []
+    listed = ", ".join(list(words)[:5]) + (", …" if len(words) > 5 else "")
+    return [f"{counted(len(words), 'column')} with words describe the {what}: {listed}."]
+
+
+def _header(seen: Glimpse, name: str) -> list[str]:
+    """Return the names of all columns, the first being that of the names of rows."""
+    first = seen.start[:30]
+    if len(seen.lines) < 2 or max(len(line) for line in seen.lines) < 3:
+        raise FileRefused(
+            f"{name} is a text file that starts with {first!r}, not a table of counts.", TEXT
+        )
+    header, body = list(seen.lines[0]), seen.lines[1:]
+    width = len(body[0])
+    if len(header) == width - 1:  # as R writes it
+        header = ["", *header]
+    if len(header) != width or any(len(line) != width for line in body):
+        raise FileRefused(
+            f"{name} is no table: its lines have different numbers of fields.",
+            "It may have been cut off, or its separator stands inside names. Save it again.",
+        )
+    if all(_is_number(field) for field in header[1:]) and len(set(header[1:])) < width - 1:
+        raise FileRefused(
+            f"{name} has no line with names: it starts with {first!r}.",
+            "Add a first line with the names of the columns, and a first column with names.",
+        )
+    if any(_is_number(line[0]) for line in body) and _is_number(header[0]):
+        raise FileRefused(f"{name} holds numbers only: its cells and genes have no names.", TEXT)
+    _check_numbers(header, body, name)
+    return header
+
+
+def _check_numbers(header: list[str], body: tuple[tuple[str, ...], ...], name: str) -> None:
+    """Refuse a table that describes cells, or anything else, instead of counting."""
+    columns = list(zip(*body[:JUDGED_LINES], strict=True))[1:]
+    words = [
+        title
+        for title, fields in zip(header[1:], columns, strict=True)
+        if not all(_is_number(field) for field in fields)
+    ]
+    if len(words) > MAX_WORDS * len(columns):
+        raise FileRefused(
+            f"{name} is a table of descriptions, not of counts: {', '.join(words[:4])} are words.",
+            "Open the table of counts. Labels from a table like this can be added in scanpy: "
+            "adata.obs = adata.obs.join(pandas.read_csv(...)).",
+        )
+
+
+def _question(seen: Glimpse, header: list[str]) -> Question:
+    n_rows, n_columns = seen.n_lines - 1, len(header) - 1
+    guess, why = _guess([line[0] for line in seen.lines[1:]], header[1:])
+    high, wide = PREVIEW
+    rows = [tuple(header[:wide]), *(line[:wide] for line in seen.lines[1:high])]
+    options = (
+        Option(COLUMNS, "Each column is a cell", f"{n_columns:,} cells × {n_rows:,} genes"),
+        Option(ROWS, "Each row is a cell", f"{n_rows:,} cells × {n_columns:,} genes"),
+    )
+    return Question(
+        "orientation", "Which way round is this table?", options, guess, why, tuple(rows)
+    )
+
+
+def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
+    """Return the likelier orientation by the looks of the names, and what speaks for it."""
+
+    def share(pattern: re.Pattern[str], names: list[str]) -> float:
+        found = sum(bool(pattern.search(name)) for name in names[:2000])
+        return found / max(1, min(len(names), 2000))
+
+    def genes(names: list[str]) -> float:
+        return sum(bool(GENE.fullmatch(name)) for name in names) / max(1, len(names))
+
+    score = (genes(columns) - genes(rows)) + (share(CELL, rows) - share(CELL, columns)) / 2
+    if abs(score) < 0.01:
+        return None, ""
+    side, names = ("columns", columns) if score > 0 else ("rows", rows)
+    gene = next((name for name in names if GENE.fullmatch(name)), None)
+    why = f"The {side} have names like {gene}, which is a gene." if gene else ""
+    return (ROWS if score > 0 else COLUMNS), why
+
+
+def _read(request: Request, seen: Glimpse, header: list[str]) -> tuple[Any, ...]:
+    """Return names of the rows, columns of words, which columns are numbers, and these as CSR."""
+    names: list[str] = []
+    words: dict[str, list[Any]] = {}
+    parts: list[sp.csr_matrix] = []
+    first = np.zeros(0, bool)
+    held = 0
+    for frame in _chunks(request.path, seen, header):
+        names += [str(name) for name in frame.iloc[:, 0]]
+        body = frame.iloc[:, 1:]
+        is_number = np.array([kind.kind in "iuf" for kind in body.dtypes])
+        if not parts:
+            first = is_number
+            words = {header[1 + at]: [] for at in np.flatnonzero(~first)}
+        if (is_number != first).any():
+            at = int(np.flatnonzero(is_number != first)[0])
+            raise FileRefused(
+                f"Column {header[1 + at]} of {request.path.name} holds numbers and words.", TEXT
+            )
+        for place in np.flatnonzero(~first):
+            words[header[1 + place]] += list(body.iloc[:, place])
+        parts.append(_sparse(body.loc[:, is_number].to_numpy()))
+        held += parts[-1].data.nbytes * 3
+        if held > request.memory_bytes:
+            raise FileRefused(
+                f"Not enough memory for {request.path.name}.",
+                "Close other programs, use a larger machine, or keep fewer genes in the file.",
+            )
+    return names, words, first, sp.vstack(parts, format="csr")
+
+
+def _chunks(path: Path, seen: Glimpse, header: list[str]) -> Iterator[pd.DataFrame]:
+    with open_text(path, np.inf) as stream:
+        reader = pd.read_csv(
+            stream, sep=seen.separator, header=None, skiprows=1, skip_blank_lines=True,
+            decimal="," if seen.separator == ";" else ".", dtype={0: str},
+            keep_default_na=False, na_values=["", "NA", "NaN", "nan"],
+            chunksize=max(1, BLOCK_FIELDS // len(header)), low_memory=False,
+        )  # fmt: skip
+        try:
+            yield from reader
+        except pd.errors.ParserError as error:
+            raise FileRefused(
+                f"{path.name} is no table: {error}.",
+                "It may have been cut off. Save or copy it again.",
+            ) from error
+
+
+def _sparse(values: np.ndarray) -> sp.csr_matrix:
+    if values.dtype.kind == "i" and (not values.size or np.abs(values).max() < 2**31):
+        values = values.astype(np.int32)
+    return sp.csr_matrix(values)
+
+
+def _is_number(text: str) -> bool:
+    if text.strip().lower() in {"", "na", "nan"}:
+        return True
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""Loom files: one dense matrix [genes, cells], layers of its shape, attributes of both."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from scanvi_core.data.formats.target import Request, Tables, new_h5ad, write_matrix, write_tables
+from scanvi_core.data.reading import BLOCK_VALUES, DAMAGED, Block
+from scanvi_core.data.tables import plain_column
+from scanvi_core.errors import FileRefused
+
+CELL_NAMES = ("CellID", "cell_id", "obs_names", "Cell", "cell_names", "barcode", "barcodes")
+GENE_NAMES = ("Gene", "gene", "var_names", "gene_names", "Accession")
+
+
+def convert(file: h5py.File, request: Request) -> list[str]:
+    """Write a loom file as .h5ad, layers included; return notices."""
+    matrix = file["matrix"]
+    if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
+        raise FileRefused(f"{request.path.name} holds no matrix of numbers.", DAMAGED)
+    n_genes, n_cells = matrix.shape
+    notes: list[str] = []
+    obs, obsm = _attributes(file["col_attrs"], n_cells, CELL_NAMES, "cell", notes)
+    var, _ = _attributes(file["row_attrs"], n_genes, GENE_NAMES, "gene", notes)
+    with new_h5ad(request.target) as out:
+        write_tables(out, Tables(obs, var, obsm))
+        write_matrix(out, "X", _blocks(matrix), (n_cells, n_genes), matrix.dtype)
+        for name, layer in file.get("layers", {}).items():
+            if getattr(layer, "shape", None) != matrix.shape or layer.dtype.kind not in "biuf":
+                notes.append(f"Layer {name} does not fit the matrix; it was left aside.")
+                continue
+            write_matrix(out, f"layers/{name}", _blocks(layer), (n_cells, n_genes), layer.dtype)
+    return notes
+
+
+def _blocks(matrix: Any) -> Iterator[Block]:
+    """Yield a dense matrix [genes, cells] turned round, whole columns of chunks at a time."""
+    n_genes, n_cells = matrix.shape
+    wide = matrix.chunks[1] if matrix.chunks else 1
+    step = max(wide, BLOCK_VALUES // max(1, n_genes) // wide * wide)
+    for start in range(0, n_cells, step):
+        block = matrix[:, start : start + step].T
+        rows, columns = np.nonzero(block)
+        yield rows + start, columns, block[rows, columns]
+
+
+def _attributes(
+    group: Any, n: int, name_keys: tuple[str, ...], what: str, notes: list[str]
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Return the attributes of cells or genes as a table and, where wider, as arrays."""
+    columns: dict[str, np.ndarray] = {}
+    wide: dict[str, np.ndarray] = {}
+    for key, node in group.items():
+        shape: tuple[int, ...] = getattr(node, "shape", ())
+        if shape[:1] != (n,) or len(shape) > 2:
+            notes.append(f"{what.capitalize()} attribute {key} does not fit; it was left aside.")
+        elif len(shape) == 1:
+            columns[key] = plain_column(node)
+        elif node.dtype.kind in "biuf" and shape[1] == 1:
+            columns[key] = node[:, 0]
+        elif node.dtype.kind in "biuf":
+            wide[key] = node[()]
+        else:
+            notes.append(f"{what.capitalize()} attribute {key} is no column; it was left aside.")
+    names = next((columns.pop(key) for key in name_keys if key in columns), None)
+    if names is None:
+        notes.append(f"The file does not name its {what}s; they were numbered.")
+        names = np.arange(1, n + 1)
+        index = pd.Index([f"{what}_{number}" for number in names])
+    else:
+        index = pd.Index([str(name) for name in names], dtype=object)
+    return pd.DataFrame(columns, index=index), wide

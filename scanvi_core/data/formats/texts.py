@@ -1,0 +1,71 @@
+"""Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanvi_core.data.guard_text import open_text
+
+GLIMPSE_LINES = 60
+LINE_BYTES = 2**24
+SEPARATORS = ("\t", ",", ";", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """The first lines of a table, and how long it is.
+
+    Attributes
+    ----------
+    start
+        The first line as it is.
+    lines
+        Fields of the first lines.
+    separator
+        What stands between fields.
+    n_lines
+        Lines that are not empty.
+    """
+
+    start: str
+    lines: tuple[tuple[str, ...], ...]
+    separator: str
+    n_lines: int
+
+
+def first_lines(path: Path, n: int = GLIMPSE_LINES) -> list[str]:
+    """Return some first lines of a text file."""
+    with open_text(path, LINE_BYTES * n) as stream:
+        lines = [stream.readline(LINE_BYTES) for _ in range(n)]
+    texts = [line.decode("utf-8-sig", "replace").rstrip("\r\n") for line in lines]
+    return [text for text in texts if text]
+
+
+def glimpse(path: Path, max_bytes: float) -> Glimpse:
+    """Return what the beginning and the length of a table show."""
+    lines = first_lines(path)
+    separator = _separator(lines)
+    fields = tuple(tuple(_fields(line, separator)) for line in lines)
+    return Glimpse(lines[0] if lines else "", fields, separator, count_lines(path, max_bytes))
+
+
+def count_lines(path: Path, max_bytes: float) -> int:
+    """Return the number of lines that are not empty."""
+    with open_text(path, max_bytes) as stream:
+        return sum(1 for line in stream if line.strip())
+
+
+def _separator(lines: list[str]) -> str:
+    """Return the separator that cuts most lines into equally many fields."""
+
+    def evenness(separator: str) -> tuple[int, int]:
+        widths = [len(_fields(line, separator)) for line in lines[1:] or lines]
+        usual = max(set(widths), key=widths.count)
+        return (widths.count(usual) if usual > 1 else 0, usual)
+
+    return max(SEPARATORS, key=evenness) if lines else ","
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    import csv
+
+    return next(csv.reader([line], delimiter=separator), [])

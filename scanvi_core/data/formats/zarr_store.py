@@ -1,0 +1,69 @@
+"""AnnData in zarr stores, version 2 or 3: a folder, or a zip archive of one, read in place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from scanvi_core.data.formats.elements import copy_anndata
+from scanvi_core.data.formats.target import Request, new_h5ad
+from scanvi_core.data.guard_zarr import check_zarr
+from scanvi_core.errors import FileRefused
+
+ROOTS = frozenset({".zgroup", ".zattrs", "zarr.json"})
+SAVE_AGAIN = "Save it where it was made: adata.write_zarr('name.zarr') or adata.write_h5ad."
+
+
+def root_in(names: list[str]) -> str | None:
+    """Return the folder of a zip archive, by the names in it, that is a zarr store; else None."""
+    paths = [PurePosixPath(name) for name in names if not name.startswith("__MACOSX/")]
+    found = [path.parent for path in paths if path.name in ROOTS]
+    if not found:
+        return None
+    root = min(found, key=lambda path: len(path.parts))
+    return "" if str(root) == "." else str(root)
+
+
+def convert(request: Request, root: str = "") -> list[str]:
+    """Write the AnnData of a store as .h5ad; return notices.
+
+    Parameters
+    ----------
+    request
+        The folder or zip archive.
+    root
+        Folder of the archive that is the store.
+    """
+    notes = check_zarr(request.path, request.memory_bytes)
+    with _opened(request.path, root) as group:
+        if not {"obs", "var"} <= set(group):
+            raise FileRefused(
+                f"{request.path.name} is a zarr store but not AnnData: it has no obs and var.",
+                "MuData, SpatialData and OME stores: save the table as .h5ad first.",
+            )
+        with new_h5ad(request.target) as out:
+            return notes + copy_anndata(group, out)
+
+
+@contextmanager
+def _opened(path: Path, root: str) -> Iterator[Any]:
+    """Open the store; whatever goes wrong while reading it becomes a sentence."""
+    import zarr
+
+    store: Any = path
+    if path.is_file():
+        store = zarr.storage.ZipStore(path, mode="r")
+    try:
+        yield zarr.open_group(store, path=root or None, mode="r", use_consolidated=False)
+    except (ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError) as error:
+        raise FileRefused(
+            f"{path.name} is damaged or written in an unknown way: {_short(error)}", SAVE_AGAIN
+        ) from error
+    finally:
+        if path.is_file():
+            store.close()
+
+
+def _short(error: Exception) -> str:
+    text = str(error).split("\n")[0][:100].rstrip(".")
+    return f"{text or type(error).__name__}."
