@@ -73,7 +73,7 @@ function listen(m) {
     over.setPointerCapture(event.pointerId)
     touches.set(event.pointerId, spot)
     const op = event.altKey ? (event.shiftKey ? "intersect" : "subtract") : event.shiftKey ? "add" : view.op
-    m.drag = touches.size > 1 ? null : { kind: event.button ? "pan" : view.tool, op, from: spot, shape: [] } // two fingers move and zoom
+    m.drag = touches.size > 1 ? null : { kind: event.button ? "pan" : view.tool, op, from: spot, shape: [spot] } // two fingers move and zoom
     m.sent = null
     hover(m)
   }
@@ -89,7 +89,7 @@ function listen(m) {
     } else if (drag && last) {
       const step = Math.hypot(x - last[0], y - last[1])
       if (drag.kind === "box") drag.shape = [drag.from, [x, drag.from[1]], spot, [drag.from[0], y]]
-      else if (drag.kind === "pan" || step >= 3 || !drag.shape.length) {
+      else if (drag.kind === "pan" || step >= 3) {
         drag.kind === "pan" ? pan(m, x - last[0], y - last[1]) : drag.shape.push(spot)
         touches.set(event.pointerId, spot)
       }

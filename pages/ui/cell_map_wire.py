@@ -101,7 +101,7 @@ def encode(
         parts["hover"] = "\n".join(line.replace("\n", " ") for line in hover).encode()
     header = meta | {"n": len(xy), "low": low, "unit": unit, "place": checksum}
     header |= {"wide": steps.itemsize > 1} | colour.legend()
-    apart = {}
+    apart: dict[str, bytes] = {}
     if len(xy) >= APART:
         big = [name for name in ("xy", "codes", "mask") if name in parts]
         apart = {name: _named(parts.pop(name), packed=name != "xy") for name in big}

@@ -2,32 +2,66 @@
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
-from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
+from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
 from pages.ui.colours import type_colour, value_range
 from scanvi_core.services import exploring, picking, workspace
 from scanvi_core.services.exploring import Colouring
 
 GENE = "A gene…"
+ONE, FOUR = "One", "Four"
+FURNITURE = 380  # pixels of the page around a map, which grows with the window
 
 
-def explorable(project: str, *, key: str, height: int, default_colour: str = "") -> str:
-    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it."""
+def explorable(
+    project: str, *, key: str, height: int, default_colour: str = "", also: str = "",
+    compare: bool = False,
+) -> str:  # fmt: skip
+    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it.
+
+    With `compare`, four linked maps can be had instead of one. `also` names the widgets that pick
+    cells without a pointer.
+    """
     titles = exploring.embeddings(project)
-    left, middle, right = st.columns([3, 3, 3])
-    with left:
+    columns = st.columns([2, 3, 3, 3] if compare else [3, 3, 3], vertical_alignment="bottom")
+    four = compare and _four(columns.pop(0), key)
+    with columns[0]:
         embedding = st.selectbox(
             "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map"
         )
+    if four:
+        colourings = [exploring.colouring(project, what) for what in _compared(project)]
+        draw_linked(project, embedding, colourings, key=key, height=height, also=also)
+        return ""
     options = [*exploring.colour_options(project), GENE]
     start = options.index(default_colour) if default_colour in options else 0
-    with middle:
+    with columns[1]:
         what = st.selectbox("Colour by", options, start, key=f"{key}.colour")
-    with right:
+    with columns[2]:
         colouring = _chosen_colouring(project, what, key)
-    draw(project, embedding, colouring, key=key, height=height)
+    draw(project, embedding, colouring, key=key, height=height, also=also)
     return what
+
+
+def _four(column: DeltaGenerator, key: str) -> bool:
+    with column:
+        chosen = st.segmented_control(
+            "Maps", [ONE, FOUR], default=ONE, required=True, key=f"{key}.maps", width="stretch",
+            help="Four small maps: batch, label, prediction and confidence side by side.",
+            persist_state="session",
+        )  # fmt: skip
+    return chosen == FOUR
+
+
+def _compared(project: str) -> list[str]:
+    """Return what the four maps show: batch, label, prediction, confidence, as far as there."""
+    options = exploring.colour_options(project)
+    batch = workspace.workspace(project).project.settings.get("batch_key")
+    wanted = [batch, exploring.LABEL, exploring.PREDICTION, exploring.CONFIDENCE]
+    found = [what for what in wanted if what in options]
+    return found if len(found) > 2 else [*found, *(o for o in options if o not in found)][:4]
 
 
 def _chosen_colouring(project: str, what: str, key: str) -> Colouring:
@@ -39,23 +73,39 @@ def _chosen_colouring(project: str, what: str, key: str) -> Colouring:
 
 
 def draw(
-    project: str, embedding: str, colouring: Colouring, *, key: str, height: int, pick: bool = True
+    project: str, embedding: str, colouring: Colouring, *, key: str, height: int, also: str = ""
 ) -> None:
-    """Draw one map; with `pick`, a lasso changes the picked cells of this tab."""
+    """Draw one map; a lasso changes the picked cells of this tab."""
     xy = exploring.coordinates(project, embedding)
-
-    def on_select(event: SelectionEvent) -> None:
-        _pick(project, xy, colouring, event)
-
     cell_map(
         key,
         xy,
         colour=as_colour(colouring),
         revision=exploring.map_revision(project, embedding),
-        selected=picking.picked(project, state.tab()) if pick else None,
+        selected=picking.picked(project, state.tab()),
         height=height,
-        on_select=on_select if pick else None,
-        tools=pick,
+        fill=FURNITURE,
+        on_select=lambda event: _pick(project, xy, colouring, event),
+        also=also,
+    )
+
+
+def draw_linked(
+    project: str, embedding: str, colourings: list[Colouring], *, key: str, height: int,
+    also: str = "",
+) -> None:  # fmt: skip
+    """Draw small maps of the same cells that move and select together."""
+    xy = exploring.coordinates(project, embedding)
+    linked_maps(
+        f"{key}-linked",
+        xy,
+        {colouring.name: as_colour(colouring) for colouring in colourings},
+        revision=exploring.map_revision(project, embedding),
+        selected=picking.picked(project, state.tab()),
+        height=height + 90,
+        fill=FURNITURE,
+        on_select=lambda event: _pick(project, xy, colourings[event.panel], event),
+        also=also,
     )
 
 

@@ -1,6 +1,6 @@
-"""Very many cells in eleven heaps: five on the tips of a star, one in its middle, five outside.
+"""Very many cells in ten heaps: five on the tips of a star, one in its middle, four outside.
 
-``?n=`` says how many. A five-pointed star drawn in one stroke crosses itself: its tips are inside,
+``?n=`` says how many; ``&warm=`` prepares so many and shows them not. A five-pointed star drawn in one stroke crosses itself: its tips are inside,
 its middle is not. The page says how many cells of each heap are picked, and in how many cells that
 differs from matplotlib, which knows nothing of our test.
 """
@@ -18,8 +18,9 @@ from scanvi_core.annotation.selection import combine, in_polygon
 N = int(st.query_params.get("n", "20000"))
 TURN = np.pi / 2 + 2 * np.pi * np.arange(5) / 5
 TIPS = np.column_stack([np.cos(TURN), np.sin(TURN)])
-HEAPS = np.vstack([0.72 * TIPS, [[0, 0]], -0.95 * TIPS])
-NAMES = [*(f"tip {i}" for i in range(5)), "middle", *(f"outside {i}" for i in range(5))]
+CORNERS = 0.95 * np.array([(-1, -1), (1, -1), (-1, 1), (1, 1)])
+HEAPS = np.vstack([0.72 * TIPS, [[0, 0]], CORNERS])
+NAMES = [*(f"tip {i}" for i in range(5)), "middle", *(f"outside {i}" for i in range(4))]
 
 
 @st.cache_resource
@@ -46,6 +47,7 @@ def select(event: SelectionEvent) -> None:
 
 st.set_page_config(layout="wide")
 state = st.session_state
+cells(int(st.query_params.get("warm", "500")))
 xy, heap, values = cells(N)
 by_value = st.toggle("By value")
 colour = (
