@@ -1,14 +1,33 @@
-"""Export: a new .h5ad with everything, and a table of labels."""
+"""Export: a new file with everything, for one of three uses, and tables of labels."""
 
 import streamlit as st
 
-from pages.ui import gate, header, jobs_view
-from pages.ui.server import download_url
+from pages.ui import export_cap, export_cellxgene, export_files, gate, header, jobs_view
+from pages.ui.deed import do
 from pages.ui.stations import LABELS
-from pages.ui.text import error_text, md
 from scanvi_core import keys
-from scanvi_core.errors import ScanviError
-from scanvi_core.services import doubt, doubt_export, exporting, results, workspace
+from scanvi_core.services import (
+    doubt,
+    doubt_export,
+    export_columns,
+    exporting,
+    jobs,
+    results,
+    workspace,
+)
+from scanvi_core.services.export_columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
+from scanvi_core.services.jobs import JobStatus
+
+PROFILES = {
+    ANALYSIS: "Analysis: my file and all that was found",
+    CELLXGENE: "CELLxGENE",
+    CAP: "Cell Annotation Platform",
+}
+WHAT_STAYS = {
+    ANALYSIS: "X, raw, layers and all your columns stay bit for bit as they are in your file.",
+    CELLXGENE: "Cells without counts and genes without an Ensembl id are left out.",
+    CAP: "X, raw, layers and all your columns stay bit for bit as they are in your file.",
+}
 
 project = gate.data_set("Export")
 header.draw("Export")
@@ -19,6 +38,13 @@ if not trained and not (opened.labels().codes >= 0).any():
         "There is nothing to export yet: name some cells or train a model.", LABELS, "Go to Labels"
     )
 
+profile = (
+    st.segmented_control(
+        "What is the file for?", list(PROFILES), default=ANALYSIS, key="export-profile",
+        format_func=PROFILES.__getitem__, persist_state="session",
+    )
+    or ANALYSIS
+)  # fmt: skip
 settings, preview = st.columns(2, gap="medium")
 with settings.container(border=True, height="stretch"):
     st.subheader("What to write")
@@ -42,49 +68,62 @@ with settings.container(border=True, height="stretch"):
             help="One column more, such as B | Plasma: for nine in ten cells the true type is "
             "among them. That holds for cells like your labelled ones.",
         )  # fmt: skip
-    with_counts = st.toggle(
-        "Also write the counts the model read as layers/counts", key="with-counts"
-    )
-    replace = st.toggle(
-        "Replace columns of an earlier export", key="export-replace",
-        help="Off: new columns get a number at the end. Your own columns are never touched.",
-    )  # fmt: skip
-    choice = exporting.ExportChoice(
-        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets
+    with_counts = replace = False
+    if profile != CELLXGENE:
+        with_counts = exporting.is_h5ad(opened) and st.toggle(
+            "Also write the counts the model read as layers/counts", key="with-counts"
+        )
+        replace = st.toggle(
+            "Replace columns of an earlier export", key="export-replace",
+            help="Off: new columns get a number at the end. Your own columns are never touched.",
+        )  # fmt: skip
+    choice = ExportChoice(
+        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets, profile
     )
 with preview.container(border=True, height="stretch"):
     st.subheader("Where the labels come from")
-    st.dataframe(exporting.source_table(project, threshold, groups=groups), hide_index=True)
+    st.dataframe(export_columns.source_table(project, threshold, groups=groups), hide_index=True)
     if trained and results.changed_labels(project):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
     if trained and doubt.reasons(project) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
-    st.caption("X, raw, layers and all your columns stay bit for bit as they are in your file.")
+    if profile == CELLXGENE or exporting.is_h5ad(opened):
+        st.caption(WHAT_STAYS[profile])
+    else:
+        st.caption(
+            "Your data are no .h5ad file: a new one is written, with counts, tables and maps."
+        )
+
+complete = True
+if profile != ANALYSIS:
+    with st.container(border=True):
+        st.subheader(PROFILES[profile])
+        if profile == CELLXGENE:
+            complete = export_cellxgene.draw(project, export_columns.type_names(project, choice))
+        else:
+            export_cap.draw(project, choice)
 
 job = jobs_view.latest(project, exporting.EXPORT)
 busy = job is not None and not job.status.final
-if st.button(
-    "Write the file", type="primary", key="export", icon=":material/save:", disabled=busy
-):
-    try:
-        exporting.start(project, choice)
-    except ScanviError as error:
-        st.error(error_text(error))
-    else:
+with st.container(horizontal=True):
+    if st.button(
+        "Write the file", type="primary", key="export", icon=":material/save:",
+        disabled=busy or not complete,
+    ):  # fmt: skip
+        do(lambda: exporting.start(project, choice))
+    if (
+        job is not None
+        and busy
+        and st.button(
+            "Stopping…" if job.stopping else "Cancel", key="export-cancel", disabled=job.stopping
+        )
+    ):
+        jobs.stop(job.id)
         st.rerun()
 if job is not None:
     jobs_view.show(job)
-for path in [] if busy else exporting.exported_files(project):
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**{md(path.name)}** ({path.stat().st_size / 1e6:.1f} MB), written and verified"
-        )
-        table = exporting.csv_beside(path).name
-        st.link_button(
-            "Download .h5ad", download_url(project, path.name), icon=":material/download:",
-            type="primary",
-        )  # fmt: skip
-        st.link_button(
-            "Download labels (.csv)", download_url(project, table), icon=":material/table:"
-        )
-        st.caption(f"On this computer: {md(path)}")
+    if job.status is JobStatus.STOPPED:
+        st.info("The export was stopped; nothing was written.")
+if not busy:
+    export_files.draw(project)
+export_files.draw_methods(project, choice)

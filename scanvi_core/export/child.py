@@ -71,7 +71,9 @@ def main(folder: Path, path: Path) -> int:
     answer: dict[str, object]
 
     def report(part: float, words: str) -> None:
-        (folder / "progress.txt").write_text(f"{part:.3f} {words}\n", encoding="utf-8")
+        fresh = folder / "progress.new"
+        fresh.write_text(f"{part:.3f} {words}\n", encoding="utf-8")
+        fresh.replace(folder / "progress.txt")  # never half a number
 
     try:
         written, notes = annotate(load_request(folder), path, report)

@@ -146,6 +146,8 @@ def suggest(text: str, scope: Scope) -> Term | None:
     ``CD14+ Monocyte`` finds *CD14-positive monocyte*.
     """
     text = text.strip()
+    if not text:
+        return None
     if text in scope.words or text in scope.also or _entry(text, scope) is not None:
         return Term(text, name_of(text, scope)) if not problem(text, scope) else None
     if text.casefold() in scope.words:

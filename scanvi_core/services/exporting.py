@@ -1,22 +1,37 @@
-"""Writing the annotated .h5ad and the table of labels."""
+"""Writing the annotated .h5ad, the table of labels and the model folder."""
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from scanvi_core import __version__, keys, runtime
+from scanvi_core import keys, runtime
 from scanvi_core.errors import ExportError, InputError
-from scanvi_core.export.h5ad import write_annotated
-from scanvi_core.export.request import Column, CountsLayer, ExportRequest, SourceFile
-from scanvi_core.export.table import labels_csv
-from scanvi_core.project.state import SOURCE_NAMES
-from scanvi_core.services import doubt_export, jobs, results
+from scanvi_core.export.h5ad import Exported, ExportStopped, Report, export_annotated
+from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
+from scanvi_core.export.table import write_labels
+from scanvi_core.services import (
+    cap_export,
+    export_model,
+    jobs,
+    results,
+    submission,
+    submission_file,
+)
+from scanvi_core.services.export_columns import (
+    CAP,
+    CELLXGENE,
+    ExportChoice,
+    columns,
+    final_labels,
+    record,
+    source_table,
+    words,
+)
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+__all__ = ["ExportChoice", "final_labels", "source_table", "start", "write"]
 
 EXPORT = "export"
 OUR_COLUMNS = frozenset(
@@ -25,35 +40,9 @@ OUR_COLUMNS = frozenset(
      keys.DOUBLET}
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-@dataclass(frozen=True)
-class ExportChoice:
-    """What to write.
-
-    Attributes
-    ----------
-    key
-        obs column of the final labels.
-    threshold
-        Confidence from which a prediction fills an unlabelled cell.
-    with_counts
-        Also write the counts the model read into ``layers["counts"]``.
-    replace
-        Replace the columns of an earlier export instead of adding new ones.
-    groups
-        Where the type of an unlabelled cell is not sure, say its group if that is; types and
-        groups less sure than `config.LOW_CONFIDENCE` are left out then.
-    sets
-        Also write, for each cell, the types among which the true one is nine times in ten.
-    """
-
-    key: str = keys.CURATED
-    threshold: float = 0.0
-    with_counts: bool = False
-    replace: bool = False
-    groups: bool = False
-    sets: bool = False
+H5AD = "h5ad"
+EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names aside
+ENDINGS = {CELLXGENE: "cellxgene", CAP: "cap"}
 
 
 def start(project_id: str, choice: ExportChoice) -> str:
@@ -62,63 +51,131 @@ def start(project_id: str, choice: ExportChoice) -> str:
     Raises
     ------
     InputError
-        If the name of the column cannot be used.
+        If the name of the column cannot be used, or something CELLxGENE asks for is missing.
     """
-    check_key(workspace(project_id), choice)
+    check(project_id, choice)
 
     def work(job: jobs.Job) -> str:
-        job.report(0.2, "Writing and checking the file")
         opened = workspace(project_id)
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", opened.project.name).strip("._-") or "cells"
-        return write(
-            project_id, choice, opened.project.exports / f"{name[:60]}.annotated.h5ad"
-        ).name
+        target = opened.project.exports / f"{base_name(opened)}.{ending(choice)}.h5ad"
+        try:
+            exported = _write(project_id, choice, target, job.should_stop, job.report)
+        except ExportStopped:
+            return ""
+        _write_about(choice, exported)
+        _write_table(opened, choice, excel_beside(target), excel=True)
+        run = opened.current_run()
+        if run is not None:
+            export_model.write(run, opened, model_beside(target))
+        return target.name
 
     return jobs.submit(jobs.JobRequest(project_id, EXPORT, IO_LANE, work))
 
 
-def write(project_id: str, choice: ExportChoice, target: Path) -> Path:
-    """Write the annotated copy of the user's file and the labels CSV beside it.
+def base_name(opened: Workspace) -> str:
+    """Return the beginning of the names of exported files."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", opened.project.name).strip("._-") or "cells"
+    return name[:60]
+
+
+def ending(choice: ExportChoice) -> str:
+    """Return what tells the files of the profiles apart."""
+    return ENDINGS.get(choice.profile, "annotated")
+
+
+def write(
+    project_id: str,
+    choice: ExportChoice,
+    target: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Report = lambda *_: None,
+) -> Path:
+    """Write the annotated file, and the labels as CSV beside it.
 
     Raises
     ------
+    ExportStopped
+        If it was stopped; an earlier file of the same name stays.
     ExportError
         If there is nothing to export, the source changed, or the disk is full.
     """
+    return _write(project_id, choice, target, should_stop, report).path
+
+
+def _write(
+    project_id: str,
+    choice: ExportChoice,
+    target: Path,
+    should_stop: Callable[[], bool],
+    report: Report,
+) -> Exported:
     opened = workspace(project_id)
-    check_key(opened, choice)
+    check(project_id, choice)
     if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
+    report(0.0, "Collecting the labels")
+    request = request_of(project_id, choice, target)
+    exported = export_annotated(request, should_stop, report)
+    report(1.0, "Writing the table of labels")
+    _write_table(opened, choice, csv_beside(target), excel=False)
+    return exported
+
+
+def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportRequest:
+    """Return what is to be written."""
+    opened = workspace(project_id)
     labels, sources = final_labels(project_id, choice)
     obs, obsm = columns(project_id, choice, labels, sources)
+    uns: dict[str, Any] = {
+        keys.UNS_RECORD: json.dumps(record(opened)),
+        keys.UNS_LOG: opened.store.export_log(),
+    }
+    if choice.profile == CAP:
+        more, about = cap_export.fields(project_id, choice.key, labels, sources)
+        obs, uns = obs | more, uns | about
+    own = None if is_h5ad(opened) else own_copy(opened)
+    counts = counts_of(opened) if choice.with_counts and own is None else None
     request = ExportRequest(
-        source=source_of(opened),
-        target=target,
-        obs=obs,
-        obsm=obsm,
-        uns={keys.UNS_RECORD: json.dumps(record(opened)), keys.UNS_LOG: opened.store.export_log()},
-        counts=counts_of(opened) if choice.with_counts else None,
-        replace=choice.replace,
+        source_of(opened), target, obs, obsm, uns, counts, own,
+        keep=("title",) if choice.profile == CAP else (), replace=choice.replace,
+    )  # fmt: skip
+    if choice.profile == CELLXGENE:
+        return submission_file.adapted(project_id, request, own_copy(opened), labels)
+    return request
+
+
+def is_h5ad(opened: Workspace) -> bool:
+    """Tell whether the user's file can be copied and added to."""
+    return str(opened.dataset.manifest["source"].get("kind", H5AD)) == H5AD
+
+
+def own_copy(opened: Workspace) -> OwnCopy:
+    """Return the project's own copy of the data, to write a new file from."""
+    dataset = opened.dataset
+    return OwnCopy(
+        obs=dataset.folder / "obs.parquet",
+        var=dataset.folder / "var.parquet",
+        obs_columns=list(dataset.manifest["obs_columns"]),
+        var_columns=list(dataset.manifest["var_columns"]),
+        counts=counts_of(opened),
+        obsm={
+            name: dataset.folder / f"obsm_{at}.npy" for at, name in enumerate(dataset.obsm_keys)
+        },
     )
-    path = write_annotated(request)
-    table = {name: words(column).tolist() for name, column in obs.items()}
-    text = labels_csv(opened.dataset.obs_names.tolist(), table)
-    with runtime.replacing(csv_beside(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
 
 
-def final_labels(project_id: str, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels to write and where they came from, as `results.final_labels` does."""
-    threshold = doubt_export.least(choice.threshold, groups=choice.groups)
-    labels, sources = results.final_labels(project_id, threshold=threshold)
-    if choice.groups:
-        said = doubt_export.group_names(project_id, threshold)
-        labels, sources = (
-            np.where(said != "", said, labels),
-            np.where(said != "", keys.PARENT, sources),
+def check(project_id: str, choice: ExportChoice) -> None:
+    """Raise `InputError` when the export cannot be what was asked for."""
+    check_key(workspace(project_id), choice)
+    if choice.profile == CELLXGENE:
+        submission.check(project_id)
+    taken = choice.key in workspace(project_id).dataset.manifest["obs_columns"]
+    if choice.profile == CAP and taken and not choice.replace:
+        raise InputError(
+            f"The file has a column {choice.key} already, and the fields of the Cell Annotation "
+            "Platform go by its name.",
+            "Choose another name for the final labels, or replace the columns.",
         )
-    return labels, sources
 
 
 def check_key(opened: Workspace, choice: ExportChoice) -> None:
@@ -155,92 +212,20 @@ def csv_beside(path: Path) -> Path:
     return path.with_suffix(".labels.csv")
 
 
-def coded(names: np.ndarray, categories: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Return words as codes and categories; '' and what is no category has code -1."""
-    return pd.Index(categories).get_indexer(names).astype(np.int32), categories
+def excel_beside(path: Path) -> Path:
+    """Return where the table for Excel of an export lies."""
+    return path.with_suffix(".excel.csv")
 
 
-def words(column: Column) -> np.ndarray:
-    """Return a column of the export as words or numbers, for a table."""
-    if not isinstance(column, tuple):
-        return column
-    codes, categories = column
-    return np.array([*categories, ""], dtype=object)[codes]
+def model_beside(path: Path) -> Path:
+    """Return where the model folder of an export lies, packed."""
+    return path.with_name(f"{_stem(path)}.model.zip")
 
 
-def columns(
-    project_id: str, choice: ExportChoice, labels: np.ndarray, sources: np.ndarray
-) -> tuple[dict[str, Column], dict[str, np.ndarray]]:
-    """Return the obs columns and obsm arrays to write."""
-    present = sorted({str(name) for name in labels} - {""})
-    obs: dict[str, Column] = {
-        choice.key: coded(labels, present),
-        keys.SOURCE: coded(sources, sorted(set(sources))),
-    }
-    found = results.current(project_id)
-    if found is None:
-        return obs, {}
-    obs |= {
-        keys.PREDICTION: (found.prediction.astype(np.int32), list(found.names)),
-        keys.CONFIDENCE: found.confidence,
-        keys.SECOND: (found.second.astype(np.int32), list(found.names)),
-        keys.MARGIN: found.margin,
-        keys.ENTROPY: found.entropy,
-        keys.HOLDOUT: found.holdout,
-    }
-    obs |= doubt_export.columns(project_id)
-    if choice.sets:
-        obs |= doubt_export.set_column(project_id)
-    obsm = {
-        keys.LATENT_Z1: found.array(project_id, results.Z1),
-        keys.LATENT_Z2: found.array(project_id, results.Z2),
-        keys.UMAP_Z1: found.array(project_id, results.MAPS[results.Z1]),
-        keys.UMAP_Z2: found.array(project_id, results.MAPS[results.Z2]),
-        keys.PROBABILITIES: found.probabilities,
-    }
-    return obs, obsm
-
-
-def record(opened: Workspace) -> dict[str, Any]:
-    """Return what a reader needs to trace the result: settings, versions, seeds, label order."""
-    run = opened.current_run()
-    about: dict[str, Any] = {
-        "program": "scanvi-app",
-        "version": __version__,
-        "counts_source": opened.dataset.manifest["counts_source"],
-        "repairs": opened.dataset.manifest["repairs"],
-        "source_sha256": opened.dataset.manifest["source"]["sha256"],
-        "unlabeled_category": keys.UNKNOWN,
-    }
-    if run is not None:
-        about |= {"run": run.settings, "result": results.without_nan(run.summary)}
-    return about
-
-
-def source_table(project_id: str, threshold: float, *, groups: bool = False) -> pd.DataFrame:
-    """Return how many final labels come from where."""
-    words_for = {
-        keys.GIVEN: "your file",
-        keys.MANUAL: "named by hand",
-        keys.ACCEPTED: "accepted predictions",
-        keys.PREDICTED: "predictions",
-        keys.PARENT: "predicted groups",
-        keys.UNLABELED: "left without a label",
-    }
-    opened, found = workspace(project_id), results.current(project_id)
-    state, threshold = opened.labels(), doubt_export.least(threshold, groups=groups)
-    open_ = grouped = np.zeros(len(state.codes), bool)
-    if found is not None:
-        open_ = results.filled(state, found, threshold)
-    if groups:
-        grouped = doubt_export.group_names(project_id, threshold) != ""
-    cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))
-    count = dict(zip(SOURCE_NAMES, cells, strict=True))
-    count |= {keys.PREDICTED: open_.sum(), keys.PARENT: grouped.sum()}
-    if not groups:
-        del words_for[keys.PARENT]
-    rows = [(text, int(count[word])) for word, text in words_for.items()]
-    return pd.DataFrame(rows, columns=["source", "cells"])
+def about(path: Path) -> dict[str, Any]:
+    """Return what was written into an export: ``written`` and ``notes``; empty when unknown."""
+    told = path.with_suffix(".about.json")
+    return dict(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else {}
 
 
 def exported_file(project_id: str, name: str) -> Path:
@@ -261,3 +246,29 @@ def exported_files(project_id: str) -> list[Path]:
     """Return the finished exports, newest first."""
     folder = workspace(project_id).project.exports
     return sorted(folder.glob("*.h5ad"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0] if path.name.count(".") > 1 else path.stem
+
+
+def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: bool) -> None:
+    """Write the labels of all cells as CSV: exact, or as Excel can be trusted with them."""
+    barcodes = opened.dataset.obs_names.tolist()
+    if excel and len(barcodes) > EXCEL_ROWS:
+        path.unlink(missing_ok=True)
+        return
+    labels, sources = final_labels(opened.project.id, choice)
+    obs, _ = columns(opened.project.id, choice, labels, sources)
+    table = {name: words(column).tolist() for name, column in obs.items()}
+    with (
+        runtime.replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        write_labels(file, barcodes, table, excel=excel)
+
+
+def _write_about(choice: ExportChoice, exported: Exported) -> None:
+    told = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
+    with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:
+        temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")

@@ -1,5 +1,9 @@
 """The annotated .h5ad: the user's data stay, and ours are added."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import anndata as ad
 import h5py
 import numpy as np
@@ -10,6 +14,7 @@ from scanvi_core import keys
 from scanvi_core.errors import ExportError
 from scanvi_core.export import CountsLayer, ExportRequest, SourceFile, write_annotated
 from scanvi_core.export.child import annotate
+from scanvi_core.export.crossing import save_request
 from tests.export.samples import (
     N_OBS,
     N_VARS,
@@ -114,3 +119,27 @@ def test_counts_of_other_genes_are_refused(tmp_path):
     request = request_for(saved(tmp_path, small()), tmp_path / "o.h5ad", counts=layer)
     with pytest.raises(ExportError, match="cannot be a layer"):
         annotate(request, request.target)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_large_matrix_is_never_loaded(tmp_path):
+    """2 GB of values and positions (none of them stored: they read as 0) in far less memory."""
+    n_values, source = 256 * 2**20, saved(tmp_path, small())
+    with h5py.File(source, "r+") as file:
+        for part, kind in (("data", "f4"), ("indices", "i4")):
+            del file["X"][part]
+            file["X"].create_dataset(part, (n_values,), kind, chunks=(2**20,))
+    request = request_for(source, tmp_path / "out.h5ad")
+    folder = tmp_path / "request"
+    folder.mkdir()
+    save_request(request, folder)
+    peak = "print(next(x.split()[1] for x in open('/proc/self/status') if x.startswith('VmHWM')))"
+    script = (
+        "import sys; from pathlib import Path; from scanvi_core.export.child import main\n"
+        f"assert main(Path(sys.argv[1]), Path(sys.argv[2])) == 0\n{peak}"
+    )
+    command = [sys.executable, "-c", script, str(folder), str(request.target)]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) / 1024 < 600

@@ -1,0 +1,94 @@
+"""The Export page for each use of the file."""
+
+import numpy as np
+import pytest
+
+from scanvi_core.export import terms
+from scanvi_core.services import cap_export, exporting, jobs, labelling, submission
+from scanvi_core.services.workspace import workspace
+
+needs_terms = pytest.mark.skipif(not terms.available(), reason="the ontologies are absent")
+CELLXGENE, CAP = "cellxgene", "cap"
+
+
+@pytest.fixture
+def labelled(project):
+    labelling.use_column(project, "cell_type", set())
+    return project
+
+
+@pytest.fixture
+def page(visit, labelled):
+    """Open the page for one use."""
+
+    def show(profile):
+        app = visit("export", labelled)
+        app.button_group(key="export-profile").set_value(profile).run()
+        assert not app.exception, app.exception
+        return app
+
+    return show
+
+
+def said(app):
+    kinds = (app.markdown, app.caption, app.warning, app.info, app.success)
+    return "\n".join(str(item.value) for kind in kinds for item in kind)
+
+
+@needs_terms
+def test_cellxgene_says_its_version_and_what_is_missing_and_waits(page):
+    app = page(CELLXGENE)
+    assert f"CELLxGENE schema {terms.schema_version()}" in said(app)
+    assert "The data set has no title yet" in said(app).replace("\\", "")
+    assert app.button(key="export").disabled
+
+
+@needs_terms
+def test_an_answer_is_kept_and_understood_by_name(page, labelled):
+    app = page(CELLXGENE)
+    box = next(item for item in app.text_input if "tissue_ontology" in str(item.key))
+    box.input("Blood").run()
+    assert submission.draft(labelled).chosen["tissue_ontology_term_id"] == {"": "UBERON:0000178"}
+    app.text_input(key="cxg-title").input("My cells").run()
+    assert submission.draft(labelled).title == "My cells"
+    assert "no title yet" not in said(app)
+
+
+def test_without_the_ontologies_the_way_to_get_them_is_said(page, monkeypatch):
+    monkeypatch.setattr(terms, "available", lambda: False)
+    app = page(CELLXGENE)
+    assert "pip install" in said(app) and app.button(key="export").disabled
+
+
+def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
+    app = page(CAP)
+    assert f"schema {cap_export.SCHEMA_VERSION}" in said(app).replace("\\", "")
+    app.text_input(key="cap-title").input("Ours").run()
+    assert cap_export.draft(labelled).title == "Ours"
+    assert not app.button(key="export").disabled
+
+
+def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
+    started = []
+
+    def slow(project, choice):
+        def work(job):
+            while not job.should_stop():
+                np.random.default_rng(0)
+            return ""
+
+        started.append(jobs.submit(jobs.JobRequest(project, exporting.EXPORT, "test", work)))
+
+    monkeypatch.setattr(exporting, "start", slow)
+    app = visit("export", labelled)
+    app.button(key="export").click().run()
+    app.button(key="export-cancel").click().run()
+    assert jobs.wait(started[0], 20).status is jobs.JobStatus.STOPPED
+    app.run()
+    assert "was stopped" in said(app)
+
+
+def test_the_methods_text_is_there(visit, labelled):
+    app = visit("export", labelled)
+    assert any("Cells were annotated with scanvi-app" in item.value for item in app.code)
+    assert workspace(labelled).project.name == "Cells"
