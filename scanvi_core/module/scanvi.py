@@ -32,7 +32,7 @@ from scanvi_core.nn.networks import (
     Encoder,
     GaussianDecoder,
 )
-from scanvi_core.nn.noise import drawing_from
+from scanvi_core.nn.noise import Noise, drawing_from, following
 from scanvi_core.nn.sparse import Counts, fastest_form
 
 
@@ -297,7 +297,7 @@ use_layer_norm, parity
         classification_ratio: float = 50.0,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> LossTerms:
         """Return the loss of a minibatch; see :class:`LossTerms`.
 
@@ -318,9 +318,9 @@ use_layer_norm, parity
             loss = reconstruction + kl_weight * kl
             if labelled is None:
                 return LossTerms(loss, reconstruction, kl, loss.new_zeros(()), None)
-            x_labelled, y_labelled = labelled
-            log_probs = self.log_classify(x_labelled)
-        classification = -log_mass(log_probs, self._known(y_labelled)).mean()
+        with drawing_from(following(generator)):
+            log_probs = self.log_classify(labelled[0])
+        classification = -log_mass(log_probs, self._known(labelled[1])).mean()
         loss = loss + classification_ratio * classification
         return LossTerms(loss, reconstruction, kl, classification, log_probs)
 

@@ -1,6 +1,7 @@
 """One step of the optimiser for given cells: at once, or in parts where memory runs short."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +10,23 @@ from torch import Tensor
 from scanvi_core.config import TrainConfig
 from scanvi_core.errors import TrainingError
 from scanvi_core.module import SCANVI
+from scanvi_core.nn.keyed import KeyedNoise, key_of
+from scanvi_core.nn.noise import Noise
+from scanvi_core.nn.sparse import Counts, SparseRows
 from scanvi_core.train.loader import DeviceRows, TrainingData, rows_of
+from scanvi_core.train.team import Team, team
 
 SHORT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+
+
+class Piece(NamedTuple):
+    """Cells whose gradients are computed at once: rows, labelled rows, shares of all of them."""
+
+    rows: Tensor
+    chosen: Tensor
+    shares: tuple[float, float]
+    first: tuple[int, int] = (0, 0)  # place of the first of each in the whole minibatch
+    of: tuple[int, int] = (0, 0)  # cells of the whole minibatch
 
 
 class Stepper:
@@ -44,6 +59,7 @@ class Stepper:
     ) -> None:
         self.module, self.config, self.note = module, config, note
         self.n_labels, self.parts = data.n_labels, 1
+        self.team, self.n_taken = team(), 0
         self.device = next(module.parameters()).device
         self.noise = torch.Generator(self.device).manual_seed(config.seed)
         self.rows = rows_of(data.counts, self.device)
@@ -82,43 +98,62 @@ class Stepper:
         """
         while not self._fits(rows, chosen, rate, kl_weight):
             self._halve(min(len(rows), len(chosen)))
+        self.n_taken += 1
 
     def attempt(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor
     ) -> None:
         """Take one step as `take` does, with as many parts as were needed so far."""
-        parts = max(1, min(self.parts, len(rows) // 2, len(chosen) // 2))
         self.optimiser.zero_grad(set_to_none=True)
-        pairs = zip(rows.tensor_split(parts), chosen.tensor_split(parts), strict=True)
-        gained = [
-            self._add_gradients(r, c, kl_weight, (len(r) / len(rows), len(c) / len(chosen)))
-            for r, c in pairs
-        ]
+        pieces = list(self._pieces(rows, chosen))
+        gained = [self._add_gradients(piece, kl_weight) for piece in pieces]
+        if self.team is not None:
+            self._share_gradients(self.team)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.step()
-        for values in gained:
-            self.sums.add_(values, alpha=1 / parts)
+        for piece, values in zip(pieces, gained, strict=True):
+            self.sums.add_(values, alpha=piece.shares[0])
 
-    def _add_gradients(
-        self,
-        rows: Tensor,
-        chosen: Tensor,
-        kl_weight: float | Tensor,
-        shares: tuple[float, float],
-    ) -> Tensor:
-        """Add the gradients of some cells, given their shares of the minibatch; return `sums`."""
+    def _pieces(self, rows: Tensor, chosen: Tensor) -> Iterator[Piece]:
+        """Yield this process's cells of a minibatch, in as many parts as memory needs."""
+        n_rows, n_chosen = len(rows), len(chosen)
+        first = [0, 0]
+        if self.team is not None:
+            own_rows, own_chosen = self.team.share(n_rows, n_chosen)
+            first = [own_rows.start or 0, own_chosen.start or 0]
+            rows, chosen = rows[own_rows], chosen[own_chosen]
+            if not len(rows):
+                return
+        parts = max(1, min(self.parts, len(rows) // 2, len(chosen) // 2))
+        for r, c in zip(rows.tensor_split(parts), chosen.tensor_split(parts), strict=True):
+            shares = len(r) / n_rows, len(c) / n_chosen
+            yield Piece(r, c, shares, (first[0], first[1]), (n_rows, n_chosen))
+            first = [first[0] + len(r), first[1] + len(c)]
+
+    def _share_gradients(self, all_of_us: Team) -> None:
+        """Add up the gradients of all processes; those of no cell are 0."""
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        all_of_us.add_up([p.grad for p in parameters if p.grad is not None])
+
+    def _add_gradients(self, piece: Piece, kl_weight: float | Tensor) -> Tensor:
+        """Add the gradients of some cells; return `sums` for them."""
+        rows, chosen, shares = piece.rows, piece.chosen, piece.shares
         y, batch = self.y[chosen].to(self.device), self.batch[rows].to(self.device)
         mean, var = (None, None) if self.library is None else self.library[:, batch, None]
+        x, x_labelled = self.rows.fetch(rows), self.rows.fetch(chosen)
         terms = self.module.loss(
-            self.rows.fetch(rows),
+            x,
             batch,
             local_l_mean=mean,
             local_l_var=var,
-            labelled=(self.rows.fetch(chosen), y),
+            labelled=(x_labelled, y),
             kl_weight=kl_weight,
             classification_ratio=self.config.classification_ratio * shares[1] / shares[0],
-            generator=self.noise,
+            generator=self.noise if self.team is None else self._keyed(piece, x, x_labelled),
         )
         (terms.loss if shares[0] == 1.0 else terms.loss * shares[0]).backward()
         assert terms.log_probs_labelled is not None  # noqa: S101  (labelled cells were given)
@@ -127,6 +162,19 @@ class Stepper:
             right = (terms.log_probs_labelled.argmax(1) == y) & typed
             return torch.stack([*terms[:4], right.sum(), typed.sum()])
 
+    def _keyed(self, piece: Piece, x: Counts, x_labelled: Counts) -> Noise:
+        """Return the noise of these cells, the same however the minibatch is shared."""
+        found: KeyedNoise | None = None
+        for kind, counts in ((1, x_labelled), (0, x)):
+            first = piece.first[kind]
+            entries = None
+            if isinstance(counts, SparseRows):
+                entries = counts.positions + first * counts.shape[1]
+            key = key_of(self.config.seed, self.n_taken, kind)
+            found = KeyedNoise(key, first, piece.of[kind], entries, found)
+        assert found is not None  # noqa: S101  (the loop ran twice)
+        return found
+
     def _fits(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor
     ) -> bool:
@@ -134,7 +182,8 @@ class Stepper:
         try:
             self.attempt(rows, chosen, rate, kl_weight)
         except (MemoryError, RuntimeError) as fault:
-            if not out_of_memory(fault):
+            # Others of a team would wait for gradients that this process never adds.
+            if self.team is not None or not out_of_memory(fault):
                 raise
             return False
         return True

@@ -43,7 +43,7 @@ class Training:
         self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
         self.stepper = Stepper(module, train, config, self.note)
         self.replay: Replay | None = None
-        if isinstance(self.stepper.rows, DeviceRows):
+        if isinstance(self.stepper.rows, DeviceRows) and self.stepper.team is None:
             sizes = min(config.batch_size, n_obs), config.labelled_batch_size
             self.replay = Replay(self.stepper, sizes)
         self.steps_per_epoch = config.steps_per_epoch(n_obs)
@@ -57,6 +57,11 @@ class Training:
         """Whether all steps are done."""
         return self.step >= self.n_steps
 
+    @property
+    def writes(self) -> bool:
+        """Whether this process is the one that keeps the run on disk."""
+        return self.stepper.team is None or self.stepper.team.first
+
     def train_until_record(self, should_stop: Callable[[], bool]) -> bool:
         """Take steps until a record is due; return whether the user asked to stop."""
         self.module.train()
@@ -64,11 +69,19 @@ class Training:
         self.since = 0
         while not self.finished:
             self.take_step()
-            if should_stop():
+            if self._agree(should_stop()):
                 return True
             if self.step % self.record_every == 0:
                 break
         return False
+
+    def _agree(self, stop: bool) -> bool:
+        """Tell whether to stop; a team agrees on it with the gradients of the next step."""
+        team = self.stepper.team
+        if team is None:
+            return stop
+        team.stop = stop
+        return team.stopping
 
     def take_step(self) -> None:
         """Take one step of the optimiser."""
@@ -89,6 +102,8 @@ class Training:
     def record(self, seconds: float) -> EpochRecord:
         """Return the means since the last record; the one place where the device is waited for."""
         self.seconds = seconds
+        if self.stepper.team is not None:
+            self.stepper.team.add_up([self.stepper.sums])
         loss, reconstruction, kl, classification, right, typed = self.stepper.sums.tolist()
         accuracy, validation_loss = self._validate()
         return EpochRecord(

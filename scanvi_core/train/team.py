@@ -1,0 +1,107 @@
+"""The processes that train one network together, as ``torchrun`` starts them.
+
+Each holds the whole network and draws the same minibatches; it computes the gradients of its share
+of the cells, and the shares' gradients are added up. The minibatch, and with
+:mod:`scanvi_core.nn.keyed` its noise, do not depend on how many processes there are.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor
+
+from scanvi_core.errors import SettingInvalid
+
+TIMEOUT = timedelta(minutes=10)  # a process may be reading from a slow disk; a dead one is noticed
+LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR")  # set by torchrun
+
+
+@dataclass(slots=True)
+class Team:
+    """One process among those of a run; `rank` counts from 0.
+
+    `stop` tells that this process was asked to stop, `stopping` that one of them all was.
+    """
+
+    rank: int
+    size: int
+    stop: bool = False
+    stopping: bool = False
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return self.rank == 0
+
+    def share(self, n_rows: int, n_chosen: int) -> tuple[slice, slice]:
+        """Return this process's part of a minibatch and of its labelled cells.
+
+        The first process takes all of a minibatch too small to give every one a cell.
+        """
+        if min(n_rows, n_chosen) < self.size:
+            whole = (n_rows, n_chosen) if self.first else (0, 0)
+            return slice(whole[0]), slice(whole[1])
+        return self._part(n_rows), self._part(n_chosen)
+
+    def _part(self, n: int) -> slice:
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over the processes, and learn whether one is to stop."""
+        flag = tensors[0].new_full((1,), float(self.stop))
+        flat = torch.cat([*(tensor.reshape(-1) for tensor in tensors), flag])
+        torch.distributed.all_reduce(flat)
+        sums = flat.split([*(tensor.numel() for tensor in tensors), 1])
+        for tensor, summed in zip(tensors, sums, strict=False):
+            tensor.copy_(summed.view_as(tensor))
+        self.stopping = bool(sums[-1] > 0)
+
+
+def team() -> Team | None:
+    """Return this process's place in the team; None where it trains alone."""
+    return _team
+
+
+def launched() -> bool:
+    """Tell whether ``torchrun`` started this process."""
+    return all(name in os.environ for name in LAUNCHED)
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Team]:
+    """Belong to the team that ``torchrun`` started, for a while.
+
+    NCCL carries the gradients between graphics cards, gloo between processors.
+    """
+    global _team  # noqa: PLW0603  a process is in one team at most, like torch's process group
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    torch.distributed.init_process_group(backend, timeout=TIMEOUT)
+    _team = Team(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    try:
+        yield _team
+    finally:
+        _team = None
+        torch.distributed.destroy_process_group()
+
+
+def check_norm(use_layer_norm: bool, size: int) -> None:
+    """Refuse batch norm for several processes: each would see its own cells' mean only.
+
+    Raises
+    ------
+    SettingInvalid
+        If the network has batch norm and there is more than one process.
+    """
+    if size > 1 and not use_layer_norm:
+        raise SettingInvalid(
+            f"The run has batch norm, whose means {size} processes would each take of their own "
+            "cells.",
+            "Turn on layer norm (Train page, Advanced) and begin the run again.",
+        )
+
+
+_team: Team | None = None
