@@ -35,4 +35,3 @@ if labels.seq:
         if not has_labels:
             st.markdown("Name cells of at least two types, then train.")
         naming.draw_ways(project)
-        naming.undo_buttons(project)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
-from pages.ui import jobs_view, maps, state
+from pages.ui import jobs_view, maps, rule_chips, state
 from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import exploring, labelling, picking, workspace
+from scanvi_core.services import cell_values, exploring, labelling, picking, rules, workspace
+from scanvi_core.services.rules import Selection, Term
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
 SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
@@ -35,8 +35,8 @@ def draw_ways(project: str) -> None:
 
 
 def name_picked(project: str) -> None:
-    """Draw the bar that names the picked cells."""
-    rows = picking.picked(project, state.tab()).nonzero()[0]
+    """Draw the picked cells as chips, and the bar that names them."""
+    found = rule_chips.draw(project)
     labels = workspace.workspace(project).labels()
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
     closed = bool(labelling.read_only(project))
@@ -46,34 +46,26 @@ def name_picked(project: str) -> None:
             "Name of the picked cells", options, index=None, key="picked-name",
             accept_new_options=True, placeholder="Choose or type a name", width=320,
         )  # fmt: skip
-        ready = bool(rows.size and name) and not closed
+        ready = bool(found.n and name) and not closed
         if st.button(
-            f"Name {count(int(rows.size), 'cell')}",
-            type="primary",
-            disabled=not ready,
-            key="name-cells",
+            f"Name {count(found.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
         ):
-            _name(project, rows, str(name), seen)
-        if rows.size and st.button("Pick nothing", key="pick-nothing"):
-            _drop(project)
+            _name(project, found, str(name), seen)
+        undo_buttons(project)
     state.remember(SEEN, labels.seq)
-    if state.recall(STALE) is not None and rows.size:
-        _choose_version(project, rows)
-    elif rows.size:
-        already = int((labels.codes[rows] >= 0).sum())
+    if state.recall(STALE) is not None and found.n:
+        _choose_version(project, found)
+    elif found.n:
+        already = int((labels.codes[found.mask] >= 0).sum())
         if already:
             st.caption(
                 f"{count(already, 'cell')} of them have a label already; it will be replaced."
             )
-    else:
-        st.caption("Draw around cells on the map to pick them. Shift adds, Alt takes away.")
 
 
-def _name(project: str, rows: np.ndarray, name: str, seen: int | None) -> None:
+def _name(project: str, found: Selection, name: str, seen: int | None) -> None:
     try:
-        labelling.name_cells(
-            project, rows, name, reason=state.recall("picked-by", "lasso"), seen=seen
-        )
+        rules.name_cells(project, found, name, seen)
     except labelling.StaleEdit as error:
         state.remember(STALE, (name, error.theirs, error.yours))
         return
@@ -83,7 +75,7 @@ def _name(project: str, rows: np.ndarray, name: str, seen: int | None) -> None:
     _drop(project)
 
 
-def _choose_version(project: str, rows: np.ndarray) -> None:
+def _choose_version(project: str, found: Selection) -> None:
     """Show what somebody else did to these cells meanwhile, beside one's own edit."""
     name, theirs, yours = state.recall(STALE)
     with st.container(border=True, key="stale"):
@@ -95,7 +87,7 @@ def _choose_version(project: str, rows: np.ndarray) -> None:
             if st.button("Keep theirs", key="keep-theirs", type="primary"):
                 _drop(project)
             if st.button("Use mine", key="use-mine"):
-                _name(project, rows, name, None)
+                _name(project, found, name, None)
 
 
 def _drop(project: str) -> None:
@@ -146,10 +138,13 @@ def _pick_clusters(project: str) -> None:
         format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
     )  # fmt: skip
     if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
-        mask = sum((codes == code for code in chosen), start=codes < 0)
-        state.remember("picked-by", f"clusters {', '.join(str(code + 1) for code in chosen)}")
-        picking.pick(project, state.tab(), mask)
-        st.rerun()
+        opened = workspace.workspace(project)
+        term = Term(
+            "cluster",
+            values=tuple(str(code + 1) for code in chosen),
+            origin=cell_values.cluster_origin(opened),
+        )
+        do(lambda: picking.join(project, state.tab(), [term], "replace"))
 
 
 def _pick_rule(project: str) -> None:
@@ -159,11 +154,8 @@ def _pick_rule(project: str) -> None:
             help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
         )  # fmt: skip
         if st.form_submit_button("Pick these cells") and rule:
-            try:
-                mask = exploring.rule_mask(project, rule)
-            except ScanviError as error:
-                st.error(error_text(error))
-                return
-            state.remember("picked-by", f"rule {rule}")
-            picking.pick(project, state.tab(), mask)
-            st.rerun()
+            do(lambda: _pick_markers(project, rule))
+
+
+def _pick_markers(project: str, rule: str) -> None:
+    picking.join(project, state.tab(), rules.of_markers(project, rule), "replace")

@@ -18,7 +18,8 @@ from scanvi_core.annotation.selection import in_polygon
 from scanvi_core.config import UMAP_NEIGHBORS
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.runs import Run
-from scanvi_core.services import doubt, exploring, genes, provisional, results
+from scanvi_core.services import exploring, genes, provisional, results
+from scanvi_core.services.cell_values import cluster_origin, coded, newest
 from scanvi_core.services.workspace import Workspace, workspace
 
 KEPT_SETS = 256
@@ -124,16 +125,6 @@ def place_of(xy: np.ndarray) -> str:
     return f"{zlib.crc32(np.asarray(xy, dtype=np.float32).tobytes()):08x}"
 
 
-def numbered(codes: np.ndarray) -> tuple[str, ...]:
-    """Return the names of clusters, as the pages show them."""
-    return tuple(str(code + 1) for code in range(int(codes.max(initial=-1)) + 1))
-
-
-def values_of(project_id: str, kind: str, column: str = "") -> tuple[str, ...]:
-    """Return the values a condition of a kind can ask for here, none of them missing."""
-    return _coded(workspace(project_id), Term("column", column) if column else Term(kind))[1]  # type: ignore[arg-type]  # kinds of `_CODES`
-
-
 def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
     with _lock:
         if key in _kept:
@@ -180,7 +171,7 @@ def _gene(opened: Workspace, term: Term) -> Answer:
 
 
 def _categories(opened: Workspace, term: Term) -> Answer:
-    codes, names = _coded(opened, term)
+    codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
     noun = term.name or _NOUNS[term.kind]
@@ -194,60 +185,10 @@ def _categories(opened: Workspace, term: Term) -> Answer:
     return Answer(packed(lookup[codes]), note)
 
 
-def _coded(opened: Workspace, term: Term) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return codes [n_obs], -1 for none, and names; raise where there is no such thing."""
-    if term.kind == "column":
-        return opened.categories(term.name)
-    return _CODES[term.kind](opened)
-
-
-def _label(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    return opened.labels().compact()
-
-
-def _given(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    key = opened.project.settings.get("labels_key")
-    if key is None or key not in opened.dataset.manifest["obs_columns"]:
-        raise ColumnMissing("The labels of this project come from no column of the file.")
-    return opened.categories(key)
-
-
-def _predicted(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = _newest(opened)
-    return found.prediction, found.names
-
-
-def _batch(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    key = opened.project.settings.get("batch_key")
-    if not key:
-        raise ColumnMissing("No column tells the batches apart here.")
-    return opened.categories(key)
-
-
-def _cluster(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    codes = exploring.clusters_of(opened.project.id)
-    if codes is None:
-        raise ColumnMissing("Clusters were not computed here.")
-    return np.asarray(codes), numbered(codes)
-
-
-def _reason(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = doubt.reasons(opened.project.id)
-    if found is None:
-        raise ColumnMissing("Reasons for doubt were not looked for here.")
-    return found.reason, doubt.REASON_NAMES
-
-
 def _same_clusters(opened: Workspace, term: Term) -> Answer:
     if term.origin and term.origin != cluster_origin(opened):
         return Answer(None, "The clusters are other ones here.")
     return _categories(opened, term)
-
-
-def cluster_origin(opened: Workspace) -> str:
-    """Return what tells these very clusters from others."""
-    codes = exploring.clusters_of(opened.project.id)
-    return "" if codes is None else f"{zlib.crc32(codes.tobytes()):08x}"
 
 
 def _column(opened: Workspace, term: Term) -> Answer:
@@ -263,7 +204,7 @@ def _column(opened: Workspace, term: Term) -> Answer:
 
 
 def _confidence(opened: Workspace, term: Term) -> Answer:
-    return Answer(packed(_within(_newest(opened).confidence, term)))
+    return Answer(packed(_within(newest(opened).confidence, term)))
 
 
 def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
@@ -281,14 +222,6 @@ def _cells(_: Workspace, term: Term) -> Answer:
 
 def _near(_: Workspace, __: Term) -> Answer:
     return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
-
-
-def _newest(opened: Workspace) -> results.Results:
-    """Return the newest predictions there are: provisional ones after a decision."""
-    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
-    if found is None:
-        raise ColumnMissing("There are no predictions here yet: train a model first.")
-    return found if made is None else made.predictions
 
 
 def _of_labels(opened: Workspace) -> Hashable:
@@ -319,10 +252,6 @@ _LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,
     "near": _near,
-}  # fmt: skip
-_CODES: dict[str, Callable[[Workspace], tuple[np.ndarray, tuple[str, ...]]]] = {
-    "label": _label, "given": _given, "predicted": _predicted, "batch": _batch,
-    "cluster": _cluster, "reason": _reason,
 }  # fmt: skip
 _NOUNS = {
     "label": "label", "given": "label in the file", "predicted": "predicted type",

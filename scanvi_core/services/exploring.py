@@ -22,6 +22,7 @@ LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
     "Label", "Prediction", "Confidence", "Label source", "Set aside",
 )  # fmt: skip
 REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
+STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
 REASON_PLACES = (-1, 1, 6, 0)  # in the palette: grey, orange, purple, blue
 MAX_CATEGORIES = 200
 TITLES = {
@@ -199,6 +200,14 @@ def _by_doubt(what: str, seen: doubt.Doubt) -> Colouring:
         return Colouring(what, revision, codes, doubt.REASON_NAMES, REASON_PLACES)
     values = seen.novelty if what == NOVELTY else seen.doublet_score
     return Colouring(what, revision, values=values)
+
+
+def range_of(project_id: str, column: str) -> tuple[float, float]:
+    """Return the smallest and the largest number of a column; 0 and 1 where there is none."""
+    values = colouring(project_id, column).values
+    known = values[np.isfinite(values)] if values is not None else np.empty(0)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return low, high if high > low else low + 1.0
 
 
 def gene_colouring(project_id: str, gene: str) -> Colouring:

@@ -8,15 +8,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scanvi_core.annotation.cell_sets import Bits, evaluate, size, unpacked
-from scanvi_core.annotation.rules import MAX_STEPS as MAX_STEPS  # noqa: PLC0414  passed on
-from scanvi_core.annotation.rules import UNREADABLE, Kind, Rule, Term, rule_in_words
+from scanvi_core.annotation.rules import (
+    MAX_STEPS,
+    UNREADABLE,
+    Group,
+    Kind,
+    Rule,
+    Term,
+    rule_in_words,
+)
 from scanvi_core.annotation.rules import in_words as term_in_words
+from scanvi_core.annotation.selection import Operation
 from scanvi_core.errors import InputError
 from scanvi_core.project import events
 from scanvi_core.services import conditions, exploring
 from scanvi_core.services.workspace import workspace
 
-__all__ = ["Kind", "Rule", "Term"]
+__all__ = ["MAX_STEPS", "Group", "Kind", "Operation", "Rule", "Term"]  # for pages
 
 RULE = "rule"  # its key in the payload of an event
 FILE = "scanvi_rules"
@@ -35,7 +43,8 @@ class Selection:
     mask
         Cells it selects for sure [n_obs].
     counts
-        Cells that fulfil each condition alone, in order; None where nobody can tell.
+        Cells that fulfil each condition alone, in order; None where nobody can tell, and for
+        steps to neighbours.
     notes
         What is not here, in sentences.
     """
@@ -69,7 +78,10 @@ def select(project_id: str, rule: Rule) -> Selection:
         return grown
 
     found = evaluate(rule, n_obs, look, grow)
-    counts = tuple(_count(look(term.about), term, n_obs) for term in rule.terms)
+    counts = tuple(
+        None if term.kind == "near" else _count(look(term.about), term, n_obs)
+        for term in rule.terms
+    )
     mask = unpacked(found.surely, n_obs)
     mask.flags.writeable = False
     return Selection(rule, mask, size(found.surely), counts, tuple(notes))

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
@@ -15,6 +15,9 @@ from scanvi_core.annotation.neighbours import Neighbours
 from scanvi_core.annotation.rules import MAX_TERMS, Group, Rule, Term, in_words, rule_in_words
 from scanvi_core.errors import InputError
 
+some = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 N = 21  # not a whole number of bytes
 NAMES = "ABCDE"
 
@@ -83,12 +86,14 @@ def run(rule, world, unknown=()):
                  (found.surely, found.perhaps))  # fmt: skip
 
 
+@some
 @given(rules, worlds)
 def test_a_rule_selects_what_asking_cell_by_cell_selects(rule, world):
     expected = by_cell(rule, world)
     assert run(rule, world) == (expected, expected)
 
 
+@some
 @given(rules, worlds, st.sets(st.sampled_from(NAMES), min_size=1, max_size=2))
 def test_what_is_selected_with_unknown_conditions_holds_whatever_they_would_say(
     rule, world, unknown
@@ -101,6 +106,7 @@ def test_what_is_selected_with_unknown_conditions_holds_whatever_they_would_say(
         assert surely <= by_cell(rule, filled) <= perhaps
 
 
+@some
 @given(rules)
 def test_a_rule_survives_json(rule):
     assert Rule.from_json(json.loads(json.dumps(rule.to_json()))) == rule
@@ -116,6 +122,7 @@ def test_every_field_of_a_condition_survives_json():
     assert Rule.from_json(json.loads(json.dumps(rule.to_json()))) == rule
 
 
+@some
 @given(rules, worlds)
 def test_tying_and_untying_change_no_condition(rule, world):
     for at in range(1, len(rule.groups)):
@@ -135,6 +142,7 @@ def build(*steps):
     return rule
 
 
+@some
 @given(worlds)
 def test_the_tools_of_the_map_read_from_left_to_right(world):
     rule = build(("replace", A), ("add", B), ("subtract", C), ("intersect", D))
@@ -142,6 +150,7 @@ def test_the_tools_of_the_map_read_from_left_to_right(world):
     assert run(rule, world)[0] == (((a | b) - c) & d)
 
 
+@some
 @given(worlds)
 def test_a_bracket_is_worked_out_first(world):
     rule = build(("replace", A), ("intersect", B), ("add", C), ("intersect", D)).tie(3)
@@ -149,6 +158,7 @@ def test_a_bracket_is_worked_out_first(world):
     assert run(rule, world)[0] == ((a & b) | (c & d))
 
 
+@some
 @given(worlds)
 def test_several_conditions_taken_away_leave_as_one(world):
     rule = Rule().joined([A], "replace").joined([B, C], "subtract")

@@ -1,0 +1,146 @@
+"""Explore without a browser: chips of conditions, genes, and rules used again."""
+
+import json
+
+import numpy as np
+import pytest
+
+from scanvi_core.services import gene_tests, jobs, labelling, picking, rules
+from scanvi_core.services.rules import Rule, Term
+from scanvi_core.services.workspace import workspace
+
+WAIT_S = 120
+HOSTILE = "<img src=x onerror=alert(1)> ![a](http://b/c.png)"
+
+
+@pytest.fixture
+def labelled(project):
+    """A project with the labels of its column."""
+    labelling.use_column(project, "cell_type", set())
+    return project
+
+
+def said(app):
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
+    return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
+
+
+def sound(app):
+    assert not app.exception, app.exception
+    assert not any("Something went wrong" in error.value for error in app.error)
+    return app
+
+
+def tab_of(app):
+    return app.session_state["scanvi.tab"]
+
+
+def pick(app, project, *steps):
+    rule = Rule()
+    for operation, term in steps:
+        rule = rule.joined([term], operation)
+    picking.set_rule(project, tab_of(app), rule)
+    return sound(app.run())
+
+
+def open_tab(app, name):
+    app.session_state["explore-tab"] = name
+    return sound(app.run())
+
+
+def values(project, gene):
+    return workspace(project).dataset.gene(gene)
+
+
+B, T = Term("gene", "CD79A", low=0.0), Term("gene", "CD3D", low=0.0)
+
+
+def test_a_condition_is_added_by_its_gene_and_level(visit, labelled):
+    app = sound(visit("explore", labelled))
+    app.text_input(key="rule-gene.text").set_value("cd79a").run()
+    app.number_input(key="rule-level").set_value(0.5).run()
+    app.button(key="rule-add").click().run()
+    sound(app)
+    n = int((values(labelled, "CD79A") > 0.5).sum())
+    assert f"**{n} cells** of 700 picked." in said(app)
+    assert app.button(key="name-cells").label == f"Name {n} cells"
+    app.text_input(key="rule-gene.text").set_value("CD3D").run()
+    app.segmented_control(key="rule-how").set_value("but not").run()
+    app.number_input(key="rule-level").set_value(0.0).run()
+    app.button(key="rule-add").click().run()
+    both = (values(labelled, "CD79A") > 0.5) & (values(labelled, "CD3D") == 0)
+    assert f"**{both.sum()} cells** of 700 picked." in said(app)
+
+
+def test_naming_keeps_the_rule_and_drops_the_chips(visit, labelled):
+    app = visit("explore", labelled)
+    pick(app, labelled, ("replace", B), ("subtract", T))
+    app.selectbox(key="picked-name").set_value("Dendritic").run()
+    app.button(key="name-cells").click().run()
+    sound(app)
+    assert rules.logged(labelled)[0].words == "CD79A over 0 and not CD3D over 0"
+    state = workspace(labelled).labels()
+    meant = (values(labelled, "CD79A") > 0) & (values(labelled, "CD3D") == 0)
+    assert {state.names[code] for code in state.codes[meant]} == {"Dendritic"}
+    assert "picked." not in said(app)
+
+
+def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled):
+    app = visit("explore", labelled)
+    pick(app, labelled, ("replace", B), ("intersect", Term("gene", "CD3D", low=9.0)))
+    assert "**0 cells** picked. Without “CD3D over 9”" in said(app)
+    assert app.button(key="name-cells").disabled
+
+
+def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labelled):
+    labelling.rename(labelled, "CD19+ B", HOSTILE)
+    app = visit("explore", labelled)
+    pick(app, labelled, ("replace", Term("label", values=(HOSTILE,))))
+    assert app.button(key="name-cells").label != "Name 0 cells"
+    for item in (*app.markdown, *app.caption):
+        assert HOSTILE not in str(item.value)
+
+
+def test_a_pasted_list_of_genes_is_drawn_and_what_is_missing_named(visit, labelled):
+    app = open_tab(visit("explore", labelled), "Genes")
+    app.text_area(key="genes-pasted").set_value("CD3D, lyz NOSUCH")
+    next(item for item in app.button if item.label == "Add these genes").click().run()
+    sound(app)
+    assert "2 of 3 genes found. Not in these data: NOSUCH." in said(app)
+    assert len(app.get("plotly_chart")) == 1
+    assert list(app.multiselect[0].value) == ["CD3D", "LYZ"]
+
+
+def test_a_gene_is_suggested_while_typing(visit, labelled):
+    app = open_tab(visit("explore", labelled), "Genes")
+    app.text_input(key="genes-find").set_value("cd3").run()
+    assert any("CD3D" in option for pills in app.get("button_group")
+               for option in getattr(pills, "options", []))  # fmt: skip
+
+
+def test_markers_come_from_a_job_and_are_kept(visit, labelled):
+    app = open_tab(visit("explore", labelled), "Genes")
+    app.segmented_control(key="genes-view").set_value("Markers of each type").run()
+    app.button(key="gene-test").click().run()
+    job = [job for job in jobs.list_jobs(labelled) if job.kind == gene_tests.GENE_TEST][-1]
+    assert jobs.wait(job.id, WAIT_S).error is None
+    sound(app.run())
+    app.selectbox(key="markers-of").set_value("CD19+ B").run()
+    assert "CD79A" in set(app.dataframe[0].value["gene"][:8])
+
+
+def test_rules_of_a_file_are_shown_before_they_name_and_what_is_missing_is_said(visit, labelled):
+    known = {"label": "New B", "rule": Rule().joined([B], "replace").to_json()}
+    lost = {
+        "label": "Lost",
+        "rule": Rule().joined([Term("batch", values=("B77",))], "replace").to_json(),
+    }
+    file = json.dumps({"scanvi_rules": 1, "rules": [known, lost]}).encode()
+    app = open_tab(visit("explore", labelled), "Rules")
+    app.file_uploader(key="rules-upload").set_value(("rules.json", file, "application/json"))
+    sound(app.run())
+    table = app.dataframe[0].value
+    free = (workspace(labelled).labels().codes < 0) & (values(labelled, "CD79A") > 0)
+    assert table["cells"].tolist() == [free.sum(), 0]
+    assert "There is no batch B77 here." in table["what does not fit here"][1]
+    assert not np.isin("New B", workspace(labelled).labels().active)
