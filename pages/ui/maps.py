@@ -12,17 +12,16 @@ from scanvi_core.services.exploring import Colouring
 
 GENE = "A gene…"
 ONE, FOUR = "One", "Four"
+ALSO = "the button Add a condition below the map"  # of pages/ui/rule_chips.py
 FURNITURE = 380  # pixels of the page around a map, which grows with the window
 
 
 def explorable(
-    project: str, *, key: str, height: int, default_colour: str = "", also: str = "",
-    compare: bool = False,
-) -> str:  # fmt: skip
+    project: str, *, key: str, height: int, default_colour: str = "", compare: bool = False
+) -> str:
     """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it.
 
-    With `compare`, four linked maps can be had instead of one. `also` names the widgets that pick
-    cells without a pointer.
+    With `compare`, four linked maps can be had instead of one.
     """
     titles = exploring.embeddings(project)
     columns = st.columns([2, 3, 3, 3] if compare else [3, 3, 3], vertical_alignment="bottom")
@@ -33,7 +32,7 @@ def explorable(
         )
     if four:
         colourings = [exploring.colouring(project, what) for what in _compared(project)]
-        draw_linked(project, embedding, colourings, key=key, height=height, also=also)
+        draw_linked(project, embedding, colourings, key=key, height=height)
         return ""
     options = [*exploring.colour_options(project), GENE]
     start = options.index(default_colour) if default_colour in options else 0
@@ -41,7 +40,7 @@ def explorable(
         what = st.selectbox("Colour by", options, start, key=f"{key}.colour")
     with columns[2]:
         colouring = _chosen_colouring(project, what, key)
-    draw(project, embedding, colouring, key=key, height=height, also=also)
+    draw(project, embedding, colouring, key=key, height=height)
     return what
 
 
@@ -72,9 +71,7 @@ def _chosen_colouring(project: str, what: str, key: str) -> Colouring:
     return exploring.gene_colouring(project, gene)
 
 
-def draw(
-    project: str, embedding: str, colouring: Colouring, *, key: str, height: int, also: str = ""
-) -> None:
+def draw(project: str, embedding: str, colouring: Colouring, *, key: str, height: int) -> None:
     """Draw one map; a lasso changes the picked cells of this tab."""
     xy = exploring.coordinates(project, embedding)
     cell_map(
@@ -86,14 +83,13 @@ def draw(
         height=height,
         fill=FURNITURE,
         on_select=lambda event: _pick(project, xy, colouring, event),
-        also=also,
+        also=ALSO,
     )
 
 
 def draw_linked(
-    project: str, embedding: str, colourings: list[Colouring], *, key: str, height: int,
-    also: str = "",
-) -> None:  # fmt: skip
+    project: str, embedding: str, colourings: list[Colouring], *, key: str, height: int
+) -> None:
     """Draw small maps of the same cells that move and select together."""
     xy = exploring.coordinates(project, embedding)
     linked_maps(
@@ -105,7 +101,7 @@ def draw_linked(
         height=height + 90,
         fill=FURNITURE,
         on_select=lambda event: _pick(project, xy, colourings[event.panel], event),
-        also=also,
+        also=ALSO,
     )
 
 

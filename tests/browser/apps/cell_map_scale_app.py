@@ -1,8 +1,9 @@
 """Very many cells in ten heaps: five on the tips of a star, one in its middle, four outside.
 
-``?n=`` says how many; ``&warm=`` prepares so many and shows them not. A five-pointed star drawn in one stroke crosses itself: its tips are inside,
-its middle is not. The page says how many cells of each heap are picked, and in how many cells that
-differs from matplotlib, which knows nothing of our test.
+``?n=`` says how many; ``&warm=`` prepares so many and does not show them. A five-pointed star
+drawn in one stroke crosses itself: its tips are inside, its middle is not. The page says how many
+cells of each heap are picked, and for how many matplotlib, which knows nothing of our test, has
+another answer.
 """
 
 import time
