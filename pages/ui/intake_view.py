@@ -11,14 +11,16 @@ FIRST = 5  # repairs in sight; the others behind a click
 
 def counts_card(project: str, data: DataReport) -> None:
     """Say which matrix the model reads and why, and what each of the others holds."""
-    st.subheader(":green[:material/check_circle:] Counts found")
-    st.markdown(f"The model reads **{md(data.counts_source)}**: {md(data.counts_reason)}")
-    for sentence in data.proof:
-        st.markdown(f":green[:material/verified:] {md(sentence)}")
-    left, middle, right = st.columns(3)
-    left.metric("Cells", f"{data.n_obs:,}")
-    middle.metric("Genes", f"{data.n_vars:,}")
-    right.metric("Median counts", f"{data.median_total:,.0f}")
+    found, cells, genes, counts = st.columns([5, 1, 1, 1.3])
+    with found:
+        found_or = "recovered" if data.proof else "found"
+        st.subheader(f":green[:material/check_circle:] Counts {found_or}")
+        st.markdown(f"The model reads **{md(data.counts_source)}**: {md(data.counts_reason)}")
+        for fact in data.proof:
+            st.markdown(f":green[:material/verified:] {md(fact)}")
+    cells.metric("Cells", f"{data.n_obs:,}")
+    genes.metric("Genes", f"{data.n_vars:,}")
+    counts.metric("Median counts", f"{data.median_total:,.0f}")
     st.dataframe(
         data.matrices, hide_index=True, alt="Matrices of the file, what they hold and why",
     )  # fmt: skip

@@ -45,7 +45,7 @@ def _card(project: str) -> None:
             _doublets(project)
     for note in found.notes:
         st.caption(f":material/info: {md(note)}")
-    _decide(project, saved, tried, found)
+    _decide(project, saved, tried)
     if len(names) > 1:
         with st.expander("Flagged cells per batch"):
             height = 38 + 35 * min(len(names), TABLE_ROWS)
@@ -79,7 +79,8 @@ def _measure(project: str, measure: MeasureView, batch: str | None) -> None:
     whole = measure.step >= 1
     kind = int if whole else float
     shown = "%d" if whole else "%.2f" if measure.step < TENTH else "%.1f"
-    key = f"quality-{measure.key}-{state.recall(DRAWN, 0)}"
+    # a slider keeps its place as long as its key: another one for other batches or limits
+    key = f"quality-{measure.key}-{quality.batches(project).key}-{state.recall(DRAWN, 0)}"
 
     def moved() -> None:
         value = float(state.widget(key))
@@ -142,7 +143,7 @@ def _progress(job_id: str) -> None:
         jobs.stop(job_id)
 
 
-def _decide(project: str, saved: Choice, tried: Choice, found: QualityView) -> None:
+def _decide(project: str, saved: Choice, tried: Choice) -> None:
     """Offer to put the limits tried out in force, to forget them, and to train without."""
     suggested = Choice(leave_out=saved.leave_out)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -151,9 +152,7 @@ def _decide(project: str, saved: Choice, tried: Choice, found: QualityView) -> N
                 do(lambda: _use(project, tried))
             if st.button("Forget the changes", key="quality-forget"):
                 do(_forget)
-        if not found.as_suggested and st.button(
-            "Back to the suggested limits", key="quality-suggested"
-        ):
+        if saved.limits and st.button("Back to the suggested limits", key="quality-suggested"):
             do(lambda: _use(project, suggested))
     leave = st.checkbox(
         "Leave flagged cells out of training. They are still predicted and exported.",

@@ -39,6 +39,7 @@ def report(project_id: str) -> DataReport:
     dataset, manifest = opened.dataset, opened.dataset.manifest
     matrices = manifest["matrices"]
     source = manifest["counts_source"]
+    recovered = (manifest.get("recovery") or {}).get("text")  # shown as the proof
     chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
     median, bars = opened.kept.get("totals", lambda: _spread_of(dataset.totals))
     return DataReport(
@@ -46,10 +47,10 @@ def report(project_id: str) -> DataReport:
         n_vars=dataset.n_vars,
         counts_source=source,
         counts_reason=chosen.get("reason", ""),
-        usable_matrices=[item["name"] for item in matrices if item["verdict"] == "counts"],
+        usable_matrices=[item["name"] for item in matrices if usable(item)],
         matrices=matrix_table(matrices),
         proof=proof_of(manifest),
-        repairs=sentences(manifest["repairs"]),
+        repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
         warnings=sentences(manifest["warnings"]),
         median_total=median,
         totals_histogram=bars,
@@ -66,7 +67,7 @@ def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
                 "matrix": item["name"],
                 "holds": item["verdict"],
                 "values": f"{item['minimum']:,.4g} to {item['maximum']:,.4g}",
-                "whole": percent(item["whole_share"], item["n_values"]),
+                "whole numbers": percent(item["whole_share"], item["n_values"]),
                 "why": item["reason"],
             }
             for item in matrices
@@ -74,9 +75,15 @@ def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
     )
 
 
+def usable(matrix: dict[str, Any]) -> bool:
+    """Tell whether a model could read a matrix: it holds counts, or they can be recovered."""
+    return matrix["verdict"] == "counts" or bool(matrix.get("recoverable"))
+
+
 def proof_of(manifest: dict[str, Any]) -> list[str]:
-    """Return the proof of counts that were recovered, in sentences; none where they were there."""
-    return [str(sentence) for sentence in (manifest.get("recovery") or {}).get("proof", [])]
+    """Return the proof of counts that were recovered, fact by fact; none where they were there."""
+    text = (manifest.get("recovery") or {}).get("text", "")
+    return [fact[:1].upper() + fact[1:] for fact in text.removesuffix(".").split("; ") if fact]
 
 
 def sentences(items: list[Any]) -> list[str]:

@@ -18,8 +18,8 @@ from scanvi_core.services.quality_choice import Choice, Limit, saved
 from scanvi_core.services.workspace import Workspace
 
 TOTALS, GENES, MT, DOUBLET = "totals", "n_genes", "pct_mt", "doublet_score"
-LEAST = {MT: 10.0, DOUBLET: 0.1}  # suggested limits are never lower
-STEP = {MT: 0.5, DOUBLET: 0.01}
+LEAST = {MT: qc.LEAST_PERCENT, DOUBLET: qc.LEAST_SCORE}
+STEP = {MT: qc.PERCENT_STEP, DOUBLET: qc.SCORE_STEP}
 # in the order in which they are told of a cell that has several
 CODES = {
     TOTALS: qc.LOW_COUNTS, GENES: qc.FEW_GENES, MT: qc.MITOCHONDRIA, DOUBLET: qc.DOUBLETS,

@@ -74,8 +74,6 @@ class QualityView:
         Per batch its cells, those flagged for each reason, and those flagged for any.
     notes
         What cannot be told, in sentences.
-    as_suggested
-        Whether all limits are those suggested.
     """
 
     measures: tuple[MeasureView, ...]
@@ -85,7 +83,6 @@ class QualityView:
     told: str
     by_batch: pd.DataFrame
     notes: tuple[str, ...]
-    as_suggested: bool
 
 
 def view(project_id: str, choice: Choice, batch: str | None = None) -> QualityView:
@@ -116,7 +113,6 @@ def view(project_id: str, choice: Choice, batch: str | None = None) -> QualityVi
         told=_told(found),
         by_batch=by_batch,
         notes=_notes(opened, division),
-        as_suggested=not choice.limits,
     )
 
 

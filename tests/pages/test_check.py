@@ -38,14 +38,34 @@ def manifest(project):
 def test_every_matrix_is_shown_with_what_it_holds_and_why(visit, project):
     app = sound(visit("check", project))
     table = app.dataframe[0].value
-    assert list(table) == ["matrix", "holds", "values", "whole", "why"]
+    assert list(table) == ["matrix", "holds", "values", "whole numbers", "why"]
     assert table.iloc[0].tolist()[:4] == ["X", "counts", "0 to 259", "100.0 %"]
 
 
-def test_recovered_counts_come_with_their_proof(visit, project, manifest):
-    manifest(recovery={"proof": ["Exact for all 700 cells; the largest error is 0.0004."]})
+def test_another_matrix_with_counts_or_from_which_they_can_be_recovered_is_offered(
+    visit, project, manifest
+):
+    counts = workspace(project).dataset.manifest["matrices"][0]
+    others = {"raw.X": "counts", "layers/logs": "log-normalised", "layers/z": "scaled"}
+    more = [
+        counts | {"name": name, "verdict": verdict, "recoverable": name == "layers/logs"}
+        for name, verdict in others.items()
+    ]
+    manifest(matrices=[counts, *more])
     app = sound(visit("check", project))
-    assert any("Exact for all 700 cells" in text for text in texts(app))
+    assert len(app.dataframe[0].value) == 4
+    assert app.selectbox(key="matrix").options == ["raw.X", "layers/logs"]
+
+
+def test_recovered_counts_come_with_their_proof(visit, project, manifest):
+    text = "Counts recovered from X: base e; exact for 700 cells; largest error 4e-04."
+    manifest(recovery={"text": text}, repairs=[text, "Something else"])
+    app = sound(visit("check", project))
+    shown = texts(app)
+    assert any(item.endswith("Exact for 700 cells") for item in shown)
+    assert "Counts recovered" in app.subheader[0].value
+    assert sum("Counts recovered" in item for item in shown) == 1, "told twice"
+    assert any("Something else" in item for item in shown)
 
 
 def test_every_repair_is_listed_warnings_first_and_the_rest_behind_a_click(
@@ -102,6 +122,18 @@ def test_a_batch_has_its_own_limit(visit, project):
     app.button(key="quality-use").click().run()
     sound(app)
     assert quality.saved(project).limits["totals"].own == {names[1]: 400.0}
+
+
+def test_another_batch_column_begins_with_its_own_limits(visit, project):
+    app = visit("check", project)
+    slider(app, "fewer genes").set_value(200).run()
+    app.selectbox(key="batch-key").select("louvain").run()
+    sound(app)
+    assert slider(app, "fewer genes").value < 100
+    assert "quality-use" not in keys_of(app)
+    app.selectbox(key="batch-key").select("batch").run()  # what was tried out is still there
+    assert slider(sound(app), "fewer genes").value == 200
+    assert "quality-use" in keys_of(app)
 
 
 def test_leaving_flagged_cells_out_is_a_choice_that_can_be_taken_back(visit, project):
