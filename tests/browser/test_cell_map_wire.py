@@ -1,0 +1,88 @@
+"""What is sent to the map, read as the browser reads it."""
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pages.ui.cell_map_wire import APART, encode, parse_event
+from pages.ui.colours import CategoryColour, ValueColour, type_colours, value_range
+from scanvi_core.errors import SettingInvalid
+
+META = {"key": "map", "revision": "one"}
+MEGABYTE = 1_000_000
+
+
+def _read(message: bytes, apart: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Undo `encode`; parts apart must bear the names in the header."""
+    length = int.from_bytes(message[:4], "little")
+    header, at, parts = json.loads(message[4 : 4 + length]), 4 + length, {}
+    for name, size in header["parts"].items():
+        parts[name] = message[at : at + size]
+        at += size + -size % 4
+    assert at == len(message)
+    for name, part in apart.items():
+        assert part[:24].decode() == header["apart"][name]
+        packed = part[24:25] == b"z"
+        parts[name] = zlib.decompress(part[25:], wbits=-15) if packed else part[25:]
+    return header, parts
+
+
+@pytest.mark.parametrize("n", [100, APART])
+def test_the_browser_gets_places_codes_and_the_selection(n: int) -> None:
+    rng = np.random.default_rng(0)
+    xy, selected = rng.normal(size=(n, 2)) * (3, 1) + 5, rng.random(n) < 0.4
+    xy[7] = np.nan
+    colour = CategoryColour(rng.integers(-1, 4, n), list("abcd"), type_colours(4))
+    header, parts = _read(*encode(xy, colour, selected=selected, hover=None, meta=META))
+    grid = np.frombuffer(parts["xy"], "<u2").reshape(n, 2)
+    assert grid[7].tolist() == [65_535, 65_535]
+    shown = np.delete(grid / 65_535 * header["unit"] + header["low"], 7, axis=0)
+    np.testing.assert_allclose(shown, np.delete(xy, 7, axis=0), atol=header["unit"] / 65_535)
+    np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), colour.codes + 1)
+    bits = np.unpackbits(np.frombuffer(parts["mask"], "u1"), bitorder="little", count=n)
+    np.testing.assert_array_equal(bits, selected)
+
+
+def test_of_a_million_cells_a_colour_and_a_selection_are_less_than_a_megabyte() -> None:
+    rng, n = np.random.default_rng(0), 1_000_000
+    values = ValueColour(rng.random(n), "worst case", 0.0, 1.0)
+    _, apart = encode(
+        np.zeros((n, 2)), values, selected=rng.random(n) < 0.5, hover=None, meta=META
+    )
+    assert len(apart["codes"]) + len(apart["mask"]) < MEGABYTE
+
+
+@pytest.mark.parametrize("n", [1_000, 200_000])
+def test_a_value_keeps_its_place_on_the_scale(n: int) -> None:
+    values = np.linspace(-1, 4, n)
+    values[0] = np.nan
+    colour = ValueColour(values, "gene", 0.0, 3.0)
+    steps, legend = colour.steps(), colour.legend()
+    assert steps[0] == 0
+    assert legend["cut"] == [True, True]
+    shown = (steps[1:].astype(float) - 1) / legend["last"] * 3
+    np.testing.assert_allclose(shown, np.clip(values[1:], 0, 3), atol=1.6 / legend["last"])
+
+
+def test_a_scale_ends_before_a_few_values_that_would_flatten_the_rest() -> None:
+    values = np.random.default_rng(0).random(10_000)
+    assert value_range(values) == (values.min(), values.max())
+    values[3] = 1_000
+    assert value_range(values)[1] < 1.01
+    rare = np.zeros(10_000)
+    rare[5] = 2.0  # a gene of one cell in ten thousand
+    assert value_range(rare) == (0.0, 2.0)
+    assert value_range(np.full(3, np.nan)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"panel": 4}, {"panel": -1}, {"op": "drop"}, {"polygon": [[1, 2], [3]]}]
+)
+def test_a_message_that_no_map_sends_is_refused(change: dict[str, Any]) -> None:
+    message = {"polygon": [[0, 0], [1, 0], [1, 1]], "op": "add", "sequence": 1, "panel": 3}
+    assert parse_event(message, 4) is not None
+    with pytest.raises(SettingInvalid):
+        parse_event(message | change, 4)
