@@ -98,7 +98,7 @@ def _check_attributes(parent: Any, key: bytes, here: str) -> Any:
 
 
 def _touch_attributes(part: Any) -> None:
-    """Read the attributes of text, so that loops and bombs in them meet the watch and no reader."""
+    """Read the attributes of text: loops and bombs in them meet the watch, and no reader."""
     import numpy as np
     from h5py import h5a, h5t, string_dtype
 

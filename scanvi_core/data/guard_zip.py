@@ -8,6 +8,7 @@ import re
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from scanvi_core.errors import FileRefused
 MAX_ENTRIES = 200_000
 MAX_ENTRY_RATIO = 1_100  # deflate reaches 1,032 at most
 METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")
 FETCH_AGAIN = "Download or copy the file again and compare its size with the source."
 UNPACK = "Only open files from a source you trust. If you do: unpack it and open what is inside."
@@ -43,11 +45,14 @@ def opened_zip(path: Path, memory_bytes: float) -> Iterator[zipfile.ZipFile]:
     with open_regular(path) as raw:
         try:
             archive = zipfile.ZipFile(raw)
-        except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError) as bad:
+        except (*DAMAGE, ValueError, OSError) as bad:
             raise FileRefused(f"{path.name} is a damaged zip archive.", FETCH_AGAIN) from bad
         with archive:
             check_entries(archive, path.name, memory_bytes)
-            yield archive
+            try:
+                yield archive
+            except DAMAGE as bad:  # met while an entry was read
+                raise FileRefused(f"{path.name} is a damaged zip archive.", FETCH_AGAIN) from bad
 
 
 def check_entries(archive: zipfile.ZipFile, name: str, memory_bytes: float) -> None:

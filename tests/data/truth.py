@@ -1,0 +1,63 @@
+"""Counts per cell of a file as other libraries read them, to hold ours against."""
+
+import gzip
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import scipy.io
+import zarr
+
+
+def totals(path: Path, source: str) -> np.ndarray:
+    """Return the sum of every cell in the matrix `source`, read with a library of others."""
+    if path.is_file() and path.suffix == ".zip" and ".zarr" not in path.suffixes:
+        with tempfile.TemporaryDirectory() as folder:
+            zipfile.ZipFile(path).extractall(folder)
+            return _triple(next(Path(folder).rglob("matrix.mtx*")))
+    if path.suffix == ".loom":
+        with h5py.File(path) as file:
+            return file["matrix"][:].sum(axis=0)
+    if path.suffix == ".h5":
+        import scanpy
+
+        return _sums(scanpy.read_10x_h5(path).X)
+    if path.suffix in {".h5ad", ".zarr", ".zip"}:
+        return _sums(_matrix(_anndata(path), source))
+    if "counts" in path.name or "count" in path.name:
+        sep = "\t" if ".tsv" in path.suffixes else ","
+        return pd.read_csv(path, sep=sep, index_col=0).sum(axis=0).to_numpy()
+    return _triple(next((path if path.is_dir() else path.parent).glob("matrix.mtx*")))
+
+
+def _anndata(path: Path) -> Any:
+    """Return raw X, X and layers; parts that the library cannot read are not asked for."""
+    if path.suffix == ".h5ad":
+        return anndata.io.read_elem, h5py.File(path)
+    if path.suffix == ".zip":
+        store = zarr.storage.ZipStore(path, mode="r")
+        names = zipfile.ZipFile(path).namelist()
+        inside = "" if {".zgroup", "zarr.json"} & set(names) else names[0].split("/")[0]
+        return anndata.io.read_elem, zarr.open_group(store, mode="r", path=inside)
+    return anndata.io.read_elem, zarr.open_group(path, mode="r")
+
+
+def _matrix(opened: Any, source: str) -> Any:
+    read, group = opened
+    key = source.replace("raw.X", "raw/X")
+    return read(group[key if key in group else source])
+
+
+def _triple(path: Path) -> np.ndarray:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as handle:
+        return _sums(scipy.io.mmread(handle).T)
+
+
+def _sums(matrix: Any) -> np.ndarray:
+    return np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
