@@ -26,6 +26,15 @@ from tests.data import bad_cases, bad_inputs, fuzzing, odd_cases, truth
 from tests.data.outcomes import Outcome, Refused, Totals, deviations
 
 COLUMNS = ("files", "tried", "right answers", "tracebacks", "dead processes", "silent changes")
+RIGHT = (
+    "A right answer is a data set with just the notices that were expected, whose counts per cell "
+    "equal those another library reads, or the expected refusal."
+)
+DAMAGED = (
+    "Damaged: {n:,} files of each of {kinds} kinds, bits flipped, cut off, zeroed or copied about; "
+    "the preflight refused them, passed them on to the reader, or was ended by its own watchdog, "
+    "which the page tells in a sentence."
+)
 HOSTILE = range(18, 38)  # numbers of the inventory
 Case = tuple[str, Callable[[Path], Path], Outcome, Totals | None]
 
@@ -48,14 +57,7 @@ def main() -> None:
             f"python -m benchmarks.odd_files --fuzz {n_fuzz}",
             COLUMNS,
             [odd_row, bad_row, fuzz_row],
-            [
-                "A right answer is a data set with just the notices that were expected, whose "
-                "counts per cell equal those another library reads, or the expected refusal.",
-                f"Damaged: {n_fuzz:,} files of each of {len(fuzzing.KINDS)} kinds, bits flipped, "
-                "cut off, zeroed or copied about; the preflight refused them, passed them on to "
-                "the reader, or was ended by its own watchdog, which the page tells in a sentence.",
-                seconds,
-            ],
+            [RIGHT, DAMAGED.format(n=n_fuzz, kinds=len(fuzzing.KINDS)), seconds],
             more=more,
         ),
     )
