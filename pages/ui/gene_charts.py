@@ -13,7 +13,7 @@ from pages.ui.text import plain
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 QUIET = {"displayModeBar": False}
 ROW, LARGEST = 24, 18  # pixels of a row, and of the dot of a gene that every cell shows
-MOST_WIDTH = 60  # genes
+FEW = 10  # cells, of which each is drawn: they have no shape
 
 
 def dots(table: pd.DataFrame, *, key: str) -> None:
@@ -62,7 +62,7 @@ def violins(
                 y=own,
                 name=plain(name),
                 line={"color": type_colour(place), "width": 1.5},
-                points=False,
+                points="all" if len(own) < FEW else False,
                 meanline={"visible": True},
                 spanmode="hard",
                 scalemode="width",

@@ -15,6 +15,7 @@ from scanvi_core.services.workspace import workspace
 DOTS, VIOLIN, MARKERS, COMPARE = (
     "Dot plot", "Spread of one gene", "Markers of each type", "One group against another",
 )  # fmt: skip
+SIDES = ("seen in group", "seen in others")
 TOP = 5  # markers of each type that one click adds
 
 
@@ -49,7 +50,7 @@ def _dots(project: str, by: str) -> None:
         return
     table = gene_groups.levels(project, by, chosen)
     gene_charts.dots(table, key="genes-dots")
-    st.caption("Level: log of counts per 10,000, plus 1. Dot size: share of cells with a count.")
+    st.caption("Level: log(1 + counts per 10,000). Dot size: share of cells with a count.")
     with st.expander("The same as a table"):
         shown = table.rename(columns={"mean": "mean level", "share": "share of cells"})
         st.dataframe(shown.round(3), hide_index=True, height=250)
@@ -159,7 +160,9 @@ def _table(found: pd.DataFrame, conditioned: set[str]) -> None:
     if conditioned:
         note = ["the cells were chosen by it" if g in conditioned else "" for g in found["gene"]]
         found = found.assign(note=note)
-    share = st.column_config.NumberColumn(format="percent")
+    for side in SIDES:
+        found = found.assign(**{side: 100 * found[side]})
+    share = st.column_config.NumberColumn(format="%.0f %%")
     st.dataframe(
         found, hide_index=True, height=330, key="gene-table",
         column_config={
@@ -168,7 +171,7 @@ def _table(found: pd.DataFrame, conditioned: set[str]) -> None:
                 format="%.2f", help="1: twice as much in the first group."),
             "adjusted p": st.column_config.NumberColumn(
                 format="%.1e", help="Corrected for the number of genes (Benjamini, Hochberg)."),
-            "seen in group": share, "seen in others": share,
+            **dict.fromkeys(SIDES, share),
         },
     )  # fmt: skip
 

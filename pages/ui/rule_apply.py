@@ -12,7 +12,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import earlier, labelling, rules, workspace
 from scanvi_core.services.rules import Applied, LabelRule
 
-FILE, PROJECT = "A file of rules", "An earlier project"
+FILE, PROJECT = "A file of rules", "Another project"
 SAID, SEEN = "rules-said", "rules-seen"
 
 

@@ -23,7 +23,8 @@ class Neighbours:
     Parameters
     ----------
     z
-        Cells [n, d] in a space where near means similar.
+        Cells [n, d] in a space where near means similar; one with a value that is not finite is
+        nobody's neighbour.
     k
         Neighbours per cell.
     seed
@@ -34,9 +35,11 @@ class Neighbours:
         self._z = np.ascontiguousarray(z, dtype=np.float32)
         self._squares = np.einsum("nd,nd->n", self._z, self._z)
         self._k = min(k + 1, len(z))
-        n = len(self._z)
+        self._finite = np.isfinite(self._squares)
+        usable, n = np.flatnonzero(self._finite), len(self._z)
         m = 1 if n <= EXACT_CELLS else round(n**0.5)
-        drawn = np.sort(np.random.default_rng(seed).permutation(n)[:m])
+        drawn = np.sort(np.random.default_rng(seed).permutation(usable)[:m])
+        m = len(drawn)
         middles = self._z[drawn]
         self._owner = np.concatenate(
             [
@@ -53,6 +56,9 @@ class Neighbours:
 
     def of(self, rows: Rows) -> Rows:
         """Return the nearest cells of any of `rows`, each once, in order."""
+        rows = rows[self._finite[rows]]
+        if not rows.size:
+            return rows
         rows = rows[np.argsort(self._owner[rows], kind="stable")]
         owners, starts = np.unique(self._owner[rows], return_index=True)
         found = np.zeros(len(self._z), dtype=bool)
@@ -66,7 +72,7 @@ class Neighbours:
                 far = self._distances(own[at : at + BLOCK_CELLS // 16], points, squares)
                 k = min(self._k, len(among))
                 found[among[np.argpartition(far, k - 1, axis=1)[:, :k]]] = True
-        return np.flatnonzero(found)
+        return np.flatnonzero(found & self._finite)
 
     def grown(self, mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
         """Return the cells of `mask` and their neighbours, theirs, and so on, `steps` times."""

@@ -103,7 +103,7 @@ def advice(project_id: str, selection: Selection) -> str:
             n = select(project_id, selection.rule.without(g, t)).n
             if n > most:
                 best, most = words_of(term), n
-    return f"Without “{best}” {most:,} would be." if most else ""
+    return f"Without “{best}” it would be {most:,}." if most else ""
 
 
 def words_of(term: Term) -> str:

@@ -263,6 +263,18 @@ def test_neighbours_of_many_cells_are_nearly_the_exact_ones(monkeypatch):
     assert np.mean(hits) / 16 > 0.95
 
 
+@pytest.mark.parametrize("exact", [10, 1_000])
+def test_cells_without_a_place_are_nobodys_neighbours(exact, monkeypatch):
+    monkeypatch.setattr(neighbours, "EXACT_CELLS", exact)
+    z = np.random.default_rng(0).normal(size=(200, 3))
+    whole = Neighbours(z[50:], k=5).of(np.arange(10)) + 50
+    z[:50] = np.nan
+    assert set(Neighbours(z, k=5).of(np.arange(45, 60))) <= set(range(50, 200))
+    assert not Neighbours(z, k=5).of(np.arange(5)).size
+    if exact > len(z):
+        assert np.array_equal(Neighbours(z, k=5).of(np.arange(50, 60)), whole)
+
+
 def test_growing_goes_on_from_neighbour_to_neighbour():
     z = np.arange(60, dtype=float)[:, None]  # on a line: two neighbours on either side
     mask = np.zeros(60, dtype=bool)
