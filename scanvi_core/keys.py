@@ -1,6 +1,6 @@
 """Every name this program writes into a file or looks for in one."""
 
-import re
+import unicodedata
 
 # Written to the exported .h5ad -------------------------------------------------------------
 CURATED = "cell_type_curated"
@@ -61,9 +61,21 @@ SUMMARY_ROWS = frozenset(  # rows that htseq-count and STAR add below the genes
 COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
 
 
+def spelling(text: str) -> str:
+    """Return a label or name with one spelling of what looks alike.
+
+    Compatible letters as one (NFKC), nothing that has no width, single spaces, none at the ends.
+    """
+    composed = unicodedata.normalize("NFKC", text)
+    visible = "".join(
+        c for c in composed if unicodedata.category(c) not in {"Cc", "Cf"} or c.isspace()
+    )
+    return " ".join(visible.split())
+
+
 def looks_unlabeled(value: str) -> bool:
     """Tell whether a label value usually means "no label", for example ``Unknown`` or ``NA``."""
-    return re.sub(r"\s+", " ", value.strip().casefold()) in UNLABELED_WORDS
+    return spelling(value).casefold() in UNLABELED_WORDS
 
 
 UNKNOWN = "unknown"  # a reviewer's verdict; never a class of the model

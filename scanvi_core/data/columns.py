@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scanvi_core import keys
+from scanvi_core import config, keys
 from scanvi_core.data.repairs import kind_of, spelling_twins
+from scanvi_core.data.words import counted
 
 MIN_CATEGORIES, MAX_CATEGORIES = 2, 200
 SHOWN = 5
@@ -32,19 +33,16 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
     """
     found, warnings = _guess(obs, keys.LABEL_COLUMNS, "cell types", keys.BATCH_COLUMNS)
     for candidate in found:
-        values = [str(value) for value in obs[candidate["key"]].dropna().unique()]
-        candidate["looks_unlabeled"] = sorted(filter(keys.looks_unlabeled, values))
+        sizes = obs[candidate["key"]].astype(object).dropna().map(str).value_counts()
+        candidate["looks_unlabeled"] = sorted(filter(keys.looks_unlabeled, sizes.index))
         warnings += [
-            f"Column {candidate['key']}: {' and '.join(map(repr, twins))} differ only by spaces "
-            "or by how accents are stored. They are probably one type."
-            for twins in spelling_twins(values)
+            f"Column {candidate['key']}: {' and '.join(map(repr, sorted(twins)))} "
+            f"({counted(int(sizes[twins].sum()), 'cell')}) differ only by spaces or by how "
+            "letters are stored. They are probably one type."
+            for twins in spelling_twins(list(sizes.index))
         ]
-        if candidate["likely"] and candidate["looks_unlabeled"]:
-            words = ", ".join(map(repr, candidate["looks_unlabeled"]))
-            warnings.append(
-                f"Column {candidate['key']} has values that may mean unlabelled: {words}. "
-                "They count as cell types unless you say otherwise."
-            )
+        if candidate["likely"]:
+            warnings += _about_unlabeled(obs[candidate["key"]], sizes, candidate)
     return found, warnings
 
 
@@ -54,7 +52,36 @@ def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
     Only columns with a usual name: correcting for a column that is no batch removes biology.
     """
     found, warnings = _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
-    return [candidate for candidate in found if candidate["likely"]], warnings
+    found = [candidate for candidate in found if candidate["likely"]]
+    for candidate in found:
+        sizes = obs[candidate["key"]].value_counts()
+        tiny = sizes[(sizes > 0) & (sizes < config.MIN_BATCH_CELLS)]
+        if tiny.size:
+            warnings.append(
+                f"Column {candidate['key']}: {tiny.size:,} of {candidate['n_categories']:,} "
+                f"batches have fewer than {config.MIN_BATCH_CELLS} cells "
+                f"({counted(int(tiny.sum()), 'cell')} in all). They are pooled when variable "
+                "genes are chosen."
+            )
+    return found, warnings
+
+
+def _about_unlabeled(column: pd.Series, sizes: pd.Series, candidate: dict[str, Any]) -> list[str]:
+    """Say how many cells have no label, and which values may mean that too."""
+    said = []
+    if n := int(column.isna().sum()):
+        said.append(
+            f"Column {candidate['key']}: {counted(n, 'cell')} without a value; they count as "
+            "unlabelled."
+        )
+    if alike := candidate["looks_unlabeled"]:
+        words = ", ".join(map(repr, alike))
+        said.append(
+            f"Column {candidate['key']} has values that may mean unlabelled: {words} "
+            f"({counted(int(sizes[alike].sum()), 'cell')}). They count as cell types unless you "
+            "say otherwise."
+        )
+    return said
 
 
 def _guess(

@@ -1,48 +1,98 @@
 """Small mends, each with a sentence for the user. The numbers of the counts are never touched."""
 
+import re
 import unicodedata
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scanvi_core import keys
 from scanvi_core.data.words import counted
 
+NO_NAMES = frozenset({"", "nan", "none", "<na>", "na", "null"})
+VERSIONED = re.compile(r"(ENS[A-Z]*G\d{6,})\.\d+")
 MANY = 1_000  # a text column with more different values is kept as plain text
 
 
 def unique_names(names: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
-    """Return names that occur once each (later twins get ``-1``, ``-2``...), and a notice.
+    """Return names that occur once each, and notices.
+
+    Characters without width and blanks at the ends go, a missing name becomes ``cell-7`` or
+    ``gene-7``, Ensembl identifiers lose their version where that keeps them apart, and later twins
+    get ``-1``, ``-2``...
 
     Parameters
     ----------
     names
         Names as in the file.
     what
-        ``cell`` or ``gene``, for the notice.
+        ``cell`` or ``gene``, for the notices.
     """
-    clean = np.array([_clean(name) for name in names], dtype=object)
+    clean = np.array([_clean(str(name), "Cf").strip() for name in names], dtype=object)
     notes = []
     if (n := int(np.count_nonzero(clean != names))) > 0:
-        notes.append(f"{counted(n, what + ' name')} held control characters; they were taken out.")
-    repeated = pd.Index(clean).duplicated()
-    if not repeated.any():
-        return clean, notes
-    taken, counter = set(clean), dict[str, int]()
-    for at in np.flatnonzero(repeated):
-        name = clean[at]
+        notes.append(
+            f"{counted(n, what + ' name')} held blanks at the ends or characters that cannot be "
+            "seen; they were taken out here."
+        )
+    missing = np.flatnonzero([name.casefold() in NO_NAMES for name in clean])
+    if missing.size:
+        clean[missing] = [f"{what}-{at + 1}" for at in missing]
+        notes.append(
+            f"{counted(missing.size, what)} had no name and got one by position here, for example "
+            f"{clean[missing[0]]}."
+        )
+    if what == "gene":
+        notes += _drop_versions(clean)
+    return clean, notes + _number_twins(clean, what)
+
+
+def _drop_versions(names: np.ndarray) -> list[str]:
+    """Take the version off Ensembl identifiers in place; return a notice."""
+    bare = np.array([VERSIONED.sub(r"\1", name) for name in names], dtype=object)
+    apart = ~pd.Index(bare).duplicated(keep=False)
+    changed = np.flatnonzero((bare != names) & apart)
+    if not changed.size:
+        return []
+    example = names[changed[0]]
+    names[changed] = bare[changed]
+    n = counted(changed.size, "Ensembl identifier")
+    return [f"{n} had a version (for example {example}); it was taken off to match other data."]
+
+
+def _number_twins(names: np.ndarray, what: str) -> list[str]:
+    """Give later twins an ending in place; return a notice."""
+    repeated = np.flatnonzero(pd.Index(names).duplicated())
+    if not repeated.size:
+        return []
+    taken, counter, example = set(names), dict[str, int](), names[repeated[0]]
+    for at in repeated:
+        name = names[at]
         number = counter.get(name, 0) + 1
         while f"{name}-{number}" in taken:
             number += 1
         counter[name] = number
-        clean[at] = f"{name}-{number}"
-        taken.add(clean[at])
-    n, example = int(repeated.sum()), names[np.flatnonzero(repeated)[0]]
-    notes.append(
-        f"{counted(n, what + ' name')} repeated an earlier one (for example {example}) and got an "
-        "ending such as -1 here. Your file stays as it is."
+        names[at] = f"{name}-{number}"
+        taken.add(names[at])
+    words = (
+        f"{counted(repeated.size, what + ' name')} repeated an earlier one (for example "
+        f"{example}) and got an ending such as -1 here. Your file stays as it is."
     )
-    return clean, notes
+    return [words]
+
+
+def summary_rows(genes: np.ndarray) -> np.ndarray:
+    """Return which "genes" are summaries that htseq-count or STAR write below the genes."""
+    return np.array([str(name).casefold() in keys.SUMMARY_ROWS for name in genes], dtype=bool)
+
+
+def symbol_note(var: pd.DataFrame, column: str | None) -> list[str]:
+    """Return a notice that gene symbols come from a column of var."""
+    if column is None:
+        return []
+    n = counted(int(var[column].notna().sum()), "gene symbol")
+    return [f"Genes have identifiers as names; {n} for display come from the column {column}."]
 
 
 def tidy_columns(columns: dict[str, Any], names: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
@@ -72,16 +122,11 @@ def kind_of(column: pd.Series) -> str:
     return "number" if column.dtype.kind in "iuf" else "text"
 
 
-def spelling(value: str) -> str:
-    """Return a label with one spelling of its letters (NFC) and single spaces."""
-    return " ".join(unicodedata.normalize("NFC", value).split())
-
-
 def spelling_twins(values: list[str]) -> list[list[str]]:
-    """Return groups of labels that differ only by spaces or by how accents are stored."""
+    """Return groups of labels that differ only by spaces or by how letters are stored."""
     groups: dict[str, list[str]] = {}
     for value in values:
-        groups.setdefault(spelling(value), []).append(value)
+        groups.setdefault(keys.spelling(value), []).append(value)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -102,13 +147,16 @@ def _tidy(values: Any) -> tuple[Any, str]:
     if kinds and all(issubclass(kind, int | float | np.number) for kind in kinds):
         return known.to_numpy(dtype=np.float64, na_value=np.nan), ""
     text = known.map(lambda value: _clean(str(value)), na_action="ignore")
+    other = int(sum(not isinstance(value, str) for value in present))
+    note = f"{counted(other, 'value')} of another kind kept as text" if other else ""
     n_unique = text.nunique()
     if 0 < n_unique <= min(MANY, max(2, len(text) // 2)):
-        return pd.Categorical(text), ""
-    return text.to_numpy(dtype=object), ""
+        return pd.Categorical(text), note
+    return text.to_numpy(dtype=object), note
 
 
-def _clean(name: str) -> str:
+def _clean(name: str, *more: str) -> str:
     if name.isprintable():
         return name
-    return "".join(c for c in name if c in "\t" or unicodedata.category(c) not in {"Cc", "Cs"})
+    hidden = {"Cc", "Cs", *more}
+    return "".join(c for c in name if c in "\t" or unicodedata.category(c) not in hidden)

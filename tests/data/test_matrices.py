@@ -12,12 +12,11 @@ from scanvi_core.data import matrices
 from scanvi_core.data.columns import guess_batches, guess_labels
 from scanvi_core.data.matrices import choose, judge
 from scanvi_core.data.reading import MatrixSource
-from scanvi_core.data.recovery import recover_counts
-from scanvi_core.data.repairs import spelling_twins, unique_names
 from scanvi_core.errors import CountsNotFound
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 COUNTS = np.random.default_rng(0).negative_binomial(1, 0.2, (80, 50)).astype(float)
+GENE_LENGTHS = np.random.default_rng(1).lognormal(1, 1, 50)
 
 
 class Stored:
@@ -30,6 +29,13 @@ class Stored:
 
     def __getitem__(self, rows):
         return self.values[rows]
+
+
+class Whole(np.ndarray):
+    """An array that also answers to ``[()]``, as h5py's do."""
+
+    def __new__(cls, values):
+        return np.asarray(values).view(cls)
 
 
 def verdict(values):
@@ -52,9 +58,14 @@ def with_value(value):
     [
         (COUNTS, matrices.COUNTS, "whole numbers"),
         (COUNTS.astype(np.int64), matrices.COUNTS, "whole numbers"),
-        (np.log1p(per_cell(1e4)), matrices.LOG, "scaled to 10,000"),
-        (np.log1p(COUNTS), matrices.LOG, "looks log-normalised"),
-        (per_cell(500.0), matrices.NORMALISED, "adds up to 500"),
+        (np.log1p(per_cell(1e4)), matrices.LOG, "base e, every cell scaled to 10,000)"),
+        (np.log2(1 + per_cell(1e6)), matrices.LOG, "base 2, every cell scaled to 1,000,000)"),
+        (np.log10(1 + per_cell(777)).round(3), matrices.LOG, "777, rounded to 3 decimals)"),
+        (np.log1p(per_cell(1e4)).astype("f2"), matrices.LOG, "float16 is too coarse"),
+        (np.log1p(COUNTS), matrices.LOG, "(base e); exact counts can be recovered"),
+        (np.log1p(COUNTS**1.1), matrices.LOG, "exact counts cannot be recovered"),
+        (per_cell(500.0), matrices.NORMALISED, "adds up to 500); exact counts can be"),
+        (per_cell(500.0) * GENE_LENGTHS, matrices.OTHER, "fractional values up to"),
         (COUNTS - COUNTS.mean(axis=0), matrices.SCALED, "z-scores"),
         ((COUNTS > 0).astype(float), matrices.BINARY, "binarised"),
         (COUNTS > 0, matrices.BINARY, "binarised"),
@@ -103,27 +114,29 @@ def test_a_binary_matrix_is_taken_only_when_nothing_else_is_there():
 
 
 def test_without_counts_every_matrix_is_described():
-    reports = [verdict(np.log1p(COUNTS)), replace(verdict(COUNTS - 3.5), name="raw.X")]
+    reports = [verdict(np.log1p(COUNTS**1.1)), replace(verdict(COUNTS - 3.5), name="raw.X")]
     with pytest.raises(CountsNotFound, match=r"raw\.X has negative.*X looks log-normalised"):
-        choose(reports)
+        choose(reports, recover=True)
 
 
-def test_counts_come_back_exactly_with_and_without_totals():
-    counts = sp.csr_matrix(COUNTS.astype(np.float32))
-    totals = COUNTS.sum(axis=1)
-    rounded = sp.csr_matrix(np.round(np.log1p(per_cell(1e4)), 3))
-    assert (recover_counts(rounded, totals) != counts).nnz == 0
-    has_one = (COUNTS == 1).any(axis=1)
-    assert (recover_counts(rounded[has_one]) != counts[has_one]).nnz == 0
+def test_normalised_values_come_after_counts_and_before_binary():
+    log = replace(verdict(np.log1p(per_cell(1e4))), name="layers/counts")
+    binary = replace(verdict(COUNTS > 0), name="layers/raw")
+    assert choose([log, binary, *named("X")], recover=True).name == "X"
+    assert choose([log, binary], recover=True).name == "layers/counts"
+    assert choose([log, binary]).name == "layers/raw"
+    with pytest.raises(CountsNotFound):
+        choose([log])
 
 
-def test_recovery_refuses_what_is_not_exact():
-    values = sp.csr_matrix(np.log1p(per_cell(1e4)))
-    with pytest.raises(CountsNotFound, match="of 80 cells"):
-        recover_counts(values, COUNTS.sum(axis=1) * 1.3)
-    big = sp.csr_matrix(np.log1p(np.array([[1.0, 900.0]])))
-    with pytest.raises(CountsNotFound, match="1 of 1 cell"):  # 900 and 901 look alike
-        recover_counts(big)
+@pytest.mark.parametrize("stored", ["csr", "csc"])
+def test_values_stored_out_of_order_are_counted(stored):
+    counts = sp.csr_matrix(COUNTS) if stored == "csr" else sp.csc_matrix(COUNTS)
+    node = {"data": counts.data, "indices": counts.indices.copy(), "indptr": counts.indptr}
+    node["indices"][[3, 4]] = node["indices"][[4, 3]]
+    node = {name: Whole(values) for name, values in node.items()}
+    source = MatrixSource("X", node, counts.shape, stored, counts.dtype, counts.nnz)
+    assert judge(source, range(80), range(50)).n_unsorted == 1
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the data sets are not here")
@@ -141,14 +154,3 @@ def test_the_right_columns_are_guessed_on_real_data(name, labels, batch):
     assert guess_labels(obs)[0][0]["key"] == labels
     found = [item["key"] for item in guess_batches(obs)[0]]
     assert found == ([batch] if batch else [])
-
-
-def test_unique_names_never_collide():
-    names, notes = unique_names(np.array(["a", "a", "a-1", "a"], dtype=object), "cell")
-    assert list(names) == ["a", "a-2", "a-1", "a-3"]
-    assert "2 cell names" in notes[0]
-
-
-def test_spelling_twins_are_seen_through_spaces_and_accents():
-    twins = spelling_twins(["T cell", "T  cell ", "Müller", "Mu\u0308ller", "B"])
-    assert sorted(map(len, twins)) == [2, 2]
