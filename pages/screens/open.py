@@ -78,7 +78,7 @@ with example.container(border=True, height="stretch"):
     ):
         begin(workspace.open_example())
 with by_path.container(border=True, height="stretch"):
-    st.subheader("A file on this computer")
+    st.subheader("On this computer")
     with st.form("open-path", border=False):
         path = st.text_input(
             "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",

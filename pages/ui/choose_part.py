@@ -6,7 +6,6 @@ from pages.ui import jobs_view
 from pages.ui.text import md
 from scanvi_core.services import opening, workspace
 
-ROW_HEIGHT = 35
 TITLES = {"orientation": "Read the table this way"}
 
 
@@ -56,6 +55,5 @@ def _glimpse(asked: opening.Question) -> None:
         columns,
         column_config=labels,
         hide_index=True,
-        height=ROW_HEIGHT * (len(rows) + 1) + 3,
         key="part-glimpse",
     )

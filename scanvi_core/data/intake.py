@@ -17,6 +17,7 @@ from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ScanviErro
 
 MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
+MIN_TIMEOUT_CONVERTED_S = 300.0  # no such endless loops there, but more work
 SECONDS_PER_MB_CONVERTED = 5.0  # packed text takes longest: 1 MB of it may be 10 MB of numbers
 MEMORY_SHARE = 0.9  # of what is free
 ERRORS = {
@@ -202,17 +203,18 @@ def _ask(request: dict[str, Any]) -> dict[str, Any]:
 
 def _allowance(path: Path) -> float:
     """Return the seconds that reading may take by default."""
-    per_mb = SECONDS_PER_MB_CONVERTED
+    least, per_mb = MIN_TIMEOUT_CONVERTED_S, SECONDS_PER_MB_CONVERTED
     try:
         files = path.rglob("*") if path.is_dir() else (path,)
         n_bytes = sum(file.lstat().st_size for file in files)
         if path.is_file():
             with path.open("rb") as handle:
                 head = handle.read(len(HDF5_MAGIC))
-            per_mb = SECONDS_PER_MB if head == HDF5_MAGIC else per_mb
+            if head == HDF5_MAGIC:
+                least, per_mb = MIN_TIMEOUT_S, SECONDS_PER_MB
     except OSError:  # what cannot be read is for the child to refuse, in words
         return MIN_TIMEOUT_S
-    return MIN_TIMEOUT_S + per_mb * n_bytes / 1e6
+    return least + per_mb * n_bytes / 1e6
 
 
 def _regular(path: Path | str) -> Path:

@@ -26,7 +26,7 @@ def convert(file: h5py.File, request: Request) -> list[str]:
     guess = next((name for name in names if name.lower() in RNA), None)
     why = "Counts of RNA are what the model reads." if guess else ""
     question = Question(
-        "modality", "Which of its measurements do you want to work with?", options, guess, why
+        "modality", "It holds several measurements. Which one do you want?", options, guess, why
     )
     chosen = answer(question, request.answers, request.path.name)
     with new_h5ad(request.target) as out:
