@@ -172,7 +172,7 @@ function createMap(parent) {
     m.legend.hidden = !d.tools
     over.tabIndex = d.tools ? 0 : -1
     over.setAttribute("role", d.tools ? "application" : "img")
-    root.style.height = d.fill ? `clamp(${d.height}px, calc((100vh - ${d.fill}px) / ${d.rows ?? 1}), 1400px)` : `${d.height}px`
+    root.style.height = d.fill ? `clamp(${d.height}px, calc((100vh - ${d.fill}px) / ${d.rows ?? 1}), ${1400 / (d.rows ?? 1)}px)` : `${d.height}px`
     dress()
     Object.assign(root.dataset, { revision: d.revision, selected: d.picked, n: d.n })
     m.measure()

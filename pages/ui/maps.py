@@ -13,7 +13,7 @@ from scanvi_core.services.exploring import Colouring
 GENE = "A gene…"
 ONE, FOUR = "One", "Four"
 ALSO = "the button Add a condition below the map"  # of pages/ui/rule_chips.py
-FURNITURE = 380  # pixels of the page around a map, which grows with the window
+FURNITURE = 520  # pixels of the page around a map, naming bar included; it grows with the window
 
 
 def explorable(
