@@ -31,7 +31,7 @@ RIGHT = (
     "equal those another library reads, or the expected refusal."
 )
 DAMAGED = (
-    "Damaged: {n:,} files of each of {kinds} kinds, bits flipped, cut off, zeroed or copied about; "
+    "Damaged: {n:,} files of each of {kinds} kinds: cut off, bits flipped, zeroed, copied about; "
     "the preflight refused them, passed them on to the reader, or was ended by its own watchdog, "
     "which the page tells in a sentence."
 )

@@ -55,7 +55,9 @@ CASES: dict[str, Outcome] = {
     "anndataR/example.zarr.zip": Loads("layers/counts", 50, 100, ("BoolNA: yes, no and missing",)),
     "anndata_v0.11.4/adata.h5ad": FEW_10,
     "anndata_v0.11.4/adata.zarr.zip": FEW_10,
-    "anndata_v0.5.0/adata.h5ad": Refused("CountsNotFound", "raw.X looks log-normalised"),
+    "anndata_v0.5.0/adata.h5ad": Refused(
+        "CountsNotFound", "raw.X is log-normalised (base e, rounded to 3 decimals)"
+    ),
     "anndata_v0.7.0/adata.h5ad": RAW_40,
     "anndata_v0.7.0/adata.zarr.zip": RAW_40,
     "anndata_v0.7.8/adata.h5ad": RAW_40,
@@ -157,6 +159,10 @@ CASES: dict[str, Outcome] = {
     "zellkonverter/example_anndata.h5ad": Loads("layers/counts", 200, 459),
     "zellkonverter/krumsiek11.h5ad": SCALED,
     "zellkonverter/krumsiek11_augmented_v0-8.h5ad": SCALED,
+}
+
+WAITS = {  # why an answer is not yet right
+    "anndataR/example.zarr.zip": "categories written by R are not read from zarr",
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from scanvi_core.data.dataset import Dataset
 from tests.data import truth
-from tests.data.odd_cases import CASES, ODD, entries
+from tests.data.odd_cases import CASES, ODD, WAITS, entries
 from tests.data.outcomes import ask, deviations
 
 pytestmark = pytest.mark.skipif(not ODD.exists(), reason="the odd files are not here")
@@ -18,7 +18,13 @@ def test_no_file_is_without_an_entry():
     assert set(entries()) == set(CASES)
 
 
-@pytest.mark.parametrize("name", CASES)
+def parameters():
+    for name in CASES:
+        waits = [pytest.mark.xfail(strict=True, reason=WAITS[name])] if name in WAITS else []
+        yield pytest.param(name, marks=waits)
+
+
+@pytest.mark.parametrize("name", parameters())
 def test_a_file_ends_as_its_entry_states(name, tmp_path):
     path = ODD / name
     totals = lambda source: truth.totals(path, source)
