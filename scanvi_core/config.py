@@ -14,10 +14,11 @@ LIKELIHOODS = ("nb", "zinb")
 PRESETS = ("quick", "standard", "thorough")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
-# Optimiser steps per preset: (small data, from 2,000 cells on). Steps, not epochs, decide how
-# long training takes and how good it gets.
-PRESET_STEPS = {"quick": (300, 300), "standard": (600, 1200), "thorough": (1200, 2400)}
-LARGE_N_OBS = 2_000
+# Optimiser steps per preset: so many for each 128 cells, but no fewer and no more than. On many
+# cells steps decide how good the model gets; a few hundred cells seen too often are learnt by heart
+# (3 labels per type, 1,000 cells: 600 steps were worse than 300; see benchmarks/results/accuracy).
+PRESET_STEPS = {"quick": (0, 300, 300), "standard": (55, 300, 1200), "thorough": (110, 600, 2400)}
+STEP_CELLS = 128
 RETRAIN_STEPS = 90
 RETRAIN_LEARNING_RATE = 1e-3
 
@@ -157,7 +158,8 @@ class TrainConfig:
         """Return the planned number of optimiser steps for `n_obs` training cells."""
         if self.max_epochs is not None:
             return self.max_epochs * self.steps_per_epoch(n_obs)
-        return PRESET_STEPS[self.preset][n_obs >= LARGE_N_OBS]
+        passes, fewest, most = PRESET_STEPS[self.preset]
+        return min(most, max(fewest, passes * n_obs // STEP_CELLS))
 
     def steps_per_epoch(self, n_obs: int) -> int:
         """Return the number of minibatches in one pass; a lone last cell joins its neighbours."""
