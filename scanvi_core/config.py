@@ -14,9 +14,9 @@ LIKELIHOODS = ("nb", "zinb")
 PRESETS = ("quick", "standard", "thorough")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
-# Optimiser steps per preset: so many for each 128 cells, but no fewer and no more than. On many
-# cells steps decide how good the model gets; a few hundred cells seen too often are learnt by heart
-# (3 labels per type, 1,000 cells: 600 steps were worse than 300; see benchmarks/results/accuracy).
+# Optimiser steps per preset: so many for every 128 cells, the fewest and the most. On many cells
+# their number decides how good the model gets; a few hundred cells, seen too often, are learnt by
+# heart (1,000 cells, 3 labels per type: 600 steps were worse than 300).
 PRESET_STEPS = {"quick": (0, 300, 300), "standard": (55, 300, 1200), "thorough": (110, 600, 2400)}
 STEP_CELLS = 128
 RETRAIN_STEPS = 90
