@@ -202,15 +202,19 @@ class Recovery:
         totals = self.sums[some] * self.unit[some]
         middle = float(np.median(totals))
         if np.mean(np.abs(totals - middle) <= SAME * middle) > 1 - config.RECOVERY_LEFT_OUT:
-            return middle, f"target {middle:,.6g}"
+            return _neat(middle), f"target {middle:,.6g}"
         if self.target is not None:
-            return self.target, f"target {self.target:,.6g}"
+            return _neat(self.target), f"target {self.target:,.6g}"
         return None, "target not known, genes were taken out afterwards"
 
     def _refusal(self, why: str) -> CountsNotFound:
         return CountsNotFound(
             f"The counts behind {self.name} cannot be recovered exactly: {why}.", HINT
         )
+
+
+def _neat(target: float) -> float:
+    return float(f"{target:.6g}")
 
 
 def _some(names: np.ndarray, cells: np.ndarray) -> list[str]:

@@ -9,7 +9,7 @@ FLOAT_ERROR = 2.0**-22  # two float32 steps: normalising and taking logarithms i
 BASES = {"e": math.e, "2": 2.0, "10": 10.0}
 LINEAR = "none"
 FEWEST_DECIMALS, MOST_DECIMALS = 3, 6
-SURE = 200  # values that must agree on a number of decimals
+SURE = 200  # different values that must agree on a number of decimals
 LOG_MAX = 20.0  # no cell has 2^20 of a gene
 
 
@@ -61,7 +61,7 @@ class Scale:
 
 def decimals_of(values: np.ndarray) -> int | None:
     """Return how many decimals all values were rounded to, 1 to 6, or None for no rounding."""
-    values = values.astype(np.float64)
+    values = np.unique(values.astype(np.float64))  # a value repeated agrees with itself
     for decimals in range(1, MOST_DECIMALS + 1):
         scaled = values * 10.0**decimals
         noise = scaled * 2.0**-23 + 1e-9
