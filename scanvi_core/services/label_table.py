@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,8 +132,12 @@ def _parsed(name: str, content: bytes) -> pd.DataFrame:
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False,
             quoting=csv.QUOTE_MINIMAL, index_col=False,
         )  # fmt: skip
-    except (UnicodeDecodeError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
-        raise FileRefused(f"{name} cannot be read as a table ({error}).", hint) from error
+    except UnicodeDecodeError as error:
+        raise FileRefused(f"{name} is no text in UTF-8.", hint) from error
+    except ValueError as error:  # pandas' errors of parsing are ValueErrors
+        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        why = f"line {odd[2]} has {odd[3]} fields, those before {odd[1]}" if odd else str(error)
+        raise FileRefused(f"{name} cannot be read as a table: {why.strip()}.", hint) from error
     if frame.shape[1] < 2 or not len(frame):
         raise FileRefused(f"{name} holds no table of at least two columns and one line.", hint)
     return frame.set_axis([_without_mark(str(c)) for c in frame], axis=1).apply(
