@@ -152,9 +152,9 @@ def test_a_cell_that_does_not_fit_is_left_out_and_named_and_too_many_are_refused
         {"why": "their values are no whole multiples of one unit", "n": 1, "cells": ["c7"]}
     ]
     assert "1 cell left out because" in facts["text"]
-    rows = np.arange(100)
+    rows = np.arange(30)
     values[rows, values[rows].argmax(axis=1)] *= 1.003
-    with pytest.raises(CountsNotFound):
+    with pytest.raises(CountsNotFound, match="30 of 200 cells cannot be recovered: "):
         recover(values)
 
 
@@ -166,6 +166,14 @@ def test_a_count_too_large_for_three_decimals_is_never_guessed():
     assert same(found[5:], counts[5:])
     assert facts["left_out"][0]["n"] == 2
     assert same(recover(log(sp.csr_matrix(counts)))[0], counts)  # float32 tells them apart
+
+
+def test_small_counts_narrow_the_unit_until_large_ones_are_settled():
+    counts = np.append(np.arange(1.0, 100), 600)
+    values = np.round(np.log1p(counts / 2), 3)
+    found = solve(values, np.array([0, 100]), recovery.Scale("e", 3))
+    assert found.status.tolist() == [recovery.PROVEN]
+    assert np.array_equal(found.counts, counts)
 
 
 def test_few_equal_values_prove_nothing():
@@ -241,6 +249,11 @@ def test_real_cells_come_back_and_their_averages_do_not():
     assert same(found, counts)
     with pytest.raises(CountsNotFound, match="more alike than counts can be"):
         recover(log(sp.csr_matrix(smooth(counts.toarray(), 15))))
+
+
+def test_one_unit_in_all_cells_is_an_average_unless_it_is_one_count():
+    with pytest.raises(CountsNotFound, match=r"share the unit 0\.1429"):
+        recover(np.log1p(COUNTS.toarray() / 7))
 
 
 def test_counts_that_add_up_to_more_than_the_totals_say_are_refused():
