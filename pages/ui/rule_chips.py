@@ -29,22 +29,20 @@ def draw(project: str) -> Selection:
             rule_form.draw(project)
         if not found.rule:
             st.caption("Pick cells on the map, or by gene, label, batch…", width="content")
-        elif st.button("Pick nothing", key="pick-nothing", type="tertiary"):
-            picking.clear(project, state.tab())
-            st.rerun()
+        else:
+            st.markdown(f"**= {count(found.n, 'cell')}**", width="content")
+            if st.button("Pick nothing", key="pick-nothing", type="tertiary"):
+                picking.clear(project, state.tab())
+                st.rerun()
     _said(project, found)
     return found
 
 
 def _said(project: str, found: Selection) -> None:
-    """Say how many cells there are, and what could not be looked up."""
-    if not found.rule:
-        st.caption("Draw around cells on the map, or add a condition. Shift adds, Alt takes away.")
-        return
-    total = len(found.mask)
-    share = f" of {total:,}" if found.n else ""
-    told = f"**{count(found.n, 'cell')}**{share} picked."
-    st.markdown(f"{told} {md(rules.advice(project, found))}")
+    """Say what would help where no cell is left, and what could not be looked up."""
+    advice = rules.advice(project, found)
+    if advice:
+        st.caption(f"No cell fulfils all of that. {md(advice)}")
     if found.notes:
         st.warning(md(" ".join([*found.notes, "Only cells that fit without that are picked."])))
 
