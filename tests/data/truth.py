@@ -31,7 +31,8 @@ def totals(path: Path, source: str) -> np.ndarray:
         return _sums(_matrix(_anndata(path), source))
     if "counts" in path.name or "count" in path.name:
         sep = "\t" if ".tsv" in path.suffixes else ","
-        return pd.read_csv(path, sep=sep, index_col=0).sum(axis=0).to_numpy()
+        table = pd.read_csv(path, sep=sep, index_col=0)
+        return table.sum(axis=1 if table.index.name == "barcode" else 0).to_numpy()
     return _triple(next((path if path.is_dir() else path.parent).glob("matrix.mtx*")))
 
 
