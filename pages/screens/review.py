@@ -3,7 +3,6 @@
 import streamlit as st
 
 from pages.ui import (
-    colleagues,
     cut_off,
     gate,
     header,
@@ -28,7 +27,6 @@ if workspace.workspace(project).current_run() is None:
         st.stop()
     gate.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-colleagues.draw_differences(project)
 desk = reviewing.desk(project)
 review_update.top_row(desk)
 review_tabs.draw(desk)

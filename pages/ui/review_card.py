@@ -8,9 +8,12 @@ from pages.ui import maps, naming, review_trail, state
 from pages.ui.text import count, error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import evidence, reviewing, workspace
+from scanvi_core.services.evidence import Evidence
 from scanvi_core.services.reviewing import RANDOM, TECHNICAL, Candidate, ReviewItem
 
 NAME_WIDTH = 22  # characters of a type on a button
+MOST_ROWS = 4  # of a small table
+ALL = 99.5  # percent
 PROVISIONAL_HELP = (
     "The suggestions were refitted on your decisions a moment ago. The model itself learns them "
     "when you update it."
@@ -25,48 +28,87 @@ CHECK_HELP = (
 def draw(project: str, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
+    first = item.candidates[0].name
+    found = evidence.of(project, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. "
-            f"Are they **{md(item.candidates[0].name)}**?"
+            f"{'Is it' if len(item.rows) == 1 else 'Are they'} **{md(first)}**?"
             + (" :violet-badge[provisional]" if item.seq else "")
-            + (" :blue-badge[random check]" if check else ""),
+            + (" :blue-badge[random check]" if check else "")
+            + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.seq else None,
         )
-        _actions(project, item, kind)
+        asked = _actions(project, item, kind)
+        n_open = reviewing.n_open_cells(project, item)
+        st.caption(f"Accepting: {md(found.effect(first, n_open))}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(project, item.rows, key="review-map", height=270)
         with right:
-            _evidence(project, item)
-    _new_name(project, item)
+            _genes(found)
+        _around(found)
+    step = reviewing.last_step(project)
+    if step:
+        st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
+    if asked:
+        _ask_name(project, item)
 
 
-def _evidence(project: str, item: ReviewItem) -> None:
-    found = evidence.of(project, item)
-    st.markdown(md(found.verdict))
-    if not found.markers.empty:
-        levels = [name for name in found.markers.columns if name != "gene"]
-        top = float(found.markers[levels].to_numpy().max())
-        bars = {
-            name: st.column_config.ProgressColumn(
-                short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
-            )
-            for name in levels
+def _genes(found: Evidence) -> None:
+    st.markdown(f"**{md(found.verdict)}**")
+    if found.markers.empty:
+        return
+    levels = [name for name in found.markers.columns if name != "gene"]
+    top = float(found.markers[levels].to_numpy().max())
+    bars = {
+        name: st.column_config.ProgressColumn(
+            short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
+        )
+        for name in levels
+    }
+    st.dataframe(found.markers, hide_index=True, column_config=bars, height="content")
+    st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
+
+
+def _around(found: Evidence) -> None:
+    """Draw who is near, where the cells come from, and how good they are, side by side."""
+    near, quality, batches = st.columns(3, gap="medium")
+    with near:
+        st.caption("Nearest labelled cells")
+        st.dataframe(found.neighbours.head(MOST_ROWS), hide_index=True, height="content")
+    with quality:
+        st.caption("Quality (medians)")
+        numbers = {
+            name: st.column_config.NumberColumn(format="localized")
+            for name in ("these cells", "all cells")
         }
-        st.dataframe(found.markers, hide_index=True, column_config=bars)
-        st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
-    if len(found.batches) > 1:
-        parts = [f"{md(b)}: {n}" for b, n in found.batches.head(6).to_numpy()]
-        st.caption("Batches: " + ", ".join(parts))
+        st.dataframe(
+            found.quality.round(2), hide_index=True, column_config=numbers, height="content"
+        )
+    if len(found.batches) > 1 or found.batches["all cells"].max() < ALL:
+        with batches:
+            st.caption("Batches")
+            share = st.column_config.ProgressColumn(
+                "of these", min_value=0, max_value=100, format="%.0f %%"
+            )
+            every = st.column_config.NumberColumn("of all cells", format="%.0f %%")
+            st.dataframe(
+                found.batches.head(MOST_ROWS)[["batch", "share", "all cells"]], hide_index=True,
+                column_config={"share": share, "all cells": every}, height="content",
+            )  # fmt: skip
 
 
-def _move(project: str, kind: str) -> None:
+def _move(project: str, item: ReviewItem, kind: str) -> None:
+    st.button("Split", shortcut="T", key="split", on_click=review_trail.split,
+              args=(project, item, kind), disabled=not item.can_split,
+              help="Cells of several types? See them as two to four smaller groups.")  # fmt: skip
     st.button("Skip", shortcut="S", key="skip", on_click=review_trail.skip, args=(kind,))
     st.button("Back", shortcut="B", key="back", on_click=review_trail.back, args=(project, kind))
 
 
-def _actions(project: str, item: ReviewItem, kind: str) -> None:
+def _actions(project: str, item: ReviewItem, kind: str) -> bool:
+    """Draw the buttons; return whether another name is asked for."""
     first, *others = item.candidates
     seen = workspace.workspace(project).labels().seq  # as this card is drawn
 
@@ -88,34 +130,33 @@ def _actions(project: str, item: ReviewItem, kind: str) -> None:
                 args=(lambda name=other.name: reviewing.choose(project, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
-        st.button("Another name", shortcut="N", key="new-label", on_click=state.remember,
-                  args=("review-naming", item.token))  # fmt: skip
+        asked = st.button("Another name", shortcut="N", key="new-label")
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   type="primary" if item.kind == TECHNICAL else "secondary",
                   args=(lambda: reviewing.unknown(project, item, seen),))  # fmt: skip
-        _move(project, kind)
+        _move(project, item, kind)
         naming.undo_buttons(project)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
         state.forget("review-error")
+    return asked
 
 
 def _named(candidate: Candidate) -> str:
     return f"{md(short(candidate.name, NAME_WIDTH))} {candidate.probability:.0%}"
 
 
-def _new_name(project: str, item: ReviewItem) -> None:
-    if state.recall("review-naming") != item.token:
-        return
-    with st.form("new-name"):
-        known = list(workspace.workspace(project).labels().active)
-        name = st.selectbox("Name of these cells", known, index=None, accept_new_options=True,
-                            placeholder="Choose or type a name", key="review-name")  # fmt: skip
-        if st.form_submit_button("Name them", type="primary") and name:
-            try:
-                reviewing.choose(project, item, str(name))
-            except ScanviError as error:
-                st.error(error_text(error))
-                return
-            state.forget("review-naming")
-            st.rerun()
+@st.dialog("Another name")
+def _ask_name(project: str, item: ReviewItem) -> None:
+    known = list(workspace.workspace(project).labels().active)
+    name = st.selectbox(
+        f"Name of these {count(len(item.rows), 'cell')}", known, index=None,
+        accept_new_options=True, placeholder="Choose or type a name", key="review-name",
+    )  # fmt: skip
+    if st.button("Name them", type="primary", key="name-them", disabled=not name):
+        try:
+            reviewing.choose(project, item, str(name))
+        except ScanviError as error:
+            st.error(error_text(error))
+            return
+        st.rerun()

@@ -1,10 +1,10 @@
-"""The tabs of the review: suggested groups, labels that look wrong, novel, technical, done."""
+"""The tabs of the review: suggested groups, wrong labels, novel, technical, conflicts, done."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import doubt_view, label_issues, review_card, review_trail
+from pages.ui import colleagues, doubt_view, label_issues, review_card, review_trail
 from pages.ui.text import md
 from scanvi_core.services import doubt, history, results, stopping
 from scanvi_core.services.reviewing import NOVEL, SUGGESTED, TECHNICAL, Desk
@@ -15,11 +15,24 @@ Tab = Callable[[Desk], None]
 
 def draw(desk: Desk) -> None:
     """Draw the choice of a tab and what is in it."""
+    waiting = _waiting(desk)
     name = st.segmented_control(
         "Show", list(TABS), key="review-tab", default=next(iter(TABS)), required=True,
         label_visibility="collapsed",
+        format_func=lambda tab: f"{tab} ({waiting[tab]:,})" if waiting.get(tab) else tab,
     )  # fmt: skip
     TABS[name](desk)
+
+
+def _waiting(desk: Desk) -> dict[str, int]:
+    """Return how many items wait behind each tab."""
+    return {
+        "Suggested": desk.n_open(SUGGESTED),
+        "Label check": len(doubt.label_issues(desk.project_id)),
+        "Novel": desk.n_open(NOVEL),
+        "Technical": desk.n_open(TECHNICAL),
+        "Conflicts": len(history.conflicts(desk.project_id)),
+    }
 
 
 def _suggested(desk: Desk) -> None:
@@ -71,6 +84,14 @@ def _label_check(desk: Desk) -> None:
         st.info("No label that you brought looks wrong.")
 
 
+def _conflicts(desk: Desk) -> None:
+    """Draw the cells that two people named differently."""
+    if history.conflicts(desk.project_id):
+        colleagues.draw_differences(desk.project_id)
+    else:
+        st.info("Nobody named the same cells differently.")
+
+
 def _done(desk: Desk) -> None:
     """Draw whether more clicks would pay, and the decisions so far."""
     rest = stopping.rest(desk)
@@ -81,7 +102,12 @@ def _done(desk: Desk) -> None:
     if steps.empty:
         st.caption("No group was decided yet.")
         return
-    st.dataframe(steps[["when", "what", "cells"]].head(N_DONE), hide_index=True)
+    when = st.column_config.DatetimeColumn(format="D MMM, HH:mm:ss")
+    st.dataframe(
+        steps[["when", "what", "cells"]].head(N_DONE),
+        hide_index=True,
+        column_config={"when": when},
+    )
 
 
 TABS: dict[str, Tab] = {
@@ -89,5 +115,6 @@ TABS: dict[str, Tab] = {
     "Label check": _label_check,
     "Novel": _novel,
     "Technical": _technical,
+    "Conflicts": _conflicts,
     "Done": _done,
 }

@@ -49,6 +49,15 @@ def skip(kind: str) -> None:
     _remember(PLACE, kind, _recall(PLACE, kind, 0) + 1)
 
 
+def split(project: str, item: ReviewItem, kind: str) -> None:
+    """Put the parts of a mixed card in its place."""
+    tokens = [card.token for card in _cards(project, kind)]
+    place = tokens.index(item.token)
+    tokens[place : place + 1] = [part.token for part in reviewing.parts(project, item)]
+    _remember(TRAIL, kind, tokens)
+    _remember(PLACE, kind, place)
+
+
 def back(project: str, kind: str) -> None:
     """Return to the last card before this one that is still open."""
     cards, place, desk = _cards(project, kind), _recall(PLACE, kind, 0), reviewing.desk(project)

@@ -5,7 +5,7 @@ Nothing here moves the card: above it is one row of constant height, all else is
 
 import streamlit as st
 
-from pages.ui import jobs_view, state
+from pages.ui import jobs_view, maps, state
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import model_update, provisional, results, training
@@ -20,7 +20,7 @@ TOLD = "review-told"  # the run that was in use when this tab drew the page last
 def top_row(desk: Desk) -> None:
     """Draw the progress of the review and, beside it, the button that updates the model."""
     row = st.container(height=ROW_HEIGHT, border=False, key="review-row")
-    left, right = row.columns([3, 2], gap="medium", vertical_alignment="center")
+    left, right = row.columns([3, 2], gap="medium")
     with left:
         now = desk.progress
         named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
@@ -102,5 +102,12 @@ def _what_changed(project: str, update: Update) -> None:
                 f"Go back to {before.lower()}", key="go-back", on_click=model_update.go_back,
                 args=(project,),
             )  # fmt: skip
-    with st.expander("What changed"):
-        st.dataframe(update.changed, hide_index=True)
+    shown = st.expander("What changed", key="what-changed", on_change="rerun")
+    if not shown.open:  # a closed one sends no map
+        return
+    with shown:
+        table, picture = st.columns([2, 3], gap="medium")
+        table.dataframe(update.changed[["cells", "before", "now"]], hide_index=True)
+        with picture:
+            maps.highlight(project, update.rows, key="changed-map", height=300)
+            st.caption("The cells whose prediction changed, in the colour of what they are now.")

@@ -1,12 +1,13 @@
 """The review queue: small groups of similar cells, those first whose review helps most.
 
 One decision of the user names a whole group, so a group holds cells that look alike to the model
-(close in z1) and that it hesitates about in the same way (same first and second guess).
+(close in z1) and that it hesitates about in the same way (same first and second guess). First come
+the groups in which most cells are expected to be wrong, doubt times size; a type with few labels
+counts twice, so that at the start each gets its turn. Weighing groups by their distance from
+labelled cells did not teach more in simulations set up as in ``benchmarks/review.py``.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,16 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from scanvi_core import config
+from scanvi_core.annotation.grouping import groups_of
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
-MIN_CELLS = 5
-MAX_CELLS = 300
 N_CANDIDATES = 4
+FEW_LABELS = 10  # a type with fewer labelled cells comes sooner
 N_CHECKS = 40  # of random cells; hardly anybody makes more
 CHECK_CELLS = 30
-EXACT_KMEANS_CELLS = 5_000  # beyond, k-means looks at minibatches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,7 @@ def review_queue(
     probabilities: Floats,
     reviewable: npt.NDArray[np.bool_],
     *,
+    known: npt.NDArray[np.integer[Any]] | None = None,
     max_items: int | None = None,
     threshold: float = config.LOW_CONFIDENCE,
     seed: int = 0,
@@ -73,6 +74,8 @@ def review_queue(
         Calibrated probabilities [n, K]; rows with NaN (cells without counts) are left out.
     reviewable
         True for cells without a curated label [n].
+    known
+        Label codes [n], below 0 where there is none; None: no type has few labels.
     max_items
         None: every low-confidence cell is in exactly one group, and no other cell is in any.
         A number: groups of confident cells follow until there are so many, and the list ends
@@ -80,17 +83,18 @@ def review_queue(
     threshold
         Cells whose largest probability is below are of low confidence.
     seed
-        Start of the k-means; equal inputs give equal queues.
+        Start of the grouping; equal inputs give equal queues.
     """
     usable = np.asarray(reviewable, dtype=bool) & np.isfinite(probabilities).all(axis=1)
     confidence = np.where(usable, probabilities.max(axis=1, initial=0.0), np.inf)
+    few = _with_few_labels(known, probabilities.shape[1])
     low = np.flatnonzero(confidence < threshold)
-    groups = _ordered(low, z1, probabilities, seed)
+    groups = _ordered(low, z1, probabilities, few, seed)
     if max_items is None:
         return groups
     if len(groups) < max_items:
         rest = np.flatnonzero(np.isfinite(confidence) & (confidence >= threshold))
-        groups += _ordered(rest, z1, probabilities, seed)
+        groups += _ordered(rest, z1, probabilities, few, seed)
     return groups[:max_items]
 
 
@@ -128,101 +132,34 @@ def random_checks(
         alike = rows[first == first[at]]
         distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
         near = alike[np.argpartition(distance, min(CHECK_CELLS, alike.size) - 1)[:CHECK_CELLS]]
-        found = _describe(np.union1d(near, rows[at]), probabilities)
+        found = describe(np.union1d(near, rows[at]), probabilities)
         groups.append(replace(found, drawn=int(rows[at])))
     return groups
 
 
-def _ordered(rows: Rows, z1: Floats, probabilities: Floats, seed: int) -> list[ReviewGroup]:
-    parts = [
-        part
-        for pair in _pairs(rows, probabilities[rows])
-        for part in _alike(pair, z1, _group_size(len(rows)), seed)
-    ]
-    groups = [_describe(np.sort(part), probabilities) for part in parts]
-    return sorted(groups, key=lambda group: (-group.gain, int(group.rows[0])))
+def _with_few_labels(
+    known: npt.NDArray[np.integer[Any]] | None, n_types: int
+) -> npt.NDArray[np.bool_]:
+    if known is None:
+        return np.zeros(n_types, dtype=bool)
+    return np.bincount(known[known >= 0], minlength=n_types)[:n_types] < FEW_LABELS
 
 
-def _group_size(n_rows: int) -> int:
-    """Return the size aimed at: few cells give small groups, so that there are several."""
-    return int(np.clip(2 * np.sqrt(n_rows), 2 * MIN_CELLS, MAX_CELLS / 2))
+def _ordered(
+    rows: Rows, z1: Floats, probabilities: Floats, few: npt.NDArray[np.bool_], seed: int
+) -> list[ReviewGroup]:
+    """Return the groups of some cells in order; those of types with `few` labels count twice."""
+    parts = groups_of(rows, z1, probabilities, np.random.default_rng(seed))
+    groups = [describe(np.sort(part), probabilities) for part in parts]
+
+    def place(group: ReviewGroup) -> tuple[float, int]:
+        return -group.gain * (1 + few[group.candidates[0][0]]), int(group.rows[0])
+
+    return sorted(groups, key=place)
 
 
-def _pairs(rows: Rows, probabilities: Floats) -> list[Rows]:
-    """Part rows by (first, second) guess; the few of a rare pair join one with the same first."""
-    if not len(rows):
-        return []
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    first, second = order[:, 0], order[:, min(1, order.shape[1] - 1)]
-    by_first: dict[int, list[Rows]] = defaultdict(list)
-    _, which = np.unique(np.stack([first, second]), axis=1, return_inverse=True)
-    for members in _members(which):
-        by_first[int(first[members[0]])].append(rows[members])
-    return [pair for pairs in by_first.values() for pair in _join_rare(pairs)]
-
-
-def _members(codes: npt.NDArray[Any]) -> list[Rows]:
-    """Return the positions of each code, in the order of the codes."""
-    order = np.argsort(codes, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-
-
-def _join_rare(pairs: list[Rows]) -> list[Rows]:
-    large = [pair for pair in pairs if len(pair) >= MIN_CELLS]
-    rare = [pair for pair in pairs if len(pair) < MIN_CELLS]
-    if not rare:
-        return large
-    rest = np.concatenate(rare)
-    if len(rest) >= MIN_CELLS or not large:
-        return [*large, rest]
-    largest = max(range(len(large)), key=lambda i: len(large[i]))
-    large[largest] = np.concatenate([large[largest], rest])
-    return large
-
-
-def _alike(rows: Rows, z1: Floats, size: int, seed: int) -> Iterator[Rows]:
-    """Part rows into groups close in z1, of MIN_CELLS to MAX_CELLS where there are enough."""
-    n_groups = round(len(rows) / size)
-    if n_groups < 2:
-        yield from _halved(rows, z1)
-        return
-    from sklearn.cluster import KMeans, MiniBatchKMeans
-
-    kind = KMeans if len(rows) <= EXACT_KMEANS_CELLS else MiniBatchKMeans
-    points = np.ascontiguousarray(z1[rows], dtype=np.float32)
-    means = kind(n_groups, n_init=1, max_iter=20, random_state=seed).fit(points)
-    codes = _absorb_small(means.labels_, means.cluster_centers_)
-    for members in _members(codes):
-        yield from _halved(rows[members], z1)
-
-
-def _absorb_small(codes: npt.NDArray[Any], centres: Floats) -> npt.NDArray[Any]:
-    """Give each group of fewer than MIN_CELLS to the nearest group that is large enough."""
-    sizes = np.bincount(codes, minlength=len(centres))
-    large = np.flatnonzero(sizes >= MIN_CELLS)
-    if not len(large):
-        return np.zeros_like(codes)
-    to = np.arange(len(centres))
-    for small in np.flatnonzero(sizes < MIN_CELLS):
-        distance = ((centres[large] - centres[small]) ** 2).sum(axis=1)
-        to[small] = large[distance.argmin()]
-    return to[codes]
-
-
-def _halved(rows: Rows, z1: Floats) -> Iterator[Rows]:
-    """Cut a group larger than MAX_CELLS in halves across its longest axis, again and again."""
-    if len(rows) <= MAX_CELLS:
-        yield rows
-        return
-    centred = np.asarray(z1[rows], dtype=np.float64)
-    centred -= centred.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    order = np.argsort(centred @ axes[:, -1], kind="stable")
-    for half in np.array_split(rows[order], 2):
-        yield from _halved(half, z1)
-
-
-def _describe(rows: Rows, probabilities: Floats) -> ReviewGroup:
+def describe(rows: Rows, probabilities: Floats) -> ReviewGroup:
+    """Return what the probabilities [n, K] say about the cells of a group, as a group."""
     own = np.asarray(probabilities[rows], dtype=np.float64)
     mean = own.mean(axis=0)
     best = np.argsort(-mean, kind="stable")[:N_CANDIDATES]

@@ -22,6 +22,8 @@ class Update:
         The earlier results and those of now.
     changed
         Cells that changed their predicted type: columns ``before``, ``now``, ``cells``.
+    rows
+        Positions of these cells.
     comparison
         Both models on the cells held out from both, in words; empty without such cells.
     """
@@ -29,6 +31,7 @@ class Update:
     before: results.Results
     now: results.Results
     changed: pd.DataFrame
+    rows: np.ndarray
     comparison: str
 
 
@@ -41,7 +44,7 @@ def latest(project_id: str) -> Update | None:
     compared = model_list.compare(project_id, now.run_id, before.run_id)
     numbers = now.summary["number"], before.summary["number"]
     sentence = "" if compared is None else compared.sentence(*numbers)
-    return Update(before, now, kept.get(key, lambda: _changes(before, now)), sentence)
+    return Update(before, now, *kept.get(key, lambda: _changes(before, now)), sentence)
 
 
 def keep(project_id: str) -> None:
@@ -80,11 +83,14 @@ def _before(project_id: str) -> results.Results | None:
     return results.load(project_id, kept)
 
 
-def _changes(before: results.Results, now: results.Results) -> pd.DataFrame:
+def _changes(before: results.Results, now: results.Results) -> tuple[pd.DataFrame, np.ndarray]:
     names_before, names_now = (np.array([*found.names, ""]) for found in (before, now))
     pairs = before.prediction * len(names_now) + now.prediction  # -1 in both: without counts
-    found, cells = np.unique(pairs[now.prediction >= 0], return_counts=True)
+    found, which, cells = np.unique(
+        pairs[now.prediction >= 0], return_inverse=True, return_counts=True
+    )
     old, new = np.divmod(found, len(names_now))
+    differs = names_before[old] != names_now[new]
     table = pd.DataFrame({"before": names_before[old], "now": names_now[new], "cells": cells})
-    table = table[table["before"] != table["now"]]
-    return table.sort_values("cells", ascending=False, kind="stable", ignore_index=True)
+    table = table[differs].sort_values("cells", ascending=False, kind="stable", ignore_index=True)
+    return table, np.flatnonzero(now.prediction >= 0)[differs[which]]

@@ -132,7 +132,6 @@ def _follow(project_id: str, job: jobs.Job) -> None:
 def _work_out(opened: Workspace, design: Design) -> Provisional:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
-    from scanvi_core.annotation.prediction import summarise
     from scanvi_core.annotation.queue import review_queue
     from scanvi_core.annotation.refit import Known, refit
 
@@ -145,18 +144,8 @@ def _work_out(opened: Workspace, design: Design) -> Provisional:
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
-        groups = review_queue(z1, probabilities, open_ & ~design.holdout, seed=0)
-    reading = summarise(probabilities)
-    predictions = replace(
-        model,
-        names=design.label_names,
-        probabilities=probabilities,
-        prediction=reading.label,
-        second=reading.second,
-        confidence=reading.confidence,
-        margin=reading.margin,
-        entropy=reading.entropy,
-    )
+        groups = review_queue(z1, probabilities, open_ & ~design.holdout, known=design.y)
+    predictions = replace(model, names=design.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)
     return Provisional(design.seq, predictions, design.y, n_changed, tuple(groups))
 

@@ -139,23 +139,29 @@ def holdout_truth(
 @lru_cache(maxsize=8)
 def load(project_id: str, run_id: str) -> Results:
     """Read the results of a run; arrays stay memory-mapped where they are big."""
-    from scanvi_core.annotation.prediction import summarise
-
     run = Run.open(workspace(project_id).project, run_id)
-    probabilities = run.array("probabilities")
-    reading = summarise(probabilities)
     return Results(
         run_id=run_id,
         names=tuple(run.settings["label_order"]),
-        probabilities=probabilities,
-        prediction=reading.label,
-        second=reading.second,
-        confidence=reading.confidence,
-        margin=reading.margin,
-        entropy=reading.entropy,
         holdout=np.asarray(run.array("holdout")),
         summary=run.summary,
+        **readings(run.array("probabilities")),
     )
+
+
+def readings(probabilities: np.ndarray) -> dict[str, Any]:
+    """Return `probabilities` [n_obs, n_labels] and what is read from them, as `Results` has it."""
+    from scanvi_core.annotation.prediction import summarise
+
+    reading = summarise(probabilities)
+    return {
+        "probabilities": probabilities,
+        "prediction": reading.label,
+        "second": reading.second,
+        "confidence": reading.confidence,
+        "margin": reading.margin,
+        "entropy": reading.entropy,
+    }
 
 
 def current(project_id: str) -> Results | None:

@@ -1,13 +1,14 @@
 """The review queue: groups of doubtful cells, and the reviewer's decisions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
 from scanvi_core import config, keys
-from scanvi_core.annotation.queue import ReviewGroup, random_checks, review_queue
+from scanvi_core.annotation.grouping import is_splittable, split_group
+from scanvi_core.annotation.queue import ReviewGroup, describe, random_checks, review_queue
 from scanvi_core.errors import InputError
 from scanvi_core.project import events
 from scanvi_core.services import doubt, provisional, results
@@ -31,7 +32,8 @@ class ReviewItem:
 
     `run_id` and `seq` say which predictions made it: those of a run, or (seq > 0) the provisional
     ones after that label event. It stays as it is, whatever is predicted later. `kind` says why it
-    is asked: one of `KINDS`. `drawn` is the cell that a random check is about.
+    is asked: one of `KINDS`. `drawn` is the cell that a random check is about. `path` says which
+    part of which part of a card it is, where a mixed one was split.
     """
 
     key: str
@@ -42,11 +44,18 @@ class ReviewItem:
     seq: int
     kind: str = SUGGESTED
     drawn: int = -1
+    path: tuple[int, ...] = ()
 
     @property
     def token(self) -> str:
         """A short name by which `card` finds it again."""
-        return f"{self.run_id}.{self.seq}.{self.kind}.{self.key}"
+        names = (self.run_id, self.seq, self.kind, self.key, *self.path)
+        return ".".join(map(str, names))
+
+    @property
+    def can_split(self) -> bool:
+        """Whether it has cells enough for two cards."""
+        return is_splittable(self.rows)
 
 
 @lru_cache(maxsize=64)
@@ -61,23 +70,24 @@ def _cards(project_id: str, run_id: str, seq: int, kind: str) -> tuple[ReviewIte
         found = results.load(project_id, run_id)
         y = found.array(project_id, "y")  # labels as they were when it was trained
         open_ = (y < 0) & ~found.holdout & (found.prediction >= 0)
-        groups = _groups(project_id, found, open_, kind)
+        groups = _groups(project_id, found, y, open_, kind)
         names = found.names
     return tuple(_item(group, names, run_id, seq, kind) for group in groups)
 
 
 def _groups(
-    project_id: str, found: results.Results, open_: np.ndarray, kind: str
+    project_id: str, found: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
 ) -> tuple[ReviewGroup, ...]:
     z1, p = found.array(project_id, results.Z1), found.probabilities
     if kind == RANDOM:
         return tuple(random_checks(z1, p, open_ & (found.confidence >= config.LOW_CONFIDENCE)))
     if kind == SUGGESTED:
-        return tuple(review_queue(z1, p, open_))
+        return tuple(review_queue(z1, p, open_, known=y))
     doubts = doubt.reasons(project_id)
     if doubts is None or doubts.run_id != found.run_id:
         return ()
-    return tuple(review_queue(z1, p, open_ & (doubts.reason == REASONS[kind]), threshold=np.inf))
+    open_ = open_ & (doubts.reason == REASONS[kind])
+    return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
 
 
 def _item(
@@ -91,9 +101,40 @@ def _item(
 
 def card(project_id: str, token: str) -> ReviewItem | None:
     """Return a card by its token, None when its predictions are gone (after a restart)."""
-    run_id, seq, kind, key = token.split(".")
+    run_id, seq, kind, key, *path = token.split(".")
     cards = _cards(project_id, run_id, int(seq), kind)
-    return next((item for item in cards if item.key == key), None)
+    item = next((item for item in cards if item.key == key), None)
+    for place in path:
+        item = parts(project_id, item)[int(place)] if item is not None else None
+    return item
+
+
+def parts(project_id: str, item: ReviewItem) -> tuple[ReviewItem, ...]:
+    """Return the two to four cards a mixed one falls into, the largest first.
+
+    Only itself when it `can_split` no more.
+    """
+    return _parts(project_id, item.token) if item.can_split else (item,)
+
+
+@lru_cache(maxsize=256)
+def _parts(project_id: str, token: str) -> tuple[ReviewItem, ...]:
+    item = card(project_id, token)
+    if item is None:
+        raise InputError("This group is gone.", "Reload the page.")
+    made = provisional.state(project_id).found if item.seq else None
+    found = results.load(project_id, item.run_id) if made is None else made.predictions
+    rows = split_group(item.rows, found.array(project_id, results.Z1))
+    groups = [describe(np.sort(part), found.probabilities) for part in rows]
+    return tuple(
+        replace(
+            _item(group, found.names, item.run_id, item.seq, item.kind),
+            key=item.key,
+            drawn=item.drawn if item.drawn in group.rows else -1,
+            path=(*item.path, place),
+        )
+        for place, group in enumerate(groups)
+    )
 
 
 @dataclass(frozen=True)
@@ -159,6 +200,12 @@ class Desk:
             return ()  # not kept: they may be known a moment later
         return _cards(self.project_id, self.run_id, 0, kind)
 
+    def n_open(self, kind: str) -> int:
+        """Return how many cards of a kind wait; 0 while their reasons are not known."""
+        if kind != SUGGESTED and (self.run_id is None or doubt.reasons(self.project_id) is None):
+            return 0
+        return sum(not self.is_decided(item) for item in self.cards(kind))
+
     def is_decided(self, item: ReviewItem) -> bool:
         """Tell whether every cell of the card has a label."""
         return bool(self.named[item.rows].all())
@@ -190,8 +237,7 @@ class Desk:
         if self.made.found is not None:
             confidence = self.made.found.predictions.confidence[rows]
             clear = ~named & (confidence >= config.LOW_CONFIDENCE)
-        n_open = sum(not self.is_decided(item) for item in self.queue)
-        return Progress(rows.size, int(named.sum()), int(clear.sum()), n_open)
+        return Progress(rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED))
 
 
 def desk(project_id: str) -> Desk:
@@ -205,6 +251,17 @@ def desk(project_id: str) -> Desk:
 def queue(project_id: str) -> list[ReviewItem]:
     """Return the cards as they are now, see `Desk.queue`."""
     return list(desk(project_id).queue)
+
+
+def n_open_cells(project_id: str, item: ReviewItem) -> int:
+    """Return how many cells of a card have no label yet."""
+    return int(np.count_nonzero(workspace(project_id).labels().codes[item.rows] < 0))
+
+
+def last_step(project_id: str) -> str:
+    """Say in words what an undo would take back; empty when there is nothing."""
+    event = workspace(project_id).store.undoable()
+    return "" if event is None else events.describe(event)
 
 
 def accept(project_id: str, item: ReviewItem, seen: int | None = None) -> None:

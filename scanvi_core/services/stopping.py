@@ -25,6 +25,8 @@ class Rest:
         Random checks among the sure cells that were decided, and those the model was right about.
     n_groups, n_expected
         Open groups of doubtful cells, and cells in them whose first guess is expected to be wrong.
+    promised
+        Share of the sure cells that are right if the model's confidence is.
     """
 
     n_cells: int
@@ -33,6 +35,7 @@ class Rest:
     n_right: int
     n_groups: int
     n_expected: float
+    promised: float
 
     @property
     def interval(self) -> Interval:
@@ -40,9 +43,14 @@ class Rest:
         return wilson_interval(self.n_right, self.n_checked)
 
     @property
+    def is_misled(self) -> bool:
+        """Whether the random checks say that the model is right less often than it says."""
+        return self.n_checked > 0 and self.interval[1] < self.promised
+
+    @property
     def can_stop(self) -> bool:
         """Whether the groups left would change too little to be worth the clicks."""
-        return self.n_expected < ENOUGH * self.n_cells
+        return self.n_expected < ENOUGH * self.n_cells and not self.is_misled
 
     def accuracy(self) -> str:
         """Say how right the sure cells are, as far as the random checks tell."""
@@ -64,6 +72,11 @@ class Rest:
             if self.n_groups
             else "No group is left."
         )
+        if self.is_misled:
+            return (
+                f"{left} But the model is right less often than it says: "
+                "update it, and look at the tab Novel."
+            )
         return f"You can stop now. {left}" if self.can_stop else left
 
 
@@ -76,7 +89,7 @@ def rest(desk: Desk) -> Rest:
     Checks called "unknown" are left out.
     """
     if desk.run_id is None:
-        return Rest(desk.named.size, 0, 0, 0, 0, 0.0)
+        return Rest(desk.named.size, 0, 0, 0, 0, 0.0, 1.0)
     found, state = results.load(desk.project_id, desk.run_id), workspace(desk.project_id).labels()
     sure = (found.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~found.holdout
     right = []
@@ -88,5 +101,6 @@ def rest(desk: Desk) -> Rest:
             right.append(name == found.names[found.prediction[check.drawn]])
     open_ = [item for item in desk.queue if not desk.is_decided(item)]
     expected = sum(item.rows.size * (1 - item.confidence) for item in open_)
-    n = desk.named.size
-    return Rest(n, int(np.count_nonzero(sure)), len(right), sum(right), len(open_), expected)
+    promised = float(found.confidence[sure].mean()) if sure.any() else 1.0
+    n, n_sure = desk.named.size, int(np.count_nonzero(sure))
+    return Rest(n, n_sure, len(right), sum(right), len(open_), expected, promised)

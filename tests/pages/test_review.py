@@ -124,12 +124,54 @@ def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_rando
     assert not app.exception
 
 
-@pytest.mark.parametrize("tab", ["Label check", "Novel", "Technical"])
+def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(visit, trained):
+    app = visit("review", trained)
+    first = reviewing.queue(trained)[0]
+    parts = reviewing.parts(trained, first)
+    app.button(key="split").click().run()
+    for part in parts:
+        assert f"**{len(part.rows)} similar cell" in question(app)
+        assert ":gray-badge[part of a group]" in question(app)
+        app.button(key="accept").click().run()
+    assert reviewing.desk(trained).is_decided(first)
+    assert "part of a group" not in question(app)
+    assert not app.exception
+
+
+def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
+    app = visit("review", trained)
+    tabs = app.button_group(key="review-tab")
+    n = len(reviewing.queue(trained))
+    assert tabs.options[0] == f"Suggested ({n})"
+    assert tabs.options[1:] == [
+        "Label check", "Novel", "Technical", "Conflicts", "Done",
+    ]  # fmt: skip
+    tabs.set_value("Done").run()
+    reviewing.accept(trained, reviewing.queue(trained)[0])
+    app.run()
+    tabs = app.button_group(key="review-tab")
+    assert tabs.options[0] != f"Suggested ({n})"
+    assert tabs.value == "Done"
+
+
+def test_the_card_says_what_accepting_would_do_and_what_was_done_last(visit, trained):
+    app = visit("review", trained)
+    n = len(reviewing.queue(trained)[0].rows)
+    assert any(f"Accepting: \\+{n} cells; contradicts" in text for text in captions(app))
+    assert not any("Last step: accept" in text for text in captions(app))
+    app.button(key="accept").click().run()
+    assert any("Last step: accept" in text for text in captions(app))
+
+
+@pytest.mark.parametrize("tab", ["Label check", "Novel", "Technical", "Conflicts"])
 def test_a_tab_without_content_says_why(visit, trained, tab):
     app = visit("review", trained)
     app.button_group(key="review-tab").set_value(tab).run()
     assert not app.exception
-    assert any("not looked at yet" in str(item.value) for item in app.markdown)
+    if tab == "Conflicts":
+        assert "Nobody named" in app.info[0].value
+    else:
+        assert any("not looked at yet" in str(item.value) for item in app.markdown)
     assert not any(button.key == "accept" for button in app.button)
 
 
@@ -221,5 +263,7 @@ def test_what_people_differ_on_is_a_review_item(visit, trained):
     labelling.name_cells(trained, row, "Mine", "lasso")
     history.import_log(trained, history.export_log(other))
     app = visit("review", trained)
+    assert not any(button.key == "decide-0-Theirs" for button in app.button)
+    app.button_group(key="review-tab").set_value("Conflicts").run()
     app.button(key="decide-0-Theirs").click().run()
     assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]

@@ -28,6 +28,7 @@ def test_keeping_or_going_back_settles_the_update(updated):
     was, became = (np.array(f.names)[f.prediction] for f in (update.before, update.now))
     assert update.now.run_id == results.current(updated).run_id != update.before.run_id
     assert update.changed["cells"].sum() == (was != became).sum() > 100
+    assert np.array_equal(update.rows, np.flatnonzero(was != became))
     assert update.changed.iloc[0][["before", "now"]].tolist() == ["Dendritic", "Renamed by hand"]
     assert list(update.changed["cells"]) == sorted(update.changed["cells"], reverse=True)
     assert "held out from both" in update.comparison

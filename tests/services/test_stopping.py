@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import keys
+from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.metrics.intervals import wilson_interval
 from scanvi_core.services import labelling, results, reviewing, stopping
 from scanvi_core.services.reviewing import RANDOM
@@ -52,3 +53,18 @@ def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
         reviewing.unknown(trained, item)
     after = stopping.rest(reviewing.desk(trained))
     assert after.can_stop and after.advice().startswith("You can stop now.")
+
+
+def test_checks_that_were_wrong_forbid_to_stop(trained, checks):
+    for item in reviewing.queue(trained):
+        reviewing.unknown(trained, item)
+    assert rest(trained).can_stop
+    for check in checks[:4]:
+        labelling.name_cells(trained, np.array([check.drawn]), "Something else", "review")
+    found = rest(trained)
+    assert found.n_right == 0 and found.is_misled and not found.can_stop
+    assert "right less often than it says" in found.advice()
+    sure = results.current(trained).confidence >= LOW_CONFIDENCE
+    named = reviewing.desk(trained).named | results.current(trained).holdout
+    promised = results.current(trained).confidence[sure & ~named].mean()
+    assert found.promised == pytest.approx(promised, rel=1e-5)
