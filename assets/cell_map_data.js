@@ -35,7 +35,7 @@ function decode(bytes, old) { // null: a part is still on its way
 
 // Coordinates and the box around them; `old` has the same ones.
 function place(d, old) {
-  if (old) return Object.assign(d, { xy: old.xy, drawn: old.drawn, extent: old.extent, middle: old.middle })
+  if (old) return Object.assign(d, { xy: old.xy, drawn: old.drawn, extent: old.extent, middle: old.middle, spots: old.spots })
   const xy = new Uint16Array(d.xy.buffer)
   let right = 0, top = 0, drawn = 0
   for (let i = 0; i < 2 * d.n; i += 2) {
@@ -46,6 +46,18 @@ function place(d, old) {
   }
   const extent = [right, top].map((side) => Math.max(side / 65535, 0.02))
   Object.assign(d, { xy, drawn, extent, middle: [right / 131070, top / 131070] })
+}
+
+// Cells by their square of a grid of 128 x 128, so that the one at the pointer is found at once.
+function spots(d) {
+  if (d.spots) return d.spots
+  const square = (i) => (d.xy[2 * i] >> 9) * 128 + (d.xy[2 * i + 1] >> 9)
+  const start = new Uint32Array(128 * 128 + 1), cells = new Uint32Array(d.n)
+  for (let i = 0; i < d.n; i++) start[square(i) + 1]++
+  for (let k = 1; k < start.length; k++) start[k] += start[k - 1]
+  const next = start.slice()
+  for (let i = 0; i < d.n; i++) cells[next[square(i)]++] = i
+  return (d.spots = { start, cells })
 }
 
 // Colour codes, how many cells have each, and where the middle of each type is.

@@ -64,11 +64,15 @@ function seen({ view }) {
 }
 
 function nearest(m, x, y) { // the cell under a point of the screen, or -1
-  const { d, view, marks } = m, [ux, uy] = toUnit(m, x, y), tx = ux * 65535, ty = uy * 65535
-  let best = ((Math.max(9, m.dotSize()) / view.k) * 65535) ** 2, found = -1
-  for (let i = 0; i < d.n; i++) {
-    const dx = d.xy[2 * i] - tx, dy = d.xy[2 * i + 1] - ty, far = dx * dx + dy * dy
-    if (far < best && marks[i] < AWAY && d.xy[2 * i] !== HIDDEN) { best = far; found = i }
-  }
+  const { d, view, marks } = m, [tx, ty] = toUnit(m, x, y).map((u) => u * 65535), { start, cells } = spots(d)
+  const reach = (Math.max(9, m.dotSize()) / view.k) * 65535
+  const squares = (t) => [t - reach, t + reach].map((end) => Math.max(0, Math.min(65535, end)) >> 9)
+  const [left, right] = squares(tx), [low, high] = squares(ty)
+  let best = reach ** 2, found = -1
+  for (let column = left; column <= right; column++)
+    for (let at = start[128 * column + low]; at < start[128 * column + high + 1]; at++) {
+      const i = cells[at], dx = d.xy[2 * i] - tx, dy = d.xy[2 * i + 1] - ty, far = dx * dx + dy * dy
+      if (far < best && marks[i] < AWAY && d.xy[2 * i] !== HIDDEN) { best = far; found = i }
+    }
   return found
 }
