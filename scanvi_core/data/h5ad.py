@@ -24,7 +24,7 @@ from scanvi_core.data.quality import Quality, measure
 from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key, read_counts
 from scanvi_core.data.tables import Table, read_table
 from scanvi_core.data.words import counted
-from scanvi_core.errors import FileRefused
+from scanvi_core.errors import CountsNotFound, FileRefused
 
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
 ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?")
@@ -73,6 +73,8 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         _check_shape(len(obs_table.names), len(var_table.names), "This file")
         _check_orientation(obs_table, var_table)
         sources, notes = find_matrices(file, len(obs_table.names), len(var_table.names))
+        if notes and not sources:
+            raise CountsNotFound(" ".join(notes), matrices.NEED_COUNTS)
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
         chosen = matrices.choose(reports, matrix)
         source = next(item for item in sources if item.name == chosen.name)

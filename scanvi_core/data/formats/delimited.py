@@ -18,7 +18,7 @@ from scanvi_core.data.formats.target import (
     write_matrix,
     write_tables,
 )
-from scanvi_core.data.formats.texts import Glimpse, glimpse
+from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse
 from scanvi_core.data.guard_text import open_text
 from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
@@ -52,7 +52,11 @@ def convert(request: Request) -> list[str]:
     header = _header(seen, request.path.name)
     question = _question(seen, header)
     chosen = answer(question, request.answers, request.path.name)
-    names, words, is_number, values = _read(request, seen, header)
+    try:
+        found = _read(request, seen, header, "utf-8")
+    except UnicodeDecodeError:
+        found = _read(request, seen, header, OTHER_ENCODING)
+    names, words, is_number, values = found
     numbers = np.array(header[1:], dtype=object)[is_number]
     described = pd.DataFrame(words, index=pd.Index(names, dtype=object), dtype="category")
     plain = pd.DataFrame(index=pd.Index(numbers, dtype=object))
@@ -62,9 +66,9 @@ def convert(request: Request) -> list[str]:
     with new_h5ad(request.target) as out:
         write_tables(out, tables)
         write_matrix(out, "X", in_rows(values), values.shape, values.dtype)
-    what = "cells" if chosen == ROWS else "genes"
     if not words:
         return []
+    what = "cells" if chosen == ROWS else "genes"
     listed = ", ".join(list(words)[:5]) + (", …" if len(words) > 5 else "")
     return [f"{counted(len(words), 'column')} with words describe the {what}: {listed}."]
 
@@ -145,14 +149,14 @@ def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
     return (ROWS if score > 0 else COLUMNS), why
 
 
-def _read(request: Request, seen: Glimpse, header: list[str]) -> tuple[Any, ...]:
+def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> tuple[Any, ...]:
     """Return names of the rows, columns of words, which columns are numbers, and these as CSR."""
     names: list[str] = []
     words: dict[str, list[Any]] = {}
     parts: list[sp.csr_matrix] = []
     first = np.zeros(0, bool)
     held = 0
-    for frame in _chunks(request.path, seen, header):
+    for frame in _chunks(request.path, seen, header, encoding):
         names += [str(name) for name in frame.iloc[:, 0]]
         body = frame.iloc[:, 1:]
         is_number = np.array([kind.kind in "iuf" for kind in body.dtypes])
@@ -165,6 +169,7 @@ def _read(request: Request, seen: Glimpse, header: list[str]) -> tuple[Any, ...]
                 f"Column {header[1 + at]} of {request.path.name} holds numbers and words.", TEXT
             )
         for place in np.flatnonzero(~first):
+            _check_words(body.iloc[:, place], header[1 + place], request.path.name)
             words[header[1 + place]] += list(body.iloc[:, place])
         parts.append(_sparse(body.loc[:, is_number].to_numpy()))
         held += parts[-1].data.nbytes * 3
@@ -176,11 +181,12 @@ def _read(request: Request, seen: Glimpse, header: list[str]) -> tuple[Any, ...]
     return names, words, first, sp.vstack(parts, format="csr")
 
 
-def _chunks(path: Path, seen: Glimpse, header: list[str]) -> Iterator[pd.DataFrame]:
+def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iterator[pd.DataFrame]:
     with open_text(path, np.inf) as stream:
         reader = pd.read_csv(
             stream, sep=seen.separator, header=None, skiprows=1, skip_blank_lines=True,
             decimal="," if seen.separator == ";" else ".", dtype={0: str},
+            encoding=encoding,
             keep_default_na=False, na_values=["", "NA", "NaN", "nan"],
             chunksize=max(1, BLOCK_FIELDS // len(header)), low_memory=False,
         )  # fmt: skip
@@ -191,6 +197,18 @@ def _chunks(path: Path, seen: Glimpse, header: list[str]) -> Iterator[pd.DataFra
                 f"{path.name} is no table: {error}.",
                 "It may have been cut off. Save or copy it again.",
             ) from error
+
+
+def _check_words(column: pd.Series, title: str, name: str) -> None:
+    """Refuse a column of numbers with a word among them: it is no description."""
+    given = column.dropna()
+    is_word = pd.to_numeric(given, errors="coerce").isna()
+    if len(given) and is_word.mean() < 0.5 and column.dtype != bool:
+        word = str(given[is_word].iloc[0])[:30] if is_word.any() else ""
+        raise FileRefused(
+            f"{name} holds the word {word!r} among the numbers of {title}.",
+            "Write a number there, or leave the column out.",
+        )
 
 
 def _sparse(values: np.ndarray) -> sp.csr_matrix:

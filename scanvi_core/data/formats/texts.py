@@ -7,6 +7,7 @@ from scanvi_core.data.guard_text import open_text
 
 GLIMPSE_LINES = 60
 LINE_BYTES = 2**24
+OTHER_ENCODING = "latin-1"  # of old spreadsheets; whatever is no UTF-8 can be read as this
 SEPARATORS = ("\t", ",", ";", " ")
 
 
@@ -36,8 +37,15 @@ def first_lines(path: Path, n: int = GLIMPSE_LINES) -> list[str]:
     """Return some first lines of a text file."""
     with open_text(path, LINE_BYTES * n) as stream:
         lines = [stream.readline(LINE_BYTES) for _ in range(n)]
-    texts = [line.decode("utf-8-sig", "replace").rstrip("\r\n") for line in lines]
+    texts = [_decoded(line).rstrip("\r\n") for line in lines]
     return [text for text in texts if text]
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return line.decode(OTHER_ENCODING)
 
 
 def glimpse(path: Path, max_bytes: float) -> Glimpse:
@@ -57,10 +65,11 @@ def count_lines(path: Path, max_bytes: float) -> int:
 def _separator(lines: list[str]) -> str:
     """Return the separator that cuts most lines into equally many fields."""
 
-    def evenness(separator: str) -> tuple[int, int]:
-        widths = [len(_fields(line, separator)) for line in lines[1:] or lines]
+    def evenness(separator: str) -> tuple[bool, int, int]:
+        first, *widths = [len(_fields(line, separator)) for line in [lines[0], *lines[-50:]]]
         usual = max(set(widths), key=widths.count)
-        return (widths.count(usual) if usual > 1 else 0, usual)
+        fits = first in {usual, usual - 1}  # a comma in every number is not in the header
+        return fits and usual > 1, widths.count(usual) if usual > 1 else 0, usual
 
     return max(SEPARATORS, key=evenness) if lines else ","
 
