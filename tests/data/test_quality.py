@@ -123,9 +123,9 @@ def test_a_cell_far_below_its_batch_is_poor_and_no_other(cells):
 
 
 def test_low_limits_lie_three_to_five_times_below_the_batch(random):
-    batch = np.repeat([0, 1], 200)
-    for width, fold in ((0.05, 3.0), (2.0, 5.0)):
-        values = random.lognormal(np.log(5000.0), width, 400) * (1 + 9 * batch)
+    batch = np.repeat([0, 1], 2000)
+    for width, fold in ((0.05, 3.0), (0.45, np.exp(3 * 0.45)), (2.0, 5.0)):
+        values = random.lognormal(np.log(5000.0), width, 4000) * (1 + 9 * batch)
         limits = qc.low_limits(spread_of(values, batch))
         middles = [np.median(values[batch == code]) for code in (0, 1)]
         np.testing.assert_allclose(limits, np.array(middles) / fold, rtol=0.06)
