@@ -123,7 +123,9 @@ CASES: dict[str, Outcome] = {
     "na_labels/pbmc_NA_string_dense_objdtype.h5ad": Loads(
         "layers/counts", 7480, 200, ("may mean unlabelled: 'NA'",)
     ),
-    "na_labels/scirpy_wu2020_v0_6_nanstrings.h5ad": Loads("X", 200, 3000),
+    "na_labels/scirpy_wu2020_v0_6_nanstrings.h5ad": Loads(
+        "X", 200, 3000, ("have fewer than 20 cells",)
+    ),
     "scanpy/10x_pbmc68k_reduced.zarr.zip": Loads(
         "layers/counts",
         700,

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.io
+import scipy.sparse
 import zarr
 
 
@@ -23,10 +24,11 @@ def totals(path: Path, source: str) -> np.ndarray:
     if path.suffix == ".loom":
         with h5py.File(path) as file:
             return file["matrix"][:].sum(axis=0)
-    if path.suffix == ".h5":
-        import scanpy
-
-        return _sums(scanpy.read_10x_h5(path).X)
+    if path.suffix == ".h5":  # scanpy does not read all of them
+        with h5py.File(path) as file:
+            group = next(part for part in file.values() if "indptr" in part)
+            parts = [group[name][:] for name in ("data", "indices", "indptr")]
+            return _sums(scipy.sparse.csc_matrix(tuple(parts), shape=group["shape"][:]).T)
     if path.suffix in {".h5ad", ".zarr", ".zip"}:
         return _sums(_matrix(_anndata(path), source))
     if "counts" in path.name or "count" in path.name:
@@ -44,7 +46,9 @@ def _anndata(path: Path) -> Any:
         store = zarr.storage.ZipStore(path, mode="r")
         names = zipfile.ZipFile(path).namelist()
         inside = "" if {".zgroup", "zarr.json"} & set(names) else names[0].split("/")[0]
-        return anndata.io.read_elem, zarr.open_group(store, mode="r", path=inside)
+        return anndata.io.read_elem, zarr.open_group(
+            store, mode="r", path=inside, use_consolidated=False
+        )
     return anndata.io.read_elem, zarr.open_group(path, mode="r")
 
 
