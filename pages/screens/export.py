@@ -70,7 +70,7 @@ with settings.container(border=True, height="stretch"):
         )  # fmt: skip
     with_counts = replace = False
     if profile != CELLXGENE:
-        with_counts = exporting.is_h5ad(opened) and st.toggle(
+        with_counts = st.toggle(
             "Also write the counts the model read as layers/counts", key="with-counts"
         )
         replace = st.toggle(
@@ -87,11 +87,10 @@ with preview.container(border=True, height="stretch"):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
     if trained and doubt.reasons(project) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
-    if profile == CELLXGENE or exporting.is_h5ad(opened):
-        st.caption(WHAT_STAYS[profile])
-    else:
+    st.caption(WHAT_STAYS[profile])
+    if profile != CELLXGENE and "origin" in opened.dataset.manifest:
         st.caption(
-            "Your data are no .h5ad file: a new one is written, with counts, tables and maps."
+            "Your data were no .h5ad file: the copy is of the one made from them on opening."
         )
 
 complete = True

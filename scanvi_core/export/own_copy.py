@@ -1,7 +1,6 @@
-"""Write an .h5ad from the project's own copy of the data, for sources that cannot be copied.
+"""Write an .h5ad from the project's own copy of the data: CELLxGENE asks for one of its own make.
 
-A folder, a table or another format holds no place for labels; CELLxGENE asks for a file of its
-own make. Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
+Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
 """
 
 from collections.abc import Collection, Iterator

@@ -40,7 +40,6 @@ OUR_COLUMNS = frozenset(
      keys.DOUBLET}
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-H5AD = "h5ad"
 EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names aside
 ENDINGS = {CELLXGENE: "cellxgene", CAP: "cap"}
 
@@ -133,20 +132,14 @@ def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportReq
     if choice.profile == CAP:
         more, about = cap_export.fields(project_id, choice.key, labels, sources)
         obs, uns = obs | more, uns | about
-    own = None if is_h5ad(opened) else own_copy(opened)
-    counts = counts_of(opened) if choice.with_counts and own is None else None
+    counts = counts_of(opened) if choice.with_counts else None
     request = ExportRequest(
-        source_of(opened), target, obs, obsm, uns, counts, own,
+        source_of(opened), target, obs, obsm, uns, counts,
         keep=("title",) if choice.profile == CAP else (), replace=choice.replace,
     )  # fmt: skip
     if choice.profile == CELLXGENE:
         return submission_file.adapted(project_id, request, own_copy(opened), labels)
     return request
-
-
-def is_h5ad(opened: Workspace) -> bool:
-    """Tell whether the user's file can be copied and added to."""
-    return str(opened.dataset.manifest["source"].get("kind", H5AD)) == H5AD
 
 
 def own_copy(opened: Workspace) -> OwnCopy:

@@ -1,4 +1,4 @@
-"""A file written from the project's own copy, where the user's cannot be copied."""
+"""A file written from the project's own copy, with other names and fewer cells and genes."""
 
 import anndata as ad
 import numpy as np
