@@ -66,6 +66,8 @@ def read_frame(node: Any, name: str, notes: list[str]) -> pd.DataFrame:
 
 def _column(node: Any) -> Any:
     if hasattr(node, "keys") and {"codes", "categories"} <= set(node):  # "ordered" may be missing
+        if "ordered" in node:  # an R writer of 2025 did so, and counted its codes from 1
+            raise Unreadable("its writer may have counted the categories from 0 or from 1")
         return categorical(node["codes"][()], _texts(node["categories"]), node.attrs)
     return read_elem(node)
 
