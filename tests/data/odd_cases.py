@@ -58,6 +58,11 @@ CASES: dict[str, Outcome] = {
         100,
         ("BoolNA: yes, no and missing", "counted the categories from 0", "uns['Category']"),
     ),
+    "anndata_v0.11.4/adata.h5ad": FEW_10,
+    "anndata_v0.11.4/adata.zarr.zip": FEW_10,
+    "anndata_v0.5.0/adata.h5ad": Refused(
+        "CountsNotFound", "raw.X is log-normalised (base e, rounded to 3 decimals)"
+    ),
     "anndata_v0.7.0/adata.h5ad": RAW_40,
     "anndata_v0.7.0/adata.zarr.zip": RAW_40,
     "anndata_v0.7.8/adata.h5ad": RAW_40,
