@@ -54,10 +54,9 @@ def load_counts(
     counts = read_counts(source, n_values)
     washer = Washer(report, obs, genes)
     for start, stop in row_blocks(counts.indptr, BLOCK_VALUES):
-        some = slice(counts.indptr[start], counts.indptr[stop])
-        parts = (counts.data[some], counts.indices[some], counts.indptr[start : stop + 1])
-        block = (parts[0], parts[1], parts[2] - parts[2][0])
-        washer.wash(sp.csr_matrix(block, shape=(stop - start, counts.shape[1]), copy=False))
+        block = counts[start:stop]
+        washer.wash(block)
+        counts.data[counts.indptr[start] : counts.indptr[stop]] = block.data
     counts.eliminate_zeros()
     return Loaded(counts, *washer.finish())
 
@@ -89,7 +88,7 @@ class Washer:
             )
 
     def wash(self, block: sp.csr_matrix) -> None:
-        """Change the values of the next block in place; some become zero.
+        """Change the values of the next block in place; some become zero, none is taken out.
 
         Raises
         ------

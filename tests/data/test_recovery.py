@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core.data import recovery
+from scanvi_core.data import counts, recovery
 from scanvi_core.data.counts import load_counts, totals_of
 from scanvi_core.data.matrices import choose, judge
 from scanvi_core.data.proof import Recovery, Totals
@@ -302,7 +302,8 @@ def loaded(path, adata, twist=len):
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix, np.asarray])
-def test_a_file_of_normalised_values_gives_counts_and_facts(tmp_path, kind):
+def test_a_file_of_normalised_values_gives_counts_and_facts(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(counts, "BLOCK_VALUES", 2_000)  # many blocks
     obs = pd.DataFrame(
         {"n_counts": np.asarray(COUNTS.sum(axis=1)).ravel()}, index=np.arange(200).astype(str)
     )
