@@ -16,7 +16,6 @@ import numpy as np
 
 from scanvi_core import errors
 from scanvi_core.data.child import limit_resources
-from scanvi_core.data.guard_time import STEP_SECONDS
 from scanvi_core.data.preflight import preflight
 from scanvi_core.errors import ScanviError
 from tests.data import bad_inputs as bad
