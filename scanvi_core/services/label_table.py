@@ -1,6 +1,7 @@
 """Labels from a table (CSV), one line per cell, found again by the names of the cells."""
 
 import csv
+import hashlib
 import io
 import re
 from dataclasses import dataclass
@@ -95,6 +96,14 @@ def from_bytes(project_id: str, name: str, content: bytes) -> LabelTable:
         If none of its cells is here.
     """
     _check_size(len(content), name)
+    key = ("label table", name, hashlib.blake2b(content).hexdigest())
+    found: LabelTable = workspace(project_id).kept.get(
+        key, lambda: _matched(project_id, name, content)
+    )
+    return found
+
+
+def _matched(project_id: str, name: str, content: bytes) -> LabelTable:
     frame = _parsed(Path(name).name, content)
     lower = {str(column).strip().casefold(): column for column in reversed(frame.columns)}
     barcodes = next((lower[word] for word in BARCODES if word in lower), frame.columns[0])
