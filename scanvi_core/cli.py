@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_annotate(commands.add_parser("annotate", help="name the unlabelled cells of an .h5ad"))
     check = commands.add_parser("check", help="tell what is in an .h5ad, without training")
     check.add_argument("source", type=Path, metavar="IN.h5ad")
+    _add_answer(check)
     check.add_argument("--json", action="store_true", help="print one line of JSON")
     check.set_defaults(run=run_check)
     serve = commands.add_parser("serve", help="open the app in the browser")
@@ -60,6 +61,18 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("streamlit", nargs="*", help="options for streamlit run, after --")
     serve.set_defaults(run=run_serve)
     return parser
+
+
+def _add_answer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--answer", action="append", type=_answer, default=[], metavar="KEY=VALUE",
+        help="answer to a question about the file, such as orientation=cells-in-rows")  # fmt: skip
+
+
+def _answer(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
 
 
 def _add_annotate(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +90,7 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=config.PRESETS, default=train.preset)
     add("--max-epochs", type=int, metavar="N", help="passes over the cells; the preset decides")
     add("--seed", type=int, default=train.seed, metavar="N")
+    _add_answer(parser)
     add("--json", action="store_true", help="print the summary as one line of JSON")
     parser.set_defaults(run=run_annotate)
 
@@ -92,7 +106,7 @@ def run_annotate(options: argparse.Namespace) -> None:
     )
     request = AnnotateRequest(
         options.source, options.output, options.labels_key, tuple(options.unlabeled_category),
-        options.batch_key, options.layer, training,
+        options.batch_key, options.layer, training, dict(options.answer),
     )  # fmt: skip
     summary = annotate(request, _bar if sys.stderr.isatty() else _quiet)
     if sys.stderr.isatty():
@@ -104,7 +118,7 @@ def run_check(options: argparse.Namespace) -> None:
     """Print what is in a file."""
     from scanvi_core.data.intake import inspect_file
 
-    _print(inspect_file(options.source), as_json=options.json)
+    _print(inspect_file(options.source, answers=dict(options.answer)), as_json=options.json)
 
 
 def run_serve(options: argparse.Namespace) -> None:

@@ -36,7 +36,7 @@ if picking_tab.open:
     with picking_tab:
         with st.container(border=True):
             colour = maps.explorable(
-                project, key="explore", height=390,
+                project, key="explore", height=340,
                 default_colour=exploring.PREDICTION if trained else exploring.LABEL, compare=True,
             )  # fmt: skip
             if colour == exploring.REASON:

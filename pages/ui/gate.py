@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import jobs_view, state
 from pages.ui.stations import OPEN, Station, next_button
-from scanvi_core.services import workspace
+from scanvi_core.services import opening, workspace
 
 
 def data_set(title: str) -> str:
@@ -20,6 +20,8 @@ def data_set(title: str) -> str:
         job = jobs_view.latest(project, workspace.OPEN)
         if job is not None and not job.status.final:
             st.stop()
+        if opening.question(project) is not None:
+            locked("The file has a question for you.", OPEN, "Answer it")
         locked("This data set could not be opened.", OPEN, "Open another one")
     return project
 

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import state
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
 from pages.ui.colours import type_colour, value_range
-from scanvi_core.services import exploring, picking, workspace
+from scanvi_core.services import conditions, exploring, picking, workspace
 from scanvi_core.services.exploring import Colouring
 
 GENE = "A gene…"
@@ -133,8 +133,11 @@ def as_colour(colouring: Colouring) -> CategoryColour | ValueColour:
 
 
 def _pick(project: str, xy: np.ndarray, colouring: Colouring, event: SelectionEvent) -> None:
-    state.remember("picked-by", "lasso")
-    only = None
-    if event.only and colouring.codes is not None:
-        only = np.isin(colouring.codes, event.only)
-    picking.pick_polygon(project, state.tab(), xy, event, only)
+    if not event.only or colouring.codes is None:
+        picking.pick_polygon(project, state.tab(), xy, event)
+        return
+    only = conditions.shown(project, colouring, event.only)
+    if only is None:  # nothing says it in words: these very cells then
+        picking.pick_polygon(project, state.tab(), xy, event, np.isin(colouring.codes, event.only))
+    else:
+        picking.pick_polygon(project, state.tab(), xy, event, only)

@@ -3,7 +3,15 @@
 import streamlit as st
 
 from pages.ui.text import count, md
-from scanvi_core.services import exploring, exporting, jobs, overview, training, workspace
+from scanvi_core.services import (
+    exploring,
+    exporting,
+    jobs,
+    overview,
+    quality_job,
+    training,
+    workspace,
+)
 
 POLL_S = 1.0
 JOB_WORDS = {
@@ -11,6 +19,7 @@ JOB_WORDS = {
     training.TRAIN: "Training",
     exploring.MAP: "Drawing a map",
     exporting.EXPORT: "Exporting",
+    quality_job.DOUBLETS: "Looking for doublets",
 }
 
 

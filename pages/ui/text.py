@@ -4,12 +4,15 @@ import re
 
 from scanvi_core.errors import ScanviError
 
+_ADDRESS = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)
+_WORD_JOINER = "\u2060"  # nothing to see; markdown makes no link of an address it stands in
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|$~:<>&])")
 
 
 def md(text: object) -> str:
     """Escape a text so that markdown shows it as it is."""
-    return _MARKDOWN.sub(r"\\\1", str(text).replace("\n", " "))
+    whole = _ADDRESS.sub(rf"\1{_WORD_JOINER}", str(text).replace("\n", " "))
+    return _MARKDOWN.sub(r"\\\1", whole)
 
 
 def plain(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Batches that stand apart from all others: nothing that was learnt from labels speaks for them."""
+"""Batches that stand apart from all others, of which the model has learnt nothing."""
 
 import numpy as np
 

@@ -7,12 +7,7 @@ from scipy import sparse
 
 from scanvi_core.annotation.companions import principal_components
 from scanvi_core.annotation.markers import log_normalized
-
-MAD_TO_SD = 1.4826
-LOW_SPREADS = 3.0  # standard deviations of the log totals below the batch's median, but
-LOW_FOLDS = (3.0, 5.0)  # never at less than 3 times below it, always at more than 5 times
-MT_SPREADS, MT_PERCENT = 5.0, 10.0  # above the median, and at least so many percent
-MIN_BATCH_CELLS = 20  # smaller batches are measured by the median of all cells
+from scanvi_core.data import qc
 
 PER_CELL = 1.0  # simulated doublets for each cell
 MAX_SIMULATED = 20_000
@@ -31,11 +26,7 @@ class DoubletCheck:
 
 
 def low_counts(totals: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
-    """Return which cells have far fewer counts than their batch, bool [n].
-
-    That is: log totals more than three standard deviations (by the median absolute deviation
-    within batches, pooled) below the median of the batch, where three standard deviations are
-    taken as a factor of at least 3 and at most 5.
+    """Return which cells have far fewer counts than their batch, bool [n]; see `qc.low_limits`.
 
     Parameters
     ----------
@@ -44,30 +35,23 @@ def low_counts(totals: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
     batch_index
         Batch codes [n]; batches of fewer than 20 cells are compared with all cells.
     """
-    logs = np.log1p(totals)
-    below = _centred(logs, batch_index)
-    spread = LOW_SPREADS * MAD_TO_SD * float(np.median(np.abs(below)))
-    return below < -np.clip(spread, *np.log(LOW_FOLDS))
+    spread = _spread(totals, batch_index, upper=False)
+    return totals < qc.low_limits(spread)[batch_index]
 
 
 def high_mitochondrial(pct_mt: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
     """Return which cells have far more mitochondrial counts than their batch, bool [n].
 
-    More than five standard deviations above its median, and 10 percent at the very least: dying
-    cells lose the rest. `pct_mt` [n] is in percent.
+    Dying cells lose the rest; see `qc.high_limits`. `pct_mt` [n] is in percent.
     """
-    above = _centred(pct_mt, batch_index)
-    spread = MT_SPREADS * MAD_TO_SD * float(np.median(np.abs(above)))
-    return (above > spread) & (pct_mt >= MT_PERCENT)
+    spread = _spread(pct_mt, batch_index, upper=True)
+    limits = qc.high_limits(spread, qc.LEAST_PERCENT, qc.PERCENT_STEP)
+    return pct_mt > limits[batch_index]
 
 
-def _centred(values: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
-    middle = np.full(len(values), float(np.median(values)) if len(values) else 0.0)
-    for batch in np.unique(batch_index):
-        own = batch_index == batch
-        if own.sum() >= MIN_BATCH_CELLS:
-            middle[own] = np.median(values[own])
-    return values - middle
+def _spread(values: np.ndarray, batch_index: np.ndarray, *, upper: bool) -> qc.Spread:
+    n_batch = int(batch_index.max(initial=-1)) + 1
+    return qc.Spread.of(values, batch_index, n_batch, upper=upper, log=not upper)
 
 
 def find_doublets(

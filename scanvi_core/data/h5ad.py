@@ -19,9 +19,10 @@ import scipy.sparse as sp
 
 from scanvi_core import config
 from scanvi_core.data import columns, matrices, repairs, sniff
+from scanvi_core.data.counts import load_counts
 from scanvi_core.data.guard import check_structure
 from scanvi_core.data.quality import Quality, measure
-from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key, read_counts
+from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.tables import Table, read_table
 from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound, FileRefused
@@ -76,7 +77,7 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         if notes and not sources:
             raise CountsNotFound(" ".join(notes), matrices.NEED_COUNTS)
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
-        chosen = matrices.choose(reports, matrix)
+        chosen = matrices.choose(reports, matrix, recover=True)
         source = next(item for item in sources if item.name == chosen.name)
         needed_mb = _check_memory(source, chosen.n_values, memory_mb)
         if chosen.name == "raw.X":
@@ -84,16 +85,26 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
             _check_shape(*chosen.shape, chosen.name)
         obs, var, names_notes = _tables(obs_table, var_table)
         obsm, obsm_notes = _embeddings(file, len(obs))
-        counts = read_counts(source, chosen.n_values) if whole else None
+        loaded = None
+        if whole or chosen.recoverable:  # a recovery is only known to work once it was done
+            loaded = load_counts(source, chosen, obs, var.index.to_numpy(dtype=object))
+        counts = loaded.counts if whole and loaded else None
         facts["sha256"] = _sha256(path) if whole else ""
     symbol = symbol_column(var)
     symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
-    quality = measure(counts, symbols) if counts is not None else None
+    quality = measure(counts, symbols, var.index.to_numpy()) if counts is not None else None
     manifest = {
         "name": path.stem,
         "n_obs": len(obs),
         "n_vars": len(var),
-        "repairs": notes + names_notes + obsm_notes,
+        "repairs": [
+            *(loaded.notes if loaded else []),
+            *notes,
+            *names_notes,
+            *repairs.symbol_note(var, symbol),
+            *obsm_notes,
+        ],
+        "recovery": loaded.recovery if loaded else None,
         "source": facts,
         "obsm": list(obsm),
         "symbol_column": symbol,

@@ -32,6 +32,7 @@ class AnnotateRequest:
     batch_key: str | None = None
     layer: str | None = None
     training: TrainRequest = field(default_factory=TrainRequest)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
             create_project(request.source.stem),
             request.source.resolve(),
             matrix_name(request.layer),
+            request.answers,
         )
         notes = prepare(opened, request)
         check_labels(opened)

@@ -8,7 +8,8 @@ import pandas as pd
 from scanvi_core import config, keys
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.state import LabelState
-from scanvi_core.services import holdout
+from scanvi_core.services import holdout, quality_flags
+from scanvi_core.services.quality_flags import Batches
 from scanvi_core.services.workspace import Workspace
 
 ONE_BATCH = "all cells"
@@ -27,7 +28,8 @@ class Design:
     batch_index, batch_names
         [n_obs] and the names the codes stand for.
     rows
-        Cells that take part in training [n_obs]; donors that were set aside do not.
+        Cells that take part in training [n_obs]; donors that were set aside do not, nor poor cells
+        where the user wants them left out.
     holdout
         Cells whose labels are hidden [n_obs].
     seq
@@ -66,7 +68,7 @@ def design_of(opened: Workspace) -> Design:
     how = holdout.NONE
     if state.holdout.any():  # asked of the whole log
         how = opened.kept.get(("how", state.seq), lambda: holdout.how_now(opened))
-    key = ("design", state.seq, how, batch_key)
+    key = ("design", state.seq, how, quality_flags.revision(opened, batch_key))
     return opened.kept.get(key, lambda: _design(opened, state, how, batch_key))
 
 
@@ -84,8 +86,11 @@ def _design(opened: Workspace, state: LabelState, how: str, batch_key: str | Non
     rows = np.ones(opened.dataset.n_obs, dtype=bool)
     if how == holdout.GROUP:
         rows &= ~state.holdout  # the whole donor leaves
+    poor = quality_flags.left_out(opened, Batches(batch_key, batch_index, batch_names))
+    if poor is not None:
+        rows &= ~poor
     return Design(
-        y=lookup[visible],
+        y=np.where(rows, lookup[visible], -1),
         label_names=names,
         groups=groups,
         prior={name: state.prior[name] for name in names if name in state.prior},

@@ -15,14 +15,17 @@ returned is kept and shared: never change it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scanvi_core import config
+from scanvi_core.data.qc import FINE
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.runs import Run
 from scanvi_core.project.state import GIVEN
-from scanvi_core.services import doubt_job, jobs, labelling, results
+from scanvi_core.services import doubt_job, jobs, labelling, quality_flags, results
+from scanvi_core.services.design import batches_of
 from scanvi_core.services.workspace import Workspace, workspace
 
 OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
@@ -134,11 +137,27 @@ def reasons(project_id: str) -> Doubt | None:
     run = opened.current_run()
     if run is None or not doubt_job.is_done(run):
         return None
-    return opened.kept.get(("doubt", run.id), lambda: _read(run))
+    key = ("doubt", run.id, quality_flags.revision(opened, run.settings["batch_key"]))
+    return opened.kept.get(key, lambda: _read(opened, run))
 
 
-def _read(run: Run) -> Doubt:
-    return Doubt(run.id, *(run.array(name) for name in doubt_job.ARRAYS))
+def _read(opened: Workspace, run: Run) -> Doubt:
+    """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
+    from scanvi_core.annotation.reasons import reasons as weigh
+
+    seen = Doubt(run.id, *(run.array(name) for name in doubt_job.ARRAYS))
+    key = run.settings["batch_key"]
+    batches = quality_flags.Batches(key, *batches_of(opened, key))
+    poor = quality_flags.after_look(opened, batches, np.asarray(seen.qc))
+    confidence = results.load(opened.project.id, run.id).confidence
+    novel = np.asarray(run.array(doubt_job.NOVEL))
+    score = quality_flags.doublet_scores(opened, batches)
+    return replace(
+        seen,
+        reason=weigh(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
+        qc=poor,
+        doublet_score=seen.doublet_score if np.isnan(score).all() else score,
+    )
 
 
 def counts(project_id: str) -> dict[str, int] | None:

@@ -5,7 +5,7 @@ import numpy as np
 from scanvi_core import config, keys
 from scanvi_core.export.request import Column
 from scanvi_core.project.runs import Run
-from scanvi_core.services import doubt, results
+from scanvi_core.services import doubt, quality, results
 from scanvi_core.services.workspace import Workspace, workspace
 
 
@@ -16,10 +16,10 @@ def has_groups(project_id: str) -> bool:
 
 
 def columns(project_id: str) -> dict[str, Column]:
-    """Return the obs columns about doubt; none before the model was looked at."""
+    """Return the obs columns about doubt; without a look, those about poor cells."""
     found = doubt.reasons(project_id)
     if found is None:
-        return {}
+        return quality.columns(project_id)
     return {
         keys.REASON: (found.reason.astype(np.int32), list(doubt.REASON_NAMES)),
         keys.NOVELTY: found.novelty,

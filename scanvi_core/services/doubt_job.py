@@ -15,8 +15,9 @@ import pandas as pd
 from scipy import sparse
 
 from scanvi_core import config
+from scanvi_core.data import qc
 from scanvi_core.project.runs import Run
-from scanvi_core.services import baselines, jobs, results
+from scanvi_core.services import baselines, jobs, quality_flags, results
 from scanvi_core.services.design import batches_of
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -31,8 +32,7 @@ REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
 ARRAYS = (REASON, NOVELTY, DOUBLET, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
 NOVEL = "novel"
-QC_NAMES = ("ok", "no counts", "low counts", "high mitochondrial", "doublet", "stray batch")
-FINE, NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS, STRAY = range(6)
+QC_NAMES = qc.FLAG_NAMES
 MAX_DOUBLET_CELLS = 50_000
 BLOCK = 20_000  # cells that are normalised at a time
 NICENESS = 10
@@ -43,7 +43,7 @@ def begin(project_id: str) -> None:
     opened = workspace(project_id)
 
     def work(job: jobs.Job) -> None:
-        _give_way()
+        give_way()
         while (run := opened.current_run()) is not None and not is_done(run):
             look(project_id, run.id, job)
             if job.should_stop():
@@ -80,7 +80,7 @@ def look(project_id: str, run_id: str, job: jobs.Job) -> None:
             step()
 
 
-def _give_way() -> None:
+def give_way() -> None:
     """Let everything else go first: on Linux a thread has a priority of its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -133,40 +133,38 @@ class Look:
         self.run.write_array(NOVEL, check.flagged)
 
     def quality(self) -> None:
-        """Write doublet scores and what is technically wrong with cells or their batch."""
+        """Write doublet scores and what is technically wrong with cells or their batch.
+
+        The limits are those of the Check page; doublets are looked for unless it has done so.
+        """
         from scanvi_core.annotation import technical
         from scanvi_core.annotation.stray import find_stray
 
-        dataset = self.opened.dataset
-        batch, _ = batches_of(self.opened, self.run.settings["batch_key"])
-        score = np.full(dataset.n_obs, np.nan, dtype=np.float32)
-        flagged = np.zeros(dataset.n_obs, dtype=bool)
-        if dataset.n_obs <= MAX_DOUBLET_CELLS:
+        key = self.run.settings["batch_key"]
+        batches = quality_flags.Batches(key, *batches_of(self.opened, key))
+        score = quality_flags.doublet_scores(self.opened, batches)
+        doublet = np.zeros(len(score), dtype=bool)
+        known = quality_flags.doublet_version(self.opened, key) > 0
+        if not known and len(score) <= MAX_DOUBLET_CELLS:
             check = technical.find_doublets(self.counts, self.found.prediction, self.random)
-            score, flagged = check.score, check.flagged
-        totals = np.asarray(dataset.totals)
+            score, doublet = check.score, check.flagged
+        flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
-        stray = find_stray(z1, batch, self.y >= 0, self.random)
-        qc = np.select(
-            [
-                self.found.prediction < 0,
-                technical.low_counts(totals, batch),
-                technical.high_mitochondrial(np.asarray(dataset.pct_counts_mt), batch),
-                flagged,
-                stray,
-            ],
-            [NO_COUNTS, LOW, MITOCHONDRIA, DOUBLETS, STRAY],
-            FINE,
+        stray = find_stray(z1, batches.index, self.y >= 0, self.random)
+        seen = np.select(
+            [self.found.prediction < 0, flags != qc.FINE, doublet, stray],
+            [qc.NO_COUNTS, flags, qc.DOUBLETS, qc.STRAY],
+            qc.FINE,
         )
         self.run.write_array(DOUBLET, score)
-        self.run.write_array(QC, qc.astype(np.int8))
+        self.run.write_array(QC, seen.astype(np.int8))
 
     def reasons(self) -> None:
         """Write the one reason for doubt of each cell."""
         from scanvi_core.annotation.reasons import reasons
 
-        novel, qc = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        found = reasons(self.found.confidence, novel, qc != FINE, config.LOW_CONFIDENCE)
+        novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
+        found = reasons(self.found.confidence, novel, seen != qc.FINE, config.LOW_CONFIDENCE)
         self.run.write_array(REASON, found)
 
     @cached_property

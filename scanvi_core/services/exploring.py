@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core import runtime
-from scanvi_core.services import doubt, jobs, provisional, results
+from scanvi_core.data import qc
+from scanvi_core.services import doubt, jobs, provisional, quality, results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
     "Label", "Prediction", "Confidence", "Label source", "Set aside",
 )  # fmt: skip
 REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
+QUALITY = "Quality flag"
 STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
 REASON_PLACES = (-1, 1, 6, 0)  # in the palette: grey, orange, purple, blue
 MAX_CATEGORIES = 200
@@ -150,7 +152,7 @@ def _derived(opened: Workspace, name: str) -> Path:
 def colour_options(project_id: str) -> list[str]:
     """Return what cells can be coloured by, genes aside."""
     opened = workspace(project_id)
-    options = [LABEL]
+    options = [LABEL, QUALITY]
     if clusters_of(project_id) is not None:
         options.append(CLUSTER)
     if opened.current_run() is not None:
@@ -176,8 +178,12 @@ def colouring(project_id: str, what: str) -> Colouring:
         return Colouring(what, f"{what}/{project_id}", clusters.astype(np.int32), names)
     if what in (PREDICTION, CONFIDENCE) and opened.current_run() is not None:
         return _by_prediction(opened, what)
+    if what == QUALITY:
+        return _by_quality(project_id)
     seen = doubt.reasons(project_id) if what in (REASON, NOVELTY, DOUBLET) else None
-    return _by_column(opened, what) if seen is None else _by_doubt(what, seen)
+    if seen is None:
+        return _by_column(opened, what)
+    return _by_doubt(what, seen, quality.revision(project_id))
 
 
 def _by_prediction(opened: Workspace, what: str) -> Colouring:
@@ -193,8 +199,16 @@ def _by_prediction(opened: Workspace, what: str) -> Colouring:
     return _by_type(opened, title, found.prediction, found.names, moment)
 
 
-def _by_doubt(what: str, seen: doubt.Doubt) -> Colouring:
-    revision = f"{what}/{seen.run_id}"
+def _by_quality(project_id: str) -> Colouring:
+    """Colour poor cells by their flag, after training with what its look found; others grey."""
+    seen, revision = doubt.reasons(project_id), quality.revision(project_id)
+    flags = quality.flags(project_id) if seen is None else seen.qc
+    moment = f"{revision}/{seen.run_id if seen is not None else ''}"
+    return Colouring(QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, qc.FLAG_NAMES[1:])
+
+
+def _by_doubt(what: str, seen: doubt.Doubt, revision: str) -> Colouring:
+    revision = f"{what}/{seen.run_id}/{revision}"
     if what == REASON:
         codes = seen.reason.astype(np.int32)
         return Colouring(what, revision, codes, doubt.REASON_NAMES, REASON_PLACES)

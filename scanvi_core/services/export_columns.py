@@ -9,7 +9,7 @@ import pandas as pd
 from scanvi_core import __version__, keys
 from scanvi_core.export.request import Column
 from scanvi_core.project.state import SOURCE_NAMES
-from scanvi_core.services import doubt_export, results
+from scanvi_core.services import doubt_export, quality, results
 from scanvi_core.services.workspace import Workspace, workspace
 
 ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
@@ -85,7 +85,7 @@ def columns(
     }
     found = results.current(project_id)
     if found is None:
-        return obs, {}
+        return obs | doubt_export.columns(project_id), {}
     obs |= {
         keys.PREDICTION: (found.prediction.astype(np.int32), list(found.names)),
         keys.CONFIDENCE: found.confidence,
@@ -115,8 +115,10 @@ def record(opened: Workspace) -> dict[str, Any]:
         "version": __version__,
         "counts_source": opened.dataset.manifest["counts_source"],
         "repairs": opened.dataset.manifest["repairs"],
+        "origin": opened.dataset.manifest.get("origin"),
         "source_sha256": opened.dataset.manifest["source"]["sha256"],
         "unlabeled_category": keys.UNKNOWN,
+        "quality": quality.record(opened.project.id),
     }
     if run is not None:
         about |= {"run": run.settings, "result": results.without_nan(run.summary)}

@@ -6,6 +6,7 @@ from scanvi_core import runtime
 from scanvi_core.config import TrainConfig
 from scanvi_core.project.files import read_json, write_json
 from scanvi_core.services import jobs
+from scanvi_core.services.doubt_job import give_way
 from scanvi_core.services.quality_flags import Batches, doublet_file
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -23,6 +24,7 @@ def start(project_id: str, batches: Batches) -> str:
     """
 
     def work(job: jobs.Job) -> None:
+        give_way()
         look(workspace(project_id), batches, job)
 
     return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work))
