@@ -5,13 +5,14 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from pages.ui import label_csv
 from pages.ui.deed import do
 from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import earlier, exported_log, labelling
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
-EARLIER, EXPORTED = "An earlier project", "An exported file"
+EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
 
 
 def choose_source(project: str, *, begun: bool) -> None:
@@ -20,7 +21,7 @@ def choose_source(project: str, *, begun: bool) -> None:
     before = {} if begun else earlier.candidates(project)
     way = st.segmented_control(
         "Where the labels come from",
-        [COLUMN, EMPTY, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
+        [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
         default=COLUMN if columns else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
@@ -29,6 +30,9 @@ def choose_source(project: str, *, begun: bool) -> None:
         return
     if way == EXPORTED:
         _from_export(project)
+        return
+    if way == TABLE:
+        label_csv.draw(project)
         return
     if way != COLUMN or not columns:
         st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")

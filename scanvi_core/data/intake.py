@@ -4,8 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from scanvi_core import errors
 from scanvi_core.data.sniff import HDF5_MAGIC
+from scanvi_core.data.supervise import run_watched
 from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ScanviError
 
 MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
@@ -143,25 +142,23 @@ def run_child(request: dict[str, Any]) -> Any:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    try:
-        done = subprocess.run(  # our own interpreter and module; data go by stdin
-            [sys.executable, "-P", "-m", "scanvi_core.data.child"],
-            input=json.dumps(request).encode(),
-            capture_output=True,
-            env=environment,
-            timeout=request["timeout_s"],
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+    done = run_watched(
+        [sys.executable, "-P", "-m", "scanvi_core.data.child"],
+        json.dumps(request).encode(),
+        environment,
+        request["timeout_s"],
+        request["memory_mb"],
+    )
+    if done.timed_out:
         raise ChildCrashed(
             f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
             "The file may be damaged. If it is sound, try again when the machine is less busy.",
-        ) from error
+        )
     try:
-        reply = json.loads(done.stdout)
+        reply = json.loads(done.output)
     except ValueError as error:
         raise ChildCrashed(
-            f"The reader stopped on this file ({_exit_words(done.returncode)}).",
+            f"The reader stopped on this file: {done.reason}.",
             "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
         ) from error
     if "error" in reply:
@@ -233,12 +230,3 @@ def _put_in_place(fresh: Path, folder: Path) -> None:
         folder.rename(old)
     fresh.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _exit_words(code: int) -> str:
-    if code < 0:
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
-    return f"exit code {code}"

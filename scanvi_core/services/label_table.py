@@ -212,7 +212,7 @@ def take_over(project_id: str, table: LabelTable, column: str, unlabeled: set[st
     codes = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
     codes[table.place[use]], found = pd.factorize(labels[use], sort=True)
     names = [str(name) for name in found]
-    labelling._check_types(codes, names, column)
+    labelling.check_types(codes, names, column)
     key = f"{column} of {table.name}"
     opened.store.append(events.import_labels(names, codes, key=key))
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))

@@ -56,7 +56,7 @@ def use_column(project_id: str, key: str, unlabeled: set[str]) -> LabelState:
     kept = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
     codes, found = pd.factorize(kept, sort=True)
     names = [str(name) for name in found]
-    _check_types(codes, names, key)
+    check_types(codes, names, key)
     opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
     holdout.set_aside(project_id, holdout.HoldoutRequest())
@@ -203,7 +203,7 @@ def _column(project_id: str, key: str) -> pd.Series:
     return obs[key].astype("string")
 
 
-def _check_types(codes: np.ndarray, names: list[str], key: str) -> None:
+def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
     if not names:
         raise LabelsUnusable(
             f"The column {key} has no labelled cells.", "Choose another column or start empty."

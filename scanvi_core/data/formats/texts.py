@@ -77,4 +77,5 @@ def _separator(lines: list[str]) -> str:
 def _fields(line: str, separator: str) -> list[str]:
     import csv
 
+    csv.field_size_limit(max(csv.field_size_limit(), len(line) + 1))  # a guess may not cut at all
     return next(csv.reader([line], delimiter=separator), [])
