@@ -111,10 +111,10 @@ def hdf5_kind(file: Any, name: str) -> str:
         return "loom"
     if {"obs", "var"} <= keys:
         return "h5ad"
-    if "matrix" in keys and "features" in file["matrix"]:
+    groups = {key: set(file[key]) for key in keys if hasattr(file[key], "keys")}
+    if "features" in groups.get("matrix", ()):
         return "10x"
-    groups = [file[key] for key in keys if hasattr(file[key], "keys")]
-    if any({"barcodes", "data", "indices", "indptr"} <= set(group) for group in groups):
+    if any({"barcodes", "data", "indices", "indptr"} <= parts for parts in groups.values()):
         return "10x-v2"
     for parts, what, hint in OTHER_HDF5:
         if parts <= keys:

@@ -204,6 +204,13 @@ def _column(project_id: str, key: str) -> pd.Series:
 
 
 def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
+    """Refuse a column that cannot hold cell types: no label, or nearly one for every cell.
+
+    Raises
+    ------
+    LabelsUnusable
+        If it has no labelled cells, or too many different values.
+    """
     if not names:
         raise LabelsUnusable(
             f"The column {key} has no labelled cells.", "Choose another column or start empty."
