@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui import state
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
@@ -15,15 +16,19 @@ def show_open_job(project: str) -> bool:
     if is_open(project):
         return True
     job = latest(project, workspace.OPEN)
-    if job is not None:
-        show(job)
+    if job is None:
+        return False
+    show(job, can_stop=True)
+    if job.status is JobStatus.STOPPED:
+        _offer_again(project)
     return False
 
 
 def is_open(project: str) -> bool:
     """Tell whether the data set is there and no job is (re)opening it."""
     job = latest(project, workspace.OPEN)
-    return workspace.is_ready(project) and (job is None or job.status is JobStatus.DONE)
+    ended = job is None or job.status in (JobStatus.DONE, JobStatus.STOPPED)
+    return workspace.is_ready(project) and ended
 
 
 def latest(project: str, kind: str) -> jobs.JobSnapshot | None:
@@ -32,13 +37,16 @@ def latest(project: str, kind: str) -> jobs.JobSnapshot | None:
     return found[-1] if found else None
 
 
-def show(job: jobs.JobSnapshot) -> None:
-    """Draw a job: a bar while it runs, its error when it failed."""
+def show(job: jobs.JobSnapshot, *, can_stop: bool = False) -> None:
+    """Draw a job: a bar while it runs, with a button to cancel it if it can be stopped, its error.
+
+    A page whose own buttons stop the job leaves `can_stop` off.
+    """
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
     if not job.status.final:
-        st.fragment(_progress, run_every=POLL_S)(job.id)
+        st.fragment(_progress, run_every=POLL_S)(job.id, can_stop)
 
 
 def failure_text(job: jobs.JobSnapshot) -> str:
@@ -47,8 +55,24 @@ def failure_text(job: jobs.JobSnapshot) -> str:
     return error_text(ScanviError(message, hint))
 
 
-def _progress(job_id: str) -> None:
+def _offer_again(project: str) -> None:
+    """Say that opening was stopped, and offer to begin again."""
+    path = workspace.stopped_file(project)
+    with st.container(border=True):
+        st.markdown("**Opening was stopped.** Nothing of it was kept.")
+        if path is None:
+            return
+        if st.button(f"Open {md(path.name)} again", key="open-again", icon=":material/replay:"):
+            workspace.open_again(project)
+            state.remember("opening", True)
+            st.rerun()
+
+
+def _progress(job_id: str, can_stop: bool) -> None:
     job = jobs.snapshot(job_id)
     if job.status.final:
         st.rerun()
     st.progress(job.fraction, text=md(job.message or "Waiting for another job to end"))
+    label = "Stopping…" if job.stopping else "Cancel"
+    if can_stop and st.button(label, key=f"cancel-{job.id}", disabled=job.stopping):
+        jobs.stop(job_id)

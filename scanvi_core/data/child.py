@@ -1,5 +1,7 @@
 """The process that touches foreign files: one JSON request on stdin, one JSON reply on stdout.
 
+Before the reply, in the last line, come lines that say how far it is.
+
 Started by :mod:`scanvi_core.data.intake` as ``python -m scanvi_core.data.child``; not for users.
 """
 
@@ -7,11 +9,13 @@ import json
 import os
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from scanvi_core.data.guard_time import STEP_SECONDS
 from scanvi_core.data.preflight import preflight
+from scanvi_core.data.progress import CHECKING, LISTENER, READING
 from scanvi_core.errors import ScanviError
 
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
@@ -25,7 +29,13 @@ def main() -> None:
     request = json.loads(sys.stdin.read())
     limit_resources(request["memory_mb"], request["timeout_s"])
     with reply_to:
+        LISTENER.set(partial(_tell, reply_to))
         json.dump(answer(request, STEP_SECONDS), reply_to)
+
+
+def _tell(reply_to: TextIO, fraction: float, words: str) -> None:
+    reply_to.write(json.dumps({"fraction": round(fraction, 4), "words": words}) + "\n")
+    reply_to.flush()
 
 
 def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[str, Any]:
@@ -40,6 +50,7 @@ def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[s
     """
     try:
         if "path" in request:  # a foreign file
+            CHECKING.tell(0)
             preflight(Path(request["path"]), request["memory_mb"] * 1e6, step_seconds)
         return {"result": _run(request)}
     except ScanviError as error:
@@ -97,19 +108,13 @@ def _run(request: dict[str, Any]) -> Any:
         return read_history(Path(request["path"]), request["memory_mb"])
     from scanvi_core.data.formats.read import read_any
 
+    READING.tell(0)
     content = read_any(request, whole=request["task"] == "import")
-    if content.counts is None or content.quality is None:
+    if content.pending is None:
         return content.manifest
-    from scanvi_core.data.dataset import write_dataset
+    from scanvi_core.data.storing import store
 
-    return write_dataset(
-        Path(request["folder"]),
-        content.counts,
-        (content.obs, content.var),
-        content.obsm,
-        content.quality,
-        content.manifest,
-    )
+    return store(Path(request["folder"]), content)
 
 
 def _failure(name: str, message: str, hint: str) -> dict[str, Any]:

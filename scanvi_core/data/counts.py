@@ -1,5 +1,6 @@
 """Load the chosen matrix as counts: sorted, summed, recovered where it is normalised."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,11 +9,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core import keys
-from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.matrices import MatrixReport
 from scanvi_core.data.proof import Recovery, Totals
 from scanvi_core.data.reading import MatrixSource, read_counts
 from scanvi_core.data.repairs import summary_rows
+from scanvi_core.data.streaming import csr_blocks, regrouped
 from scanvi_core.data.words import counted
 
 BLOCK_VALUES = 4_000_000
@@ -30,7 +31,7 @@ class Loaded:
 def load_counts(
     source: MatrixSource, report: MatrixReport, obs: pd.DataFrame, genes: np.ndarray
 ) -> Loaded:
-    """Read a matrix that holds counts, or values that counts can be recovered from.
+    """Read a matrix that holds counts, or values that counts can be recovered from, into memory.
 
     Parameters
     ----------
@@ -48,17 +49,27 @@ def load_counts(
     FileRefused
         If the matrix cannot be read.
     """
-    n_values = report.n_values
-    if source.stored == "dense" and report.n_zeros is None:  # was not read to its end
-        n_values = sum(values.size for _, _, values in source.blocks())
-    counts = read_counts(source, n_values)
     washer = Washer(report, obs, genes)
-    for start, stop in row_blocks(counts.indptr, BLOCK_VALUES):
-        block = counts[start:stop]
-        washer.wash(block)
-        counts.data[counts.indptr[start] : counts.indptr[stop]] = block.data
-    counts.eliminate_zeros()
+    counts = sp.vstack(list(washed(source, washer)), format="csr")
     return Loaded(counts, *washer.finish())
+
+
+def washed(source: MatrixSource, washer: "Washer") -> Iterator[sp.csr_matrix]:
+    """Yield a matrix as counts: tidy blocks of whole rows, in order.
+
+    A matrix stored by columns is held in memory for that.
+    """
+    for block in regrouped(_blocks(source, washer.report), BLOCK_VALUES):
+        washer.wash(block)
+        block.eliminate_zeros()
+        yield block
+
+
+def _blocks(source: MatrixSource, report: MatrixReport) -> Iterator[sp.csr_matrix]:
+    if source.stored == "csc":
+        yield read_counts(source, report.n_values)
+    else:
+        yield from csr_blocks(source)
 
 
 @dataclass(slots=True)

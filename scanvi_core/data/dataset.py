@@ -1,6 +1,5 @@
 """The project's own copy of a data set: a folder of memory-mapped arrays and a manifest."""
 
-import hashlib
 import json
 import shutil
 from functools import cached_property
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scanvi_core.data.cut import kept_cut
+from scanvi_core.data.cut import kept_cut, row_blocks
 from scanvi_core.data.quality import Quality
+from scanvi_core.data.streaming import hash_rows, write_by_gene, write_csr
 from scanvi_core.errors import ColumnMissing, ProjectError
 
 MANIFEST = "manifest.json"
@@ -239,49 +239,48 @@ def write_dataset(
     """
     folder.mkdir(parents=True)
     try:
-        obs, var = tables
-        by_gene = counts.tocsc()
-        arrays = {
-            "counts_data": counts.data,
-            "counts_indices": counts.indices,
-            "counts_indptr": counts.indptr,
-            "by_gene_data": by_gene.data,
-            "by_gene_indices": by_gene.indices,
-            "by_gene_indptr": by_gene.indptr,
-            "totals": quality.totals,
-            "n_genes_by_counts": quality.n_genes,
-            "pct_counts_mt": quality.pct_mt,
-        }
-        arrays |= {f"obsm_{at}": values for at, values in enumerate(obsm.values())}
-        for name, values in arrays.items():
-            np.save(folder / f"{name}.npy", values, allow_pickle=False)
-        _write_frame(folder / "obs.parquet", obs)
-        _write_frame(folder / "var.parquet", var)
-        manifest = {
-            "format": FORMAT,
-            "n_obs": counts.shape[0],
-            "n_vars": counts.shape[1],
-            **manifest,
-            "var_columns": list(var),
-            "obsm": list(obsm),
-            "n_mt_genes": quality.n_mt_genes,
-            "counts_sha256": hash_counts(counts),
-        }
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        (folder / MANIFEST).write_text(text, encoding="utf-8")
+        blocks = (counts[start:stop] for start, stop in row_blocks(counts.indptr))
+        write_csr(blocks, folder)
+        write_by_gene(folder, counts.shape)
+        return write_rest(folder, tables, obsm, quality, manifest)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def write_rest(
+    folder: Path,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    obsm: dict[str, np.ndarray],
+    quality: Quality,
+    manifest: dict[str, Any],
+) -> dict[str, Any]:
+    """Write all but the counts, which lie in the folder by row and by gene, as `write_dataset`."""
+    obs, var = tables
+    arrays = {
+        "totals": quality.totals,
+        "n_genes_by_counts": quality.n_genes,
+        "pct_counts_mt": quality.pct_mt,
+    }
+    arrays |= {f"obsm_{at}": values for at, values in enumerate(obsm.values())}
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values, allow_pickle=False)
+    _write_frame(folder / "obs.parquet", obs)
+    _write_frame(folder / "var.parquet", var)
+    shape = len(obs), len(var)
+    manifest = {
+        "format": FORMAT,
+        "n_obs": shape[0],
+        "n_vars": shape[1],
+        **manifest,
+        "var_columns": list(var),
+        "obsm": list(obsm),
+        "n_mt_genes": quality.n_mt_genes,
+        "counts_sha256": hash_rows(folder, shape),
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
-
-
-def hash_counts(counts: sp.csr_matrix) -> str:
-    """Return the SHA-256 of shape, row pointers, positions and values, whatever their width."""
-    digest = hashlib.sha256(np.asarray(counts.shape, "<i8").tobytes())
-    for values, kind in ((counts.indptr, "<i8"), (counts.indices, "<i4"), (counts.data, "<f4")):
-        for start in range(0, values.size, 2**22):
-            digest.update(values[start : start + 2**22].astype(kind).tobytes())
-    return digest.hexdigest()
 
 
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:

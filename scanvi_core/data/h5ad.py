@@ -3,7 +3,6 @@
 Runs in the child process only.
 """
 
-import hashlib
 import os
 import re
 import stat
@@ -15,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from scanvi_core import config
 from scanvi_core.data import columns, matrices, repairs, sniff
-from scanvi_core.data.counts import load_counts
+from scanvi_core.data.counts import Washer, washed
 from scanvi_core.data.guard import check_structure
-from scanvi_core.data.quality import Quality, measure
+from scanvi_core.data.progress import COPYING, LOOKING, watched
 from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.tables import Table, read_table
 from scanvi_core.data.words import counted
@@ -32,19 +30,56 @@ ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?")
 BARCODE = re.compile(r"[ACGT]{10,}")
 MAX_EMBEDDING = 512  # wider tables in obsm are measurements, not embeddings
 BASE_BYTES = 200e6
-BYTES_PER_VALUE = 24  # CSR and CSC copies, and the conversion between them
+BYTES_PER_VALUE = 24  # CSR and CSC copies, and the conversion between them: stored by columns
+STREAM_BYTES, STREAM_BYTES_PER_NAME = 700e6, 40  # blocks of rows and what turning them takes
 LARGE_COUNT = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a file holds, mended and ready to write."""
+class Pending:
+    """Counts that are still in their file.
 
-    counts: sp.csr_matrix | None
+    Attributes
+    ----------
+    path, facts
+        The file, and its size and time of change when the rest of it was read.
+    report
+        What was found about the matrix.
+    shape
+        Cells and genes of the file, which are not always those of the matrix.
+    memory_mb
+        Memory that may be used.
+    n_notes
+        Notices that the manifest had before the counts were read.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+    report: matrices.MatrixReport
+    shape: tuple[int, int]
+    memory_mb: float
+    n_notes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds, mended and ready to write; its counts are yet to be copied.
+
+    Attributes
+    ----------
+    pending
+        What :func:`scanvi_core.data.storing.store` copies; None when counts were not asked for.
+    obs, var, obsm, manifest
+        As :func:`scanvi_core.data.dataset.write_dataset` takes them.
+    symbols
+        The genes' display names.
+    """
+
+    pending: Pending | None
     obs: pd.DataFrame
     var: pd.DataFrame
     obsm: dict[str, np.ndarray]
-    quality: Quality | None
+    symbols: np.ndarray | None
     manifest: dict[str, Any]
 
 
@@ -60,7 +95,7 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
     memory_mb
         Memory that may be used.
     whole
-        Whether to load the counts.
+        Whether the counts are wanted.
 
     Raises
     ------
@@ -73,7 +108,8 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
         _check_shape(len(obs_table.names), len(var_table.names), "This file")
         _check_orientation(obs_table, var_table)
-        sources, notes = find_matrices(file, len(obs_table.names), len(var_table.names))
+        shape = len(obs_table.names), len(var_table.names)
+        sources, notes = find_matrices(file, *shape)
         if notes and not sources:
             raise CountsNotFound(" ".join(notes), matrices.NEED_COUNTS)
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
@@ -85,34 +121,35 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
             _check_shape(*chosen.shape, chosen.name)
         obs, var, names_notes = _tables(obs_table, var_table)
         obsm, obsm_notes = _embeddings(file, len(obs))
-        loaded = None
-        if whole or chosen.recoverable:  # a recovery is only known to work once it was done
-            loaded = load_counts(source, chosen, obs, var.index.to_numpy(dtype=object))
-        counts = loaded.counts if whole and loaded else None
-        facts["sha256"] = _sha256(path) if whole else ""
+        said, recovery = list[str](), None
+        if chosen.recoverable and not whole:  # only known to work once it was done
+            washer = Washer(chosen, obs, var.index.to_numpy(dtype=object))
+            for _ in washed(watched(source, COPYING), washer):
+                pass
+            said, recovery = washer.finish()
     symbol = symbol_column(var)
     symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
-    quality = measure(counts, symbols, var.index.to_numpy()) if counts is not None else None
     manifest = {
         "name": path.stem,
         "n_obs": len(obs),
         "n_vars": len(var),
         "repairs": [
-            *(loaded.notes if loaded else []),
+            *said,
             *notes,
             *names_notes,
             *repairs.symbol_note(var, symbol),
             *obsm_notes,
         ],
-        "recovery": loaded.recovery if loaded else None,
-        "source": facts,
+        "recovery": recovery,
+        "source": facts | {"sha256": ""},
         "obsm": list(obsm),
         "symbol_column": symbol,
         "needed_mb": round(needed_mb),
         **_about_columns(obs),
     }
-    _add_findings(manifest, reports, chosen, quality)
-    return Content(counts, obs, var, obsm, quality, manifest)
+    _add_findings(manifest, reports, chosen)
+    pending = Pending(path, facts, chosen, shape, memory_mb, len(manifest["repairs"]))
+    return Content(pending if whole else None, obs, var, obsm, symbols, manifest)
 
 
 def symbol_column(var: pd.DataFrame) -> str | None:
@@ -167,7 +204,7 @@ def _judge_all(
     file: Any, sources: list[MatrixSource], obs: Table, var: Table, memory_mb: float
 ) -> list[matrices.MatrixReport]:
     reports = []
-    for source in sources:
+    for at, source in enumerate(sources):
         genes = (
             read_table(file, raw_genes_key(file)).names if source.name == "raw.X" else var.names
         )
@@ -178,7 +215,8 @@ def _judge_all(
             )
         if source.stored != "dense" and len(sources) == 1:
             _check_memory(source, source.n_stored, memory_mb)
-        reports.append(matrices.judge(source, obs.names, genes))
+        stage = LOOKING.part(at, len(sources))
+        reports.append(matrices.judge(watched(source, stage), obs.names, genes))
     return reports
 
 
@@ -214,7 +252,10 @@ def _check_shape(n_obs: int, n_vars: int, name: str) -> None:
 
 def _check_memory(source: MatrixSource, n_values: int, memory_mb: float) -> float:
     """Return the megabytes that loading a matrix takes; refuse when there are fewer."""
-    needed = (BASE_BYTES + BYTES_PER_VALUE * n_values + 16 * sum(source.shape)) / 1e6
+    needed = BASE_BYTES + BYTES_PER_VALUE * n_values + 16 * sum(source.shape)
+    if source.stored != "csc":
+        needed = min(needed, STREAM_BYTES + STREAM_BYTES_PER_NAME * sum(source.shape))
+    needed /= 1e6
     if needed > memory_mb:
         raise FileRefused(
             f"Not enough memory: {source.name} needs {needed / 1e3:,.1f} GB, "
@@ -270,9 +311,8 @@ def _add_findings(
     manifest: dict[str, Any],
     reports: list[matrices.MatrixReport],
     chosen: matrices.MatrixReport,
-    quality: Quality | None,
 ) -> None:
-    """Add the matrices and what their values show: other genes in raw, odd counts, empty cells."""
+    """Add the matrices and what their values show: other genes in raw, odd counts."""
     manifest["counts_source"] = chosen.name
     manifest["matrices"] = [report.as_dict() for report in reports]
     n_genes = next((report.shape[1] for report in reports if report.name == "X"), None)
@@ -287,14 +327,3 @@ def _add_findings(
         manifest["warnings"].append(
             f"The largest count is {chosen.maximum:,.0f}, which is unusual. Are these reads?"
         )
-    if quality is not None and (n := int(np.count_nonzero(quality.totals == 0))):
-        have, are, get = ("has", "it is", "gets") if n == 1 else ("have", "they are", "get")
-        manifest["repairs"].append(
-            f"{counted(n, 'cell')} {have} no counts: {are} kept, but not trained on and {get} no "
-            "prediction."
-        )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -5,13 +5,14 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors
 from scanvi_core.data.sniff import HDF5_MAGIC
-from scanvi_core.data.supervise import run_watched
+from scanvi_core.data.supervise import Talk, run_watched
 from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ScanviError
 
 MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
@@ -30,6 +31,10 @@ class ChildCrashed(InputError):
     """The child process died or took too long."""
 
 
+class ImportStopped(InputError):
+    """Reading was stopped as asked; nothing of it was kept."""
+
+
 def import_file(
     path: Path | str,
     folder: Path | str,
@@ -38,6 +43,8 @@ def import_file(
     answers: Mapping[str, str] | None = None,
     memory_mb: float | None = None,
     timeout_s: float | None = None,
+    report: Callable[[float, str], None] = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Check and mend a file and write the project's own copy of it.
 
@@ -57,6 +64,10 @@ def import_file(
         Memory that may be used; None takes most of what is free.
     timeout_s
         Seconds it may take; None allows for the size of the file.
+    report
+        Told how far it is, from 0 to 1, and in words.
+    should_stop
+        Asked ten times a second; when true the child is ended and nothing of it is kept.
 
     Returns
     -------
@@ -72,10 +83,14 @@ def import_file(
         If a question about the file is not answered; it carries the question.
     InputError
         `FileRefused`, `CountsNotFound` or `ColumnMissing`, with a sentence and a hint.
+    ImportStopped
+        If it was stopped.
     ProjectError
         If the copy cannot be written, for example on a full disk.
     """
     path, folder = _regular(path), Path(folder)
+    sources = folder.with_name("source")
+    there = set(sources.glob("*")) | {path}
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
     fresh.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -83,11 +98,16 @@ def import_file(
             _request("import", path, matrix, memory_mb, timeout_s)
             | {
                 "folder": str(fresh),
-                "sources": str(folder.with_name("source")),
+                "sources": str(sources),
                 "answers": dict(answers or {}),
-            }
+            },
+            Talk(partial(_pass_on, report), should_stop),
         )
         _put_in_place(fresh, folder)
+    except ImportStopped:
+        for half in set(sources.glob("*")) - there:  # an .h5ad that was being written
+            half.unlink() if half.is_file() else shutil.rmtree(half, ignore_errors=True)
+        raise
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return manifest
@@ -125,8 +145,15 @@ def read_history(path: Path | str) -> dict[str, list[str]]:
     return _ask(_request("history", _regular(path), None, None, None))
 
 
-def run_child(request: dict[str, Any]) -> Any:
+def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
     """Send a request to a fresh child process and return its result.
+
+    Parameters
+    ----------
+    request
+        What to do; see :mod:`scanvi_core.data.child`.
+    talk
+        What to do with the lines that say how far it is, and whether to stop it.
 
     Raises
     ------
@@ -148,14 +175,17 @@ def run_child(request: dict[str, Any]) -> Any:
         environment,
         request["timeout_s"],
         request["memory_mb"],
+        talk,
     )
+    if done.stopped:
+        raise ImportStopped("Opening was stopped. Nothing was kept.", "Open the file again.")
     if done.timed_out:
         raise ChildCrashed(
             f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
             "The file may be damaged. If it is sound, try again when the machine is less busy.",
         )
     try:
-        reply = json.loads(done.output)
+        reply = json.loads(done.output.rpartition(b"\n")[2])
     except ValueError as error:
         raise ChildCrashed(
             f"The reader stopped on this file: {done.reason}.",
@@ -190,12 +220,19 @@ def _request(
     }
 
 
-def _ask(request: dict[str, Any]) -> dict[str, Any]:
-    reply = dict(run_child(request))
+def _ask(request: dict[str, Any], talk: Talk | None = None) -> dict[str, Any]:
+    reply = dict(run_child(request, talk))
     if "question" in reply:
         message, hint = reply["error"]
         raise ChoiceNeeded(message, hint, reply["question"])
     return reply
+
+
+def _pass_on(report: Callable[[float, str], None], line: bytes) -> None:
+    """Pass on a line that says how far it is; the last one, without an end, is the reply."""
+    if line.endswith(b"\n"):
+        told = json.loads(line)
+        report(float(told["fraction"]), str(told["words"]))
 
 
 def _allowance(path: Path) -> float:

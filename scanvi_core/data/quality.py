@@ -68,17 +68,46 @@ def measure(
     var_names
         Their other names, if any: a gene without a symbol may still have an Ensembl id.
     """
-    is_mt = is_mitochondrial(symbols)
-    if var_names is not None:
-        is_mt |= is_mitochondrial(var_names)
-    totals, in_mt = np.zeros((2, counts.shape[0]))
-    n_genes = np.zeros(counts.shape[0], dtype=np.int64)
+    meter = Meter(counts.shape[0], symbols, var_names)
     for start, stop in row_blocks(counts.indptr):
-        inside = slice(*(int(at) for at in counts.indptr[[start, stop]]))
-        rows = np.repeat(np.arange(stop - start), np.diff(counts.indptr[start : stop + 1]))
-        values, mt = counts.data[inside], is_mt[counts.indices[inside]]
-        totals[start:stop] = np.bincount(rows, values, stop - start)
-        in_mt[start:stop] = np.bincount(rows[mt], values[mt], stop - start)
-        n_genes[start:stop] = np.bincount(rows[values > 0], minlength=stop - start)
-    pct = np.divide(100 * in_mt, totals, out=np.zeros_like(totals), where=totals > 0)
-    return Quality(totals, n_genes, pct, int(is_mt.sum()))
+        meter.add(counts[start:stop])
+    return meter.finish()
+
+
+class Meter:
+    """Measures blocks of whole rows that come in order.
+
+    Parameters
+    ----------
+    n_obs
+        Number of cells.
+    symbols, var_names
+        See :func:`measure`.
+    """
+
+    def __init__(
+        self, n_obs: int, symbols: np.ndarray, var_names: np.ndarray | None = None
+    ) -> None:
+        self.is_mt = is_mitochondrial(symbols)
+        if var_names is not None:
+            self.is_mt |= is_mitochondrial(var_names)
+        self.totals, self.in_mt = np.zeros((2, n_obs))
+        self.n_genes = np.zeros(n_obs, dtype=np.int64)
+        self.first = 0
+
+    def add(self, block: sp.csr_matrix) -> None:
+        """Measure the next rows."""
+        n = block.shape[0]
+        here = slice(self.first, self.first + n)
+        rows = np.repeat(np.arange(n), np.diff(block.indptr))
+        values, mt = block.data, self.is_mt[block.indices]
+        self.totals[here] = np.bincount(rows, values, n)
+        self.in_mt[here] = np.bincount(rows[mt], values[mt], n)
+        self.n_genes[here] = np.bincount(rows[values > 0], minlength=n)
+        self.first += n
+
+    def finish(self) -> Quality:
+        """Return the numbers of all cells."""
+        pct = np.zeros_like(self.totals)
+        np.divide(100 * self.in_mt, self.totals, out=pct, where=self.totals > 0)
+        return Quality(self.totals, self.n_genes, pct, int(self.is_mt.sum()))

@@ -5,7 +5,8 @@ maps would count against its limit on memory. What is held is one block and some
 and gene.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ from scanvi_core.data.cut import row_blocks, row_starts
 from scanvi_core.data.reading import MatrixSource
 
 GENE_BLOCK = 2**24  # values turned at a time: temporaries of some 500 MB
+SHARE_COUNTED = 0.1  # of the time of turning, for counting how much there is of every gene
 PARTS = {"data": np.dtype("<f4"), "indices": np.dtype("<i4")}
 
 
@@ -53,6 +55,25 @@ def _block(
     block.sum_duplicates()
     block.eliminate_zeros()
     return block
+
+
+def regrouped(blocks: Iterator[sp.csr_matrix], size: int) -> Iterator[sp.csr_matrix]:
+    """Yield the same rows in blocks of at most `size` values, or one row, as large as can be.
+
+    What depends on the blocks then depends on the matrix alone, not on how it was stored. The
+    blocks own their values.
+    """
+    held = None
+    for block in blocks:
+        held = block if held is None else sp.vstack([held, block], format="csr")
+        if held.nnz <= size:
+            continue
+        *full, (start, _) = row_blocks(held.indptr, size)
+        for first, last in full:
+            yield held[first:last].copy()
+        held = held[start:].copy()
+    if held is not None:
+        yield held
 
 
 def write_csr(blocks: Iterator[sp.csr_matrix], folder: Path, prefix: str = "counts") -> None:
@@ -99,7 +120,25 @@ def read_rows(folder: Path, n_vars: int, size: int, prefix: str = "counts") -> I
             yield start, sp.csr_matrix((*parts, starts), shape=(stop - start, n_vars), copy=False)
 
 
-def write_by_gene(folder: Path, shape: tuple[int, int], size: int = GENE_BLOCK) -> None:
+def hash_rows(folder: Path, shape: tuple[int, int]) -> str:
+    """Return the SHA-256 of shape, row pointers, positions and values that `write_csr` wrote."""
+    indptr = np.load(folder / "counts_indptr.npy", allow_pickle=False)
+    digest = hashlib.sha256(np.asarray(shape, "<i8").tobytes())
+    digest.update(indptr.astype("<i8").tobytes())
+    for part in ("indices", "data"):
+        with (folder / f"counts_{part}.npy").open("rb") as file:
+            _skip_header(file)
+            while piece := file.read(2**24):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def write_by_gene(
+    folder: Path,
+    shape: tuple[int, int],
+    size: int = GENE_BLOCK,
+    tell: Callable[[float], None] = lambda _: None,
+) -> None:
     """Turn ``counts_*.npy`` into the same counts by gene, ``by_gene_*.npy`` (CSC).
 
     Two passes over the rows: the first counts the values of every gene, the second puts those of
@@ -113,6 +152,8 @@ def write_by_gene(folder: Path, shape: tuple[int, int], size: int = GENE_BLOCK) 
         (cells, genes).
     size
         Values at a time.
+    tell
+        Told which share is done.
 
     Raises
     ------
@@ -120,7 +161,8 @@ def write_by_gene(folder: Path, shape: tuple[int, int], size: int = GENE_BLOCK) 
         If the disk refuses.
     """
     per_gene = np.zeros(shape[1], dtype=np.int64)
-    for _, block in read_rows(folder, shape[1], size):
+    for first, block in read_rows(folder, shape[1], size):
+        tell(SHARE_COUNTED * first / shape[0])
         per_gene += np.bincount(block.indices, minlength=shape[1])
     starts = row_starts([per_gene])
     np.save(folder / "by_gene_indptr.npy", starts, allow_pickle=False)
@@ -136,6 +178,7 @@ def write_by_gene(folder: Path, shape: tuple[int, int], size: int = GENE_BLOCK) 
             ):
                 _put(file, head, place, turned.indptr, values)
             place += np.diff(turned.indptr)
+            tell(SHARE_COUNTED + (1 - SHARE_COUNTED) * (first + block.shape[0]) / shape[0])
 
 
 def _named(data: IO[bytes], indices: IO[bytes]) -> list[tuple[str, IO[bytes]]]:

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 POLL_SECONDS = 0.1
@@ -35,12 +36,31 @@ class Ended:
         Why it gave no answer, in words; empty when it ended by itself and well.
     timed_out
         Whether its time ran out.
+    stopped
+        Whether that was asked for before its end.
     """
 
     output: bytes
     log: bytes
     reason: str
     timed_out: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What goes on with a child process while it works.
+
+    Attributes
+    ----------
+    heard
+        Called with every line of its standard output, as it comes.
+    should_stop
+        Asked ten times a second; when true the child is killed.
+    """
+
+    heard: Callable[[bytes], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 def run_watched(
@@ -49,6 +69,7 @@ def run_watched(
     environment: Mapping[str, str],
     timeout_s: float,
     memory_mb: float,
+    talk: Talk | None = None,
 ) -> Ended:
     """Run a command, give it a request on its standard input and wait for its end.
 
@@ -65,7 +86,10 @@ def run_watched(
     memory_mb
         Megabytes of memory that its data may take; beyond that and a base for libraries it is
         killed.
+    talk
+        What to do with its lines, and whether to stop it; None for neither.
     """
+    talk = talk or Talk()
     with subprocess.Popen(  # noqa: S603 our own interpreter and module; data go by stdin
         list(command),
         stdin=subprocess.PIPE,
@@ -73,18 +97,41 @@ def run_watched(
         stderr=subprocess.PIPE,
         env=dict(environment),
     ) as process:
-        watch = _Watch(process, timeout_s, memory_mb * 1e6 + BASE_BYTES)
+        watch = _Watch(process, timeout_s, memory_mb * 1e6 + BASE_BYTES, talk.should_stop)
         thread = threading.Thread(target=watch.run, daemon=True)
         thread.start()
         try:
-            output, log = process.communicate(request)
+            output, log = _talk(process, request, talk.heard)
         except BaseException:
             process.kill()
             raise
     thread.join()
+    stopped = watch.stopped or talk.should_stop()  # also when it was faster than the watch
     if watch.reason:
-        return Ended(output, log, watch.reason, watch.timed_out)
-    return Ended(output, log, "" if process.returncode == 0 else ending(process.returncode))
+        return Ended(output, log, watch.reason, watch.timed_out, stopped)
+    reason = "" if process.returncode == 0 else ending(process.returncode)
+    return Ended(output, log, reason, stopped=stopped)
+
+
+def _talk(
+    process: subprocess.Popen[bytes], request: bytes, heard: Callable[[bytes], None]
+) -> tuple[bytes, bytes]:
+    """Hand over the request and listen until the end; return all output and the log."""
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise ValueError("the process has no pipes")
+    log = list[bytes]()
+    errors = process.stderr
+    reader = threading.Thread(target=lambda: log.append(errors.read()), daemon=True)
+    reader.start()
+    with suppress(BrokenPipeError), process.stdin as request_to:  # it ended without listening
+        request_to.write(request)
+    lines = list[bytes]()
+    for line in process.stdout:
+        lines.append(line)
+        heard(line)
+    reader.join()
+    process.wait()
+    return b"".join(lines), b"".join(log)
 
 
 def ending(code: int) -> str:
@@ -102,9 +149,15 @@ class _Watch:
     """Kills a process that takes too long or too much."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], timeout_s: float, max_bytes: float
+        self,
+        process: subprocess.Popen[bytes],
+        timeout_s: float,
+        max_bytes: float,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.reason = ""
+        self.stopped = False
+        self._should_stop = should_stop
         self.timed_out = False
         self._process = process
         self._ends = time.monotonic() + timeout_s
@@ -113,7 +166,10 @@ class _Watch:
     def run(self) -> None:
         while self._process.poll() is None:
             left = self._ends - time.monotonic()
-            if left <= 0:
+            if self._should_stop():
+                self.stopped = True
+                self._end("it was stopped")
+            elif left <= 0:
                 self.timed_out = True
                 self._end("it took too long")
             elif self._memory() > self._max_bytes:

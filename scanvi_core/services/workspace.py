@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -223,20 +223,47 @@ def submit_import(
     """Fetch a file and import it in the background; return the job id.
 
     A question about the file ends the job and is kept in the settings of the project; see
-    :mod:`scanvi_core.services.opening`.
+    :mod:`scanvi_core.services.opening`. The job's result is the path of the file.
     """
 
     def work(job: jobs.Job) -> str:
-        job.report(0.1, "Fetching the file")
+        from scanvi_core.data.intake import ImportStopped
+
+        job.report(0.0, "Fetching the file")
         path = fetch(project)
-        job.report(0.3, "Reading the file and looking for counts")
         try:
-            import_into(project, path, matrix, answers)
+            import_into(project, path, matrix, answers, job)
         except ChoiceNeeded as asked:
             project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
-        return project.id
+        except ImportStopped:
+            job.report(0.0, "Stopped")
+        return str(path)
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
+
+
+def open_again(project_id: str) -> str:
+    """Start once more the opening of a file that was stopped; return the job id.
+
+    Raises
+    ------
+    InputError
+        If none was stopped while it was read.
+    """
+    path = stopped_file(project_id)
+    if path is None:
+        raise InputError("No file was stopped while it was opened.", "Choose a file to open.")
+    project = open_project(project_id)
+    return submit_import(project, lambda _: path, answers=project.settings.get(ANSWERS))
+
+
+def stopped_file(project_id: str) -> Path | None:
+    """Return the file whose first opening was stopped, if it is still there."""
+    opening = [job for job in jobs.list_jobs(project_id) if job.kind == OPEN][-1:]
+    if is_ready(project_id) or not opening or opening[0].status is not jobs.JobStatus.STOPPED:
+        return None
+    path = Path(opening[0].result) if opening[0].result else None
+    return path if path is not None and path.exists() else None
 
 
 def import_into(
@@ -244,11 +271,18 @@ def import_into(
     path: Path,
     matrix: str | None = None,
     answers: Mapping[str, str] | None = None,
+    job: jobs.Job | None = None,
 ) -> Workspace:
-    """Check the file in a child process and keep a trusted copy in the project."""
+    """Check the file in a child process and keep a trusted copy in the project.
+
+    With a job, its progress is told there, and when that is stopped nothing is kept.
+    """
     from scanvi_core.data.intake import import_file
 
-    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers)
+    watch: dict[str, Any] = (
+        {} if job is None else {"report": job.report, "should_stop": job.should_stop}
+    )
+    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers, **watch)
     batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
     project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})
     with _lock:

@@ -269,3 +269,46 @@ def test_picks_of_old_tabs_are_forgotten(project):
         picking.pick(project, f"t{i}", mask)
     assert not picking.picked(project, "t0").any()
     assert picking.picked(project, "t1").all()
+
+
+# Cancelling -------------------------------------------------------------------------------------
+
+
+def cancel_when(project, words):
+    """Cancel the opening once its bar says these words; return how it ended."""
+    (job,) = jobs.active(project, workspace.OPEN)
+    while not job.status.final and job.message != words:
+        job = jobs.wait(job.id, WAIT_S, newer_than=job.version)
+    jobs.stop(job.id)
+    return jobs.wait(job.id, WAIT_S)
+
+
+def test_a_cancelled_opening_keeps_nothing_and_can_begin_again(home, imported, monkeypatch):
+    source = imported.parents[2] / "cells.h5ad"
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(source.parent))
+    project = workspace.open_path(source.name)
+    assert cancel_when(project, "Reading the file").status is JobStatus.STOPPED
+    folder = opened_folder(project)
+    assert not list(folder.glob(".*.new"))
+    assert not list((folder / "dataset").iterdir())
+    assert not workspace.is_ready(project) and workspace.recent_projects() == []
+    assert workspace.stopped_file(project) == source.resolve()
+    again = jobs.wait(workspace.open_again(project), WAIT_S)
+    assert again.status is JobStatus.DONE and opened(project).dataset.n_obs == 700
+    assert workspace.stopped_file(project) is None
+    with pytest.raises(InputError, match="No file was stopped"):
+        workspace.open_again(project)
+
+
+def opened_folder(project):
+    from scanvi_core.project.folder import open_project
+
+    return open_project(project).dataset.parent
+
+
+def test_reading_with_another_matrix_can_be_cancelled_and_the_first_stays(project):
+    before = opened(project).dataset.manifest["counts_sha256"]
+    workspace.reimport(project, "X")
+    cancel_when(project, "Reading the file")
+    assert workspace.is_ready(project) and workspace.stopped_file(project) is None
+    assert opened(project).dataset.manifest["counts_sha256"] == before
