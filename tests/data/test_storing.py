@@ -2,7 +2,9 @@
 
 import hashlib
 import io
-from functools import partial
+import os
+import sys
+from functools import partial, partialmethod
 
 import anndata as ad
 import numpy as np
@@ -17,6 +19,7 @@ from scanvi_core.data.h5ad import _check_memory, read_file
 from scanvi_core.data.intake import ImportStopped, import_file
 from scanvi_core.data.reading import MatrixSource
 from scanvi_core.data.storing import store
+from scanvi_core.data.supervise import Talk, run_watched
 from scanvi_core.errors import FileRefused
 
 MEMORY_MB = 2_000.0
@@ -86,6 +89,25 @@ def test_recovered_counts_do_not_depend_on_how_the_values_are_stored(
     assert looked_at["recovery"] == manifest["recovery"]
 
 
+def listed(washer, wash, rows, block):
+    rows.append(block.shape[0])
+    wash(washer, block)
+
+
+def test_counts_are_washed_in_the_same_blocks_however_they_are_stored(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_VALUES", 700)
+    monkeypatch.setattr(washing, "BLOCK_VALUES", 900)
+    wash = washing.Washer.wash
+    seen = {stored: [] for stored in STORED}
+    for stored, blocks in seen.items():
+        make(tmp_path / f"{stored}.h5ad", SHAPES[1], stored)
+        content = read_file(tmp_path / f"{stored}.h5ad", None, MEMORY_MB, whole=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(washing.Washer, "wash", partialmethod(listed, wash, blocks))
+            store(tmp_path / stored, content)
+    assert seen["csr"] == seen["csc"] == seen["dense"] and len(seen["csr"]) > 5
+
+
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
 @pytest.mark.parametrize("step", [1, 13, 230])
 def test_regrouped_blocks_are_those_of_the_whole_matrix(size, step):
@@ -131,6 +153,23 @@ def test_an_import_tells_how_far_it_is(tmp_path):
     stages = dict.fromkeys(words for _, words in told)
     expected = ("CHECKING", "READING", "LOOKING", "COPYING", "TURNING", "FINISHING")
     assert list(stages) == [getattr(progress, name).words for name in expected]
+
+
+def watched(code, talk):
+    limits = {"timeout_s": 30.0, "memory_mb": 4_000.0}
+    return run_watched([sys.executable, "-c", code], b"", os.environ, **limits, talk=talk)
+
+
+def test_a_child_that_is_asked_to_stop_is_ended():
+    ended = watched("import time; time.sleep(100)", Talk(should_stop=lambda: True))
+    assert ended.stopped and not ended.timed_out
+
+
+def test_a_child_that_ends_before_anyone_looks_counts_as_stopped(monkeypatch):
+    monkeypatch.setattr("scanvi_core.data.supervise.POLL_SECONDS", 1.0)
+    lines = []
+    ended = watched("print('here')", Talk(lines.append, lambda: bool(lines)))
+    assert ended.stopped and lines == [b"here\n"] and ended.output == b"here\n"
 
 
 @pytest.mark.parametrize("when", ["Checking the file", "Copying the counts"])
