@@ -61,9 +61,11 @@ def check_structure(file: Any, memory_bytes: float, watch: Watchdog | None = Non
             _check_member(walk, group, name, path, depth)
 
 
-def _check_member(walk: _Walk, group: Any, name: str, path: str, depth: int) -> None:
+def _check_member(walk: _Walk, group: Any, name: str | bytes, path: str, depth: int) -> None:
     from h5py import h5l, h5o
 
+    if isinstance(name, bytes):  # what h5py gives for a name that is not UTF-8
+        raise _refused("a part whose name is no text", path)
     here = f"{path}/{name}"
     key = name.encode("utf-8", "surrogateescape")
     kind = group.id.links.get_info(key).type

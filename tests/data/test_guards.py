@@ -235,3 +235,13 @@ def test_a_step_that_never_ends_ends_the_process_and_short_steps_do_not():
         ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert ends == [-27 if sys.platform == "linux" else ends[0], 0]
     assert ends[0] < 0
+
+
+def test_a_part_whose_name_is_no_text_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        h5py.h5g.create(file.id, b"\xff\xfe")
+    with (
+        h5py.File(tmp_path / "a.h5") as file,
+        pytest.raises(FileRefused, match="whose name is no text"),
+    ):
+        guard.check_structure(file, 1e9)
