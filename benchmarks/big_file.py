@@ -124,7 +124,7 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
 
         project = create_project("big")
         note.write_text(project.id)
-        workspace.import_into(project, path)
+        workspace.import_into(project, path, job=ForegroundJob(project.id, _tell))
         labelling.use_column(project.id, "cell_type", set())
         return
     project_id = note.read_text()
