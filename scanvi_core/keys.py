@@ -24,6 +24,7 @@ UMAP_Z2 = "X_umap_scANVI_z2"
 PROBABILITIES = "scanvi_probabilities"
 UNS_RECORD = "scanvi"
 UNS_LOG = "annotation_log"
+COLOURS = "_colors"  # after the name of a column: its colours, by which scanpy draws it
 COUNTS_LAYER = "counts"
 
 # Where a final label came from (values of SOURCE) ------------------------------------------

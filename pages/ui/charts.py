@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.cell_map import CategoryColour, cell_map
-from pages.ui.colours import type_colours
 from pages.ui.text import plain
+from scanvi_core.colours import type_colours
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26

@@ -1,4 +1,4 @@
-"""Colours of cell types and of numbers, safe for colour-blind eyes on light and dark pages."""
+"""What the map is told of colours: by type or by number, safe for colour-blind eyes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-UNLABELLED = "#C8C8C8"
+from scanvi_core.colours import UNLABELLED
+
 FINE_BELOW = 200_000  # cells; of more, values are shown in COARSE_LEVELS steps, so that a new
 COARSE_LEVELS = 100  # colour of a million cells is less than a megabyte
-
-# The first six are Okabe and Ito's (2008) without black and yellow, which vanish on a dark or a
-# light page. Each later one was chosen to lie farthest, in OKLab, from all before it and from the
-# grey, as seen with normal, protanope and deuteranope eyes (Machado et al. 2009,
-# doi:10.1109/TVCG.2009.113), among colours that stand out on white and on near-black.
-_TYPES = """
-0072B2 E69F00 009E73 D55E00 CC79A7 56B4E9 AA3377 8C564B 1024EC 9C74EC 4C38B0 60C488
-604C10 881088 3860EC EC6060 D824C4 B04C10 88384C 10D860 C49CC4 887488 109C38 9C4C9C
-4C6074 D860C4 38C410 C4B0B0 749CEC 389C9C B01024 9CB060 60B088 3874D8 88C4D8 7438C4
-244C88 882460 C42460 EC3860 248838 3888D8 104CD8 ECB060 C488C4 C424B0 88389C 8860C4
-9C9C10 743874 C47488 884C88 74249C 38C4EC B09C74 EC10D8 9C609C 9C1038 606060 B088D8
-"""
-CATEGORICAL: tuple[str, ...] = tuple(f"#{code}" for code in _TYPES.split())
 
 # 33 of the 256 steps of viridis (Smith and van der Walt 2015, CC0); a straight line between them
 # stays within 3 of 255 of the original.
@@ -31,19 +19,6 @@ _VIRIDIS = """
 297a8e 26828e 23898e 21918c 1f988b 1fa088 22a785 28ae80 32b67a 3fbc73 4ec36b 5ec962 70cf57
 84d44b 98d83e addc30 c2df23 d8e219 ece51b fde725
 """
-
-
-def type_colour(position: int) -> str:
-    """Return the colour of the type at `position`, as #RRGGBB; negative means unlabelled.
-
-    A position keeps its colour for good. Beyond the last of them they come round again.
-    """
-    return CATEGORICAL[position % len(CATEGORICAL)] if position >= 0 else UNLABELLED
-
-
-def type_colours(n: int) -> tuple[str, ...]:
-    """Return the colours of the first `n` types."""
-    return tuple(type_colour(position) for position in range(n))
 
 
 def rgb(colours: Sequence[str]) -> NDArray[np.uint8]:

@@ -7,8 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.colours import type_colour
 from pages.ui.text import plain
+from scanvi_core.colours import type_colour
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 QUIET = {"displayModeBar": False}

@@ -6,7 +6,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import state
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
-from pages.ui.colours import type_colour, value_range
+from pages.ui.colours import value_range
+from scanvi_core.colours import type_colour
 from scanvi_core.services import conditions, exploring, picking, workspace
 from scanvi_core.services.exploring import Colouring
 

@@ -140,7 +140,7 @@ def free_suffix(file: h5py.File, request: ExportRequest) -> str:
     for n in count(1):
         suffix = "" if n == 1 else f"_{n}"
         if not any(
-            slot in file and name + suffix in file[slot]
+            slot in file and suffixed(name, suffix) in file[slot]
             for slot, names in asked.items()
             for name in names
         ):
@@ -172,8 +172,14 @@ def add_all(file: h5py.File, slot: str, values: Mapping[str, Any], suffix: str) 
         write_elem(file, slot, {})
     for name, value in values.items():
         listed = np.array(value, dtype=object) if isinstance(value, list) else value
-        write_elem(file[slot], name + suffix, listed)
-    return [name + suffix for name in values]
+        write_elem(file[slot], suffixed(name, suffix), listed)
+    return [suffixed(name, suffix) for name in values]
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """Return a name with a suffix; the colours of a column are called after all of its name."""
+    stem = name.removesuffix(keys.COLOURS)
+    return stem + suffix + keys.COLOURS if stem != name else name + suffix
 
 
 def load_counts(counts: CountsLayer) -> sp.csr_matrix:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import __version__, keys
+from scanvi_core.colours import type_colour
 from scanvi_core.export.request import Column
 from scanvi_core.project.state import SOURCE_NAMES
 from scanvi_core.services import doubt_export, quality, results
@@ -105,6 +106,16 @@ def columns(
         keys.PROBABILITIES: found.probabilities,
     }
     return obs, obsm
+
+
+def colours(project_id: str, obs: dict[str, Column]) -> dict[str, list[str]]:
+    """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
+    places = {name: i for i, name in enumerate(workspace(project_id).labels().names)}
+    found: dict[str, list[str]] = {}
+    for key, column in obs.items():
+        if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
+            found[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
+    return found
 
 
 def record(opened: Workspace) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from scanvi_core.services.export_columns import (
     CAP,
     CELLXGENE,
     ExportChoice,
+    colours,
     columns,
     final_labels,
     record,
@@ -132,6 +133,8 @@ def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportReq
     if choice.profile == CAP:
         more, about = cap_export.fields(project_id, choice.key, labels, sources)
         obs, uns = obs | more, uns | about
+    if choice.profile != CELLXGENE:  # its columns have other names
+        uns |= colours(project_id, obs)
     counts = counts_of(opened) if choice.with_counts else None
     request = ExportRequest(
         source_of(opened), target, obs, obsm, uns, counts,

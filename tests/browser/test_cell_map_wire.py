@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pages.ui.cell_map_wire import APART, encode, parse_event
-from pages.ui.colours import CategoryColour, ValueColour, type_colours, value_range
+from pages.ui.colours import CategoryColour, ValueColour, value_range
+from scanvi_core.colours import type_colours
 from scanvi_core.errors import SettingInvalid
 
 META = {"key": "map", "revision": "one"}

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys
+from scanvi_core.colours import type_colour
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import ExportError, InputError
-from scanvi_core.services import doubt, doubt_job, exporting, jobs, labelling, results
+from scanvi_core.services import doubt, doubt_job, exploring, exporting, jobs, labelling, results
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.exporting import ExportChoice
 from scanvi_core.services.jobs import JobStatus
@@ -73,6 +74,7 @@ def test_exporting_an_export_adds_numbered_columns(trained, written, home, tmp_p
     first, result = anndata.read_h5ad(written).obs, anndata.read_h5ad(second).obs
     assert result[keys.CURATED].equals(first[keys.CURATED])
     assert {f"{keys.CURATED}_2", f"{keys.SOURCE}_2"} <= set(result)
+    assert f"{keys.CURATED}_2_colors" in anndata.read_h5ad(second).uns
     third = exporting.write(again, ExportChoice(replace=True), tmp_path / "third.h5ad")
     assert f"{keys.CURATED}_2" not in anndata.read_h5ad(third).obs
 
@@ -131,6 +133,15 @@ def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labelled):
     for name in ("../project.db", "..", ".hidden", "", "settings.json", "/etc/hostname"):
         with pytest.raises(InputError, match="no such file"):
             exporting.exported_file(labelled, name)
+
+
+def test_types_have_the_colours_of_the_pages(trained, written):
+    shown = exploring.colouring(trained, exploring.PREDICTION)
+    on_page = dict(zip(shown.names, map(type_colour, shown.places), strict=True))
+    file = anndata.read_h5ad(written)
+    for key in (keys.CURATED, keys.PREDICTION):
+        names = file.obs[key].cat.categories
+        assert list(file.uns[f"{key}_colors"]) == [on_page[name] for name in names]
 
 
 # Doubt ------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
-from pages.ui.colours import type_colours
 from scanvi_core.annotation.selection import combine, in_polygon
+from scanvi_core.colours import type_colours
 
 N = 2_000
 NAMES = ["B cell", "<img src=x onerror=alert(1)>", "NK **cell**", "T cell"]

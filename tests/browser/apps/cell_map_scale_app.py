@@ -13,8 +13,8 @@ import streamlit as st
 from matplotlib.path import Path
 
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
-from pages.ui.colours import type_colours
 from scanvi_core.annotation.selection import combine, in_polygon
+from scanvi_core.colours import type_colours
 
 N = int(st.query_params.get("n", "20000"))
 TURN = np.pi / 2 + 2 * np.pi * np.arange(5) / 5
