@@ -70,7 +70,6 @@ def load(path: Path, run: Training) -> None:
     run.random.bit_generator.state = meta["random"]
     for name, sampler in (("cells", run.cells), ("labelled", run.labelled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
-    run.stepper.n_taken = meta["step"]
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])
     records = [EpochRecord(**record) for record in meta["history"].pop("records")]
     run.history = History(records=records, **meta["history"])

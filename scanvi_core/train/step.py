@@ -14,7 +14,7 @@ from scanvi_core.nn.keyed import KeyedNoise, key_of
 from scanvi_core.nn.noise import Noise
 from scanvi_core.nn.sparse import Counts, SparseRows
 from scanvi_core.train.loader import DeviceRows, TrainingData, rows_of
-from scanvi_core.train.team import Team, team
+from scanvi_core.train.team import Team, check_norm, team
 
 SHORT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
@@ -48,6 +48,8 @@ class Stepper:
     sums
         Sums over steps [6], on the device: loss, reconstruction, kl, classification, labelled
         cells predicted rightly, labelled cells of a known type.
+    number
+        Of the step that comes next; where several processes train, its noise depends on it.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class Stepper:
     ) -> None:
         self.module, self.config, self.note = module, config, note
         self.n_labels, self.parts = data.n_labels, 1
-        self.team, self.n_taken = team(), 0
+        self.team, self.number = team(), 0
+        if self.team is not None:
+            check_norm(use_layer_norm=not has_batch_norm(module), size=self.team.size)
         self.device = next(module.parameters()).device
         self.noise = torch.Generator(self.device).manual_seed(config.seed)
         self.rows = rows_of(data.counts, self.device)
@@ -98,7 +102,6 @@ class Stepper:
         """
         while not self._fits(rows, chosen, rate, kl_weight):
             self._halve(min(len(rows), len(chosen)))
-        self.n_taken += 1
 
     def attempt(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor
@@ -170,7 +173,7 @@ class Stepper:
             entries = None
             if isinstance(counts, SparseRows):
                 entries = counts.positions + first * counts.shape[1]
-            key = key_of(self.config.seed, self.n_taken, kind)
+            key = key_of(self.config.seed, self.number, kind)
             found = KeyedNoise(key, first, piece.of[kind], entries, found)
         assert found is not None  # noqa: S101  (the loop ran twice)
         return found
@@ -203,6 +206,11 @@ class Stepper:
             f"Memory ran short: every step now takes its cells in {self.parts} parts. That is "
             "slower; the model is nearly the same."
         )
+
+
+def has_batch_norm(module: SCANVI) -> bool:
+    """Tell whether a network takes means over the cells of a minibatch."""
+    return any(isinstance(part, torch.nn.BatchNorm1d) for part in module.modules())
 
 
 def out_of_memory(fault: BaseException) -> bool:

@@ -5,7 +5,6 @@ of the cells, and the shares' gradients are added up. The minibatch, and with
 :mod:`scanvi_core.nn.keyed` its noise, do not depend on how many processes there are.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from torch import Tensor
 from scanvi_core.errors import SettingInvalid
 
 TIMEOUT = timedelta(minutes=10)  # a process may be reading from a slow disk; a dead one is noticed
-LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR")  # set by torchrun
 
 
 @dataclass(slots=True)
@@ -64,11 +62,6 @@ class Team:
 def team() -> Team | None:
     """Return this process's place in the team; None where it trains alone."""
     return _team
-
-
-def launched() -> bool:
-    """Tell whether ``torchrun`` started this process."""
-    return all(name in os.environ for name in LAUNCHED)
 
 
 @contextmanager

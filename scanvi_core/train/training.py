@@ -85,6 +85,7 @@ class Training:
 
     def take_step(self) -> None:
         """Take one step of the optimiser."""
+        self.stepper.number = self.step
         rows, chosen = self.cells.take(), self.labelled.take()
         rate = one_cycle(self.step, self.n_steps, self.config.learning_rate)
         weight = kl_weight(self.step, self.n_steps, self.config.kl_warmup)

@@ -149,3 +149,14 @@ def test_the_hash_is_splitmix64():
     found = hashed(torch.arange(1, 4), 0).tolist()
     assert [value % 2**64 for value in found] == published
     assert key_of(1, 2) != key_of(2, 1)
+
+
+def test_a_network_with_batch_norm_is_not_trained_by_several(data, make_module, monkeypatch):
+    from scanvi_core.config import TrainConfig
+    from scanvi_core.train import step
+
+    monkeypatch.setattr(step, "team", lambda: Team(0, 2))
+    config = TrainConfig(device="cpu")
+    step.Stepper(make_module(use_layer_norm=True), data, config, print)
+    with pytest.raises(SettingInvalid, match="batch norm"):
+        step.Stepper(make_module(), data, config, print)
