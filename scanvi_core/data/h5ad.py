@@ -5,7 +5,6 @@ Runs in the child process only.
 
 import os
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from scanvi_core import config
 from scanvi_core.data import columns, matrices, repairs, sniff
 from scanvi_core.data.counts import Washer, washed
 from scanvi_core.data.guard import check_structure
+from scanvi_core.data.guard_file import open_regular
 from scanvi_core.data.progress import COPYING, LOOKING, watched
 from scanvi_core.data.reading import MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.tables import Table, read_table
@@ -165,19 +165,10 @@ def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Open one regular file and hold on to that very file, whatever happens to its name."""
     import h5py
 
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        handle = os.open(path, flags | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise FileRefused(
-            f"{path.name} cannot be opened: {error.strerror}.", "Check its name and permissions."
-        ) from error
-    try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise FileRefused(f"{path.name} is not a regular file.", "Choose an .h5ad file.")
-        sniff.check_is_hdf5(path, os.read(handle, 4096), facts.st_size)
-        same = Path(f"/proc/self/fd/{handle}")
+    with open_regular(path) as handle:
+        facts = os.fstat(handle.fileno())
+        sniff.check_is_hdf5(path, handle.read(4096), facts.st_size)
+        same = Path(f"/proc/self/fd/{handle.fileno()}")
         try:
             file = h5py.File(same if same.exists() else path, "r", rdcc_nbytes=2**26)
         except OSError as error:
@@ -185,8 +176,6 @@ def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         about = {"path": str(path), "size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
         with file, _damage_explained(path):
             yield file, about
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from scanvi_core import __version__, keys
 from scanvi_core.colours import type_colour
 from scanvi_core.export.request import Column
 from scanvi_core.project.state import SOURCE_NAMES
-from scanvi_core.services import doubt_export, quality, results
+from scanvi_core.services import doubt_export, exploring, quality, results
 from scanvi_core.services.workspace import Workspace, workspace
 
 ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
@@ -110,7 +110,7 @@ def columns(
 
 def colours(project_id: str, obs: dict[str, Column]) -> dict[str, list[str]]:
     """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
-    places = {name: i for i, name in enumerate(workspace(project_id).labels().names)}
+    places = exploring.type_colours(workspace(project_id))
     found: dict[str, list[str]] = {}
     for key, column in obs.items():
         if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
