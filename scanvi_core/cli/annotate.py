@@ -1,0 +1,50 @@
+"""``annotate``: name the unlabelled cells of a file."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from scanvi_core import config
+from scanvi_core.cli.answer import add_answer
+from scanvi_core.cli.output import end_bar, print_summary, report
+from scanvi_core.config import ModelConfig, TrainConfig
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser("annotate", help="name the unlabelled cells of an .h5ad")
+    model, train = ModelConfig(), TrainConfig()
+    add = parser.add_argument
+    add("source", type=Path, metavar="IN.h5ad")
+    add("-o", "--output", type=Path, required=True, metavar="OUT.h5ad")
+    add("--labels-key", required=True, metavar="KEY", help="obs column with the known types")
+    add("--unlabeled-category", action="append", default=[], metavar="NAME",
+        help="a value of that column that means unlabelled; may be repeated")  # fmt: skip
+    add("--batch-key", metavar="KEY", help="obs column that tells batches apart")
+    add("--layer", metavar="NAME", help="matrix with the counts: a layer, X or raw.X")
+    add("--dispersion", choices=config.DISPERSIONS, default=model.dispersion)
+    add("--gene-likelihood", choices=config.LIKELIHOODS, default=model.gene_likelihood)
+    add("--preset", choices=config.PRESETS, default=train.preset)
+    add("--max-epochs", type=int, metavar="N", help="passes over the cells; the preset decides")
+    add("--seed", type=int, default=train.seed, metavar="N")
+    add_answer(parser)
+    add("--json", action="store_true", help="print the summary as one line of JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Annotate a file and print the summary."""
+    from scanvi_core.services.annotate import AnnotateRequest, annotate
+    from scanvi_core.services.training import TrainRequest
+
+    training = TrainRequest(
+        ModelConfig(dispersion=options.dispersion, gene_likelihood=options.gene_likelihood),
+        TrainConfig(preset=options.preset, max_epochs=options.max_epochs, seed=options.seed),
+    )
+    request = AnnotateRequest(
+        options.source, options.output, options.labels_key, tuple(options.unlabeled_category),
+        options.batch_key, options.layer, training, dict(options.answer),
+    )  # fmt: skip
+    summary = annotate(request, report)
+    end_bar()
+    print_summary(summary, as_json=options.json)
