@@ -1,4 +1,4 @@
-"""Technical reasons for doubt: too few counts, dying, or two cells in one droplet."""
+"""Technical reasons for doubt: too few counts, or two cells in one droplet."""
 
 from dataclasses import dataclass
 
@@ -35,23 +35,9 @@ def low_counts(totals: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
     batch_index
         Batch codes [n]; batches of fewer than 20 cells are compared with all cells.
     """
-    spread = _spread(totals, batch_index, upper=False)
-    return totals < qc.low_limits(spread)[batch_index]
-
-
-def high_mitochondrial(pct_mt: np.ndarray, batch_index: np.ndarray) -> np.ndarray:
-    """Return which cells have far more mitochondrial counts than their batch, bool [n].
-
-    Dying cells lose the rest; see `qc.high_limits`. `pct_mt` [n] is in percent.
-    """
-    spread = _spread(pct_mt, batch_index, upper=True)
-    limits = qc.high_limits(spread, qc.LEAST_PERCENT, qc.PERCENT_STEP)
-    return pct_mt > limits[batch_index]
-
-
-def _spread(values: np.ndarray, batch_index: np.ndarray, *, upper: bool) -> qc.Spread:
     n_batch = int(batch_index.max(initial=-1)) + 1
-    return qc.Spread.of(values, batch_index, n_batch, upper=upper, log=not upper)
+    spread = qc.Spread.of(totals, batch_index, n_batch, upper=False, log=True)
+    return totals < qc.low_limits(spread)[batch_index]
 
 
 def find_doublets(

@@ -1,4 +1,4 @@
-"""Load the chosen matrix as counts: sorted, summed, recovered where it is normalised."""
+"""Turn the chosen matrix into counts: sorted, summed, recovered where it is normalised."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,41 +17,6 @@ from scanvi_core.data.streaming import csr_blocks, regrouped
 from scanvi_core.data.words import counted
 
 BLOCK_VALUES = 4_000_000
-
-
-@dataclass(slots=True)
-class Loaded:
-    """Counts, CSR float32, with notices and, for recovered counts, what the user confirms."""
-
-    counts: sp.csr_matrix
-    notes: list[str]
-    recovery: dict[str, Any] | None
-
-
-def load_counts(
-    source: MatrixSource, report: MatrixReport, obs: pd.DataFrame, genes: np.ndarray
-) -> Loaded:
-    """Read a matrix that holds counts, or values that counts can be recovered from, into memory.
-
-    Parameters
-    ----------
-    source, report
-        The matrix and what :func:`~scanvi_core.data.matrices.judge` found.
-    obs
-        Table of cells; a column of totals in it settles what normalised values leave open.
-    genes
-        Names of the genes.
-
-    Raises
-    ------
-    CountsNotFound
-        If counts cannot be recovered with proof.
-    FileRefused
-        If the matrix cannot be read.
-    """
-    washer = Washer(report, obs, genes)
-    counts = sp.vstack(list(washed(source, washer)), format="csr")
-    return Loaded(counts, *washer.finish())
 
 
 def washed(source: MatrixSource, washer: "Washer") -> Iterator[sp.csr_matrix]:
@@ -78,8 +43,12 @@ class Washer:
 
     Attributes
     ----------
-    report, obs, genes
-        See :func:`load_counts`.
+    report
+        What :func:`~scanvi_core.data.matrices.judge` found in the matrix.
+    obs
+        Table of cells; a column of totals in it settles what normalised values leave open.
+    genes
+        Names of the genes.
     """
 
     report: MatrixReport

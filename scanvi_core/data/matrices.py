@@ -154,7 +154,7 @@ def choose(
     wanted
         ``X``, ``raw.X``, ``layers/NAME`` or just the name of a layer: the user's choice.
     recover
-        Whether the caller recovers counts, with :func:`scanvi_core.data.counts.load_counts`.
+        Whether the caller recovers counts, with :class:`scanvi_core.data.counts.Washer`.
 
     Raises
     ------

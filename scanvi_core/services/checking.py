@@ -11,7 +11,6 @@ from scanvi_core.services.words import percent
 from scanvi_core.services.workspace import workspace
 
 MAX_BATCHES = 500
-BINS = 30
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,6 @@ class DataReport:
     repairs: list[str]
     warnings: list[str]
     median_total: float
-    totals_histogram: pd.DataFrame
     batch_key: str | None
     batch_columns: list[str]
 
@@ -41,7 +39,6 @@ def report(project_id: str) -> DataReport:
     source = manifest["counts_source"]
     recovered = (manifest.get("recovery") or {}).get("text")  # shown as the proof
     chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
-    median, bars = opened.kept.get("totals", lambda: _spread_of(dataset.totals))
     return DataReport(
         n_obs=dataset.n_obs,
         n_vars=dataset.n_vars,
@@ -52,8 +49,7 @@ def report(project_id: str) -> DataReport:
         proof=proof_of(manifest),
         repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
         warnings=sentences(manifest["warnings"]),
-        median_total=median,
-        totals_histogram=bars,
+        median_total=opened.kept.get("median", lambda: float(np.median(dataset.totals))),
         batch_key=opened.project.settings.get("batch_key"),
         batch_columns=batch_columns(project_id),
     )
@@ -117,16 +113,3 @@ def batch_table(project_id: str, key: str) -> pd.DataFrame:
     cells["labelled"] = np.bincount(labelled, minlength=len(names))
     table = pd.DataFrame({"batch": list(names), **cells})
     return table.sort_values("cells", ascending=False, kind="stable")
-
-
-def _spread_of(totals: np.ndarray) -> tuple[float, pd.DataFrame]:
-    return float(np.median(totals)), _histogram(totals)
-
-
-def _histogram(totals: np.ndarray) -> pd.DataFrame:
-    """Return cells per bin of log10 counts, with the bins' middles in counts."""
-    positive = totals[totals > 0]
-    edges = np.geomspace(positive.min(), positive.max() * 1.001, BINS + 1)
-    cells, _ = np.histogram(positive, bins=edges)
-    middles = np.sqrt(edges[1:] * edges[:-1]).round().astype(int)
-    return pd.DataFrame({"counts per cell": middles, "cells": cells})

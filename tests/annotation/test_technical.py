@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from scanvi_core.annotation import technical
-from scanvi_core.annotation.technical import find_doublets, high_mitochondrial, low_counts
+from scanvi_core.annotation.technical import find_doublets, low_counts
 from scanvi_core.datasets import simulate
 
 ONE = np.zeros(1000, dtype=int)
@@ -39,17 +39,6 @@ def test_a_third_is_never_low_and_less_than_a_fifth_always():
     assert not low_counts(tight, ONE)[0] and low_counts(wide, ONE)[0]
     tight[0] = np.median(tight) * 0.32
     assert low_counts(tight, ONE)[0]
-
-
-def test_dying_cells_are_found_by_their_mitochondria():
-    pct = np.random.default_rng(0).gamma(40.0, 0.1, 1000)
-    pct[:10], pct[10:20] = 60.0, 9.9
-    found = high_mitochondrial(pct, ONE)
-    assert found[:10].all() and not found[10:].any()
-
-
-def test_nothing_is_dying_where_no_mitochondrial_gene_was_counted():
-    assert not high_mitochondrial(np.zeros(1000), ONE).any()
 
 
 def spiked(n=500, n_doublets=40, seed=0):

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from scanvi_core.data import counts, recovery
-from scanvi_core.data.counts import load_counts, totals_of
+from scanvi_core.data.counts import Washer, totals_of, washed
 from scanvi_core.data.matrices import choose, judge
 from scanvi_core.data.proof import Recovery, Totals
 from scanvi_core.data.reading import find_matrices
@@ -298,7 +298,9 @@ def loaded(path, adata, twist=len):
         reports = [judge(source, adata.obs_names, genes) for source in sources]
         chosen = choose(reports, recover=True)
         source = next(item for item in sources if item.name == chosen.name)
-        return load_counts(source, chosen, adata.obs, genes)
+        washer = Washer(chosen, adata.obs, genes)
+        found = sp.vstack(list(washed(source, washer)), format="csr")
+        return found, *washer.finish()
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix, np.asarray])
@@ -307,12 +309,14 @@ def test_a_file_of_normalised_values_gives_counts_and_facts(tmp_path, kind, monk
     obs = pd.DataFrame(
         {"n_counts": np.asarray(COUNTS.sum(axis=1)).ravel()}, index=np.arange(200).astype(str)
     )
-    found = loaded(tmp_path / "t.h5ad", anndata.AnnData(kind(log(COUNTS)), obs=obs))
-    assert same(found.counts, COUNTS)
-    assert found.counts.dtype == np.float32
-    assert found.recovery["totals_column"] == "n_counts"
-    assert found.notes == [found.recovery["text"]]
-    assert found.notes[0].startswith(
+    found, notes, recovery = loaded(
+        tmp_path / "t.h5ad", anndata.AnnData(kind(log(COUNTS)), obs=obs)
+    )
+    assert same(found, COUNTS)
+    assert found.dtype == np.float32
+    assert recovery["totals_column"] == "n_counts"
+    assert notes == [recovery["text"]]
+    assert notes[0].startswith(
         "Counts recovered from log-normalised X: base e, target 10,000; exact for 200 cells"
     )
 
@@ -329,12 +333,12 @@ def test_entries_stored_twice_or_out_of_order_and_summary_rows_are_told(tmp_path
 
     adata = anndata.AnnData(COUNTS)
     adata.var_names = [f"g{at}" for at in range(298)] + ["__no_feature", "__ambiguous"]
-    found = loaded(tmp_path / "t.h5ad", adata, twist)
-    assert found.recovery is None
-    assert found.counts[:, 298:].nnz == 0
-    assert same(found.counts[0, :298], COUNTS[0, :298])
-    assert found.counts[1, :298].sum() == COUNTS[1, :298].sum()
-    assert found.notes == [
+    found, notes, recovery = loaded(tmp_path / "t.h5ad", adata, twist)
+    assert recovery is None
+    assert found[:, 298:].nnz == 0
+    assert same(found[0, :298], COUNTS[0, :298])
+    assert found[1, :298].sum() == COUNTS[1, :298].sum()
+    assert notes == [
         "X: 1 value stored out of order; sorted here.",
         "X: 1 value stored twice for the same cell and gene; added up here.",
         (

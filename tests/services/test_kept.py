@@ -62,7 +62,7 @@ def told(project):
     report = checking.report(project)
     key = opened.project.settings.get("batch_key")
     parts = [dataclasses.asdict(design), now, results.changed_labels(project)]
-    parts += [exporting.source_table(project, 0.5), report.totals_histogram, report.median_total]
+    parts += [exporting.source_table(project, 0.5), report.median_total]
     parts += [checking.batch_table(project, key)] if key else []
     parts += [
         exploring.colouring(project, "louvain").codes,
