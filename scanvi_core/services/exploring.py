@@ -1,6 +1,5 @@
 """Maps of the cells and the ways to colour them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,14 +46,6 @@ class Colouring:
     names: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
     values: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Genes:
-    """Names of genes, symbols included, and how to read one."""
-
-    var_names: np.ndarray
-    gene: Callable[[str], np.ndarray]
 
 
 def embeddings(project_id: str) -> dict[str, str]:
@@ -241,20 +232,6 @@ def gene_names(project_id: str) -> list[str]:
     return list(dict.fromkeys(workspace(project_id).dataset.symbols.tolist()))
 
 
-def rule_mask(project_id: str, rule: str) -> np.ndarray:
-    """Return the cells [n_obs] that follow a marker rule such as ``MS4A1+, CD3D-``.
-
-    Raises
-    ------
-    InputError
-        If the rule cannot be read or names a gene that is not there.
-    """
-    from scanvi_core.annotation.markers import marker_rule
-
-    names = np.array(_all_names(project_id), dtype=object)
-    return marker_rule(rule, Genes(names, workspace(project_id).dataset.gene))
-
-
 def markers_of(project_id: str, rule: str) -> "list[Marker]":
     """Return the terms of a marker rule, its genes as the data call them.
 
@@ -265,12 +242,8 @@ def markers_of(project_id: str, rule: str) -> "list[Marker]":
     """
     from scanvi_core.annotation.markers import known_markers
 
-    return known_markers(rule, _all_names(project_id))
-
-
-def _all_names(project_id: str) -> list[str]:
     dataset = workspace(project_id).dataset
-    return sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()})
+    return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))
 
 
 def type_colours(opened: Workspace) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from scanvi_core import runtime
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
+from scanvi_core.services import labelling
 from scanvi_core.services.workspace import import_into
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,24 @@ def project(imported: Path) -> str:
     fresh = create_project("Cells")
     shutil.copytree(imported, fresh.root, dirs_exist_ok=True)
     return fresh.id
+
+
+@pytest.fixture
+def labelled(project: str) -> str:
+    """A project with the labels of its column."""
+    labelling.use_column(project, "cell_type", set())
+    return project
+
+
+def said(app: Any) -> str:
+    """Return every text of the page in one."""
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
+    return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
+
+
+def tab_of(app: Any) -> str:
+    """Return the name of the browser tab, under which its picked cells are kept."""
+    return str(app.session_state["scanvi.tab"])
 
 
 @pytest.fixture

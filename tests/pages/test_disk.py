@@ -13,7 +13,8 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.services import history, jobs, labelling, projects
 from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.workspace import workspace
-from tests.pages.test_durability import labelled, names, pick, said  # noqa: F401  a fixture
+from tests.pages.conftest import said
+from tests.pages.test_durability import names, pick
 
 ADDED = 400  # bytes that still fit: no page of a database does
 
@@ -62,7 +63,7 @@ def restart():
 
 def test_on_a_full_disk_a_name_is_refused_in_words_and_given_once_there_is_space(
     visit,
-    labelled,  # noqa: F811
+    labelled,
 ):
     app = visit("labels", labelled)
     pick(app, labelled, [3, 4])
@@ -80,7 +81,7 @@ def test_on_a_full_disk_a_name_is_refused_in_words_and_given_once_there_is_space
 
 
 @pytest.mark.parametrize("slug", ["open", "labels", "train", "history", "export"])
-def test_every_page_opens_on_a_full_disk(visit, labelled, slug):  # noqa: F811
+def test_every_page_opens_on_a_full_disk(visit, labelled, slug):
     workspace(labelled)
     with full_disk():
         app = visit(slug, labelled)
@@ -88,7 +89,7 @@ def test_every_page_opens_on_a_full_disk(visit, labelled, slug):  # noqa: F811
         assert "Something went wrong" not in said(app)
 
 
-def test_other_writes_on_a_full_disk_are_refused_in_words(visit, labelled):  # noqa: F811
+def test_other_writes_on_a_full_disk_are_refused_in_words(visit, labelled):
     app = visit("open", labelled)
     with full_disk():
         app.button(key=f"copy-{labelled}").click().run()
@@ -114,7 +115,7 @@ def test_a_job_on_a_full_disk_says_so():
 @pytest.mark.skipif(sys.platform == "win32", reason="folders of Windows are locked otherwise")
 def test_a_folder_that_cannot_be_written_to_is_shown_and_said_so_on_every_page(
     visit,
-    labelled,  # noqa: F811
+    labelled,
 ):
     labelling.name_cells(labelled, np.array([3]), "Mine", "lasso")
     restart()

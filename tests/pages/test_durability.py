@@ -21,27 +21,12 @@ from scanvi_core.services import (
     training,
 )
 from scanvi_core.services.workspace import import_into, workspace
-
-
-@pytest.fixture
-def labelled(project):
-    labelling.use_column(project, "cell_type", set())
-    return project
-
-
-def said(app):
-    """Return every text of the page in one."""
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
-    return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
+from tests.pages.conftest import said, tab_of
 
 
 def names(project):
     state = workspace(project).labels()
     return np.array([*state.names, ""], dtype=object)[state.codes]
-
-
-def tab_of(app):
-    return app.session_state["scanvi.tab"]
 
 
 def pick(app, project, rows):

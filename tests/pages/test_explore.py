@@ -3,36 +3,20 @@
 import json
 
 import numpy as np
-import pytest
 
 from scanvi_core.services import gene_tests, jobs, labelling, picking, rules
 from scanvi_core.services.rules import Rule, Term
 from scanvi_core.services.workspace import workspace
+from tests.pages.conftest import said, tab_of
 
 WAIT_S = 120
 HOSTILE = "<img src=x onerror=alert(1)> ![a](http://b/c.png)"
-
-
-@pytest.fixture
-def labelled(project):
-    """A project with the labels of its column."""
-    labelling.use_column(project, "cell_type", set())
-    return project
-
-
-def said(app):
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
-    return "\n".join(str(item.value) for kind in kinds for item in kind).replace("\\", "")
 
 
 def sound(app):
     assert not app.exception, app.exception
     assert not any("Something went wrong" in error.value for error in app.error)
     return app
-
-
-def tab_of(app):
-    return app.session_state["scanvi.tab"]
 
 
 def pick(app, project, *steps):

@@ -16,6 +16,7 @@ from scanvi_core.services import (
     overview,
     picking,
     results,
+    rules,
     workspace,
 )
 from scanvi_core.services.jobs import JobStatus
@@ -226,11 +227,12 @@ def test_a_gene_colours_by_its_log_level(project):
 
 def test_a_marker_rule_picks_the_cells_that_follow_it(project):
     values = {gene: opened(project).dataset.gene(gene) for gene in ("CD3D", "CD79A")}
-    mask = exploring.rule_mask(project, "CD79A+, CD3D-")
+    picking.join(project, "tab", rules.of_markers(project, "CD79A+, CD3D-"), "replace")
+    mask = picking.picked(project, "tab")
     assert mask.any() and (values["CD79A"][mask] > 0).all() and (values["CD3D"][mask] == 0).all()
     for rule in ("NOGENE+", "+"):
         with pytest.raises(InputError):
-            exploring.rule_mask(project, rule)
+            rules.of_markers(project, rule)
 
 
 # Picked cells -----------------------------------------------------------------------------------
