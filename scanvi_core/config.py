@@ -35,6 +35,10 @@ EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown
 HOLDOUT_FRACTION = 0.15
 LOW_CONFIDENCE = 0.8
 
+# A run that other processes train
+HEARTBEAT_S = 10.0  # between their signs of life
+SILENT_S = 120.0  # without one, a run on another machine counts as cut off
+
 # Counts recovered from normalised values
 RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts
 RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell is not proven

@@ -85,5 +85,9 @@ class TrainingError(ScanviError):
     """Training could not go on."""
 
 
+class TeamBroken(TrainingError):
+    """One of several processes that train together is gone."""
+
+
 class ExportError(ScanviError):
     """The result could not be written."""

@@ -25,12 +25,49 @@ from scanvi_core.config import (
 )
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.module import SCANVI
-from scanvi_core.train.history import Hooks
+from scanvi_core.train.history import History, Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
 from scanvi_core.train.warmstart import carry_over
 
-__all__ = ["Annotator", "TrainingSet", "group_names", "prior_of", "warm_up"]
+__all__ = ["Annotator", "Learnt", "TrainingSet", "group_names", "learn", "prior_of", "warm_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A trained network, and the cells it was trained on: `usable` are their rows."""
+
+    module: SCANVI
+    history: History
+    usable: np.ndarray
+    data: TrainingData
+    model_config: ModelConfig
+    train_config: TrainConfig
+
+
+def learn(
+    cells: TrainingSet,
+    model_config: ModelConfig,
+    train_config: TrainConfig,
+    *,
+    hooks: Hooks | None = None,
+    warm_start: "Annotator | None" = None,
+    checkpoint: Path | None = None,
+) -> Learnt:
+    """Train the network alone, which is the part that several processes can share.
+
+    Arguments and errors are those of `Annotator.fit`, which goes on from here in one process.
+    """
+    usable, data = training_data(cells, train_config)
+    n_steps = train_config.n_steps(data.counts.shape[0])
+    module, schedule = build(cells, model_config, train_config), train_config
+    if warm_start is not None:
+        warm_start.hand_over(module, cells, model_config)
+        schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
+    history = fit(
+        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
+    )
+    return Learnt(module, history, usable, data, model_config, train_config)
 
 
 @dataclass(slots=True)
@@ -67,37 +104,35 @@ class Annotator(TrainedModel):
         TrainingError
             If the training diverges at once, or `checkpoint` is of another run.
         """
-        usable, data = training_data(cells, train_config)
-        n_steps = train_config.n_steps(data.counts.shape[0])
-        module, schedule = build(cells, model_config, train_config), train_config
-        if warm_start is not None:
-            warm_start.hand_over(module, cells, model_config)
-            schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
-        history = fit(
-            module,
-            data,
-            schedule,
-            n_steps=n_steps,
-            hooks=hooks or Hooks(),
-            checkpoint=checkpoint,
-        )
+        learnt = learn(
+            cells, model_config, train_config,
+            hooks=hooks, warm_start=warm_start, checkpoint=checkpoint,
+        )  # fmt: skip
+        return cls.complete(cells, learnt, warm_start)
+
+    @classmethod
+    def complete(
+        cls, cells: TrainingSet, learnt: "Learnt", warm_start: "Annotator | None" = None
+    ) -> "Annotator":
+        """Join a trained network with the linear models and the calibration; see `fit`."""
+        data, seed = learnt.data, learnt.train_config.seed
         annotator = cls(
             genes=cells.genes,
             label_names=cells.label_names,
             batch_names=cells.batch_names,
             groups=dict(cells.groups),
-            model_config=model_config,
-            train_config=train_config,
-            module=module,
-            companions=_companions(data, train_config.seed, warm_start),
-            history=history,
+            model_config=learnt.model_config,
+            train_config=learnt.train_config,
+            module=learnt.module,
+            companions=_companions(data, seed, warm_start),
+            history=learnt.history,
             validation=np.zeros(len(cells.y), dtype=bool),
         )
-        annotator.validation[usable] = data.validation
+        annotator.validation[learnt.usable] = data.validation
         if warm_start is not None:
             annotator.calibration = warm_start.calibration
         else:
-            annotator._calibrate(data, usable)
+            annotator._calibrate(data, learnt.usable)
         return annotator
 
     def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:

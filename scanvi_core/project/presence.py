@@ -56,14 +56,18 @@ def lives(mark: str) -> bool:
     """Tell whether the process of a mark runs on this machine."""
     if mark == own_mark():  # said without looking: a clock that was set changes no mark of ours
         return True
-    host, _, rest = mark.rpartition(" ")
-    pid = rest.partition(":")[0]
-    if host != platform.node() or not pid.isdecimal():
+    pid = mark.rpartition(" ")[2].partition(":")[0]
+    if is_elsewhere(mark) or not pid.isdecimal():
         return False
     try:
         return _mark(int(pid)) == mark
     except psutil.Error:
         return False
+
+
+def is_elsewhere(mark: str) -> bool:
+    """Tell whether a mark is of a process on another machine, which cannot be looked for."""
+    return mark.rpartition(" ")[0] != platform.node()
 
 
 def enter(folder: Path) -> bool:

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.errors import ProjectError
-from scanvi_core.project import presence
+from scanvi_core.errors import InputError, ProjectError
+from scanvi_core.project import presence, signs
 from scanvi_core.project.files import not_written, read_json, to_json, write_json
 from scanvi_core.project.folder import Project
 from scanvi_core.runtime import replacing
 
-QUEUED, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
-    "queued", "running", "done", "failed", "stopped", "interrupted",
+QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
+    "queued", "waiting", "running", "done", "failed", "stopped", "interrupted",
 )  # fmt: skip
-STATUSES = (QUEUED, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)
+STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
 _ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
@@ -87,6 +87,23 @@ class Run:
         if run is None or not (run.root / "run.json").is_file():
             raise ProjectError(f"There is no run {identifier[:20]!r}.", "Choose one of the list.")
         return run
+
+    @classmethod
+    def at(cls, folder: Path) -> tuple[Project, Self]:
+        """Return the run whose folder this is, and its project, wherever that lies.
+
+        Raises
+        ------
+        InputError
+            If it is no such folder.
+        """
+        root = folder.resolve()
+        if not (root / "run.json").is_file() or root.parent.name != "runs":
+            raise InputError(
+                f"{folder} is not the folder of a training run.",
+                "Name a folder such as PROJECT/runs/0001, which the Train page prepares.",
+            )
+        return Project(root.parents[1].name, root.parents[1]), cls(root.name, root)
 
     @classmethod
     def list(cls, project: Project) -> list[Self]:
@@ -213,15 +230,21 @@ class Run:
 def status_seen(run: Run) -> RunStatus:
     """Return where a run stands.
 
-    A run that says it is queued or running, but whose process is gone, was cut off by a crash, a
-    kill or a restart.
+    A run that says it is queued or running, but whose process is gone, or shows no sign of life
+    from another machine, was cut off by a crash, a kill or a restart.
     """
     said = run.status
-    if said.status in (QUEUED, RUNNING) and not presence.lives(said.process):
+    if said.status in (QUEUED, RUNNING) and not _lives(run, said.process):
         return said._replace(
             status=INTERRUPTED, message="The program was closed before this run ended."
         )
     return said
+
+
+def _lives(run: Run, mark: str) -> bool:
+    if presence.is_elsewhere(mark):
+        return signs.shows_life(run.root)
+    return presence.lives(mark)
 
 
 def _last_byte(file: Any) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
 Z1, Z2 = "z1", "z2"
+TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
 OUT_OF_FOLD = "out_of_fold"  # what the linear models say of labelled cells they were not shown
 MAPS = {Z1: "umap_z1", Z2: "umap_z2"}
 
@@ -56,14 +57,23 @@ class Results:
 
 
 def new_run(
-    opened: Workspace, request: "TrainRequest", design: "Design", genes: np.ndarray
+    opened: Workspace,
+    request: "TrainRequest",
+    design: "Design",
+    genes: np.ndarray,
+    together: bool = False,
 ) -> Run:
-    """Create the run folder and freeze everything the result depends on."""
+    """Create the run folder and freeze everything the result depends on.
+
+    Who trains it needs this folder and the data set beside it, not the labels. With `together`
+    the random numbers of the training do not depend on how many processes share it.
+    """
     settings = {
         "model": asdict(request.model),
         "train": asdict(request.train),
         "warm_from": opened.project.settings.get("current_run") if request.warm else None,
         "map_from": opened.project.settings.get("current_run"),  # its places are where maps start
+        "together": together,
         "seed": request.train.seed,
         "threads": runtime.worker_threads(),
         "device": str(runtime.choose_device(request.train.device)),
@@ -75,15 +85,38 @@ def new_run(
         "labels_seq": design.seq,
         "label_order": list(design.label_names),
         "code_names": list(design.code_names),
+        "batch_names": list(design.batch_names),
         "groups": design.groups,
         "prior": design.prior,
         "genes": [str(gene) for gene in genes],
     }
     run = Run.create(opened.project, settings)
-    run.write_array("y", design.y.astype(np.int32))
-    run.write_array("holdout", design.holdout)
-    run.set_status(RUNNING)
+    truth = np.full(design.y.size, -1, dtype=np.int32)
+    known, rows = holdout_truth(opened, design.label_names, design.holdout, design.seq)
+    truth[rows] = known
+    arrays = {"y": design.y.astype(np.int32), "holdout": design.holdout, "rows": design.rows}
+    arrays |= {"batch_index": design.batch_index.astype(np.int32), TRUTH: truth}
+    for name, array in arrays.items():
+        run.write_array(name, array)
     return run
+
+
+def frozen_design(run: Run) -> "Design":
+    """Return the arrays a run was begun with."""
+    from scanvi_core.services.design import Design
+
+    frozen = run.settings
+    return Design(
+        y=np.array(run.array("y"), dtype=np.int64),
+        label_names=tuple(frozen["label_order"]),
+        groups=frozen["groups"],
+        prior=frozen["prior"],
+        batch_index=np.array(run.array("batch_index"), dtype=np.int64),
+        batch_names=tuple(frozen["batch_names"]),
+        rows=np.array(run.array("rows")),
+        holdout=np.array(run.array("holdout")),
+        seq=frozen["labels_seq"],
+    )
 
 
 def model_folder(run: Run) -> Path:
@@ -91,21 +124,19 @@ def model_folder(run: Run) -> Path:
     return run.root / "model"
 
 
-def holdout_scores(
-    opened: Workspace, design: "Design", probabilities: np.ndarray, at: int
-) -> dict[str, Any] | None:
-    """Score predictions on the held-out labels; None when there are none."""
+def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None:
+    """Score predictions [n_obs, K] on the labels held out from a run; None when there are none."""
     from scanvi_core.annotation.prediction import summarise
     from scanvi_core.metrics.classification import score
 
-    truth, rows = holdout_truth(opened, design.label_names, design.holdout, at)
-    reading = summarise(probabilities[rows])
-    usable = (truth >= 0) & (reading.label >= 0)
+    truth = run.array(TRUTH)
+    rows = np.flatnonzero(truth >= 0)
+    truth, reading = truth[rows], summarise(probabilities[rows])
+    usable = reading.label >= 0
     if not usable.any():
         return None
-    found = score(
-        truth[usable], reading.label[usable], design.label_names, reading.confidence[usable]
-    )
+    names = tuple(run.settings["label_order"])
+    found = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
     return {
         "n": found.n,
         "accuracy": found.accuracy,

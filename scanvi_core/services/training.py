@@ -14,6 +14,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import INTERRUPTED, STOPPED, Run, status_seen
 from scanvi_core.services import doubt_job, jobs
 from scanvi_core.services.design import check_labels, design_of
+from scanvi_core.services.results import TRUTH
 from scanvi_core.services.workspace import Workspace, workspace
 
 TRAIN = "train"
@@ -194,7 +195,7 @@ def cut_off(project_id: str) -> CutOff | None:
     last = run.records()[-1:]
     epoch, n_epochs = (last[0]["epoch"], last[0]["n_epochs"]) if last else (0, 0)
     since = datetime.fromisoformat(seen.time).astimezone()
-    return CutOff(run.id, epoch, n_epochs, since, run.has_array("rows"))
+    return CutOff(run.id, epoch, n_epochs, since, run.has_array(TRUTH))
 
 
 def resume(project_id: str, run_id: str) -> str:
@@ -209,9 +210,9 @@ def resume(project_id: str, run_id: str) -> str:
     run = Run.open(opened.project, run_id)
 
     def work(job: jobs.Job) -> str:
-        from scanvi_core.services.run import resume
+        from scanvi_core.services.run import carry_through
 
-        return resume(opened, run, job)
+        return carry_through(opened, run, job)
 
     return _submit(project_id, run.settings["train"]["device"], work)
 

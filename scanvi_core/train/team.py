@@ -5,15 +5,17 @@ of the cells, and the shares' gradients are added up. The minibatch, and with
 :mod:`scanvi_core.nn.keyed` its noise, do not depend on how many processes there are.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 from torch import Tensor
 
-from scanvi_core.errors import SettingInvalid
+from scanvi_core.errors import SettingInvalid, TeamBroken
 
 TIMEOUT = timedelta(minutes=10)  # a process may be reading from a slow disk; a dead one is noticed
 
@@ -50,9 +52,18 @@ class Team:
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over the processes, and learn whether one is to stop."""
+        if self.size == 1:
+            self.stopping = self.stop
+            return
         flag = tensors[0].new_full((1,), float(self.stop))
         flat = torch.cat([*(tensor.reshape(-1) for tensor in tensors), flag])
-        torch.distributed.all_reduce(flat)
+        try:
+            torch.distributed.all_reduce(flat)
+        except RuntimeError as error:
+            raise TeamBroken(
+                f"Another of the {self.size} processes that train together has ended.",
+                "Start the training again: it goes on from its last checkpoint.",
+            ) from error
         sums = flat.split([*(tensor.numel() for tensor in tensors), 1])
         for tensor, summed in zip(tensors, sums, strict=False):
             tensor.copy_(summed.view_as(tensor))
@@ -60,25 +71,31 @@ class Team:
 
 
 def team() -> Team | None:
-    """Return this process's place in the team; None where it trains alone."""
-    return _team
+    """Return this thread's place in its team; None where it trains in the ordinary way."""
+    return _team.get()
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Team]:
     """Belong to the team that ``torchrun`` started, for a while.
 
-    NCCL carries the gradients between graphics cards, gloo between processors.
+    NCCL carries the gradients between graphics cards, gloo between processors. Where nothing
+    started this process as one of several, it is a team of its own: as in any team, the random
+    numbers then depend on seed, step and cell only, so that it ends with the model of several.
     """
-    global _team  # noqa: PLW0603  a process is in one team at most, like torch's process group
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    torch.distributed.init_process_group(backend, timeout=TIMEOUT)
-    _team = Team(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    me = Team(0, 1)
+    if several:
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        torch.distributed.init_process_group(backend, timeout=TIMEOUT)
+        me = Team(torch.distributed.get_rank(), torch.distributed.get_world_size())
+    before = _team.set(me)
     try:
-        yield _team
+        yield me
     finally:
-        _team = None
-        torch.distributed.destroy_process_group()
+        _team.reset(before)
+        if several:
+            torch.distributed.destroy_process_group()
 
 
 def check_norm(use_layer_norm: bool, size: int) -> None:
@@ -97,4 +114,5 @@ def check_norm(use_layer_norm: bool, size: int) -> None:
         )
 
 
-_team: Team | None = None
+# by thread: another training of this program may be in no team
+_team: ContextVar[Team | None] = ContextVar("team", default=None)

@@ -1,0 +1,81 @@
+"""What the app and the processes that train a run elsewhere tell each other, by files.
+
+The files lie in the folder of the run, which may be on storage that several machines share. Each
+has one writer: the app asks for a stop; the first of the processes says that it lives, and how
+far it is.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from scanvi_core.config import HEARTBEAT_S, SILENT_S
+from scanvi_core.project.files import read_json, write_json
+
+STOP, ALIVE, PROGRESS = "stop", "alive", "progress.json"
+LOG = "processes.log"
+
+
+class Progress(NamedTuple):
+    """How far a run is, from 0 to 1, and with what it is busy."""
+
+    fraction: float = 0.0
+    message: str = ""
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Ask the processes of a run to stop and keep the best."""
+    (folder / STOP).touch()
+
+
+def is_asked_to_stop(folder: Path) -> bool:
+    """Tell whether a stop was asked for."""
+    return (folder / STOP).exists()
+
+
+def forget_stop(folder: Path) -> None:
+    """Take a wish to stop back, before a run begins or goes on."""
+    (folder / STOP).unlink(missing_ok=True)
+
+
+def write_progress(folder: Path, progress: Progress) -> None:
+    """Say how far a run is."""
+    write_json(folder / PROGRESS, progress._asdict())
+
+
+def read_progress(folder: Path) -> Progress:
+    """Return how far a run is by its own word."""
+    path = folder / PROGRESS
+    return Progress(**read_json(path)) if path.is_file() else Progress()
+
+
+@contextmanager
+def signs_of_life(folder: Path) -> Iterator[None]:
+    """Give a sign of life every `HEARTBEAT_S` seconds, for those who cannot see this process."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.is_set():
+            (folder / ALIVE).touch()
+            ended.wait(HEARTBEAT_S)
+
+    thread = threading.Thread(target=beat, name="signs of life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        (folder / ALIVE).unlink(missing_ok=True)
+
+
+def shows_life(folder: Path) -> bool:
+    """Tell whether there was a sign of life in the last `SILENT_S` seconds.
+
+    Clocks of machines that share storage may differ by less than that.
+    """
+    path = folder / ALIVE
+    return path.is_file() and time.time() - path.stat().st_mtime < SILENT_S
