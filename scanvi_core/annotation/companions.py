@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.annotation.markers import log_normalized
+from scanvi_core.data.rows import take_rows
 
 N_COMPONENTS = 30
 GENES_C = 0.1  # inverse strength of the penalty on gene weights
@@ -114,7 +115,7 @@ def fit_companions(
     """
     center, axes = components or components_of(counts, random)
     rows = _training_rows(y, n_labels, random)
-    chosen = log_normalized(counts[rows])
+    chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
     return Companions(
         n_labels,
@@ -159,7 +160,9 @@ def principal_components(
 
 def _some(counts: sparse.csr_array, random: np.random.Generator) -> sparse.csr_array:
     n = counts.shape[0]
-    return counts if n <= MAX_PCA_CELLS else counts[np.sort(random.permutation(n)[:MAX_PCA_CELLS])]
+    if n <= MAX_PCA_CELLS:
+        return counts
+    return take_rows(counts, np.sort(random.permutation(n)[:MAX_PCA_CELLS]))
 
 
 def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) -> np.ndarray:

@@ -18,6 +18,8 @@ from scanvi_core.annotation.differential import DifferentialSettings
 from scanvi_core.annotation.prediction import Predictions, summarise
 from scanvi_core.annotation.training_set import network
 from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.data.mapped import let_go
+from scanvi_core.data.rows import filled_rows, take_rows
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
@@ -53,7 +55,12 @@ class TrainedModel:
         return align(counts, genes, self.genes)
 
     @torch.no_grad()
-    def predict(self, counts: sparse.csr_array, genes: Sequence[str] | None = None) -> Predictions:
+    def predict(
+        self,
+        counts: sparse.csr_array,
+        genes: Sequence[str] | None = None,
+        out: Predictions | None = None,
+    ) -> Predictions:
         """Say everything the model knows about cells; those without counts get rows of NaN.
 
         Parameters
@@ -64,24 +71,34 @@ class TrainedModel:
             Names of the columns, found in the model by name: their order does not matter, and
             genes of the model that are missing are read as zeros. None only for counts that were
             cut out by `genes` of this very model, in its order.
+        out
+            Arrays to write into, of the shapes and types of the result; they may be files mapped
+            for writing, whose pages are given back. None makes them in memory.
 
         Raises
         ------
         InputError
             If too few genes are those of the model.
+        ValueError
+            If `out` has other shapes.
         """
         counts = self._own_columns(counts, genes)
-        rows = np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)
+        filled = filled_rows(counts)
         source = rows_of(counts, expression.device_of(self.module))
-        n, k, d = counts.shape[0], len(self.label_names), self.model_config.n_latent
-        final, alone, z1, z2 = (np.full((n, w), np.nan, np.float32) for w in (k, k, d, d))
+        sizes = counts.shape[0], len(self.label_names), self.model_config.n_latent
+        result = out or Predictions.empty(*sizes)
+        result.check(*sizes)
+        final, alone, z1, z2 = arrays = result.arrays
+        for array in arrays:
+            array[~filled] = np.nan
         self.module.eval()
-        for block in blocks(rows):
+        for block in blocks(np.flatnonzero(filled)):
             found = self.module.predict(source.fetch(block))
             alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in found)
-            together = stack(alone[block], *self.companions.predict(counts[block]))
+            together = stack(alone[block], *self.companions.predict(take_rows(counts, block)))
             final[block] = self.calibration.apply(together)
-        return Predictions(final, alone, z1, z2)
+            let_go(*arrays)
+        return result
 
     def predict_labels(
         self, counts: sparse.csr_array, genes: Sequence[str] | None = None

@@ -4,6 +4,8 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.annotation.companions import Components, components_of, fit_companions, stack
+from scanvi_core.annotation.prediction import BLOCK
+from scanvi_core.data.rows import take_rows
 
 N_FOLDS = 5
 
@@ -65,9 +67,12 @@ def companions_out_of_fold(
     found = np.full((len(y), n_labels), np.nan, dtype=np.float32)
     components = components or components_of(counts, random)
     for k in range(n_folds):
-        own = fold == k
-        if not own.any():
+        own = np.flatnonzero(fold == k)
+        if not own.size:
             continue
-        fitted = fit_companions(counts, np.where(own, -1, y), n_labels, random, components)
-        found[own] = stack(*fitted.predict(counts[own]))
+        others = np.where(fold == k, -1, y)
+        fitted = fit_companions(counts, others, n_labels, random, components)
+        for at in range(0, own.size, BLOCK):
+            rows = own[at : at + BLOCK]
+            found[rows] = stack(*fitted.predict(take_rows(counts, rows)))
     return found

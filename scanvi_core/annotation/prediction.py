@@ -28,6 +28,23 @@ class Predictions:
     z1: np.ndarray
     z2: np.ndarray
 
+    @classmethod
+    def empty(cls, n: int, n_labels: int, n_latent: int) -> "Predictions":
+        """Return arrays of n cells that are yet to be filled."""
+        widths = n_labels, n_labels, n_latent, n_latent
+        return cls(*(np.empty((n, width), np.float32) for width in widths))
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """All four, in the order above."""
+        return self.probabilities, self.scanvi, self.z1, self.z2
+
+    def check(self, n: int, n_labels: int, n_latent: int) -> None:
+        """Raise ValueError if these are not the arrays of n cells."""
+        shapes = [(n, width) for width in (n_labels, n_labels, n_latent, n_latent)]
+        if [array.shape for array in self.arrays] != shapes:
+            raise ValueError(f"predictions of shapes {shapes} are needed")
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

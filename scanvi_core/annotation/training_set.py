@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 
 from scanvi_core.config import MIN_LABELS, ModelConfig, TrainConfig
+from scanvi_core.data.rows import chosen_rows, filled_rows
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
@@ -110,10 +111,10 @@ def network(
 
 def training_data(cells: TrainingSet, config: TrainConfig) -> tuple[np.ndarray, TrainingData]:
     """Return the cells that are trained on: their rows, and what the training needs of them."""
-    usable = np.asarray(cells.counts.sum(axis=1)).ravel() > 0
+    usable = filled_rows(cells.counts)
     if cells.rows is not None:
         usable &= cells.rows
-    counts = cells.counts if usable.all() else cells.counts[usable]
+    counts = chosen_rows(cells.counts, usable)
     n_labels = len(cells.label_names)
     known = np.where(usable, cells.y, -1).astype(np.int64)
     y = known[usable]

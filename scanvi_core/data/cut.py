@@ -1,5 +1,6 @@
 """Some columns of a CSR matrix of any size, a block of rows at a time."""
 
+import bisect
 import hashlib
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from scanvi_core.data.mapped import let_go, over_files
 from scanvi_core.errors import ProjectError
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
@@ -20,9 +22,10 @@ KEPT = 3  # cuts kept beside a data set; each is as large as the counts of its g
 
 def row_blocks(indptr: np.ndarray, size: int = BLOCK) -> Iterator[tuple[int, int]]:
     """Yield (first row, row after the last) of blocks with at most `size` entries, or one row."""
-    start, n_rows = 0, len(indptr) - 1
+    start, n_rows, indptr = 0, len(indptr) - 1, np.asarray(indptr)
     while start < n_rows:
-        full = int(np.searchsorted(indptr, int(indptr[start]) + size, side="right")) - 1
+        # numpy's search would copy all pointers where they are narrower than the number sought
+        full = bisect.bisect_right(indptr, int(indptr[start]) + size, start) - 1
         stop = max(start + 1, full)
         yield start, stop
         start = stop
@@ -53,6 +56,7 @@ def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_a
         block = sp.csr_array((found.data, here[found.indices], found.indptr), shape)
         block.sum_duplicates()
         block.eliminate_zeros()
+        let_go(counts.data, counts.indices)
         yield block
 
 
@@ -84,15 +88,29 @@ def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.c
         If there is no room for it on the disk.
     """
     positions = np.asarray(positions, dtype=np.int64)
-    home = folder / f"cut_{hashlib.sha256(positions.tobytes()).hexdigest()[:16]}"
+    shape = counts.shape[0], len(positions)
+    return kept(folder, positions.tobytes(), cut_blocks(counts, positions), shape)
+
+
+def kept(
+    folder: Path, key: bytes, blocks: Iterator[sp.csr_array], shape: tuple[int, int]
+) -> sp.csr_matrix:
+    """Return blocks of whole rows as one CSR over files in `folder`, written once for each `key`.
+
+    Raises
+    ------
+    ProjectError
+        If there is no room for it on the disk.
+    """
+    home = folder / f"cut_{hashlib.sha256(key).hexdigest()[:16]}"
     if not home.is_dir():
-        _write(home, counts, positions)
+        _write(home, blocks)
     os.utime(home)
     _tidy(folder)
-    return _read(home, (counts.shape[0], len(positions)))
+    return _read(home, shape)
 
 
-def _write(home: Path, counts: sp.csr_matrix, positions: np.ndarray) -> None:
+def _write(home: Path, blocks: Iterator[sp.csr_array]) -> None:
     """Write a cut, all or nothing: into a folder beside `home` that takes its name at the end."""
     # Plain writes, not a writable map: a full disk is then an error instead of the end of the app.
     temporary = Path(tempfile.mkdtemp(prefix=".cut_", dir=home.parent))
@@ -100,7 +118,7 @@ def _write(home: Path, counts: sp.csr_matrix, positions: np.ndarray) -> None:
         lengths = list[np.ndarray]()
         at_data, at_indices = temporary / "data", temporary / "indices"
         with at_data.open("wb") as data, at_indices.open("wb") as indices:
-            for block in cut_blocks(counts, positions):
+            for block in blocks:
                 block.data.tofile(data)
                 block.indices.astype(np.int32, copy=False).tofile(indices)
                 lengths.append(np.diff(block.indptr))
@@ -134,4 +152,4 @@ def _read(home: Path, shape: tuple[int, int]) -> sp.csr_matrix:
         return sp.csr_matrix(shape, dtype=np.float32)
     data = np.memmap(home / "data", np.float32, "r", shape=(n,))
     indices = np.memmap(home / "indices", np.int32, "r", shape=(n,))
-    return sp.csr_matrix((data, indices, indptr), shape=shape, copy=False)
+    return over_files(sp.csr_matrix, (data, indices, indptr), shape)

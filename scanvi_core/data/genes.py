@@ -13,6 +13,7 @@ from scanvi_core import config
 from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.dataset import TARGET_SUM, Dataset
 from scanvi_core.data.intake import free_memory_mb, run_child
+from scanvi_core.data.mapped import let_go
 from scanvi_core.data.seurat import most_variable
 from scanvi_core.errors import ScanviError
 from scanvi_core.runtime import replacing
@@ -91,6 +92,7 @@ def detected_genes(dataset: Dataset, rows: np.ndarray | None = None) -> np.ndarr
             starts = by_gene.indptr[start : stop + 1]
             before = np.append(0, np.cumsum(rows[by_gene.indices[starts[0] : starts[-1]]]))
             n_cells[start:stop] = np.diff(before[starts - starts[0]])
+            let_go(by_gene.indices)
     detected = np.flatnonzero(n_cells >= MIN_DETECTED)
     return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
 
