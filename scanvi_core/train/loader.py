@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from scanvi_core.data.rows import take_rows
 from scanvi_core.nn.sparse import Counts, SparseRows
 
 PREDICT_BATCH = 1024
@@ -65,7 +66,7 @@ class HostRows:
 
     def fetch(self, rows: np.ndarray | Tensor) -> Counts:
         """Return the counts [len(rows), genes], float32: sparse on a CPU, dense on a device."""
-        cells = self.counts[np.asarray(rows)]
+        cells = take_rows(self.counts, np.asarray(rows))
         if self.device.type == "cpu":
             return SparseRows.of_csr(cells)
         dense = np.asarray(cells.toarray(), dtype=np.float32)
