@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core.data.cut import kept_cut, row_blocks
+from scanvi_core.data.mapped import over_files
 from scanvi_core.data.quality import Quality
 from scanvi_core.data.streaming import hash_rows, write_by_gene, write_csr
 from scanvi_core.errors import ColumnMissing, ProjectError
@@ -70,12 +71,12 @@ class Dataset:
     @cached_property
     def counts(self) -> sp.csr_matrix:
         """Counts, cells × genes, CSR float32 over the files on disk."""
-        return sp.csr_matrix(self._parts("counts"), shape=(self.n_obs, self.n_vars), copy=False)
+        return over_files(sp.csr_matrix, self._parts("counts"), (self.n_obs, self.n_vars))
 
     @cached_property
     def counts_by_gene(self) -> sp.csc_matrix:
         """The same counts as CSC, for looking up genes."""
-        return sp.csc_matrix(self._parts("by_gene"), shape=(self.n_obs, self.n_vars), copy=False)
+        return over_files(sp.csc_matrix, self._parts("by_gene"), (self.n_obs, self.n_vars))
 
     @cached_property
     def obs(self) -> pd.DataFrame:

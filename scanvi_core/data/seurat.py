@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from scanvi_core.data.cut import row_blocks
+from scanvi_core.data.mapped import let_go
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,6 +79,7 @@ def _sums(
         shape = (n_batch, n)
         sums[:, start:stop] = np.bincount(place, values, n_batch * n).reshape(shape)
         squares[:, start:stop] = np.bincount(place, values**2, n_batch * n).reshape(shape)
+        let_go(counts.data, counts.indices)
     return sums, squares
 
 
