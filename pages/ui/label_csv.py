@@ -4,6 +4,7 @@ from typing import IO
 
 import streamlit as st
 
+from pages.ui import label_values
 from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
@@ -43,20 +44,12 @@ def _offer(project: str, table: LabelTable) -> None:
     with left:
         column = st.selectbox("Column with the labels", columns, key="csv-column")
         values = label_table.values(table, column)
-        likely = values.loc[values["unlabeled"], "value"].tolist()
-        unlabeled = set(
-            st.multiselect(
-                "Values that mean unlabelled (empty ones always do)", values["value"].tolist(),
-                default=likely, key=f"csv-unlabeled-{column}", placeholder="none",
-            )
-        )  # fmt: skip
-        found = label_table.match(project, table, column, unlabeled)
-        _report(found)
+        unlabeled, kept = label_values.ask(values, f"csv-unlabeled-{column}")
+        _report(label_table.match(project, table, column, unlabeled))
         if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
             do(lambda: label_table.take_over(project, table, column, unlabeled))
     with right:
-        kept = values[~values["value"].isin(unlabeled)]
-        st.dataframe(kept[["value", "cells"]], hide_index=True, height=260)
+        st.dataframe(kept, hide_index=True, height=260)
 
 
 def _report(found: Match) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from pages.ui import label_csv
+from pages.ui import label_csv, label_values
 from pages.ui.deed import do
 from pages.ui.text import count, error_text
 from scanvi_core.errors import ScanviError
@@ -16,7 +16,7 @@ EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (C
 
 
 def choose_source(project: str, *, begun: bool) -> None:
-    """Draw the choice of the label column and of the values that mean "unlabelled"."""
+    """Draw the ways to bring labels, and the one chosen."""
     columns = labelling.label_columns(project)
     before = {} if begun else earlier.candidates(project)
     way = st.segmented_control(
@@ -27,44 +27,41 @@ def choose_source(project: str, *, begun: bool) -> None:
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(project, before)
-        return
-    if way == EXPORTED:
+    elif way == EXPORTED:
         _from_export(project)
-        return
-    if way == TABLE:
+    elif way == TABLE:
         label_csv.draw(project)
-        return
-    if way != COLUMN or not columns:
-        st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
-        if st.button("Start empty", key="start-empty"):
-            labelling.start_empty(project)
-            st.rerun()
-        return
+    elif way == COLUMN and columns:
+        _from_column(project, columns, begun=begun)
+    else:
+        _from_nothing(project)
+
+
+def _from_nothing(project: str) -> None:
+    st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
+    if st.button("Start empty", key="start-empty"):
+        labelling.start_empty(project)
+        st.rerun()
+
+
+def _from_column(project: str, columns: list[str], *, begun: bool) -> None:
+    """Draw the choice of the column, and the types it would bring."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
         key = st.selectbox("Label column", columns, key="labels-key")
         values = labelling.column_values(project, key)
-        likely = values.loc[values["unlabeled"], "value"].tolist()
-        unlabeled = st.multiselect(
-            "Values that mean unlabelled (missing values always do)", values["value"].tolist(),
-            default=likely, key=f"unlabeled-{key}", placeholder="none",
-        )  # fmt: skip
-        kept = values[~values["value"].isin(unlabeled)]
+        unlabeled, kept = label_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
         kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
-            _use(project, key, set(unlabeled))
+            do(lambda: labelling.use_column(project, key, unlabeled))
         if begun:
             st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
         st.caption(
             f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labelled cell')}"
         )
-        st.dataframe(kept[["value", "cells"]], hide_index=True, height=220)
-
-
-def _use(project: str, key: str, unlabeled: set[str]) -> None:
-    do(lambda: labelling.use_column(project, key, unlabeled))
+        st.dataframe(kept, hide_index=True, height=220)
 
 
 def _from_earlier(project: str, names: dict[str, str]) -> None:
