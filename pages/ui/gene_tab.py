@@ -140,11 +140,10 @@ def _answered(project: str, question: Question, label: str, told: str) -> pd.Dat
         return found
     st.markdown(told)
     job = jobs_view.latest(project, gene_tests.GENE_TEST)
-    if job is not None and not job.status.final:
+    if job is not None:
         jobs_view.show(job)
-        return None
-    if job is not None and job.error is not None:
-        jobs_view.show(job)
+        if not job.status.final:
+            return None
     if st.button(label, key="gene-test", type="primary", icon=":material/biotech:"):
         do(lambda: gene_tests.start(project, question))
     return None

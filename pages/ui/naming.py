@@ -18,7 +18,7 @@ SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit th
 
 def draw_ways(project: str) -> None:
     """Draw the three ways to pick cells and the naming bar below them."""
-    if not exploring.embeddings(project) or exploring.clusters_of(project) is None:
+    if exploring.BASE not in exploring.embeddings(project):
         _offer_base_map(project)
     way = st.segmented_control(
         "How to pick cells", [LASSO, CLUSTER, RULE], default=LASSO, key="naming-way",
@@ -116,11 +116,10 @@ def _turn(deed: Callable[[str], None], project: str) -> None:
 
 def _offer_base_map(project: str) -> None:
     job = jobs_view.latest(project, exploring.MAP)
-    if job is not None and not job.status.final:
-        jobs_view.show(job)
-        return
-    if job is not None and job.error is not None:
-        jobs_view.show(job)
+    if job is not None:
+        jobs_view.show(job, can_stop=True)
+        if not job.status.final:
+            return
     if st.button(
         "Compute clusters and a map of the counts", key="base-map", icon=":material/hub:"
     ):

@@ -1,0 +1,72 @@
+"""Labels: the values that mean "unlabelled", wherever labels come from, and the first map."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from scanvi_core.services import exploring, jobs, labelling
+from scanvi_core.services.jobs import JobRequest, JobStatus
+from scanvi_core.services.workspace import IO_LANE, workspace
+from tests.pages.test_screens import sound
+
+
+@pytest.fixture
+def table(project, tmp_path):
+    """A table of labels for three in four of the cells; every third says Unknown."""
+    names = workspace(project).dataset.obs_names
+    words = ["B", "T", "Unknown"]
+    lines = [f"{name},{words[i % 3]}" for i, name in enumerate(names) if i % 4]
+    (tmp_path / "labels.csv").write_text("\n".join(["barcode,type", *lines]) + "\n")
+
+
+def test_values_chosen_as_unlabelled_bring_no_label_from_a_column(visit, project):
+    app = sound(visit("labels", project))
+    (question,) = app.multiselect
+    assert question.value == []
+    question.select("Dendritic").run()
+    app.button(key="use-labels").click().run()
+    every = set(labelling.column_values(project, "cell_type")["value"])
+    assert set(workspace(project).labels().active) == every - {"Dendritic"}
+
+
+def test_words_that_usually_mean_unlabelled_are_chosen_already_for_a_table(visit, project, table):
+    app = sound(visit("labels", project))
+    app.button_group(key="label-source").set_value("A table (CSV)").run()
+    app.text_input(key="csv-path").input("labels.csv").run()
+    (question,) = app.multiselect
+    assert question.value == ["Unknown"]
+    assert set(sound(app).dataframe[0].value["value"]) == {"B", "T"}
+    app.button(key="csv-use").click().run()
+    assert set(workspace(project).labels().active) == {"B", "T"}
+
+
+@pytest.fixture
+def busy():
+    """Whatever else the lane of the map would do waits for this test."""
+    go_on = threading.Event()
+    job = jobs.submit(JobRequest("other", "busy", IO_LANE, lambda _: go_on.wait(60)))
+    yield
+    go_on.set()
+    jobs.wait(job, 60)
+
+
+def test_the_map_of_the_counts_is_cancelled_where_its_bar_is_and_offered_again(
+    visit, labelled, busy
+):
+    app = sound(visit("labels", labelled))
+    app.button(key="base-map").click().run()
+    (job,) = jobs.active(labelled, exploring.MAP)
+    app.button(key=f"cancel-{job.id}").click().run()
+    assert jobs.snapshot(job.id).status is JobStatus.STOPPED
+    app.run()
+    assert app.button(key="base-map") is not None
+    assert exploring.clusters_of(labelled) is None
+
+
+def test_clusters_without_their_map_still_offer_it(visit, labelled):
+    """As when the work was cancelled between the two; this file brings maps of its own."""
+    assert exploring.embeddings(labelled)
+    opened = workspace(labelled)
+    exploring._save(exploring._derived(opened, exploring.CLUSTERS), np.zeros(700, dtype=np.int32))
+    assert sound(visit("labels", labelled)).button(key="base-map") is not None
