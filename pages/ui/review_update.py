@@ -14,7 +14,6 @@ from scanvi_core.services.reviewing import Desk
 
 POLL_S = 0.4
 ROW_HEIGHT = 48  # pixels: a button's and a progress bar's alike
-TOLD = "review-told"  # the run that was in use when this tab drew the page last
 
 
 def top_row(desk: Desk) -> None:
@@ -45,6 +44,8 @@ def _offer(project: str) -> None:
         )  # fmt: skip
         if changed:
             st.markdown(f":orange-badge[{count(changed, 'new label')}]")
+        elif model_update.latest(project) is not None:
+            st.markdown(":green-badge[Updated: see below the card]")
 
 
 def _start(project: str) -> None:
@@ -68,9 +69,6 @@ def below(desk: Desk) -> None:
     update = model_update.latest(project)
     if update is not None:
         _what_changed(project, update)
-        if state.recall(TOLD) not in (None, update.now.run_id):
-            st.toast("The model was updated. See below the card what changed.")
-    state.remember(TOLD, desk.run_id)
 
 
 def _provisional_line(project: str, was_working: bool) -> None:

@@ -236,11 +236,13 @@ def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, 
     second = train_now(trained)
     app = visit("review", trained)
     told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
+    assert any("see below the card" in str(item.value) for item in app.markdown)
     n = int(model_update.latest(trained).changed["cells"].sum())
     assert told.startswith(f"**Model 2 is in use: {n} prediction")
     app.button(key=button).click().run()
     assert results.current(trained).run_id == (second if stays else first)
     assert not any("is in use" in str(item.value) for item in app.markdown)
+    assert not any("see below the card" in str(item.value) for item in app.markdown)
     assert not app.exception
 
 
