@@ -3,15 +3,21 @@
 import threading
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scanvi_core.annotation.thinning import first_of_each, in_turn
 from scanvi_core.config import UMAP_NEIGHBORS
+
+if TYPE_CHECKING:
+    from sklearn.neighbors import NearestNeighbors
 
 MIN_UMAP_CELLS = 15
 LAYOUT_CELLS = 10_000  # laid out in about a quarter of a minute on one core
 FEWEST = 100  # cells of a stratum in the sample that is laid out, where it has as many
 PLACING_NEIGHBORS = 3
+BLOCK_CELLS = 50_000  # placed at a time
 N_EPOCHS = 200  # UMAP's own 500 for small data take three times as long for the same picture
 FAST_EPOCHS = 100  # for the map drawn during training
 NEXT_EPOCHS = 30  # for the next such map, which starts from the one before
@@ -55,22 +61,32 @@ def umap_of(
     Coordinates [n, 2], float32.
     """
     coordinates = np.full((len(z), 2), np.nan, dtype=np.float32)
-    known = ~np.isnan(z).any(axis=1)
-    cells = np.ascontiguousarray(z[known], dtype=np.float32)
-    if len(cells) < MIN_UMAP_CELLS:
-        coordinates[known] = _principal_components(cells)
+    rows = np.flatnonzero(_known(z))
+    if len(rows) < MIN_UMAP_CELLS:
+        coordinates[rows] = _principal_components(np.asarray(z[rows], dtype=np.float32))
         return coordinates
-    drawn = np.arange(len(cells))
-    if len(cells) > LAYOUT_CELLS:
+    drawn = rows
+    if len(rows) > LAYOUT_CELLS:
         groups = np.zeros(len(z), dtype=np.int64) if strata is None else strata
         first = np.zeros(len(z), dtype=bool) if keep is None else keep
-        drawn = sample(groups[known], LAYOUT_CELLS, seed, first[known])
-    before = None if init is None else np.asarray(init, dtype=np.float32)[known][drawn]
-    layout = _run(cells[drawn], seed, "spectral" if before is None else _scaled(before), n_epochs)
+        drawn = rows[sample(groups[rows], LAYOUT_CELLS, seed, first[rows])]
+    cells = np.ascontiguousarray(z[drawn], dtype=np.float32)
+    before = None if init is None else np.asarray(init[drawn], dtype=np.float32)
+    layout = _run(cells, seed, "spectral" if before is None else _scaled(before), n_epochs)
     if before is not None:
         layout = _onto(layout, before)
-    coordinates[known] = _placed(cells, drawn, layout)
+    coordinates[drawn] = layout
+    _place_others(coordinates, z, rows, cells, drawn)
     return coordinates
+
+
+def _known(z: np.ndarray) -> np.ndarray:
+    """Tell which rows [n] have no NaN, a block at a time."""
+    known = np.empty(len(z), dtype=bool)
+    for start in range(0, len(z), BLOCK_CELLS):
+        block = slice(start, start + BLOCK_CELLS)
+        known[block] = ~np.isnan(z[block]).any(axis=1)
+    return known
 
 
 def sample(strata: np.ndarray, n: int, seed: int, keep: np.ndarray) -> np.ndarray:
@@ -83,7 +99,7 @@ def sample(strata: np.ndarray, n: int, seed: int, keep: np.ndarray) -> np.ndarra
     Parameters
     ----------
     strata
-        Integers [cells], such as types: each value is a stratum.
+        Small integers [cells], such as types: each value is a stratum.
     n
         How many; not more than there are cells.
     seed
@@ -91,20 +107,26 @@ def sample(strata: np.ndarray, n: int, seed: int, keep: np.ndarray) -> np.ndarra
     keep
         Cells that matter, such as doubtful ones [cells].
     """
-    lot = np.random.default_rng(seed).permutation(len(strata))
-    matter = np.flatnonzero(keep)
-    matter = matter[np.argsort(lot[matter])][: n // 2]
-    rest = np.setdiff1d(np.arange(len(strata)), matter)
-    _, stratum, sizes = np.unique(strata[rest], return_inverse=True, return_counts=True)
-    places = n - len(matter)
+    turn = in_turn(len(strata), seed)
+    matter = turn[keep[turn]][: n // 2]
+    free = np.ones(len(strata), dtype=bool)
+    free[matter] = False
+    turn = turn[free[turn]]
+    codes = strata[turn] - strata.min()
+    codes = codes.astype(np.min_scalar_type(int(codes.max())))
+    sizes = np.bincount(codes)
+    quota = np.zeros_like(sizes)
+    quota[sizes > 0] = _quotas(sizes[sizes > 0], n - len(matter))
+    return np.sort(np.r_[matter, first_of_each(turn, codes, quota)])
+
+
+def _quotas(sizes: np.ndarray, places: int) -> np.ndarray:
+    """Return how many of `places` each stratum gets by its size."""
     least = np.minimum(sizes, min(FEWEST, places // (2 * len(sizes))))
     share = (places - least.sum()) * (sizes - least) / max(1, (sizes - least).sum())
     quota = least + share.astype(np.int64)
     quota[np.argsort(quota - least - share, kind="stable")[: places - quota.sum()]] += 1
-    order = np.lexsort((lot[rest], stratum))
-    start = np.cumsum(sizes) - sizes
-    within = np.arange(len(rest)) - start[stratum[order]]
-    return np.sort(np.r_[matter, rest[order[within < quota[stratum[order]]]]])
+    return quota
 
 
 def _onto(layout: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -125,23 +147,31 @@ def _onto(layout: np.ndarray, before: np.ndarray) -> np.ndarray:
     return (scale * turned + middle_old).astype(np.float32)
 
 
-def _placed(cells: np.ndarray, drawn: np.ndarray, layout: np.ndarray) -> np.ndarray:
-    """Return places of all cells [n, 2]: drawn ones keep theirs, others join their neighbours."""
-    if len(drawn) == len(cells):
-        return layout
-    others = np.setdiff1d(np.arange(len(cells)), drawn)
-    _, nearest = _nearest(cells[drawn], cells[others], PLACING_NEIGHBORS)
-    places = np.empty((len(cells), 2), dtype=np.float32)
-    places[drawn] = layout
-    places[others] = layout[nearest].mean(axis=1)
-    return places
+def _place_others(
+    coordinates: np.ndarray, z: np.ndarray, rows: np.ndarray, cells: np.ndarray, drawn: np.ndarray
+) -> None:
+    """Put those of `rows` that are not laid out at the mean place of their nearest in `cells`.
+
+    In blocks: neither the states of all cells nor their distances are held at once. UMAP's own
+    transform takes eight times as long and keeps fewer neighbours (``benchmarks/views.py``).
+    """
+    waiting = np.zeros(len(z), dtype=bool)
+    waiting[rows] = True
+    waiting[drawn] = False
+    others = np.flatnonzero(waiting)
+    index = _index(cells, PLACING_NEIGHBORS)
+    for start in range(0, len(others), BLOCK_CELLS):
+        block = others[start : start + BLOCK_CELLS]
+        states = np.ascontiguousarray(z[block], dtype=np.float32)
+        nearest = index.kneighbors(states, return_distance=False)
+        coordinates[block] = coordinates[drawn[nearest]].mean(axis=1)
 
 
-def _nearest(cells: np.ndarray, of: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances and positions [n, k] of the exact nearest `cells`."""
+def _index(cells: np.ndarray, k: int) -> "NearestNeighbors":
+    """Return an index of the exact `k` nearest `cells`."""
     from sklearn.neighbors import NearestNeighbors
 
-    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(cells).kneighbors(of)
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(cells)
 
 
 def quick_map(z: np.ndarray, *, init: np.ndarray | None = None) -> np.ndarray:
@@ -174,7 +204,7 @@ def _run(cells: np.ndarray, seed: int, init: np.ndarray | str, n_epochs: int) ->
         warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
         warnings.filterwarnings("ignore", message="Spectral initialisation failed")
         # exact neighbours come sooner than UMAP's own search is compiled
-        distances, positions = _nearest(cells, cells, n_neighbors)
+        distances, positions = _index(cells, n_neighbors).kneighbors(cells)
         return UMAP(
             precomputed_knn=(positions, distances.astype(np.float32), None),
             n_neighbors=n_neighbors,

@@ -88,6 +88,7 @@ def test_beyond_the_limit_a_sample_is_laid_out_and_others_go_to_their_neighbours
 ):
     z = groups[0]
     monkeypatch.setattr(embedding, "LAYOUT_CELLS", 40)
+    monkeypatch.setattr(embedding, "BLOCK_CELLS", 7)  # 20 others in three blocks
     found = umap_of(z, seed=0, n_epochs=50)
     sample = embedding.sample(np.zeros(60, int), 40, 0, np.zeros(60, bool))
     own = umap_of(z[sample], seed=0, n_epochs=50)
