@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from scanvi_core.data.mapped import let_go, over_files
+from scanvi_core.data.mapped import let_go, narrow, over_files
 from scanvi_core.errors import ProjectError
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
@@ -61,12 +61,8 @@ def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_a
 
 
 def row_starts(lengths: list[np.ndarray]) -> np.ndarray:
-    """Return row pointers for rows of these lengths, int32 where that will do.
-
-    Of another width than the column indices they would make scipy copy those.
-    """
-    starts = np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum()
-    return starts if starts[-1] > np.iinfo(np.int32).max else starts.astype(np.int32)
+    """Return row pointers for rows of these lengths, int32 where that will do."""
+    return narrow(np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum())
 
 
 def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.csr_matrix:

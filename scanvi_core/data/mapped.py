@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import scipy.sparse as sp
 
+NARROW = 2**31 - 1  # entries up to which row pointers have the 32 bits of column indices
 LARGE = 2**28  # bytes of an array; smaller files stay mapped: mapping them again costs time
 Kind = TypeVar("Kind", sp.csr_matrix, sp.csc_matrix)
 
@@ -16,14 +17,20 @@ def over_files(
     parts: tuple[np.ndarray, np.ndarray, np.ndarray],
     shape: tuple[int, int],
 ) -> Kind:
-    """Return a matrix over the very arrays data, indices and indptr.
+    """Return a matrix over the very arrays data and indices, and indptr.
 
     Scipy's constructor copies all indices where there are 2^31 of them or more, because the
     pointers are then wider.
     """
     matrix = kind(shape, dtype=parts[0].dtype)
     matrix.data, matrix.indices, matrix.indptr = (np.asarray(part) for part in parts)
+    matrix.indptr = narrow(matrix.indptr)
     return matrix
+
+
+def narrow(indptr: np.ndarray) -> np.ndarray:
+    """Return row pointers as int32 where that will do: scipy copies indices of another width."""
+    return indptr if indptr[-1] > NARROW else indptr.astype(np.int32, copy=False)
 
 
 def let_go(*arrays: np.ndarray) -> None:
