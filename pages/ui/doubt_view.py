@@ -4,9 +4,8 @@ import streamlit as st
 
 from pages.ui import jobs_view
 from pages.ui.text import count, md
-from scanvi_core.services import doubt, jobs
+from scanvi_core.services import doubt
 
-POLL_S = 1.0
 WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
 
 
@@ -37,26 +36,12 @@ def legend() -> None:
 def _not_yet(project: str) -> None:
     """Say that nobody has looked yet, and how far it is; offer to begin."""
     job = doubt.latest(project)
-    if job is not None and not job.status.final:
-        st.fragment(_progress, run_every=POLL_S)(job.id)
-        return
-    if job is not None and job.error is not None:
-        jobs_view.show(job)
+    if job is not None:
+        jobs_view.show(job, can_stop=True, about="Reasons for doubt")
+        if not job.status.final:
+            return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("Reasons for doubt and wrong labels: not looked at yet.", width="content")
         if st.button("Look at every cell", key="look", icon=":material/troubleshoot:"):
             doubt.start(project)
             st.rerun()
-
-
-def _progress(job_id: str) -> None:
-    job = jobs.snapshot(job_id)
-    if job.status.final:
-        st.rerun()
-    with st.container(horizontal=True, vertical_alignment="center"):
-        message = job.message or "Waiting for another data set"
-        st.progress(job.fraction, text=f"Reasons for doubt: {md(message)}")
-        if st.button(
-            "Stopping…" if job.stopping else "Stop", key="stop-look", disabled=job.stopping
-        ):
-            jobs.stop(job_id)

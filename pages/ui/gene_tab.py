@@ -85,11 +85,13 @@ def _markers(project: str, by: str) -> None:
     names = list(dict.fromkeys(found["group"]))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     one = left.selectbox("Markers of", names, key="markers-of")
-    if right.button(f"Add the top {TOP} of every group to the dot plot", key="markers-add"):
-        top = found.groupby("group", sort=False).head(TOP)["gene"]
-        now = gene_find.chosen(project)
-        state.remember(gene_find.CHOSEN, list(dict.fromkeys([*now, *top]))[: gene_find.MAX_CHOSEN])
-        st.toast("Added to the dot plot.")
+    now, top = gene_find.chosen(project), found.groupby("group", sort=False).head(TOP)["gene"]
+    more = list(dict.fromkeys([*now, *top]))[: gene_find.MAX_CHOSEN]
+    label = f"Add the top {TOP} of every group to the dot plot"
+    if right.button(
+        label if more != now else "Added to the dot plot", key="markers-add", disabled=more == now
+    ):
+        do(lambda: state.remember(gene_find.CHOSEN, more))
     _table(found[found["group"] == one].drop(columns="group"), set())
 
 

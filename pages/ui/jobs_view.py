@@ -37,16 +37,17 @@ def latest(project: str, kind: str) -> jobs.JobSnapshot | None:
     return found[-1] if found else None
 
 
-def show(job: jobs.JobSnapshot, *, can_stop: bool = False) -> None:
+def show(job: jobs.JobSnapshot, *, can_stop: bool = False, about: str = "") -> None:
     """Draw a job: a bar while it runs, with a button to cancel it if it can be stopped, its error.
 
-    A page whose own buttons stop the job leaves `can_stop` off.
+    A page whose own buttons stop the job leaves `can_stop` off. `about` stands before what the
+    job says, where a page does not say itself what is worked out.
     """
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
     if not job.status.final:
-        st.fragment(_progress, run_every=POLL_S)(job.id, can_stop)
+        st.fragment(_progress, run_every=POLL_S)(job.id, can_stop, about)
 
 
 def failure_text(job: jobs.JobSnapshot) -> str:
@@ -68,11 +69,13 @@ def _offer_again(project: str) -> None:
             st.rerun()
 
 
-def _progress(job_id: str, can_stop: bool) -> None:
+def _progress(job_id: str, can_stop: bool, about: str) -> None:
     job = jobs.snapshot(job_id)
     if job.status.final:
         st.rerun()
-    st.progress(job.fraction, text=md(job.message or "Waiting for another job to end"))
-    label = "Stopping…" if job.stopping else "Cancel"
-    if can_stop and st.button(label, key=f"cancel-{job.id}", disabled=job.stopping):
-        jobs.stop(job_id)
+    message = md(job.message or "Waiting for another job to end")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(job.fraction, text=f"{about}: {message}" if about else message)
+        label = "Stopping…" if job.stopping else "Cancel"
+        if can_stop and st.button(label, key=f"cancel-{job.id}", disabled=job.stopping):
+            jobs.stop(job_id)

@@ -8,13 +8,12 @@ from pages.ui import jobs_view, state
 from pages.ui.charts import DOTS, LINE
 from pages.ui.deed import do
 from pages.ui.text import count, md
-from scanvi_core.services import jobs, quality, quality_preview
+from scanvi_core.services import quality, quality_preview
 from scanvi_core.services.quality_choice import Choice
 from scanvi_core.services.quality_preview import MeasureView, QualityView
 
 ALL = "All batches"
 DRAFT, DRAWN = "quality-draft", "quality-drawn"  # limits tried out; counts how often sliders reset
-POLL_S = 1.0
 COLUMNS = 4
 TABLE_ROWS = 7
 TENTH = 0.1  # smaller steps are shown with two decimals
@@ -119,28 +118,16 @@ def _doublets(project: str) -> None:
     st.markdown("**Doublet score**")
     st.caption("Two cells in one droplet look like a type of their own.")
     job = quality.latest_job(project)
-    if job is not None and not job.status.final:
-        st.fragment(_progress, run_every=POLL_S)(job.id)
-        return
-    if job is not None and job.error is not None:
-        jobs_view.show(job)
+    if job is not None:
+        jobs_view.show(job, can_stop=True)
+        if not job.status.final:
+            return
     if st.button("Look for doublets", key="look-doublets", icon=":material/join_inner:"):
         do(lambda: quality.start_doublets(project))
     st.caption(
         "Seconds to minutes; you can go on meanwhile. After training they are looked for in any "
         "case."
     )
-
-
-def _progress(job_id: str) -> None:
-    job = jobs.snapshot(job_id)
-    if job.status.final:
-        st.rerun()
-    st.progress(job.fraction, text=md(job.message or "Waiting for another data set"))
-    if st.button(
-        "Stopping…" if job.stopping else "Stop", key="stop-doublets", disabled=job.stopping
-    ):
-        jobs.stop(job_id)
 
 
 def _decide(project: str, saved: Choice, tried: Choice) -> None:
