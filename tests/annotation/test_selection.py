@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from scanvi_core.annotation.selection import combine, in_polygon
+from scanvi_core.annotation import selection
+from scanvi_core.annotation.selection import FEW_CELLS, combine, in_polygon
 from scanvi_core.errors import SettingInvalid
 
 SQUARE = [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)]
@@ -13,15 +14,57 @@ def _loop(rng: np.random.Generator, corners: int) -> np.ndarray:
     return np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
 
 
+@pytest.mark.parametrize("n", [FEW_CELLS - 1, FEW_CELLS + 9_999])
 @pytest.mark.parametrize("corners", [3, 30, 400])
-def test_agrees_with_an_independent_point_in_polygon_test(corners: int) -> None:
+def test_agrees_with_an_independent_point_in_polygon_test(corners: int, n: int) -> None:
     path = pytest.importorskip("matplotlib.path")
     rng = np.random.default_rng(corners)
-    xy = rng.normal(0, 0.6, (20_000, 2)).astype(np.float32)
+    xy = rng.normal(0, 0.6, (n, 2)).astype(np.float32)
     loop = _loop(rng, corners)
     mask = in_polygon(xy, loop)
     assert 0 < mask.sum() < len(xy)
     np.testing.assert_array_equal(mask, path.Path(loop).contains_points(xy))
+
+
+@pytest.fixture
+def cut_small(monkeypatch):
+    """Look cells up by squares however few they are, in many small blocks."""
+    monkeypatch.setattr(selection, "FEW_CELLS", 0)
+    monkeypatch.setattr(selection, "BLOCK_CELLS", 700)
+    monkeypatch.setattr(selection, "MOST_WAITING", 200)
+
+
+@pytest.mark.usefixtures("cut_small")
+@pytest.mark.parametrize("seed", range(40))
+def test_cells_looked_up_by_squares_are_those_found_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    xy = rng.normal(0, 0.6, (5_000, 2)) * 10.0 ** rng.integers(-3, 4) + rng.normal(0, 10, 2)
+    xy[:20] = np.nan
+    loop = _loop(rng, int(rng.choice([3, 5, 40, 400]))) * np.nanstd(xy) + xy[100]
+    if seed % 2:
+        loop = rng.permutation(loop)  # crosses itself everywhere
+    if seed % 3 == 0:
+        xy, loop = np.round(xy, 1), np.round(loop, 1)  # cells on edges and corners
+    if seed % 5 == 0:
+        loop[:, 1] = 1e-8 * loop[:, 1] + xy[100, 1]  # as thin as rounding
+    expected = selection._one_by_one(xy, loop)
+    np.testing.assert_array_equal(in_polygon(xy.astype(np.float32), loop),
+                                  selection._one_by_one(xy.astype(np.float32), loop))  # fmt: skip
+    np.testing.assert_array_equal(in_polygon(xy, loop), expected)
+
+
+@pytest.mark.usefixtures("cut_small")
+def test_few_cells_of_a_large_shape_are_tested_one_by_one(monkeypatch) -> None:
+    tested = []
+    slow = selection._one_by_one
+    monkeypatch.setattr(
+        selection, "_one_by_one", lambda xy, corners: tested.append(len(xy)) or slow(xy, corners)
+    )
+    angle = np.linspace(0, 2 * np.pi, 100, endpoint=False)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    xy = np.random.default_rng(0).uniform(-1, 1, (20_000, 2))
+    np.testing.assert_array_equal(in_polygon(xy, circle), slow(xy, circle))
+    assert sum(tested[1:]) < 1_500  # the first are the middles of the squares
 
 
 def test_direction_and_first_corner_do_not_matter() -> None:
