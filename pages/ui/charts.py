@@ -40,23 +40,6 @@ def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
     st.echarts_chart(options, key=key, height=200)
 
 
-def histogram(table: pd.DataFrame, *, key: str) -> None:
-    """Draw the second column of a table as bars over the first."""
-    across, up = table.columns
-    options = {
-        "animation": False,
-        "grid": {"left": 44, "right": 8, "top": 26, "bottom": 40},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {
-            "type": "category", "data": [f"{value:,}" for value in table[across]],
-            "name": across, "nameLocation": "middle", "nameGap": 26,
-        },
-        "yAxis": {"type": "value", "name": up},
-        "series": [{"type": "bar", "data": table[up].tolist(), "barCategoryGap": "10%"}],
-    }  # fmt: skip
-    st.echarts_chart(options, key=key, height=190)
-
-
 def still_map(
     xy: np.ndarray, codes: np.ndarray, names: Sequence[str], *, key: str, revision: str
 ) -> None:

@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,6 @@ class MarkerGene:
         Column of the matrix.
     mean_a, mean_b
         Mean log1p(CP10k).
-    fraction_a, fraction_b
-        Share of the cells with at least one count.
     score
         Welch's t; positive: higher in A.
     auc
@@ -46,8 +44,6 @@ class MarkerGene:
     gene: int
     mean_a: float
     mean_b: float
-    fraction_a: float
-    fraction_b: float
     score: float
     auc: float
 
@@ -189,8 +185,6 @@ def _ranked(a: sp.csr_matrix, b: sp.csr_matrix, n: int, *, upwards: bool) -> lis
             gene=int(gene),
             mean_a=float(mean_a[gene]),
             mean_b=float(mean_b[gene]),
-            fraction_a=float(seen_a[gene]),
-            fraction_b=float(seen_b[gene]),
             score=float(welch[gene]),
             auc=float(auc),
         )
@@ -246,46 +240,20 @@ def parse_rule(text: str) -> list[Marker]:
     return markers
 
 
-class GeneLookup(Protocol):
-    """What a rule needs of a data set; ``Dataset`` is one."""
-
-    @property
-    def var_names(self) -> Sequence[str] | npt.NDArray[Any]:
-        """All gene names."""
-
-    def gene(self, name: str) -> npt.NDArray[Any]:
-        """Return log1p(CP10k) of one gene [cells]."""
-
-
-def marker_rule(text: str, lookup: GeneLookup) -> npt.NDArray[np.bool_]:
-    """Return which cells fulfil every term of a rule.
+def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
+    """Return the terms of a rule with the genes as the data call them.
 
     Parameters
     ----------
     text
         See `parse_rule`. Names match exactly, else without regard to case when that is unique.
-    lookup
-        The data set.
+    genes
+        All gene names of the data.
 
     Raises
     ------
     InputError
         If the rule cannot be read or a gene is not in the data; the hint names close matches.
-    """
-    terms = []
-    for marker in known_markers(text, [str(name) for name in lookup.var_names]):
-        above = np.asarray(lookup.gene(marker.gene)) > marker.threshold
-        terms.append(above if marker.positive else ~above)
-    return np.logical_and.reduce(terms)
-
-
-def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
-    """Return the terms of a rule with the genes as the data call them; see `marker_rule`.
-
-    Raises
-    ------
-    InputError
-        If the rule cannot be read or a gene is not among `genes`.
     """
     return [_known(marker, genes) for marker in parse_rule(text)]
 

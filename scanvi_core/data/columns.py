@@ -10,7 +10,6 @@ from scanvi_core.data.repairs import kind_of, spelling_twins
 from scanvi_core.data.words import counted
 
 MIN_CATEGORIES, MAX_CATEGORIES = 2, 200
-SHOWN = 5
 
 
 def describe_columns(obs: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,6 @@ from scanvi_core.errors import FileRefused
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "example_pbmc.h5ad"
 SEED = 17
 MIN_SHOWN = 3
 SOURCE = (

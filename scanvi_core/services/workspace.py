@@ -141,11 +141,6 @@ def open_path(text: str) -> str:
     return _start(plain_name(path.name), lambda _: path)
 
 
-def open_upload(name: str, stream: IO[bytes]) -> str:
-    """Keep an uploaded file in a new project and start opening it; return the project id."""
-    return open_uploads([(name, stream)])
-
-
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files in a new project and start opening them; return the project id.
 

@@ -78,7 +78,7 @@ def test_what_no_file_can_be_called_is_a_sentence(root, text):
 
 def test_an_upload_keeps_only_the_last_part_of_its_name(home, imported):
     content = io.BytesIO((imported.parents[2] / "cells.h5ad").read_bytes())
-    project = workspace.open_upload("../../evil/cells.h5ad", content)
+    project = workspace.open_uploads([("../../evil/cells.h5ad", content)])
     (job,) = jobs.list_jobs(project)
     assert jobs.wait(job.id, WAIT_S).status is JobStatus.DONE
     assert opened(project).dataset.n_obs == 700
@@ -86,7 +86,7 @@ def test_an_upload_keeps_only_the_last_part_of_its_name(home, imported):
 
 
 def test_a_bad_upload_fails_with_message_and_hint(home):
-    project = workspace.open_upload("cells.h5ad", io.BytesIO(b"cell,gene\n"))
+    project = workspace.open_uploads([("cells.h5ad", io.BytesIO(b"cell,gene\n"))])
     job = jobs.wait(jobs.list_jobs(project)[0].id, WAIT_S)
     assert job.status is JobStatus.FAILED
     assert "a text file" in job.error[0] and job.error[1]
