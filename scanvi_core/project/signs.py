@@ -36,11 +36,6 @@ def is_asked_to_stop(folder: Path) -> bool:
     return (folder / STOP).exists()
 
 
-def forget_stop(folder: Path) -> None:
-    """Take a wish to stop back, before a run begins or goes on."""
-    (folder / STOP).unlink(missing_ok=True)
-
-
 def write_progress(folder: Path, progress: Progress) -> None:
     """Say how far a run is."""
     write_json(folder / PROGRESS, progress._asdict())

@@ -33,6 +33,10 @@ SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
 PREVIEW = "preview"
 
 
+class Ended(BaseException):
+    """The system asked the process to end."""
+
+
 @dataclass
 class Attempt:
     """One go at a run: from its start, or from where an earlier one was cut off."""
@@ -44,6 +48,8 @@ class Attempt:
     started: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
     told: int = 0  # the last step that was reported, also before the run was cut off
+    threads: int = field(default_factory=torch.get_num_threads)
+    leads: bool = True  # whether this process writes into the run folder
     processes: int = 1  # that train the network together
     heard: bool = False  # whether this attempt got as far as an epoch
 
@@ -109,9 +115,12 @@ class Attempt:
 
     @contextmanager
     def told_of_failure(self) -> Iterator[None]:
-        """Write down why the run failed, if it does."""
+        """Write down why the run failed, if it does, or that it can go on later."""
         try:
             yield
+        except (Ended, TeamBroken) as error:
+            self.run.set_status(runs.INTERRUPTED, str(error))
+            raise
         except BaseException as error:
             known = error.message if isinstance(error, ScanviError) else str(error)
             self.run.set_status(runs.FAILED, known)
@@ -120,7 +129,10 @@ class Attempt:
     def learn(self) -> Learnt:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
-        hooks = Hooks(self.tell, self.job.should_stop, self.show if self.job.watched else None)
+        hooks = Hooks(should_stop=self.job.should_stop)
+        if self.leads:
+            show = self.show if self.job.watched else None
+            hooks = Hooks(self.tell, self.job.should_stop, show)
         begin = partial(
             learn, self.cells, self.model_config, self.train_config, hooks=hooks,
             warm_start=self.previous, checkpoint=self.run.checkpoint,
@@ -130,7 +142,7 @@ class Attempt:
         except TrainingError as error:
             if isinstance(error, TeamBroken) or self.heard or not self.run.checkpoint.exists():
                 raise
-            self.run.checkpoint.unlink()
+            self.run.checkpoint.unlink(missing_ok=True)  # by another process, perhaps
             self.notes.append(f"{error.message} The run was begun again from its start.")
             return begin()
 
@@ -157,7 +169,7 @@ class Attempt:
         """Report a small map and a small confusion matrix."""
         self.job.set_preview(PREVIEW, self.previewer.draw(module))
         # the first UMAP of a process gives torch all cores, and the bytes depend on their number
-        torch.set_num_threads(self.frozen["threads"])
+        torch.set_num_threads(self.threads)
 
     def keep(self, model: Annotator) -> None:
         """Predict all cells and write everything into the run folder, maps of some kind, too."""
@@ -232,7 +244,7 @@ class Attempt:
             "n_labelled": int((self.design.y >= 0).sum()),
             "n_batches": len(self.design.batch_names),
             "device": str(next(model.module.parameters()).device),
-            "threads": torch.get_num_threads(),
+            "threads": self.threads,
             "processes": self.processes,
             "epochs": last.epoch,
             "steps": last.step,

@@ -113,6 +113,8 @@ class Job:
     ----------
     watched
         Whether someone may look at previews; without them the work is done sooner.
+    is_closing
+        Whether it is the end of the program that asks the work to end.
     """
 
     watched = True
@@ -122,6 +124,7 @@ class Job:
         self.project_id = request.project_id
         self._work: Callable[[Job], Any] | None = request.work
         self._stop = threading.Event()
+        self.is_closing = False
         self._began: float | None = None
         self._now = JobSnapshot(self.id, request.project_id, request.kind, request.lane)
 
@@ -279,6 +282,7 @@ def shutdown(timeout_s: float = EXIT_WAIT_S) -> bool:
         lanes = list(_lanes.values())
         _lanes.clear()
         for job in _jobs.values():
+            job.is_closing = True
             _stop(job)
         for _, waiting in lanes:
             waiting.put(None)

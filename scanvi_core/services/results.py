@@ -61,12 +61,13 @@ def new_run(
     request: "TrainRequest",
     design: "Design",
     genes: np.ndarray,
-    together: bool = False,
+    together: int = 0,
 ) -> Run:
     """Create the run folder and freeze everything the result depends on.
 
-    Who trains it needs this folder and the data set beside it, not the labels. With `together`
-    the random numbers of the training do not depend on how many processes share it.
+    Who trains it needs this folder and the data set beside it, not the labels. `together` is 0
+    for a run that is trained in the app, else the number of processes to begin it with: its
+    random numbers do not depend on how many share the work.
     """
     settings = {
         "model": asdict(request.model),

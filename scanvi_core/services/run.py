@@ -12,7 +12,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs, results
 from scanvi_core.services.attempt import Attempt
 from scanvi_core.services.design import Design, design_of
-from scanvi_core.services.training import TrainRequest
+from scanvi_core.services.training import AWAITED, TrainRequest
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
 
@@ -22,9 +22,7 @@ def train(opened: Workspace, request: TrainRequest, job: jobs.Job) -> str:
     return carry_through(opened, begin(opened, request, job), job)
 
 
-def begin(
-    opened: Workspace, request: TrainRequest, job: jobs.Job, *, together: bool = False
-) -> Run:
+def begin(opened: Workspace, request: TrainRequest, job: jobs.Job, *, together: int = 0) -> Run:
     """Choose the genes and freeze a run of the labels as they are now; it is not trained yet."""
     design = design_of(opened)
     job.report(0.0, "Choosing genes")
@@ -53,13 +51,13 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     cut off is that of an unbroken one.
     """
     run.set_status(runs.RUNNING)
+    torch.set_num_threads(run.settings["threads"])
     attempt = Attempt(opened.project, opened.dataset, run, job)
-    torch.set_num_threads(attempt.frozen["threads"])
     alone = joined(torch.device("cpu")) if attempt.frozen["together"] else nullcontext()
     with attempt.told_of_failure():
         with alone:
             learnt = attempt.learn()
         attempt.finish(learnt)
-    opened.project.update_settings(current_run=run.id)
+    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
     attempt.redraw()  # last: the predictions are in use meanwhile
     return run.id

@@ -18,6 +18,7 @@ from scanvi_core.services.results import TRUTH
 from scanvi_core.services.workspace import Workspace, workspace
 
 TRAIN = "train"
+AWAITED = "awaited"  # in the settings of a project: the run that other processes train
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,10 @@ def resume(project_id: str, run_id: str) -> str:
     """
     opened = workspace(project_id)
     run = Run.open(opened.project, run_id)
+    if run.settings["together"] > 1:
+        from scanvi_core.services import together
+
+        return together.go_on_here(project_id, run)
 
     def work(job: jobs.Job) -> str:
         from scanvi_core.services.run import carry_through
@@ -219,8 +224,10 @@ def resume(project_id: str, run_id: str) -> str:
 
 def leave(project_id: str, run_id: str) -> None:
     """Give up a run that was cut off; what it left behind is not offered again."""
-    run = Run.open(open_project(project_id), run_id)
+    project = open_project(project_id)
+    run = Run.open(project, run_id)
     run.set_status(STOPPED, "It was cut off and not taken up again.")
+    project.update_settings(**{AWAITED: None})
     run.checkpoint.unlink(missing_ok=True)
 
 
@@ -230,5 +237,9 @@ def _submit(project_id: str, device: str, work: Callable[[jobs.Job], str]) -> st
         doubt_job.begin(project_id)
         return run_id
 
-    lane = f"train:{runtime.choose_device(device)}"  # one training per device
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work_and_look))
+    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane(device), work_and_look))
+
+
+def lane(device: str) -> str:
+    """Return the lane of a training: one at a time per device."""
+    return f"train:{runtime.choose_device(device)}"

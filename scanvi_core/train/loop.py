@@ -80,7 +80,7 @@ def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> History:
             break
         run.remember(record)
         hooks.on_epoch(record)
-        if checkpoint is not None and run.writes and saves.due():
+        if checkpoint is not None and run.writes and (stopped or saves.due()):
             checkpoints.save(checkpoint, run)
             saves.rest()
         if stopped:

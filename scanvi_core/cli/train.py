@@ -1,0 +1,22 @@
+"""``train``: train a run that the Train page prepared, alone or with others under torchrun."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a prepared run; several processes: torchrun ... -m scanvi_core train RUN",
+    )
+    parser.add_argument("folder", type=Path, metavar="RUN", help="such as PROJECT/runs/0001")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Take part in the training."""
+    from scanvi_core.services.member import take_part
+
+    take_part(options.folder)
