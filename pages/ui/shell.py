@@ -1,8 +1,9 @@
 """The frame around every page: menu, status strip, and the last net under errors."""
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
-from pages.ui import state, strip
+from pages.ui import login, state, strip
 from pages.ui.stations import OPEN, STATIONS, next_button
 from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
@@ -22,6 +23,19 @@ def run_shell() -> None:
     )
     st.logo(LOGO, size="large")
     people.ask(state.person)
+    try:
+        outside = not login.inside()
+        if outside:
+            st.navigation(_pages(set()), position="hidden")  # so that every address is known
+            login.draw()
+    except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
+        _say(error)
+        return
+    if not outside:
+        _run_page()
+
+
+def _run_page() -> None:
     state.adopt_project(workspace.example_at_start())
     project = state.project_id()
     gone = project is not None and not workspace.exists(project)
@@ -29,7 +43,26 @@ def run_shell() -> None:
         project = None
         state.set_project(None)
     done, fault = _stations_done(project)
-    pages = [
+    page = st.navigation(_pages(done))
+    try:
+        login.draw_person()
+        if gone:
+            st.warning("That project is not on this computer any more. Open another one.")
+        if fault is None:
+            strip.draw(project)
+        elif page.url_path:  # Open works without a project and says why by itself
+            st.title(page.title, anchor=False)
+            raise fault
+        page.run()
+    except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
+        _say(error)
+        if fault is not None and page.url_path:
+            next_button(OPEN, "Open another one")
+
+
+def _pages(done: set[str]) -> list[StreamlitPage]:
+    """Return the pages for the menu, with a tick where the work is done."""
+    return [
         st.Page(
             station.path,
             title=station.title,
@@ -39,22 +72,10 @@ def run_shell() -> None:
         )
         for station in STATIONS
     ]
-    page = st.navigation(pages)
-    try:
-        if gone:
-            st.warning("That project is not on this computer any more. Open another one.")
-        if fault is None:
-            strip.draw(project)
-        elif page.url_path:  # Open works without a project and says why by itself
-            st.title(page.title, anchor=False)
-            raise fault
-        page.run()
-    except ScanviError as error:
-        st.error(error_text(error))
-        if fault is not None and page.url_path:
-            next_button(OPEN, "Open another one")
-    except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
-        st.error(error_text(ScanviError(*faults.in_words(error, "page"))))
+
+
+def _say(error: Exception) -> None:
+    st.error(error_text(ScanviError(*faults.in_words(error, "page"))))
 
 
 def _stations_done(project: str | None) -> tuple[set[str], Exception | None]:

@@ -6,6 +6,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui import login
+
 PROJECT_PARAMETER = "project"
 _PREFIX = "scanvi."
 _PERSON = "scanvi_person"  # outlives a change of the project
@@ -47,10 +49,10 @@ def tab() -> str:
 
 
 def person() -> str:
-    """Return who works in this tab, as they said; empty before, and outside of any tab."""
+    """Return who works in this tab: who signed in, else as they said; empty outside of any tab."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return ""
-    return str(st.session_state.get(_PERSON, ""))
+    return login.person() or str(st.session_state.get(_PERSON, ""))
 
 
 def set_person(name: str) -> None:

@@ -1,0 +1,85 @@
+"""Who may enter, under which name, and that a server without a working sign-in is shut."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from scanvi_core import runtime
+from scanvi_core.services import people
+
+ROOT = Path(__file__).parents[2]
+MAIL = {"email": "Anna@Lab.example", "name": "Anna", "sub": "7"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "enters"),
+    [
+        ("", True),
+        ("*", True),
+        ("lab.example", True),
+        ("@lab.example", True),
+        ("other.example, anna@lab.example", True),
+        ("other.example anna@lab.example", True),
+        ("other.example", False),
+        ("example", False),
+        ("bob@lab.example", False),
+        ("anna", False),
+    ],
+)
+def test_addresses_and_domains_on_the_list_open_the_server(monkeypatch, listed, enters):
+    monkeypatch.setenv(people.ALLOWED_VARIABLE, listed)
+    assert people.may_enter(MAIL) is enters
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"email": ""}, {"email": None}, {"email": "anna@lab.example@evil.example"},
+     {"email": "anna@sub.lab.example"}, {"email_verified": False}, {"email_verified": "false"}],
+)  # fmt: skip
+def test_an_address_that_is_none_or_not_verified_is_not_on_the_list(monkeypatch, claims):
+    monkeypatch.setenv(people.ALLOWED_VARIABLE, "lab.example")
+    assert not people.may_enter(MAIL | claims)
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({}, "Anna@Lab.example"),
+        ({"email_verified": "true"}, "Anna@Lab.example"),
+        ({"email_verified": False}, "Anna"),
+        ({"email": None}, "Anna"),
+        ({"email": "", "name": ""}, "7"),
+    ],
+)
+def test_the_history_names_people_by_their_address_where_it_is_verified(claims, name):
+    assert people.name_of(MAIL | claims) == name
+
+
+def app(monkeypatch, tmp_path):
+    monkeypatch.setenv(runtime.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+
+
+def test_a_server_that_must_ask_but_cannot_shows_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv(people.LOGIN_VARIABLE, "1")
+    shut = app(monkeypatch, tmp_path).run()
+    assert [error.value.partition("\n")[0] for error in shut.error] == [
+        "Signing in is not set up on this server\\."
+    ]
+    assert [button.label for button in shut.button] == []
+
+
+def test_a_name_per_provider_is_a_button_per_provider(monkeypatch, tmp_path):
+    asking = app(monkeypatch, tmp_path)
+    known = {"client_id": "a", "client_secret": "b", "server_metadata_url": "c"}
+    asking.secrets["auth"] = {"redirect_uri": "d", "cookie_secret": "e", "google": known}
+    asking.run()
+    assert [button.label for button in asking.button] == ["Sign in with Google"]
+
+
+def test_a_computer_of_ones_own_asks_nobody(monkeypatch, tmp_path):
+    own = app(monkeypatch, tmp_path).run()
+    assert "Open the example" in [button.label for button in own.button]
+    assert not any("Sign" in button.label for button in own.button)
