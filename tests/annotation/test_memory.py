@@ -11,7 +11,10 @@ import scipy.sparse as sp
 from scanvi_core.annotation import companions
 from scanvi_core.annotation.align import select_columns
 from scanvi_core.annotation.estimator import Annotator, TrainingSet, warm_up
+from scanvi_core.annotation.prediction import Predictions
+from scanvi_core.annotation.training_set import training_data
 from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.data import rows
 from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.dataset import Dataset, write_dataset
 from scanvi_core.data.genes import detected_genes
@@ -47,9 +50,14 @@ def model(dataset, y):
     return fit(dataset, y)
 
 
-def fit(dataset, y):
+def cells_of(dataset, y, **more):
     counts, one = dataset.genes_matrix(np.arange(CHOSEN)), np.zeros(N, dtype=np.int64)
-    cells = TrainingSet(counts, tuple(dataset.var_names[:CHOSEN]), y, ("a", "b"), one, ("x",))
+    names = tuple(dataset.var_names[:CHOSEN])
+    return TrainingSet(counts, names, y, ("a", "b"), one, ("x",), **more)
+
+
+def fit(dataset, y):
+    cells = cells_of(dataset, y)
     steps = iter([False] * 5 + [True])
     config = TrainConfig(preset="quick", device="cpu")
     hooks = Hooks(should_stop=lambda: next(steps))
@@ -116,3 +124,36 @@ def test_linear_models_normalise_only_the_cells_they_are_fitted_on(dataset, y, m
     counts = dataset.genes_matrix(np.arange(CHOSEN))
     with at_most(0.5 * n_bytes(counts)):
         companions.fit_companions(counts, y, 2, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("left_out", ["some cells", "empty cells"])
+def test_training_on_some_rows_of_large_files_copies_none(dataset, y, monkeypatch, left_out):
+    monkeypatch.setattr(row_blocks, "__defaults__", (10_000,))
+    monkeypatch.setattr(rows, "LARGE", 0)
+    chosen = None if left_out == "empty cells" else np.arange(N) % 11 > 0
+    cells = cells_of(dataset, y, rows=chosen)
+    if chosen is None:
+        starts = np.array(cells.counts.indptr)
+        starts[1:3] = 0  # what the first two cells had goes to the third
+        cells.counts.indptr = starts
+    config = TrainConfig(device="cpu")
+    with at_most(0.6 * n_bytes(cells.counts)):
+        usable, data = training_data(cells, config)
+    assert len(usable) == data.counts.shape[0] < N
+
+
+def test_predictions_may_go_into_arrays_that_are_there(dataset, model, tmp_path):
+    counts = dataset.genes_matrix(np.arange(CHOSEN))[:100]
+    counts.data[counts.indptr[7] : counts.indptr[8]] = 0
+    expected = model.predict(counts)
+    files = [
+        np.lib.format.open_memmap(tmp_path / f"{at}.npy", "w+", array.dtype, array.shape)
+        for at, array in enumerate(expected.arrays)
+    ]
+    out = Predictions(*files)
+    assert model.predict(counts, out=out) is out
+    for at, array in enumerate(expected.arrays):
+        assert np.isnan(array[7]).all() and not np.isnan(array[8]).any()
+        assert np.array_equal(np.load(tmp_path / f"{at}.npy"), array, equal_nan=True)
+    with pytest.raises(ValueError, match="shapes"):
+        model.predict(counts[:50], out=out)
