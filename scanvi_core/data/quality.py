@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from scanvi_core.data.cut import row_blocks
-
 # MT-ND1, mt-Nd1, MT.ND1 (as R writes it), and with a genome in front: GRCh38_MT-ND1
 _SYMBOL = re.compile(r"(?:[a-z0-9.]+_+)?mt[-.].+", re.IGNORECASE)
 # the 13 genes of the mitochondrion that are translated: ND1 to ND6, CO1 to CO3, ATP6, ATP8, CYTB
@@ -54,26 +52,6 @@ def is_mitochondrial(names: np.ndarray) -> np.ndarray:
     return np.array(found, dtype=bool)
 
 
-def measure(
-    counts: sp.csr_matrix, symbols: np.ndarray, var_names: np.ndarray | None = None
-) -> Quality:
-    """Return the quality numbers of every cell, a block of rows at a time.
-
-    Parameters
-    ----------
-    counts
-        Counts [n_obs, genes], CSR.
-    symbols
-        The genes' display names.
-    var_names
-        Their other names, if any: a gene without a symbol may still have an Ensembl id.
-    """
-    meter = Meter(counts.shape[0], symbols, var_names)
-    for start, stop in row_blocks(counts.indptr):
-        meter.add(counts[start:stop])
-    return meter.finish()
-
-
 class Meter:
     """Measures blocks of whole rows that come in order.
 
@@ -81,8 +59,10 @@ class Meter:
     ----------
     n_obs
         Number of cells.
-    symbols, var_names
-        See :func:`measure`.
+    symbols
+        The genes' display names.
+    var_names
+        Their other names, if any: a gene without a symbol may still have an Ensembl id.
     """
 
     def __init__(
