@@ -1,4 +1,7 @@
-"""Rows of CSR counts of any size, in memory or over files, without a copy of the others."""
+"""Rows of CSR counts of any size, in memory or over files, without a copy of the others.
+
+Counts that stay in a store (:mod:`scanvi_core.data.collection_counts`) are taken as well.
+"""
 
 from collections.abc import Iterator
 
@@ -22,6 +25,8 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
     rows
         Positions [k], int64.
     """
+    if not sp.issparse(counts):
+        return counts[rows]
     if counts.indptr.dtype == counts.indices.dtype:
         found = counts[rows]
     else:
@@ -36,6 +41,8 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
 
 def filled_rows(counts: sp.csr_array) -> np.ndarray:
     """Return which rows have a sum above 0, bool [n], reading a block of them at a time."""
+    if not sp.issparse(counts):
+        return np.asarray(counts.sum(axis=1)) > 0
     filled = np.zeros(counts.shape[0], dtype=bool)
     for start, stop in row_blocks(counts.indptr):
         starts = counts.indptr[start : stop + 1]
@@ -55,6 +62,8 @@ def chosen_rows(counts: sp.csr_array, chosen: np.ndarray) -> sp.csr_array:
     """
     if chosen.all():
         return counts
+    if not sp.issparse(counts):
+        return counts.subset(chosen)
     shape = int(np.count_nonzero(chosen)), counts.shape[1]
     if not np.diff(counts.indptr)[~chosen].any():
         shared = type(counts)(shape, dtype=counts.dtype)

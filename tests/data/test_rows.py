@@ -109,3 +109,21 @@ def test_reading_all_of_large_files_leaves_none_of_them_in_memory(tmp_path, monk
     before = mapped_mb()
     read(counts)
     assert mapped_mb() - before < 0.2 * 2 * counts.data.nbytes / 1e6
+
+
+def test_counts_that_stay_in_a_store_are_taken_from_it(known):
+    collection = pytest.importorskip("scanvi_core.data.collection_counts", reason="no stores yet")
+
+    class InMemory:
+        shape = known.shape
+
+        def read(self, runs):
+            return sp.csr_array(sp.vstack([known[run] for run in runs], format="csr"))
+
+    stored, at = collection.StoredCounts(InMemory()), np.array([9, 3, 200])
+    filled = filled_rows(stored)
+    assert np.array_equal(filled, np.asarray(known.sum(axis=1)).ravel() > 0)
+    assert_same(take_rows(stored, at), known[at])
+    chosen = chosen_rows(stored, filled)
+    assert not sp.issparse(chosen)
+    assert_same(take_rows(chosen, at), known[filled][at])
