@@ -16,6 +16,15 @@ function build(parent) {
   return { dots, over, card, notice, bar, stage, legend, said, hint, status, root, pen: over.getContext("2d"), buttons: {}, touches: new Map() }
 }
 
+// How many cells are there, drawn, selected: the line below the map.
+function report(d) {
+  if (d.picked) return `${count(d.picked)} of ${count(d.all)} cells selected${d.thinned ? ` (${count(d.shown)} drawn)` : ""}`
+  const lost = d.lost ?? d.n - d.drawn, missing = lost ? `, ${count(lost)} without a place on the map` : ""
+  if (!d.thinned) return `${count(d.all)} cells${missing}`
+  const unsure = d.note && !d.compact ? `, ${d.note}` : ""
+  return `${count(d.n)} of ${count(d.all)} cells drawn${unsure}${missing}`
+}
+
 function createMap(parent) {
   const m = Object.assign(build(parent), { view: null, d: null, width: 0, height: 0, ratio: 0, version: 0 })
   const { root, stage, over, notice } = m
@@ -79,12 +88,10 @@ function createMap(parent) {
   }
   m.say = (text) => { for (const map of m.view.maps) map.said.textContent = text }
   m.tell = () => {
-    const { d, view } = m, lost = d.n - d.drawn
-    const missing = lost ? `, ${count(lost)} without a place on the map` : ""
-    const said = d.picked ? `${count(d.picked)} of ${count(d.n)} cells selected` : `${count(d.n)} cells${missing}`
+    const { d, view } = m, said = report(d)
     if (m.said.textContent !== said) m.said.textContent = said
     const by = owner(view)?.d, names = by ? seen(m).map((code) => called(by, code)) : []
-    const how = view.tool === "pan" ? "Drag to move, scroll or pinch to zoom." : "Draw around cells to select them. Shift adds, Alt removes."
+    const how = view.tool === "pan" ? "Drag to move, scroll or pinch to zoom." : `Draw around cells to select ${d.thinned ? "all inside, drawn or not" : "them"}. Shift adds, Alt removes.`
     const some = names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ")
     m.hint.textContent = by ? `Showing only ${some || "nothing"}. Esc shows all.` : how
     const coloured = d.names ? `${d.title ?? "coloured by type"}, ${d.names.length} types` : `coloured by ${d.name}`
@@ -174,7 +181,7 @@ function createMap(parent) {
     over.setAttribute("role", d.tools ? "application" : "img")
     root.style.height = d.fill ? `clamp(${d.height}px, calc((100vh - ${d.fill}px) / ${d.rows ?? 1}), ${1400 / (d.rows ?? 1)}px)` : `${d.height}px`
     dress()
-    Object.assign(root.dataset, { revision: d.revision, selected: d.picked, n: d.n })
+    Object.assign(root.dataset, { revision: d.revision, selected: d.picked, shown: d.shown, n: d.n })
     m.measure()
     m.remark()
     if (m.view.filter?.panel === d.panel) for (const map of m.view.maps) if (map !== m) map.remark()

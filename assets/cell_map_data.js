@@ -24,8 +24,9 @@ function decode(bytes, old) { // null: a part is still on its way
     at += size + ((4 - (size % 4)) % 4)
   }
   d.bits = d.mask
-  d.picked = 0
-  if (d.bits) for (const byte of d.bits) for (let b = byte; b; b &= b - 1) d.picked++
+  d.shown = 0 // of the selected cells; d.picked counts those that are not drawn too
+  if (d.bits) for (const byte of d.bits) for (let b = byte; b; b &= b - 1) d.shown++
+  d.thinned = d.n < d.all - (d.lost ?? 0)
   if (d.hover) d.hover = new TextDecoder().decode(d.hover).split("\n")
   const same = (name) => old && d.apart[name] && old.apart[name] === d.apart[name]
   place(d, same("xy") && old)
@@ -62,11 +63,13 @@ function spots(d) {
 
 // Colour codes, how many cells have each, and where the middle of each type is.
 function paintwork(d, old) {
-  if (old) return Object.assign(d, { codes: old.codes, counts: old.counts, blank: old.blank, middles: old.middles })
+  if (old) return Object.assign(d, { codes: old.codes, counts: d.counts ?? old.counts, blank: old.blank, middles: old.middles })
   d.codes = d.wide ? new Uint16Array(d.codes.buffer) : new Uint16Array(d.codes)
   if (!d.names) return (d.blank = d.codes.includes(0))
-  d.counts = new Uint32Array(d.names.length + 1)
-  for (const code of d.codes) d.counts[code]++
+  if (!d.counts) {
+    d.counts = new Uint32Array(d.names.length + 1)
+    for (const code of d.codes) d.counts[code]++
+  }
   d.blank = d.counts[0] > 0
   d.middles = middles(d)
 }

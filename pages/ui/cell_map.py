@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pages.ui.cell_map_wire import Colour, Mask, SelectionEvent, encode, parse_event
 from pages.ui.colours import CategoryColour, ValueColour
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.drawing import Drawn
 
 __all__ = ["CategoryColour", "SelectionEvent", "ValueColour", "cell_map", "linked_maps"]
 
@@ -53,6 +54,7 @@ def cell_map(
     on_select: OnSelect | None = None,
     tools: bool = True,
     also: str = "",
+    drawn: Drawn | None = None,
 ) -> SelectionEvent | None:
     """Draw the map and return the shape drawn since the last run, if any.
 
@@ -83,6 +85,9 @@ def cell_map(
         False gives a still picture: no legend, no tools, no selection.
     also
         The widgets that select cells without a pointer, in words, for screen readers.
+    drawn
+        The cells to draw where all would be too many; None for all. Every other argument is of
+        all cells, and so are the selection and the counts that are shown.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def cell_map(
     _check_lengths(xy, [colour], selected, hover)
     meta = {"key": key, "view": key, "revision": revision, "panel": 0, "compact": False}
     meta |= {"height": height, "fill": fill, "tools": tools, "also": also}
-    data, apart = encode(xy, colour, selected=selected, hover=hover, meta=meta)
+    data, apart = encode(xy, colour, selected=selected, hover=hover, meta=meta, drawn=drawn)
     with st.container(gap=None):  # code and parts take no room
         _send_apart(key, apart)
         return _draw(key, data, 1, on_select)
@@ -109,6 +114,7 @@ def linked_maps(
     fill: int = 0,
     on_select: OnSelect | None = None,
     also: str = "",
+    drawn: Drawn | None = None,
 ) -> SelectionEvent | None:
     """Draw up to four maps of the same cells, two by two, that move and select together.
 
@@ -136,7 +142,7 @@ def linked_maps(
         meta = {"key": name, "view": key, "revision": revision, "panel": panel, "compact": True}
         meta |= {"height": height // rows, "fill": fill, "rows": rows, "tools": True}
         meta |= {"also": also, "title": title}
-        data, apart = encode(xy, colour, selected=selected, hover=None, meta=meta)
+        data, apart = encode(xy, colour, selected=selected, hover=None, meta=meta, drawn=drawn)
         with grid[panel // 2][panel % 2], st.container(gap=None):
             shared = {} if panel else apart  # the coordinates and the selection are the same
             _send_apart(name, shared | {"codes": apart["codes"]} if apart else {}, not panel)

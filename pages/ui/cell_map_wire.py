@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pages.ui.colours import CategoryColour, ValueColour
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.drawing import Drawn
 
 Colour = CategoryColour | ValueColour
 Operation = Literal["replace", "add", "subtract", "intersect", "clear"]
@@ -81,6 +82,7 @@ def encode(
     selected: Mask | None,
     hover: Sequence[str] | None,
     meta: dict[str, Any],
+    drawn: Drawn | None = None,
 ) -> tuple[bytes, dict[str, bytes]]:
     """Pack the map for the browser; return the message and the parts to send apart by name.
 
@@ -88,9 +90,21 @@ def encode(
     parts named in ``header["parts"]`` with their lengths, each padded to 4 bytes:
     ``xy`` uint16 [n, 2] on a square grid (65535: not drawn); ``codes`` uint8 or uint16 [n], 0 for
     none, else code + 1 or the step on the scale; ``palette`` uint8 [k, 3], entry 0 for none;
-    ``mask`` one bit per cell; ``hover`` UTF-8 lines. From `APART` cells on, ``xy``, ``codes`` and
-    ``mask`` come apart (see :func:`_named`); ``header["apart"]`` holds their names.
+    ``mask`` one bit per cell; ``hover`` UTF-8 lines. With `drawn` these are of the drawn cells;
+    ``all``, ``picked`` and ``counts`` (per type) in the header are of all. From `APART` drawn
+    cells on, ``xy``, ``codes`` and ``mask`` come apart (see :func:`_named`); ``header["apart"]``
+    holds their names.
     """
+    header = meta | {"all": len(xy), "picked": 0}
+    if selected is not None:
+        header["picked"] = int(np.count_nonzero(selected))
+    if drawn is not None:
+        header |= {"lost": len(xy) - drawn.n_placed, "note": drawn.note}
+        if isinstance(colour, CategoryColour):
+            header["counts"] = colour.counts()
+        xy, colour = xy[drawn.rows], colour.of(drawn.rows)
+        selected = None if selected is None else selected[drawn.rows]
+        hover = None if hover is None else [hover[row] for row in drawn.rows]
     checksum = zlib.crc32(np.ascontiguousarray(xy).tobytes())  # a stale revision cannot lie
     grid, low, unit = _grid(meta["revision"], checksum, len(xy), xy)
     steps = colour.steps()
@@ -99,7 +113,7 @@ def encode(
         parts["mask"] = np.packbits(selected, bitorder="little").tobytes()
     if hover is not None:
         parts["hover"] = "\n".join(line.replace("\n", " ") for line in hover).encode()
-    header = meta | {"n": len(xy), "low": low, "unit": unit, "place": checksum}
+    header |= {"n": len(xy), "low": low, "unit": unit, "place": checksum}
     header |= {"wide": steps.itemsize > 1} | colour.legend()
     apart: dict[str, bytes] = {}
     if len(xy) >= APART:

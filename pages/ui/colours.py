@@ -1,8 +1,8 @@
 """What the map is told of colours: by type or by number, safe for colour-blind eyes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from scanvi_core.colours import UNLABELLED
 
 FINE_BELOW = 200_000  # cells; of more, values are shown in COARSE_LEVELS steps, so that a new
 COARSE_LEVELS = 100  # colour of a million cells is less than a megabyte
+BLOCK_CELLS = 1_000_000  # looked at together
+Rows = NDArray[np.integer]
 
 # 33 of the 256 steps of viridis (Smith and van der Walt 2015, CC0); a straight line between them
 # stays within 3 of 255 of the original.
@@ -47,6 +49,17 @@ class CategoryColour:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def of(self, rows: Rows) -> Self:
+        """Return the same for some cells."""
+        return replace(self, codes=self.codes[rows])
+
+    def counts(self) -> list[int]:
+        """Return how many cells each type has, the unlabelled ones first."""
+        found = np.zeros(1 + len(self.names), dtype=np.int64)
+        for start in range(0, len(self.codes), BLOCK_CELLS):
+            found += np.bincount(self.codes[start : start + BLOCK_CELLS] + 1, minlength=len(found))
+        return found.tolist()
+
     def steps(self) -> NDArray[np.unsignedinteger]:
         """Return code + 1 per cell (0: unlabelled), in bytes where 254 types or fewer allow it."""
         dtype = "u1" if len(self.names) < np.iinfo("u1").max else "<u2"
@@ -73,6 +86,10 @@ class ValueColour:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def of(self, rows: Rows) -> Self:
+        """Return the same for some cells."""
+        return replace(self, values=self.values[rows])
 
     def levels(self) -> int:
         """Return how many steps the scale has; of many cells a few, to be sent in a byte each."""

@@ -8,7 +8,7 @@ from pages.ui import state
 from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
 from pages.ui.colours import value_range
 from scanvi_core.colours import type_colour
-from scanvi_core.services import conditions, exploring, picking, workspace
+from scanvi_core.services import conditions, drawing, exploring, picking, workspace
 from scanvi_core.services.exploring import Colouring
 
 GENE = "A gene…"
@@ -85,6 +85,7 @@ def draw(project: str, embedding: str, colouring: Colouring, *, key: str, height
         fill=FURNITURE,
         on_select=lambda event: _pick(project, xy, colouring, event),
         also=ALSO,
+        drawn=drawing.drawn(project, embedding),
     )
 
 
@@ -103,6 +104,7 @@ def draw_linked(
         fill=FURNITURE,
         on_select=lambda event: _pick(project, xy, colourings[event.panel], event),
         also=ALSO,
+        drawn=drawing.drawn(project, embedding),
     )
 
 
@@ -111,6 +113,7 @@ def highlight(project: str, rows: np.ndarray, *, key: str, height: int) -> None:
     embedding = next(iter(exploring.embeddings(project)))
     selected = np.zeros(workspace.workspace(project).dataset.n_obs, dtype=bool)
     selected[rows] = True
+    drawn = drawing.drawn(project, embedding)
     cell_map(
         key,
         exploring.coordinates(project, embedding),
@@ -119,6 +122,7 @@ def highlight(project: str, rows: np.ndarray, *, key: str, height: int) -> None:
         selected=selected,
         height=height,
         tools=False,
+        drawn=None if drawn is None else drawn.with_cells(rows),
     )
 
 

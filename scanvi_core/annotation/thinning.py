@@ -50,11 +50,14 @@ class Thinned:
     ----------
     rows
         Their positions, sorted.
+    n_placed
+        Cells that have a place, drawn or not.
     n_keep, n_kept
         How many cells had to be kept if possible, and how many of them are drawn.
     """
 
     rows: Rows
+    n_placed: int
     n_keep: int
     n_kept: int
 
@@ -91,9 +94,10 @@ def thinned(
     placed = np.isfinite(xy).all(axis=1)
     squares, turn = _squares(xy, placed), in_turn(len(xy), seed)
     turn = turn[placed[turn]]
-    if len(turn) <= n:
+    n_placed = len(turn)
+    if n_placed <= n:
         kept = 0 if keep is None else int((keep & placed).sum())
-        return Thinned(np.sort(turn), kept, kept)
+        return Thinned(np.sort(turn), n_placed, kept, kept)
     drawn = np.zeros(len(xy), dtype=bool)
     n_keep = n_kept = 0
     if keep is not None:
@@ -105,7 +109,7 @@ def thinned(
         drawn[_some_of_each(turn, types[turn], n // RARE_SHARE)] = True
     rest = turn[~drawn[turn]]
     drawn[_level(rest, squares[rest], max(0, n - int(drawn.sum())))] = True
-    return Thinned(np.flatnonzero(drawn), n_keep, n_kept)
+    return Thinned(np.flatnonzero(drawn), n_placed, n_keep, n_kept)
 
 
 def _squares(

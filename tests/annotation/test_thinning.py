@@ -86,7 +86,7 @@ def test_cells_without_a_place_are_not_drawn(cells):
     keep = np.arange(52_000) < 30_010
     found = thinned(xy, 5_000, keep=keep)
     assert found.rows.min() > 30_000 and len(found.rows) == 5_000
-    assert (found.n_keep, found.n_kept) == (9, 9)
+    assert (found.n_placed, found.n_keep, found.n_kept) == (21_999, 9, 9)
     assert len(thinned(xy, 40_000).rows) == 21_999
     assert not thinned(np.full((9, 2), np.nan), 5).rows.size
 

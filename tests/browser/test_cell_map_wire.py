@@ -11,6 +11,7 @@ from pages.ui.cell_map_wire import APART, encode, parse_event
 from pages.ui.colours import CategoryColour, ValueColour, value_range
 from scanvi_core.colours import type_colours
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.drawing import Drawn
 
 META = {"key": "map", "revision": "one"}
 MEGABYTE = 1_000_000
@@ -45,6 +46,31 @@ def test_the_browser_gets_places_codes_and_the_selection(n: int) -> None:
     np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), colour.codes + 1)
     bits = np.unpackbits(np.frombuffer(parts["mask"], "u1"), bitorder="little", count=n)
     np.testing.assert_array_equal(bits, selected)
+
+
+def test_of_many_cells_the_drawn_ones_are_sent_and_all_are_counted() -> None:
+    rng, n = np.random.default_rng(0), 4 * APART
+    xy, selected = rng.normal(size=(n, 2)), rng.random(n) < 0.4
+    xy[5] = np.nan
+    rows = np.sort(rng.permutation(np.arange(6, n))[: 2 * APART])
+    drawn = Drawn(rows, n_placed=n - 1, n_unsure=300, n_unsure_drawn=200)
+    types = CategoryColour(rng.integers(-1, 3, n), list("abc"), type_colours(3))
+    header, parts = _read(
+        *encode(xy, types, selected=selected, hover=None, meta=META, drawn=drawn)
+    )
+    assert (header["n"], header["all"], header["lost"]) == (len(rows), n, 1)
+    assert header["picked"] == selected.sum()
+    assert header["counts"] == np.bincount(types.codes + 1).tolist()
+    assert header["note"] == "200 of 300 unsure ones among them"
+    np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), types.codes[rows] + 1)
+    bits = np.unpackbits(np.frombuffer(parts["mask"], "u1"), bitorder="little", count=len(rows))
+    np.testing.assert_array_equal(bits, selected[rows])
+    values = ValueColour(rng.random(n), "gene", 0.0, 1.0)
+    other, apart = encode(xy, values, selected=None, hover=None, meta=META, drawn=drawn)
+    again, _ = _read(other, apart)
+    assert again["apart"]["xy"] == header["apart"]["xy"], "a new colour sends coordinates again"
+    steps = np.frombuffer(_read(other, apart)[1]["codes"], "<u2").astype(float)
+    np.testing.assert_allclose((steps - 1) / again["last"], values.values[rows], atol=1e-4)
 
 
 def test_of_a_million_cells_a_colour_and_a_selection_are_less_than_a_megabyte() -> None:
