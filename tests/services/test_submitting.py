@@ -1,0 +1,430 @@
+"""The files that carry a run elsewhere start what they should, whatever the paths are called."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.submitting import Elsewhere, submit_files
+
+ID = "Ab_-cdefghijklmn"
+ODD = 'it\'s a $HOME `id` "x" \\ @RUN@'
+RSYNC = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+FLOCK = pytest.mark.skipif(shutil.which("flock") is None, reason="flock is part of Linux only")
+
+# Takes the arguments of torchrun, and keeps the contract of ``scanvi_core train RUN``.
+PYTHON = f"""#!{sys.executable}
+import json, os, sys, time
+from pathlib import Path
+run = Path(sys.argv[-1])
+with (run / "called.jsonl").open("a") as file:
+    file.write(json.dumps([os.environ.get("SLURM_NODEID"), *sys.argv[1:]]) + chr(10))
+mode = (run / "mode").read_text() if (run / "mode").exists() else ""
+(run / "pid").write_text(str(os.getpid()))
+if mode == "fail":
+    sys.exit(1)
+checkpoint = run / "checkpoint.safetensors"
+step = int(checkpoint.read_text()) if checkpoint.exists() else 0
+(run / "status").write_text("running")
+while step < 3 or (mode == "long" and not (run / "stop").exists()):
+    step += 1
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(str(step) + chr(10))
+    checkpoint.with_name(".part").write_text(str(step))
+    checkpoint.with_name(".part").replace(checkpoint)
+    time.sleep(0.02)
+(run / "model").mkdir(exist_ok=True)
+(run / "model" / "weights").write_text(str((run.parents[1] / "dataset" / "cells").read_text()))
+(run / "status").write_text("done")
+"""
+
+SRUN = """#!/usr/bin/env bash
+nodes=1
+while [[ $1 == --* ]]; do
+  case $1 in --nodes=*) nodes=${1#*=} ;; esac
+  shift
+done
+jobs=()
+for ((i = 0; i < nodes; i++)); do
+  SLURM_NODEID=$i "$@" &
+  jobs+=($!)
+done
+trap 'kill -TERM "${jobs[@]}"; exit 143' TERM
+code=0
+for job in "${jobs[@]}"; do wait "$job" || code=1; done
+exit $code
+"""
+
+SCONTROL = """#!/usr/bin/env bash
+case "$1 $2" in
+  'show hostnames') printf '%s\\n' node7 node8 ;;
+  'show job') echo "JobId=$3 PreemptTime=${PREEMPTED:-None}" ;;
+  requeue*) echo "$2" >>"$HERE/requeued" ;;
+esac
+"""
+
+SSH = """#!/usr/bin/env bash
+# Like sshd: the words of the command, with blanks between, go to a shell in the home folder.
+while [[ $1 == -* ]]; do
+  case $1 in -O) exit ;; -o | -l) shift ;; esac
+  shift
+done
+[ ! -e "$HERE/offline" ] || exit 255
+shift
+cd "$HERE/there" && HOME=$PWD exec sh -c "$*"
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project whose path has all that shells take amiss, and its run 0003."""
+    root = tmp_path / ODD / "projects" / ID
+    run = root / "runs" / "0003"
+    for folder in (run, root / "dataset", root / "source", root / "runs" / "0001"):
+        folder.mkdir(parents=True)
+        (folder / "cells").write_text(f"of {folder.name}")
+    (root / "settings.json").write_text("{}")
+    (run / "run.json").write_text("{}")
+    (run / "status").write_text("queued")
+    return root
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """Commands of a cluster that work on this machine; another computer is the folder there."""
+    commands = {"srun": SRUN, "scontrol": SCONTROL, "ssh": SSH, "my env/python": PYTHON}
+    for name, text in commands.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+        path.chmod(0o700)
+    (tmp_path / "there").mkdir()
+    yield os.environ | {
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+        "HERE": str(tmp_path),
+        "SLURM_JOB_ID": "1234",
+        "SLURM_JOB_NODELIST": "node[7-8]",
+    }
+    for path in tmp_path.rglob("pid"):  # of a test that failed half-way
+        try:
+            if str(tmp_path) in Path(f"/proc/{path.read_text()}/cmdline").read_text():
+                os.kill(int(path.read_text()), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
+
+
+def written(project, tmp_path, **choices):
+    """Write the files into the run; return the run."""
+    run = project / "runs" / "0003"
+    python = str(tmp_path / "bin" / "my env" / "python")
+    choices = {"nodes": 2, "processes": 4, "python": python} | choices
+    for name, text in submit_files(Elsewhere(project, run, **choices)).items():
+        (run / name).write_text(text.replace("sleep 5", "sleep 0.1"))
+    return run
+
+
+def begin(run, script, environment, *arguments):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = ["bash", str(run / script), *arguments]
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
+def finish(process, code=0):
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    return said
+
+
+def calls(run):
+    return [json.loads(line) for line in (run / "called.jsonl").read_text().splitlines()]
+
+
+def wait_for(condition):
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+# All ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen_at", [None, "/other $PATH/'it'"])
+@pytest.mark.parametrize("gpus", [False, True])
+def test_shells_find_nothing_amiss(project, tmp_path, gpus, seen_at):
+    run = written(project, tmp_path, gpus=gpus, seen_at=seen_at)
+    inner = re.search(r"<<'THERE'\n(.*)^THERE$", (run / "submit-ssh.sh").read_text(), re.S | re.M)
+    (run / "inner.sh").write_text(f"#!/usr/bin/env bash\n{inner[1]}")
+    for name in ("submit-slurm.sh", "submit-ssh.sh", "inner.sh"):
+        subprocess.run(["bash", "-n", str(run / name)], check=True)
+        if shutil.which("shellcheck"):
+            check = ["shellcheck", "--severity=warning", str(run / name)]
+            done = subprocess.run(check, capture_output=True, text=True, check=False)
+            assert not done.stdout
+
+
+def test_texts_leave_no_place_unfilled_and_stay_in_their_lines(project, tmp_path):
+    files = submit_files(Elsewhere(project, project / "runs" / "0003", 3, 2, True))
+    for name, text in files.items():
+        assert not re.findall("@[A-Z_]+@", text.replace("@RUN@", "")), name
+    assert "3 computers with 2 processes, each with a GPU of its own" in files["README.txt"]
+    evil = tmp_path / "a\n#SBATCH --wrap=x"
+    for text in submit_files(Elsewhere(evil, evil / "1\necho 2")).values():
+        comments = [line for line in text.splitlines() if line.startswith("# ")]
+        assert not any(line.startswith(("#SBATCH --wrap", "echo 2")) for line in comments)
+    slurm = submit_files(Elsewhere(evil, evil / "1\necho 2"))["submit-slurm.sh"]
+    head = slurm.split("set -u")[0].splitlines()
+    assert all(line.startswith("#") for line in head)
+    assert "#SBATCH --wrap=x" not in head
+
+
+def test_impossible_numbers_and_foreign_runs_are_refused(project, tmp_path):
+    run = project / "runs" / "0003"
+    with pytest.raises(SettingInvalid, match="0 computers"):
+        Elsewhere(project, run, nodes=0)
+    with pytest.raises(SettingInvalid, match="0 processes"):
+        Elsewhere(project, run, processes=0)
+    with pytest.raises(SettingInvalid, match="not in the project"):
+        Elsewhere(project, tmp_path / "0003")
+
+
+# Slurm --------------------------------------------------------------------------------------
+
+
+def test_slurm_starts_one_torchrun_per_node(project, tmp_path, environment):
+    run = written(project, tmp_path, gpus=True)
+    assert not finish(begin(run, "submit-slurm.sh", environment)), "all goes to the run's log"
+    assert (run / "elsewhere.log").exists()
+    assert sorted(node for node, *_ in calls(run)) == ["0", "1"]
+    for node, *arguments in calls(run):
+        assert arguments == [
+            "-m", "torch.distributed.run", f"--rdzv-conf=is_host={int(node == '0')}",
+            "--nnodes=2", "--nproc-per-node=4", "--rdzv-id=1234", "--rdzv-backend=c10d",
+            "--rdzv-endpoint=node7:29734", "-m", "scanvi_core", "train", str(run),
+        ]  # fmt: skip
+    head = (run / "submit-slurm.sh").read_text().split("set -u")[0].splitlines()
+    for line in ("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=4", "--requeue"):
+        assert f"#SBATCH {line}" in head
+
+
+def test_slurm_finds_the_run_under_its_path_there(project, tmp_path, environment):
+    (tmp_path / "mnt").symlink_to(project)
+    run = written(project, tmp_path, seen_at=str(tmp_path / "mnt"))
+    finish(begin(run, "submit-slurm.sh", environment))
+    assert calls(run)[0][-1] == str(tmp_path / "mnt" / "runs" / "0003")
+
+
+@pytest.mark.parametrize(
+    ("sent", "preempted", "requeued"),
+    [
+        (signal.SIGUSR1, None, True),  # the time limit is near
+        (signal.SIGTERM, None, False),  # somebody cancelled the job
+        (signal.SIGTERM, "2026-01-01T00:00:00", True),
+    ],
+)
+def test_slurm_puts_back_what_was_not_cancelled(
+    project, tmp_path, environment, sent, preempted, requeued
+):
+    run = written(project, tmp_path, nodes=1)
+    (run / "mode").write_text("long")
+    job = begin(run, "submit-slurm.sh", environment | {"PREEMPTED": preempted or "None"})
+    wait_for((run / "checkpoint.safetensors").exists)
+    job.send_signal(sent)
+    finish(job, 143)
+    assert (tmp_path / "requeued").exists() == requeued
+    (run / "mode").unlink()
+    before = int((run / "checkpoint.safetensors").read_text())
+    assert finish(begin(run, "submit-slurm.sh", environment)) == ""
+    assert (run / "status").read_text() == "done"
+    assert int((run / "checkpoint.safetensors").read_text()) >= before
+
+
+def test_slurm_goes_back_when_only_the_processes_were_told_to_end(project, tmp_path, environment):
+    """With a time of grace, Slurm signals the step and not the script."""
+    run = written(project, tmp_path)
+    (run / "mode").write_text("fail")
+    finish(begin(run, "submit-slurm.sh", environment), 1)
+    assert not (tmp_path / "requeued").exists(), "a fault is not tried for ever"
+    finish(begin(run, "submit-slurm.sh", environment | {"PREEMPTED": "2026-01-01T00:00"}), 1)
+    assert (tmp_path / "requeued").read_text() == "1234\n"
+
+
+def test_slurm_says_what_is_wrong_before_it_starts(project, tmp_path, environment):
+    run = written(project, tmp_path, seen_at="/not/here")
+    assert "Is that disk shared" in finish(begin(run, "submit-slurm.sh", environment), 2)
+    del environment["SLURM_JOB_ID"]
+    assert "start it with  sbatch" in finish(begin(run, "submit-slurm.sh", environment), 2)
+
+
+# ssh ----------------------------------------------------------------------------------------
+
+
+def there(tmp_path):
+    return tmp_path / "there" / "scanvi" / "projects" / ID
+
+
+@RSYNC
+@FLOCK
+def test_ssh_takes_the_cells_there_and_brings_the_results_back(project, tmp_path, environment):
+    run = written(project, tmp_path, earlier=(project / "runs" / "0001",))
+    assert "Done" in finish(begin(run, "submit-ssh.sh", environment, "me@there"))
+    assert (run / "status").read_text() == "done"
+    assert (run / "model" / "weights").read_text() == "of dataset"
+    assert (run / "metrics.jsonl").read_text() == "1\n2\n3\n"
+    far = there(tmp_path)
+    assert calls(run) == [
+        [None, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4",
+         "-m", "scanvi_core", "train", str(far / "runs" / "0003")],
+    ]  # fmt: skip
+    assert (far / "runs" / "0001" / "cells").exists() and not (far / "source").exists()
+    assert not list(Path("/tmp").glob("scanvi.*/ssh"))
+    # Once it is done, starting again brings the results and trains nothing.
+    shutil.rmtree(run / "model")
+    finish(begin(run, "submit-ssh.sh", environment, "me@there"))
+    assert (run / "model" / "weights").exists() and len(calls(run)) == 1
+
+
+@RSYNC
+@FLOCK
+def test_ssh_shows_the_curves_and_forwards_the_stop(project, tmp_path, environment):
+    run = written(project, tmp_path)
+    (run / "mode").write_text("long")
+    job = begin(run, "submit-ssh.sh", environment, "there")
+    wait_for(lambda: (run / "metrics.jsonl").exists() and (run / "status").read_text() != "queued")
+    assert (run / "status").read_text() == "running"
+    assert not (run / "model").exists()
+    (run / "stop").touch()
+    finish(job)
+    assert (run / "status").read_text() == "done" and (run / "model" / "weights").exists()
+
+
+@RSYNC
+@FLOCK
+def test_ssh_can_be_left_and_taken_up_while_it_trains_and_after_it_died(
+    project, tmp_path, environment
+):
+    run, far = written(project, tmp_path), there(tmp_path) / "runs" / "0003"
+    (run / "mode").write_text("long")
+    job = begin(run, "submit-ssh.sh", environment, "there")
+    wait_for(
+        lambda: (run / "metrics.jsonl").exists() and (far / "checkpoint.safetensors").exists()
+    )
+    job.send_signal(signal.SIGINT)
+    assert "goes on" in finish(job, 130)
+    again = begin(run, "submit-ssh.sh", environment, "there")
+    assert "Training on there" in again.stdout.readline()
+    (tmp_path / "offline").touch()  # the line breaks; sooner or later it is back
+    wait_for(lambda: "trying again" in again.stdout.readline())
+    (tmp_path / "offline").unlink()
+    steps = int((far / "checkpoint.safetensors").read_text())
+    os.kill(int((far / "pid").read_text()), signal.SIGKILL)
+    assert "broke off (ended 137)" in finish(again, 1)
+    assert len(calls(far)) == 1, "following starts nothing"
+    (far / "mode").write_text("")
+    finish(begin(run, "submit-ssh.sh", environment, "there"))
+    assert len(calls(run)) == 2 and (run / "status").read_text() == "done"
+    assert int((run / "metrics.jsonl").read_text().split()[-1]) >= steps
+
+
+@FLOCK
+def test_ssh_copies_nothing_on_a_shared_disk(project, tmp_path, environment):
+    run = written(project, tmp_path, seen_at=str(project))
+    finish(begin(run, "submit-ssh.sh", environment, "there"))
+    assert (run / "status").read_text() == "done"
+    assert calls(run)[0][-1] == str(run)
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_ssh_asks_for_a_computer(project, tmp_path, environment):
+    run = written(project, tmp_path)
+    assert "YOU@COMPUTER" in finish(begin(run, "submit-ssh.sh", environment), 2)
+
+
+# Kubernetes ---------------------------------------------------------------------------------
+
+# Field names of the Kubernetes API reference, v1.31: those that the file may use.
+FIELDS = {
+    "spec": {
+        "completionMode", "completions", "parallelism", "backoffLimit", "podFailurePolicy",
+        "template", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "suspend",
+    },
+    "pod": {
+        "subdomain", "restartPolicy", "containers", "volumes", "securityContext",
+        "terminationGracePeriodSeconds",
+    },
+    "container": {
+        "name", "image", "command", "args", "env", "resources", "volumeMounts", "workingDir",
+    },
+    "mount": {"name", "mountPath", "subPath", "readOnly"},
+}  # fmt: skip
+
+
+def manifests(project, run="0003", **choices):
+    yaml = pytest.importorskip("yaml", reason="PyYAML reads the manifest")
+    files = submit_files(Elsewhere(project, project / "runs" / run, 2, 4, **choices))
+    return list(yaml.safe_load_all(files["submit-kubernetes.yaml"]))
+
+
+def test_kubernetes_starts_torchrun_by_index_and_pods_find_each_other(project):
+    service, job = manifests(project, gpus=True)
+    name, spec = job["metadata"]["name"], job["spec"]
+    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
+    assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", name) and len(name) <= 61
+    assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"] == 2
+    pod = spec["template"]["spec"]
+    assert service["metadata"]["name"] == pod["subdomain"]
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == {"job-name": name}
+    (container,) = pod["containers"]
+    run = f"/var/lib/scanvi/projects/{ID}/runs/0003"
+    assert container["command"] == ["python", "-m", "torch.distributed.run"]
+    assert container["args"] == [
+        "--nnodes=2", "--nproc-per-node=4", "--node-rank=$(JOB_COMPLETION_INDEX)",
+        f"--master-addr={name}-0.{name}", "--master-port=29500", "-m", "scanvi_core", "train", run,
+    ]  # fmt: skip
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": 4}
+    mount = container["volumeMounts"][0]
+    assert mount["mountPath"] == str(Path(run).parents[1])
+    assert mount["subPath"] == f"projects/{ID}"
+    assert pod["restartPolicy"] == "Never"  # as a podFailurePolicy asks
+    dockerfile = (Path(__file__).parents[2] / ".docker" / "Dockerfile").read_text()
+    assert "SCANVI_HOME=/var/lib/scanvi " in dockerfile
+    assert f"ARG UID={pod['securityContext']['runAsUser']}\n" in dockerfile
+
+
+def test_kubernetes_fields_are_those_of_the_api(project):
+    _, job = manifests(project)
+    assert set(job) == {"apiVersion", "kind", "metadata", "spec"}
+    pod = job["spec"]["template"]["spec"]
+    assert set(job["spec"]) <= FIELDS["spec"] and set(pod) <= FIELDS["pod"]
+    (container,) = pod["containers"]
+    assert set(container) <= FIELDS["container"] and "limits" not in container["resources"]
+    assert all(set(mount) <= FIELDS["mount"] for mount in container["volumeMounts"])
+    volumes = {volume["name"] for volume in pod["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
+def test_kubernetes_takes_odd_names_as_they_are(tmp_path):
+    odd = tmp_path / 'a "$(HOME)": b'
+    _, job = manifests(odd, "$(X) #1")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-1].endswith("/runs/$$(X) #1"), "no variable of the cluster"
+    assert container["volumeMounts"][0]["subPath"] == 'projects/a "$(HOME)": b'
+    assert re.fullmatch(
+        "/var/lib/scanvi/projects/[0-9a-f]+", container["volumeMounts"][0]["mountPath"]
+    )
+
+
+def manifests_of(project, run):
+    yaml = pytest.importorskip("yaml", reason="PyYAML reads the manifest")
+    return list(
+        yaml.safe_load_all(submit_files(Elsewhere(project, run))["submit-kubernetes.yaml"])
+    )
