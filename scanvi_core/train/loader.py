@@ -9,8 +9,10 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from scanvi_core.data.collection_counts import StoredCounts
 from scanvi_core.data.rows import take_rows
-from scanvi_core.nn.sparse import Counts, SparseRows
+from scanvi_core.nn.sparse import Counts
+from scanvi_core.train.stored import StoredRows, on_device
 
 PREDICT_BATCH = 1024
 UPLOAD_BLOCK = 2**24  # entries on their way to the device at a time
@@ -24,7 +26,7 @@ class TrainingData:
     Parameters
     ----------
     counts
-        Counts [n, genes], CSR, float32; every cell has at least one count.
+        Counts [n, genes], CSR, float32, or those of a store; every cell has at least one count.
     batch_index
         Batch codes [n], int64, 0 to `n_batch` - 1.
     n_batch
@@ -38,7 +40,7 @@ class TrainingData:
         Cells [n] whose labels are watched and not trained on.
     """
 
-    counts: sparse.csr_array
+    counts: sparse.csr_array | StoredCounts
     batch_index: np.ndarray
     n_batch: int
     y: np.ndarray
@@ -66,11 +68,7 @@ class HostRows:
 
     def fetch(self, rows: np.ndarray | Tensor) -> Counts:
         """Return the counts [len(rows), genes], float32: sparse on a CPU, dense on a device."""
-        cells = take_rows(self.counts, np.asarray(rows))
-        if self.device.type == "cpu":
-            return SparseRows.of_csr(cells)
-        dense = np.asarray(cells.toarray(), dtype=np.float32)
-        return torch.from_numpy(dense).to(self.device)
+        return on_device(take_rows(self.counts, np.asarray(rows)), self.device)
 
 
 class DeviceRows:
@@ -130,8 +128,13 @@ def upload(values: np.ndarray, kind: torch.dtype, device: torch.device) -> Tenso
     return target
 
 
-def rows_of(counts: sparse.csr_array, device: torch.device) -> Rows:
-    """Keep the counts on a CUDA device where they fit, else in the memory of the machine."""
+def rows_of(counts: sparse.csr_array | StoredCounts, device: torch.device) -> Rows:
+    """Keep the counts on a CUDA device where they fit, else in the memory of the machine.
+
+    Those of a store stay there; a part of them is in memory.
+    """
+    if isinstance(counts, StoredCounts):
+        return StoredRows(counts, device)
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         kinds = column_type(counts.shape[1]), value_type(counts.data)

@@ -1,8 +1,12 @@
 """Which cells come in which minibatch; how they are fetched is the loader's business."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+BLOCK_ROWS = 512  # rows that are read in one run, at least
+POOL_ROWS = 2**16  # rows held at a time, and as many are read ahead
 
 
 class EpochSampler:
@@ -44,6 +48,98 @@ class EpochSampler:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         self.order, self.position = np.asarray(state["order"]), int(state["position"])
+
+
+class BlockSampler:
+    """Every cell once per pass, in an order that reads a store block by block.
+
+    Blocks are runs of neighbouring rows. Each pass deals them out anew to pools of as many blocks
+    as a minibatch has cells (fewer where that would be too much to hold), and a minibatch takes
+    equally many cells of every block of one pool, drawn at random within the block. So it mixes
+    cells of as many places of the store as it can, and what it needs is read once, in runs.
+
+    The rows of a minibatch are sorted: the first half of them comes from the first half of the
+    pool's blocks, and so on. A process that takes one part of every minibatch therefore reads
+    that part of the blocks only.
+
+    A pass depends on `seed` and its number alone. Its last minibatch may be short; a lone last
+    cell joins the one before it, as in `EpochSampler`.
+
+    Parameters
+    ----------
+    n_obs
+        Number of cells.
+    batch_size
+        Cells per minibatch.
+    seed
+        Start of the orders.
+    """
+
+    def __init__(self, n_obs: int, batch_size: int, seed: int) -> None:
+        self.n_obs, self.batch_size, self.seed = n_obs, batch_size, seed
+        self.block_rows = batch_size * -(-BLOCK_ROWS // batch_size)
+        self.n_blocks = -(-n_obs // self.block_rows)
+        per_pool = min(batch_size, max(1, POOL_ROWS // self.block_rows))
+        # Only the last block is short, and the last pool always has it, with another: so every
+        # minibatch but the last of a pass is full, and none has rows of two pools.
+        self.n_pools = max(1, min(-(-self.n_blocks // per_pool), self.n_blocks // 2))
+        sizes = [len(part) for part in np.array_split(np.arange(self.n_blocks), self.n_pools)]
+        self.first_blocks = np.cumsum([0, *sizes])
+        self.ends = np.minimum(self.first_blocks[1:] * self.block_rows, n_obs)
+        self.epoch, self.position, self.pool = 0, 0, 0
+
+    def take(self) -> np.ndarray:
+        """Return the row numbers of the next minibatch, sorted."""
+        if self.position >= self.n_obs:
+            self.epoch, self.position = self.epoch + 1, 0
+        self.pool = int(np.searchsorted(self.ends, self.position, side="right"))
+        before = int(self.ends[self.pool - 1]) if self.pool else 0
+        start, end = self.position, min(self.position + self.batch_size, self.n_obs)
+        if self.n_obs - end == 1:
+            end = self.n_obs
+        self.position = end
+        return np.sort(self._order(self.epoch, self.pool)[start - before : end - before])
+
+    def blocks(self, ahead: int = 0) -> np.ndarray:
+        """Return [n, 2], the first row of each block and the row after its last, in row order.
+
+        Parameters
+        ----------
+        ahead
+            0: the pool of the minibatch taken last; 1: the pool after it, and so on.
+        """
+        epochs, pool = divmod(self.pool + ahead, self.n_pools)
+        return self._blocks(self.epoch + epochs, pool)
+
+    def state(self) -> dict[str, Any]:
+        """Return number of the pass and position, enough to go on from here."""
+        return {"order": np.array([self.epoch]), "position": self.position}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.epoch, self.position = int(state["order"][0]), int(state["position"])
+
+    @lru_cache(maxsize=2)  # noqa: B019  a sampler lives as long as its run
+    def _order(self, epoch: int, pool: int) -> np.ndarray:
+        """Return the rows of a pool: of each block a random one, again and again."""
+        random = np.random.default_rng([self.seed, epoch, pool + 1])
+        rows, turns = [], []
+        for first, end in self._blocks(epoch, pool):
+            n = end - first
+            rows.append(random.permutation(np.arange(first, end)))
+            # Turn i of n comes at a random time between i/n and (i + 1)/n.
+            turns.append((np.arange(n) + random.random(n)) / n)
+        return np.concatenate(rows)[np.argsort(np.concatenate(turns))]
+
+    def _blocks(self, epoch: int, pool: int) -> np.ndarray:
+        order = self._dealt(epoch)[self.first_blocks[pool] : self.first_blocks[pool + 1]]
+        first = np.sort(order) * self.block_rows
+        return np.column_stack([first, np.minimum(first + self.block_rows, self.n_obs)])
+
+    @lru_cache(maxsize=2)  # noqa: B019
+    def _dealt(self, epoch: int) -> np.ndarray:
+        random = np.random.default_rng([self.seed, epoch, 0])
+        return np.append(random.permutation(self.n_blocks - 1), self.n_blocks - 1)
 
 
 class LabelledSampler:

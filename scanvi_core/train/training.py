@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from scanvi_core.config import TrainConfig
+from scanvi_core.data.collection_counts import StoredCounts
 from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.train.device import Replay
 from scanvi_core.train.history import EpochRecord, History
 from scanvi_core.train.loader import DeviceRows, TrainingData, blocks
-from scanvi_core.train.sampler import EpochSampler, LabelledSampler
+from scanvi_core.train.sampler import BlockSampler, EpochSampler, LabelledSampler
 from scanvi_core.train.schedule import kl_weight, one_cycle
 from scanvi_core.train.step import Stepper
+from scanvi_core.train.stored import StoredRows, few_enough
 
 MIN_RECORDS = 20  # per run, where a pass over the cells takes longer than a 20th of it
 MAX_VALIDATION = 2_000  # cells watched per record
@@ -37,10 +39,15 @@ class Training:
         self.module, self.data, self.config, self.n_steps = module, train, config, n_steps
         self.random = np.random.default_rng(config.seed)
         n_obs = data.counts.shape[0]
-        self.cells = EpochSampler(n_obs, config.batch_size, self.random)
+        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
+        self.cells: EpochSampler | BlockSampler
+        if isinstance(data.counts, StoredCounts):
+            self.cells = BlockSampler(n_obs, config.batch_size, config.seed)
+            labelled = self._few(labelled)
+        else:
+            self.cells = EpochSampler(n_obs, config.batch_size, self.random)
         codes = train.y[labelled] if config.balance_labels else None
         self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random, codes)
-        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
         self.stepper = Stepper(module, train, config, self.note)
         self.replay: Replay | None = None
         if isinstance(self.stepper.rows, DeviceRows) and self.stepper.team is None:
@@ -50,7 +57,23 @@ class Training:
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
         self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
         self.watched_y = torch.as_tensor(data.y[self.watched], device=self.stepper.device)
+        if isinstance(self.stepper.rows, StoredRows) and isinstance(self.cells, BlockSampler):
+            team = self.stepper.team
+            self.stepper.rows.keep(np.concatenate([labelled, self.watched]))
+            part = (0, 1) if team is None else (team.rank, team.size)
+            self.stepper.rows.follow(self.cells.blocks, part)
         self.step, self.since, self.seconds = 0, 0, 0.0
+
+    def _few(self, labelled: np.ndarray) -> np.ndarray:
+        """Return the labelled cells that fit into memory where the others stay in a store."""
+        random = np.random.default_rng([self.config.seed, len(labelled)])
+        few = few_enough(labelled, self.data.y[labelled], random)
+        if len(few) < len(labelled):
+            self.note(
+                f"Of {len(labelled):,} labelled cells, {len(few):,} of all types teach the types: "
+                "as many as are kept in memory."
+            )
+        return few
 
     @property
     def finished(self) -> bool:

@@ -3,9 +3,14 @@ import pytest
 import torch
 
 from scanvi_core.config import TrainConfig, replace
-from scanvi_core.train import loop
+from scanvi_core.train import loop, sampler
 from scanvi_core.train.history import Hooks
-from scanvi_core.train.sampler import EpochSampler, LabelledSampler, choose_validation
+from scanvi_core.train.sampler import (
+    BlockSampler,
+    EpochSampler,
+    LabelledSampler,
+    choose_validation,
+)
 from scanvi_core.train.training import Training
 
 # Three types of 40, 7 and 1 cells, and 2 cells of a group (code 3), shuffled among each other.
@@ -117,6 +122,85 @@ def test_a_balanced_run_taken_up_again_equals_an_unbroken_one(
     loop.fit(resumed, data, config, n_steps=20, hooks=Hooks(), checkpoint=path)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(sampler, "BLOCK_ROWS", 16)
+    monkeypatch.setattr(sampler, "POOL_ROWS", 64)
+
+
+# One cell; less than a block, a pool; whole blocks and pools; a lone last cell after each of them.
+SIZES = [1, 2, 7, 8, 9, 16, 17, 63, 64, 65, 80, 81, 96, 97, 128, 129, 137, 192, 193, 1_000, 1_001]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("batch_size", [8, 9, 33])
+def test_every_stored_cell_comes_once_per_pass_in_the_planned_minibatches(
+    small_blocks, n, batch_size
+):
+    cells = BlockSampler(n, batch_size, 0)
+    for _ in range(3):
+        n_steps = TrainConfig(batch_size=batch_size).steps_per_epoch(n)
+        batches = [cells.take() for _ in range(n_steps)]
+        assert sorted(np.concatenate(batches)) == list(range(n))
+        assert all(len(batch) == batch_size for batch in batches[:-1])
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_cells_of_a_minibatch_lie_in_the_blocks_of_one_pool_that_was_foretold(small_blocks, n):
+    cells = BlockSampler(n, 8, 0)
+    here, after = cells.blocks(), cells.blocks(1)
+    for _ in range(3 * TrainConfig(batch_size=8).steps_per_epoch(n)):
+        rows, blocks = cells.take(), cells.blocks()
+        inside = (rows[:, None] >= blocks[:, 0]) & (rows[:, None] < blocks[:, 1])
+        assert (inside.sum(axis=1) == 1).all()
+        assert len(blocks) <= 4
+        assert (np.diff(rows) > 0).all()
+        assert np.array_equal(blocks, here) or np.array_equal(blocks, after)
+        here, after = blocks, cells.blocks(1)
+
+
+def test_a_minibatch_takes_equally_many_cells_of_every_block_of_its_pool(small_blocks):
+    cells = BlockSampler(16 * 40, 8, 0)
+    for _ in range(80):
+        rows = cells.take()
+        blocks = np.searchsorted(cells.blocks()[:, 0], rows, side="right")
+        assert np.bincount(blocks)[1:].tolist() == [2] * 4
+
+
+def test_passes_differ_and_a_pass_depends_on_the_seed_and_its_number_alone(small_blocks):
+    def passes(seed):
+        cells = BlockSampler(200, 8, seed)
+        return [[cells.take() for _ in range(25)] for _ in range(2)]
+
+    (first, second), (again, _), (other, _) = passes(3), passes(3), passes(4)
+    assert all(map(np.array_equal, first, again))
+    assert not any(map(np.array_equal, first, second))
+    assert not any(map(np.array_equal, first, other))
+
+
+def test_pairs_of_neighbouring_stored_cells_meet_no_more_often_than_others(small_blocks):
+    """Within a block, which cells share a minibatch is by chance."""
+    met = np.zeros((16, 16))
+    cells = BlockSampler(16 * 8, 8, 0)
+    for _ in range(16 * 400):
+        rows = cells.take()
+        own = rows[rows < 16]
+        met[np.ix_(own, own)] += 1
+    pairs = met[np.triu_indices(16, 1)]
+    assert pairs.min() > 0.3 * pairs.mean() and pairs.max() < 2 * pairs.mean()
+
+
+@pytest.mark.parametrize("n_taken", [0, 1, 8, 24, 25, 26, 60])
+def test_a_block_sampler_goes_on_from_its_state(small_blocks, n_taken):
+    before, after = BlockSampler(200, 8, 5), BlockSampler(200, 8, 5)
+    for _ in range(n_taken):
+        before.take()
+    after.restore(before.state())
+    for _ in range(40):
+        assert np.array_equal(after.take(), before.take())
+        assert np.array_equal(after.blocks(1), before.blocks(1))
 
 
 def test_validation_cells_come_from_well_filled_types_in_proportion():

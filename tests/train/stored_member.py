@@ -1,0 +1,32 @@
+"""team_member, with its counts in a store of two parts: ``torchrun ... stored_member.py OUT``."""
+
+import sys
+
+import team_member
+from scipy import sparse
+
+from scanvi_core.data.collection_counts import StoredCounts
+from scanvi_core.train import sampler, stored
+from scanvi_core.train.loader import TrainingData
+
+
+class InMemory:
+    """Rows in memory, read as a store is."""
+
+    def __init__(self, counts):
+        self.counts, self.shape = counts, counts.shape
+
+    def read(self, runs):
+        return sparse.csr_array(sparse.vstack([self.counts[run] for run in runs], format="csr"))
+
+
+def in_store(counts, *others):
+    return TrainingData(StoredCounts(InMemory(counts)), *others)
+
+
+if __name__ == "__main__":
+    sampler.BLOCK_ROWS = stored.BLOCK_ROWS = 16
+    sampler.POOL_ROWS = 128
+    team_member.N_STEPS = 40
+    team_member.TrainingData = in_store
+    team_member.main(*sys.argv[1:])
