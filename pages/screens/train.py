@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import cut_off, gate, header, jobs_view, live, locked, train_form
+from pages.ui import cut_off, gate, header, jobs_view, live, locked, train_form, train_where
 from pages.ui.deed import do
 from pages.ui.stations import EXPLORE, LABELS, REVIEW
 from pages.ui.text import count, md
@@ -27,6 +27,7 @@ else:
         live.notes(project)
     with st.container(border=True):
         request = train_form.draw(project)
+        where = train_where.draw()
         plan = training.plan(project, request)
         for note in plan.notes:
             st.markdown(f":orange[:material/info:] {md(note)}")
@@ -34,12 +35,13 @@ else:
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
             f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
             f"{plan.n_holdout:,} set aside), {plan.n_batches} "
-            f"{'batch' if plan.n_batches == 1 else 'batches'}. {plan.duration}"
+            f"{'batch' if plan.n_batches == 1 else 'batches'}. "
+            f"{plan.duration if where.place == train_where.HERE else ''}"
         )
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
         if st.button(
-            "Train", type="secondary" if broken else "primary", key="train",
+            where.button, type="secondary" if broken else "primary", key="train",
             icon=":material/model_training:", disabled=bool(plan.problem),
         ):  # fmt: skip
-            do(lambda: training.start(project, request))
+            do(lambda: where.start(project, request))

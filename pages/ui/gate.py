@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import jobs_view, state
 from pages.ui.stations import OPEN, Station, next_button
-from scanvi_core.services import opening, workspace
+from scanvi_core.services import opening, together, workspace
 
 
 def data_set(title: str) -> str:
@@ -23,6 +23,7 @@ def data_set(title: str) -> str:
         if opening.question(project) is not None:
             locked("The file has a question for you.", OPEN, "Answer it")
         locked("This data set could not be opened.", OPEN, "Open another one")
+    together.follow_again(project)
     return project
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.ui import charts
+from pages.ui import charts, train_where
 from pages.ui.jobs_view import failure_text
 from pages.ui.text import md
-from scanvi_core.services import jobs, results
+from scanvi_core.services import jobs, results, together
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
 
 POLL_S = 1.0
@@ -28,15 +28,22 @@ def _view(job_id: str) -> None:
             st.markdown("Waiting: another data set is training on this machine. This one is next.")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.fraction, text=md(job.message or "Starting"))
-            label = "Stopping…" if job.stopping else "Stop and keep the best"
+            prepared = together.waits_for_machine(job.project_id)
+            label = "Give it up" if prepared else "Stop and keep the best"
             if st.button(
-                label, key="stop-training", disabled=job.stopping, icon=":material/stop_circle:"
+                "Stopping…" if job.stopping else label,
+                key="stop-training",
+                disabled=job.stopping,
+                icon=":material/stop_circle:",
             ):
                 jobs.stop(job.id)
+        if prepared:
+            train_where.how_to_begin(prepared)
+            return
         curves(job.records)
         if "preview" in job.previews:
             _preview(job)
-        else:
+        elif job.records:
             st.caption("A first map of the cells appears after a few seconds.")
 
 

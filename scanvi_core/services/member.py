@@ -110,10 +110,10 @@ class Member(jobs.Job):
     def leave_if_asked(self) -> None:
         """End this process if the system asked for it; from now on, end as soon as it does."""
         if self.ended.is_set():
-            raise Ended
+            raise Ended(CUT_OFF)
 
         def end(_number: int, _frame: FrameType | None) -> None:
-            raise Ended
+            raise Ended(CUT_OFF)
 
         signal.signal(signal.SIGTERM, end)
 

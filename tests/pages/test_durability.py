@@ -96,7 +96,7 @@ def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
     run = Run.create(open_project(labelled), {"train": {"device": "cpu"}})
     run.set_status(RUNNING)
     run.append_record({"epoch": 3, "n_epochs": 9})
-    run.write_array("rows", np.ones(700, dtype=bool))
+    run.write_array("truth", np.full(700, -1))
     status = json.loads((run.root / "status").read_text())
     (run.root / "status").write_text(json.dumps(status | {"process": ""}))
     app = visit("open", labelled)

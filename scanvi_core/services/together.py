@@ -1,0 +1,294 @@
+"""Runs that other processes train: starting them here, handing them over, following them.
+
+The processes write into the folder of the run and the app reads there, on this computer or on
+storage that both see; see `scanvi_core.project.signs`. A run that is followed when the program
+ends is followed again when the project is opened.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from scanvi_core import runtime
+from scanvi_core.errors import SettingInvalid, TrainingError
+from scanvi_core.project import runs, signs
+from scanvi_core.project.folder import open_project
+from scanvi_core.project.runs import Run, status_seen
+from scanvi_core.services import doubt_job, jobs, training
+from scanvi_core.services.design import check_labels
+from scanvi_core.services.submitting import Elsewhere, submit_files
+from scanvi_core.services.training import AWAITED, TRAIN, TrainRequest
+from scanvi_core.services.workspace import Workspace, workspace
+
+LOOK_EVERY_S = 0.5
+END_S = 20.0  # for processes to write a checkpoint when the program ends
+GO_ON = "Go on with it: it starts from its last checkpoint."
+MOST_PROCESSES = 64
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What trains a run elsewhere; see `submitting.Elsewhere`."""
+
+    nodes: int = 1
+    processes: int = 1
+    gpus: bool = False
+    seen_at: str | None = None
+    python: str = "python"
+
+
+def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
+    """Train with several processes on this computer; return the job id.
+
+    Raises
+    ------
+    LabelsUnusable
+        If the labels cannot train a model.
+    JobRefused
+        If this project is training already.
+    """
+    if not 2 <= processes <= MOST_PROCESSES:
+        raise SettingInvalid(f"{processes} processes.", f"Choose 2 to {MOST_PROCESSES}.")
+    opened, request = workspace(project_id), with_layer_norm(project_id, request)
+    check_labels(opened)
+
+    def work(job: jobs.Job) -> str:
+        return _train_here(opened, _prepared(opened, request, job, processes), job)
+
+    return _submit(project_id, training.lane(request.train.device), work)
+
+
+def go_on_here(project_id: str, run: Run) -> str:
+    """Go on, with several processes, with a run that they began here; return the job id."""
+    opened, device = workspace(project_id), run.settings["train"]["device"]
+    opened.project.update_settings(**{AWAITED: run.id})
+    return _submit(project_id, training.lane(device), lambda job: _train_here(opened, run, job))
+
+
+def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str:
+    """Prepare a run for other computers, and follow it until it has ended; return the job id.
+
+    Raises
+    ------
+    LabelsUnusable
+        If the labels cannot train a model.
+    JobRefused
+        If this project is training already.
+    """
+    opened, request = workspace(project_id), with_layer_norm(project_id, request)
+    check_labels(opened)
+
+    def work(job: jobs.Job) -> str:
+        run = _prepared(opened, request, job, 1)
+        root, earlier = opened.project.root, run.settings["warm_from"]
+        before = {earlier, run.settings["map_from"]} - {None}
+        where = Elsewhere(
+            root, run.root, machines.nodes, machines.processes, machines.gpus,
+            machines.seen_at, machines.python, tuple(root / "runs" / name for name in before),
+        )  # fmt: skip
+        for name, text in submit_files(where).items():
+            (run.root / name).write_text(text, encoding="utf-8", newline="\n")
+        return _follow(opened, run, job)
+
+    return _submit(project_id, f"follow:{project_id}", work)
+
+
+def follow_again(project_id: str) -> None:
+    """Follow the run whose results are awaited, unless that is done already."""
+    run = awaited(project_id)
+    if run is None or jobs.active(project_id, TRAIN):
+        return
+    if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
+        opened = workspace(project_id)
+        _submit(project_id, f"follow:{project_id}", lambda job: _follow(opened, run, job))
+
+
+def awaited(project_id: str) -> Run | None:
+    """Return the run that other processes train and whose results are to be shown, if any."""
+    project = open_project(project_id)
+    run_id = project.settings.get(AWAITED)
+    return Run.open(project, run_id) if run_id else None
+
+
+def waits_for_machine(project_id: str) -> Path | None:
+    """Return the folder of the run that was prepared for other computers and is not begun."""
+    run = awaited(project_id)
+    if run is None or run.settings["together"] > 1 or run.status.status != runs.WAITING:
+        return None
+    return run.root
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a shell reads it."""
+    return shlex.quote(str(path))
+
+
+def with_layer_norm(project_id: str, request: TrainRequest) -> TrainRequest:
+    """Return the request with layer norm, which several processes need.
+
+    It goes on from the current model only where that has layer norm, too.
+    """
+    model = replace(request.model, use_layer_norm=True)
+    warm = request.warm and training.can_go_on(project_id, model)
+    return TrainRequest(model, request.train, warm)
+
+
+def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, together: int) -> Run:
+    """Freeze a run, and cut out the counts that all its processes read."""
+    from scanvi_core.services.attempt import Attempt
+    from scanvi_core.services.run import begin
+
+    run = begin(opened, request, job, together=together)
+    job.report(0.02, "Writing the counts of these genes")
+    _ = Attempt(opened.project, opened.dataset, run, job).counts
+    run.set_status(runs.WAITING)
+    opened.project.update_settings(**{AWAITED: run.id})
+    return run
+
+
+def _submit(project_id: str, lane: str, work: Any) -> str:
+    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))
+
+
+def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
+    """Start the processes of a run and follow them; they end with this program."""
+    n = run.settings["together"]
+    run.set_status(runs.WAITING)  # what it was when it was cut off is over
+    job.report(0.03, f"Starting {n} processes")
+    log = run.root / signs.LOG
+    with log.open("ab") as file:
+        begun = file.tell()
+        team = _started(run, n, file)
+    try:
+        return _follow(opened, run, job, team)
+    except TeamEnded as error:
+        _wait(team)
+        said = log.read_bytes()[begun:].decode("utf-8", "replace")
+        cause = _root_cause(said, n) or str(error) or f"The {n} processes could not be started."
+        raise TrainingError(cause, f"{GO_ON} Their words: {log}.") from error
+    finally:
+        if team.poll() is None:
+            team.terminate()  # torchrun passes it on; they write a checkpoint
+            _wait(team)
+
+
+def _wait(team: "subprocess.Popen[bytes]") -> None:
+    try:
+        team.wait(END_S)
+    except subprocess.TimeoutExpired:
+        team.kill()
+
+
+def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n}",
+        "-m", "scanvi_core", "train", str(run.root),
+    ]  # fmt: skip
+    here = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": str(max(1, runtime.worker_threads() // n)),
+    }
+    if sys.platform.startswith("linux"):
+        environment["GLOO_SOCKET_IFNAME"] = "lo"  # nobody outside this computer is to take part
+    return subprocess.Popen(  # noqa: S603 - our own command
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
+    )
+
+
+class TeamEnded(Exception):
+    """The processes have ended and the run has not."""
+
+
+def _follow(
+    opened: Workspace, run: Run, job: jobs.Job, team: "subprocess.Popen[bytes] | None" = None
+) -> str:
+    """Tell the job what the processes of a run write down, until it has ended; return its id.
+
+    Raises
+    ------
+    TrainingError
+        If the run failed or was cut off.
+    TeamEnded
+        If the processes that this program started end before the run.
+    """
+    seen = Seen(run, job)
+    while not job.is_closing:  # what trains elsewhere goes on when this program ends
+        over = team is not None and team.poll() is not None
+        now = status_seen(run)
+        seen.look(now.status)
+        if now.status == runs.DONE:
+            break
+        if now.status in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED) or over:
+            if team is not None and now.status != runs.FAILED:
+                raise TeamEnded(now.message)
+            if now.status != runs.INTERRUPTED:  # else its computers may take it up again
+                opened.project.update_settings(**{AWAITED: None})
+            raise TrainingError(now.message or "The run was given up.", GO_ON)
+        if job.should_stop():
+            if now.status == runs.WAITING and team is None:
+                return _given_up(opened, run)
+            signs.ask_to_stop(run.root)
+        time.sleep(LOOK_EVERY_S)
+    else:
+        return run.id
+    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
+    doubt_job.begin(opened.project.id)
+    while team is not None and team.poll() is None and not job.is_closing:
+        seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
+        time.sleep(LOOK_EVERY_S)
+    return run.id
+
+
+def _given_up(opened: Workspace, run: Run) -> str:
+    run.set_status(runs.STOPPED, "It was given up before any computer began it.")
+    opened.project.update_settings(**{AWAITED: None})
+    return run.id
+
+
+class Seen:
+    """What a job was told of a run so far."""
+
+    def __init__(self, run: Run, job: jobs.Job) -> None:
+        self.run, self.job = run, job
+        self.n_records, self.picture = 0, 0
+
+    def look(self, status: str) -> None:
+        """Tell the job what is new in the folder of the run."""
+        from scanvi_core.services.attempt import PREVIEW
+        from scanvi_core.train.history import EpochRecord
+
+        for line in self.run.records()[self.n_records :]:
+            self.job.add_record(EpochRecord(**line))
+            self.n_records += 1
+        if status == runs.WAITING:
+            self.job.report(0.03, "Waiting for the computers to begin")
+        else:
+            self.job.report(*signs.read_progress(self.run.root))
+        drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
+        if drawn > self.picture:
+            self.picture = drawn
+            self.job.set_preview(PREVIEW, self._preview(PREVIEW))
+
+    def _preview(self, name: str) -> Any:
+        from scanvi_core.annotation.preview import Preview
+
+        parts = Preview.__dataclass_fields__
+        return Preview(**{part: self.run.array(f"{name}_{part}") for part in parts})
+
+
+def _root_cause(said: str, n: int) -> str:
+    """Return which process ended first, from what torchrun wrote; empty where it did not."""
+    cause = said.rpartition("Root Cause")[2]
+    rank, code = (re.search(rf"{what}\s*:\s*(-?\d+)", cause) for what in ("rank", "exitcode"))
+    if rank is None or code is None:
+        return ""
+    how = f"signal {-int(code[1])}" if int(code[1]) < 0 else f"status {code[1]}"
+    return f"Process {int(rank[1]) + 1} of {n} ended ({how}). The others were stopped."
