@@ -255,15 +255,22 @@ def _index(table: Any) -> np.ndarray:
 
 
 def _judge_some(source: MatrixSource, genes: pd.Index) -> matrices.MatrixReport:
-    """Say what a matrix holds by its first cells; the others are judged when they are read."""
-    n = min(N_ROWS, source.shape[0])
-    starts = np.asarray(source.node["indptr"][: n + 1])
-    parts = {name: source.node[name][: int(starts[-1])] for name in ("data", "indices")}
+    """Say what a matrix holds by its first filled cells; all are judged when they are read."""
+    starts = np.asarray(source.node["indptr"][:])
+    filled = np.flatnonzero(np.diff(starts))
+    first = int(filled[0]) if filled.size else 0
+    starts = starts[first : first + N_ROWS + 1]
+    inside = slice(int(starts[0]), int(starts[-1]))
+    parts = {name: source.node[name][inside] for name in ("data", "indices")}
     few = MatrixSource(
-        source.name, parts | {"indptr": starts}, (n, source.shape[1]), "csr", source.dtype,
-        int(starts[-1]),
-    )  # fmt: skip
-    return matrices.judge(few, np.arange(1, n + 1), genes.to_numpy())
+        source.name,
+        parts | {"indptr": starts - starts[0]},
+        (len(starts) - 1, source.shape[1]),
+        "csr",
+        source.dtype,
+        len(parts["data"]),
+    )
+    return matrices.judge(few, first + np.arange(1, len(starts)), genes.to_numpy())
 
 
 def _tall(block_values: int, source: MatrixSource) -> int:

@@ -106,6 +106,16 @@ def test_counts_are_found_where_they_are(cells, place, tmp_path):
         open_lazy([tmp_path / "odd.h5ad"], "X")
 
 
+def test_empty_cells_at_the_beginning_hide_no_counts(cells, tmp_path):
+    droplets = anndata.concat([cells, cells])
+    droplets.X = sp.vstack([sp.csr_matrix(cells.shape, dtype=np.float32), cells.X]).tocsr()
+    droplets.obs_names_make_unique()
+    droplets.write_h5ad(tmp_path / "droplets.h5ad")
+    counts = open_lazy([tmp_path / "droplets.h5ad"], block_values=700).counts
+    looked = look(counts, cells.var_names, cells.var_names)
+    assert np.count_nonzero(looked.quality.totals) == N_OBS
+
+
 def test_values_stored_twice_are_added_and_zeros_dropped(cells, tmp_path):
     path = stored(cells, "h5ad", tmp_path)
     with h5py.File(path, "r+") as file:
