@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scanvi_core import __version__
-from scanvi_core.cli import annotate, check, serve, train
+from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
 from scanvi_core.errors import InputError, ScanviError
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
-COMMANDS = (annotate, check, serve, train)
+COMMANDS = (annotate, check, serve, train, gather, preprocess)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
