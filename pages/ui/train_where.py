@@ -79,10 +79,17 @@ def _machines() -> Machines:
             "Python there", "python", key="train.python",
             help="The Python that has this program: a full path, or a name found there.",
         )  # fmt: skip
+    store = st.text_input(
+        "Store of the cells there", key="train.store", placeholder="none: the project's own files",
+        help="For atlases: what `python -m scanvi_core gather` made of the same files, in the "
+        "same order. It is read in blocks from the shared disk.",
+    )  # fmt: skip
     st.caption(
         f"This prepares a folder with the settings and scripts that start it there. {LAYER_NORM}"
     )
-    return Machines(int(nodes), int(each), gpus, seen_at.strip() or None, python.strip())
+    return Machines(
+        int(nodes), int(each), gpus, seen_at.strip() or None, python.strip(), store.strip() or None
+    )
 
 
 def how_to_begin(folder: Path) -> None:

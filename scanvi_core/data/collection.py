@@ -5,6 +5,7 @@ A collection is a folder that annbatch wrote (:mod:`scanvi_core.data.collection_
 collection is row i of its parts one after the other, in the order of the files it was made from.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data.collection_counts import StoredCounts
+from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.guard_zarr import check_zarr
-from scanvi_core.errors import ColumnMissing, FileRefused
+from scanvi_core.data.rows import take_rows
+from scanvi_core.errors import ColumnMissing, FileRefused, InputError
 
 ABOUT = "scanvi"  # attribute of the store that describes it
 FORMAT = 1
 SOURCE_COLUMN = "source_file"  # the file a cell came from
 CHECK_BYTES = 2e9
+COMPARED = 1_000  # cells whose counts are compared with those of the data set they stand for
 
 
 class Collection:
@@ -134,6 +138,40 @@ class Collection:
         if isinstance(found[0], np.ndarray):
             return pd.Series(np.concatenate(found), name=name)
         return pd.Series(pd.api.types.union_categoricals(found), name=name)
+
+
+def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredCounts:
+    """Return the counts of some genes from the collection that holds the cells of a data set.
+
+    Raises
+    ------
+    InputError
+        If the collection has other cells or lacks a gene, or annbatch is not installed.
+    """
+    found = Collection.open(path)
+    if found.n_obs != dataset.n_obs:
+        raise InputError(
+            f"The store {path.name} has {found.n_obs:,} cells, the project {dataset.n_obs:,}.",
+            "Gather the very files that the project was opened from.",
+        )
+    positions = pd.Index(found.var_names).get_indexer(list(genes))
+    if (positions < 0).any():
+        missing = [gene for gene, at in zip(genes, positions, strict=True) if at < 0]
+        raise InputError(
+            f"The store {path.name} lacks {len(missing):,} of the genes that the model reads, "
+            f"such as {missing[0]}.",
+            "Train from the project's own files, or gather files that all have these genes.",
+        )
+    counts = found.genes_matrix(positions)
+    looked_at = np.unique(np.linspace(0, found.n_obs - 1, COMPARED).astype(np.int64))
+    ours = take_rows(dataset.counts, looked_at)[:, pd.Index(dataset.var_names).get_indexer(genes)]
+    if (ours != counts[looked_at]).nnz:
+        raise InputError(
+            f"The cells of the store {path.name} are not those of the project, or in another "
+            "order.",
+            "Gather the very files that the project was opened from, in their order.",
+        )
+    return counts
 
 
 def _read(node: Any) -> Any:

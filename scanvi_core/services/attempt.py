@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from scanvi_core.annotation.estimator import Annotator, Learnt, TrainingSet, lea
 from scanvi_core.annotation.prediction import summarise
 from scanvi_core.annotation.preview import Previewer
 from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.data.collection import stored_counts
+from scanvi_core.data.collection_counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import ScanviError, TeamBroken, TrainingError
 from scanvi_core.module import SCANVI
@@ -87,8 +90,10 @@ class Attempt:
         return Annotator.load(results.model_folder(Run.open(self.project, earlier)))
 
     @cached_property
-    def counts(self) -> sparse.csr_matrix:
+    def counts(self) -> sparse.csr_matrix | StoredCounts:
         """Counts of the chosen genes in all cells."""
+        if self.frozen["store"]:
+            return stored_counts(Path(self.frozen["store"]), self.dataset, self.frozen["genes"])
         genes = pd.Index(self.dataset.var_names).get_indexer(self.frozen["genes"])
         return self.dataset.genes_matrix(genes)
 

@@ -56,25 +56,43 @@ class Results:
         return Run.open(workspace(project_id).project, self.run_id).array(name)
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Processes that train a run outside the app.
+
+    Attributes
+    ----------
+    processes
+        How many to begin it with; 0: the app trains it.
+    store
+        The collection of the same cells that they read, as they see it; None: the data set.
+    """
+
+    processes: int = 0
+    store: str | None = None
+
+
 def new_run(
     opened: Workspace,
     request: "TrainRequest",
     design: "Design",
     genes: np.ndarray,
-    together: int = 0,
+    outside: Outside | None = None,
 ) -> Run:
     """Create the run folder and freeze everything the result depends on.
 
-    Who trains it needs this folder and the data set beside it, not the labels. `together` is 0
-    for a run that is trained in the app, else the number of processes to begin it with: its
-    random numbers do not depend on how many share the work.
+    Who trains it needs this folder and the data set beside it, not the labels. `outside` is None
+    for a run that is trained in the app; else its random numbers do not depend on how many processes
+    share the work.
     """
+    outside = outside or Outside()
     settings = {
         "model": asdict(request.model),
         "train": asdict(request.train),
         "warm_from": opened.project.settings.get("current_run") if request.warm else None,
         "map_from": opened.project.settings.get("current_run"),  # its places are where maps start
-        "together": together,
+        "together": outside.processes,
+        "store": outside.store,
         "seed": request.train.seed,
         "threads": runtime.worker_threads(),
         "device": str(runtime.choose_device(request.train.device)),

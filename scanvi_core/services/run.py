@@ -12,6 +12,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs, results
 from scanvi_core.services.attempt import Attempt
 from scanvi_core.services.design import Design, design_of
+from scanvi_core.services.results import Outside
 from scanvi_core.services.training import AWAITED, TrainRequest
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
@@ -22,12 +23,14 @@ def train(opened: Workspace, request: TrainRequest, job: jobs.Job) -> str:
     return carry_through(opened, begin(opened, request, job), job)
 
 
-def begin(opened: Workspace, request: TrainRequest, job: jobs.Job, *, together: int = 0) -> Run:
+def begin(
+    opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside | None = None
+) -> Run:
     """Choose the genes and freeze a run of the labels as they are now; it is not trained yet."""
     design = design_of(opened)
     job.report(0.0, "Choosing genes")
     genes = opened.dataset.var_names[chosen_genes(opened, request, design)]
-    return results.new_run(opened, request, design, genes, together)
+    return results.new_run(opened, request, design, genes, outside)
 
 
 def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np.ndarray:

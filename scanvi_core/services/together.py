@@ -22,6 +22,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import doubt_job, jobs, training
 from scanvi_core.services.design import check_labels
+from scanvi_core.services.results import Outside
 from scanvi_core.services.submitting import Elsewhere, submit_files
 from scanvi_core.services.training import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.workspace import Workspace, workspace
@@ -34,13 +35,14 @@ MOST_PROCESSES = 64
 
 @dataclass(frozen=True)
 class Machines:
-    """What trains a run elsewhere; see `submitting.Elsewhere`."""
+    """What trains a run elsewhere; see `submitting.Elsewhere` and `results.Outside`."""
 
     nodes: int = 1
     processes: int = 1
     gpus: bool = False
     seen_at: str | None = None
     python: str = "python"
+    store: str | None = None
 
 
 def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
@@ -59,7 +61,7 @@ def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
     check_labels(opened)
 
     def work(job: jobs.Job) -> str:
-        return _train_here(opened, _prepared(opened, request, job, processes), job)
+        return _train_here(opened, _prepared(opened, request, job, Outside(processes)), job)
 
     return _submit(project_id, training.lane(request.train.device), work)
 
@@ -85,7 +87,7 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
     check_labels(opened)
 
     def work(job: jobs.Job) -> str:
-        run = _prepared(opened, request, job, 1)
+        run = _prepared(opened, request, job, Outside(1, machines.store))
         root, earlier = opened.project.root, run.settings["warm_from"]
         before = {earlier, run.settings["map_from"]} - {None}
         where = Elsewhere(
@@ -139,14 +141,15 @@ def with_layer_norm(project_id: str, request: TrainRequest) -> TrainRequest:
     return TrainRequest(model, request.train, warm)
 
 
-def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, together: int) -> Run:
+def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside) -> Run:
     """Freeze a run, and cut out the counts that all its processes read."""
     from scanvi_core.services.attempt import Attempt
     from scanvi_core.services.run import begin
 
-    run = begin(opened, request, job, together=together)
-    job.report(0.02, "Writing the counts of these genes")
-    _ = Attempt(opened.project, opened.dataset, run, job).counts
+    run = begin(opened, request, job, outside)
+    if outside.store is None:
+        job.report(0.02, "Writing the counts of these genes")
+        _ = Attempt(opened.project, opened.dataset, run, job).counts
     run.set_status(runs.WAITING)
     opened.project.update_settings(**{AWAITED: run.id})
     return run
