@@ -81,9 +81,8 @@ def new_run(
 ) -> Run:
     """Create the run folder and freeze everything the result depends on.
 
-    Who trains it needs this folder and the data set beside it, not the labels. `outside` is None
-    for a run that is trained in the app; else its random numbers do not depend on how many processes
-    share the work.
+    Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
+    the app trains it; else its random numbers do not depend on how many processes share the work.
     """
     outside = outside or Outside()
     settings = {
