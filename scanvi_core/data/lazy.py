@@ -212,8 +212,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def _of_anndata(path: Path, group: Any, matrix: str | None, block_values: int) -> Part:
     from anndata.experimental import read_elem_lazy
 
-    cells, genes = _index(group["obs"]), _index(group["var"])
-    sources, _ = find_matrices(group, len(cells), len(genes))
+    sources, _ = find_matrices(group, _length(group["obs"]), _length(group["var"]))
     by_row = {source.name: source for source in sources if source.stored == "csr"}
     if not by_row:
         raise FileRefused(f"{path.name} holds no matrix stored by cells (CSR).", IMPORT_IT)
@@ -252,6 +251,11 @@ def _index(table: Any) -> np.ndarray:
     from anndata.io import read_elem
 
     return np.asarray(read_elem(table[str(table.attrs["_index"])]), dtype=object)
+
+
+def _length(table: Any) -> int:
+    names = table[str(table.attrs["_index"])]
+    return int((names["values"] if hasattr(names, "keys") else names).shape[0])
 
 
 def _judge_some(source: MatrixSource, genes: pd.Index) -> matrices.MatrixReport:

@@ -13,6 +13,7 @@ pytest.importorskip("dask", reason="preprocessing on Dask needs the [scale] extr
 import dask
 import h5py
 import zarr
+from anndata.io import write_elem
 
 from scanvi_core.data.intake import import_file
 from scanvi_core.data.lazy import open_lazy
@@ -49,9 +50,14 @@ def stored(cells, kind, folder):
     elif kind == "zarr":
         cells.write_zarr(path)
     elif kind == "collection":
-        zarr.open_group(path, mode="w")
+        zarr.open_group(path, mode="w", zarr_format=3)
+        shards = {"chunks": (256,), "shards": (512,)}
         for at, start in enumerate(range(0, N_OBS, 38)):  # dataset_10 comes after dataset_9
-            cells[start : start + 38].copy().write_zarr(path / f"dataset_{at}")
+            part = cells[start : start + 38]
+            group = zarr.open_group(path / f"dataset_{at}", mode="w", zarr_format=3)
+            write_elem(group, "X", part.X, dataset_kwargs=shards)
+            write_elem(group, "obs", part.obs)
+            write_elem(group, "var", part.var)
     else:
         import_file(stored(cells, "h5ad", folder), path)
     return path
