@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 NARROW = 2**31 - 1  # entries up to which row pointers have the 32 bits of column indices
-# Bytes of an array; smaller files stay mapped. Mapping again takes 6 ms for 1,000 scattered cells,
-# a twentieth of the step that learns from them.
-LARGE = 2**29
+# Bytes of an array; smaller files stay mapped: to map 1,000 scattered cells again takes some
+# 10 ms, a tenth of the time of the step that learns from them.
+LARGE = 2**30
 Kind = TypeVar("Kind", sp.csr_matrix, sp.csc_matrix)
 
 
@@ -42,18 +42,51 @@ def let_go(*arrays: np.ndarray) -> None:
     them. Nothing happens to arrays that are small or in memory, nor on systems without this call.
     """
     for array in arrays:
-        mapped = mapping(array) if array.nbytes >= LARGE else None
-        # of a private map (mode "c") this would lose what was changed
-        if mapped is None or mapped.mode == "c" or not hasattr(mmap, "MADV_DONTNEED"):
-            continue
-        if isinstance(mapped.base, mmap.mmap):
-            mapped.base.madvise(mmap.MADV_DONTNEED)
+        pages = _large_map(array)
+        if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+            pages.madvise(mmap.MADV_DONTNEED)
+
+
+def read_ahead(array: np.ndarray, starts: np.ndarray, stops: np.ndarray) -> None:
+    """Ask the system for scattered parts of a large array over a file, before they are read.
+
+    Else the disk is waited for at every part and its surroundings are read, too: 1,000 scattered
+    cells that are in no cache then take 0.7 s instead of 0.03 to 0.07 s (measured on one disk).
+
+    Parameters
+    ----------
+    array
+        One-dimensional; nothing happens if it is small or in memory.
+    starts, stops
+        Where the parts begin and end, in any order.
+    """
+    pages = _large_map(array)
+    if pages is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    offset = array.ctypes.data - np.frombuffer(pages, np.uint8).ctypes.data
+    some = stops > starts
+    first = (offset + starts[some].astype(np.int64) * array.itemsize) // mmap.PAGESIZE
+    last = (offset + stops[some].astype(np.int64) * array.itemsize - 1) // mmap.PAGESIZE + 1
+    first, last = np.sort(first), np.sort(last)
+    apart = first[1:] > last[:-1]  # parts that touch are asked for together
+    begin = np.concatenate([first[:1], first[1:][apart]]) * mmap.PAGESIZE
+    end = np.concatenate([last[:-1][apart], last[-1:]]) * mmap.PAGESIZE
+    for here, there in zip(begin.tolist(), end.tolist(), strict=True):
+        pages.madvise(mmap.MADV_WILLNEED, here, there - here)
 
 
 def folder_of(array: np.ndarray) -> Path | None:
     """Return the folder of the file that `array` is a part of; None if it is in memory."""
     mapped = mapping(array)
     return None if mapped is None or mapped.filename is None else Path(mapped.filename).parent
+
+
+def _large_map(array: np.ndarray) -> mmap.mmap | None:
+    """Return the map of a large array over a file; None too where changes would be lost."""
+    mapped = mapping(array) if array.nbytes >= LARGE else None
+    if mapped is None or mapped.mode == "c" or not isinstance(mapped.base, mmap.mmap):
+        return None
+    return mapped.base
 
 
 def mapping(array: np.ndarray) -> np.memmap | None:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from scanvi_core.data.cut import kept, row_blocks
-from scanvi_core.data.mapped import LARGE, folder_of, let_go
+from scanvi_core.data.mapped import LARGE, folder_of, let_go, read_ahead
 
 
 def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
@@ -27,10 +27,12 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
     """
     if not sp.issparse(counts):
         return counts[rows]
+    first, last = counts.indptr[rows], counts.indptr[rows + 1]
+    for part in (counts.data, counts.indices):
+        read_ahead(part, first, last)
     if counts.indptr.dtype == counts.indices.dtype:
         found = counts[rows]
     else:
-        first, last = counts.indptr[rows], counts.indptr[rows + 1]
         starts = np.append(0, np.cumsum(last - first))
         place = np.repeat(first - starts[:-1], last - first) + np.arange(starts[-1])
         parts = counts.data[place], counts.indices[place], starts.astype(np.int32)

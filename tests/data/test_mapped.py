@@ -1,6 +1,9 @@
 """Large files give their memory back; matrices over them are never copied."""
 
 import mmap
+import os
+import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from scanvi_core.data import mapped
-from scanvi_core.data.mapped import folder_of, let_go, over_files
+from scanvi_core.data.mapped import folder_of, let_go, mapping, over_files, read_ahead
 
 SIZE = 5_000_000  # numbers: 20 MB
 needs_linux = pytest.mark.skipif(
@@ -71,3 +74,37 @@ def test_pointers_are_narrow_where_that_will_do():
     starts = np.array([0, 1], dtype=np.int64)
     parts = np.ones(1, np.float32), np.zeros(1, np.int32), starts
     assert over_files(sp.csr_matrix, parts, (1, 1)).indptr.dtype == np.int32
+
+
+def waits(path, ahead):
+    """Return how often the disk is waited for when parts of a file in no cache are read."""
+    array = np.load(path, mmap_mode="r")
+    mapping(array).base.madvise(mmap.MADV_RANDOM)  # nothing is read around what is asked for
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    starts = np.arange(0, SIZE, 50_000)[::-1]
+    if ahead:
+        read_ahead(array, starts, starts + 9)
+        time.sleep(0.2)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+    array[starts].sum()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt - before
+
+
+@needs_linux
+def test_scattered_parts_of_a_file_are_read_before_they_are_needed(file, monkeypatch):
+    monkeypatch.setattr(mapped, "LARGE", 0)
+    unasked = waits(file, ahead=False)
+    if unasked < 20:
+        pytest.skip("this disk keeps its files in memory")
+    assert waits(file, ahead=True) < unasked / 4
+
+
+def test_parts_at_the_ends_and_empty_ones_may_be_asked_for(file, monkeypatch):
+    monkeypatch.setattr(mapped, "LARGE", 0)
+    array = np.load(file, mmap_mode="r")
+    starts = np.array([SIZE, 0, SIZE - 1, 40], dtype=np.int32)
+    read_ahead(array, starts, np.array([SIZE, 9, SIZE, 40], dtype=np.int32))
+    read_ahead(array, starts[:0], starts[:0])
+    read_ahead(np.arange(9), starts, starts + 1)

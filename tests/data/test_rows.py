@@ -37,7 +37,9 @@ def assert_same(found, expected):
     assert np.array_equal(found.toarray(), expected.toarray())
 
 
-def test_taken_rows_are_those_of_scipy(counts, known):
+@pytest.mark.parametrize("large", [False, True])
+def test_taken_rows_are_those_of_scipy(counts, known, monkeypatch, large):
+    monkeypatch.setattr(mapped, "LARGE", 0 if large else 10**9)
     at = np.random.default_rng(0).integers(0, N, 50)
     assert_same(take_rows(counts, at), known[at])
     assert take_rows(counts, at).indices.dtype == np.int32
