@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.project import runs, signs
 from scanvi_core.services import submitting_texts as texts
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
-TRIES_PER_NODE = 3  # a process that dies takes all pods of its run with it
+TRIES_PER_NODE = 6  # one dead process takes all pods along; tries span config.SILENT_S
 FOLLOW_EVERY_S = 5
 HOME_IN_POD = PurePosixPath("/var/lib/scanvi/projects")  # as .docker/Dockerfile has it
 IMAGE = "scanvi-app"
@@ -99,6 +100,11 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
         "ID": _spoken(elsewhere.project.name),
         "RUN": _spoken(elsewhere.run.name),
         "NAME": elsewhere.job_name,
+        "STOP": signs.STOP,
+        "ALIVE": signs.ALIVE,
+        "PROGRESS": signs.PROGRESS,
+        "LOG": signs.LOG,
+        "DONE": f'"status": "{runs.DONE}"',
         "NODES": str(elsewhere.nodes),
         "PROCESSES": str(elsewhere.processes),
         "CPUS": str(elsewhere.processes * CPUS_PER_PROCESS),
@@ -161,7 +167,7 @@ def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
         "NEEDED": shlex.join(needed),
         "MKDIR": "" if shared else f"mkdir -p {quoted}\n",
         "RUN_THERE": quoted,
-        "NO_STOP": "" if shared else " stop",
+        "NO_STOP": "" if shared else f" {signs.STOP}",
         "PYTHON": shlex.quote(elsewhere.python),
         "PAUSE": str(FOLLOW_EVERY_S),
     }

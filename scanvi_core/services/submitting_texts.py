@@ -23,9 +23,9 @@ and takes the results, as if it ran at home.
    the first lines of each file say where it goes.
 
 How many: @SIZE@.
-To stop early and keep the best model so far: Stop in the app, or an empty file called  stop  here.
+To stop early and keep the best model: press Stop in the app, or put an empty file  @STOP@  here.
 When it broke off, by power, time limit or a more urgent job, start the same file again: it goes on
-from where it was, with any number of computers. elsewhere.log tells what they said.
+from where it was, with any number of computers. @LOG@ tells what they said.
 Leave run.json as it is.
 """
 
@@ -58,7 +58,9 @@ if [ ! -f "$run/run.json" ]; then
   echo "$(hostname) does not see the run in $run. Is that disk shared with the cluster?" >&2
   exit 2
 fi
-exec >>"$run/elsewhere.log" 2>&1
+exec >>"$run/@LOG@" 2>&1
+# Slurm put the job back, so whatever gave signs of life is gone: nothing to wait for.
+[ "${SLURM_RESTART_COUNT:-0}" = 0 ] || rm -f "$run/@ALIVE@"
 
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 port=$((29500 + SLURM_JOB_ID % 1000))
@@ -82,7 +84,7 @@ wait "$step"
 code=$?
 
 pushed_out() { scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]'; }
-if [ "$code" -ne 0 ] && { [ "$out_of_time" = yes ] || pushed_out; }; then
+if ! grep -q '@DONE@' "$run/status" && { [ "$out_of_time" = yes ] || pushed_out; }; then
   echo "The job goes back into the queue; it goes on from its last checkpoint."
   scontrol requeue "$SLURM_JOB_ID"
 fi
@@ -193,13 +195,13 @@ leave() {
 }
 trap leave INT TERM HUP
 
-# Runs there: prints "running", "ended CODE" or "new"; "start" begins the training.
+# Runs there: prints "running", "finished", "ended CODE" or "new"; "start" begins the training.
 there() {
   "$mux/ssh" "$host" bash -s -- "$1" <<'THERE'
 set -u
 @MKDIR@cd @RUN_THERE@ || exit 1
 if [ "$1" = stop ]; then
-  touch stop
+  touch @STOP@
   exit
 fi
 flock -n elsewhere.busy true # locked as long as one process of the training lives
@@ -210,8 +212,10 @@ if [ "$1" = start ]; then
   rm -f elsewhere.code@NO_STOP@
   setsid nohup bash -c '"$@"; echo $? >elsewhere.code' train \\
     @PYTHON@ -m torch.distributed.run --standalone --nproc-per-node=@PROCESSES@ \\
-    -m scanvi_core train "$PWD" >>elsewhere.log 2>&1 </dev/null &
+    -m scanvi_core train "$PWD" >>@LOG@ 2>&1 </dev/null &
   echo running
+elif grep -q '@DONE@' status 2>/dev/null; then
+  echo finished
 elif [ -f elsewhere.code ]; then
   echo "ended $(cat elsewhere.code)"
 else
@@ -223,14 +227,24 @@ THERE
 copy() { [ "$shared" = yes ] || rsync -rlt -e "$mux/ssh" "$@"; }
 send() {
   echo "Copying the cells to $host."
-  (cd "$project" && copy --relative "${needed[@]}" "$host:$there/")
-  copy --update --exclude=/stop --exclude='/elsewhere.*' "$project/$run/" "$host:$there/$run/"
+  cd "$project" # what else is known of other runs: that they are there, and done
+  copy --update --relative "${needed[@]}" runs/*/run.json runs/*/status "$host:$there/"
+  copy --update --exclude=/@STOP@ --exclude=/@ALIVE@ --exclude='/elsewhere.*' \\
+    "$run/" "$host:$there/$run/"
 }
-# `status` comes last: who reads "done" finds the results.
+look() {
+  [ "$shared" = no ] || return 0
+  fetch --include=/metrics.jsonl --include=/@PROGRESS@ --include=/@LOG@ \\
+    --include='/preview_*' --exclude='*' && touch "$project/$run/@ALIVE@"
+}
+# These two come last: who reads "done", or sees a new picture, finds what belongs to it.
+# Always anew (-I): a file of the same length and second counts as the same otherwise.
 fetch() {
-  copy "$@" --exclude=/status --exclude=/stop --exclude='/elsewhere.[!l]*' --exclude='.*' \\
+  local last=(/status /preview_confusion.npy)
+  copy -I "${last[@]/#/--exclude=}" --exclude=/@STOP@ --exclude=/@ALIVE@ \\
+    --exclude='/elsewhere.*' --exclude='.*' "$@" \\
     "$host:$there/$run/" "$project/$run/"
-  copy --include=/status --exclude='*' "$host:$there/$run/" "$project/$run/"
+  copy -I "${last[@]/#/--include=}" --exclude='*' "$host:$there/$run/" "$project/$run/"
 }
 
 # In the background and waited for: a program, or $(...), that lives through Ctrl-C swallows it.
@@ -241,7 +255,7 @@ ask() {
 }
 
 ask ask
-case $state in running | 'ended 0') ;; *)
+case $state in running | finished) ;; *)
   run send
   ask start
   ;;
@@ -249,16 +263,17 @@ esac
 echo "Training on $host; the app shows how it goes. Ctrl-C stops following only."
 while [ "$state" = running ] || [ "$state" = lost ]; do
   run sleep @PAUSE@
-  [ "$shared" = yes ] || [ ! -e "$project/$run/stop" ] || run there stop || true
-  run fetch --include=/metrics.jsonl --include=/elsewhere.log --exclude='*' || true
+  [ "$shared" = yes ] || [ ! -e "$project/$run/@STOP@" ] || run there stop || true
+  run look || true
   ask ask || echo "No connection to $host; trying again." >&2
 done
+[ "$shared" = yes ] || rm -f "$project/$run/@ALIVE@"
 run fetch
-if [ "$state" = 'ended 0' ]; then
+if [ "$state" = finished ]; then
   echo "Done; the results are in the app."
   exit
 fi
-echo "The training broke off ($state); $project/$run/elsewhere.log says why." >&2
+echo "The training broke off ($state); $project/$run/@LOG@ says why." >&2
 echo "Start this script again to go on from the last checkpoint." >&2
 exit 1
 """

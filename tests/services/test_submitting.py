@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.project import runs
+from scanvi_core.project.runs import Run
 from scanvi_core.services.submitting import Elsewhere, submit_files
 
 ID = "Ab_-cdefghijklmn"
@@ -33,7 +35,7 @@ if mode == "fail":
     sys.exit(1)
 checkpoint = run / "checkpoint.safetensors"
 step = int(checkpoint.read_text()) if checkpoint.exists() else 0
-(run / "status").write_text("running")
+(run / "status").write_text(json.dumps({{"status": "running"}}))
 while step < 3 or (mode == "long" and not (run / "stop").exists()):
     step += 1
     with (run / "metrics.jsonl").open("a") as file:
@@ -43,7 +45,7 @@ while step < 3 or (mode == "long" and not (run / "stop").exists()):
     time.sleep(0.02)
 (run / "model").mkdir(exist_ok=True)
 (run / "model" / "weights").write_text(str((run.parents[1] / "dataset" / "cells").read_text()))
-(run / "status").write_text("done")
+(run / "status").write_text(json.dumps({{"status": "done"}}))
 """
 
 SRUN = """#!/usr/bin/env bash
@@ -93,7 +95,7 @@ def project(tmp_path):
         (folder / "cells").write_text(f"of {folder.name}")
     (root / "settings.json").write_text("{}")
     (run / "run.json").write_text("{}")
-    (run / "status").write_text("queued")
+    (run / "status").write_text(json.dumps({"status": "waiting"}))
     return root
 
 
@@ -147,6 +149,10 @@ def calls(run):
     return [json.loads(line) for line in (run / "called.jsonl").read_text().splitlines()]
 
 
+def status(run):
+    return json.loads((run / "status").read_text())["status"]
+
+
 def wait_for(condition):
     until = time.monotonic() + 30
     while not condition():
@@ -196,13 +202,20 @@ def test_impossible_numbers_and_foreign_runs_are_refused(project, tmp_path):
         Elsewhere(project, tmp_path / "0003")
 
 
+def test_done_is_told_from_what_the_program_writes(project, tmp_path):
+    run = Run("0003", written(project, tmp_path))
+    run.set_status(runs.DONE)
+    pattern = re.search("grep -q '(.*)' status", (run.root / "submit-ssh.sh").read_text())[1]
+    assert pattern in (run.root / "status").read_text()
+
+
 # Slurm --------------------------------------------------------------------------------------
 
 
 def test_slurm_starts_one_torchrun_per_node(project, tmp_path, environment):
     run = written(project, tmp_path, gpus=True)
     assert not finish(begin(run, "submit-slurm.sh", environment)), "all goes to the run's log"
-    assert (run / "elsewhere.log").exists()
+    assert (run / "processes.log").exists()
     assert sorted(node for node, *_ in calls(run)) == ["0", "1"]
     for node, *arguments in calls(run):
         assert arguments == [
@@ -243,7 +256,7 @@ def test_slurm_puts_back_what_was_not_cancelled(
     (run / "mode").unlink()
     before = int((run / "checkpoint.safetensors").read_text())
     assert finish(begin(run, "submit-slurm.sh", environment)) == ""
-    assert (run / "status").read_text() == "done"
+    assert status(run) == "done"
     assert int((run / "checkpoint.safetensors").read_text()) >= before
 
 
@@ -276,7 +289,7 @@ def there(tmp_path):
 def test_ssh_takes_the_cells_there_and_brings_the_results_back(project, tmp_path, environment):
     run = written(project, tmp_path, earlier=(project / "runs" / "0001",))
     assert "Done" in finish(begin(run, "submit-ssh.sh", environment, "me@there"))
-    assert (run / "status").read_text() == "done"
+    assert status(run) == "done"
     assert (run / "model" / "weights").read_text() == "of dataset"
     assert (run / "metrics.jsonl").read_text() == "1\n2\n3\n"
     far = there(tmp_path)
@@ -298,12 +311,13 @@ def test_ssh_shows_the_curves_and_forwards_the_stop(project, tmp_path, environme
     run = written(project, tmp_path)
     (run / "mode").write_text("long")
     job = begin(run, "submit-ssh.sh", environment, "there")
-    wait_for(lambda: (run / "metrics.jsonl").exists() and (run / "status").read_text() != "queued")
-    assert (run / "status").read_text() == "running"
-    assert not (run / "model").exists()
+    wait_for(lambda: (run / "metrics.jsonl").exists() and status(run) != "waiting")
+    assert status(run) == "running" and not (run / "model").exists()
+    wait_for((run / "alive").exists)  # by the clock of this computer
     (run / "stop").touch()
     finish(job)
-    assert (run / "status").read_text() == "done" and (run / "model" / "weights").exists()
+    assert status(run) == "done" and (run / "model" / "weights").exists()
+    assert not (run / "alive").exists()
 
 
 @RSYNC
@@ -330,7 +344,7 @@ def test_ssh_can_be_left_and_taken_up_while_it_trains_and_after_it_died(
     assert len(calls(far)) == 1, "following starts nothing"
     (far / "mode").write_text("")
     finish(begin(run, "submit-ssh.sh", environment, "there"))
-    assert len(calls(run)) == 2 and (run / "status").read_text() == "done"
+    assert len(calls(run)) == 2 and status(run) == "done"
     assert int((run / "metrics.jsonl").read_text().split()[-1]) >= steps
 
 
@@ -338,7 +352,7 @@ def test_ssh_can_be_left_and_taken_up_while_it_trains_and_after_it_died(
 def test_ssh_copies_nothing_on_a_shared_disk(project, tmp_path, environment):
     run = written(project, tmp_path, seen_at=str(project))
     finish(begin(run, "submit-ssh.sh", environment, "there"))
-    assert (run / "status").read_text() == "done"
+    assert status(run) == "done"
     assert calls(run)[0][-1] == str(run)
     assert not list((tmp_path / "there").iterdir())
 
