@@ -59,7 +59,14 @@ def compose(values: Mapping[str, str]) -> dict[str, Any]:
             raise KeyError(f"{name}: {rest}")
         return values[name]
 
-    filled: dict[str, Any] = yaml.safe_load(_VARIABLE.sub(value, compose_text()))
+    def fill(part: Any) -> Any:  # after reading, as compose does: a value is never syntax
+        if isinstance(part, dict):
+            return {key: fill(inner) for key, inner in part.items()}
+        if isinstance(part, list):
+            return [fill(inner) for inner in part]
+        return _VARIABLE.sub(value, part) if isinstance(part, str) else part
+
+    filled: dict[str, Any] = fill(yaml.safe_load(compose_text()))
     return filled
 
 

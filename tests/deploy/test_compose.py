@@ -4,9 +4,12 @@ import os
 import re
 import subprocess
 import tomllib
-from pathlib import PurePosixPath
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
 
 import pytest
+import streamlit
 
 from tests.deploy import image
 from tests.deploy.conftest import values
@@ -122,6 +125,15 @@ def test_the_proxy_lets_through_what_the_app_takes_and_names_it_rightly(services
     assert int(limit) * 1e6 > config["server"]["maxUploadSize"] * 2**20
     assert f"app:{image.environment()['STREAMLIT_SERVER_PORT']}" in caddy
     assert set(re.findall(r"\{\$(\w+)\}", caddy)) == set(services["proxy"]["environment"])
+
+
+def test_the_policy_allows_the_script_in_streamlits_page_and_no_other_inline():
+    page = Path(streamlit.__file__).parent / "static" / "index.html"
+    scripts = re.findall("<script>(.*?)</script>", page.read_text(), re.DOTALL)
+    known = [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+    [policy] = re.findall("script-src ([^;]*);", (image.FOLDER / "Caddyfile").read_text())
+    assert re.findall(r"'sha256-([^']*)'", policy) == known
+    assert "unsafe-inline" not in policy
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_the_app_runs_as_nobody_special():
 
 def test_no_secret_is_baked_in():
     words = " ".join([*image.of("ENV"), *image.of("ARG")]).upper()
-    assert not re.search("PASSWORD|SECRET(?!S_FILES|S/)|TOKEN|_KEY", words)
+    assert not re.search("PASSWORD|SECRET(?!S)|TOKEN|_KEY", words)
 
 
 def test_every_version_is_one_that_was_tested():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from scanvi_core import runtime
@@ -68,6 +69,19 @@ def test_a_server_that_must_ask_but_cannot_shows_nothing(monkeypatch, tmp_path):
     assert [error.value.partition("\n")[0] for error in shut.error] == [
         "Signing in is not set up on this server\\."
     ]
+    assert [button.label for button in shut.button] == []
+
+
+def test_secrets_nobody_can_read_shut_the_server(monkeypatch, tmp_path):
+    broken = tmp_path / "secrets.toml"
+    broken.write_text("[auth")
+    shut, before = app(monkeypatch, tmp_path), config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(broken)])
+    try:
+        shut.run()
+    finally:
+        config.set_option("secrets.files", before)
+    assert len(shut.error) == 1
     assert [button.label for button in shut.button] == []
 
 
