@@ -40,4 +40,6 @@ def run(options: argparse.Namespace) -> None:
     )  # fmt: skip
     summary = preprocess(request, Workers(options.workers, options.scheduler), report)
     end_bar()
+    if not options.json:
+        del summary["variance_ratio"]  # many numbers, for programs
     print_summary(summary, as_json=options.json)

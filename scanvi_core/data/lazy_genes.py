@@ -1,14 +1,17 @@
 """Variable genes of counts larger than memory: those that :mod:`scanvi_core.data.genes` finds.
 
 Scanpy 1.11.5 ends with a TypeError at ``flavor="seurat_v3"`` of a Dask array (it calls
-``np.putmask`` on it), and its other flavours take ten times as long by batch there as in memory
-(scverse/scanpy#3736). So sums per batch are taken block by block and added up by Dask; pooling of
-small batches, fit and ranks are those used in memory.
+``np.putmask`` on it), and its other flavours read all counts again for every batch
+(scverse/scanpy#3736; ``python -m benchmarks.preprocess``). So sums per batch are taken block by
+block and added up by Dask; pooling of small batches, fit and ranks are those used in memory.
 """
 
 import logging
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from scanvi_core.data.genes import MIN_DETECTED, SPANS, pool_batches
 from scanvi_core.data.lazy_passes import Looked, added, blocks_of, reading
 from scanvi_core.data.seurat import Floats, _expected, _first
 from scanvi_core.errors import InputError
+from scanvi_core.runtime import worker_threads
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +107,15 @@ def _standardised(
 
 
 def _deviation(mean: Floats, variance: Floats) -> Floats:
+    """Return the deviation that genes of these means usually have, per batch.
+
+    Fitted in other processes: of constant or few data, the fit can end its process.
+    """
     for span in SPANS:
         try:
-            fits = [_expected(*one, span) for one in zip(mean, variance, strict=True)]
-        except ValueError as error:
+            with ProcessPoolExecutor(worker_threads(), get_context("spawn")) as pool:
+                fits = list(pool.map(partial(_expected, span=span), mean, variance))
+        except (ValueError, BrokenProcessPool) as error:
             logger.warning("seurat_v3 with span %s did not work: %s", span, error)
         else:
             return np.sqrt(10 ** np.array(fits))

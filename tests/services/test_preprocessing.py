@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import anndata
@@ -18,7 +19,7 @@ from scanvi_core.cli import preprocess as command
 from scanvi_core.data import lazy
 from scanvi_core.data.genes import variable_genes
 from scanvi_core.data.intake import import_file
-from scanvi_core.errors import ColumnMissing, CountsNotFound, SettingInvalid
+from scanvi_core.errors import ColumnMissing, CountsNotFound, InputError, SettingInvalid
 from scanvi_core.services import preprocessing
 from scanvi_core.services.preprocessing import PreprocessRequest, Workers, preprocess
 
@@ -59,7 +60,8 @@ def path(cells, tmp_path):
 
 
 def run(path, out, batch_key=None, n_top=N_TOP, workers=None):
-    request = PreprocessRequest((path,), out, batch_key, None, n_top, 10)
+    paths = path if isinstance(path, tuple) else (path,)
+    request = PreprocessRequest(paths, out, batch_key, None, n_top, 10)
     summary = preprocess(request, workers or Workers(2))
     genes = pd.read_parquet(out / "genes.parquet")
     return summary, genes, pd.read_parquet(out / "cells.parquet"), np.load(out / "pca.npy")
@@ -114,6 +116,18 @@ def test_all_detected_genes_are_taken_when_no_more_are_asked_for(cells, path, tm
 
 
 @pytest.mark.usefixtures("small_blocks")
+def test_several_files_give_what_one_gives(cells, path, tmp_path):
+    parts = tuple(tmp_path / name for name in ("1.h5ad", "2.h5ad"))
+    cells[:250].copy().write_h5ad(parts[0])
+    cells[250:].copy().write_h5ad(parts[1])
+    one, both = (run(source, tmp_path / "out", "batch") for source in (path, parts))
+    assert both[0]["sources"] == [str(part) for part in parts]
+    assert both[1].equals(one[1])
+    assert both[2].equals(one[2])
+    np.testing.assert_allclose(np.abs(both[3][:, :3]), np.abs(one[3][:, :3]), atol=1e-4)
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_quality_is_that_of_scanpy(cells, path, tmp_path):
     summary, _, quality, _ = run(path, tmp_path / "out")
     adata = cells.copy()
@@ -156,6 +170,16 @@ def test_what_is_no_count_is_named_and_no_summary_is_left(cells, path, tmp_path)
     assert not (tmp_path / "out" / "preprocess.json").exists()
 
 
+def test_a_fit_that_cannot_be_done_is_told_in_words(tmp_path):
+    same = np.tile(np.repeat([1.0, 2.0], [200, 200]), (60, 1)).astype(np.float32)
+    same[::2, ::2] += 1  # every gene has one of few means and variances: the fit is singular
+    names = [f"cell {i}" for i in range(60)]
+    adata = anndata.AnnData(sp.csr_matrix(same), pd.DataFrame(index=names))
+    adata.write_h5ad(tmp_path / "same.h5ad")
+    with pytest.raises(InputError, match="singular"):
+        run(tmp_path / "same.h5ad", tmp_path / "out")
+
+
 def test_settings_that_cannot_work_are_refused(path, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="a cluster needs dask.distributed")
     monkeypatch.setattr(preprocessing, "CONNECT_S", 0.5)
@@ -194,4 +218,4 @@ def test_the_command_writes_and_tells(path, tmp_path, capsys):
     assert told == json.loads((tmp_path / "out" / "preprocess.json").read_text())
     assert told["n_genes_chosen"] == 50
     assert told["n_batches_ranked"] == 3
-    assert told["versions"]["scanpy"] == scanpy.__version__
+    assert told["versions"]["scanpy"] == version("scanpy")
