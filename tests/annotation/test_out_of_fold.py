@@ -85,3 +85,11 @@ def test_types_too_rare_for_the_other_folds_do_not_stop_it():
     y = np.where(np.arange(40) < 6, np.array([0, 0, 1, 1, 2, 2] + [0] * 34), -1)
     p = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert np.isfinite(p[:6]).all() and np.isnan(p[6:]).all()
+
+
+def test_cells_judged_in_blocks_are_judged_alike(monkeypatch):
+    counts, y = cells()
+    whole = companions_out_of_fold(counts, y, 3, np.random.default_rng(0))
+    monkeypatch.setattr(out_of_fold, "BLOCK", 5)
+    found = companions_out_of_fold(counts, y, 3, np.random.default_rng(0))
+    assert np.allclose(found, whole, atol=1e-6, equal_nan=True)
