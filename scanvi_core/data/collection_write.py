@@ -1,5 +1,6 @@
 """Write a collection: the project's own copies of files, part by part, with annbatch."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.streaming import regrouped
 from scanvi_core.errors import FileRefused, ProjectError
 
-PART_VALUES = 2**25  # counts of one part, held in memory while it is written: some 1 GB in all
+PART_VALUES = 2**24  # counts of one part, held in memory while it is written: some 1 GB in all
 SHARD = "128MB"  # one file of the store before packing
 # How annbatch marks its own; its DatasetCollection opens the store by it.
 MARK = {"encoding-type": "annbatch-preshuffled", "encoding-version": "0.1.0"}
@@ -134,10 +135,16 @@ def _kinds(sources: Sequence[Source]) -> dict[str, bool]:
     numbers = dict[str, bool]()
     for source in sources:
         for name in source.dataset.manifest["obs_columns"]:
-            if name != SOURCE_COLUMN:
+            if _is_storable(name):
                 values = source.dataset.column(name)
                 numbers[name] = numbers.get(name, True) and _is_number(values)
     return numbers
+
+
+def _is_storable(name: str) -> bool:
+    """Tell whether a column can keep its name: a store makes it the name of a folder."""
+    taken = name in {".", "..", "_index", SOURCE_COLUMN} or name.startswith("__")
+    return not taken and not re.search(r"[/\\\x00-\x1f]", name) and 0 < len(name.encode()) < 256
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -166,12 +173,15 @@ def _obs(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
 
 def _about(source: Source) -> dict[str, Any]:
     manifest = source.dataset.manifest
+    odd = [name for name in manifest["obs_columns"] if not _is_storable(name)]
+    names = ", ".join(repr(name[:40]) for name in odd)
+    notes = [f"Columns whose names a store cannot have were left out: {names}."] if odd else []
     return {
         "name": source.name,
         "n_obs": source.dataset.n_obs,
         "n_vars": source.dataset.n_vars,
         "counts_source": manifest["counts_source"],
-        "notes": manifest["repairs"],
+        "notes": [*manifest["repairs"], *notes],
     }
 
 

@@ -106,9 +106,9 @@ class StoredRows:
             return
         self._pool = self._own(0)
         blocks, future = self._ahead
-        self.held = []
+        self.held = []  # before another is read
         here = same(blocks, self._pool) and future is not None
-        self.held = [future.result() if here and future else self._read(self._pool)]
+        self.held.append(future.result() if here and future else self._read(self._pool))
         after = self._own(1)
         again = same(after, self._pool)  # all there is fits into one pool
         self._ahead = (after, None if again else self._reader.submit(self._read, after))

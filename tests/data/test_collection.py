@@ -92,7 +92,7 @@ def test_rows_far_apart_are_read_without_those_between(counts, small_reads):
 
 def test_genes_and_cells_are_chosen_without_reading_and_again_from_those(counts, small_reads):
     reader = InMemory(counts)
-    genes, few, cells = np.array([30, 2, 17, 5]), np.array([3, 0]), np.arange(1, 5_000, 3)
+    genes, few, cells = np.array([30, 2, 17, 5]), np.array([0, 3]), np.arange(1, 5_000, 3)
     stored = StoredCounts(reader).columns(genes).subset(cells).columns(few).subset(cells < 900)
     assert not reader.asked
     expected = counts[cells][cells < 900][:, genes[few]]
@@ -282,6 +282,24 @@ def test_a_hostile_file_is_refused_as_it_is_when_opened(files, tmp_path):
         gather(tmp_path / "store.zarr", [one])
 
 
+def test_columns_whose_names_a_folder_cannot_have_are_left_out_and_named(files, tmp_path):
+    pytest.importorskip("annbatch", reason=WHY)
+    import h5py
+
+    (one, _), _ = files
+    with h5py.File(one, "a") as file:
+        names = ["..", "source_file", "two words"]
+        for name in names:
+            file["obs"].copy("age", name)
+        columns = [*file["obs"].attrs["column-order"], *names]
+        file["obs"].attrs["column-order"] = np.array(columns, dtype=h5py.string_dtype())
+    summary = gather(tmp_path / "store.zarr", [one])
+    store = Collection.open(tmp_path / "store.zarr")
+    assert store.about["obs_columns"] == ["kind", "age", "two words", "source_file"]
+    assert set(store.column("source_file")) == {"first.h5ad"}
+    assert "'..', 'source_file'" in summary["notes"][-1]
+
+
 def test_a_store_with_a_part_missing_is_refused(gathered, tmp_path):
     copy = shutil.copytree(gathered[2]["store"], tmp_path / "store.zarr")
     next((copy / "dataset_1/X/data/c").iterdir()).unlink()
@@ -297,17 +315,17 @@ def test_what_is_no_collection_is_refused(tmp_path):
         Collection.open(tmp_path / "empty.zarr")
 
 
-def test_real_files_come_together_as_they_are(tmp_path):
+def test_two_real_files_come_together_as_anndata_reads_them(tmp_path):
     pytest.importorskip("annbatch", reason=WHY)
-    paths = [SHARED / "kang_ifnb_2800.h5ad", SHARED / "pancreas_endo_1k.h5ad"]
+    paths = [SHARED / "kang_ifnb_2800.h5ad", SHARED / "pbmc68k_reduced_counts.h5ad"]
     if not all(path.exists() for path in paths):
         pytest.skip("needs the shared data sets")
-    gather(tmp_path / "store.zarr", [paths[0]])
+    gather(tmp_path / "store.zarr", paths)
     store = Collection.open(tmp_path / "store.zarr")
-    from scanvi_core.data.dataset import Dataset
-    from scanvi_core.data.intake import import_file
-
-    import_file(paths[0], tmp_path / "project" / "dataset")
-    alone = Dataset.open(tmp_path / "project" / "dataset")
-    assert equal(store.counts[:], sp.csr_array(alone.counts))
-    assert list(store.var_names) == list(alone.var_names)
+    both = [ad.read_h5ad(path) for path in paths]
+    common = [name for name in both[0].var_names if name in set(both[1].var_names)]
+    assert list(store.var_names) == common and len(common) > 700
+    expected = sp.vstack([sp.csr_matrix(data[:, common].X) for data in both], format="csr")
+    assert equal(store.counts[:], sp.csr_array(expected))
+    types = [name for data in both for name in data.obs["cell_type"].astype(str)]
+    assert store.column("cell_type").tolist() == types

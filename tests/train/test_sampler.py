@@ -131,7 +131,32 @@ def small_blocks(monkeypatch):
 
 
 # One cell; less than a block, a pool; whole blocks and pools; a lone last cell after each of them.
-SIZES = [1, 2, 7, 8, 9, 16, 17, 63, 64, 65, 80, 81, 96, 97, 128, 129, 137, 192, 193, 1_000, 1_001]
+SIZES = [
+    1,
+    2,
+    7,
+    8,
+    9,
+    16,
+    17,
+    34,
+    63,
+    64,
+    65,
+    67,
+    80,
+    81,
+    96,
+    97,
+    100,
+    128,
+    129,
+    137,
+    192,
+    193,
+    1_000,
+    1_001,
+]
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -178,6 +203,12 @@ def test_passes_differ_and_a_pass_depends_on_the_seed_and_its_number_alone(small
     assert all(map(np.array_equal, first, again))
     assert not any(map(np.array_equal, first, second))
     assert not any(map(np.array_equal, first, other))
+
+
+def test_blocks_are_dealt_anew_for_every_pass(small_blocks):
+    cells = BlockSampler(16 * 40, 8, 0)
+    pools = {tuple(cells.blocks(ahead)[:, 0]) for ahead in range(30)}
+    assert cells.n_pools == 10 and len(pools) == 30
 
 
 def test_pairs_of_neighbouring_stored_cells_meet_no_more_often_than_others(small_blocks):

@@ -154,6 +154,7 @@ def test_rows_in_order_come_in_order_and_are_read_once(counts, small):
     assert np.array_equal(np.concatenate(parts), counts.toarray())
     read = np.concatenate(source.counts.reader.read_rows)
     assert np.array_equal(read, np.arange(N_OBS))
+    assert sum(len(held.rows) for held in source.held) <= 64
 
 
 def test_kept_rows_are_read_once(counts, small):
@@ -198,6 +199,8 @@ def test_training_from_a_store_equals_training_on_the_same_rows_in_memory(
     watched = (data.y >= 0) & (np.arange(len(data.y)) < 30)
     data = replace(data, validation=watched)
     config = config_of()
+    kept = Training(make_module(), in_store(data), config, 40).stepper.rows.kept
+    assert np.array_equal(kept.rows, np.flatnonzero(data.y >= 0))
     from_store = make_module()
     loop.fit(from_store, in_store(data), config, n_steps=40, hooks=Hooks())
     in_memory = make_module()
@@ -285,3 +288,5 @@ def test_two_processes_train_the_same_network_from_a_store_as_one(tmp_path):
     found = [np.load(tmp_path / f"{size}.npz") for size in (1, 2)]
     np.testing.assert_allclose(found[1]["losses"], found[0]["losses"], rtol=1e-5)
     np.testing.assert_allclose(found[1]["z1"], found[0]["z1"], atol=1e-4)
+    n_read = [int(np.load(tmp_path / f"{size}.read.npy")) for size in (1, 2)]
+    assert n_read[1] < 0.75 * n_read[0]  # its share, and the labelled cells
