@@ -161,7 +161,7 @@ def principal_components(
 def _some(counts: sparse.csr_array, random: np.random.Generator) -> sparse.csr_array:
     n = counts.shape[0]
     if n <= MAX_PCA_CELLS:
-        return counts
+        return counts if sparse.issparse(counts) else counts[:]  # those of a store are read
     return take_rows(counts, np.sort(random.permutation(n)[:MAX_PCA_CELLS]))
 
 
