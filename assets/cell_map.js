@@ -63,6 +63,8 @@ function createMap(parent) {
       const [w, h] = [m.width, m.height].map((side) => Math.round(side * m.ratio))
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h })
     }
+    const { offsetLeft: left, offsetTop: top, offsetWidth: wide, offsetHeight: high } = m.bar
+    m.toolbox = { left, right: left + wide, bottom: top + high } // all 0 where it is hidden
     if (m.d && m.width) fit(m)
     m.redraw()
   }

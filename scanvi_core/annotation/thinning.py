@@ -92,8 +92,8 @@ def thinned(
         shared evenly) wherever they are, so that a rare type inside a crowd is seen.
     """
     placed = np.isfinite(xy).all(axis=1)
-    squares, turn = _squares(xy, placed), in_turn(len(xy), seed)
-    turn = turn[placed[turn]]
+    squares = _squares(xy, placed)
+    turn = np.random.default_rng(seed).permutation(np.flatnonzero(placed))
     n_placed = len(turn)
     if n_placed <= n:
         kept = 0 if keep is None else int((keep & placed).sum())

@@ -8,6 +8,9 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from mmap import mmap
+from pathlib import Path
 
 import numpy as np
 
@@ -122,7 +125,15 @@ def shown(project_id: str, colouring: exploring.Colouring, codes: Sequence[int])
 
 def place_of(xy: np.ndarray) -> str:
     """Return what tells the coordinates of one map from those of another."""
-    return f"{zlib.crc32(np.asarray(xy, dtype=np.float32).tobytes()):08x}"
+    if isinstance(xy, np.memmap) and isinstance(xy.base, mmap):  # a whole file: read once
+        path = Path(str(xy.filename))
+        return _place_of_file(path, path.stat().st_mtime_ns)
+    return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
+
+
+@lru_cache(maxsize=KEPT_SETS)
+def _place_of_file(path: Path, _: int) -> str:
+    return place_of(np.asarray(np.load(path, mmap_mode="r")))
 
 
 def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:

@@ -40,11 +40,13 @@ class Drawn:
         return f"{self.n_unsure_drawn:,} of {self.n_unsure:,} unsure ones among them"
 
     def with_cells(self, rows: np.ndarray) -> "Drawn":
-        """Return the same with some more cells, unless they are as many as a map may draw."""
-        missing = np.setdiff1d(rows, self.rows)
-        if not missing.size or missing.size > config.DRAWN_CELLS:
+        """Return the same with more cells, each given once, unless they are too many to draw."""
+        rows = np.sort(rows)
+        at = np.searchsorted(self.rows, rows)
+        missing = np.r_[self.rows, -1][at] != rows
+        if not missing.any() or missing.sum() > config.DRAWN_CELLS:
             return self
-        more = np.union1d(self.rows, missing)
+        more = np.insert(self.rows, at[missing], rows[missing])
         return Drawn(more, self.n_placed, self.n_unsure, self.n_unsure_drawn)
 
 

@@ -76,8 +76,12 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     if embedding == BASE:
         return np.load(_derived(opened, BASE_MAP), mmap_mode="r")
 
+    places = opened.dataset.obsm(embedding)
+    if places.shape[1] == 2 and places.flags.c_contiguous:
+        return places
+
     def read() -> np.ndarray:
-        return np.array(opened.dataset.obsm(embedding)[:, :2], order="C")
+        return np.array(places[:, :2], order="C")
 
     return opened.kept.get(("coordinates", embedding), read)
 

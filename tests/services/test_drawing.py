@@ -1,10 +1,12 @@
 """Which cells a map draws: kept as long as the map and the model stay."""
 
+import os
+
 import numpy as np
 import pytest
 
 from scanvi_core import config
-from scanvi_core.services import drawing, exploring, labelling, results
+from scanvi_core.services import conditions, drawing, exploring, labelling, results
 from scanvi_core.services.workspace import workspace
 
 UMAP = "X_umap"
@@ -65,3 +67,17 @@ def test_cells_to_point_out_are_drawn_too(trained):
     other = np.setdiff1d(np.arange(700), found.rows)[:5]
     assert np.array_equal(found.with_cells(other).rows, np.union1d(found.rows, other))
     assert found.with_cells(found.rows[:5]) is found
+
+
+def test_the_mark_of_a_map_is_that_of_its_places_also_when_its_file_is_written_anew(tmp_path):
+    xy = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    np.save(tmp_path / "a.npy", xy)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    mark = conditions.place_of(xy)
+    assert conditions.place_of(mapped) == conditions.place_of(mapped) == mark
+    assert conditions.place_of(mapped[::-1]) == conditions.place_of(xy[::-1]) != mark
+    np.save(tmp_path / "b.npy", xy + 1)
+    (tmp_path / "b.npy").replace(tmp_path / "a.npy")
+    os.utime(tmp_path / "a.npy", ns=(1, 1))
+    again = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert conditions.place_of(again) == conditions.place_of(xy + 1) != mark
