@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from scanvi_core.data.collection import ABOUT
+from scanvi_core.data.formats import gathered
 from scanvi_core.data.formats.elements import copy_anndata
 from scanvi_core.data.formats.target import Request, new_h5ad
 from scanvi_core.data.guard_zarr import check_zarr
@@ -36,6 +38,8 @@ def convert(request: Request, root: str = "") -> list[str]:
     """
     notes = check_zarr(request.path, request.memory_bytes)
     with _opened(request.path, root) as group:
+        if request.path.is_dir() and ABOUT in group.attrs:
+            return notes + gathered.convert(request)
         if not {"obs", "var"} <= set(group):
             raise FileRefused(
                 f"{request.path.name} is a zarr store but not AnnData: it has no obs and var.",

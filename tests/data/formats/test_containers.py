@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from anndata.io import write_elem
 
 from tests.data.formats.reading import (
@@ -41,6 +42,24 @@ def test_a_loom_file_is_read_with_its_layers_and_attributes(truth, tmp_path):
     assert dataset.obsm("xy").shape == (N_CELLS, 2)
     converted = anndata.read_h5ad(dataset.manifest["source"]["path"])
     assert (converted.layers["half"] != truth / 2).nnz == 0
+
+
+def test_a_gathered_collection_is_read_in_the_order_of_its_files(cells, truth, tmp_path):
+    store = zarr.open_group(tmp_path / "store", mode="w", zarr_format=3)
+    with anndata.settings.override(zarr_write_format=3):
+        for i, part in enumerate((cells[:25], cells[25:])):
+            part.copy().write_zarr(tmp_path / "store" / f"dataset_{i}")
+    files = [{"name": "a.h5ad", "n_obs": 25}, {"name": "b.h5ad", "n_obs": 35}]
+    about = {"format": 1, "n_obs": 60, "n_vars": 40, "n_parts": 2, "files": files}
+    store.attrs["scanvi"] = about | {"obs_columns": ["cell_type"]}
+    dataset = taken(tmp_path / "store", tmp_path)
+    same(dataset, truth)
+    assert dataset.column("cell_type").tolist() == TYPES
+    assert any("Gathered from 2 files: a.h5ad, b.h5ad." in note for note in notes_of(dataset))
+
+
+def notes_of(dataset):
+    return dataset.manifest["repairs"]
 
 
 @pytest.mark.parametrize("packed", [True, False])
