@@ -1,8 +1,6 @@
-"""Runs that other processes train: starting them here, handing them over, following them.
+"""Runs that other processes train: started here, or handed over to other computers.
 
-The processes write into the folder of the run and the app reads there, on this computer or on
-storage that both see; see `scanvi_core.project.signs`. A run that is followed when the program
-ends is followed again when the project is opened.
+A run that is followed when the program ends is followed again when the project is opened.
 """
 
 import os
@@ -10,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -20,16 +17,15 @@ from scanvi_core.errors import SettingInvalid, TrainingError
 from scanvi_core.project import runs, signs
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
-from scanvi_core.services import doubt_job, jobs, training
+from scanvi_core.services import jobs, training
 from scanvi_core.services.design import check_labels
+from scanvi_core.services.following import GO_ON, TeamEnded, follow
 from scanvi_core.services.results import Outside
 from scanvi_core.services.submitting import Elsewhere, submit_files
 from scanvi_core.services.training import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.workspace import Workspace, workspace
 
-LOOK_EVERY_S = 0.5
 END_S = 20.0  # for processes to write a checkpoint when the program ends
-GO_ON = "Go on with it: it starts from its last checkpoint."
 MOST_PROCESSES = 64
 
 
@@ -96,7 +92,7 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
         )  # fmt: skip
         for name, text in submit_files(where).items():
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
-        return _follow(opened, run, job)
+        return follow(opened, run, job)
 
     return _submit(project_id, f"follow:{project_id}", work)
 
@@ -108,7 +104,7 @@ def follow_again(project_id: str) -> None:
         return
     if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
         opened = workspace(project_id)
-        _submit(project_id, f"follow:{project_id}", lambda job: _follow(opened, run, job))
+        _submit(project_id, f"follow:{project_id}", lambda job: follow(opened, run, job))
 
 
 def awaited(project_id: str) -> Run | None:
@@ -169,7 +165,7 @@ def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
         begun = file.tell()
         team = _started(run, n, file)
     try:
-        return _follow(opened, run, job, team)
+        return follow(opened, run, job, team)
     except TeamEnded as error:
         _wait(team)
         said = log.read_bytes()[begun:].decode("utf-8", "replace")
@@ -204,87 +200,6 @@ def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own command
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment
     )
-
-
-class TeamEnded(Exception):
-    """The processes have ended and the run has not."""
-
-
-def _follow(
-    opened: Workspace, run: Run, job: jobs.Job, team: "subprocess.Popen[bytes] | None" = None
-) -> str:
-    """Tell the job what the processes of a run write down, until it has ended; return its id.
-
-    Raises
-    ------
-    TrainingError
-        If the run failed or was cut off.
-    TeamEnded
-        If the processes that this program started end before the run.
-    """
-    seen = Seen(run, job)
-    while not job.is_closing:  # what trains elsewhere goes on when this program ends
-        over = team is not None and team.poll() is not None
-        now = status_seen(run)
-        seen.look(now.status)
-        if now.status == runs.DONE:
-            break
-        if now.status in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED) or over:
-            if team is not None and now.status != runs.FAILED:
-                raise TeamEnded(now.message)
-            if now.status != runs.INTERRUPTED:  # else its computers may take it up again
-                opened.project.update_settings(**{AWAITED: None})
-            raise TrainingError(now.message or "The run was given up.", GO_ON)
-        if job.should_stop():
-            if now.status == runs.WAITING and team is None:
-                return _given_up(opened, run)
-            signs.ask_to_stop(run.root)
-        time.sleep(LOOK_EVERY_S)
-    else:
-        return run.id
-    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
-    doubt_job.begin(opened.project.id)
-    while team is not None and team.poll() is None and not job.is_closing:
-        seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
-        time.sleep(LOOK_EVERY_S)
-    return run.id
-
-
-def _given_up(opened: Workspace, run: Run) -> str:
-    run.set_status(runs.STOPPED, "It was given up before any computer began it.")
-    opened.project.update_settings(**{AWAITED: None})
-    return run.id
-
-
-class Seen:
-    """What a job was told of a run so far."""
-
-    def __init__(self, run: Run, job: jobs.Job) -> None:
-        self.run, self.job = run, job
-        self.n_records, self.picture = 0, 0
-
-    def look(self, status: str) -> None:
-        """Tell the job what is new in the folder of the run."""
-        from scanvi_core.services.attempt import PREVIEW
-        from scanvi_core.train.history import EpochRecord
-
-        for line in self.run.records()[self.n_records :]:
-            self.job.add_record(EpochRecord(**line))
-            self.n_records += 1
-        if status == runs.WAITING:
-            self.job.report(0.03, "Waiting for the computers to begin")
-        else:
-            self.job.report(*signs.read_progress(self.run.root))
-        drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
-        if drawn > self.picture:
-            self.picture = drawn
-            self.job.set_preview(PREVIEW, self._preview(PREVIEW))
-
-    def _preview(self, name: str) -> Any:
-        from scanvi_core.annotation.preview import Preview
-
-        parts = Preview.__dataclass_fields__
-        return Preview(**{part: self.run.array(f"{name}_{part}") for part in parts})
 
 
 def _root_cause(said: str, n: int) -> str:
