@@ -53,7 +53,7 @@ def test_the_health_check_of_the_image_says_yes_to_the_running_app(team):
 
 def test_nobody_sees_a_project_before_signing_in(team, drive):
     def visit(page):
-        for slug in ("", "explore", "history"):
+        for slug in ("", "history"):
             page.goto(f"{team.url}/{slug}?project={team.project}")
             page.get_by_role("button", name="Sign in").wait_for()
             page.wait_for_selector(AT_REST)
