@@ -18,7 +18,7 @@ from scanvi_core.data import rows
 from scanvi_core.data.cut import row_blocks
 from scanvi_core.data.dataset import Dataset, write_dataset
 from scanvi_core.data.genes import detected_genes
-from scanvi_core.data.quality import measure
+from scanvi_core.data.quality import Meter
 from scanvi_core.data.seurat import most_variable
 from scanvi_core.train.history import Hooks
 
@@ -40,7 +40,9 @@ def dataset(tmp_path_factory):
     obs = pd.DataFrame(index=[f"c{i}" for i in range(N)])
     manifest = {"obs_columns": {}, "symbol_column": None}
     folder = tmp_path_factory.mktemp("memory") / "dataset"
-    write_dataset(folder, counts, (obs, var), {}, measure(counts, var.index), manifest)
+    meter = Meter(N, var.index.to_numpy())
+    meter.add(counts)
+    write_dataset(folder, counts, (obs, var), {}, meter.finish(), manifest)
     return Dataset.open(folder)
 
 
