@@ -227,24 +227,36 @@ THERE
 copy() { [ "$shared" = yes ] || rsync -rlt -e "$mux/ssh" "$@"; }
 send() {
   echo "Copying the cells to $host."
-  cd "$project" # what else is known of other runs: that they are there, and done
-  copy --update --relative "${needed[@]}" runs/*/run.json runs/*/status "$host:$there/"
-  copy --update --exclude=/@STOP@ --exclude=/@ALIVE@ --exclude='/elsewhere.*' \\
-    "$run/" "$host:$there/$run/"
+  cd "$project" && # what else is known of other runs: that they are there, and done
+    copy --update --relative "${needed[@]}" runs/*/run.json runs/*/status "$host:$there/" &&
+    copy --update --exclude=/@STOP@ --exclude=/@ALIVE@ --exclude='/elsewhere.*' \\
+      "$run/" "$host:$there/$run/"
 }
-look() {
-  [ "$shared" = no ] || return 0
-  fetch --include=/metrics.jsonl --include=/@PROGRESS@ --include=/@LOG@ \\
-    --include='/preview_*' --exclude='*' && touch "$project/$run/@ALIVE@"
-}
-# These two come last: who reads "done", or sees a new picture, finds what belongs to it.
-# Always anew (-I): a file of the same length and second counts as the same otherwise.
+# `status` is read first and shown last: who sees "done" finds the results. While there are none,
+# "few" files are enough. Always anew (-I): files of one length and second count as the same.
 fetch() {
-  local last=(/status /preview_confusion.npy)
-  copy -I "${last[@]/#/--exclude=}" --exclude=/@STOP@ --exclude=/@ALIVE@ \\
-    --exclude='/elsewhere.*' --exclude='.*' "$@" \\
-    "$host:$there/$run/" "$project/$run/"
-  copy -I "${last[@]/#/--include=}" --exclude='*' "$host:$there/$run/" "$project/$run/"
+  local few=()
+  [ "$shared" = no ] || return 0
+  copy -I "$host:$there/$run/status" "$mux/" || return 1
+  if [ "$1" = few ] && ! grep -q '@DONE@' "$mux/status"; then
+    few=(--include=/metrics.jsonl --include=/@PROGRESS@ --include=/@LOG@ '--include=/preview_*'
+      '--exclude=*')
+  fi
+  copy -I --exclude=/status --exclude=/@STOP@ --exclude=/@ALIVE@ --exclude='/elsewhere.*' \\
+    --exclude='.*' ${few[@]+"${few[@]}"} "$host:$there/$run/" "$project/$run/" &&
+    touch "$project/$run/@ALIVE@" &&
+    cp "$mux/status" "$project/$run/.status" &&
+    mv "$project/$run/.status" "$project/$run/status"
+}
+fetch_all() {
+  local pulse code=0
+  [ "$shared" = no ] || return 0
+  while touch "$project/$run/@ALIVE@"; do sleep 20; done >/dev/null 2>&1 & # copying may take long
+  pulse=$!
+  fetch all || code=1
+  kill "$pulse"
+  rm -f "$project/$run/@ALIVE@"
+  return "$code"
 }
 
 # In the background and waited for: a program, or $(...), that lives through Ctrl-C swallows it.
@@ -264,11 +276,10 @@ echo "Training on $host; the app shows how it goes. Ctrl-C stops following only.
 while [ "$state" = running ] || [ "$state" = lost ]; do
   run sleep @PAUSE@
   [ "$shared" = yes ] || [ ! -e "$project/$run/@STOP@" ] || run there stop || true
-  run look || true
+  run fetch few || true
   ask ask || echo "No connection to $host; trying again." >&2
 done
-[ "$shared" = yes ] || rm -f "$project/$run/@ALIVE@"
-run fetch
+run fetch_all
 if [ "$state" = finished ]; then
   echo "Done; the results are in the app."
   exit

@@ -1,13 +1,9 @@
 """The files that carry a run elsewhere start what they should, whatever the paths are called."""
 
-import json
-import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,148 +12,19 @@ from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services.submitting import Elsewhere, submit_files
-
-ID = "Ab_-cdefghijklmn"
-ODD = 'it\'s a $HOME `id` "x" \\ @RUN@'
-RSYNC = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
-FLOCK = pytest.mark.skipif(shutil.which("flock") is None, reason="flock is part of Linux only")
-
-# Takes the arguments of torchrun, and keeps the contract of ``scanvi_core train RUN``.
-PYTHON = f"""#!{sys.executable}
-import json, os, sys, time
-from pathlib import Path
-run = Path(sys.argv[-1])
-with (run / "called.jsonl").open("a") as file:
-    file.write(json.dumps([os.environ.get("SLURM_NODEID"), *sys.argv[1:]]) + chr(10))
-mode = (run / "mode").read_text() if (run / "mode").exists() else ""
-(run / "pid").write_text(str(os.getpid()))
-if mode == "fail":
-    sys.exit(1)
-checkpoint = run / "checkpoint.safetensors"
-step = int(checkpoint.read_text()) if checkpoint.exists() else 0
-(run / "status").write_text(json.dumps({{"status": "running"}}))
-while step < 3 or (mode == "long" and not (run / "stop").exists()):
-    step += 1
-    with (run / "metrics.jsonl").open("a") as file:
-        file.write(str(step) + chr(10))
-    checkpoint.with_name(".part").write_text(str(step))
-    checkpoint.with_name(".part").replace(checkpoint)
-    time.sleep(0.02)
-(run / "model").mkdir(exist_ok=True)
-(run / "model" / "weights").write_text(str((run.parents[1] / "dataset" / "cells").read_text()))
-(run / "status").write_text(json.dumps({{"status": "done"}}))
-"""
-
-SRUN = """#!/usr/bin/env bash
-nodes=1
-while [[ $1 == --* ]]; do
-  case $1 in --nodes=*) nodes=${1#*=} ;; esac
-  shift
-done
-jobs=()
-for ((i = 0; i < nodes; i++)); do
-  SLURM_NODEID=$i "$@" &
-  jobs+=($!)
-done
-trap 'kill -TERM "${jobs[@]}"; exit 143' TERM
-code=0
-for job in "${jobs[@]}"; do wait "$job" || code=1; done
-exit $code
-"""
-
-SCONTROL = """#!/usr/bin/env bash
-case "$1 $2" in
-  'show hostnames') printf '%s\\n' node7 node8 ;;
-  'show job') echo "JobId=$3 PreemptTime=${PREEMPTED:-None}" ;;
-  requeue*) echo "$2" >>"$HERE/requeued" ;;
-esac
-"""
-
-SSH = """#!/usr/bin/env bash
-# Like sshd: the words of the command, with blanks between, go to a shell in the home folder.
-while [[ $1 == -* ]]; do
-  case $1 in -O) exit ;; -o | -l) shift ;; esac
-  shift
-done
-[ ! -e "$HERE/offline" ] || exit 255
-shift
-cd "$HERE/there" && HOME=$PWD exec sh -c "$*"
-"""
+from tests.services import far_away
+from tests.services.far_away import ID, begin, calls, finish, status, wait_for, written
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A project whose path has all that shells take amiss, and its run 0003."""
-    root = tmp_path / ODD / "projects" / ID
-    run = root / "runs" / "0003"
-    for folder in (run, root / "dataset", root / "source", root / "runs" / "0001"):
-        folder.mkdir(parents=True)
-        (folder / "cells").write_text(f"of {folder.name}")
-    (root / "settings.json").write_text("{}")
-    (run / "run.json").write_text("{}")
-    (run / "status").write_text(json.dumps({"status": "waiting"}))
-    return root
+    return far_away.make_project(tmp_path)
 
 
 @pytest.fixture
 def environment(tmp_path):
-    """Commands of a cluster that work on this machine; another computer is the folder there."""
-    commands = {"srun": SRUN, "scontrol": SCONTROL, "ssh": SSH, "my env/python": PYTHON}
-    for name, text in commands.items():
-        path = tmp_path / "bin" / name
-        path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_text(text)
-        path.chmod(0o700)
-    (tmp_path / "there").mkdir()
-    yield os.environ | {
-        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-        "HERE": str(tmp_path),
-        "SLURM_JOB_ID": "1234",
-        "SLURM_JOB_NODELIST": "node[7-8]",
-    }
-    for path in tmp_path.rglob("pid"):  # of a test that failed half-way
-        try:
-            if str(tmp_path) in Path(f"/proc/{path.read_text()}/cmdline").read_text():
-                os.kill(int(path.read_text()), signal.SIGKILL)
-        except (OSError, ValueError):
-            pass
-
-
-def written(project, tmp_path, **choices):
-    """Write the files into the run; return the run."""
-    run = project / "runs" / "0003"
-    python = str(tmp_path / "bin" / "my env" / "python")
-    choices = {"nodes": 2, "processes": 4, "python": python} | choices
-    for name, text in submit_files(Elsewhere(project, run, **choices)).items():
-        (run / name).write_text(text.replace("sleep 5", "sleep 0.1"))
-    return run
-
-
-def begin(run, script, environment, *arguments):
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = ["bash", str(run / script), *arguments]
-    return subprocess.Popen(command, env=environment, **pipes)
-
-
-def finish(process, code=0):
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == code, said
-    return said
-
-
-def calls(run):
-    return [json.loads(line) for line in (run / "called.jsonl").read_text().splitlines()]
-
-
-def status(run):
-    return json.loads((run / "status").read_text())["status"]
-
-
-def wait_for(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    with far_away.make_environment(tmp_path) as found:
+        yield found
 
 
 # All ----------------------------------------------------------------------------------------
@@ -275,91 +142,6 @@ def test_slurm_says_what_is_wrong_before_it_starts(project, tmp_path, environmen
     assert "Is that disk shared" in finish(begin(run, "submit-slurm.sh", environment), 2)
     del environment["SLURM_JOB_ID"]
     assert "start it with  sbatch" in finish(begin(run, "submit-slurm.sh", environment), 2)
-
-
-# ssh ----------------------------------------------------------------------------------------
-
-
-def there(tmp_path):
-    return tmp_path / "there" / "scanvi" / "projects" / ID
-
-
-@RSYNC
-@FLOCK
-def test_ssh_takes_the_cells_there_and_brings_the_results_back(project, tmp_path, environment):
-    run = written(project, tmp_path, earlier=(project / "runs" / "0001",))
-    assert "Done" in finish(begin(run, "submit-ssh.sh", environment, "me@there"))
-    assert status(run) == "done"
-    assert (run / "model" / "weights").read_text() == "of dataset"
-    assert (run / "metrics.jsonl").read_text() == "1\n2\n3\n"
-    far = there(tmp_path)
-    assert calls(run) == [
-        [None, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4",
-         "-m", "scanvi_core", "train", str(far / "runs" / "0003")],
-    ]  # fmt: skip
-    assert (far / "runs" / "0001" / "cells").exists() and not (far / "source").exists()
-    assert not list(Path("/tmp").glob("scanvi.*/ssh"))
-    # Once it is done, starting again brings the results and trains nothing.
-    shutil.rmtree(run / "model")
-    finish(begin(run, "submit-ssh.sh", environment, "me@there"))
-    assert (run / "model" / "weights").exists() and len(calls(run)) == 1
-
-
-@RSYNC
-@FLOCK
-def test_ssh_shows_the_curves_and_forwards_the_stop(project, tmp_path, environment):
-    run = written(project, tmp_path)
-    (run / "mode").write_text("long")
-    job = begin(run, "submit-ssh.sh", environment, "there")
-    wait_for(lambda: (run / "metrics.jsonl").exists() and status(run) != "waiting")
-    assert status(run) == "running" and not (run / "model").exists()
-    wait_for((run / "alive").exists)  # by the clock of this computer
-    (run / "stop").touch()
-    finish(job)
-    assert status(run) == "done" and (run / "model" / "weights").exists()
-    assert not (run / "alive").exists()
-
-
-@RSYNC
-@FLOCK
-def test_ssh_can_be_left_and_taken_up_while_it_trains_and_after_it_died(
-    project, tmp_path, environment
-):
-    run, far = written(project, tmp_path), there(tmp_path) / "runs" / "0003"
-    (run / "mode").write_text("long")
-    job = begin(run, "submit-ssh.sh", environment, "there")
-    wait_for(
-        lambda: (run / "metrics.jsonl").exists() and (far / "checkpoint.safetensors").exists()
-    )
-    job.send_signal(signal.SIGINT)
-    assert "goes on" in finish(job, 130)
-    again = begin(run, "submit-ssh.sh", environment, "there")
-    assert "Training on there" in again.stdout.readline()
-    (tmp_path / "offline").touch()  # the line breaks; sooner or later it is back
-    wait_for(lambda: "trying again" in again.stdout.readline())
-    (tmp_path / "offline").unlink()
-    steps = int((far / "checkpoint.safetensors").read_text())
-    os.kill(int((far / "pid").read_text()), signal.SIGKILL)
-    assert "broke off (ended 137)" in finish(again, 1)
-    assert len(calls(far)) == 1, "following starts nothing"
-    (far / "mode").write_text("")
-    finish(begin(run, "submit-ssh.sh", environment, "there"))
-    assert len(calls(run)) == 2 and status(run) == "done"
-    assert int((run / "metrics.jsonl").read_text().split()[-1]) >= steps
-
-
-@FLOCK
-def test_ssh_copies_nothing_on_a_shared_disk(project, tmp_path, environment):
-    run = written(project, tmp_path, seen_at=str(project))
-    finish(begin(run, "submit-ssh.sh", environment, "there"))
-    assert status(run) == "done"
-    assert calls(run)[0][-1] == str(run)
-    assert not list((tmp_path / "there").iterdir())
-
-
-def test_ssh_asks_for_a_computer(project, tmp_path, environment):
-    run = written(project, tmp_path)
-    assert "YOU@COMPUTER" in finish(begin(run, "submit-ssh.sh", environment), 2)
 
 
 # Kubernetes ---------------------------------------------------------------------------------
