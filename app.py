@@ -6,10 +6,13 @@ as a script on every rerun; the guard tells the two apart.
 
 if __name__ != "__main__":
     import streamlit as st
+    from starlette.middleware import Middleware
 
+    from pages.ui.login import SignedInOnly
     from pages.ui.server import lifespan, routes
 
-    app = st.App(__file__, routes=routes(), lifespan=lifespan)
+    door = [Middleware(SignedInOnly)]
+    app = st.App(__file__, routes=routes(), middleware=door, lifespan=lifespan)
 else:
     from pages.ui.shell import run_shell
 

@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.ui import choose_part, cut_off, jobs_view, locked, project_list, state
+from pages.ui import choose_part, cut_off, jobs_view, locked, login, project_list, state
 from pages.ui.stations import CHECK, go, next_button
 from pages.ui.text import count, error_text, md
 from scanvi_core import runtime
@@ -30,6 +30,7 @@ def begin_upload(files: list[UploadedFile]) -> None:
 
 
 st.title("Name the cells of a single-cell data set")
+here = "this server" if login.wanted() else "this computer"
 project = state.project_id()
 if project and jobs_view.show_open_job(project) and state.recall("opening"):
     state.forget("opening")
@@ -63,7 +64,7 @@ elif project and workspace.is_ready(project):
 else:
     st.markdown(
         "Load counts, label some cells, train, review the doubtful ones, export. "
-        "Nothing is uploaded to anyone: the data stay on this computer."
+        f"Nothing is uploaded to anyone: the data stay on {here}."
     )
 
 example, by_path, upload = st.columns(3, gap="medium")
@@ -78,7 +79,7 @@ with example.container(border=True, height="stretch"):
     ):
         begin(workspace.open_example())
 with by_path.container(border=True, height="stretch"):
-    st.subheader("On this computer")
+    st.subheader(f"On {here}")
     with st.form("open-path", border=False):
         path = st.text_input(
             "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import state
+from pages.ui import login, state
 from pages.ui.deed import do
 from pages.ui.text import count, error_text, md
 from scanvi_core.errors import ScanviError
@@ -38,6 +38,8 @@ def draw(project: str) -> None:
 
 
 def _your_name() -> None:
+    if login.person():  # stands in the sidebar, and is nobody's to choose
+        return
     name = st.text_input(
         "Your name in the history", state.person(), key="person",
         placeholder=people.account() or "nobody",

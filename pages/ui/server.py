@@ -30,7 +30,10 @@ def download_url(project: str, name: str) -> str:
 
 
 async def send_export(request: Request) -> FileResponse:
-    """Stream an exported file from disk; the unguessable project id is the permission."""
+    """Stream an exported file from disk.
+
+    The unguessable project id is the permission; where people sign in, `SignedInOnly` asks first.
+    """
     try:
         path = exporting.exported_file(request.path_params["project"], request.path_params["name"])
     except ScanviError as error:
