@@ -73,7 +73,8 @@ class TrainedModel:
             cut out by `genes` of this very model, in its order.
         out
             Arrays to write into, of the shapes and types of the result; they may be files mapped
-            for writing, whose pages are given back. None makes them in memory.
+            for writing, whose pages are given back (their room should be reserved: on a full disk
+            a map ends the process). None makes them in memory.
 
         Raises
         ------
