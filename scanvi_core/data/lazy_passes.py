@@ -1,7 +1,7 @@
 """What is read off Dask arrays of CSR blocks: numbers per cell, and components.
 
 Scanpy's quality metrics read the counts once for each number; here they are read once for all of
-them, and judged on the way. Normalising and components are scanpy's own.
+them, and judged on the way. Normalising is scanpy's own.
 """
 
 import operator
@@ -83,9 +83,13 @@ def _look_at_block(
 
 
 def components(
-    counts: Any, genes: np.ndarray, n_comps: int
+    counts: Any, genes: np.ndarray, n_comps: int, at_once: int
 ) -> tuple[Any, npt.NDArray[np.float64]]:
-    """Return principal components of log-normalised counts, by scanpy.
+    """Return principal components of counts that scanpy normalised and logged.
+
+    By the eigenvectors of the covariance, as scanpy does for Dask arrays of CSR blocks; but the
+    products of the blocks (32 MB each for 2,000 genes) are added `at_once`. Scanpy 1.11.5 has
+    Dask add them all in one go, which holds nearly all of them: 34 MB more for every block.
 
     Parameters
     ----------
@@ -95,6 +99,8 @@ def components(
         Columns to take.
     n_comps
         How many components.
+    at_once
+        So many blocks are in memory.
 
     Returns
     -------
@@ -103,16 +109,37 @@ def components(
     """
     import scanpy
     from anndata import AnnData
+    from scipy.linalg import eigh
 
     whole = AnnData(counts)
     scanpy.pp.normalize_total(whole, target_sum=TARGET_SUM)
     scanpy.pp.log1p(whole)
     logs = whole.X[:, genes].astype(np.float64)  # else millions of cells are summed in float32
-    del whole  # names of all its cells
-    adata = AnnData(logs)
-    with reading():
-        scanpy.pp.pca(adata, n_comps=n_comps)
-    return adata.obsm["X_pca"], adata.uns["pca"]["variance_ratio"]
+    multiply, blocks = delayed(_products), list(logs.to_delayed().ravel())
+    products: Any = 0.0
+    for first in range(0, len(blocks), at_once):
+        with reading():
+            parts = [multiply(block) for block in blocks[first : first + at_once]]
+            products = products + compute(added(parts))[0]
+    mean = products[-1] / counts.shape[0]
+    variances, vectors = eigh(products[:-1] / counts.shape[0] - np.outer(mean, mean))
+    axes = vectors[:, ::-1][:, :n_comps]
+    place = partial(_placed, mean @ axes, axes)
+    chunks = (counts.chunks[0], (n_comps,))
+    like = np.empty((0, 0), dtype=np.float32)
+    found = logs.map_blocks(place, chunks=chunks, dtype=like.dtype, meta=like)
+    return found, variances[::-1][:n_comps] / variances.sum()
+
+
+def _products(block: sp.csr_matrix) -> npt.NDArray[np.float64]:
+    """Return the products of all columns, and below them the sums [genes + 1, genes]."""
+    return np.vstack([(block.T @ block).toarray(), block.sum(axis=0)])
+
+
+def _placed(
+    middle: npt.NDArray[np.float64], axes: npt.NDArray[np.float64], block: sp.csr_matrix
+) -> npt.NDArray[np.float32]:
+    return np.asarray(block @ axes - middle, dtype=np.float32)
 
 
 def write_blocks(array: Any, path: Path, at_once: int) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CELLS, GENES, COMPONENTS = "cells.parquet", "genes.parquet", "pca.npy"
 SUMMARY = "preprocess.json"  # written last: a folder without it is not complete
 N_COMPS = 50
-BLOCKS_PER_WORKER = 4  # computed at a time while components are written
+BLOCKS_PER_WORKER = 4  # in memory at a time while components are computed and written
 CONNECT_S = 20.0
 NEED_DASK = "Install what large data need: pip install -c constraints.txt -e '.[scale]'."
 LIBRARIES = ("scanpy", "anndata", "dask", "numpy", "scipy")
@@ -126,9 +126,10 @@ def _work(
     table.set_axis(lazy.var_names, axis=0).to_parquet(request.folder / GENES)
     report(0.6, "Computing components")
     n_comps = min(request.n_comps, len(genes), counts.shape[0] - 1)
-    pca, shares = lazy_passes.components(counts, genes, n_comps)
+    at_once = n_workers * BLOCKS_PER_WORKER
+    pca, shares = lazy_passes.components(counts, genes, n_comps, at_once)
     report(0.8, "Writing components")
-    lazy_passes.write_blocks(pca, request.folder / COMPONENTS, n_workers * BLOCKS_PER_WORKER)
+    lazy_passes.write_blocks(pca, request.folder / COMPONENTS, at_once)
     codes = lazy_genes.batch_codes(looked.quality.totals, batch)
     return {
         "sources": [str(part.path) for part in lazy.parts],
