@@ -11,6 +11,8 @@ import scipy.sparse as sp
 from scanvi_core.data.cut import kept, row_blocks
 from scanvi_core.data.mapped import LARGE, folder_of, let_go, read_ahead
 
+AT_ONCE = 4_096  # rows of large files; of each, up to 128 kB are mapped until all are taken
+
 
 def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
     """Return ``counts[rows]``, in memory; pages of large files are given back.
@@ -27,6 +29,9 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
     """
     if not sp.issparse(counts):
         return counts[rows]
+    if counts.data.nbytes >= LARGE and len(rows) > AT_ONCE:
+        some = (rows[at : at + AT_ONCE] for at in range(0, len(rows), AT_ONCE))
+        return sp.vstack([take_rows(counts, part) for part in some], format="csr")
     first, last = counts.indptr[rows], counts.indptr[rows + 1]
     for part in (counts.data, counts.indices):
         read_ahead(part, first, last)

@@ -46,6 +46,17 @@ def test_taken_rows_are_those_of_scipy(counts, known, monkeypatch, large):
     assert_same(take_rows(counts, at[:0]), known[at[:0]])
 
 
+def test_many_rows_of_large_files_are_taken_some_at_a_time(counts, known, monkeypatch):
+    at, taken = np.random.default_rng(0).integers(0, N, 50), []
+    monkeypatch.setattr(rows, "LARGE", 0)
+    monkeypatch.setattr(rows, "AT_ONCE", 7)
+    monkeypatch.setattr(rows, "read_ahead", lambda *asked: taken.append(len(asked[1])))
+    found = take_rows(counts, at)
+    assert_same(found, known[at])
+    assert type(found) is type(counts) and found.indices.dtype == np.int32
+    assert max(taken) == 7 and sum(taken) == 2 * len(at)
+
+
 def test_taking_rows_of_a_wide_matrix_copies_no_others(monkeypatch):
     monkeypatch.setattr(mapped, "NARROW", 100)
     large = sp.random(20_000, 50, 0.2, format="csr", dtype=np.float32, random_state=0)
