@@ -64,18 +64,29 @@ def variable_genes(
         return detected
     if batch_key is not None and batch_key not in dataset.manifest["obs_columns"]:
         dataset.column(batch_key)  # says what there is; the names of all cells are large
-    chosen = b"" if rows is None else np.packbits(rows).tobytes()
-    key = hashlib.sha256(f"{n_top}\0{batch_key}\0".encode() + chosen).hexdigest()[:16]
-    cache = dataset.folder / f"variable_genes_{key}.npy"
+    cache = _kept_at(dataset.folder, n_top, batch_key, rows)
     if cache.exists():
         return np.load(cache, allow_pickle=False)
     request: dict[str, Any] = {"folder": str(dataset.folder), "n_top": n_top, "rows": None}
     if rows is not None:
-        request["rows"] = str(dataset.folder / f"rows_{key}.npy")
+        request["rows"] = str(cache.with_name(f"rows_of_{cache.name}"))
         _save(Path(request["rows"]), rows)
     positions = np.array(_ask(request | {"batch_key": batch_key}), dtype=np.int64)
     _save(cache, positions)
     return positions
+
+
+def remember(
+    dataset_folder: Path, n_top: int, batch_key: str | None, positions: np.ndarray
+) -> None:
+    """Keep an answer that was computed elsewhere, where `variable_genes` of all cells finds it."""
+    _save(_kept_at(dataset_folder, n_top, batch_key, None), np.sort(positions).astype(np.int64))
+
+
+def _kept_at(folder: Path, n_top: int, batch_key: str | None, rows: np.ndarray | None) -> Path:
+    chosen = b"" if rows is None else np.packbits(rows).tobytes()
+    key = hashlib.sha256(f"{n_top}\0{batch_key}\0".encode() + chosen).hexdigest()[:16]
+    return folder / f"variable_genes_{key}.npy"
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -25,7 +25,7 @@ from dask.delayed import delayed
 from scanvi_core import config
 from scanvi_core.data.genes import MIN_DETECTED, SPANS, pool_batches
 from scanvi_core.data.lazy_passes import Looked, added, blocks_of, reading
-from scanvi_core.data.seurat import Floats, _expected, _first
+from scanvi_core.data.seurat import Floats, expected, first, standardised
 from scanvi_core.errors import InputError
 from scanvi_core.runtime import worker_threads
 
@@ -68,7 +68,7 @@ def variable_table(
         table.loc[detected, "highly_variable"] = True
         return table
     values = _standardised(counts, batch_codes(looked.quality.totals, batch), detected, folder)
-    table.loc[detected[_first(values, n_top)], "highly_variable"] = True
+    table.loc[detected[first(values, n_top)], "highly_variable"] = True
     ranks = np.argsort(np.argsort(-values, axis=1), axis=1).astype(np.float64)
     ranks[ranks >= n_top] = np.nan
     about = {
@@ -102,8 +102,7 @@ def _standardised(
         clip = Path(shared) / "clip.npy"
         np.save(clip, limits, allow_pickle=False)
         sums, squares = (part[:, genes] for part in _sums(counts, codes, clip))
-    standardised = n_cells * mean**2 + squares - 2 * sums * mean
-    return standardised / ((n_cells - 1) * deviation**2)
+    return standardised((sums, squares), mean, deviation, n_cells)
 
 
 def _deviation(mean: Floats, variance: Floats) -> Floats:
@@ -114,7 +113,7 @@ def _deviation(mean: Floats, variance: Floats) -> Floats:
     for span in SPANS:
         try:
             with ProcessPoolExecutor(worker_threads(), get_context("spawn")) as pool:
-                fits = list(pool.map(partial(_expected, span=span), mean, variance))
+                fits = list(pool.map(partial(expected, span=span), mean, variance))
         except (ValueError, BrokenProcessPool) as error:
             logger.warning("seurat_v3 with span %s did not work: %s", span, error)
         else:

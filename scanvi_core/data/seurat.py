@@ -52,14 +52,34 @@ def most_variable(
     variance = (squares - sums * mean) / np.maximum(n_cells - 1, 1)[:, None]
     fitted = np.zeros_like(variance)
     for at in range(len(n_cells)):
-        fitted[at, genes] = _expected(mean[at, genes], variance[at, genes], span)
+        fitted[at, genes] = expected(mean[at, genes], variance[at, genes], span)
     deviation = np.sqrt(10**fitted)
     sums, squares = _sums(
         counts, batch, len(n_cells), deviation * np.sqrt(n_cells)[:, None] + mean
     )
-    standardised = n_cells[:, None] * mean**2 + squares - 2 * sums * mean
-    standardised /= (n_cells - 1)[:, None] * deviation**2
-    return _first(standardised[:, genes], n_top)
+    clipped = standardised((sums, squares), mean, deviation, n_cells[:, None])
+    return first(clipped[:, genes], n_top)
+
+
+def standardised(
+    clipped: tuple[Floats, Floats],
+    mean: Floats,
+    deviation: Floats,
+    n_cells: npt.NDArray[np.int64],
+) -> Floats:
+    """Return the variance of standardised values, [n_batch, genes].
+
+    Parameters
+    ----------
+    clipped
+        Sums of the values, clipped at ``mean + sqrt(n_cells) deviation``, and of their squares.
+    mean, deviation
+        Of the values, and the deviation that genes of such a mean usually have.
+    n_cells
+        Cells per batch [n_batch, 1].
+    """
+    sums, squares = clipped
+    return (n_cells * mean**2 + squares - 2 * sums * mean) / ((n_cells - 1) * deviation**2)
 
 
 def _sums(
@@ -83,7 +103,7 @@ def _sums(
     return sums, squares
 
 
-def _expected(mean: Floats, variance: Floats, span: float) -> Floats:
+def expected(mean: Floats, variance: Floats, span: float) -> Floats:
     """Return log10 of the variance that a gene of this mean usually has; 0 for constant genes."""
     from skmisc.loess import loess
 
@@ -95,8 +115,9 @@ def _expected(mean: Floats, variance: Floats, span: float) -> Floats:
     return fitted
 
 
-def _first(standardised: Floats, n_top: int) -> npt.NDArray[np.int64]:
-    ranks = np.argsort(np.argsort(-standardised, axis=1), axis=1)
+def first(variances: Floats, n_top: int) -> npt.NDArray[np.int64]:
+    """Return the `n_top` genes whose ranks in the batches are best, as sorted positions."""
+    ranks = np.argsort(np.argsort(-variances, axis=1), axis=1)
     high = ranks < n_top
     median = np.ma.median(np.ma.array(ranks, mask=~high, dtype=np.float32), axis=0)
     order = np.lexsort((-high.sum(axis=0), median.filled(np.inf)))

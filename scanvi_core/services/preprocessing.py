@@ -73,6 +73,8 @@ def preprocess(
 ) -> dict[str, Any]:
     """Measure cells, choose variable genes, compute components; write all into a folder.
 
+    The genes chosen for a project's data set are also kept there: its trainings take them.
+
     ``cells.parquet`` holds ``total_counts``, ``n_genes_by_counts`` and ``pct_counts_mt`` of every
     cell, ``genes.parquet`` which genes were chosen and how they rank, ``pca.npy`` the components
     (float32 [cells, n_comps], to be memory-mapped), ``preprocess.json`` what was done.
@@ -110,7 +112,8 @@ def _work(
     request: PreprocessRequest, n_workers: int, report: Callable[[float, str], None]
 ) -> dict[str, Any]:
     from scanvi_core.data import lazy_genes, lazy_passes
-    from scanvi_core.data.dataset import TARGET_SUM
+    from scanvi_core.data.dataset import MANIFEST, TARGET_SUM
+    from scanvi_core.data.genes import remember
     from scanvi_core.data.lazy import open_lazy
 
     report(0.0, "Opening")
@@ -124,6 +127,8 @@ def _work(
     table = lazy_genes.variable_table(counts, looked, batch, request.n_top_genes, request.folder)
     genes = np.flatnonzero(table["highly_variable"])
     table.set_axis(lazy.var_names, axis=0).to_parquet(request.folder / GENES)
+    if len(request.sources) == 1 and (request.sources[0] / MANIFEST).is_file():
+        remember(request.sources[0], request.n_top_genes, request.batch_key, genes)
     report(0.6, "Computing components")
     n_comps = min(request.n_comps, len(genes), counts.shape[0] - 1)
     at_once = n_workers * BLOCKS_PER_WORKER

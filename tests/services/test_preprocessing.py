@@ -219,3 +219,22 @@ def test_the_command_writes_and_tells(path, tmp_path, capsys):
     assert told["n_genes_chosen"] == 50
     assert told["n_batches_ranked"] == 3
     assert told["versions"]["scanpy"] == version("scanpy")
+
+
+def test_a_project_trains_on_the_genes_that_were_chosen_for_its_data_set(
+    cells, tmp_path, monkeypatch
+):
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    import_file(tmp_path / "cells.h5ad", tmp_path / "dataset")
+    request = PreprocessRequest((tmp_path / "dataset",), tmp_path / "out", "batch", None, N_TOP)
+    preprocess(request, Workers(1))
+    table = pd.read_parquet(tmp_path / "out" / preprocessing.GENES)
+
+    def ask(_request):
+        raise AssertionError("the genes were chosen a second time")
+
+    monkeypatch.setattr("scanvi_core.data.genes._ask", ask)
+    found = variable_genes(tmp_path / "dataset", N_TOP, "batch")
+    assert found.tolist() == np.flatnonzero(table["highly_variable"]).tolist()
+    with pytest.raises(AssertionError):  # other cells, other genes
+        variable_genes(tmp_path / "dataset", N_TOP, "batch", np.arange(N_OBS) < 500)
