@@ -1,8 +1,8 @@
 """The reading of a collection's rows by annbatch's loader, and what that needs.
 
 Python 3.12 or newer and the extra ``scale``. Where zarrs is installed it unpacks the blocks:
-training then reads 1.9 times as many cells per second of the processor as with zarr's own code (`python -m
-benchmarks.collection`).
+training then reads 1.9 times as many cells per second of the processor as with zarr's own code
+(`python -m benchmarks.collection`).
 """
 
 import sys
