@@ -143,7 +143,17 @@ class Dataset:
         return self._array(f"obsm_{self.obsm_keys.index(key)}")
 
     def column(self, name: str) -> pd.Series:
-        """Return one column of obs without loading the others.
+        """Return one column of obs by cell name, without loading the others.
+
+        Raises
+        ------
+        ColumnMissing
+            If there is no such column.
+        """
+        return self.values(name).set_axis(pd.Index(self.obs_names))
+
+    def values(self, name: str) -> pd.Series:
+        """Return one column of obs by row number; the names of all cells are not read.
 
         Raises
         ------
@@ -157,8 +167,8 @@ class Dataset:
                 f"It has {', '.join(names) or 'none'}.",
             )
         key = str(names.index(name))
-        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[NAMES, key])
-        return frame.set_index(NAMES)[key].rename(name).rename_axis(None)
+        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[key])
+        return frame[key].rename(name)
 
     def genes_matrix(self, var_index: np.ndarray) -> sp.csr_matrix:
         """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)].

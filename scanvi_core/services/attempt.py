@@ -225,7 +225,7 @@ class Attempt:
             self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
             before = self.map_before
             layout = embedding.umap_of(
-                np.array(self.run.array(latent)),
+                self.run.array(latent),
                 seed=self.train_config.seed,
                 strata=strata,
                 keep=reading.confidence < config.LOW_CONFIDENCE,

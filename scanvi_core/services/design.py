@@ -138,7 +138,7 @@ def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[st
         return np.zeros(opened.dataset.n_obs, dtype=np.int64), (ONE_BATCH,)
 
     def read() -> tuple[np.ndarray, tuple[str, ...]]:
-        values = opened.dataset.column(key).astype("string").fillna("missing")
+        values = opened.dataset.values(key).astype("string").fillna("missing")
         codes, names = pd.factorize(values, sort=True)
         return codes.astype(np.int64), tuple(str(name) for name in names)
 

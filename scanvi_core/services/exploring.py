@@ -283,6 +283,6 @@ def _by_column(opened: Workspace, key: str) -> Colouring:
         return Colouring(key, revision, *opened.categories(key))
 
     def read() -> np.ndarray:
-        return opened.dataset.column(key).to_numpy(np.float32, na_value=np.nan, copy=True)
+        return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)
 
     return Colouring(key, revision, values=opened.kept.get(("numbers", key), read))

@@ -102,7 +102,7 @@ def _group(opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.
     """Return all cells of the chosen donors."""
     if not request.values:
         raise SettingInvalid("No donor was chosen.", "Choose the donors to set aside.")
-    values = opened.dataset.column(request.column).astype("string").fillna(NO_NAME)
+    values = opened.dataset.values(request.column).astype("string").fillna(NO_NAME)
     rows = np.flatnonzero(values.isin(request.values).to_numpy(dtype=bool))
     if not (codes[rows] >= 0).any():
         raise LabelsUnusable(

@@ -59,7 +59,7 @@ class Workspace:
         """
 
         def read() -> tuple[np.ndarray, tuple[str, ...]]:
-            codes, names = pd.factorize(self.dataset.column(key).astype("string"), sort=True)
+            codes, names = pd.factorize(self.dataset.values(key).astype("string"), sort=True)
             return codes.astype(np.int32), tuple(map(str, names))
 
         return self.kept.get(("categories", key), read)
