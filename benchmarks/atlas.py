@@ -273,6 +273,11 @@ def notes(every: list[dict[str, Any]]) -> list[str]:
         f"{fitted['loop_s']:,.0f} s, which cells/s counts; reading the tables, the linear models "
         f"and the calibration {rest:,.0f} s."
     )
+    alone = (
+        f"Of a processor that does nothing else (here it did), training takes "
+        f"{fitted['n_trained'] / fitted['processor_s']:,.0f} cells/s and prediction "
+        f"{asked['n_scored'] / asked['processor_s']:,.0f}."
+    )
     named = (
         f"{asked['accuracy']:.1%} of {asked['n_scored']:,} unlabelled cells got their simulated "
         f"type; exactly the cells without counts {order} without a prediction."

@@ -12,7 +12,8 @@ MAX_LINES = 350
 SERVICES = sorted(
     f"scanvi_core.services.{path.stem}"
     for path in (ROOT / "scanvi_core" / "services").glob("*.py")
-    if path.stem not in ("__init__", "run", "attempt", "member")  # the work of jobs, imported there
+    if path.stem
+    not in ("__init__", "run", "attempt", "member")  # the work of jobs, imported there
 )
 SOURCES = sorted(path for part in ("scanvi_core", "pages") for path in (ROOT / part).rglob("*.py"))
 

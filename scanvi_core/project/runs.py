@@ -5,8 +5,10 @@
 """
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
     "queued", "waiting", "running", "done", "failed", "stopped", "interrupted",
 )  # fmt: skip
 STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
+ZEROS = 2**24  # bytes written at once
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
 _ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
@@ -175,6 +178,28 @@ class Run:
         except OSError as error:
             raise not_written(path, error) from error
 
+    @contextmanager
+    def new_arrays(
+        self, shapes: Mapping[str, tuple[int, int]]
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give room for float32 arrays of results on the disk; they are saved at the end.
+
+        Raises
+        ------
+        ProjectError
+            If the disk has no room for them.
+        """
+        with ExitStack() as stack:
+            files = dict[str, NDArray[Any]]()
+            for name, shape in shapes.items():
+                path = self._array_path(name)
+                temporary = stack.enter_context(replacing(path))
+                try:
+                    files[name] = _reserved(temporary, shape)
+                except OSError as error:
+                    raise not_written(path, error) from error
+            yield files
+
     def array(self, name: str) -> NDArray[Any]:
         """Return a saved array, mapped from disk and read-only.
 
@@ -245,6 +270,17 @@ def _lives(run: Run, mark: str) -> bool:
     if presence.is_elsewhere(mark):
         return signs.shows_life(run.root)
     return presence.lives(mark)
+
+
+def _reserved(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
+    """Return a new array over a file whose room is taken: a full disk would end the program."""
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        left = 4 * math.prod(shape)
+        while left > 0:
+            left -= file.write(bytes(min(left, ZEROS)))
+    return np.load(path, mmap_mode="r+", allow_pickle=False)
 
 
 def _last_byte(file: Any) -> bytes:

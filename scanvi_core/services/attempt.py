@@ -16,7 +16,7 @@ from scipy import sparse
 from scanvi_core import config
 from scanvi_core.annotation import embedding
 from scanvi_core.annotation.estimator import Annotator, Learnt, TrainingSet, learn
-from scanvi_core.annotation.prediction import summarise
+from scanvi_core.annotation.prediction import Predictions, summarise
 from scanvi_core.annotation.preview import Previewer
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.collection import stored_counts
@@ -180,21 +180,24 @@ class Attempt:
         """Predict all cells and write everything into the run folder, maps of some kind, too."""
         train_seconds = time.monotonic() - self.started
         self.job.report(TRAINED, "Predicting all cells")
-        found = model.predict(self.counts)
-        arrays = {
-            "probabilities": found.probabilities,
-            "probabilities_scanvi": found.scanvi,
-            results.Z1: found.z1,
-            results.Z2: found.z2,
-        }
+        self._predict(model)
+        probabilities = self.run.array("probabilities")
         if model.out_of_fold.size:  # there is none after going on from an earlier model
-            arrays[results.OUT_OF_FOLD] = model.out_of_fold
-        for name, array in arrays.items():
-            self.run.write_array(name, array)
+            self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
         if not self._carry_maps():
-            self._draw_maps(found.probabilities)
+            self._draw_maps(probabilities)
         model.save(results.model_folder(self.run))
-        self.run.write_summary(self._summary(model, found.probabilities, train_seconds))
+        self.run.write_summary(self._summary(model, probabilities, train_seconds))
+
+    def _predict(self, model: Annotator) -> None:
+        """Predict every cell into the files of the run; nothing of all cells is held."""
+        k, d = len(model.label_names), model.model_config.n_latent
+        names = ("probabilities", "probabilities_scanvi", results.Z1, results.Z2)
+        widths = zip(names, (k, k, d, d), strict=True)
+        shapes = {name: (self.dataset.n_obs, width) for name, width in widths}
+        with self.run.new_arrays(shapes) as files:
+            model.predict(self.counts, out=Predictions(*files.values()))
+            files.clear()  # nothing may map a file when it takes its name (Windows)
 
     @cached_property
     def map_before(self) -> Run | None:
