@@ -194,26 +194,25 @@ def score(folder: Path) -> dict[str, Any]:
         here = slice(start, start + ROWS)
         label = summarise(found[here]).label
         in_order &= bool(((label < 0) == (totals[here] == 0)).all())
-        asked += np.count_nonzero(unnamed[here] & (label >= 0))
-        right += np.count_nonzero(unnamed[here] & (label == types[here]))
-    return {
-        "accuracy": float(right / asked),
-        "n_scored": int(asked),
-        "only_empty_cells_nan": in_order,
-    }
+        asked += int(np.count_nonzero(unnamed[here] & (label >= 0)))
+        right += int(np.count_nonzero(unnamed[here] & (label == types[here])))
+    return {"accuracy": right / asked, "n_scored": asked, "only_empty_cells_nan": in_order}
 
 
-def work(stage: str, folder: Path, n: int) -> dict[str, Any] | None:
+def work(stage: str, folder: Path, n: int) -> dict[str, Any]:
     """Do one stage; return what else is to be known of it."""
+    if stage == "train":
+        return train(folder)
+    if stage == "predict":
+        return predict(folder)
     if stage == "simulate":
         shutil.rmtree(folder / "dataset", ignore_errors=True)
-        return simulate(folder, n)
-    if stage == "choose genes":
-        return choose(folder)
-    if stage == "cut":
+        simulate(folder, n)
+    elif stage == "choose genes":
+        choose(folder)
+    else:
         cut(folder)
-        return None
-    return train(folder) if stage == "train" else predict(folder)
+    return {}
 
 
 def tell(share: float, words: str) -> None:
@@ -273,10 +272,10 @@ def notes(every: list[dict[str, Any]]) -> list[str]:
         f"{fitted['loop_s']:,.0f} s, which cells/s counts; reading the tables, the linear models "
         f"and the calibration {rest:,.0f} s."
     )
-    alone = (
-        f"Of a processor that does nothing else (here it did), training takes "
-        f"{fitted['n_trained'] / fitted['processor_s']:,.0f} cells/s and prediction "
-        f"{asked['n_scored'] / asked['processor_s']:,.0f}."
+    n, spent = fitted["n_trained"], [one["processor_s"] for one in (fitted, asked)]
+    busy = (
+        f"By processor time of the whole stage, which other work on the machine lengthens less: "
+        f"training {n / spent[0]:,.0f} cells/s, prediction {n / spent[1]:,.0f} cells/s."
     )
     named = (
         f"{asked['accuracy']:.1%} of {asked['n_scored']:,} unlabelled cells got their simulated "
@@ -285,6 +284,7 @@ def notes(every: list[dict[str, Any]]) -> list[str]:
     return [
         f"Memory, mapped pages included, {within} {LIMIT_MB:,} MB in every stage.",
         learnt,
+        busy,
         named,
     ]
 
@@ -297,7 +297,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=STAGES)
     asked = parser.parse_args()
     if asked.stage:
-        more = work(asked.stage, asked.folder, asked.cells) or {}
+        more = work(asked.stage, asked.folder, asked.cells)
         more["peak_mb"] = max(map(peak_mb, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
         (asked.folder / "found.json").write_text(json.dumps(more))
         return
