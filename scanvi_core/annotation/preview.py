@@ -8,6 +8,7 @@ from scipy import sparse
 
 from scanvi_core.annotation import embedding
 from scanvi_core.config import PREVIEW_CELLS
+from scanvi_core.data.rows import filled_rows, take_rows
 from scanvi_core.module import SCANVI
 from scanvi_core.train.loader import rows_of
 
@@ -42,11 +43,11 @@ class Previewer:
 
     def __init__(self, counts: sparse.csr_matrix, y: np.ndarray, n_labels: int, seed: int) -> None:
         random = np.random.default_rng(seed)
-        filled = np.asarray(counts.sum(axis=1)).ravel() > 0
+        filled = filled_rows(counts)
         labelled = random.permutation(np.flatnonzero(filled & (y >= 0)))[: PREVIEW_CELLS // 2]
         others = random.permutation(np.setdiff1d(np.flatnonzero(filled), labelled))
         self.rows = np.sort(np.r_[labelled, others[: PREVIEW_CELLS - labelled.size]])
-        self.counts = counts[self.rows]
+        self.counts = take_rows(counts, self.rows)
         self.y = y[self.rows]
         self.n_labels = n_labels
         self._last: np.ndarray | None = None
