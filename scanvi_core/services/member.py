@@ -25,6 +25,7 @@ from scanvi_core.services.training import TRAIN
 from scanvi_core.train.team import joined
 
 LOOK_EVERY_S = 1.0  # for a wish to stop: shared storage is slow to ask
+ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)  # by a queue, torchrun or Ctrl-C
 CUT_OFF = "The training was asked to end; started again, it goes on from its last checkpoint."
 
 
@@ -102,7 +103,8 @@ class Member(jobs.Job):
         self.folder, self.watched = folder, folder is not None
         self.ended = threading.Event()
         self._looked, self._asked = -LOOK_EVERY_S, False
-        signal.signal(signal.SIGTERM, self._end)
+        for number in ASKED_TO_END:
+            signal.signal(number, self._end)
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self.ended.set()
@@ -115,7 +117,8 @@ class Member(jobs.Job):
         def end(_number: int, _frame: FrameType | None) -> None:
             raise Ended(CUT_OFF)
 
-        signal.signal(signal.SIGTERM, end)
+        for number in ASKED_TO_END:
+            signal.signal(number, end)
 
     def should_stop(self) -> bool:
         """Tell whether the system asks this process to end, or the user the run to stop."""

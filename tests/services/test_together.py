@@ -165,14 +165,15 @@ def test_a_run_elsewhere_outlives_the_program_and_is_followed_again(labelled, en
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGTERM")
-def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_brief):
-    slow = replace(request_brief, train=replace(request_brief.train, max_epochs=300))
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_brief, number):
+    slow = replace(request_brief, train=replace(request_brief.train, max_epochs=80))
     job = together.hand_over(labelled, slow, Machines())
     wait_for(lambda: together.waits_for_machine(labelled))
     run = last_run(labelled)
     with train_elsewhere(run) as process:
         wait_for(run.records)
-        process.terminate()
+        process.send_signal(number)
         assert process.wait(WAIT_S) == 0
         assert "goes on from its last checkpoint" in process.stderr.read()
     ended = jobs.wait(job, WAIT_S)
@@ -180,7 +181,7 @@ def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_
     assert run.checkpoint.exists()
     ended = jobs.wait(training.resume(labelled, run.id), WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
-    assert run.records()[-1]["epoch"] == 300
+    assert run.records()[-1]["epoch"] == 80
 
 
 def test_a_run_that_nobody_began_is_given_up_with_a_click(labelled, request_brief):
