@@ -51,7 +51,8 @@ def locked(folder):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # lazily: the app keeps maps of files open
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def restart():
