@@ -92,6 +92,8 @@ def joined(device: torch.device) -> Iterator[Team]:
     before = _team.set(me)
     try:
         yield me
+        if several:
+            torch.distributed.barrier()  # nobody leaves while another still sends
     finally:
         _team.reset(before)
         if several:
