@@ -15,21 +15,18 @@ The table is ``benchmarks/results/atlas.json``. Linux only.
 
 import argparse
 import json
-import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.big_file import Watch
 from benchmarks.results_file import Cell, Result, write
+from benchmarks.watched import measured, size_gb, tell
 
 N_OBS, N_VARS, N_CHOSEN, N_TYPES, N_BATCHES = 10_000_000, 2_200, 2_000, 10, 4
 LABELLED, EMPTY = 0.01, 1e-3
@@ -39,6 +36,7 @@ BLOCK = 20_000  # simulated cells at a time
 CELLS_PER_STEP = 1_024
 LIMIT_MB = 8_000
 BYTES_PER_CELL = 2_500.0  # of disk
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 STAGES = ("simulate", "choose genes", "cut", "train", "predict")
 COLUMNS = (
     "stage",
@@ -135,7 +133,7 @@ def train(folder: Path) -> dict[str, Any]:
     from scanvi_core.train.history import Hooks
 
     dataset, genes = Dataset.open(folder / "dataset"), np.load(folder / "genes.npy")
-    label, batch = (dataset.column(name).array for name in ("label", "batch"))
+    label, batch = (dataset.values(name).array for name in ("label", "batch"))
     cells = TrainingSet(
         counts=dataset.genes_matrix(genes),
         genes=tuple(dataset.var_names[genes]),
@@ -188,7 +186,7 @@ def score(folder: Path) -> dict[str, Any]:
     dataset = Dataset.open(folder / "dataset")
     found = np.load(folder / "probabilities.npy", mmap_mode="r")
     types, totals = np.load(folder / "types.npy"), dataset.totals
-    unnamed = dataset.column("label").isna().to_numpy()
+    unnamed = dataset.values("label").isna().to_numpy()
     right, asked, in_order = 0, 0, True
     for start in range(0, len(types), ROWS):
         here = slice(start, start + ROWS)
@@ -215,12 +213,6 @@ def work(stage: str, folder: Path, n: int) -> dict[str, Any]:
     return {}
 
 
-def tell(share: float, words: str) -> None:
-    """Print how far a stage is."""
-    sys.stdout.write(f"  {share:4.0%} {words}\n")
-    sys.stdout.flush()
-
-
 def measure(stage: str, folder: Path, n: int) -> dict[str, Any]:
     """Run a stage in a process of its own and measure it.
 
@@ -230,24 +222,13 @@ def measure(stage: str, folder: Path, n: int) -> dict[str, Any]:
         If the stage failed.
     """
     sys.stdout.write(f"{stage}\n")
-    command = [sys.executable, "-m", "benchmarks.atlas", "--stage", stage]
-    command += ["--folder", str(folder), "--cells", str(n)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    began, busy = time.monotonic(), os.times()
-    process = subprocess.Popen(command, env=environment)  # noqa: S603  (our own module)
-    watch = Watch(process.pid)
-    watch.start()
-    code = process.wait()
-    watch.over.set()
-    watch.join()
-    if code:
-        raise RuntimeError(f"{stage} ended with {code}")
-    seconds, now = time.monotonic() - began, os.times()
-    used = now.children_user + now.children_system - busy.children_user - busy.children_system
+    arguments = ["--stage", stage, "--folder", str(folder), "--cells", str(n)]
+    took = measured("benchmarks.atlas", arguments, ONE_THREAD)
     found: dict[str, Any] = json.loads((folder / "found.json").read_text())
-    found |= {"stage": stage, "seconds": seconds, "processor_s": used}
-    found |= {"peak_mb": max(found["peak_mb"], watch.resident), "anonymous_mb": watch.anonymous}
-    found["disk_gb"] = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e9
+    found |= {"stage": stage, "seconds": took.seconds, "processor_s": took.processor_s}
+    found["peak_mb"] = max(found["peak_mb"], took.resident_mb)
+    found["anonymous_mb"] = took.anonymous_mb
+    found["disk_gb"] = size_gb(folder)
     sys.stdout.write(f"{json.dumps(found, indent=1)}\n")
     return found
 

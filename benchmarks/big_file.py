@@ -15,19 +15,16 @@ only. The table is ``benchmarks/results/big_file.json``.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.results_file import Cell, Result, write
+from benchmarks.watched import measured, size_gb, tell
 
 N_OBS, N_VARS, N_TYPES, N_BATCHES, LABELLED = 1_000_000, 30_000, 10, 4, 0.02
 DRAWS, SPREAD, TYPE_SPREAD = 1_200, 1.6, 0.5  # about 1,000 genes are hit by as many draws
@@ -35,7 +32,7 @@ QUANTILES = 2**20
 BLOCK = 10_000  # simulated cells at a time
 FREE_BYTES = 40e9  # at scale 1
 LIMIT_MB = 8_000
-SAMPLE_S = 0.1
+MODULE = "benchmarks.big_file"
 STAGES = ("make", "open", "check", "genes", "train", "export")
 COLUMNS = (
     "stage",
@@ -86,7 +83,7 @@ def make(path: Path, n_obs: int) -> None:
                 node.resize((at + part.size,))
                 node[at:] = part
             starts.append(lengths)
-            _tell((start + BLOCK) / n_obs, "Simulating cells")
+            tell((start + BLOCK) / n_obs, "Simulating cells")
         group["indptr"] = np.concatenate(starts).cumsum()
 
 
@@ -124,14 +121,14 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
 
         project = create_project("big")
         note.write_text(project.id)
-        workspace.import_into(project, path, job=ForegroundJob(project.id, _tell))
+        workspace.import_into(project, path, job=ForegroundJob(project.id, tell))
         labelling.use_column(project.id, "cell_type", set())
         return
     project_id = note.read_text()
-    opened, job = workspace.workspace(project_id), ForegroundJob(project_id, _tell)
+    opened, job = workspace.workspace(project_id), ForegroundJob(project_id, tell)
     if stage == "check":
         found = checking.report(project_id)
-        _tell(1, f"Median counts {found.median_total:,.0f}, {len(opened.dataset.gene('GENE7')):,}")
+        tell(1, f"Median counts {found.median_total:,.0f}, {len(opened.dataset.gene('GENE7')):,}")
     elif stage == "genes":
         from scanvi_core.data.genes import variable_genes
 
@@ -145,46 +142,6 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
         exporting.write(project_id, exporting.ExportChoice(), folder / "annotated.h5ad")
 
 
-def _tell(share: float, words: str) -> None:
-    sys.stdout.write(f"  {min(1.0, share):4.0%} {words}\n")
-    sys.stdout.flush()
-
-
-class Watch(threading.Thread):
-    """Reads the memory of a process and of all its children until it ends."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.pid, self.anonymous, self.resident = pid, 0.0, 0.0
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        """Keep the largest sums."""
-        while not self.over.wait(SAMPLE_S):
-            found = [_memory(pid) for pid in _family(self.pid)]
-            self.anonymous = max(self.anonymous, sum(one[0] for one in found))
-            self.resident = max(self.resident, sum(one[1] for one in found))
-
-
-def _family(pid: int) -> list[int]:
-    try:
-        lists = [(task / "children").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
-    except OSError:  # it ended in between
-        return [pid]
-    children = [int(child) for text in lists for child in text.split()]
-    return [pid, *(one for child in children for one in _family(child))]
-
-
-def _memory(pid: int) -> tuple[float, float]:
-    """Return anonymous and all resident memory in MB."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0, 0.0
-    kb = {line.split(":")[0]: line.split()[1] for line in lines if line.endswith(" kB")}
-    return tuple(int(kb.get(name, 0)) * 1024 / 1e6 for name in ("RssAnon", "VmRSS"))  # type: ignore[return-value]  # two of them
-
-
 def measure(stage: str, folder: Path, n_obs: int) -> list[Cell]:
     """Run a stage in a process of its own; return its row of the table.
 
@@ -194,23 +151,10 @@ def measure(stage: str, folder: Path, n_obs: int) -> list[Cell]:
         If the stage failed.
     """
     sys.stdout.write(f"{stage}\n")
-    command = [sys.executable, "-m", "benchmarks.big_file", "--stage", stage]
-    command += ["--folder", str(folder), "--scale", str(n_obs / N_OBS)]
-    environment = os.environ | {"SCANVI_HOME": str(folder / "home")}
-    began, busy = time.monotonic(), os.times()
-    process = subprocess.Popen(command, env=environment)  # noqa: S603  (our own module)
-    watch = Watch(process.pid)
-    watch.start()
-    code = process.wait()
-    watch.over.set()
-    watch.join()
-    if code:
-        raise RuntimeError(f"{stage} ended with {code}")
-    now = os.times()
-    used = now.children_user + now.children_system - busy.children_user - busy.children_system
-    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) / 1e9
-    row: list[Cell] = [stage, round(time.monotonic() - began, 1), round(used, 1)]
-    row += [round(watch.anonymous), round(watch.resident), round(size, 1)]
+    arguments = ["--stage", stage, "--folder", str(folder), "--scale", str(n_obs / N_OBS)]
+    found = measured(MODULE, arguments, {"SCANVI_HOME": str(folder / "home")})
+    row: list[Cell] = [stage, round(found.seconds, 1), round(found.processor_s, 1)]
+    row += [round(found.anonymous_mb), round(found.resident_mb), round(size_gb(folder), 1)]
     sys.stdout.write(f"  {dict(zip(COLUMNS, row, strict=True))}\n")
     return row
 

@@ -10,7 +10,6 @@ takes a tenth of all.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from benchmarks.big_file import Watch
 from benchmarks.results_file import Cell, Result, write
+from benchmarks.watched import measured, tell
 
 N_OBS, N_VARS, N_BATCHES, N_TYPES = 200_000, 5_000, 8, 12
 N_TOP, N_COMPS, DEPTH = 2_000, 50, 700.0
@@ -87,7 +86,7 @@ def on_dask(path: Path, out: Path, n_workers: int) -> None:
     from scanvi_core.services.preprocessing import PreprocessRequest, Workers, preprocess
 
     request = PreprocessRequest((path,), out / "out", "batch", None, N_TOP, N_COMPS)
-    preprocess(request, Workers(n_workers), _tell)
+    preprocess(request, Workers(n_workers), tell)
     genes = pd.read_parquet(out / "out" / "genes.parquet")
     _keep(out, genes["highly_variable"].to_numpy(), np.load(out / "out" / "pca.npy"))
 
@@ -114,11 +113,6 @@ def _keep(out: Path, chosen: np.ndarray, pca: np.ndarray) -> None:
     np.savez(out / "found.npz", chosen=chosen, pca=pca)
 
 
-def _tell(share: float, words: str) -> None:
-    sys.stdout.write(f"  {time.monotonic():8.1f} {share:4.0%} {words}\n")
-    sys.stdout.flush()
-
-
 def work(way: str, folder: Path) -> None:
     """Do one thing; the child's part."""
     out = folder / way.replace(" ", "_")
@@ -142,20 +136,11 @@ def measure(way: str, folder: Path) -> list[Cell]:
         If it failed.
     """
     sys.stdout.write(f"{way}\n")
-    command = [sys.executable, "-m", "benchmarks.preprocess", "--way", way]
-    began, busy = time.monotonic(), os.times()
-    process = subprocess.Popen([*command, "--folder", str(folder)])  # noqa: S603  (our own module)
-    watch = Watch(process.pid)
-    watch.start()
-    code = process.wait()
-    watch.over.set()
-    watch.join()
-    if code:
-        raise RuntimeError(f"{way} ended with {code}")
-    now, own = os.times(), folder / way.replace(" ", "_") / "seconds"
-    used = now.children_user + now.children_system - busy.children_user - busy.children_system
-    seconds = float(own.read_text()) if own.exists() else time.monotonic() - began
-    row: list[Cell] = [WAYS[way], round(seconds, 1), round(used, 1), round(watch.anonymous)]
+    took = measured("benchmarks.preprocess", ["--way", way, "--folder", str(folder)])
+    own = folder / way.replace(" ", "_") / "seconds"
+    seconds = float(own.read_text()) if own.exists() else took.seconds
+    row: list[Cell] = [WAYS[way], round(seconds, 1), round(took.processor_s, 1)]
+    row.append(round(took.anonymous_mb))
     sys.stdout.write(f"  {row}\n")
     return row
 

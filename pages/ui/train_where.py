@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from scanvi_core.services import together, training
-from scanvi_core.services.together import Machines
+from scanvi_core.services.submitting import Machines
 from scanvi_core.services.training import TrainRequest
 
 HERE, SEVERAL, ELSEWHERE = "here", "several", "elsewhere"

@@ -136,7 +136,7 @@ def _kinds(sources: Sequence[Source]) -> dict[str, bool]:
     for source in sources:
         for name in source.dataset.manifest["obs_columns"]:
             if _is_storable(name):
-                values = source.dataset.column(name)
+                values = source.dataset.values(name)
                 numbers[name] = numbers.get(name, True) and _is_number(values)
     return numbers
 
@@ -159,7 +159,7 @@ def _obs(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
         if name not in dataset.manifest["obs_columns"]:
             values = pd.Series([None] * dataset.n_obs, dtype=object)
         else:
-            values = dataset.column(name)
+            values = dataset.values(name)
         if is_number:
             columns[name] = values.to_numpy(dtype=np.float64)
         else:

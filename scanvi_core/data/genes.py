@@ -63,7 +63,7 @@ def variable_genes(
     if len(detected) <= n_top:
         return detected
     if batch_key is not None and batch_key not in dataset.manifest["obs_columns"]:
-        dataset.column(batch_key)  # says what there is; the names of all cells are large
+        dataset.values(batch_key)  # says what there is
     cache = _kept_at(dataset.folder, n_top, batch_key, rows)
     if cache.exists():
         return np.load(cache, allow_pickle=False)
@@ -127,7 +127,7 @@ def choose_genes(request: dict[str, Any]) -> list[int]:
     detected = detected_genes(dataset, rows)
     full = np.flatnonzero(dataset.totals > 0 if rows is None else rows & (dataset.totals > 0))
     batch_key = request["batch_key"]
-    pooled = None if batch_key is None else pool_batches(dataset.column(batch_key).iloc[full])
+    pooled = None if batch_key is None else pool_batches(dataset.values(batch_key).iloc[full])
     batches = np.zeros(full.size, dtype=np.int64) if pooled is None else pooled
     if flavor == "seurat_v3":
         chosen = _rank_with_wider_span(dataset, detected, (full, batches), n_top)

@@ -77,7 +77,7 @@ class Part:
             If there is no such column.
         """
         if (self.path / MANIFEST).is_file():
-            return _words(Dataset.open(self.path).column(name).array)
+            return _words(Dataset.open(self.path).values(name).array)
         from anndata.io import read_elem
 
         with _opened(self.path) as group:

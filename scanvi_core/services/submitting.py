@@ -25,13 +25,11 @@ _PLACE = re.compile("@([A-Z_]+)@")
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """Which run trains elsewhere, and on what.
+class Machines:
+    """The computers that train a run elsewhere.
 
     Parameters
     ----------
-    project, run
-        Their folders as seen from here; the run lies in the project.
     nodes, processes
         Number of computers, and of training processes on each (with GPUs: one per GPU).
     gpus
@@ -41,28 +39,53 @@ class Elsewhere:
         the same path, and where the computer reached by ssh does not see it at all.
     python
         The Python there that has this program: a full path, or a name found there.
+    store
+        The collection of the same cells that they read, as they see it; None: the data set.
+
+    Raises
+    ------
+    SettingInvalid
+        If a number is below 1.
+    """
+
+    nodes: int = 1
+    processes: int = 1
+    gpus: bool = False
+    seen_at: str | None = None
+    python: str = "python"
+    store: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, number in (("computers", self.nodes), ("processes", self.processes)):
+            if number < 1:
+                raise SettingInvalid(f"{number} {what} cannot train.", "Choose one or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Which run trains elsewhere, and on what.
+
+    Parameters
+    ----------
+    project, run
+        Their folders as seen from here; the run lies in the project.
+    machines
+        What trains it.
     earlier
         Folders of runs this one goes on from; the ssh script copies them, too.
 
     Raises
     ------
     SettingInvalid
-        If a number is below 1, or the run is not in the project.
+        If the run is not in the project.
     """
 
     project: Path
     run: Path
-    nodes: int = 1
-    processes: int = 1
-    gpus: bool = False
-    seen_at: str | None = None
-    python: str = "python"
+    machines: Machines = Machines()
     earlier: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, number in (("computers", self.nodes), ("processes", self.processes)):
-            if number < 1:
-                raise SettingInvalid(f"{number} {what} cannot train.", "Choose one or more.")
         for run in (self.run, *self.earlier):
             if not run.is_relative_to(self.project):
                 raise SettingInvalid(
@@ -73,7 +96,7 @@ class Elsewhere:
     @property
     def there(self) -> PurePosixPath:
         """The project folder as a cluster sees it."""
-        return PurePosixPath(self.seen_at or self.project.as_posix())
+        return PurePosixPath(self.machines.seen_at or self.project.as_posix())
 
     @property
     def safe_id(self) -> str:
@@ -90,6 +113,7 @@ class Elsewhere:
 
 def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
     """Return name and text of the files that start a run elsewhere, for its run folder."""
+    machines = elsewhere.machines
     files = {
         "README.txt": (texts.README, _words(elsewhere)),
         "submit-slurm.sh": (texts.SLURM, _slurm(elsewhere)),
@@ -105,55 +129,59 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
         "PROGRESS": signs.PROGRESS,
         "LOG": signs.LOG,
         "DONE": f'"status": "{runs.DONE}"',
-        "NODES": str(elsewhere.nodes),
-        "PROCESSES": str(elsewhere.processes),
-        "CPUS": str(elsewhere.processes * CPUS_PER_PROCESS),
+        "NODES": str(machines.nodes),
+        "PROCESSES": str(machines.processes),
+        "CPUS": str(machines.processes * CPUS_PER_PROCESS),
     }
     return {name: _filled(text, common | values) for name, (text, values) in files.items()}
 
 
 def _words(elsewhere: Elsewhere) -> dict[str, str]:
-    computers = "1 computer" if elsewhere.nodes == 1 else f"{elsewhere.nodes} computers"
-    each = "1 process" if elsewhere.processes == 1 else f"{elsewhere.processes} processes"
-    gpus = ", each with a GPU of its own" if elsewhere.gpus else ""
+    machines = elsewhere.machines
+    computers = "1 computer" if machines.nodes == 1 else f"{machines.nodes} computers"
+    each = "1 process" if machines.processes == 1 else f"{machines.processes} processes"
+    gpus = ", each with a GPU of its own" if machines.gpus else ""
     where = (
         "The clusters must see the project folder on a shared disk; submit-ssh.sh copies the\n"
         "   cells there and the results back, and may be stopped and started at any time."
     )
-    if elsewhere.seen_at is not None:
+    if machines.seen_at is not None:
         where = "They find the project folder on the shared disk, so that nothing is copied."
     return {
-        "PYTHON": _spoken(elsewhere.python),
+        "PYTHON": _spoken(machines.python),
         "WHERE": f"{where}\n   Where they look for it: {_spoken(str(elsewhere.there))}",
         "SIZE": f"{computers} with {each}{gpus} (submit-ssh.sh: one computer)",
     }
 
 
 def _slurm(elsewhere: Elsewhere) -> dict[str, str]:
-    gpus = f"#SBATCH --gpus-per-node={elsewhere.processes}" if elsewhere.gpus else "# No GPUs"
+    machines = elsewhere.machines
+    gpus = f"#SBATCH --gpus-per-node={machines.processes}" if machines.gpus else "# No GPUs"
     return {
         "GPUS": gpus,
-        "PYTHON": shlex.quote(elsewhere.python),
+        "PYTHON": shlex.quote(machines.python),
         "RUN_THERE": shlex.quote(str(elsewhere.there / _within(elsewhere, elsewhere.run))),
     }
 
 
 def _kubernetes(elsewhere: Elsewhere) -> dict[str, str]:
+    machines = elsewhere.machines
     project = HOME_IN_POD / elsewhere.safe_id
     run = str(project / _within(elsewhere, elsewhere.run))
-    limits = f"            limits:\n              nvidia.com/gpu: {elsewhere.processes}\n"
+    limits = f"            limits:\n              nvidia.com/gpu: {machines.processes}\n"
     return {
-        "RETRIES": str(TRIES_PER_NODE * elsewhere.nodes),
+        "RETRIES": str(TRIES_PER_NODE * machines.nodes),
         "IMAGE": IMAGE,
         "RUN_IN_POD": json.dumps(run.replace("$", "$$")),  # $(NAME) would be a variable
-        "LIMITS": limits if elsewhere.gpus else "",
+        "LIMITS": limits if machines.gpus else "",
         "PROJECT_IN_POD": json.dumps(str(project)),
         "SUBPATH": json.dumps(f"projects/{elsewhere.project.name}"),
     }
 
 
 def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
-    shared, run = elsewhere.seen_at is not None, _within(elsewhere, elsewhere.run)
+    machines = elsewhere.machines
+    shared, run = machines.seen_at is not None, _within(elsewhere, elsewhere.run)
     # A copy goes to a path of plain letters: not every rsync quotes those of the other side.
     own_copy = PurePosixPath("scanvi", "projects", elsewhere.safe_id)
     project = elsewhere.there if shared else own_copy
@@ -168,7 +196,7 @@ def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
         "MKDIR": "" if shared else f"mkdir -p {quoted}\n",
         "RUN_THERE": quoted,
         "NO_STOP": "" if shared else f" {signs.STOP}",
-        "PYTHON": shlex.quote(elsewhere.python),
+        "PYTHON": shlex.quote(machines.python),
         "PAUSE": str(FOLLOW_EVERY_S),
     }
 

@@ -8,7 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,24 +21,12 @@ from scanvi_core.services import jobs, training
 from scanvi_core.services.design import check_labels
 from scanvi_core.services.following import GO_ON, TeamEnded, follow
 from scanvi_core.services.results import Outside
-from scanvi_core.services.submitting import Elsewhere, submit_files
+from scanvi_core.services.submitting import Elsewhere, Machines, submit_files
 from scanvi_core.services.training import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.workspace import Workspace, workspace
 
 END_S = 20.0  # for processes to write a checkpoint when the program ends
 MOST_PROCESSES = 64
-
-
-@dataclass(frozen=True)
-class Machines:
-    """What trains a run elsewhere; see `submitting.Elsewhere` and `results.Outside`."""
-
-    nodes: int = 1
-    processes: int = 1
-    gpus: bool = False
-    seen_at: str | None = None
-    python: str = "python"
-    store: str | None = None
 
 
 def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
@@ -53,8 +41,7 @@ def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
     """
     if not 2 <= processes <= MOST_PROCESSES:
         raise SettingInvalid(f"{processes} processes.", f"Choose 2 to {MOST_PROCESSES}.")
-    opened, request = workspace(project_id), with_layer_norm(project_id, request)
-    check_labels(opened)
+    opened, request = _checked(project_id, request)
 
     def work(job: jobs.Job) -> str:
         return _train_here(opened, _prepared(opened, request, job, Outside(processes)), job)
@@ -79,17 +66,14 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
     JobRefused
         If this project is training already.
     """
-    opened, request = workspace(project_id), with_layer_norm(project_id, request)
-    check_labels(opened)
+    opened, request = _checked(project_id, request)
 
     def work(job: jobs.Job) -> str:
         run = _prepared(opened, request, job, Outside(1, machines.store))
         root, earlier = opened.project.root, run.settings["warm_from"]
         before = {earlier, run.settings["map_from"]} - {None}
-        where = Elsewhere(
-            root, run.root, machines.nodes, machines.processes, machines.gpus,
-            machines.seen_at, machines.python, tuple(root / "runs" / name for name in before),
-        )  # fmt: skip
+        folders = tuple(root / "runs" / name for name in before)
+        where = Elsewhere(root, run.root, machines, folders)
         for name, text in submit_files(where).items():
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
         return follow(opened, run, job)
@@ -117,7 +101,7 @@ def awaited(project_id: str) -> Run | None:
 def waits_for_machine(project_id: str) -> Path | None:
     """Return the folder of the run that was prepared for other computers and is not begun."""
     run = awaited(project_id)
-    if run is None or run.settings["together"] > 1 or run.status.status != runs.WAITING:
+    if run is None or run.status.status != runs.WAITING or run.settings["together"] > 1:
         return None
     return run.root
 
@@ -135,6 +119,13 @@ def with_layer_norm(project_id: str, request: TrainRequest) -> TrainRequest:
     model = replace(request.model, use_layer_norm=True)
     warm = request.warm and training.can_go_on(project_id, model)
     return TrainRequest(model, request.train, warm)
+
+
+def _checked(project_id: str, request: TrainRequest) -> tuple[Workspace, TrainRequest]:
+    """Return the project, whose labels can train a model, and the request for processes."""
+    opened = workspace(project_id)
+    check_labels(opened)
+    return opened, with_layer_norm(project_id, request)
 
 
 def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside) -> Run:

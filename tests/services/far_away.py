@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from scanvi_core.services.submitting import Elsewhere, submit_files
+from scanvi_core.services.submitting import Elsewhere, Machines, submit_files
 
 ID = "Ab_-cdefghijklmn"
 ODD = 'it\'s a $HOME `id` "x" \\ @RUN@'
@@ -32,8 +32,9 @@ while step < 3 or (mode == "long" and not (run / "stop").exists()):
     step += 1
     with (run / "metrics.jsonl").open("a") as file:
         file.write(str(step) + chr(10))
-    checkpoint.with_name(".part").write_text(str(step))
-    checkpoint.with_name(".part").replace(checkpoint)
+    part = checkpoint.with_name(f".part{{os.getpid()}}")  # two nodes write at once here
+    part.write_text(str(step))
+    part.replace(checkpoint)
     time.sleep(0.02)
 (run / "model").mkdir(exist_ok=True)
 (run / "model" / "weights").write_text(str((run.parents[1] / "dataset" / "cells").read_text()))
@@ -116,12 +117,12 @@ def make_environment(tmp_path):
             pass
 
 
-def written(project, tmp_path, **choices):
+def written(project, tmp_path, earlier=(), **choices):
     """Write the files into the run; return the run."""
     run = project / "runs" / "0003"
     python = str(tmp_path / "bin" / "my env" / "python")
-    choices = {"nodes": 2, "processes": 4, "python": python} | choices
-    for name, text in submit_files(Elsewhere(project, run, **choices)).items():
+    machines = Machines(**({"nodes": 2, "processes": 4, "python": python} | choices))
+    for name, text in submit_files(Elsewhere(project, run, machines, earlier)).items():
         (run / name).write_text(text.replace("sleep 5", "sleep 0.1"))
     return run
 

@@ -23,7 +23,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services import doubt_job, jobs, labelling, together
 from scanvi_core.services.gathering import gather
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.together import Machines
+from scanvi_core.services.submitting import Machines
 from scanvi_core.services.workspace import import_into
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
-from scanvi_core.services.submitting import Elsewhere, submit_files
+from scanvi_core.services.submitting import Elsewhere, Machines, submit_files
 from tests.services import far_away
 from tests.services.far_away import ID, begin, calls, finish, status, wait_for, written
 
@@ -45,7 +45,7 @@ def test_shells_find_nothing_amiss(project, tmp_path, gpus, seen_at):
 
 
 def test_texts_leave_no_place_unfilled_and_stay_in_their_lines(project, tmp_path):
-    files = submit_files(Elsewhere(project, project / "runs" / "0003", 3, 2, True))
+    files = submit_files(Elsewhere(project, project / "runs" / "0003", Machines(3, 2, True)))
     for name, text in files.items():
         assert not re.findall("@[A-Z_]+@", text.replace("@RUN@", "")), name
     assert "3 computers with 2 processes, each with a GPU of its own" in files["README.txt"]
@@ -60,11 +60,10 @@ def test_texts_leave_no_place_unfilled_and_stay_in_their_lines(project, tmp_path
 
 
 def test_impossible_numbers_and_foreign_runs_are_refused(project, tmp_path):
-    run = project / "runs" / "0003"
     with pytest.raises(SettingInvalid, match="0 computers"):
-        Elsewhere(project, run, nodes=0)
+        Machines(nodes=0)
     with pytest.raises(SettingInvalid, match="0 processes"):
-        Elsewhere(project, run, processes=0)
+        Machines(processes=0)
     with pytest.raises(SettingInvalid, match="not in the project"):
         Elsewhere(project, tmp_path / "0003")
 
@@ -165,7 +164,7 @@ FIELDS = {
 
 def manifests(project, run="0003", **choices):
     yaml = pytest.importorskip("yaml", reason="PyYAML reads the manifest")
-    files = submit_files(Elsewhere(project, project / "runs" / run, 2, 4, **choices))
+    files = submit_files(Elsewhere(project, project / "runs" / run, Machines(2, 4, **choices)))
     return list(yaml.safe_load_all(files["submit-kubernetes.yaml"]))
 
 

@@ -22,7 +22,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import doubt_job, jobs, results, together, training
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.together import Machines
+from scanvi_core.services.submitting import Machines
 from scanvi_core.services.workspace import workspace
 
 ROOT = Path(__file__).parents[2]
