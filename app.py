@@ -8,12 +8,12 @@ if __name__ != "__main__":
     import streamlit as st
     from starlette.middleware import Middleware
 
-    from pages.ui.login import SignedInOnly
-    from pages.ui.server import lifespan, routes
+    from pages.ui.frame.login import SignedInOnly
+    from pages.ui.frame.server import lifespan, routes
 
     door = [Middleware(SignedInOnly)]
     app = st.App(__file__, routes=routes(), middleware=door, lifespan=lifespan)
 else:
-    from pages.ui.shell import run_shell
+    from pages.ui.frame.shell import run_shell
 
     run_shell()

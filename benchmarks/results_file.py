@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"  # data sets that the project does not carry
+FOLDER = ROOT / "benchmarks" / "results"
 Cell = str | int | float | None
 
 

@@ -12,6 +12,7 @@ from scanvi_core.errors import SettingInvalid
 if TYPE_CHECKING:
     import torch
 
+CODE = Path(__file__).resolve().parents[1]  # the folder with app.py, pages, scanvi_core
 HOME_VARIABLE = "SCANVI_HOME"
 DATA_ROOT_VARIABLE = "SCANVI_DATA_ROOT"
 EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 FILES = (
-    "tests/project/test_store_killed.py",
-    "tests/project/test_store_faults.py",
-    "tests/project/test_store_windows.py",
-    "tests/services/test_export_killed.py",
-    "tests/services/test_resume.py",
+    "tests/project/label_log/test_store_killed.py",
+    "tests/project/label_log/test_store_faults.py",
+    "tests/project/label_log/test_store_windows.py",
+    "tests/services/export/test_export_killed.py",
+    "tests/services/training/test_resume.py",
 )
 
 if __name__ == "__main__":

@@ -11,4 +11,4 @@ import pytest
 
 if __name__ == "__main__":
     os.environ["SCANVI_FUZZ"] = "all"
-    sys.exit(pytest.main(["-s", "-q", "tests/data/test_fuzz.py", *sys.argv[1:]]))
+    sys.exit(pytest.main(["-s", "-q", "tests/data/intake/test_fuzz.py", *sys.argv[1:]]))

@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.accuracy.compare import Table
 from benchmarks.accuracy.task import Task
 from benchmarks.results_file import Result
-from scanvi_core.annotation.companions import stack
-from scanvi_core.annotation.estimator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.linear_models import stack
 from scanvi_core.config import ModelConfig, TrainConfig
 
 PRESET = "quick"

@@ -24,7 +24,7 @@ from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Answer, Task
 from scanvi_core.data.child import answer as answer_here
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.genes import detected_genes
+from scanvi_core.data.genes.choose import detected_genes
 
 LIMITS = {"memory_mb": 16_000.0, "timeout_s": 600.0}
 

@@ -7,8 +7,8 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.genes import variable_genes
-from scanvi_core.data.intake import import_file
+from scanvi_core.data.genes.choose import variable_genes
+from scanvi_core.data.intake.import_file import import_file
 
 N_GENES = 2_000
 MIN_SHOWN = 3  # labelled cells per type, whatever the fraction

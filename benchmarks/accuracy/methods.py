@@ -58,7 +58,7 @@ def product(task: Task) -> dict[str, np.ndarray]:
 
 def annotate(preset: str, task: Task) -> dict[str, np.ndarray]:
     """Run our program with its defaults: all that it reports, and its network alone."""
-    from scanvi_core.annotation.estimator import Annotator, TrainingSet
+    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
 
     genes, types, batches = (
         tuple(map(str, range(n)))
@@ -89,7 +89,7 @@ def solver(name: str, python: Path) -> Callable[[Task], Answer]:
     if name in OUTSIDE:
         return partial(ask, python, OUTSIDE[name])
     if name in PRESETS or name in ABLATIONS:
-        from scanvi_core.annotation.estimator import warm_up
+        from scanvi_core.annotation.model.annotator import warm_up
 
         warm_up()
     return partial(timed, (METHODS | ABLATIONS)[name])

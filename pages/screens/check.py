@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, quality_view
-from pages.ui.intake_view import counts_card, findings
-from pages.ui.stations import LABELS
-from pages.ui.text import md
-from scanvi_core.services import checking, workspace
+from pages.ui.check import quality
+from pages.ui.check.file_report import counts_card, findings
+from pages.ui.frame import header, requires
+from pages.ui.frame.pages import LABELS
+from pages.ui.frame.text import md
+from scanvi_core.services import workspace
+from scanvi_core.services.projects import data_report
 
-project = gate.data_set("Check data")
+project = requires.data_set("Check data")
 header.draw("Check data", (LABELS, "Go on to Labels"))
 
-data = checking.report(project)
+data = data_report.report(project)
 with st.container(border=True):
     counts_card(project, data)
 findings(data)
@@ -32,9 +34,9 @@ with st.container(border=True):
         workspace.set_batch_key(project, key)
         st.rerun()
     if key is not None:
-        cells = checking.batch_table(project, key)
+        cells = data_report.batch_table(project, key)
         with table:
             noun = "batch" if len(cells) == 1 else "batches"
             st.caption(f"{len(cells):,} {noun} in {md(key)}")
             st.dataframe(cells, hide_index=True, height=min(38 + 35 * len(cells), 178))
-quality_view.card(project)
+quality.card(project)

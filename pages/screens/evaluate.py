@@ -1,26 +1,28 @@
 """Evaluate: how often the model is right, on labels it has never seen."""
 
-from pages.ui import evaluation, gate, header
-from pages.ui.stations import EXPORT, LABELS, REVIEW, TRAIN
-from scanvi_core.services import evaluating, workspace
+from pages.ui.evaluate import sections
+from pages.ui.frame import header, requires
+from pages.ui.frame.pages import EXPORT, LABELS, REVIEW, TRAIN
+from scanvi_core.services import workspace
+from scanvi_core.services.diagnostics import holdout_report
 
-project = gate.data_set("Evaluate")
+project = requires.data_set("Evaluate")
 header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
 if workspace.workspace(project).current_run() is None:
-    gate.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
+    requires.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
 
-report = evaluating.report(project)
+report = holdout_report.report(project)
 if report is None:
-    evaluation.cross_validated(project)
-    gate.locked(
+    sections.cross_validated(project)
+    requires.locked(
         "No held-out cells. Accuracy on training cells would flatter the model, so it is not "
         "shown. Set some labels aside and train again.",
         LABELS,
         "Set labels aside",
     )
-evaluation.headline(report)
-evaluation.quick_models(project)
-evaluation.cross_validated(project)
-evaluation.types(report)
-evaluation.accepting(project, report)
-evaluation.models(project)
+sections.headline(report)
+sections.quick_models(project)
+sections.cross_validated(project)
+sections.types(report)
+sections.accepting(project, report)
+sections.models(project)

@@ -2,33 +2,28 @@
 
 import streamlit as st
 
-from pages.ui import (
-    doubt_view,
-    gate,
-    gene_tab,
-    header,
-    label_issues,
-    locked,
-    maps,
-    naming,
-    rule_apply,
-)
-from pages.ui.stations import LABELS, REVIEW
-from scanvi_core.services import exploring, workspace
+from pages.ui.cell_map import maps
+from pages.ui.explore import gene_tab, naming, rule_apply, uncertainty
+from pages.ui.frame import header, read_only, requires
+from pages.ui.frame.pages import LABELS, REVIEW
+from pages.ui.labels import issues
+from scanvi_core.services import workspace
+from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import maps as explore_maps
 
-project = gate.data_set("Explore")
-if not exploring.embeddings(project):
-    gate.locked("There is no map yet: compute one, or train a model.", LABELS, "Go to Labels")
+project = requires.data_set("Explore")
+if not explore_maps.embeddings(project):
+    requires.locked("There is no map yet: compute one, or train a model.", LABELS, "Go to Labels")
 
 trained = workspace.workspace(project).current_run() is not None
 header.draw(
     "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
 )
-locked.note(project)
+read_only.note(project)
 if not trained:
     st.info("No model yet: this is the file's own map. Train to see the model's.")
 else:
-    doubt_view.summary(project)
+    uncertainty.summary(project)
 picking_tab, genes_tab, rules_tab = st.tabs(
     ["Map and selection", "Genes", "Rules"], key="explore-tab", on_change="rerun"
 )
@@ -37,12 +32,12 @@ if picking_tab.open:
         with st.container(border=True):
             colour = maps.explorable(
                 project, key="explore", height=340,
-                default_colour=exploring.PREDICTION if trained else exploring.LABEL, compare=True,
+                default_colour=colours.PREDICTION if trained else colours.LABEL, compare=True,
             )  # fmt: skip
-            if colour == exploring.REASON:
-                doubt_view.legend()
+            if colour == colours.REASON:
+                uncertainty.legend()
             naming.name_picked(project)
-        label_issues.section(project)
+        issues.section(project)
 elif genes_tab.open:
     with genes_tab, st.container(border=True):
         gene_tab.draw(project)

@@ -2,21 +2,18 @@
 
 import streamlit as st
 
-from pages.ui import export_cap, export_cellxgene, export_files, gate, header, jobs_view
-from pages.ui.deed import do
-from pages.ui.stations import LABELS
+from pages.ui.export import cap, cellxgene, files
+from pages.ui.frame import header, requires
+from pages.ui.frame import jobs as frame_jobs
+from pages.ui.frame.actions import do
+from pages.ui.frame.pages import LABELS
 from scanvi_core import keys
-from scanvi_core.services import (
-    doubt,
-    doubt_export,
-    export_columns,
-    exporting,
-    jobs,
-    results,
-    workspace,
-)
-from scanvi_core.services.export_columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
+from scanvi_core.services import jobs, workspace
+from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.export import columns, uncertainty_columns, write
+from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.runs import results
 
 PROFILES = {
     ANALYSIS: "Analysis: my file and all that was found",
@@ -29,12 +26,12 @@ WHAT_STAYS = {
     CAP: "X, raw, layers and all your columns stay bit for bit as they are in your file.",
 }
 
-project = gate.data_set("Export")
+project = requires.data_set("Export")
 header.draw("Export")
 opened = workspace.workspace(project)
 trained = opened.current_run() is not None
 if not trained and not (opened.labels().codes >= 0).any():
-    gate.locked(
+    requires.locked(
         "There is nothing to export yet: name some cells or train a model.", LABELS, "Go to Labels"
     )
 
@@ -55,13 +52,13 @@ with settings.container(border=True, height="stretch"):
             "Fill unlabelled cells with predictions of at least this confidence", 0, 100, 0, 5,
             format="%d %%", key="export-threshold",
         ) / 100  # fmt: skip
-    groups = trained and doubt_export.has_groups(project)
+    groups = trained and uncertainty_columns.has_groups(project)
     if groups:
         groups = st.toggle("Say the group where the type is not sure", key="export-groups")
     if groups:
-        least = 100 * doubt_export.least(threshold, groups=True)
+        least = 100 * uncertainty_columns.least(threshold, groups=True)
         st.caption(f"Types and groups less sure than {least:.0f} % are left without a label.")
-    sets = trained and doubt.prediction_sets(project) is not None
+    sets = trained and uncertainty.prediction_sets(project) is not None
     if sets:
         sets = st.toggle(
             "Also write the few types a cell may be of", key="export-sets",
@@ -82,10 +79,10 @@ with settings.container(border=True, height="stretch"):
     )
 with preview.container(border=True, height="stretch"):
     st.subheader("Where the labels come from")
-    st.dataframe(export_columns.source_table(project, threshold, groups=groups), hide_index=True)
+    st.dataframe(columns.source_table(project, threshold, groups=groups), hide_index=True)
     if trained and results.changed_labels(project):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
-    if trained and doubt.reasons(project) is None:
+    if trained and uncertainty.reasons(project) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
     st.caption(WHAT_STAYS[profile])
     if profile != CELLXGENE and "origin" in opened.dataset.manifest:
@@ -98,18 +95,18 @@ if profile != ANALYSIS:
     with st.container(border=True):
         st.subheader(PROFILES[profile])
         if profile == CELLXGENE:
-            complete = export_cellxgene.draw(project, export_columns.type_names(project, choice))
+            complete = cellxgene.draw(project, columns.type_names(project, choice))
         else:
-            export_cap.draw(project, choice)
+            cap.draw(project, choice)
 
-job = jobs_view.latest(project, exporting.EXPORT)
+job = frame_jobs.latest(project, write.EXPORT)
 busy = job is not None and not job.status.final
 with st.container(horizontal=True):
     if st.button(
         "Write the file", type="primary", key="export", icon=":material/save:",
         disabled=busy or not complete,
     ):  # fmt: skip
-        do(lambda: exporting.start(project, choice))
+        do(lambda: write.start(project, choice))
     if (
         job is not None
         and busy
@@ -120,9 +117,9 @@ with st.container(horizontal=True):
         jobs.stop(job.id)
         st.rerun()
 if job is not None:
-    jobs_view.show(job)
+    frame_jobs.show(job)
     if job.status is JobStatus.STOPPED:
         st.info("The export was stopped; nothing was written.")
 if not busy:
-    export_files.draw(project)
-export_files.draw_methods(project, choice)
+    files.draw(project)
+files.draw_methods(project, choice)

@@ -2,33 +2,35 @@
 
 import streamlit as st
 
-from pages.ui import gate, header, holdout_form, label_form, locked, naming, type_form
-from pages.ui.stations import TRAIN
+from pages.ui.explore import naming
+from pages.ui.frame import header, read_only, requires
+from pages.ui.frame.pages import TRAIN
+from pages.ui.labels import form, holdout, type_form
 from scanvi_core.services import workspace
 
-project = gate.data_set("Labels")
+project = requires.data_set("Labels")
 
 labels = workspace.workspace(project).labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
-locked.note(project)
+read_only.note(project)
 if labels.seq:
     with st.expander("Take the labels from another column, or start empty"):
-        label_form.choose_source(project, begun=True)
+        form.choose_source(project, begun=True)
 else:
     with st.container(border=True):
         st.subheader("Which cells are labelled?")
-        label_form.choose_source(project, begun=False)
+        form.choose_source(project, begun=False)
 
 if has_labels:
     types, aside = st.columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
         st.subheader("Types")
-        label_form.draw_types(project)
+        form.draw_types(project)
         type_form.draw(project)
     with aside.container(border=True, height="stretch"):
         st.subheader("Set aside for an honest score")
-        holdout_form.draw(project)
+        holdout.draw(project)
 if labels.seq:
     with st.container(border=True):
         st.subheader("Name cells by hand")

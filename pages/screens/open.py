@@ -3,12 +3,15 @@
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.ui import choose_part, cut_off, jobs_view, locked, login, project_list, state
-from pages.ui.stations import CHECK, go, next_button
-from pages.ui.text import count, error_text, md
+from pages.ui.frame import jobs, login, read_only, state
+from pages.ui.frame.pages import CHECK, go, next_button
+from pages.ui.frame.text import count, error_text, md
+from pages.ui.open import file_question, project_list
+from pages.ui.train import resume
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
+from scanvi_core.services.projects import open_file
 
 
 def begin(project: str) -> None:
@@ -23,7 +26,7 @@ def begin_upload(files: list[UploadedFile]) -> None:
     known = [file.file_id for file in files]
     if not files or state.recall("uploaded") == known:
         return
-    state.set_project(workspace.open_uploads([(file.name, file) for file in files]))
+    state.set_project(open_file.open_uploads([(file.name, file) for file in files]))
     state.remember("uploaded", known)
     state.remember("opening", True)
     st.rerun()
@@ -32,7 +35,7 @@ def begin_upload(files: list[UploadedFile]) -> None:
 st.title("Name the cells of a single-cell data set")
 here = "this server" if login.wanted() else "this computer"
 project = state.project_id()
-if project and jobs_view.show_open_job(project) and state.recall("opening"):
+if project and jobs.show_open_job(project) and state.recall("opening"):
     state.forget("opening")
     go(CHECK)
 
@@ -51,12 +54,12 @@ def show_open(project: str) -> None:
         )
         next_button(CHECK, "Go on to check the data")
     project_list.draw_health(project)
-    locked.note(project)
-    cut_off.draw(project)
+    read_only.note(project)
+    resume.draw(project)
 
 
-if project and choose_part.pending(project):
-    if choose_part.draw(project):
+if project and file_question.pending(project):
+    if file_question.draw(project):
         state.remember("opening", True)
         st.rerun()
 elif project and workspace.is_ready(project):
@@ -77,7 +80,7 @@ with example.container(border=True, height="stretch"):
         icon=":material/science:",
         type="secondary" if project else "primary",
     ):
-        begin(workspace.open_example())
+        begin(open_file.open_example())
 with by_path.container(border=True, height="stretch"):
     st.subheader(f"On {here}")
     with st.form("open-path", border=False):
@@ -87,7 +90,7 @@ with by_path.container(border=True, height="stretch"):
         )  # fmt: skip
         if st.form_submit_button("Open the file", icon=":material/folder_open:"):
             try:
-                begin(workspace.open_path(path))
+                begin(open_file.open_path(path))
             except ScanviError as error:
                 st.error(error_text(error))
 with upload.container(border=True, height="stretch"):

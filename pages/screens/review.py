@@ -2,32 +2,27 @@
 
 import streamlit as st
 
-from pages.ui import (
-    cut_off,
-    gate,
-    header,
-    jobs_view,
-    live,
-    locked,
-    review_tabs,
-    review_update,
-)
-from pages.ui.stations import EVALUATE, EXPORT, TRAIN
-from scanvi_core.services import reviewing, training, workspace
+from pages.ui.frame import header, jobs, read_only, requires
+from pages.ui.frame.pages import EVALUATE, EXPORT, TRAIN
+from pages.ui.review import tabs, update
+from pages.ui.train import live, resume
+from scanvi_core.services import workspace
+from scanvi_core.services.review import queue
+from scanvi_core.services.runs import train_request
 
-project = gate.data_set("Review")
+project = requires.data_set("Review")
 header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
-locked.note(project)
-cut_off.draw(project)
+read_only.note(project)
+resume.draw(project)
 if workspace.workspace(project).current_run() is None:
-    job = jobs_view.latest(project, training.TRAIN)
+    job = jobs.latest(project, train_request.TRAIN)
     if job is not None and not job.status.final:
         st.info("The first model is in training. The queue appears when it is ready.")
         live.watch(job)
         st.stop()
-    gate.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
+    requires.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-desk = reviewing.desk(project)
-review_update.top_row(desk)
-review_tabs.draw(desk)
-review_update.below(desk)
+desk = queue.desk(project)
+update.top_row(desk)
+tabs.draw(desk)
+update.below(desk)

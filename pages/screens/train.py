@@ -2,22 +2,25 @@
 
 import streamlit as st
 
-from pages.ui import cut_off, gate, header, jobs_view, live, locked, train_form, train_where
-from pages.ui.deed import do
-from pages.ui.stations import EXPLORE, LABELS, REVIEW
-from pages.ui.text import count, md
-from scanvi_core.services import training, workspace
+from pages.ui.frame import header, jobs, read_only, requires
+from pages.ui.frame.actions import do
+from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
+from pages.ui.frame.text import count, md
+from pages.ui.train import form, live, resume, where_form
+from scanvi_core.services import workspace
+from scanvi_core.services.runs import train_request
+from scanvi_core.services.training import train_plan
 
-project = gate.data_set("Train")
+project = requires.data_set("Train")
 trained = workspace.workspace(project).current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
-locked.note(project)
-broken = cut_off.draw(project)
+read_only.note(project)
+broken = resume.draw(project)
 if not (workspace.workspace(project).labels().codes >= 0).any():
-    gate.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
+    requires.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
-job = jobs_view.latest(project, training.TRAIN)
+job = jobs.latest(project, train_request.TRAIN)
 if job is not None and not job.status.final:
     live.watch(job)
 else:
@@ -26,9 +29,9 @@ else:
     elif trained:
         live.notes(project)
     with st.container(border=True):
-        request = train_form.draw(project)
-        where = train_where.draw()
-        plan = training.plan(project, request)
+        request = form.draw(project)
+        where = where_form.draw()
+        plan = train_plan.plan(project, request)
         for note in plan.notes:
             st.markdown(f":orange[:material/info:] {md(note)}")
         st.markdown(
@@ -36,7 +39,7 @@ else:
             f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
             f"{plan.n_holdout:,} set aside), {plan.n_batches} "
             f"{'batch' if plan.n_batches == 1 else 'batches'}. "
-            f"{plan.duration if where.place == train_where.HERE else ''}"
+            f"{plan.duration if where.place == where_form.HERE else ''}"
         )
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")

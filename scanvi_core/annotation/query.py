@@ -13,10 +13,10 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from scanvi_core.annotation.align import match_genes, select_columns
-from scanvi_core.annotation.estimator import Annotator
-from scanvi_core.annotation.expression import device_of
-from scanvi_core.annotation.training_set import network
+from scanvi_core.annotation.model.align import match_genes, select_columns
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.expression import device_of
+from scanvi_core.annotation.model.training_set import network
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.nn.networks import Decoded

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Annotate a file and print the summary."""
     from scanvi_core.services.annotate import AnnotateRequest, annotate
-    from scanvi_core.services.training import TrainRequest
+    from scanvi_core.services.runs.train_request import TrainRequest
 
     training = TrainRequest(
         ModelConfig(dispersion=options.dispersion, gene_likelihood=options.gene_likelihood),

@@ -19,6 +19,6 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print what is in a file."""
-    from scanvi_core.data.intake import inspect_file
+    from scanvi_core.data.intake.import_file import inspect_file
 
     print_summary(inspect_file(options.source, answers=dict(options.answer)), as_json=options.json)

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Make the store and say what is in it."""
-    from scanvi_core.services.gathering import gather
+    from scanvi_core.services.atlas.gather import gather
 
     try:
         summary = gather(options.store, options.files, matrix=options.layer, report=report)

@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Preprocess and print the summary."""
-    from scanvi_core.services.preprocessing import PreprocessRequest, Workers, preprocess
+    from scanvi_core.services.atlas.preprocess import PreprocessRequest, Workers, preprocess
 
     request = PreprocessRequest(
         tuple(options.sources), options.output, options.batch_key, options.layer,

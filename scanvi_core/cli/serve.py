@@ -4,7 +4,6 @@ import argparse
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from scanvi_core import runtime
@@ -21,7 +20,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Start the app of this checkout."""
-    app = Path(__file__).resolve().parents[2] / "app.py"
+    app = runtime.CODE / "app.py"
     if not app.is_file():
         raise InputError(
             f"The app is not installed beside the library ({app} is missing).",

@@ -17,6 +17,6 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Take part in the training."""
-    from scanvi_core.services.member import take_part
+    from scanvi_core.services.training.worker import take_part
 
     take_part(options.folder)

@@ -2,7 +2,8 @@
 
 Before the reply, in the last line, come lines that say how far it is.
 
-Started by :mod:`scanvi_core.data.intake` as ``python -m scanvi_core.data.child``; not for users.
+Started by :mod:`scanvi_core.data.intake.import_file` as ``python -m scanvi_core.data.child``; not
+for users.
 """
 
 import json
@@ -13,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scanvi_core.data.guard_time import STEP_SECONDS
-from scanvi_core.data.preflight import preflight
-from scanvi_core.data.progress import CHECKING, LISTENER, READING
+from scanvi_core.data.blocks.progress import CHECKING, LISTENER, READING
+from scanvi_core.data.guard.preflight import preflight
+from scanvi_core.data.guard.watchdog import STEP_SECONDS
 from scanvi_core.errors import ScanviError
 
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
@@ -46,7 +47,7 @@ def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[s
     request
         ``task``, ``path``, ``memory_mb`` and what the task needs besides.
     step_seconds
-        As for :func:`scanvi_core.data.preflight.preflight`.
+        As for :func:`scanvi_core.data.guard.preflight.preflight`.
     """
     try:
         if "path" in request:  # a foreign file
@@ -99,11 +100,11 @@ def limit_resources(memory_mb: float, timeout_s: float) -> None:
 
 def _run(request: dict[str, Any]) -> Any:
     if request["task"] == "genes":
-        from scanvi_core.data.genes import choose_genes
+        from scanvi_core.data.genes.choose import choose_genes
 
         return choose_genes(request)
     if request["task"] == "history":
-        from scanvi_core.data.carried import read_history
+        from scanvi_core.data.anndata_files.label_history import read_history
 
         return read_history(Path(request["path"]), request["memory_mb"])
     from scanvi_core.data.formats.read import read_any
@@ -112,7 +113,7 @@ def _run(request: dict[str, Any]) -> Any:
     content = read_any(request, whole=request["task"] == "import")
     if content.pending is None:
         return content.manifest
-    from scanvi_core.data.storing import store
+    from scanvi_core.data.intake.store import store
 
     return store(Path(request["folder"]), content)
 

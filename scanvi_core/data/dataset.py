@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scanvi_core.data.cut import kept_cut, row_blocks
-from scanvi_core.data.mapped import over_files
-from scanvi_core.data.quality import Quality
-from scanvi_core.data.streaming import hash_rows, write_by_gene, write_csr
+from scanvi_core.data.blocks.columns import kept_cut, row_blocks
+from scanvi_core.data.blocks.mapped import over_files
+from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
+from scanvi_core.data.qc.metrics import Quality
 from scanvi_core.errors import ColumnMissing, ProjectError
 
 MANIFEST = "manifest.json"
@@ -33,7 +33,8 @@ class Dataset:
     folder
         Where it lies.
     manifest
-        What was found and mended at import; see :func:`scanvi_core.data.intake.import_file`.
+        What was found and mended at import; see
+        :func:`scanvi_core.data.intake.import_file.import_file`.
     n_obs, n_vars
         Number of cells and genes.
     """
@@ -174,7 +175,7 @@ class Dataset:
         """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)].
 
         The values lie in files that are written at the first call and found at the next, so that
-        no copy of them is held in memory; see :func:`scanvi_core.data.cut.kept_cut`.
+        no copy of them is held in memory; see :func:`scanvi_core.data.blocks.columns.kept_cut`.
         """
         return kept_cut(self.folder, self.counts, np.asarray(var_index))
 

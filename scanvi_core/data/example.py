@@ -41,9 +41,9 @@ def write_example(path: Path | str) -> Path:
     import h5py
     import pandas as pd
 
-    from scanvi_core.data.reading import find_matrices, raw_genes_key, read_counts
-    from scanvi_core.data.recovery import recover_counts
-    from scanvi_core.data.tables import read_table
+    from scanvi_core.data.anndata_files.tables import read_table
+    from scanvi_core.data.blocks.hdf5 import find_matrices, raw_genes_key, read_counts
+    from scanvi_core.data.counts.recovery import recover_counts
 
     with h5py.File(_shipped_file(), "r") as file:
         table, genes = read_table(file, "obs"), read_table(file, raw_genes_key(file)).names

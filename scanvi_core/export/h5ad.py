@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanvi_core import errors
+from scanvi_core import errors, runtime
 from scanvi_core.errors import ExportError
 from scanvi_core.export.crossing import save_request
 from scanvi_core.export.request import ExportRequest, check_names
@@ -157,7 +157,7 @@ def run_child(
     folder: Path, temporary: Path, should_stop: Callable[[], bool], watch: Watch
 ) -> None:
     """Run the writing process to its end, or end it when asked to stop."""
-    root = str(Path(errors.__file__).parents[1])
+    root = str(runtime.CODE)
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     # "::" turns off HDF5's loading of filter plug-ins, which are code.
     environment = os.environ | {"PYTHONPATH": paths, "HDF5_PLUGIN_PRELOAD": "::"}

@@ -10,8 +10,8 @@ from typing import Any
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.events import clean_label
 from scanvi_core.project.files import read_json, write_json
+from scanvi_core.project.names import clean_label
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15}", re.ASCII)
 _SETTINGS = "settings.json"

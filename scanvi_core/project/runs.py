@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanvi_core.errors import InputError, ProjectError
-from scanvi_core.project import presence, signs
+from scanvi_core.project import heartbeat, locks
 from scanvi_core.project.files import not_written, read_json, to_json, write_json
 from scanvi_core.project.folder import Project
 from scanvi_core.runtime import replacing
@@ -35,7 +35,7 @@ _ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 class RunStatus(NamedTuple):
     """Where a run stands: one of `STATUSES`, a sentence, since when (UTC, ISO text), says who.
 
-    `process` is the mark of the process that wrote it, see `scanvi_core.project.presence`.
+    `process` is the mark of the process that wrote it, see `scanvi_core.project.locks`.
     """
 
     status: str
@@ -238,7 +238,7 @@ class Run:
         """Write down where the run stands (one of `STATUSES`) and a sentence for people."""
         if status not in STATUSES:
             raise ProjectError(f"{status} is not a status of a run.")
-        now = RunStatus(status, message, _now(), presence.own_mark())
+        now = RunStatus(status, message, _now(), locks.own_mark())
         write_json(self.root / "status", now._asdict())
 
     @property
@@ -267,9 +267,9 @@ def status_seen(run: Run) -> RunStatus:
 
 
 def _lives(run: Run, mark: str) -> bool:
-    if presence.is_elsewhere(mark):
-        return signs.shows_life(run.root)
-    return presence.lives(mark)
+    if locks.is_elsewhere(mark):
+        return heartbeat.shows_life(run.root)
+    return locks.lives(mark)
 
 
 def _reserved(path: Path, shape: tuple[int, int]) -> NDArray[Any]:

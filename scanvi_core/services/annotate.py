@@ -12,11 +12,15 @@ import numpy as np
 from scanvi_core import keys, runtime
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import exporting, jobs, labelling, results, training
-from scanvi_core.services.design import check_labels
-from scanvi_core.services.exporting import ExportChoice
-from scanvi_core.services.training import TrainRequest
-from scanvi_core.services.workspace import Workspace, import_into
+from scanvi_core.services import jobs
+from scanvi_core.services.export import write
+from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.runs import results, train_request
+from scanvi_core.services.runs.inputs import check_labels
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.workspace import Workspace
 
 Progress = Callable[[float, str], None]
 
@@ -43,8 +47,8 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
     InputError
         If the file, a column or the labels cannot be used.
     """
-    from scanvi_core.services import doubt_job
-    from scanvi_core.services.run import train
+    from scanvi_core.services.diagnostics import uncertainty_job
+    from scanvi_core.services.training.in_process import train
 
     started = time.monotonic()
     _check_target(request)
@@ -60,9 +64,9 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
         run_id = train(opened, request.training, job)
-        doubt_job.look(opened.project.id, run_id, job)
+        uncertainty_job.look(opened.project.id, run_id, job)
         progress(0.95, "Writing the file")
-        path = exporting.write(opened.project.id, ExportChoice(), request.target)
+        path = write.write(opened.project.id, ExportChoice(), request.target)
         return summary(opened, run_id, path, notes) | {
             "total_seconds": round(time.monotonic() - started, 2),
             "peak_rss_mb": round(runtime.peak_rss_mb()),
@@ -76,8 +80,8 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
         known = ", ".join(map(str, opened.dataset.obs.columns))
         raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
     opened.project.update_settings(batch_key=request.batch_key)
-    labelling.use_column(project_id, request.labels_key, set(request.unlabeled))
-    values = labelling.column_values(project_id, request.labels_key)
+    edit.use_column(project_id, request.labels_key, set(request.unlabeled))
+    values = edit.column_values(project_id, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
@@ -141,7 +145,7 @@ class ForegroundJob(jobs.Job):
     watched = False
 
     def __init__(self, project_id: str, progress: Progress) -> None:
-        super().__init__(jobs.JobRequest(project_id, training.TRAIN, "", lambda _: None))
+        super().__init__(jobs.JobRequest(project_id, train_request.TRAIN, "", lambda _: None))
         self._progress = progress
 
     def report(self, fraction: float, message: str = "") -> None:

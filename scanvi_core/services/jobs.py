@@ -6,8 +6,10 @@ in a final state whatever happens in it.
 
 import atexit
 import enum
+import os
 import queue
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.services import faults
+from scanvi_core.services import failures
 
 KEPT_PER_PROJECT = 50  # finished jobs
 EXIT_WAIT_S = 5.0
@@ -190,7 +192,7 @@ class Job:
         try:
             result = work(self)
         except BaseException as failure:  # noqa: BLE001  a thread has no caller to raise to
-            error = faults.in_words(failure, self.id)
+            error = failures.in_words(failure, self.id)
         with _changed:
             if error is not None:
                 self._finish(JobStatus.FAILED, error=error)
@@ -329,3 +331,12 @@ def _drop_old(project_id: str) -> None:
 
 
 atexit.register(shutdown)
+
+
+NICENESS = 10
+
+
+def give_way() -> None:
+    """Let everything else go first: on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -12,9 +12,10 @@ def load_libraries() -> None:
     """Import torch, scikit-learn and umap-learn, train on nothing much, compile the map."""
     time.sleep(FIRST_PAGE_S)
     start = time.monotonic()
-    from scanvi_core.annotation import embedding, estimator
+    from scanvi_core.annotation.layout import embedding
+    from scanvi_core.annotation.model import annotator
 
-    estimator.warm_up()
+    annotator.warm_up()
     log.info("Training is ready after %.1f s", time.monotonic() - start)
     embedding.warm_up()
     gc.freeze()  # a million objects of the libraries stay: looking at them again is wasted

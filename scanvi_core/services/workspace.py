@@ -1,33 +1,22 @@
 """Projects: opening data sets, and what every page says about the one that is open."""
 
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
-from scanvi_core import runtime
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.sniff import plain_name
-from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ProjectError
-from scanvi_core.project.folder import Project, create_project, list_projects, open_project
+from scanvi_core.errors import ProjectError
+from scanvi_core.project.folder import Project, list_projects, open_project
+from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.runs import Run
-from scanvi_core.project.state import LabelState
-from scanvi_core.project.store import LabelStore
-from scanvi_core.services import jobs
-from scanvi_core.services.kept import Kept
+from scanvi_core.services.cache import Kept
 
 IO_LANE = "files"
-OPEN = "open"
-QUESTION, ANSWERS = "question", "answers"  # in the settings of a project
-EXAMPLE_NAME = "Example: 700 blood cells"
 OPEN_PROJECTS = 16  # at once in memory
 
 
@@ -113,178 +102,22 @@ def created_at(project: Project) -> datetime:
     return datetime.fromisoformat(project.settings["created"]).astimezone()
 
 
-def open_example() -> str:
-    """Start opening the built-in example; return the project id."""
-    from scanvi_core.data.example import write_example
-
-    def fetch(project: Project) -> Path:
-        return write_example(project.source / "pbmc68k_reduced.h5ad")
-
-    return _start(EXAMPLE_NAME, fetch)
-
-
-@cache
-def example_at_start() -> str | None:
-    """Open the example once per server when ``serve --example`` asked for it."""
-    return open_example() if os.environ.get(runtime.EXAMPLE_VARIABLE) else None
-
-
-def open_path(text: str) -> str:
-    """Start opening a file or folder of this computer; return the project id.
-
-    Raises
-    ------
-    FileRefused
-        If the path does not lead to a file or folder below the data folder.
-    """
-    path = allowed_path(text, folders=True)
-    return _start(plain_name(path.name), lambda _: path)
-
-
-def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
-    """Keep uploaded files in a new project and start opening them; return the project id.
-
-    Several files belong together: a matrix with its lists of genes and cells.
-    """
-    import shutil
-
-    named = {Path(name).name or "upload": stream for name, stream in files}
-
-    def store(project: Project) -> Path:
-        folder = project.source
-        if len(named) > 1:
-            folder = folder / "uploaded"
-            folder.mkdir()
-        for name, stream in named.items():
-            with (folder / name).open("wb") as handle:
-                shutil.copyfileobj(stream, handle, 1 << 20)
-        return folder if len(named) > 1 else folder / next(iter(named))
-
-    return _start(plain_name(min(named, key=len)), store)
-
-
-def reimport(project_id: str, matrix: str) -> str:
-    """Import the project's file again with another count matrix; return the job id.
-
-    Raises
-    ------
-    InputError
-        If labels were already given: they would be lost.
-    """
-    opened = workspace(project_id)
-    if opened.labels().seq:
-        raise InputError(
-            "Labels were already chosen for this data set.",
-            "Open the file again to start over with another matrix.",
-        )
-    path = Path(opened.dataset.manifest["source"]["path"])
-    return submit_import(opened.project, lambda _: path, matrix)
-
-
-def allowed_path(text: str, *, folders: bool = False) -> Path:
-    """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
-    root = runtime.data_root().resolve()
-    try:
-        path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
-        is_file = path.is_file() or (folders and path.is_dir() and path != root)
-    except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user
-        raise FileRefused(
-            f"{text[:80]!r} is no usable path.", "Check it for typing errors."
-        ) from (error)
-    if not path.is_relative_to(root):
-        raise FileRefused(
-            f"{text} is outside the data folder {root}.",
-            f"Move the file there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
-        )
-    if not is_file:
-        raise FileRefused(
-            f"There is no file {path}.", "Check the path; upper and lower case count."
-        )
-    return path
-
-
-def _start(name: str, fetch: Callable[[Project], Path]) -> str:
-    project = create_project(name)
-    submit_import(project, fetch)
-    return project.id
-
-
-def submit_import(
-    project: Project,
-    fetch: Callable[[Project], Path],
-    matrix: str | None = None,
-    answers: Mapping[str, str] | None = None,
-) -> str:
-    """Fetch a file and import it in the background; return the job id.
-
-    A question about the file ends the job and is kept in the settings of the project; see
-    :mod:`scanvi_core.services.opening`. The job's result is the path of the file.
-    """
-
-    def work(job: jobs.Job) -> str:
-        from scanvi_core.data.intake import ImportStopped
-
-        job.report(0.0, "Fetching the file")
-        path = fetch(project)
-        try:
-            import_into(project, path, matrix, answers, job)
-        except ChoiceNeeded as asked:
-            project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
-        except ImportStopped:
-            job.report(0.0, "Stopped")
-        return str(path)
-
-    return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
-
-
-def open_again(project_id: str) -> str:
-    """Start once more the opening of a file that was stopped; return the job id.
-
-    Raises
-    ------
-    InputError
-        If none was stopped while it was read.
-    """
-    path = stopped_file(project_id)
-    if path is None:
-        raise InputError("No file was stopped while it was opened.", "Choose a file to open.")
-    project = open_project(project_id)
-    return submit_import(project, lambda _: path, answers=project.settings.get(ANSWERS))
-
-
-def stopped_file(project_id: str) -> Path | None:
-    """Return the file whose first opening was stopped, if it is still there."""
-    opening = [job for job in jobs.list_jobs(project_id) if job.kind == OPEN][-1:]
-    if is_ready(project_id) or not opening or opening[0].status is not jobs.JobStatus.STOPPED:
-        return None
-    path = Path(opening[0].result) if opening[0].result else None
-    return path if path is not None and path.exists() else None
-
-
-def import_into(
-    project: Project,
-    path: Path,
-    matrix: str | None = None,
-    answers: Mapping[str, str] | None = None,
-    job: jobs.Job | None = None,
-) -> Workspace:
-    """Check the file in a child process and keep a trusted copy in the project.
-
-    With a job, its progress is told there, and when that is stopped nothing is kept.
-    """
-    from scanvi_core.data.intake import import_file
-
-    watch: dict[str, Any] = (
-        {} if job is None else {"report": job.report, "should_stop": job.should_stop}
-    )
-    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers, **watch)
-    batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
-    project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})
-    with _lock:
-        _open.pop(project.id, None)
-    return workspace(project.id)
-
-
 def set_batch_key(project_id: str, key: str | None) -> None:
     """Choose the obs column that tells batches apart (None: no batches)."""
     workspace(project_id).project.update_settings(batch_key=key)
+
+
+ONE_BATCH = "all cells"
+
+
+def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return batch codes [n_obs] and names; one batch when no column was chosen."""
+    if not key:
+        return np.zeros(opened.dataset.n_obs, dtype=np.int64), (ONE_BATCH,)
+
+    def read() -> tuple[np.ndarray, tuple[str, ...]]:
+        values = opened.dataset.values(key).astype("string").fillna("missing")
+        codes, names = pd.factorize(values, sort=True)
+        return codes.astype(np.int64), tuple(str(name) for name in names)
+
+    return opened.kept.get(("batches", key), read)

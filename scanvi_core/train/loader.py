@@ -9,8 +9,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from scanvi_core.data.collection_counts import StoredCounts
-from scanvi_core.data.rows import take_rows
+from scanvi_core.data.blocks.rows import take_rows
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.nn.sparse import Counts
 from scanvi_core.train.stored import StoredRows, on_device
 

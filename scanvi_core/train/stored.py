@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from scanvi_core.data.collection_counts import StoredCounts
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.nn.sparse import Counts, SparseRows
 from scanvi_core.train.sampler import BLOCK_ROWS
 

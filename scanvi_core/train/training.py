@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scanvi_core.config import TrainConfig
-from scanvi_core.data.collection_counts import StoredCounts
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.train.device import Replay

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.estimator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
 from scanvi_core.annotation.query import QuerySettings, extended, map_query
 from scanvi_core.config import DISPERSIONS, ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate

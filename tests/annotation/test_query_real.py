@@ -1,17 +1,16 @@
 """Kang et al. 2018: control cells as the reference, interferon-stimulated ones as the query."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.estimator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
 from scanvi_core.annotation.query import map_query
 from scanvi_core.config import ModelConfig, TrainConfig
+from tests import SHARED
 
-FILE = Path(__file__).parents[2].parent / "shared" / "data" / "kang_ifnb_2800.h5ad"
+FILE = SHARED / "data" / "kang_ifnb_2800.h5ad"
 pytestmark = [
     pytest.mark.skipif(not FILE.exists(), reason="needs ../shared/data"),
     pytest.mark.slow,

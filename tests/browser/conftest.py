@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 APPS = Path(__file__).parent / "apps"
 START_S = 60
 CHROMIUM_FLAGS = [

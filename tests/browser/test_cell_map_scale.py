@@ -1,7 +1,7 @@
 """The map at 100,000 and at a million cells: exact, and measured; ``-s`` prints the numbers.
 
 With the variable CELL_MAP_RESULTS a line of JSON is added to that file for each size, which
-benchmarks/cell_map.py makes a result of. No time is asserted: machines differ.
+benchmarks/speed/cell_map.py makes a result of. No time is asserted: machines differ.
 """
 
 import contextlib

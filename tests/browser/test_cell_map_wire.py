@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.ui.cell_map_wire import APART, encode, parse_event
-from pages.ui.colours import CategoryColour, ValueColour, value_range
+from pages.ui.cell_map.colours import CategoryColour, ValueColour, value_range
+from pages.ui.cell_map.protocol import APART, encode, parse_event
 from scanvi_core.colours import type_colours
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.services.drawing import Drawn
+from scanvi_core.services.explore.subsample import Drawn
 
 META = {"key": "map", "revision": "one"}
 MEGABYTE = 1_000_000

@@ -16,10 +16,10 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import labelling
-from scanvi_core.services.workspace import import_into
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 START_S = 60
 PAGES = {
     "check": "Check data",
@@ -42,7 +42,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with runtime.home_at(home):
         project = create_project("Deep cells")
         import_into(project, source)
-        labelling.use_column(project.id, "cell_type", set())
+        edit.use_column(project.id, "cell_type", set())
     return home, project.id
 
 

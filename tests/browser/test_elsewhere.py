@@ -4,11 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 BUSY_MS = 180_000
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -13,11 +13,14 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.config import TrainConfig
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import jobs, labelling, training
-from scanvi_core.services.workspace import import_into
+from scanvi_core.services import jobs
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.runs import train_request
+from scanvi_core.services.training import start
+from tests import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
 IMG = "<img src=http://evil.example/a onerror=window.ran=1>"
 PICTURE = "![p](http://evil.example/b.png)"
 SCRIPT = "<script>window.ran=1</script>"
@@ -42,8 +45,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with runtime.home_at(home):
         project = create_project(f"{IMG} {PICTURE}")
         import_into(project, source)
-        labelling.use_column(project.id, IMG, {SCRIPT})
-        job = training.start(project.id, training.TrainRequest(train=TrainConfig(max_epochs=2)))
+        edit.use_column(project.id, IMG, {SCRIPT})
+        job = start.start(project.id, train_request.TrainRequest(train=TrainConfig(max_epochs=2)))
         assert jobs.wait(job).error is None
     return home, project.id
 

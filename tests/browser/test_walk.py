@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from scanvi_core import keys
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 SHOTS = ROOT / "screenshots"
 BUSY_S = 180_000  # milliseconds for a training run on a slow machine
 

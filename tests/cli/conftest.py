@@ -4,7 +4,7 @@ import anndata
 import numpy as np
 import pytest
 
-from scanvi_core.annotation import embedding
+from scanvi_core.annotation.layout import embedding
 from scanvi_core.data.example import write_example
 
 

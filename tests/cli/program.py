@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import anndata
 import numpy as np
@@ -12,8 +11,8 @@ import pytest
 import torch
 
 from scanvi_core import cli
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 LABELS = ("--labels-key", "cell_type")
 
 

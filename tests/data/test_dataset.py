@@ -1,7 +1,5 @@
 """The project's own copy gives back what the file held, without copying it into memory."""
 
-from pathlib import Path
-
 import anndata
 import numpy as np
 import pandas as pd
@@ -10,10 +8,9 @@ import scipy.sparse as sp
 
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.example import write_example
-from scanvi_core.data.intake import import_file
+from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import ColumnMissing, CountsNotFound, ProjectError
-
-SHARED = Path(__file__).parents[2].parent / "shared"
+from tests import SHARED
 
 
 @pytest.fixture(scope="module")

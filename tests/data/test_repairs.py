@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys
-from scanvi_core.data.columns import guess_batches, guess_labels
+from scanvi_core.data.anndata_files.guess_columns import guess_batches, guess_labels
 from scanvi_core.data.repairs import (
     spelling_twins,
     summary_rows,

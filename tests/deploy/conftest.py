@@ -14,7 +14,7 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
-from scanvi_core.services.workspace import import_into
+from scanvi_core.services.projects.open_file import import_into
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.deploy import image
 

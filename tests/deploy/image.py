@@ -19,7 +19,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests import ROOT
+
 FOLDER = ROOT / ".docker"
 START_S = 60
 _VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")

@@ -1,15 +1,13 @@
 """Who may enter, under which name, and that a server without a working sign-in is shut."""
 
-from pathlib import Path
-
 import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from scanvi_core import runtime
-from scanvi_core.services import people
+from scanvi_core.services.projects import users
+from tests import ROOT
 
-ROOT = Path(__file__).parents[2]
 MAIL = {"email": "Anna@Lab.example", "name": "Anna", "sub": "7"}
 
 
@@ -29,8 +27,8 @@ MAIL = {"email": "Anna@Lab.example", "name": "Anna", "sub": "7"}
     ],
 )
 def test_addresses_and_domains_on_the_list_open_the_server(monkeypatch, listed, enters):
-    monkeypatch.setenv(people.ALLOWED_VARIABLE, listed)
-    assert people.may_enter(MAIL) is enters
+    monkeypatch.setenv(users.ALLOWED_VARIABLE, listed)
+    assert users.may_enter(MAIL) is enters
 
 
 @pytest.mark.parametrize(
@@ -39,8 +37,8 @@ def test_addresses_and_domains_on_the_list_open_the_server(monkeypatch, listed, 
      {"email": "anna@sub.lab.example"}, {"email_verified": False}, {"email_verified": "false"}],
 )  # fmt: skip
 def test_an_address_that_is_none_or_not_verified_is_not_on_the_list(monkeypatch, claims):
-    monkeypatch.setenv(people.ALLOWED_VARIABLE, "lab.example")
-    assert not people.may_enter(MAIL | claims)
+    monkeypatch.setenv(users.ALLOWED_VARIABLE, "lab.example")
+    assert not users.may_enter(MAIL | claims)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +52,7 @@ def test_an_address_that_is_none_or_not_verified_is_not_on_the_list(monkeypatch,
     ],
 )
 def test_the_history_names_people_by_their_address_where_it_is_verified(claims, name):
-    assert people.name_of(MAIL | claims) == name
+    assert users.name_of(MAIL | claims) == name
 
 
 def app(monkeypatch, tmp_path):
@@ -64,7 +62,7 @@ def app(monkeypatch, tmp_path):
 
 
 def test_a_server_that_must_ask_but_cannot_shows_nothing(monkeypatch, tmp_path):
-    monkeypatch.setenv(people.LOGIN_VARIABLE, "1")
+    monkeypatch.setenv(users.LOGIN_VARIABLE, "1")
     shut = app(monkeypatch, tmp_path).run()
     assert [error.value.partition("\n")[0] for error in shut.error] == [
         "Signing in is not set up on this server\\."

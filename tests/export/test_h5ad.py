@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import anndata as ad
 import h5py
@@ -15,6 +14,7 @@ from scanvi_core.errors import ExportError
 from scanvi_core.export import CountsLayer, ExportRequest, SourceFile, write_annotated
 from scanvi_core.export.child import annotate
 from scanvi_core.export.crossing import save_request
+from tests import ROOT
 from tests.export.samples import (
     N_OBS,
     N_VARS,
@@ -139,7 +139,5 @@ def test_a_large_matrix_is_never_loaded(tmp_path):
         f"assert main(Path(sys.argv[1]), Path(sys.argv[2])) == 0\n{peak}"
     )
     command = [sys.executable, "-c", script, str(folder), str(request.target)]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) / 1024 < 600

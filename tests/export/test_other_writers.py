@@ -1,16 +1,14 @@
 """Files of other ages and programs: their values stay, or they are refused with another way."""
 
-from pathlib import Path
-
 import anndata as ad
 import pytest
 
 from scanvi_core.errors import ExportError
 from scanvi_core.export import write_annotated
 from scanvi_core.export.child import annotate
+from tests import SHARED
 from tests.export.samples import assert_user_parts_equal, request_for
 
-SHARED = Path(__file__).parents[2].parent / "shared"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared real data are absent")
 pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
 

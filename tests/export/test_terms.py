@@ -4,7 +4,7 @@ import pytest
 
 from scanvi_core.export import terms
 from scanvi_core.export.terms import CELL_TYPE, Scope
-from scanvi_core.services.submission_fields import FIELDS
+from scanvi_core.services.export.cellxgene.fields import FIELDS
 
 pytestmark = pytest.mark.skipif(not terms.available(), reason="cellxgene-ontology-guide is absent")
 

@@ -11,10 +11,9 @@ from streamlit.testing.v1 import AppTest
 from scanvi_core import runtime
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import labelling
-from scanvi_core.services.workspace import import_into
-
-ROOT = Path(__file__).parents[2]
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
+from tests import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +45,7 @@ def project(imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """A project with the labels of its column."""
-    labelling.use_column(project, "cell_type", set())
+    edit.use_column(project, "cell_type", set())
     return project
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import jobs, workspace
+from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.projects import open_file
 from tests.pages.test_screens import buttons, sound, texts
 
 WAIT_S = 120
@@ -23,7 +24,7 @@ def held(tmp_path):
         return path
 
     project = create_project("Held")
-    job = workspace.submit_import(project, fetch)
+    job = open_file.submit_import(project, fetch)
     yield project.id, job, go_on
     go_on.set()
 

@@ -10,8 +10,10 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.project.folder import open_project
-from scanvi_core.services import history, jobs, labelling, projects
+from scanvi_core.services import jobs
 from scanvi_core.services import workspace as workspaces
+from scanvi_core.services.labels import edit, history
+from scanvi_core.services.projects import library
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said
 from tests.pages.test_durability import names, pick
@@ -97,7 +99,7 @@ def test_other_writes_on_a_full_disk_are_refused_in_words(visit, labelled):
         told = said(app)
     assert not app.exception
     assert "could not be written" in told and "Free some disk space" in told
-    assert len(projects.listing()) == 1
+    assert len(library.listing()) == 1
 
 
 def test_a_job_on_a_full_disk_says_so():
@@ -118,7 +120,7 @@ def test_a_folder_that_cannot_be_written_to_is_shown_and_said_so_on_every_page(
     visit,
     labelled,
 ):
-    labelling.name_cells(labelled, np.array([3]), "Mine", "lasso")
+    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
     restart()
     with locked(open_project(labelled).root):
         for slug in ("open", "labels", "train", "history"):

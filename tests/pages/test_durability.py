@@ -8,19 +8,17 @@ from sqlalchemy import create_engine, text
 
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import create_project, open_project
-from scanvi_core.project.presence import MARK
+from scanvi_core.project.locks import MARK
 from scanvi_core.project.runs import RUNNING, Run
-from scanvi_core.services import (
-    exporting,
-    history,
-    jobs,
-    labelling,
-    picking,
-    projects,
-    results,
-    training,
-)
-from scanvi_core.services.workspace import import_into, workspace
+from scanvi_core.services import jobs
+from scanvi_core.services.explore import selection
+from scanvi_core.services.export import write
+from scanvi_core.services.labels import edit, history
+from scanvi_core.services.projects import library
+from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.runs import results, train_request
+from scanvi_core.services.training import start
+from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
 
 
@@ -33,7 +31,7 @@ def pick(app, project, rows):
     """Pick cells as the lasso does, and draw the page again."""
     mask = np.zeros(700, dtype=bool)
     mask[rows] = True
-    picking.pick(project, tab_of(app), mask)
+    selection.pick(project, tab_of(app), mask)
     return app.run()
 
 
@@ -41,7 +39,7 @@ def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visi
     app = visit("labels", labelled)
     pick(app, labelled, [3, 4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    labelling.name_cells(labelled, np.array([4, 5]), "Theirs", "lasso")  # another tab, meanwhile
+    edit.name_cells(labelled, np.array([4, 5]), "Theirs", "lasso")  # another tab, meanwhile
     app.button(key="name-cells").click().run()
     assert not app.exception
     assert "assign Theirs to 2 cells, 1 of them yours too" in said(app)
@@ -56,7 +54,7 @@ def test_theirs_can_be_kept(visit, labelled):
     app = visit("labels", labelled)
     pick(app, labelled, [4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    labelling.name_cells(labelled, np.array([4]), "Theirs", "lasso")
+    edit.name_cells(labelled, np.array([4]), "Theirs", "lasso")
     app.button(key="name-cells").click().run()
     app.button(key="keep-theirs").click().run()
     assert names(labelled)[4] == "Theirs"
@@ -67,7 +65,7 @@ def test_theirs_can_be_kept(visit, labelled):
 
 
 def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
-    labelling.name_cells(labelled, np.arange(5), "Mine", "lasso")
+    edit.name_cells(labelled, np.arange(5), "Mine", "lasso")
     app = visit("history", labelled)
     assert not app.exception
     table = app.dataframe[0].value
@@ -80,10 +78,10 @@ def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
 
 
 def test_differences_between_people_are_decided_with_one_click(visit, labelled):
-    other = projects.duplicate(labelled)
+    other = library.duplicate(labelled)
     workspace(other).store.actor = "ben"
-    labelling.name_cells(other, np.array([7]), "Theirs", "lasso")
-    labelling.name_cells(labelled, np.array([7]), "Mine", "lasso")
+    edit.name_cells(other, np.array([7]), "Theirs", "lasso")
+    edit.name_cells(labelled, np.array([7]), "Mine", "lasso")
     history.import_log(labelled, history.export_log(other))
     app = visit("history", labelled)
     assert "ben: Theirs" in said(app)
@@ -107,7 +105,7 @@ def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
 
 
 def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labelled):
-    copy = projects.duplicate(labelled)
+    copy = library.duplicate(labelled)
     (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
     engine = create_engine(f"sqlite:///{open_project(copy).db}")
     with engine.begin() as connection:
@@ -125,16 +123,16 @@ def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labelled):
 
 
 def test_a_project_left_by_a_crash_says_so_when_it_is_opened(visit, labelled):
-    copy = projects.duplicate(labelled)
+    copy = library.duplicate(labelled)
     (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
     assert "The program was not closed properly" in said(visit("open", copy))
 
 
 def test_projects_are_renamed_and_put_away_from_the_first_page(visit, labelled):
-    other = projects.duplicate(labelled)
+    other = library.duplicate(labelled)
     app = visit("open", labelled)
     app.button(key=f"away-{other}").click().run()
-    assert [item.id for item in projects.listing(archived=True)] == [other]
+    assert [item.id for item in library.listing(archived=True)] == [other]
     assert not app.exception
 
 
@@ -154,7 +152,7 @@ def reword(project, statement):
 
 
 def test_a_project_of_a_newer_program_is_refused_in_words(visit, labelled):
-    copy = projects.duplicate(labelled)
+    copy = library.duplicate(labelled)
     reword(copy, "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     app = visit("open", copy)
     assert not app.exception
@@ -164,7 +162,7 @@ def test_a_project_of_a_newer_program_is_refused_in_words(visit, labelled):
 
 @pytest.mark.parametrize("slug", ["labels", "train", "review", "history", "export"])
 def test_every_page_says_in_words_that_a_project_cannot_be_opened(visit, labelled, slug):
-    copy = projects.duplicate(labelled)
+    copy = library.duplicate(labelled)
     reword(copy, "UPDATE meta SET value = '9' WHERE key = 'n_obs'")
     app = visit(slug, copy)
     assert not app.exception
@@ -172,7 +170,7 @@ def test_every_page_says_in_words_that_a_project_cannot_be_opened(visit, labelle
 
 
 def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, labelled):
-    copy = projects.duplicate(labelled)
+    copy = library.duplicate(labelled)
     (open_project(copy).dataset / "obs.parquet").unlink(missing_ok=True)
     (open_project(copy).dataset / "manifest.json").write_text('{"n_obs": 700}')
     app = visit("labels", copy)
@@ -183,7 +181,7 @@ def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, la
 def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_why(
     visit, labelled, monkeypatch
 ):
-    from scanvi_core.annotation import embedding
+    from scanvi_core.annotation.layout import embedding
     from scanvi_core.train.training import Training
 
     step = Training.take_step
@@ -196,11 +194,11 @@ def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_w
 
     monkeypatch.setattr(Training, "take_step", overflow)
     monkeypatch.setattr(embedding, "umap_of", lambda z, **_: z[:, :2].copy())
-    request = training.TrainRequest(
+    request = train_request.TrainRequest(
         ModelConfig(n_hidden=32, n_latent=8),
         TrainConfig(max_epochs=6, n_top_genes=200, device="cpu"),
     )
-    job = jobs.wait(training.start(labelled, request), 60.0)
+    job = jobs.wait(start.start(labelled, request), 60.0)
     assert job.status is jobs.JobStatus.DONE
     assert max(record.epoch for record in job.records) == 4
     found = results.current(labelled)
@@ -224,7 +222,7 @@ def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labelled):
 
 
 def test_labels_are_taken_from_an_exported_file(visit, labelled, tmp_path):
-    file = exporting.write(labelled, exporting.ExportChoice(), tmp_path / "out.h5ad")
+    file = write.write(labelled, write.ExportChoice(), tmp_path / "out.h5ad")
     fresh = import_into(create_project("Again"), file).project.id
     app = visit("labels", fresh)
     app.segmented_control(key="label-source").set_value("An exported file").run()

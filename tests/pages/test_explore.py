@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 
-from scanvi_core.services import gene_tests, jobs, labelling, picking, rules
-from scanvi_core.services.rules import Rule, Term
+from scanvi_core.services import jobs
+from scanvi_core.services.explore import gene_tests, rules, selection
+from scanvi_core.services.explore.rules import Rule, Term
+from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
 
@@ -23,7 +25,7 @@ def pick(app, project, *steps):
     rule = Rule()
     for operation, term in steps:
         rule = rule.joined([term], operation)
-    picking.set_rule(project, tab_of(app), rule)
+    selection.set_rule(project, tab_of(app), rule)
     return sound(app.run())
 
 
@@ -79,7 +81,7 @@ def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled
 
 
 def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labelled):
-    labelling.rename(labelled, "CD19+ B", HOSTILE)
+    edit.rename(labelled, "CD19+ B", HOSTILE)
     app = visit("explore", labelled)
     pick(app, labelled, ("replace", Term("label", values=(HOSTILE,))))
     assert app.button(key="name-cells").label != "Name 0 cells"

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from scanvi_core.export import terms
-from scanvi_core.services import cap_export, exporting, jobs, labelling, submission
+from scanvi_core.services import jobs
+from scanvi_core.services.export import cap, write
+from scanvi_core.services.export.cellxgene import form
+from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 
 needs_terms = pytest.mark.skipif(not terms.available(), reason="the ontologies are absent")
@@ -13,7 +16,7 @@ CELLXGENE, CAP = "cellxgene", "cap"
 
 @pytest.fixture
 def labelled(project):
-    labelling.use_column(project, "cell_type", set())
+    edit.use_column(project, "cell_type", set())
     return project
 
 
@@ -48,9 +51,9 @@ def test_an_answer_is_kept_and_understood_by_name(page, labelled):
     app = page(CELLXGENE)
     box = next(item for item in app.text_input if "tissue_ontology" in str(item.key))
     box.input("Blood").run()
-    assert submission.draft(labelled).chosen["tissue_ontology_term_id"] == {"": "UBERON:0000178"}
+    assert form.draft(labelled).chosen["tissue_ontology_term_id"] == {"": "UBERON:0000178"}
     app.text_input(key="cxg-title").input("My cells").run()
-    assert submission.draft(labelled).title == "My cells"
+    assert form.draft(labelled).title == "My cells"
     assert "no title yet" not in said(app)
 
 
@@ -62,9 +65,9 @@ def test_without_the_ontologies_the_way_to_get_them_is_said(page, monkeypatch):
 
 def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
     app = page(CAP)
-    assert f"schema {cap_export.SCHEMA_VERSION}" in said(app).replace("\\", "")
+    assert f"schema {cap.SCHEMA_VERSION}" in said(app).replace("\\", "")
     app.text_input(key="cap-title").input("Ours").run()
-    assert cap_export.draft(labelled).title == "Ours"
+    assert cap.draft(labelled).title == "Ours"
     assert not app.button(key="export").disabled
 
 
@@ -77,9 +80,9 @@ def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
                 np.random.default_rng(0)
             return ""
 
-        started.append(jobs.submit(jobs.JobRequest(project, exporting.EXPORT, "test", work)))
+        started.append(jobs.submit(jobs.JobRequest(project, write.EXPORT, "test", work)))
 
-    monkeypatch.setattr(exporting, "start", slow)
+    monkeypatch.setattr(write, "start", slow)
     app = visit("export", labelled)
     app.button(key="export").click().run()
     app.button(key="export-cancel").click().run()

@@ -3,8 +3,9 @@
 import pytest
 
 from scanvi_core.errors import InputError
-from scanvi_core.services import jobs, opening, workspace
+from scanvi_core.services import jobs, workspace
 from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.projects import open_file, questions
 from tests.pages.test_screens import buttons, sound, texts
 
 WAIT_S = 120
@@ -19,7 +20,7 @@ def asked(tmp_path):
     for at, gene in enumerate(GENES):
         lines.append(",".join([gene, *[str((at + cell) % 3) for cell in range(len(CELLS))]]))
     (tmp_path / "counts.csv").write_text("\n".join(lines) + "\n")
-    project = workspace.open_path("counts.csv")
+    project = open_file.open_path("counts.csv")
     assert finished(project).status is JobStatus.DONE
     return project
 
@@ -40,22 +41,22 @@ def test_the_open_page_asks_with_a_glimpse_and_goes_on_with_the_answer(asked, vi
     dataset = workspace.workspace(asked).dataset
     assert (dataset.obs_names.tolist(), dataset.var_names.tolist()) == (CELLS, GENES)
     assert dataset.manifest["origin"]["answers"] == {"orientation": "cells-in-columns"}
-    assert opening.question(asked) is None
+    assert questions.question(asked) is None
     assert any("is open" in text for text in texts(sound(visit("open", asked))))
 
 
 def test_a_wrong_answer_is_refused_and_can_be_changed(asked, visit):
-    opening.answer(asked, "cells-in-rows")
+    questions.answer(asked, "cells-in-rows")
     job = finished(asked)
     assert job.status is JobStatus.FAILED
     assert "swapped" in job.error[0]
     app = sound(visit("open", asked))
     assert any("swapped" in error.value for error in app.error)
     assert "Read the table this way" in buttons(app)
-    opening.answer(asked, "cells-in-columns")
+    questions.answer(asked, "cells-in-columns")
     assert finished(asked).status is JobStatus.DONE
 
 
 def test_what_is_no_option_is_no_answer(asked):
     with pytest.raises(InputError, match="no answer"):
-        opening.answer(asked, "cells-on-the-moon")
+        questions.answer(asked, "cells-on-the-moon")

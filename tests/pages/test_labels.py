@@ -5,8 +5,10 @@ import threading
 import numpy as np
 import pytest
 
-from scanvi_core.services import exploring, jobs, labelling
+from scanvi_core.services import jobs
+from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobRequest, JobStatus
+from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import IO_LANE, workspace
 from tests.pages.test_screens import sound
 
@@ -26,7 +28,7 @@ def test_values_chosen_as_unlabelled_bring_no_label_from_a_column(visit, project
     assert question.value == []
     question.select("Dendritic").run()
     app.button(key="use-labels").click().run()
-    every = set(labelling.column_values(project, "cell_type")["value"])
+    every = set(edit.column_values(project, "cell_type")["value"])
     assert set(workspace(project).labels().active) == every - {"Dendritic"}
 
 
@@ -56,17 +58,17 @@ def test_the_map_of_the_counts_is_cancelled_where_its_bar_is_and_offered_again(
 ):
     app = sound(visit("labels", labelled))
     app.button(key="base-map").click().run()
-    (job,) = jobs.active(labelled, exploring.MAP)
+    (job,) = jobs.active(labelled, maps.MAP)
     app.button(key=f"cancel-{job.id}").click().run()
     assert jobs.snapshot(job.id).status is JobStatus.STOPPED
     app.run()
     assert app.button(key="base-map") is not None
-    assert exploring.clusters_of(labelled) is None
+    assert maps.clusters_of(labelled) is None
 
 
 def test_clusters_without_their_map_still_offer_it(visit, labelled):
     """As when the work was cancelled between the two; this file brings maps of its own."""
-    assert exploring.embeddings(labelled)
+    assert maps.embeddings(labelled)
     opened = workspace(labelled)
-    exploring._save(exploring._derived(opened, exploring.CLUSTERS), np.zeros(700, dtype=np.int32))
+    maps._save(maps._derived(opened, maps.CLUSTERS), np.zeros(700, dtype=np.int32))
     assert sound(visit("labels", labelled)).button(key="base-map") is not None

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanvi_core.project import LabelStore, events
-from tests.project.views import N
+from scanvi_core.project import LabelStore
+from scanvi_core.project.label_log import events
+from tests.project.label_log.views import N
 
 
 @pytest.fixture

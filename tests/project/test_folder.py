@@ -14,8 +14,8 @@ from scanvi_core.project import (
     Run,
     create_project,
     list_projects,
+    locks,
     open_project,
-    presence,
     status_seen,
 )
 from scanvi_core.project import files as project_files
@@ -186,10 +186,10 @@ def test_a_run_left_running_by_a_process_that_is_gone_was_interrupted(run):
 
 def test_another_process_is_told_from_one_that_is_gone():
     with subprocess.Popen(["sleep", "60"]) as other:
-        mark = presence._mark(other.pid)
-        assert presence.lives(mark) and mark != presence.own_mark()
+        mark = locks._mark(other.pid)
+        assert locks.lives(mark) and mark != locks.own_mark()
         other.kill()
-    assert not presence.lives(mark)
+    assert not locks.lives(mark)
 
 
 def test_arrays_filled_on_the_disk_are_saved_at_the_end_or_not_at_all(run):

@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from scanvi_core.errors import FileRefused, SettingInvalid
 from scanvi_core.module.generation import normalized_expression
 from scanvi_core.module.imported import imported_names, load_scvi_tools
+from tests import ROOT
 
 EXAMPLES = Path(__file__).parent / "imported"
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reference" / "convert_scvi_tools.py"
+SCRIPT = ROOT / "benchmarks" / "reference" / "convert_scvi_tools.py"
 
 
 @pytest.mark.parametrize("name", ["batch", "latent", "norm"])

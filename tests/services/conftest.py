@@ -11,10 +11,11 @@ from scanvi_core import runtime
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project, open_project
-from scanvi_core.services import labelling
 from scanvi_core.services.annotate import ForegroundJob
-from scanvi_core.services.training import TrainRequest
-from scanvi_core.services.workspace import import_into, workspace
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.workspace import workspace
 
 SMALL = ModelConfig(n_hidden=32, n_latent=8)
 BRIEF = TrainConfig(max_epochs=8, device="cpu")
@@ -41,7 +42,7 @@ def train_now() -> Callable[[str, TrainRequest], str]:
     """Train a project in this thread; return the run id."""
 
     def train(project: str, request: TrainRequest) -> str:
-        from scanvi_core.services.run import train
+        from scanvi_core.services.training.in_process import train
 
         return train(workspace(project), request, ForegroundJob(project, lambda *_: None))
 
@@ -53,7 +54,7 @@ def trained_folder(imported: Path, request_brief, train_now, tmp_path_factory) -
     """The folder of a project with one model."""
     with runtime.home_at(tmp_path_factory.mktemp("trained")):
         project = copy_of(imported)
-        labelling.use_column(project, "cell_type", set())
+        edit.use_column(project, "cell_type", set())
         train_now(project, request_brief)
         return open_project(project).root
 
@@ -74,7 +75,7 @@ def project(home: Path, imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """The same with the labels of its column, a part of them set aside."""
-    labelling.use_column(project, "cell_type", set())
+    edit.use_column(project, "cell_type", set())
     return project
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +14,9 @@ import pytest
 from scanvi_core.errors import LabelsUnusable, ProjectError
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobRefused, JobRequest, JobStatus
+from tests import ROOT
 
 WAIT_S = 10.0
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

@@ -8,18 +8,12 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.errors import FileRefused, InputError, ProjectError
-from scanvi_core.services import (
-    checking,
-    exploring,
-    jobs,
-    labelling,
-    overview,
-    picking,
-    results,
-    rules,
-    workspace,
-)
+from scanvi_core.services import jobs, workspace
+from scanvi_core.services.explore import colours, maps, rules, selection
 from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import data_report, open_file, status
+from scanvi_core.services.runs import results
 
 WAIT_S = 60.0
 
@@ -43,14 +37,14 @@ def root(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["sub/cells.h5ad", ' "sub/cells.h5ad" ', "sub/../sub/cells.h5ad"])
 def test_a_path_below_the_data_folder_is_taken(root, text):
-    assert workspace.allowed_path(text) == root / "sub" / "cells.h5ad"
-    assert workspace.allowed_path(str(root / "sub" / "cells.h5ad")).is_file()
+    assert open_file.allowed_path(text) == root / "sub" / "cells.h5ad"
+    assert open_file.allowed_path(str(root / "sub" / "cells.h5ad")).is_file()
 
 
 @pytest.mark.parametrize("text", ["../secret.h5ad", "/etc/passwd", "~/../../etc/passwd", "/"])
 def test_a_path_outside_the_data_folder_is_refused(root, text):
     with pytest.raises(FileRefused, match="outside the data folder") as caught:
-        workspace.allowed_path(text)
+        open_file.allowed_path(text)
     assert runtime.DATA_ROOT_VARIABLE in caught.value.hint
 
 
@@ -59,26 +53,26 @@ def test_a_link_that_leads_out_is_refused(root):
     (root / "folder").symlink_to(root.parent)
     for text in ("link.h5ad", "folder/secret.h5ad"):
         with pytest.raises(FileRefused, match="outside the data folder"):
-            workspace.allowed_path(text)
+            open_file.allowed_path(text)
 
 
 @pytest.mark.parametrize("text", ["none.h5ad", "sub", ""])
 def test_what_is_no_file_is_refused(root, text):
     with pytest.raises(FileRefused, match="There is no file"):
-        workspace.allowed_path(text)
+        open_file.allowed_path(text)
 
 
 @pytest.mark.parametrize("text", ["a\0b", "x" * 5_000, "loop/cells.h5ad", "~nobody-here/x.h5ad"])
 def test_what_no_file_can_be_called_is_a_sentence(root, text):
     (root / "loop").symlink_to(root / "loop")
     with pytest.raises(FileRefused) as caught:
-        workspace.allowed_path(text)
+        open_file.allowed_path(text)
     assert caught.value.hint
 
 
 def test_an_upload_keeps_only_the_last_part_of_its_name(home, imported):
     content = io.BytesIO((imported.parents[2] / "cells.h5ad").read_bytes())
-    project = workspace.open_uploads([("../../evil/cells.h5ad", content)])
+    project = open_file.open_uploads([("../../evil/cells.h5ad", content)])
     (job,) = jobs.list_jobs(project)
     assert jobs.wait(job.id, WAIT_S).status is JobStatus.DONE
     assert opened(project).dataset.n_obs == 700
@@ -86,19 +80,19 @@ def test_an_upload_keeps_only_the_last_part_of_its_name(home, imported):
 
 
 def test_a_bad_upload_fails_with_message_and_hint(home):
-    project = workspace.open_uploads([("cells.h5ad", io.BytesIO(b"cell,gene\n"))])
+    project = open_file.open_uploads([("cells.h5ad", io.BytesIO(b"cell,gene\n"))])
     job = jobs.wait(jobs.list_jobs(project)[0].id, WAIT_S)
     assert job.status is JobStatus.FAILED
     assert "a text file" in job.error[0] and job.error[1]
     assert not workspace.is_ready(project)
-    assert overview.of(project).name == "cells"
+    assert status.of(project).name == "cells"
     with pytest.raises(ProjectError):
         opened(project)
 
 
 def test_another_matrix_cannot_be_taken_once_labels_are_chosen(labelled):
     with pytest.raises(InputError, match="Labels were already chosen"):
-        workspace.reimport(labelled, "X")
+        open_file.reimport(labelled, "X")
 
 
 def test_recent_projects_are_those_with_data(project):
@@ -112,25 +106,25 @@ def test_recent_projects_are_those_with_data(project):
 
 
 def test_the_overview_grows_with_the_work(project, train_now, request_brief):
-    assert overview.of(project).label_set == overview.of(project).saved_at == ""
-    assert overview.stations_done(project) == {"open", "check"}
-    labelling.use_column(project, "cell_type", set())
-    now = overview.of(project)
+    assert status.of(project).label_set == status.of(project).saved_at == ""
+    assert status.stations_done(project) == {"open", "check"}
+    edit.use_column(project, "cell_type", set())
+    now = status.of(project)
     assert (now.n_obs, now.n_vars, now.label_set) == (700, 765, "cell_type")
     assert now.saved_at and not now.model
     train_now(project, request_brief)
     accuracy = results.current(project).summary["holdout"]["accuracy"]
-    assert overview.of(project).model == f"Model 1: {accuracy:.0%} right"
-    assert overview.stations_done(project) == {"open", "check", "labels", "train"}
-    assert overview.stations_done(None) == set()
+    assert status.of(project).model == f"Model 1: {accuracy:.0%} right"
+    assert status.stations_done(project) == {"open", "check", "labels", "train"}
+    assert status.stations_done(None) == set()
 
 
 def test_the_check_page_shows_the_counts_and_the_batches(labelled):
-    report = checking.report(labelled)
+    report = data_report.report(labelled)
     assert (report.n_obs, report.n_vars, report.counts_source) == (700, 765, "X")
     assert report.median_total == np.median(opened(labelled).dataset.totals)
     assert report.batch_key == report.batch_columns[0] == "batch"
-    table = checking.batch_table(labelled, "batch").set_index("batch")
+    table = data_report.batch_table(labelled, "batch").set_index("batch")
     codes, batch = opened(labelled).labels().codes, opened(labelled).dataset.obs["batch"]
     assert table["cells"].to_dict() == batch.value_counts().to_dict()
     assert table["labelled"].sum() == (codes >= 0).sum()
@@ -140,41 +134,41 @@ def test_the_check_page_shows_the_counts_and_the_batches(labelled):
 
 
 def test_the_models_maps_come_first(trained):
-    titles = list(exploring.embeddings(trained))
+    titles = list(maps.embeddings(trained))
     assert titles == ["z1", "z2", "X_umap", "X_pca"]
     for name in titles:
-        assert exploring.coordinates(trained, name).shape == (700, 2)
+        assert maps.coordinates(trained, name).shape == (700, 2)
     run_map = results.current(trained).array(trained, "umap_z1")
-    assert np.array_equal(exploring.coordinates(trained, "z1"), run_map)
-    assert exploring.map_revision(trained, "z1") != exploring.map_revision(trained, "X_umap")
+    assert np.array_equal(maps.coordinates(trained, "z1"), run_map)
+    assert maps.map_revision(trained, "z1") != maps.map_revision(trained, "X_umap")
 
 
 def test_the_map_of_the_counts_is_a_job_and_belongs_to_those_counts(project, monkeypatch):
-    assert exploring.clusters_of(project) is None
-    job = jobs.wait(exploring.start_base_map(project), WAIT_S)
+    assert maps.clusters_of(project) is None
+    job = jobs.wait(maps.start_base_map(project), WAIT_S)
     assert job.status is JobStatus.DONE, job.error
-    codes, xy = exploring.clusters_of(project), exploring.coordinates(project, exploring.BASE)
+    codes, xy = maps.clusters_of(project), maps.coordinates(project, maps.BASE)
     assert xy.shape == (700, 2) and np.isfinite(xy).all()
     assert codes.shape == (700,) and 3 < codes.max() < 30
-    assert exploring.BASE in exploring.embeddings(project)
+    assert maps.BASE in maps.embeddings(project)
     monkeypatch.setitem(opened(project).dataset.manifest, "counts_sha256", "of another matrix")
-    assert exploring.clusters_of(project) is None
-    assert exploring.BASE not in exploring.embeddings(project)
+    assert maps.clusters_of(project) is None
+    assert maps.BASE not in maps.embeddings(project)
 
 
 def test_a_retrain_shows_its_own_map(trained, train_now, request_brief):
     from dataclasses import replace
 
-    before = exploring.map_revision(trained, "z1"), exploring.coordinates(trained, "z1").copy()
+    before = maps.map_revision(trained, "z1"), maps.coordinates(trained, "z1").copy()
     other = replace(request_brief, train=replace(request_brief.train, seed=4))
     train_now(trained, other)
-    assert exploring.map_revision(trained, "z1") != before[0]
-    assert not np.array_equal(exploring.coordinates(trained, "z1"), before[1])
+    assert maps.map_revision(trained, "z1") != before[0]
+    assert not np.array_equal(maps.coordinates(trained, "z1"), before[1])
 
 
 def test_every_offered_colour_covers_every_cell(trained):
-    for what in exploring.colour_options(trained):
-        found = exploring.colouring(trained, what)
+    for what in colours.colour_options(trained):
+        found = colours.colouring(trained, what)
         values = found.codes if found.values is None else found.values
         assert len(values) == 700, what
         if found.codes is not None:
@@ -183,38 +177,36 @@ def test_every_offered_colour_covers_every_cell(trained):
 
 def test_colours_say_what_the_labels_and_the_model_say(trained):
     now, found = opened(trained).labels(), results.current(trained)
-    label = exploring.colouring(trained, exploring.LABEL)
+    label = colours.colouring(trained, colours.LABEL)
     truth = np.array([*now.names, ""], dtype=object)[now.codes]
     assert (np.array([*label.names, ""], dtype=object)[label.codes] == truth).all()
-    told = exploring.colouring(trained, exploring.PREDICTION)
+    told = colours.colouring(trained, colours.PREDICTION)
     assert (np.array(told.names)[told.codes] == np.array(found.names)[found.prediction]).all()
-    assert np.array_equal(
-        exploring.colouring(trained, exploring.CONFIDENCE).values, found.confidence
-    )
-    aside = exploring.colouring(trained, exploring.HELD_OUT)
+    assert np.array_equal(colours.colouring(trained, colours.CONFIDENCE).values, found.confidence)
+    aside = colours.colouring(trained, colours.HELD_OUT)
     assert ((aside.codes == 0) == now.holdout).all()
-    batch = exploring.colouring(trained, "batch")
+    batch = colours.colouring(trained, "batch")
     own = opened(trained).dataset.obs["batch"].astype(str)
     assert (np.array(batch.names)[batch.codes] == own).all()
 
 
 def test_a_type_keeps_its_place_in_the_palette_after_a_rename(trained):
     before = dict(zip(*_names_and_places(trained), strict=True))
-    labelling.rename(trained, "Dendritic", "DC")
+    edit.rename(trained, "Dendritic", "DC")
     after = dict(zip(*_names_and_places(trained), strict=True))
     assert after["DC"] == before["Dendritic"]
     assert after["CD19+ B"] == before["CD19+ B"]
 
 
 def _names_and_places(project):
-    found = exploring.colouring(project, exploring.LABEL)
+    found = colours.colouring(project, colours.LABEL)
     return found.names, found.places
 
 
 def test_a_new_label_gives_the_colours_a_new_revision(trained):
-    before = exploring.colouring(trained, exploring.LABEL).revision
-    labelling.name_cells(trained, np.array([0]), "Mine", "lasso")
-    assert exploring.colouring(trained, exploring.LABEL).revision != before
+    before = colours.colouring(trained, colours.LABEL).revision
+    edit.name_cells(trained, np.array([0]), "Mine", "lasso")
+    assert colours.colouring(trained, colours.LABEL).revision != before
 
 
 def test_a_gene_colours_by_its_log_level(project):
@@ -222,13 +214,13 @@ def test_a_gene_colours_by_its_log_level(project):
     gene = dataset.var_names[10]
     column = np.asarray(dataset.counts[:, [10]].todense()).ravel()
     expected = np.log1p(column / dataset.totals * 1e4)
-    assert np.allclose(exploring.gene_colouring(project, gene).values, expected, rtol=1e-5)
+    assert np.allclose(colours.gene_colouring(project, gene).values, expected, rtol=1e-5)
 
 
 def test_a_marker_rule_picks_the_cells_that_follow_it(project):
     values = {gene: opened(project).dataset.gene(gene) for gene in ("CD3D", "CD79A")}
-    picking.join(project, "tab", rules.of_markers(project, "CD79A+, CD3D-"), "replace")
-    mask = picking.picked(project, "tab")
+    selection.join(project, "tab", rules.of_markers(project, "CD79A+, CD3D-"), "replace")
+    mask = selection.picked(project, "tab")
     assert mask.any() and (values["CD79A"][mask] > 0).all() and (values["CD3D"][mask] == 0).all()
     for rule in ("NOGENE+", "+"):
         with pytest.raises(InputError):
@@ -251,25 +243,25 @@ def test_shapes_add_and_subtract_for_each_tab_alone(project):
     xy = np.full((700, 2), 9.0)
     xy[:10], xy[10:20] = 0.5, (2.5, 0.5)
     wide = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 1.0], [0.0, 1.0]])
-    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "replace")) == 10
-    assert picking.pick_polygon(project, "tab", xy, Shape(wide, "add")) == 20
-    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "subtract")) == 10
-    assert np.flatnonzero(picking.picked(project, "tab")).tolist() == list(range(10, 20))
-    assert not picking.picked(project, "other tab").any()
-    assert picking.pick_polygon(project, "tab", xy, Shape(SQUARE, "clear")) == 0
+    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "replace")) == 10
+    assert selection.pick_polygon(project, "tab", xy, Shape(wide, "add")) == 20
+    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "subtract")) == 10
+    assert np.flatnonzero(selection.picked(project, "tab")).tolist() == list(range(10, 20))
+    assert not selection.picked(project, "other tab").any()
+    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "clear")) == 0
 
 
 def test_a_shape_can_be_held_to_the_cells_shown(project):
     xy, shown = np.full((700, 2), 0.5), np.arange(700) < 5
-    assert picking.pick_polygon(project, "t", xy, Shape(SQUARE, "replace"), shown) == 5
+    assert selection.pick_polygon(project, "t", xy, Shape(SQUARE, "replace"), shown) == 5
 
 
 def test_picks_of_old_tabs_are_forgotten(project):
     mask = np.ones(700, dtype=bool)
-    for i in range(picking.KEPT + 1):
-        picking.pick(project, f"t{i}", mask)
-    assert not picking.picked(project, "t0").any()
-    assert picking.picked(project, "t1").all()
+    for i in range(selection.KEPT + 1):
+        selection.pick(project, f"t{i}", mask)
+    assert not selection.picked(project, "t0").any()
+    assert selection.picked(project, "t1").all()
 
 
 # Cancelling -------------------------------------------------------------------------------------
@@ -277,7 +269,7 @@ def test_picks_of_old_tabs_are_forgotten(project):
 
 def cancel_when(project, words):
     """Cancel the opening once its bar says these words; return how it ended."""
-    (job,) = jobs.active(project, workspace.OPEN)
+    (job,) = jobs.active(project, open_file.OPEN)
     while not job.status.final and job.message != words:
         job = jobs.wait(job.id, WAIT_S, newer_than=job.version)
     jobs.stop(job.id)
@@ -287,18 +279,18 @@ def cancel_when(project, words):
 def test_a_cancelled_opening_keeps_nothing_and_can_begin_again(home, imported, monkeypatch):
     source = imported.parents[2] / "cells.h5ad"
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(source.parent))
-    project = workspace.open_path(source.name)
+    project = open_file.open_path(source.name)
     assert cancel_when(project, "Reading the file").status is JobStatus.STOPPED
     folder = opened_folder(project)
     assert not list(folder.glob(".*.new"))
     assert not list((folder / "dataset").iterdir())
     assert not workspace.is_ready(project) and workspace.recent_projects() == []
-    assert workspace.stopped_file(project) == source.resolve()
-    again = jobs.wait(workspace.open_again(project), WAIT_S)
+    assert open_file.stopped_file(project) == source.resolve()
+    again = jobs.wait(open_file.open_again(project), WAIT_S)
     assert again.status is JobStatus.DONE and opened(project).dataset.n_obs == 700
-    assert workspace.stopped_file(project) is None
+    assert open_file.stopped_file(project) is None
     with pytest.raises(InputError, match="No file was stopped"):
-        workspace.open_again(project)
+        open_file.open_again(project)
 
 
 def opened_folder(project):
@@ -309,7 +301,7 @@ def opened_folder(project):
 
 def test_reading_with_another_matrix_can_be_cancelled_and_the_first_stays(project):
     before = opened(project).dataset.manifest["counts_sha256"]
-    workspace.reimport(project, "X")
+    open_file.reimport(project, "X")
     cancel_when(project, "Reading the file")
-    assert workspace.is_ready(project) and workspace.stopped_file(project) is None
+    assert workspace.is_ready(project) and open_file.stopped_file(project) is None
     assert opened(project).dataset.manifest["counts_sha256"] == before

@@ -11,8 +11,8 @@ import torch
 from scipy import sparse
 
 from scanvi_core.config import TrainConfig, replace
-from scanvi_core.data import collection_counts
-from scanvi_core.data.collection_counts import StoredCounts
+from scanvi_core.data.collection import counts as collection_counts
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.nn.sparse import SparseRows
 from scanvi_core.train import loader, loop, sampler, stored
 from scanvi_core.train.history import Hooks
@@ -20,6 +20,7 @@ from scanvi_core.train.loader import blocks, rows_of
 from scanvi_core.train.sampler import BlockSampler
 from scanvi_core.train.stored import StoredRows, few_enough
 from scanvi_core.train.training import Training
+from tests import ROOT
 
 CPU = torch.device("cpu")
 N_OBS = 5_003
@@ -250,8 +251,8 @@ def test_annbatch_gives_the_same_minibatches_and_the_same_model(data, make_modul
     pytest.importorskip("annbatch", reason="needs annbatch (Python 3.12 or newer)")
     import anndata
 
-    from scanvi_core.data.collection import Collection
-    from scanvi_core.services.gathering import gather
+    from scanvi_core.data.collection.collection import Collection
+    from scanvi_core.services.atlas.gather import gather
 
     ends = [0, 64, 129]
     paths = [tmp_path / f"{i}.h5ad" for i in range(2)]
@@ -276,7 +277,7 @@ def test_annbatch_gives_the_same_minibatches_and_the_same_model(data, make_modul
 @pytest.mark.slow
 def test_two_processes_train_the_same_network_from_a_store_as_one(tmp_path):
     member = Path(__file__).with_name("stored_member.py")
-    root = str(Path(__file__).parents[2])
+    root = str(ROOT)
     environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     running = []
     for size in ("1", "2"):

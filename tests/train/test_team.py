@@ -13,9 +13,9 @@ import torch
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.nn.keyed import KeyedNoise, hashed, key_of
 from scanvi_core.train.team import Team, check_norm
+from tests import ROOT
 
 MEMBER = Path(__file__).with_name("team_member.py")
-ROOT = Path(__file__).parents[2]
 END_WITHIN_S = 15
 
 

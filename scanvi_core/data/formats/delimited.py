@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.target import (
+from scanvi_core.data.anndata_files.target import (
     Request,
     Tables,
     in_rows,
@@ -18,8 +17,9 @@ from scanvi_core.data.formats.target import (
     write_matrix,
     write_tables,
 )
+from scanvi_core.data.formats.question import Option, Question, answer
 from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse
-from scanvi_core.data.guard_text import open_text
+from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
 

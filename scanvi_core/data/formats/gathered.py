@@ -6,10 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scanvi_core.data.collection import Collection
-from scanvi_core.data.cut import row_blocks
-from scanvi_core.data.formats.target import Request, Tables, new_h5ad, write_matrix, write_tables
-from scanvi_core.data.reading import BLOCK_VALUES, Block
+from scanvi_core.data.anndata_files.target import (
+    Request,
+    Tables,
+    new_h5ad,
+    write_matrix,
+    write_tables,
+)
+from scanvi_core.data.blocks.columns import row_blocks
+from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
+from scanvi_core.data.collection.collection import Collection
 
 
 def convert(request: Request) -> list[str]:

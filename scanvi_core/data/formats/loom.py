@@ -7,9 +7,15 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from scanvi_core.data.formats.target import Request, Tables, new_h5ad, write_matrix, write_tables
-from scanvi_core.data.reading import BLOCK_VALUES, DAMAGED, Block
-from scanvi_core.data.tables import plain_column
+from scanvi_core.data.anndata_files.tables import plain_column
+from scanvi_core.data.anndata_files.target import (
+    Request,
+    Tables,
+    new_h5ad,
+    write_matrix,
+    write_tables,
+)
+from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, DAMAGED, Block
 from scanvi_core.errors import FileRefused
 
 CELL_NAMES = ("CellID", "cell_id", "obs_names", "Cell", "cell_names", "barcode", "barcodes")

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.target import (
+from scanvi_core.data.anndata_files.target import (
     Request,
     Tables,
     in_rows,
@@ -21,9 +20,10 @@ from scanvi_core.data.formats.target import (
     write_matrix,
     write_tables,
 )
+from scanvi_core.data.formats.question import Option, Question, answer
 from scanvi_core.data.formats.tenx import choose_features
 from scanvi_core.data.formats.texts import count_lines, glimpse
-from scanvi_core.data.guard_text import MTX_BANNER, MtxHeader, check_mtx, open_text
+from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx, open_text
 from scanvi_core.errors import FileRefused
 
 CELLS_NAMED = re.compile(r"barcode|cell|obs", re.IGNORECASE)

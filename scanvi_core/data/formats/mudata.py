@@ -4,10 +4,10 @@ import h5py
 import pandas as pd
 from anndata.io import read_elem, write_elem
 
-from scanvi_core.data.formats.elements import copy_anndata
+from scanvi_core.data.anndata_files.elements import copy_anndata
+from scanvi_core.data.anndata_files.tables import read_table
+from scanvi_core.data.anndata_files.target import Request, new_h5ad
 from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.target import Request, new_h5ad
-from scanvi_core.data.tables import read_table
 from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
 

@@ -5,8 +5,8 @@ import shutil
 import zlib
 from pathlib import Path, PurePosixPath
 
-from scanvi_core.data.guard_file import open_regular
-from scanvi_core.data.guard_zip import opened_zip
+from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.errors import FileRefused
 
 DISK_SHARE = 0.8  # of what is free

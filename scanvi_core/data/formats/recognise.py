@@ -1,6 +1,6 @@
 """Tell by content what was brought, and turn it into an .h5ad file when it is something else.
 
-What comes here has passed :func:`scanvi_core.data.preflight.preflight`.
+What comes here has passed :func:`scanvi_core.data.guard.preflight.preflight`.
 """
 
 import shutil
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scanvi_core.data import sniff
+from scanvi_core.data.anndata_files.h5ad import opened
+from scanvi_core.data.anndata_files.target import Request
 from scanvi_core.data.formats import delimited, loom, mtx, mudata, packed, tenx, zarr_store
-from scanvi_core.data.formats.target import Request
-from scanvi_core.data.guard_file import open_regular
-from scanvi_core.data.guard_text import open_text
-from scanvi_core.data.h5ad import opened
-from scanvi_core.data.preflight import preflight
+from scanvi_core.data.guard import signatures
+from scanvi_core.data.guard.preflight import preflight
+from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
 
 HEAD_BYTES = 4096
@@ -85,8 +85,8 @@ def _plain(request: Request, head: bytes) -> Made:
         return _hdf5(request)
     if mtx.is_mtx(head):
         return _triple([request.path], _listed(request.path.parent).texts, request)
-    if not sniff.is_text(head):
-        sniff.check_is_hdf5(request.path, head, request.path.stat().st_size)
+    if not signatures.is_text(head):
+        signatures.check_is_hdf5(request.path, head, request.path.stat().st_size)
     try:
         return Made("a table of text", delimited.convert(request))
     except FileRefused:
@@ -107,7 +107,7 @@ def _belongs(request: Request, matrix: Path, texts: list[Path]) -> bool:
 
 def _hdf5(request: Request) -> Made:
     with opened(request.path) as (file, _):
-        kind = sniff.hdf5_kind(file, request.path.name)
+        kind = signatures.hdf5_kind(file, request.path.name)
         if kind == "h5ad":
             return Made(None)
         words, convert = HDF5[kind]
@@ -126,7 +126,7 @@ def _triple(matrices: list[Path], texts: list[Path], request: Request) -> Made:
 
 def _zip(request: Request) -> Made:
     names = packed.names_in_zip(request.path, request.memory_bytes)
-    sniff.check_zip(request.path.name, names)
+    signatures.check_zip(request.path.name, names)
     root = zarr_store.root_in(names)
     if root is not None:
         return Made("a zarr store (.zip)", zarr_store.convert(request, root))
@@ -154,7 +154,7 @@ def _folder(request: Request) -> Made:
     names = {item.name for item in request.path.iterdir()}
     if names & zarr_store.ROOTS:
         return Made("a zarr store", zarr_store.convert(request))
-    sniff.check_directory(request.path, names)
+    signatures.check_directory(request.path, names)
     found = _listed(request.path, MAX_DEPTH)
     if found.matrices:
         return _triple(found.matrices, found.texts, request)
@@ -202,7 +202,7 @@ def _sort_in(found: _Found, path: Path) -> None:
         head = b""
     if mtx.is_mtx(head):
         found.matrices.append(path)
-    elif head and sniff.is_text(head):
+    elif head and signatures.is_text(head):
         found.texts.append(path)
     else:
         found.others.append(path)
@@ -219,7 +219,7 @@ def _inner_head(path: Path) -> bytes:
 
 
 def _is_hdf5(head: bytes) -> bool:
-    return any(head[at : at + 8] == sniff.HDF5_MAGIC for at in sniff.HDF5_AT)
+    return any(head[at : at + 8] == signatures.HDF5_MAGIC for at in signatures.HDF5_AT)
 
 
 @contextmanager

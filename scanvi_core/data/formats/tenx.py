@@ -7,10 +7,16 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.anndata_files.tables import plain_column
+from scanvi_core.data.anndata_files.target import (
+    Request,
+    Tables,
+    new_h5ad,
+    write_matrix,
+    write_tables,
+)
+from scanvi_core.data.blocks.hdf5 import DAMAGED, Block, MatrixSource
 from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.target import Request, Tables, new_h5ad, write_matrix, write_tables
-from scanvi_core.data.reading import DAMAGED, Block, MatrixSource
-from scanvi_core.data.tables import plain_column
 from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanvi_core.data.guard_text import open_text
+from scanvi_core.data.guard.text import open_text
 
 GLIMPSE_LINES = 60
 LINE_BYTES = 2**24

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from scanvi_core.data.collection import ABOUT
+from scanvi_core.data.anndata_files.elements import copy_anndata
+from scanvi_core.data.anndata_files.target import Request, new_h5ad
+from scanvi_core.data.collection.collection import ABOUT
 from scanvi_core.data.formats import gathered
-from scanvi_core.data.formats.elements import copy_anndata
-from scanvi_core.data.formats.target import Request, new_h5ad
-from scanvi_core.data.guard_zarr import check_zarr
+from scanvi_core.data.guard.zarr_store import check_zarr
 from scanvi_core.errors import FileRefused
 
 ROOTS = frozenset({".zgroup", ".zattrs", "zarr.json"})

@@ -3,8 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
-from scanvi_core.annotation.selection import combine, in_polygon
+from pages.ui.cell_map.component import (
+    CategoryColour,
+    SelectionEvent,
+    ValueColour,
+    cell_map,
+    linked_maps,
+)
+from scanvi_core.annotation.selection.polygon import combine, in_polygon
 from scanvi_core.colours import type_colours
 
 N = 2_000

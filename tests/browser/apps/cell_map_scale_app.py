@@ -12,8 +12,8 @@ import numpy as np
 import streamlit as st
 from matplotlib.path import Path
 
-from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map
-from scanvi_core.annotation.selection import combine, in_polygon
+from pages.ui.cell_map.component import CategoryColour, SelectionEvent, ValueColour, cell_map
+from scanvi_core.annotation.selection.polygon import combine, in_polygon
 from scanvi_core.colours import type_colours
 
 N = int(st.query_params.get("n", "20000"))

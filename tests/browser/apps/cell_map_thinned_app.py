@@ -3,11 +3,17 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.cell_map import CategoryColour, SelectionEvent, ValueColour, cell_map, linked_maps
-from scanvi_core.annotation.selection import combine, in_polygon
-from scanvi_core.annotation.thinning import thinned
+from pages.ui.cell_map.component import (
+    CategoryColour,
+    SelectionEvent,
+    ValueColour,
+    cell_map,
+    linked_maps,
+)
+from scanvi_core.annotation.layout.thinning import thinned
+from scanvi_core.annotation.selection.polygon import combine, in_polygon
 from scanvi_core.colours import type_colours
-from scanvi_core.services.drawing import Drawn
+from scanvi_core.services.explore.subsample import Drawn
 
 N, DRAWN = 20_000, 6_000
 NAMES = ["left", "right", "rare"]

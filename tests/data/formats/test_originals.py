@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from scanvi_core import config
 from tests.data.formats.reading import taken
-from tests.data.odd_cases import ODD
+from tests.data.intake.odd_cases import ODD
 
 needs_shared = pytest.mark.skipif(not ODD.exists(), reason="the odd files are not here")
 

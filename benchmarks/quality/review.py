@@ -1,0 +1,324 @@
+"""How fast does a review teach? Macro-F1 against decisions, for our queue and four other orders.
+
+``python -m benchmarks.quality.review FOLDER`` needs about 8 minutes of one processor; FOLDER keeps
+what was trained and simulated, so that a second call goes on. For each of seven data sets of
+``../shared/data`` (3,000 cells at most) and five seeds:
+
+- One type is thinned to 0.9 % of the cells where that leaves nine. 30 % of each type are set
+  aside: they are what every order is judged on and are never shown.
+- A third of the common types, and all types below 1 %, have no label; of the others three cells
+  have. A ``quick`` model is trained on these once.
+- An order shows a cell or a group; the oracle answers; after every answer the predictions are
+  refitted on the frozen latent (`annotation.refit`), as the page does.
+
+The oracle names a group by its most frequent true type, and all its cells get that name, the wrong
+ones too. Where fewer than 80 % are of one type it presses Split instead (`grouping.split_group`):
+that costs a decision and names nothing, and the parts are shown next, the largest first. A group
+too small to split is named by its majority. A single cell gets its true type.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.accuracy.cells import Cells, load
+from benchmarks.results_file import SHARED, Cell, Result, write
+from scanvi_core.annotation.model.refit import Known, refit
+from scanvi_core.annotation.review.grouping import is_splittable, split_group
+from scanvi_core.annotation.review.queue import ReviewGroup, random_checks, review_queue
+from scanvi_core.config import LOW_CONFIDENCE, ModelConfig, TrainConfig
+
+DATA = SHARED / "data"
+SETS = ("tms_liver", "pbmc68k_reduced_counts", "pancreas_endo_1k", "scmixology",
+        "kang_ifnb_2800", "zheng_facs_pbmc", "onek1k_40donors")  # fmt: skip
+N_SEEDS, MAX_CELLS, DECISIONS = 5, 3_000, 40
+RARE, THINNED, MIN_RARE, THIN_FROM = 0.01, 0.009, 9, 0.02
+ASIDE, UNSEEN, SHOWN = 0.3, 3, 3  # share; one type of so many; labelled cells of the others
+PURE, NEAR_FULL, SOON, CHECK_EVERY = 0.8, 0.95, 20, 10
+
+
+@dataclass
+class Review:
+    """A review in progress: what is known, what the model says, what the oracle knows.
+
+    Parameters
+    ----------
+    types, aside
+        True codes and the cells set aside [n].
+    start, p_start, z
+        Labels [n] of the model (-1: none), what it says [n, K] and z1 [n, d].
+    """
+
+    types: np.ndarray
+    aside: np.ndarray
+    start: np.ndarray
+    p_start: np.ndarray
+    z: np.ndarray
+    random: np.random.Generator
+    y: np.ndarray = field(init=False)
+    p: np.ndarray = field(init=False)
+    n_asked: int = 0
+
+    def __post_init__(self) -> None:
+        self.y, self.p = self.start.copy(), self.p_start
+
+    @property
+    def open(self) -> np.ndarray:
+        """Cells that may be shown [n]."""
+        return np.asarray((self.y < 0) & ~self.aside)
+
+    def learn(self) -> None:
+        """Refit the predictions to the labels as they are."""
+        self.p = self.refitted(self.y)
+
+    def refitted(self, y: np.ndarray) -> np.ndarray:
+        """Return probabilities [n, K] for the labels `y` [n]."""
+        (old, before), (new, now) = (known(codes, self.p.shape[1]) for codes in (self.start, y))
+        p = np.zeros_like(self.p_start)
+        p[:, new] = refit(self.z, self.p_start[:, old], before, now)
+        return p
+
+    def macro_f1(self, p: np.ndarray) -> float:
+        """Return the macro-F1 on the cells set aside."""
+        from sklearn.metrics import f1_score
+
+        truth, said = self.types[self.aside], p[self.aside].argmax(axis=1)
+        return float(f1_score(truth, said, labels=np.unique(truth), average="macro"))
+
+
+def known(y: np.ndarray, n_types: int) -> tuple[np.ndarray, Known]:
+    """Return the codes that have a label, and the labels [n] counted among these."""
+    names = np.unique(y[y >= 0])
+    places = np.full(n_types + 1, -1)
+    places[names] = np.arange(names.size)
+    return names, Known(places[y], tuple(map(str, names)))
+
+
+def ours(review: Review) -> Iterator[np.ndarray]:
+    """Give the first group of the queue, each tenth time a random check, as the page does."""
+    sure = review.open & (review.p_start.max(axis=1) >= LOW_CONFIDENCE)
+    checks = [group.rows for group in random_checks(review.z, review.p_start, sure)]
+    while True:
+        rows = np.empty(0, dtype=np.int64)
+        if review.n_asked % CHECK_EVERY == CHECK_EVERY - 1 and checks:
+            rows = checks.pop(0)
+        if not review.open[rows].any():
+            groups = review_queue(review.z, review.p, review.open, known=review.y, max_items=1)
+            rows = groups[0].rows
+        yield rows[review.open[rows]]
+
+
+def all_groups(review: Review) -> list[ReviewGroup]:
+    """Return all open cells in groups made like those of the queue."""
+    return review_queue(review.z, review.p, review.open, threshold=np.inf)
+
+
+def least_sure_groups(review: Review) -> Iterator[np.ndarray]:
+    """Give the group of the lowest mean confidence."""
+    while True:
+        yield min(all_groups(review), key=lambda group: group.confidence).rows
+
+
+def least_sure_cells(review: Review) -> Iterator[np.ndarray]:
+    """Give the cell of the lowest confidence."""
+    while True:
+        rows = np.flatnonzero(review.open)
+        yield rows[[review.p[rows].max(axis=1).argmin()]]
+
+
+def random_groups(review: Review) -> Iterator[np.ndarray]:
+    """Give the groups of the start in random order."""
+    groups = all_groups(review)
+    for at in review.random.permutation(len(groups)):
+        yield groups[at].rows
+
+
+def random_cells(review: Review) -> Iterator[np.ndarray]:
+    """Give cells in random order."""
+    for row in review.random.permutation(np.flatnonzero(review.open)):
+        yield np.array([row])
+
+
+Way = Callable[[Review], Iterator[np.ndarray]]
+WAYS: dict[str, Way] = {
+    "our queue": ours,
+    "least confidence, groups": least_sure_groups,
+    "least confidence, single cells": least_sure_cells,
+    "random order, groups": random_groups,
+    "random order, single cells": random_cells,
+}
+OURS, RANDOM = "our queue", "random order, groups"
+
+
+def simulate(review: Review, way: Way) -> dict[str, Any]:
+    """Ask the oracle `DECISIONS` times; return the curve, the first decision per type..."""
+    shown, waiting = way(review), list[np.ndarray]()
+    curve, found, n_splits = [review.macro_f1(review.p)], dict[str, int](), 0
+    for _ in range(DECISIONS):
+        rows = waiting.pop(0) if waiting else next(shown, None) if review.open.any() else None
+        if rows is None:  # all is named
+            curve.append(curve[-1])
+            continue
+        review.n_asked += 1
+        cells = np.bincount(review.types[rows])
+        if cells.max() < PURE * rows.size and is_splittable(rows):
+            waiting = split_group(rows, review.z) + waiting
+            n_splits += 1
+        else:
+            review.y[rows] = cells.argmax()
+            found.setdefault(str(cells.argmax()), review.n_asked)
+            review.learn()
+        curve.append(review.macro_f1(review.p))
+    named = (review.y >= 0) & (review.start < 0)
+    full = review.macro_f1(review.refitted(np.where(review.aside, -1, review.types)))
+    right = float((review.y == review.types)[named].mean())
+    return {"curve": curve, "found": found, "full": full, "splits": n_splits,
+            "named": int(named.sum()), "right": right}  # fmt: skip
+
+
+def begin(cells: Cells, seed: int) -> dict[str, np.ndarray]:
+    """Choose the cells and the labels at the start, train; return what `Review` needs."""
+    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+
+    random = np.random.default_rng(seed)
+    rows = np.sort(random.permutation(len(cells.types))[:MAX_CELLS])
+    rows = thinned(rows[cells.types[rows] >= 0], cells.types, random)
+    types = cells.types[rows]
+    start, aside = labels_at_start(types, random)
+    seen, labels = known(start, len(cells.type_names))
+    batch = np.unique(cells.batch[rows], return_inverse=True)[1]
+    names = tuple(f"batch {code}" for code in range(batch.max() + 1))
+    counts = cells.counts[rows]
+    shown = TrainingSet(counts, cells.genes, labels.y, labels.names, batch, names)
+    config = TrainConfig(preset="quick", seed=seed, device="cpu")
+    told = Annotator.fit(shown, ModelConfig(), config).predict(counts)
+    p = np.zeros((len(types), len(cells.type_names)), dtype=np.float32)
+    p[:, seen] = told.probabilities
+    return {"types": types, "aside": aside, "start": start, "p_start": p, "z": told.z1}
+
+
+def thinned(rows: np.ndarray, types: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the rows without most cells of one type, so that it is a rare one."""
+    few = int(THINNED * rows.size)
+    if few < MIN_RARE:
+        return rows
+    sizes = np.bincount(types[rows])
+    chosen = random.choice(np.flatnonzero(sizes >= THIN_FROM * rows.size))
+    own = random.permutation(np.flatnonzero(types[rows] == chosen))
+    return np.delete(rows, own[few:])
+
+
+def labels_at_start(
+    types: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of the start [n], and which cells are set aside [n]."""
+    aside, start = np.zeros(types.size, dtype=bool), np.full(types.size, -1)
+    sizes = np.bincount(types)
+    common = np.flatnonzero(sizes >= RARE * types.size)
+    unseen = random.permutation(common)[: max(1, common.size // UNSEEN)]
+    for code in np.flatnonzero(sizes):
+        own = random.permutation(np.flatnonzero(types == code))
+        n_aside = round(ASIDE * own.size)
+        aside[own[:n_aside]] = True
+        if code in common and code not in unseen:
+            start[own[n_aside : n_aside + SHOWN]] = code
+    return start, aside
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    """Simulate what is not in the folder yet; return all simulations."""
+    done = []
+    for seed in range(N_SEEDS):
+        for name in SETS:
+            kept = folder / f"{name}.{seed}.npz"
+            if not kept.exists():
+                np.savez(kept, allow_pickle=False, **begin(_cells(name, folder), seed))
+            with np.load(kept, allow_pickle=False) as file:
+                begun = dict(file)
+            for way, order in WAYS.items():
+                path = folder / f"{name}.{seed}.{way.replace(', ', '.').replace(' ', '_')}.json"
+                if not path.exists():
+                    review = Review(**begun, random=np.random.default_rng(seed))
+                    path.write_text(json.dumps(simulate(review, order)))
+                sizes = np.bincount(begun["types"])
+                rare = np.flatnonzero((sizes >= MIN_RARE - 1) & (sizes < RARE * sizes.sum()))
+                about = {"set": name, "seed": seed, "way": way, "rare": rare.tolist()}
+                done.append(about | json.loads(path.read_text()))
+                sys.stdout.write(f"{name} {seed} {way}: {np.mean(done[-1]['curve']):.3f}\n")
+                sys.stdout.flush()
+    return done
+
+
+def _cells(name: str, folder: Path) -> Cells:
+    return load(DATA / f"{name}.h5ad", folder / "data")
+
+
+def interval(by_seed: np.ndarray) -> str:
+    """Return the mean over seeds with its 95 % interval (Student's t)."""
+    half = stats.t.ppf(0.975, len(by_seed) - 1) * stats.sem(by_seed)
+    return f"{by_seed.mean():.3f} ({by_seed.mean() - half:.3f} to {by_seed.mean() + half:.3f})"
+
+
+def summary(done: list[dict[str, Any]]) -> list[list[Cell]]:
+    """Return one row per way."""
+    areas = {way: _per_seed(done, way, lambda run: np.mean(run["curve"])) for way in WAYS}
+    waits = {way: _per_seed(done, way, _wait).mean() for way in WAYS}
+    rows: list[list[Cell]] = []
+    for way in WAYS:
+        own = [run for run in done if run["way"] == way]
+        after = [round(float(np.mean([run["curve"][n] for run in own])), 3) for n in (10, 20, 40)]
+        soon = [run["found"].get(str(c), np.inf) <= SOON for run in own for c in run["rare"]]
+        less = interval(areas[OURS] - areas[way]) if way != OURS else None
+        rows.append([way, interval(areas[way]), less, *after, round(float(waits[way]), 1),
+                     f"{waits[way] / waits[RANDOM]:.0%}", f"{np.mean(soon):.0%}"])  # fmt: skip
+    return rows
+
+
+def _per_seed(
+    done: list[dict[str, Any]], way: str, value: Callable[[dict[str, Any]], Any]
+) -> np.ndarray:
+    seeds = sorted({run["seed"] for run in done})
+    own = [[value(r) for r in done if r["way"] == way and r["seed"] == seed] for seed in seeds]
+    return np.array([np.mean(values) for values in own])
+
+
+def _wait(run: dict[str, Any]) -> int:
+    there = np.flatnonzero(np.array(run["curve"]) >= NEAR_FULL * run["full"])
+    return int(there[0]) if there.size else DECISIONS + 1
+
+
+def main() -> None:
+    """Simulate, print, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    done = measured(folder)
+    columns = ("order", "area under the curve", "ours less this", "macro-F1 after 10", "after 20",
+               "after 40", "decisions to 95 % of full labels", "of random groups",
+               f"rare types found within {SOON}")  # fmt: skip
+    n_rare = sum(len(run["rare"]) for run in done) // len(WAYS)
+    about = f"Means over {len(SETS)} data sets; intervals over {N_SEEDS} seeds."
+    never = f"95 % not reached in {DECISIONS} decisions counts as {DECISIONS + 1}."
+    rare = f"{n_rare} rare types (below 1 % of the cells, none labelled) were to be found."
+    oracle = (
+        "An oracle names a group by its majority, or splits it (a decision as well) where fewer "
+        "than 80 % are of one type."
+    )
+    title = "What a decision of the review teaches: macro-F1 on cells never shown"
+    told = [about, never, rare, oracle]
+    result = Result(
+        title, "python -m benchmarks.quality.review FOLDER", columns, summary(done), told
+    )
+    write("review", result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Charts that are looked at rather than lassoed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui.cell_map.component import CategoryColour, cell_map
+from pages.ui.frame.text import plain
+from scanvi_core.colours import type_colours
+
+MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+CONFUSION_ROW = 26
+LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
+QUIET = {"displayModeBar": False}
+
+
+def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
+    """Draw lines over the epochs in a chart that survives polling without a flicker."""
+    series = [
+        {
+            "type": "line",
+            "name": name,
+            "showSymbol": len(table) < 3,
+            "data": table[["epoch", name]].dropna().round(4).to_numpy().tolist(),
+        }
+        for name in names
+    ]
+    options = {
+        "animation": False,
+        "grid": {"left": 48, "right": 12, "top": 28, "bottom": 36},
+        "legend": {"show": len(names) > 1, "top": 0},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "value", "name": "epoch", "nameLocation": "middle", "nameGap": 22},
+        "yAxis": {"type": "value", "scale": True},
+        "series": series,
+    }
+    st.echarts_chart(options, key=key, height=200)
+
+
+def still_map(
+    xy: np.ndarray, codes: np.ndarray, names: Sequence[str], *, key: str, revision: str
+) -> None:
+    """Draw a small map without tools, coloured by type."""
+    cell_map(
+        key,
+        xy,
+        colour=CategoryColour(codes, names, type_colours(len(names))),
+        revision=revision,
+        height=260,
+        tools=False,
+    )
+
+
+def confusion(
+    matrix: np.ndarray, names: Sequence[str], *, key: str, height: int | None = None,
+    counts: bool = False,
+) -> None:  # fmt: skip
+    """Draw a confusion matrix: rows are known types, columns predictions."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    shown = matrix if counts else np.round(100 * shares)
+    text = [[f"{value:,.0f}" if value else "" for value in row] for row in shown]
+    labels = [plain(name) for name in names]
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares, x=labels, y=labels, text=text, texttemplate="%{text}", customdata=matrix,
+            colorscale="Blues", zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
+            hovertemplate="known %{y}<br>predicted %{x}<br>%{customdata:,} cells<extra></extra>",
+        )
+    )  # fmt: skip
+    small = height is not None
+    figure.update_xaxes(
+        type="category", tickangle=-40, title="predicted", showticklabels=not small
+    )
+    figure.update_yaxes(type="category", autorange="reversed", title="known", dtick=1)
+    figure.update_layout(margin=MARGIN, height=height or 180 + CONFUSION_ROW * len(names))
+    st.plotly_chart(figure, key=key, config=QUIET)
+
+
+def reliability(bins: pd.DataFrame, *, key: str, height: int = 300) -> None:
+    """Draw how often cells of each confidence are right, with intervals, over the diagonal.
+
+    `bins` has the columns ``confidence``, ``right``, ``low``, ``high`` (interval) and ``cells``.
+    """
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[0, 1], y=[0, 1], mode="lines", hoverinfo="skip",
+                line={"dash": "dot", "color": GUIDE},
+            ),
+            go.Scatter(
+                x=bins["confidence"], y=bins["right"], mode="lines+markers",
+                line={"color": LINE}, marker={"size": 8},
+                error_y={
+                    "type": "data", "symmetric": False, "thickness": 1,
+                    "array": bins["high"] - bins["right"],
+                    "arrayminus": bins["right"] - bins["low"],
+                },
+                customdata=bins["cells"],
+                hovertemplate="confidence %{x:.2f}<br>right %{y:.0%}<br>"
+                "%{customdata:,} cells<extra></extra>",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_xaxes(title="confidence of the model", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="right", range=[0, 1.02], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height, showlegend=False)
+    st.plotly_chart(figure, key=key, config=QUIET)
+
+
+def coverage(curve: pd.DataFrame, marked: float, *, key: str, height: int = 300) -> None:
+    """Draw the share right among the surest cells, with a line at the share `marked`.
+
+    `curve` has the columns ``coverage``, ``right`` and ``confidence``.
+    """
+    figure = go.Figure(
+        go.Scatter(
+            x=curve["coverage"], y=curve["right"], mode="lines",
+            line={"color": LINE}, customdata=curve["confidence"],
+            hovertemplate="accept the surest %{x:.0%}<br>right %{y:.1%}<br>"
+            "confidence from %{customdata:.2f}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_vline(marked, line={"dash": "dot", "color": DOTS})
+    low = min(0.9, float(curve["right"].min())) - 0.02
+    figure.update_xaxes(title="share of cells accepted, the surest first", tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.02])
+    figure.update_yaxes(title="right", range=[low, 1.005], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height)
+    st.plotly_chart(figure, key=key, config=QUIET)

@@ -1,0 +1,125 @@
+"""The sections of the Evaluate page."""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.cell_map import charts
+from pages.ui.frame.text import md
+from scanvi_core.services.diagnostics import baselines, holdout_report, integration
+from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
+from scanvi_core.services.runs import model_list
+
+TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
+ROW = 35  # pixels
+LONG_TABLE, SHORT_TABLE = 20, 8  # rows
+
+
+def headline(report: HoldoutReport) -> None:
+    """Draw the one sentence that matters, and what it leaves out."""
+    st.subheader(md(report.headline), anchor=False)
+    st.markdown(md(f"Model {report.model_number}. {report.reading}"))
+    for sentence in report.notes:
+        st.caption(md(sentence))
+
+
+def quick_models(project: str) -> None:
+    """Draw the quick linear models on the same cells; loud when one of them wins."""
+    found = baselines.baselines(project)
+    if found is None:
+        return
+    if found.beaten:
+        st.warning(md(found.sentence), icon=":material/warning:")
+    else:
+        st.markdown(md(found.sentence))
+    with st.expander("Quick models on the same cells"):
+        st.caption(
+            "The same labels, the same held-out cells. SCANVI and the two linear models vote "
+            "together in this model. Differences that span 0 may be luck."
+        )
+        _table(found.table, "mean F1")
+
+
+def cross_validated(project: str) -> None:
+    """Draw what the linear models get right without a hold-out, if that is known."""
+    sentence = baselines.cross_validated(project)
+    if sentence is not None:
+        st.caption(md(sentence))
+
+
+def types(report: HoldoutReport) -> None:
+    """Draw the confusion matrix beside the honesty of the confidence, then each type."""
+    matrix, honest = st.columns(2, gap="medium")
+    with matrix.container(border=True, height="stretch"):
+        st.subheader("Which types are mistaken for which")
+        shown = st.segmented_control(
+            "Show", ["Percent of each row", "Cells"], default="Percent of each row",
+            key="confusion-mode", label_visibility="collapsed",
+        )  # fmt: skip
+        charts.confusion(
+            report.scores.confusion, report.names, key="confusion", counts=shown == "Cells"
+        )
+    with honest.container(border=True, height="stretch"):
+        st.subheader("Is the confidence honest?")
+        st.markdown(f"**{md(report.sure)}**")
+        charts.reliability(report.bins, key="reliability")
+        st.caption(
+            "On the dotted line, confidence is just the share that is right; below it the model "
+            f"is too sure. {md(report.honesty)} {md(report.calibration)}"
+        )
+    with st.container(border=True):
+        st.subheader("Each type")
+        st.caption(
+            "Found: how many of its cells get its name. Right when named: how many cells with its "
+            "name are of it. F1 joins both. In brackets: 95 % intervals."
+        )
+        _table(report.table, "F1")
+
+
+def accepting(project: str, report: HoldoutReport) -> None:
+    """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
+    accepted, right = st.columns(2, gap="medium")
+    with accepted.container(border=True, height="stretch"):
+        st.subheader("How much can be accepted unseen?")
+        st.markdown(f"**{md(report.accept)}**")
+        charts.coverage(report.curve, holdout_report.ACCEPTED_SHARE, key="coverage")
+        _table(report.accepting, "confidence from")
+    with right.container(border=True):
+        st.subheader("Each batch")
+        if report.batches is None:
+            st.caption("No batch column was chosen on Check data.")
+        else:
+            st.caption("The hardest batch first; in brackets: 95 % intervals.")
+            _table(report.batches, most=SHORT_TABLE)
+    with right.container(border=True, height="stretch"):
+        st.subheader("Types kept apart, batches mixed")
+        with st.spinner("Measuring the map"):
+            found = integration.map_scores(project)
+        if found is not None:
+            st.caption(md(found.note))
+            _table(found.table, *integration.SPACES)
+
+
+def models(project: str) -> None:
+    """Draw the list of models, and compare the current one with another."""
+    with st.container(border=True):
+        st.subheader("All models of this project")
+        listed = model_list.models(project)
+        st.table(listed.table.map(md), hide_index=True, border="horizontal")
+        if not listed.others:
+            return
+        other = st.selectbox(
+            "Compare the current model with", list(listed.others),
+            format_func=lambda number: f"Model {number}", key="compare-with", width=260,
+        )  # fmt: skip
+        st.markdown(md(listed.comparison(other)))
+
+
+def _table(table: pd.DataFrame, *decimals: str, most: int = LONG_TABLE) -> None:
+    """Draw a table as high as its rows; beyond `most` of them it scrolls.
+
+    The columns named in `decimals` get two digits.
+    """
+    st.dataframe(
+        table, hide_index=True, placeholder="", column_config=dict.fromkeys(decimals, TWO_DIGITS),
+        height="content" if len(table) <= most else ROW * (most + 1),
+    )  # fmt: skip

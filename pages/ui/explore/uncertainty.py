@@ -1,0 +1,47 @@
+"""Reasons for doubt on the Explore page: how many cells, what to do next, and the job behind."""
+
+import streamlit as st
+
+from pages.ui.frame import jobs
+from pages.ui.frame.text import count, md
+from scanvi_core.services.diagnostics import uncertainty
+
+WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
+
+
+def summary(project: str) -> None:
+    """Draw one line: the cells per reason, or how far the look for them is."""
+    counts = uncertainty.counts(project)
+    if counts is None:
+        _not_yet(project)
+        return
+    n = sum(counts.values())
+    told = ", ".join(
+        f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
+    )
+    found = uncertainty.reasons(project)
+    notes = " ".join(found.notes) if found is not None else ""
+    if n:
+        st.markdown(f"**{count(n, 'cell')} without a label:** {told}. {md(notes)}")
+    elif notes:
+        st.caption(md(notes))
+
+
+def legend() -> None:
+    """Draw what each reason means and what to do next."""
+    steps = zip(uncertainty.REASON_NAMES[1:], uncertainty.NEXT_STEPS[1:], strict=True)
+    st.caption("  \n".join(f"**{name}**: {md(step)}" for name, step in steps))
+
+
+def _not_yet(project: str) -> None:
+    """Say that nobody has looked yet, and how far it is; offer to begin."""
+    job = uncertainty.latest(project)
+    if job is not None:
+        jobs.show(job, can_stop=True, about="Reasons for doubt")
+        if not job.status.final:
+            return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("Reasons for doubt and wrong labels: not looked at yet.", width="content")
+        if st.button("Look at every cell", key="look", icon=":material/troubleshoot:"):
+            uncertainty.start(project)
+            st.rerun()

@@ -1,0 +1,137 @@
+"""Signing in, where the server's secrets hold an ``[auth]`` section; elsewhere nobody is asked.
+
+Streamlit does the OpenID Connect part (``st.login``). The pages are closed by `run_shell`; what
+the browser fetches beside the pages, by `SignedInOnly`, which reads the same signed cookie.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
+
+from pages.ui.frame.text import md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.projects import users
+
+SECTION = "auth"
+CLOSED = ("/download/", "/media/", "/_stcore/upload_file/", "/_stcore/metrics")
+ASK = "Ask who runs this server."
+
+
+def wanted() -> bool:
+    """Tell whether people have to sign in here; secrets nobody can read count as a yes."""
+    try:
+        asked = SECTION in st.secrets
+    except StreamlitSecretNotFoundError:
+        asked = any(Path(path).exists() for path in st.get_option("secrets.files"))
+    return asked or users.must_sign_in()
+
+
+def person() -> str:
+    """Return who signed in in this tab, empty where nobody did or has to."""
+    return users.name_of(st.user) if wanted() and st.user.get("is_logged_in") else ""
+
+
+def inside() -> bool:
+    """Tell whether this tab may see the projects."""
+    return not wanted() or bool(st.user.get("is_logged_in") and users.may_enter(st.user))
+
+
+def draw() -> None:
+    """Draw the page of those who are not inside.
+
+    Raises
+    ------
+    ScanviError
+        If the sign-in of this server is not set up.
+    """
+    st.title("Name the cells of a single-cell data set", anchor=False)
+    if st.user.get("is_logged_in"):
+        who = md(users.name_of(st.user) or "This account")
+        st.warning(f"{who} is not on the list of people who may work here. {ASK}")
+        st.button("Sign in as somebody else", key="sign-out", on_click=st.logout)
+        return
+    st.markdown("This is your group's server. Sign in to see its projects.")
+    for provider in _providers():
+        label = f"Sign in with {md(provider.capitalize())}" if provider else "Sign in"
+        if st.button(label, key=f"sign-in-{provider}", type="primary", icon=":material/login:"):
+            _go(provider)
+    st.caption("Your name is written beside every label you change.")
+
+
+def draw_person() -> None:
+    """Draw who signed in, and the way out, below the menu."""
+    if not wanted():
+        return
+    with st.sidebar.container(key="signed-in"):
+        st.caption(f"Signed in as {md(person())}")
+        st.button("Sign out", key="sign-out", icon=":material/logout:", on_click=st.logout)
+
+
+def _providers() -> list[str | None]:
+    """Return the names of the sections of the providers, None where there is just one."""
+    try:
+        section = st.secrets[SECTION]
+    except (KeyError, StreamlitSecretNotFoundError) as error:
+        raise ScanviError("Signing in is not set up on this server.", ASK) from error
+    named = [name for name, value in section.items() if "client_id" in _table(value)]
+    return [None] if "client_id" in section or not named else list(named)
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _go(provider: str | None) -> None:
+    try:
+        st.login(provider)
+    except StreamlitAuthError as error:
+        raise ScanviError("Signing in does not work on this server.", f"{error} {ASK}") from error
+
+
+class SignedInOnly:
+    """Refuses what lies beside the pages, such as exported files, to those who are not inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, or hand the request on."""
+        answer: ASGIApp = self._app
+        if scope["type"] == "http" and _is_closed(scope["path"]) and wanted():
+            claims = claims_of(Request(scope).cookies)
+            if not (claims and users.may_enter(claims)):
+                answer = PlainTextResponse("Sign in first.", status_code=401)
+        await answer(scope, receive, send)
+
+
+def _is_closed(path: str) -> bool:
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.startswith(CLOSED) or path.removeprefix(f"/{base}").startswith(CLOSED)
+
+
+def claims_of(cookies: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the sign-in said about the sender of these cookies, empty without one.
+
+    The same checks as Streamlit makes on its websocket: signature, age (31 days), and that the
+    cookie was made for this address.
+    """
+    from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri
+    from streamlit.web.server.server_util import get_cookie_secret
+    from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+    from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+
+    def one(name: str) -> bytes | None:
+        return decode_signed_value(get_cookie_secret(), name, cookies.get(name, ""))
+
+    text = get_cookie_with_chunks(one, USER_COOKIE_NAME)
+    claims: dict[str, Any] = json.loads(text) if text else {}
+    origin = get_origin_from_redirect_uri()
+    known = bool(claims.get("is_logged_in")) and origin and claims.get("origin") == origin
+    return claims if known else {}

@@ -1,0 +1,14 @@
+"""A project that can only be read says so."""
+
+import streamlit as st
+
+from pages.ui.frame.text import md
+from scanvi_core.services.labels import edit
+
+
+def note(project: str) -> bool:
+    """Say why nothing can be saved, if so; return whether saving is possible."""
+    reason = edit.read_only(project)
+    if reason:
+        st.warning(f"You can look, but not change anything: nothing can be saved. {md(reason)}")
+    return not reason

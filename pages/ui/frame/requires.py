@@ -1,0 +1,36 @@
+"""What a page needs before it can be drawn."""
+
+from typing import NoReturn
+
+import streamlit as st
+
+from pages.ui.frame import jobs, state
+from pages.ui.frame.pages import OPEN, Station, next_button
+from scanvi_core.services.projects import open_file, questions
+from scanvi_core.services.training import distributed
+
+
+def data_set(title: str) -> str:
+    """Return the open project; without one, say so under the title and offer the way to Open."""
+    project = state.project_id()
+    if project is None or not jobs.is_open(project):
+        st.title(title, anchor=False)
+    if project is None:
+        locked("Open a data set first.", OPEN, "Go to Open")
+    if not jobs.show_open_job(project):
+        job = jobs.latest(project, open_file.OPEN)
+        if job is not None and not job.status.final:
+            st.stop()
+        if questions.question(project) is not None:
+            locked("The file has a question for you.", OPEN, "Answer it")
+        locked("This data set could not be opened.", OPEN, "Open another one")
+    distributed.follow_again(project)
+    return project
+
+
+def locked(sentence: str, station: Station, label: str) -> NoReturn:
+    """Say what a page still needs and offer the way there, in place of an empty page."""
+    with st.container(border=True):
+        st.markdown(f"**{sentence}**")
+        next_button(station, label)
+    st.stop()

@@ -1,0 +1,53 @@
+"""The status strip on top of every page."""
+
+import streamlit as st
+
+from pages.ui.frame.text import count, md
+from scanvi_core.services import jobs
+from scanvi_core.services.explore import maps
+from scanvi_core.services.export import write
+from scanvi_core.services.projects import open_file, status
+from scanvi_core.services.quality import doublets
+from scanvi_core.services.runs import train_request
+
+POLL_S = 1.0
+JOB_WORDS = {
+    open_file.OPEN: "Opening",
+    train_request.TRAIN: "Training",
+    maps.MAP: "Drawing a map",
+    write.EXPORT: "Exporting",
+    doublets.DOUBLETS: "Looking for doublets",
+}
+
+
+def draw(project: str | None) -> None:
+    """Draw the strip; while a job runs it refreshes itself, and never reruns the page."""
+    if project is None:
+        return
+    running = bool(jobs.active(project))
+    fragment = st.fragment(_strip, run_every=POLL_S if running else None)
+    fragment(project)
+
+
+def _strip(project: str) -> None:
+    now = status.of(project)
+    with st.container(
+        horizontal=True, vertical_alignment="center", key="status-strip", gap="small"
+    ):
+        st.markdown(f"**{md(now.name)}**", width="content")
+        if now.n_obs:
+            size = f"{count(now.n_obs, 'cell')} × {count(now.n_vars, 'gene')}"
+            st.caption(size, width="content")
+            labels = f"Labels: {md(now.label_set)}" if now.label_set else "No labels yet"
+            st.badge(labels, color="blue" if now.label_set else "gray", icon=":material/label:")
+            if now.saved_at and now.job is None:  # both would wrap, and move the page
+                saved = f"Saved {now.saved_at}: {md(now.last_change)}"
+                st.badge(saved, color="green", icon=":material/check:")
+        if now.model:
+            st.badge(md(now.model), color="violet", icon=":material/neurology:")
+        if now.job is not None:
+            st.badge(
+                f"{JOB_WORDS.get(now.job.kind, 'Working')} {now.job.fraction:.0%}",
+                color="orange",
+                icon=":material/progress_activity:",
+            )

@@ -1,0 +1,96 @@
+"""Sending the history to a colleague, taking theirs over, and what the two of you differ on."""
+
+import streamlit as st
+
+from pages.ui.frame import login, state
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services import workspace
+from scanvi_core.services.labels import edit, history
+from scanvi_core.services.projects import users
+
+DIFFERENCES = 10
+
+
+def draw(project: str) -> None:
+    """Draw the download, the upload, and how well people agree."""
+    opened = workspace.workspace(project)
+    _your_name()
+    st.download_button(
+        "Download the history", data=lambda: history.export_log(project), key="download-log",
+        file_name=f"{opened.project.name}.history.jsonl", mime="application/jsonl",
+        icon=":material/download:",
+        help="Every step, as lines of text. It can be taken over wherever the same file is open.",
+    )  # fmt: skip
+    file = st.file_uploader(
+        "Take over a colleague's history of the same cells", key="upload-log",
+        disabled=bool(edit.read_only(project)),
+    )  # fmt: skip
+    if file is not None and state.recall("log-taken") != file.file_id:
+        state.remember("log-taken", file.file_id)
+        _take_over(project, file.getvalue())
+    said = state.recall("log-said")
+    if said is not None:
+        st.markdown(said)
+        table = state.recall("log-agreement")
+        if table is not None and len(table):
+            st.caption("Agreement over the cells you both named: 1 is full, 0 is chance.")
+            st.dataframe(table, hide_index=True)
+
+
+def _your_name() -> None:
+    if login.person():  # stands in the sidebar, and is nobody's to choose
+        return
+    name = st.text_input(
+        "Your name in the history", state.person(), key="person",
+        placeholder=users.account() or "nobody",
+        help="Written beside every step you make in this tab from now on.",
+    )  # fmt: skip
+    try:
+        state.set_person(users.clean(name))
+    except ScanviError as error:
+        st.error(error_text(error))
+
+
+def _take_over(project: str, text: bytes) -> None:
+    try:
+        taken = history.import_log(project, text)
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    if taken is None:
+        said = "The history was taken over as it is."
+    elif taken.payload is None:
+        said = f"Nothing new: the work of {md(taken.who)} was here already."
+    else:
+        said = (
+            f"{count(taken.n_events, 'step')} of {md(taken.who)} taken over. "
+            f"You differ on {count(taken.n_conflicts, 'cell')}."
+        )
+    state.remember("log-said", said)
+    state.remember("log-agreement", None if taken is None else history.agreement_table(taken))
+    st.rerun()
+
+
+def draw_differences(project: str) -> None:
+    """Draw what people differ on and nobody has decided yet, if there is such a thing."""
+    found = history.conflicts(project)
+    if not found:
+        return
+    with st.container(border=True, key="differences"):
+        st.subheader("To be decided")
+        st.markdown("You differ on these cells. They have no label until somebody names them.")
+        for i, item in enumerate(found[:DIFFERENCES]):
+            said = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
+            st.markdown(f"**{count(len(item.rows), 'cell')}.** {md(said)}")
+            names = list(dict.fromkeys(label for _, label in item.versions if label))
+            with st.container(horizontal=True):
+                for label in names:
+                    if st.button(f"{md(label)} is right", key=f"decide-{i}-{label}"):
+                        _decide(project, item, label)
+
+
+def _decide(project: str, item: history.Difference, label: str) -> None:
+    reason = "decided between people"
+    do(lambda: edit.name_cells(project, item.rows, label, reason=reason))

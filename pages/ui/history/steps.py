@@ -1,0 +1,138 @@
+"""The steps with their filter, what can be done with one of them, and two moments compared."""
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.frame import state
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.labels import edit, history
+
+SHOWN = ["step", "when", "what", "who", "why"]
+HEIGHT = 420
+
+
+def draw(project: str) -> None:
+    """Draw the filter, the steps, and the actions for the one that was clicked."""
+    found = _filtered(history.table(project))
+    said = state.recall("history-said")
+    if said:
+        st.success(md(said))
+        state.forget("history-said")
+    told = found["what"].where(~found["undone"].astype(bool), "(undone) " + found["what"])
+    shown = found.assign(what=told)[SHOWN]
+    chosen = st.dataframe(
+        shown, hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "step": st.column_config.NumberColumn(width=45),
+            "when": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=95),
+            "what": st.column_config.TextColumn(width=225),
+            "who": st.column_config.TextColumn(width=55),
+            "why": st.column_config.TextColumn(width=80),
+        },
+    )  # fmt: skip
+    _note(project)
+    rows = chosen["selection"]["rows"]
+    if not rows or rows[0] >= len(found):
+        st.caption("Click a row to go back to it, or to take back only that step.")
+        return
+    _actions(project, found.iloc[rows[0]])
+
+
+def _note(project: str) -> None:
+    with (
+        st.form("note", border=False, clear_on_submit=True),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        text = st.text_input("Note", placeholder="why, who said so, what to look at again")
+        saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
+    if saved and text:
+        do(lambda: history.note(project, text))
+
+
+def _filtered(found: pd.DataFrame) -> pd.DataFrame:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input("Find", key="history-text", placeholder="a type, a reason, a name")
+        kinds = st.multiselect(
+            "Kinds", sorted(found["kind"].unique()), key="history-kinds", placeholder="all"
+        )
+        people = [name for name in sorted(found["who"].unique()) if name]
+        who = st.selectbox("Who", people, index=None, key="history-who", placeholder="everybody")
+    keep = pd.Series(True, index=found.index)
+    if text:
+        searched = found["what"] + " " + found["why"] + " " + found["who"]
+        keep &= searched.str.contains(text, case=False, regex=False)
+    if kinds:
+        keep &= found["kind"].isin(kinds)
+    if who:
+        keep &= found["who"] == who
+    return found[keep]
+
+
+def _actions(project: str, row: pd.Series) -> None:
+    step = int(row["step"])
+    st.markdown(f"**Step {step}:** {md(row['what'])}")
+    closed = bool(edit.read_only(project))
+    with st.container(horizontal=True):
+        if st.button("Go back to here", key="go-back", icon=":material/history:", disabled=closed,
+                     help="Takes back every later step. Redo brings them back."):  # fmt: skip
+            _go_back(project, step)
+        changes = row["kind"] not in ("undo", "redo", "note", "checkpoint")
+        if changes and st.button(
+            "Take back only this", key="take-back", icon=":material/undo:",
+            disabled=closed or bool(row["undone"]),
+        ):  # fmt: skip
+            _take_back(project, step)
+
+
+def _go_back(project: str, step: int) -> None:
+    try:
+        n = history.go_back_to(project, step)
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    state.remember("history-said", f"{count(n, 'later step')} taken back.")
+    st.rerun()
+
+
+def _take_back(project: str, step: int) -> None:
+    try:
+        history.take_back_only(project, step)
+    except ScanviError as error:
+        st.error(error_text(error))
+        rows = getattr(error, "rows", None)  # only a step that others build on has cells
+        if rows is not None and len(rows):
+            names = history.cell_names(project, rows)
+            more = f" and {len(rows) - len(names):,} more" if len(rows) > len(names) else ""
+            with st.expander(f"The {count(len(rows), 'cell')} later steps changed"):
+                st.markdown(f"{md(', '.join(names))}{more}")
+        return
+    state.remember("history-said", f"Step {step} was taken back.")
+    st.rerun()
+
+
+def compare(project: str) -> None:
+    """Draw the naming of the present moment, and the comparison of two moments."""
+    with st.form("checkpoint", border=False, clear_on_submit=True):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            name = st.text_input("Name this moment", placeholder="before the review")
+            saved = st.form_submit_button("Save it", icon=":material/bookmark_add:")
+        if saved and name:
+            do(lambda: history.checkpoint(project, name))
+    moments = history.moments(project)
+    steps = list(moments)
+    names = {step: f"{moments[step]} (step {step})" if step else moments[step] for step in steps}
+    left, right = st.columns(2)
+    before = left.selectbox("From", steps, format_func=names.__getitem__, key="compare-from",
+                            index=max(0, len(steps) - 2))  # fmt: skip
+    after = right.selectbox("To", steps, format_func=names.__getitem__, key="compare-to",
+                            index=len(steps) - 1)  # fmt: skip
+    if before is None or after is None:
+        return
+    changed = history.compare(project, before, after)
+    total = int(changed["cells"].sum())
+    st.markdown(f"**{count(total, 'cell')}** with another label.")
+    if total:
+        st.dataframe(changed, hide_index=True, height=min(HEIGHT, 38 + 35 * len(changed)))

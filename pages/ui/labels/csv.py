@@ -1,0 +1,66 @@
+"""Labels from a table (CSV) with one line per cell: choose it, see how it fits, take it."""
+
+from typing import IO
+
+import streamlit as st
+
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count, error_text, md
+from pages.ui.labels import unlabelled_values
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.labels import from_csv
+from scanvi_core.services.labels.from_csv import LabelTable, Match
+
+
+def draw(project: str) -> None:
+    """Draw the choice of the table, how its cells match those here, and the button."""
+    st.markdown(
+        "A table with one line per cell: its name and its label, such as the labels.csv of the "
+        "Export page. Cells are found by their names, in any order."
+    )
+    left, right = st.columns(2, gap="medium")
+    file = left.file_uploader("Upload the table", key="csv-upload", max_upload_size=500)
+    path = right.text_input("or its path on this computer", key="csv-path")
+    try:
+        table = _read(project, file, path)
+        if table is not None:
+            _offer(project, table)
+    except ScanviError as error:
+        st.error(error_text(error))
+
+
+def _read(project: str, file: IO[bytes] | None, path: str) -> LabelTable | None:
+    if file is not None:
+        return from_csv.from_bytes(project, file.name, file.read())
+    return from_csv.from_path(project, path) if path.strip() else None
+
+
+def _offer(project: str, table: LabelTable) -> None:
+    columns = from_csv.label_columns(table)
+    if not columns:
+        st.warning(f"{md(table.name)} has no column that looks like cell types.")
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        column = st.selectbox("Column with the labels", columns, key="csv-column")
+        values = from_csv.values(table, column)
+        unlabeled, kept = unlabelled_values.ask(values, f"csv-unlabeled-{column}")
+        _report(from_csv.match(project, table, column, unlabeled))
+        if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
+            do(lambda: from_csv.take_over(project, table, column, unlabeled))
+    with right:
+        st.dataframe(kept, hide_index=True, height=260)
+
+
+def _report(found: Match) -> None:
+    """Say how the table fits."""
+    first = f"**{found.found:,}** cells found by name, **{found.labelled:,}** of them with a label"
+    said = [f"{first} of {count(found.types, 'type')}."]
+    if found.without_line:
+        said.append(f"{count(found.without_line, 'cell')} here without a line in the table.")
+    if found.strange:
+        such = ", ".join(md(name) for name in found.examples)
+        said.append(f"{count(found.strange, 'line')} of cells that are not here, such as {such}.")
+    if found.repeated:
+        said.append(f"{count(found.repeated, 'line')} left out: their cell is there twice.")
+    st.markdown("\n".join(f"- {line}" for line in said))

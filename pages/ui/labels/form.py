@@ -1,0 +1,141 @@
+"""Choosing the label column, and the table of types with groups and expected shares."""
+
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count, error_text
+from pages.ui.labels import csv, unlabelled_values
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.labels import edit, from_export, from_project
+
+COLUMN, EMPTY = "A column of the file", "Start empty"
+EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
+
+
+def choose_source(project: str, *, begun: bool) -> None:
+    """Draw the ways to bring labels, and the one chosen."""
+    columns = edit.label_columns(project)
+    before = {} if begun else from_project.candidates(project)
+    way = st.segmented_control(
+        "Where the labels come from",
+        [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
+        default=COLUMN if columns else EMPTY,
+        key="label-source", label_visibility="collapsed",
+    )  # fmt: skip
+    if way == EARLIER:
+        _from_earlier(project, before)
+    elif way == EXPORTED:
+        _from_export(project)
+    elif way == TABLE:
+        csv.draw(project)
+    elif way == COLUMN and columns:
+        _from_column(project, columns, begun=begun)
+    else:
+        _from_nothing(project)
+
+
+def _from_nothing(project: str) -> None:
+    st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
+    if st.button("Start empty", key="start-empty"):
+        edit.start_empty(project)
+        st.rerun()
+
+
+def _from_column(project: str, columns: list[str], *, begun: bool) -> None:
+    """Draw the choice of the column, and the types it would bring."""
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        key = st.selectbox("Label column", columns, key="labels-key")
+        values = edit.column_values(project, key)
+        unlabeled, kept = unlabelled_values.ask(values, f"unlabeled-{key}")
+        label = "Use these labels again" if begun else "Use these labels"
+        kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
+        if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
+            do(lambda: edit.use_column(project, key, unlabeled))
+        if begun:
+            st.caption("Using a column again replaces the labels; Undo twice brings them back.")
+    with right:
+        st.caption(
+            f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labelled cell')}"
+        )
+        st.dataframe(kept, hide_index=True, height=220)
+
+
+def _from_earlier(project: str, names: dict[str, str]) -> None:
+    """Draw the choice of the project whose labels are wanted again, and how many were found."""
+    st.markdown(
+        "For another version of a file you have labelled before: cells may be in another order, "
+        "some may be gone or new. Labels come with their whole history."
+    )
+    chosen = st.selectbox("Project", list(names), format_func=names.__getitem__, key="earlier")
+    try:
+        if chosen is not None and st.toggle("Look for its cells here", key="earlier-look"):
+            _say_found(from_project.find(chosen, project))
+            if st.button("Take over its labels", key="take-earlier", type="primary"):
+                from_project.take_over(chosen, project)
+                st.rerun()
+    except ScanviError as error:
+        st.error(error_text(error))
+
+
+def _from_export(project: str) -> None:
+    """Draw the choice of a file from the Export page, which carries labels with their history."""
+    st.markdown("Every file from the Export page holds the labels with their whole history.")
+    path = st.text_input(
+        "Path of the exported .h5ad file", key="exported-path",
+        placeholder="Leave empty for the file that is open here",
+    )  # fmt: skip
+    try:
+        if st.toggle("Look for its cells here", key="exported-look"):
+            carried = from_export.find(project, path)
+            st.markdown(f"It holds {count(len(carried.lines), 'step')} of labelling.")
+            _say_found(carried.found)
+            if st.button("Take over its labels", key="take-exported", type="primary"):
+                from_export.take_over(project, path)
+                st.rerun()
+    except ScanviError as error:
+        st.error(error_text(error))
+
+
+def _say_found(found: from_project.Found) -> None:
+    st.markdown(
+        f"{count(found.by_name, 'cell')} found by name, {found.by_counts:,} by their "
+        f"counts, {found.new:,} of this file are new."
+    )
+
+
+def draw_types(project: str) -> None:
+    """Draw the table of types; groups and expected shares can be edited and saved."""
+    table = edit.label_table(project)
+    edited = st.data_editor(
+        table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
+        disabled=["type", "labelled", "set aside", "note"], placeholder="",
+        column_config={
+            "group": st.column_config.TextColumn(
+                help="Types of one group share a broader name, such as T cells. Optional."),
+            "expected share": st.column_config.NumberColumn(
+                min_value=0.0, format="%.3g",
+                help="How common you expect the type to be. Empty: all equally. Optional."),
+        },
+    )  # fmt: skip
+    if not edited.equals(table) and st.button(
+        "Save groups and shares", type="primary", key="save-types"
+    ):
+        _save(project, edited)
+
+
+def _save(project: str, edited: pd.DataFrame) -> None:
+    groups = edited[["type", "group"]].dropna()
+    shares = edited[["type", "expected share"]].dropna()
+    try:
+        edit.set_groups(
+            project, {name: group for name, group in groups.to_numpy() if str(group).strip()}
+        )
+        edit.set_prior(project, dict(shares.to_numpy()))
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    st.rerun()

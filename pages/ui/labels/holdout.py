@@ -1,0 +1,85 @@
+"""The choice of labels to set aside."""
+
+import streamlit as st
+
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count
+from scanvi_core import config
+from scanvi_core.services import workspace
+from scanvi_core.services.labels import holdout
+from scanvi_core.services.projects import data_report
+
+WAYS = {
+    "A share of every type": holdout.CELLS,
+    "Whole donors or samples": holdout.HIDDEN,
+    "Nothing": holdout.NONE,
+}
+NOW = {
+    holdout.HIDDEN: " They are whole donors, whose counts stay in training.",
+    holdout.GROUP: " They are whole donors, left out of training altogether.",
+}
+MEANING = {
+    holdout.CELLS: "How often the model is right on cells like those you labelled.",
+    holdout.HIDDEN: "How often it is right on a donor of whom no cell was labelled: harder, and "
+    "closer to what new samples will meet.",
+    holdout.NONE: "All labels train the model, and nobody can say how good it is.",
+}
+
+
+def draw(project: str) -> None:
+    """Draw what is set aside and the form to change it."""
+    opened = workspace.workspace(project)
+    labels = opened.labels()
+    n = int((labels.holdout & (labels.codes >= 0)).sum())
+    st.markdown(
+        f"**{count(n, 'labelled cell')}** set aside. The model never sees these labels, so "
+        f"Evaluate can say how often it is right.{NOW.get(holdout.how_now(opened), '')}"
+        if n
+        else "Nothing is set aside: there will be no honest score."
+    )
+    if opened.current_run() is not None:
+        st.caption("The current model was scored with the choice made before it was trained.")
+    with st.expander("Change"):
+        way = WAYS[st.radio("What to set aside", list(WAYS), key="holdout-how")]
+        st.caption(MEANING[way])
+        request = _request(project, way)
+        if st.button("Set aside", key="set-aside", disabled=request is None) and request:
+            do(lambda: holdout.set_aside(project, request))
+
+
+def _request(project: str, way: str) -> holdout.HoldoutRequest | None:
+    if way == holdout.CELLS:
+        share = st.slider(
+            "Share of each type with 10 labelled cells or more", 5, 50,
+            round(100 * config.HOLDOUT_FRACTION), 5, format="%d %%", key="holdout-share",
+        )  # fmt: skip
+        return holdout.HoldoutRequest(way, share / 100)
+    if way == holdout.NONE:
+        return holdout.HoldoutRequest(way)
+    return _donors(project)
+
+
+def _donors(project: str) -> holdout.HoldoutRequest | None:
+    """Draw the choice of donors; None until one is chosen."""
+    columns = data_report.batch_columns(project)
+    if not columns:
+        st.caption("The file has no column that tells donors apart.")
+        return None
+    column = st.selectbox("Column with the donors", columns, key="holdout-column")
+    table = data_report.batch_table(project, column).set_index("batch")
+    labelled = table["labelled"].to_dict()
+    values = st.multiselect(
+        "Donors to set aside", [name for name, n in labelled.items() if n],
+        format_func=lambda name: f"{name} ({count(labelled[name], 'labelled cell')})",
+        key="holdout-values",
+    )  # fmt: skip
+    out = st.checkbox(
+        "Leave their cells out of training altogether",
+        help="Off: the model reads their counts without labels, as it would those of any "
+        "unlabelled cell. On: as if they had been measured after training.",
+        key="holdout-out",
+    )
+    if not values:
+        return None
+    how = holdout.GROUP if out else holdout.HIDDEN
+    return holdout.HoldoutRequest(how, column=column, values=tuple(values))

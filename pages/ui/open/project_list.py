@@ -1,0 +1,122 @@
+"""The projects of this computer: go on with one, and rename, copy, put away or move it."""
+
+import streamlit as st
+
+from pages.ui.frame import jobs, server, state
+from pages.ui.frame.actions import do
+from pages.ui.frame.text import count, error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.projects import library
+
+RECENT = 6
+
+
+def draw(current: str | None) -> None:
+    """Draw the list, the newest first; the rest and what was put away folded in."""
+    found = library.listing()
+    if found:
+        st.subheader("Your projects")
+    for entry in found[:RECENT]:
+        _line(entry, current)
+    if found[RECENT:]:
+        with st.expander(f"{len(found) - RECENT} more"):
+            for entry in found[RECENT:]:
+                _line(entry, current)
+    away = library.listing(archived=True)
+    if away:
+        with st.expander(f"Put away: {len(away)}"):
+            for entry in away:
+                _line(entry, current)
+    _from_elsewhere()
+
+
+def _line(entry: library.Entry, current: str | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if entry.id == current:
+            st.markdown(f"**{md(entry.name)}** (open)", width="content")
+        elif st.button(md(entry.name), key=f"recent-{entry.id}", icon=":material/history:"):
+            state.set_project(entry.id)
+            st.rerun()
+        saved = "no labels yet"
+        if entry.saved_at is not None:
+            saved = f"saved {entry.saved_at:%d %b %Y, %H:%M}"
+        st.caption(saved, width="content")
+        if entry.cut_off:
+            st.badge(
+                "Was not closed properly; everything saved is there",
+                color="orange",
+                icon=":material/health_and_safety:",
+            )
+        with st.popover("More", key=f"more-{entry.id}"):
+            _more(entry, current)
+
+
+def _more(entry: library.Entry, current: str | None) -> None:
+    with st.form(f"rename-{entry.id}", border=False):
+        name = st.text_input("Name", entry.name)
+        if st.form_submit_button("Rename") and name != entry.name:
+            do(lambda: library.rename(entry.id, name))
+    if st.button("Make a copy", key=f"copy-{entry.id}", icon=":material/content_copy:"):
+        do(lambda: library.duplicate(entry.id))
+    label = "Take out again" if entry.archived else "Put away"
+    if entry.id != current and st.button(label, key=f"away-{entry.id}", icon=":material/archive:"):
+        do(lambda: library.archive(entry.id, away=not entry.archived))
+    job = jobs.latest(entry.id, library.PACK)
+    if job is not None:
+        jobs.show(job)
+    if (job is None or job.status.final) and st.button(
+        "Save as one file", key=f"pack-{entry.id}", icon=":material/folder_zip:",
+        help="Labels, history, models and data in one file, to go on at another computer.",
+    ):  # fmt: skip
+        do(lambda: library.start_pack(entry.id))
+    packed = library.packed_file(entry.id)
+    if packed is not None and (job is None or job.status.final):
+        st.link_button("Download it", server.download_url(entry.id, packed.name))
+
+
+def _from_elsewhere() -> None:
+    with st.expander("A project from another computer"):
+        file = st.file_uploader("A file from “Save as one file”", key="unpack")
+        if file is not None and state.recall("unpacked") != file.file_id:
+            try:
+                project = library.unpack(file)
+            except ScanviError as error:
+                st.error(error_text(error))
+                return
+            file_id = file.file_id
+            state.set_project(project)
+            state.remember("unpacked", file_id)
+            st.rerun()
+
+
+def draw_health(project: str) -> None:
+    """Say what happened to the open project: a crash before, a damaged log, a finished repair."""
+    said = state.recall("repaired")
+    if said:
+        st.success(md(said))
+    damage = library.damage(project)
+    if damage:
+        st.error(f"{md(damage)} What could be read is shown.")
+        if st.button("Repair the labels", type="primary", key="repair", icon=":material/healing:"):
+            _repair(project)
+    elif library.was_recovered(project):
+        st.info(
+            "The program was not closed properly the last time. Everything it had saved is here.",
+            icon=":material/health_and_safety:",
+        )
+
+
+def _repair(project: str) -> None:
+    try:
+        mended = library.repair(project)
+    except ScanviError as error:
+        st.error(error_text(error))
+        return
+    from_itself = mended.source.parent == mended.aside.parent
+    where = "the file itself" if from_itself else "a safety copy"
+    state.remember(
+        "repaired",
+        f"Repaired: {count(mended.n_events, 'change')} came back, from {where}. "
+        f"The damaged file was kept as {mended.aside.name}.",
+    )
+    st.rerun()

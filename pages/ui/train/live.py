@@ -1,0 +1,125 @@
+"""The live view of a training run, and what it says when it has ended."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.ui.cell_map import charts
+from pages.ui.frame.jobs import failure_text
+from pages.ui.frame.text import md
+from pages.ui.train import where_form
+from scanvi_core.services import jobs
+from scanvi_core.services.jobs import JobSnapshot, JobStatus
+from scanvi_core.services.runs import results
+from scanvi_core.services.training import distributed
+
+POLL_S = 1.0
+
+
+def watch(job: JobSnapshot) -> None:
+    """Draw the run and refresh it until it ends."""
+    st.fragment(_view, run_every=POLL_S)(job.id)
+
+
+def _view(job_id: str) -> None:
+    job = jobs.snapshot(job_id)
+    if job.status.final:
+        st.rerun()
+    with st.container(border=True):
+        if job.status is JobStatus.QUEUED:
+            st.markdown("Waiting: another data set is training on this machine. This one is next.")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(job.fraction, text=md(job.message or "Starting"))
+            prepared = distributed.waits_for_machine(job.project_id)
+            label = "Give it up" if prepared else "Stop and keep the best"
+            if st.button(
+                "Stopping…" if job.stopping else label,
+                key="stop-training",
+                disabled=job.stopping,
+                icon=":material/stop_circle:",
+            ):
+                jobs.stop(job.id)
+        if prepared:
+            where_form.how_to_begin(prepared)
+            return
+        curves(job.records)
+        if "preview" in job.previews:
+            _preview(job)
+        elif job.records:
+            st.caption("A first map of the cells appears after a few seconds.")
+
+
+def curves(records: tuple[Any, ...]) -> None:
+    """Draw loss and accuracy over the epochs."""
+    if not records:
+        st.caption("The first point of the curve appears within seconds.")
+        return
+    table = pd.DataFrame(
+        {
+            "epoch": record.step / record.n_steps * record.n_epochs,
+            "loss per cell": record.loss,
+            "training labels": record.train_accuracy,
+            "watched labels": record.validation_accuracy,
+        }
+        for record in records
+    ).astype(float)
+    left, right = st.columns(2)
+    with left:
+        st.caption("Loss (lower is better)")
+        charts.curve(table, ["loss per cell"], key="loss-curve")
+    with right:
+        st.caption("Share of labels named right")
+        shown = ["training labels", "watched labels"]
+        present = [name for name in shown if table[name].notna().any()]
+        charts.curve(table, present, key="accuracy-curve")
+
+
+def _preview(job: JobSnapshot) -> None:
+    version, preview = job.previews["preview"]
+    names = results.preview_names(job.project_id)
+    left, right = st.columns(2)
+    with left:
+        st.caption("Map of a sample of cells, coloured by prediction")
+        charts.still_map(
+            preview.xy, preview.predicted, names, key="preview-map", revision=f"{job.id}-{version}"
+        )
+    with right:
+        st.caption("Known types (rows) against predictions, in the sample")
+        charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
+
+
+def notes(project: str) -> None:
+    """Say what the user should know about how the current model was trained."""
+    found = results.current(project)
+    for note in found.summary["notes"] if found is not None else []:
+        st.markdown(f":orange[:material/info:] {md(note)}")
+
+
+def outcome(project: str, job: JobSnapshot) -> None:
+    """Say how the last run ended."""
+    if job.status is JobStatus.FAILED:
+        st.error(failure_text(job))
+        return
+    found = results.current(project)
+    if found is None:
+        st.warning("Training was stopped before the first epoch. Nothing was kept.")
+        return
+    about = found.summary
+    with st.container(border=True):
+        stopped = " You stopped it; the best state was kept." if about["stopped"] else ""
+        st.markdown(
+            f"**Model {about['number']} is ready** after {about['total_seconds']:.0f} s "
+            f"and {about['epochs']} epochs.{stopped}"
+        )
+        notes(project)
+        holdout = about["holdout"]
+        if holdout:
+            a, b, c = st.columns(3)
+            a.metric("Right on held-out labels", f"{holdout['accuracy']:.0%}")
+            b.metric("Mean F1 over types", f"{holdout['macro_f1']:.2f}")
+            c.metric("Held-out cells", f"{holdout['n']:,}")
+        else:
+            st.caption("Nothing was set aside, so there is no honest score.")
+        with st.expander("Curves of this run"):
+            curves(job.records)

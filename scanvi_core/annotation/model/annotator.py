@@ -1,0 +1,191 @@
+"""`Annotator`: learns cell types from labelled and unlabelled cells, and names cells."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from scanvi_core.annotation.model.calibration import fit_temperature
+from scanvi_core.annotation.model.linear_models import Companions, fit_companions
+from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+from scanvi_core.annotation.model.trained import TrainedModel
+from scanvi_core.annotation.model.training_set import (
+    TrainingSet,
+    build,
+    group_names,
+    prior_of,
+    training_data,
+)
+from scanvi_core.config import (
+    RETRAIN_LEARNING_RATE,
+    RETRAIN_STEPS,
+    ModelConfig,
+    TrainConfig,
+)
+from scanvi_core.errors import SettingInvalid
+from scanvi_core.module import SCANVI
+from scanvi_core.train.history import History, Hooks
+from scanvi_core.train.loader import TrainingData
+from scanvi_core.train.loop import fit
+from scanvi_core.train.warmstart import carry_over
+
+__all__ = ["Annotator", "Learnt", "TrainingSet", "group_names", "learn", "prior_of", "warm_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A trained network, and the cells it was trained on: `usable` are their rows."""
+
+    module: SCANVI
+    history: History
+    usable: np.ndarray
+    data: TrainingData
+    model_config: ModelConfig
+    train_config: TrainConfig
+
+
+def learn(
+    cells: TrainingSet,
+    model_config: ModelConfig,
+    train_config: TrainConfig,
+    *,
+    hooks: Hooks | None = None,
+    warm_start: "Annotator | None" = None,
+    checkpoint: Path | None = None,
+) -> Learnt:
+    """Train the network alone, which is the part that several processes can share.
+
+    Arguments and errors are those of `Annotator.fit`, which goes on from here in one process.
+    """
+    usable, data = training_data(cells, train_config)
+    n_steps = train_config.n_steps(data.counts.shape[0])
+    module, schedule = build(cells, model_config, train_config), train_config
+    if warm_start is not None:
+        warm_start.hand_over(module, cells, model_config)
+        schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
+    history = fit(
+        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
+    )
+    return Learnt(module, history, usable, data, model_config, train_config)
+
+
+@dataclass(slots=True)
+class Annotator(TrainedModel):
+    """A model that learns to name cells; made by `Annotator.fit` or `Annotator.load`."""
+
+    @classmethod
+    def fit(
+        cls,
+        cells: TrainingSet,
+        model_config: ModelConfig,
+        train_config: TrainConfig,
+        *,
+        hooks: Hooks | None = None,
+        warm_start: "Annotator | None" = None,
+        checkpoint: Path | None = None,
+    ) -> "Annotator":
+        """Train on `cells`; with `warm_start`, go on from that model in a few steps.
+
+        Confidence is calibrated on labelled cells out of fold; going on from an earlier model
+        keeps that model's calibration.
+
+        Cells without counts are left out. Types with one or two labelled cells are trained on.
+        With `checkpoint`, the run is kept in that file while it lasts, and taken up again from it
+        if it is there already: the model is then that of an unbroken run. Remove the file once
+        the model is saved.
+
+        Raises
+        ------
+        LabelsUnusable
+            If fewer than two types have labelled cells with counts.
+        SettingInvalid
+            If `warm_start` has other genes, batches or model settings.
+        TrainingError
+            If the training diverges at once, or `checkpoint` is of another run.
+        """
+        learnt = learn(
+            cells, model_config, train_config,
+            hooks=hooks, warm_start=warm_start, checkpoint=checkpoint,
+        )  # fmt: skip
+        return cls.complete(cells, learnt, warm_start)
+
+    @classmethod
+    def complete(
+        cls, cells: TrainingSet, learnt: "Learnt", warm_start: "Annotator | None" = None
+    ) -> "Annotator":
+        """Join a trained network with the linear models and the calibration; see `fit`."""
+        data, seed = learnt.data, learnt.train_config.seed
+        annotator = cls(
+            genes=cells.genes,
+            label_names=cells.label_names,
+            batch_names=cells.batch_names,
+            groups=dict(cells.groups),
+            model_config=learnt.model_config,
+            train_config=learnt.train_config,
+            module=learnt.module,
+            companions=_companions(data, seed, warm_start),
+            history=learnt.history,
+            validation=np.zeros(len(cells.y), dtype=bool),
+        )
+        annotator.validation[learnt.usable] = data.validation
+        if warm_start is not None:
+            annotator.calibration = warm_start.calibration
+        else:
+            annotator._calibrate(data, learnt.usable)
+        return annotator
+
+    def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:
+        """Fit the temperature on labelled cells, each judged by models that were not shown it."""
+        random = np.random.default_rng(self.train_config.seed)
+        components = self.companions.center, self.companions.components
+        judged = companions_out_of_fold(
+            data.counts, data.y, data.n_labels, random, components=components
+        )
+        self.calibration = fit_temperature(judged, data.y)
+        self.out_of_fold = np.full((len(self.validation), data.n_labels), np.nan, np.float32)
+        self.out_of_fold[usable] = judged
+
+    def hand_over(self, module: SCANVI, cells: TrainingSet, model_config: ModelConfig) -> None:
+        """Copy the weights into a fresh network for `cells`, type by type.
+
+        Raises
+        ------
+        SettingInvalid
+            If this model has other genes, batches or settings.
+        """
+        wrong = [
+            name
+            for name, same in (
+                ("genes", self.genes == cells.genes),
+                ("batches", self.batch_names == cells.batch_names),
+                ("model settings", self.model_config == model_config),
+            )
+            if not same
+        ]
+        if wrong:
+            raise SettingInvalid(
+                f"The earlier model has other {' and '.join(wrong)}.", "Train from the start."
+            )
+        old = {name: code for code, name in enumerate(self.label_names)}
+        carry_over(self.module, module, np.array([old.get(n, -1) for n in cells.label_names]))
+
+
+def _companions(data: TrainingData, seed: int, before: Annotator | None) -> Companions:
+    """Fit the linear models; the genes' components stay those of the model before."""
+    random = np.random.default_rng(seed)
+    known = None if before is None else (before.companions.center, before.companions.components)
+    return fit_companions(data.counts, data.y, data.n_labels, random, known)
+
+
+def warm_up() -> None:
+    """Train on a few random cells, so that the first real training does not wait for imports."""
+    random = np.random.default_rng(0)
+    counts = sparse.csr_array(1.0 + random.poisson(1.0, (40, 20)), dtype=np.float32)
+    y, one = np.arange(40) % 2, np.zeros(40, dtype=np.int64)
+    cells = TrainingSet(counts, tuple("abcdefghijklmnopqrst"), y, ("a", "b"), one, ("a",))
+    Annotator.fit(cells, ModelConfig(), TrainConfig(max_epochs=1, device="cpu"))
+
+
+def _retrain(config: TrainConfig) -> TrainConfig:
+    return replace(config, learning_rate=RETRAIN_LEARNING_RATE, kl_warmup=0.0)

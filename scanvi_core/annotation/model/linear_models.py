@@ -1,0 +1,188 @@
+"""Two quick linear models beside SCANVI: a check on it, and a help to it.
+
+The geometric mean of the three beat each alone on five published data sets, so it is what the
+program reports; SCANVI alone stays visible beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from scanvi_core.annotation.genes.markers import log_normalized
+from scanvi_core.data.blocks.rows import take_rows
+
+N_COMPONENTS = 30
+GENES_C = 0.1  # inverse strength of the penalty on gene weights
+COMPONENTS_C = 1.0  # the same on principal components
+MAX_TYPE_CELLS = 1_000  # labelled cells per type that a linear model is fitted on
+MAX_PCA_CELLS = 20_000  # cells that components are taken from
+FLOOR = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """A fitted softmax regression: `weights` [d, c], `intercepts` [c], type `codes` [c]."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+    codes: np.ndarray
+
+    def predict(self, features: Any, n_labels: int) -> np.ndarray:
+        """Return probabilities [n, n_labels]; 0 for types the model never saw."""
+        scores = np.asarray(features @ self.weights) + self.intercepts
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        probabilities = np.zeros((scores.shape[0], n_labels), dtype=np.float32)
+        probabilities[:, self.codes] = scores / scores.sum(axis=1, keepdims=True)
+        return probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Logistic regression on genes, and on principal components of them.
+
+    `center` [genes] and `components` [genes, d] map log-normalised counts to components.
+    """
+
+    n_labels: int
+    genes: LinearModel
+    pca: LinearModel
+    center: np.ndarray
+    components: np.ndarray
+
+    def predict(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+        """Return the probabilities [n, K] of the gene model and of the component model."""
+        logs = log_normalized(counts)
+        scores = self._project(logs)
+        return self.genes.predict(logs, self.n_labels), self.pca.predict(scores, self.n_labels)
+
+    def project(self, counts: sparse.csr_array) -> np.ndarray:
+        """Return the principal components [n, d] of cells, without looking at labels."""
+        return self._project(log_normalized(counts))
+
+    def _project(self, logs: sparse.csr_matrix) -> np.ndarray:
+        return np.asarray(logs @ self.components) - self.center @ self.components
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return every array by name, for a safetensors file."""
+        arrays = {"center": self.center, "components": self.components}
+        for name, model in (("genes", self.genes), ("pca", self.pca)):
+            arrays[f"{name}.weights"] = model.weights
+            arrays[f"{name}.intercepts"] = model.intercepts
+            arrays[f"{name}.codes"] = model.codes
+        return arrays
+
+    @classmethod
+    def from_tensors(cls, arrays: dict[str, np.ndarray], n_labels: int) -> "Companions":
+        """Rebuild what `tensors` gave."""
+        genes, pca = (
+            LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
+            for name in ("genes", "pca")
+        )
+        return cls(n_labels, genes, pca, arrays["center"], arrays["components"])
+
+
+Components = tuple[np.ndarray, np.ndarray]  # gene means [genes], and components [genes, d]
+
+
+def fit_companions(
+    counts: sparse.csr_array,
+    y: np.ndarray,
+    n_labels: int,
+    random: np.random.Generator,
+    components: Components | None = None,
+) -> Companions:
+    """Fit both linear models on labelled cells; components are taken from cells of any kind.
+
+    Beyond 20,000 cells, components are those of 20,000 drawn evenly from all, whatever their
+    labels; beyond 1,000 labelled cells of a type, the models are fitted on 1,000 of them drawn
+    evenly. Only the cells drawn are normalised, so that time and memory stop growing there.
+
+    Parameters
+    ----------
+    counts
+        Counts [n, genes], CSR; no empty cell.
+    y
+        Label codes [n]; cells below 0 or from `n_labels` on are not fitted on. At least two
+        types must have cells.
+    n_labels
+        Number of types.
+    random
+        Chooses the cells where there are more than needed.
+    components
+        Those of other cells with the same genes; None finds them.
+    """
+    center, axes = components or components_of(counts, random)
+    rows = _training_rows(y, n_labels, random)
+    chosen = log_normalized(take_rows(counts, rows))
+    scores = np.asarray(chosen @ axes) - center @ axes
+    return Companions(
+        n_labels,
+        _fit_linear(chosen, y[rows], GENES_C),
+        _fit_linear(scores, y[rows], COMPONENTS_C),
+        center,
+        axes,
+    )
+
+
+def components_of(counts: sparse.csr_array, random: np.random.Generator) -> Components:
+    """Return the principal components of log-normalised counts, of 20,000 cells at most."""
+    return principal_components(log_normalized(_some(counts, random)), random)
+
+
+def stack(p_scanvi: np.ndarray, *companions: np.ndarray) -> np.ndarray:
+    """Return the geometric mean of probabilities [n, K] over the models, renormalised.
+
+    A type that a companion never saw (a column of zeros) takes SCANVI's word for it.
+    """
+    logs = np.log(np.maximum(p_scanvi, FLOOR)).astype(np.float64)
+    for companion in companions:
+        unseen = ~companion.any(axis=0)
+        shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
+        full = np.where(unseen, p_scanvi, companion * shared)
+        logs += np.log(np.maximum(full, FLOOR))
+    mean = np.exp((logs - logs.max(axis=1, keepdims=True)) / (1 + len(companions)))
+    return (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def principal_components(
+    logs: sparse.csr_matrix, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return gene means [genes] and the leading components [genes, d], d at most 30."""
+    from sklearn.decomposition import PCA
+
+    d = min(N_COMPONENTS, min(logs.shape) - 1)
+    pca = PCA(d, svd_solver="arpack", random_state=int(random.integers(2**31)))
+    pca.fit(logs)
+    return pca.mean_.astype(np.float32), np.ascontiguousarray(pca.components_.T, dtype=np.float32)
+
+
+def _some(counts: sparse.csr_array, random: np.random.Generator) -> sparse.csr_array:
+    n = counts.shape[0]
+    if n <= MAX_PCA_CELLS:
+        return counts if sparse.issparse(counts) else counts[:]  # those of a store are read
+    return take_rows(counts, np.sort(random.permutation(n)[:MAX_PCA_CELLS]))
+
+
+def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) -> np.ndarray:
+    chosen = [
+        random.permutation(np.flatnonzero(y == label))[:MAX_TYPE_CELLS]
+        for label in range(n_labels)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _fit_linear(features: Any, y: np.ndarray, strength: float) -> LinearModel:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(features, y)
+    weights, intercepts = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # sklearn keeps one column for two types
+        weights = np.hstack([np.zeros_like(weights), weights])
+        intercepts = np.append(0.0, intercepts)
+    return LinearModel(
+        np.ascontiguousarray(weights, dtype=np.float32),
+        intercepts.astype(np.float32),
+        model.classes_.astype(np.int64),
+    )

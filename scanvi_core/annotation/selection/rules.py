@@ -1,0 +1,320 @@
+"""Rules that select cells: conditions joined by and, or, not; in words and as plain JSON.
+
+Conditions are read from left to right: each joins what was selected before it. Several of them in
+one group are worked out first, like a bracket. A rule says nothing about one data set: what a
+condition means there is looked up by whoever evaluates it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
+from math import isfinite
+from typing import Any, Literal, get_args
+
+from scanvi_core.annotation.selection.polygon import MAX_VERTICES, MIN_VERTICES, Operation
+from scanvi_core.errors import InputError, SettingInvalid
+
+Join = Literal["and", "or"]
+Kind = Literal[
+    "polygon", "gene", "label", "given", "predicted", "batch", "confidence", "cluster", "column",
+    "reason", "cells", "near",
+]  # fmt: skip
+Corner = tuple[float, float]
+
+SCHEMA = 1
+VERSION = "scanvi_rule"  # the key of the schema's number
+MAX_TERMS = 60
+MAX_STEPS = 10
+NO_VALUE = ""  # among values: cells without any
+UNREADABLE = "Choose a file written by “Download the rules”."
+_NOUNS = {
+    "label": "label", "given": "label in the file", "predicted": "prediction", "batch": "batch",
+    "cluster": "cluster", "reason": "doubt",
+}  # fmt: skip
+_NEED_VALUES = tuple(_NOUNS)
+_NEED_NAME = ("polygon", "gene", "column", "cells")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition.
+
+    Attributes
+    ----------
+    kind
+        One of `Kind`. ``near`` is no condition but a step: it adds the nearest cells of those
+        selected before it.
+    name
+        The map of a ``polygon``, the gene, the column, or the name of a set of ``cells``.
+    values
+        What the value must be one of; `NO_VALUE` for cells without one.
+    low, high
+        A gene is above `low`, other numbers are from `low` to `high`, ends included.
+    corners
+        Of a polygon, in the units of its map.
+    origin
+        What tells this very map, or these very clusters, from others of the same name.
+    steps
+        How many times ``near`` goes on from neighbour to neighbour.
+    negated
+        Whether cells that do not fulfil it are meant.
+    join
+        How it joins the conditions before it in its group.
+    """
+
+    kind: Kind
+    name: str = ""
+    values: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    corners: tuple[Corner, ...] = field(default=(), repr=False)
+    origin: str = ""
+    steps: int = 0
+    negated: bool = False
+    join: Join = "and"
+
+    @property
+    def about(self) -> "Term":
+        """The condition alone, the same however it is joined or negated."""
+        return replace(self, negated=False, join="and")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions that are worked out first, and how they join the groups before."""
+
+    terms: tuple[Term, ...]
+    join: Join = "and"
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Groups of conditions, read from left to right; without any, no cell is selected."""
+
+    groups: tuple[Group, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    @property
+    def terms(self) -> Iterator[Term]:
+        """All conditions, in order."""
+        return (term for group in self.groups for term in group.terms)
+
+    def joined(self, terms: Sequence[Term], operation: Operation) -> "Rule":
+        """Add conditions, several as one bracket, in the words of the map's tools.
+
+        Raises
+        ------
+        SettingInvalid
+            If there would be more than 60 conditions.
+        """
+        new = Group(tuple(terms), "or" if operation == "add" else "and")
+        if operation == "subtract":
+            new = replace(new, negated=True)
+        if operation == "clear" or (not self.groups and operation in ("subtract", "intersect")):
+            return Rule()  # nothing to take from, nothing to cut
+        before = () if operation == "replace" else self.groups
+        return _checked(Rule((*before, _tidy(new))))
+
+    def without(self, group: int, term: int) -> "Rule":
+        """Take one condition away."""
+        own = self.groups[group]
+        rest = own.terms[:term] + own.terms[term + 1 :]
+        return self._with(group, replace(own, terms=rest))
+
+    def negate(self, group: int, term: int) -> "Rule":
+        """Turn one condition into its opposite, or back."""
+        own = self.groups[group]
+        turned = replace(own.terms[term], negated=not own.terms[term].negated)
+        return self._with(
+            group, replace(own, terms=(*own.terms[:term], turned, *own.terms[term + 1 :]))
+        )
+
+    def rejoin(self, group: int, term: int) -> "Rule":
+        """Swap "and" and "or" before one condition; before the first of a group, the group's."""
+        own = self.groups[group]
+        if term == 0:
+            return self._with(group, replace(own, join=_other(own.join)))
+        swapped = replace(own.terms[term], join=_other(own.terms[term].join))
+        return self._with(
+            group, replace(own, terms=(*own.terms[:term], swapped, *own.terms[term + 1 :]))
+        )
+
+    def tie(self, group: int) -> "Rule":
+        """Move a lone condition into one bracket with the group before it."""
+        before, own = self.groups[group - 1 : group + 1]
+        moved = replace(own.terms[0], join=own.join)
+        kept = replace(before, terms=(*before.terms, moved))
+        return Rule((*self.groups[: group - 1], kept, *self.groups[group + 1 :]))
+
+    def untie(self, group: int) -> "Rule":
+        """Move the last condition of a bracket out of it."""
+        own = self.groups[group]
+        last = own.terms[-1]
+        freed = _tidy(Group((last,), last.join))
+        short = self._with(group, replace(own, terms=own.terms[:-1])).groups
+        return Rule((*short[: group + 1], freed, *short[group + 1 :]))
+
+    def _with(self, at: int, group: Group) -> "Rule":
+        kept = (_tidy(group),) if group.terms else ()
+        return Rule((*self.groups[:at], *kept, *self.groups[at + 1 :]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, which `from_json` reads; what is at its default is left out."""
+        empty = Term("gene")
+        groups = []
+        for group in self.groups:
+            terms = [
+                {"kind": term.kind}
+                | {
+                    name: _plain(value)
+                    for name, value in asdict(term).items()
+                    if value != getattr(empty, name)
+                }
+                for term in group.terms
+            ]
+            groups.append({"join": group.join, "negated": group.negated, "terms": terms})
+        return {VERSION: SCHEMA, "groups": groups}
+
+    @classmethod
+    def from_json(cls, plain: Any) -> "Rule":
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        InputError
+            If it is no rule, or of a newer version.
+        """
+        try:
+            if int(plain[VERSION]) > SCHEMA:
+                raise InputError("This rule has a newer format.", "Update the program.")
+            groups = tuple(_group(item) for item in plain["groups"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError("This is no rule that selects cells.", UNREADABLE) from error
+        return _checked(cls(groups))
+
+
+def _tidy(group: Group) -> Group:
+    """Return the same group; a lone condition is negated itself, and joins as the group does."""
+    if len(group.terms) > 1:
+        return group
+    term = group.terms[0]
+    return Group((replace(term, negated=term.negated != group.negated, join="and"),), group.join)
+
+
+def in_words(term: Term, titles: Mapping[str, str] | None = None) -> str:
+    """Return what a condition asks for, such as ``CD3D over 1.2`` or ``not batch A``.
+
+    Parameters
+    ----------
+    titles
+        What to call the maps, by name.
+    """
+    said = _said(term, titles or {})
+    return f"not {said}" if term.negated else said
+
+
+def rule_in_words(rule: Rule, titles: Mapping[str, str] | None = None) -> str:
+    """Return a whole rule in one line, with brackets wherever reading could go wrong."""
+    parts = []
+    for group in rule.groups:
+        inner = _sequence([(term.join, in_words(term, titles), term) for term in group.terms])
+        if len(group.terms) > 1:
+            inner = f"not ({inner})" if group.negated else f"({inner})"
+        parts.append((group.join, inner, group.terms[0] if len(group.terms) == 1 else None))
+    return _sequence(parts)
+
+
+def _sequence(parts: Sequence[tuple[Join, str, Term | None]]) -> str:
+    """Join texts from left to right; a change between "and" and "or" sets a bracket."""
+    said, before = "", None
+    for join, text, term in parts:
+        if term is not None and term.kind == "near":
+            said, before = f"({said}) {text}" if before else f"{said} {text}", None
+        elif not said:
+            said = text
+        else:
+            said = f"({said})" if before not in (None, join) else said
+            said, before = f"{said} {join} {text}", join
+    return said.strip()
+
+
+def _said(term: Term, titles: Mapping[str, str]) -> str:
+    kind = term.kind
+    if kind == "polygon":
+        return f"drawn on {titles.get(term.name, term.name)}"
+    if kind == "gene":
+        return f"{term.name} over {term.low or 0:g}"
+    if kind == "cells":
+        return "picked cells"
+    if kind == "near":
+        return f"and neighbours ({term.steps} step{'' if term.steps == 1 else 's'})"
+    if kind == "confidence":
+        return f"confidence {_range(term, 100, ' %')}"
+    if term.values:
+        noun = term.name if kind == "column" else _NOUNS[kind]
+        return f"{noun} {' or '.join(value or 'missing' for value in term.values)}"
+    return f"{term.name} {_range(term, 1, '')}"
+
+
+def _range(term: Term, scale: float, unit: str) -> str:
+    low, high = (None if end is None else f"{end * scale:g}" for end in (term.low, term.high))
+    if low is None or high is None:
+        return f"up to {high}{unit}" if low is None else f"from {low}{unit}"
+    return f"{low} to {high}{unit}"
+
+
+def _other(join: Join) -> Join:
+    return "or" if join == "and" else "and"
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _group(plain: Any) -> Group:
+    terms = tuple(_term(item) for item in plain["terms"])
+    return Group(terms, plain["join"], plain["negated"] is True)
+
+
+def _term(plain: Mapping[str, Any]) -> Term:
+    known = {item.name for item in fields(Term)}
+    if not set(plain) <= known or plain["kind"] not in get_args(Kind):
+        raise ValueError(plain)
+    given = dict(plain)
+    given["values"] = tuple(str(value) for value in plain.get("values", ()))
+    given["corners"] = tuple((float(x), float(y)) for x, y in plain.get("corners", ()))
+    for end in ("low", "high"):
+        given[end] = None if plain.get(end) is None else float(plain[end])
+    for text in ("name", "origin"):
+        given[text] = str(plain.get(text, ""))
+    given["steps"], given["negated"] = int(plain.get("steps", 0)), plain.get("negated") is True
+    return Term(**given)
+
+
+def _checked(rule: Rule) -> Rule:
+    """Return the rule, or refuse what nobody could evaluate."""
+    terms = list(rule.terms)
+    if len(terms) > MAX_TERMS:
+        raise SettingInvalid(f"The rule has {len(terms)} conditions.", f"Use at most {MAX_TERMS}.")
+    joins = {group.join for group in rule.groups} | {term.join for term in terms}
+    sound = joins <= set(get_args(Join)) and all(group.terms for group in rule.groups)
+    if not (sound and all(_is_whole(term) for term in terms)):
+        raise InputError("The rule has a condition that cannot be read.", UNREADABLE)
+    return rule
+
+
+def _is_whole(term: Term) -> bool:
+    ends = [end for end in (term.low, term.high) if end is not None]
+    ranged = bool(ends)
+    return (
+        all(isfinite(number) for number in (*ends, *chain.from_iterable(term.corners)))
+        and (bool(term.name) or term.kind not in _NEED_NAME)
+        and (bool(term.values) or term.kind not in _NEED_VALUES)
+        and (ranged or term.kind not in ("confidence", "gene"))
+        and (ranged or bool(term.values) or term.kind != "column")
+        and (term.kind != "near" or 1 <= term.steps <= MAX_STEPS)
+        and (term.kind != "polygon" or MIN_VERTICES <= len(term.corners) <= MAX_VERTICES)
+    )

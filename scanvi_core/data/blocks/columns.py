@@ -1,0 +1,151 @@
+"""Some columns of a CSR matrix of any size, a block of rows at a time."""
+
+import bisect
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from scanvi_core.data.blocks.mapped import let_go, narrow, over_files
+from scanvi_core.errors import ProjectError
+
+BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
+DAY_S = 86_400.0
+KEPT = 3  # cuts kept beside a data set; each is as large as the counts of its genes
+
+
+def row_blocks(indptr: np.ndarray, size: int = BLOCK) -> Iterator[tuple[int, int]]:
+    """Yield (first row, row after the last) of blocks with at most `size` entries, or one row."""
+    start, n_rows, indptr = 0, len(indptr) - 1, np.asarray(indptr)
+    while start < n_rows:
+        # numpy's search would copy all pointers where they are narrower than the number sought
+        full = bisect.bisect_right(indptr, int(indptr[start]) + size, start) - 1
+        stop = max(start + 1, full)
+        yield start, stop
+        start = stop
+
+
+def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_array]:
+    """Yield the columns `positions` of `counts` in blocks of whole rows, from the first row on.
+
+    Parameters
+    ----------
+    counts
+        Counts [n, genes], CSR; may be memory-mapped.
+    positions
+        Columns in the order wanted [g], each once; -1 gives a column of zeros.
+
+    Yields
+    ------
+    CSR [rows, g] with int32 indices in sorted order, no stored zeros and nothing stored twice.
+    """
+    here = np.flatnonzero(positions >= 0).astype(np.int32)
+    for start, stop in row_blocks(counts.indptr):
+        inside = slice(*(int(at) for at in counts.indptr[[start, stop]]))
+        starts = (counts.indptr[start : stop + 1] - counts.indptr[start]).astype(np.int32)
+        indices = counts.indices[inside].astype(np.int32, copy=False)
+        shape = (stop - start, counts.shape[1])
+        found = sp.csr_array((counts.data[inside], indices, starts), shape)[:, positions[here]]
+        shape = (stop - start, len(positions))
+        block = sp.csr_array((found.data, here[found.indices], found.indptr), shape)
+        block.sum_duplicates()
+        block.eliminate_zeros()
+        let_go(counts.data, counts.indices)
+        yield block
+
+
+def row_starts(lengths: list[np.ndarray]) -> np.ndarray:
+    """Return row pointers for rows of these lengths, int32 where that will do."""
+    return narrow(np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum())
+
+
+def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.csr_matrix:
+    """Return the columns `positions` of `counts` as CSR over files in `folder`.
+
+    They are cut out once and kept: the next call with the same positions costs next to nothing.
+    Only the last three cuts stay.
+
+    Parameters
+    ----------
+    folder
+        Where cuts of this very matrix are kept.
+    counts, positions
+        As in `cut_blocks`; the values must be float32.
+
+    Raises
+    ------
+    ProjectError
+        If there is no room for it on the disk.
+    """
+    positions = np.asarray(positions, dtype=np.int64)
+    shape = counts.shape[0], len(positions)
+    return kept(folder, positions.tobytes(), cut_blocks(counts, positions), shape)
+
+
+def kept(
+    folder: Path, key: bytes, blocks: Iterator[sp.csr_array], shape: tuple[int, int]
+) -> sp.csr_matrix:
+    """Return blocks of whole rows as one CSR over files in `folder`, written once for each `key`.
+
+    Raises
+    ------
+    ProjectError
+        If there is no room for it on the disk.
+    """
+    home = folder / f"cut_{hashlib.sha256(key).hexdigest()[:16]}"
+    if not home.is_dir():
+        _write(home, blocks)
+    os.utime(home)
+    _tidy(folder)
+    return _read(home, shape)
+
+
+def _write(home: Path, blocks: Iterator[sp.csr_array]) -> None:
+    """Write a cut, all or nothing: into a folder beside `home` that takes its name at the end."""
+    # Plain writes, not a writable map: a full disk is then an error instead of the end of the app.
+    temporary = Path(tempfile.mkdtemp(prefix=".cut_", dir=home.parent))
+    try:
+        lengths = list[np.ndarray]()
+        at_data, at_indices = temporary / "data", temporary / "indices"
+        with at_data.open("wb") as data, at_indices.open("wb") as indices:
+            for block in blocks:
+                block.data.tofile(data)
+                block.indices.astype(np.int32, copy=False).tofile(indices)
+                lengths.append(np.diff(block.indptr))
+        np.save(temporary / "indptr.npy", row_starts(lengths), allow_pickle=False)
+        for path in temporary.iterdir():
+            with path.open("rb+") as handle:
+                os.fsync(handle.fileno())
+        if not home.is_dir():
+            temporary.replace(home)
+    except OSError as error:
+        raise ProjectError(
+            f"The counts of the chosen genes could not be written: {error.strerror or error}.",
+            "Check the free space and the permissions of the project folder.",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove all cuts but the last, and what a write that was killed the day before has left."""
+    cuts = sorted(folder.glob("cut_*"), key=lambda path: -path.stat().st_mtime)
+    killed = [path for path in folder.glob(".cut_*") if time.time() - path.stat().st_mtime > DAY_S]
+    for old in cuts[KEPT:] + killed:
+        shutil.rmtree(old, ignore_errors=True)  # on Windows not while it is in use
+
+
+def _read(home: Path, shape: tuple[int, int]) -> sp.csr_matrix:
+    indptr = np.load(home / "indptr.npy", mmap_mode="r", allow_pickle=False)
+    n = int(indptr[-1])
+    if not n:
+        return sp.csr_matrix(shape, dtype=np.float32)
+    data = np.memmap(home / "data", np.float32, "r", shape=(n,))
+    indices = np.memmap(home / "indices", np.int32, "r", shape=(n,))
+    return over_files(sp.csr_matrix, (data, indices, indptr), shape)

@@ -1,0 +1,196 @@
+"""Write a collection: the project's own copies of files, part by part, with annbatch."""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from scanvi_core.config import MIN_GENES
+from scanvi_core.data.blocks.columns import cut_blocks
+from scanvi_core.data.blocks.write import regrouped
+from scanvi_core.data.collection.annbatch import annbatch, unpacking
+from scanvi_core.data.collection.collection import ABOUT, FORMAT, SOURCE_COLUMN
+from scanvi_core.data.collection.counts import GAP
+from scanvi_core.data.dataset import Dataset
+from scanvi_core.errors import FileRefused, ProjectError
+
+PART_VALUES = 2**24  # counts of one part, held in memory while it is written: some 1 GB in all
+SHARD = "128MB"  # one file of the store before packing
+# How annbatch marks its own; its DatasetCollection opens the store by it.
+MARK = {"encoding-type": "annbatch-preshuffled", "encoding-version": "0.1.0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read, under its name."""
+
+    name: str
+    dataset: Dataset
+
+
+def write_collection(
+    folder: Path, sources: Sequence[Source], tell: Callable[[float], None] = lambda _: None
+) -> dict[str, Any]:
+    """Write a sharded zarr store of the genes that all files have, by name.
+
+    Cells stay in the order of the files and of their rows; genes in that of the first file.
+
+    Parameters
+    ----------
+    folder
+        A new folder.
+    sources
+        At least one.
+    tell
+        Told which share of the cells is written.
+
+    Returns
+    -------
+    dict
+        `Collection.about`.
+
+    Raises
+    ------
+    InputError
+        If annbatch is missing or the files have too few genes in common.
+    ProjectError
+        If the store cannot be written, for example on a full disk.
+    """
+    import zarr
+
+    annbatch()
+    genes = common_genes(sources)
+    n_obs = sum(source.dataset.n_obs for source in sources)
+    var = sources[0].dataset.var.loc[genes, []]
+    symbols = pd.Series(sources[0].dataset.symbols, sources[0].dataset.var_names)
+    var["symbol"] = symbols.loc[genes].astype(str).to_numpy(dtype=object)
+    numbers = _kinds(sources)
+    done, n_parts = 0, 0
+    with _disk_explained(), zarr.config.set(unpacking()):
+        root = zarr.open_group(folder, mode="w-", zarr_format=3)
+        for source in sources:
+            positions = pd.Index(source.dataset.var_names).get_indexer(pd.Index(genes))
+            start, obs = 0, _obs(source, numbers)
+            counts = source.dataset.counts
+            for part in regrouped(cut_blocks(counts, positions), PART_VALUES):
+                stop = start + part.shape[0]
+                _write_part(folder / f"dataset_{n_parts}", part, obs.iloc[start:stop], var)
+                done, n_parts, start = done + part.shape[0], n_parts + 1, stop
+                tell(done / n_obs)
+        about = {
+            "format": FORMAT,
+            "n_obs": n_obs,
+            "n_vars": len(genes),
+            "n_parts": n_parts,
+            "obs_columns": [*numbers, SOURCE_COLUMN],
+            "files": [_about(source) for source in sources],
+        }
+        root.update_attributes({**MARK, ABOUT: about})
+    return about
+
+
+def common_genes(sources: Sequence[Source]) -> list[str]:
+    """Return the names of the genes that all files have, in the order of the first.
+
+    Raises
+    ------
+    FileRefused
+        If there are fewer than a model needs.
+    """
+    names = [source.dataset.var_names for source in sources]
+    shared = set(names[0]).intersection(*names[1:])
+    if len(shared) < MIN_GENES:
+        first, last = names[0][0], names[-1][0]
+        raise FileRefused(
+            f"The files have {len(shared):,} genes in common; at least {MIN_GENES} are needed. "
+            f"{sources[0].name} calls its first gene {first}, {sources[-1].name} {last}.",
+            "Give the genes the same kind of names in all files: symbols in all, or Ensembl "
+            "numbers in all.",
+        )
+    return [name for name in names[0] if name in shared]
+
+
+def _write_part(folder: Path, counts: sp.csr_array, obs: pd.DataFrame, var: pd.DataFrame) -> None:
+    import anndata
+    import zarr
+
+    part = anndata.AnnData(sp.csr_matrix(counts), obs=obs, var=var)
+    # A store of its own within the other: annbatch describes the whole store anew at every call.
+    group = zarr.open_group(folder, mode="w-", zarr_format=3)
+    with warnings.catch_warnings():
+        # annbatch keeps a summary of the part that only some readers of zarr know.
+        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+        annbatch().write_sharded(group, part, n_obs_per_chunk=min(GAP, len(obs)), shard_size=SHARD)
+
+
+def _kinds(sources: Sequence[Source]) -> dict[str, bool]:
+    """Return the columns of all files, and of each whether it holds numbers wherever it is."""
+    numbers = dict[str, bool]()
+    for source in sources:
+        for name in source.dataset.manifest["obs_columns"]:
+            if _is_storable(name):
+                values = source.dataset.values(name)
+                numbers[name] = numbers.get(name, True) and _is_number(values)
+    return numbers
+
+
+def _is_storable(name: str) -> bool:
+    """Tell whether a column can keep its name: a store makes it the name of a folder."""
+    taken = name in {".", "..", "_index", SOURCE_COLUMN} or name.startswith("__")
+    return not taken and not re.search(r"[/\\\x00-\x1f]", name) and 0 < len(name.encode()) < 256
+
+
+def _is_number(values: pd.Series) -> bool:
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
+
+
+def _obs(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
+    """Return the cells of a file with the columns of all: float64, or words as categories."""
+    dataset = source.dataset
+    columns = dict[str, Any]()
+    for name, is_number in numbers.items():
+        if name not in dataset.manifest["obs_columns"]:
+            values = pd.Series([None] * dataset.n_obs, dtype=object)
+        else:
+            values = dataset.values(name)
+        if is_number:
+            columns[name] = values.to_numpy(dtype=np.float64)
+        else:
+            words = pd.Categorical(values)
+            columns[name] = words.rename_categories(words.categories.astype(str))
+    columns[SOURCE_COLUMN] = pd.Categorical.from_codes(
+        np.zeros(dataset.n_obs, np.int8), categories=[source.name]
+    )
+    return pd.DataFrame(columns, index=dataset.obs_names)
+
+
+def _about(source: Source) -> dict[str, Any]:
+    manifest = source.dataset.manifest
+    odd = [name for name in manifest["obs_columns"] if not _is_storable(name)]
+    names = ", ".join(repr(name[:40]) for name in odd)
+    notes = [f"Columns whose names a store cannot have were left out: {names}."] if odd else []
+    return {
+        "name": source.name,
+        "n_obs": source.dataset.n_obs,
+        "n_vars": source.dataset.n_vars,
+        "counts_source": manifest["counts_source"],
+        "notes": [*manifest["repairs"], *notes],
+    }
+
+
+@contextmanager
+def _disk_explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProjectError(
+            f"The store could not be written: {error.strerror or error}.",
+            "Check the free space and the permissions of the folder.",
+        ) from error

@@ -1,0 +1,213 @@
+"""Which matrix of a file holds counts: decided from the values, never from the name alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from scanvi_core import keys
+from scanvi_core.data.blocks.hdf5 import MatrixSource
+from scanvi_core.data.blocks.sample import RowSample
+from scanvi_core.data.counts.scale import Scale
+from scanvi_core.data.counts.value_summary import Tally
+from scanvi_core.data.counts.verdicts import (  # fmt: skip
+    BINARY,
+    COUNTS,
+    DAMAGED,
+    EMPTY,
+    LOG,
+    NEARLY,
+    NORMALISED,
+    OTHER,
+    SCALED,
+    Names,
+    give_verdict,
+)
+from scanvi_core.errors import ColumnMissing, CountsNotFound, FileRefused
+
+__all__ = [
+    "BINARY", "COUNTS", "DAMAGED", "EMPTY", "LOG", "NEARLY", "NORMALISED", "OTHER", "SCALED",
+    "MatrixReport", "choose", "judge",
+]  # fmt: skip
+NEED_COUNTS = (
+    "SCANVI needs raw counts. Save them in layers['counts'] or in X, or open the file from before "
+    "normalisation."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixReport:
+    """What one matrix holds.
+
+    Attributes
+    ----------
+    name
+        ``X``, ``raw.X`` or ``layers/NAME``.
+    n_values
+        Values stored (non-zero ones of a dense matrix); an estimate for a dense matrix that was
+        not read to its end.
+    minimum, maximum, whole_share
+        Of those values; the share that is whole numbers, 0 to 1.
+    median_total
+        Median over the cells of the sum of their values; 0 when not all was read.
+    verdict, reason
+        One of this module's verdicts, and why, in words.
+    scale
+        How to read normalised values as counts, proven on a sample of cells; None: not possible,
+        or not needed.
+    target
+        What every cell adds up to before the logarithm; None when cells differ.
+    n_zeros
+        Zeros stored as values; None when not all was read.
+    n_unsorted
+        Values stored before one of a smaller position in their row.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    dtype: str
+    stored: str
+    n_values: int
+    minimum: float
+    maximum: float
+    whole_share: float
+    median_total: float
+    verdict: str
+    reason: str
+    scale: Scale | None = None
+    target: float | None = None
+    n_zeros: int | None = None
+    n_unsorted: int = 0
+
+    @property
+    def recoverable(self) -> bool:
+        """Whether counts can be recovered from the values, as a sample of cells shows."""
+        return self.scale is not None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {**asdict(self), "shape": list(self.shape), "recoverable": self.recoverable}
+
+
+def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
+    """Read a matrix block by block and say what it holds.
+
+    Reading ends early when a matrix is clearly not counts.
+
+    Raises
+    ------
+    FileRefused
+        If the matrix points outside itself or cannot be read.
+    """
+    tally, sample = Tally(np.zeros(source.shape[0])), RowSample(source)
+    whole, rows_read = True, 0
+    for rows, columns, values in source.blocks():
+        if tally.hopeless and (sample.by_row or tally.n_negative):
+            whole = False
+            break
+        sample.add(rows, columns, values)
+        tally.add(rows, columns, values)
+        if source.stored != "dense":
+            tally.add_order(*((rows, columns) if sample.by_row else (columns, rows)))
+        elif rows.size:
+            rows_read = int(rows[-1]) + 1
+    verdict, reason, scale, target = give_verdict(
+        tally, sample.matrix(), source.dtype, (cells, genes)
+    )
+    fractional = tally.n_fractional + tally.n_broken
+    n_values = tally.n
+    if not whole:
+        part = source.shape[0] / max(1, rows_read)
+        n_values = source.n_stored if rows_read == 0 else int(tally.n * part)
+    return MatrixReport(
+        source.name,
+        source.shape,
+        str(source.dtype),
+        source.stored,
+        n_values,
+        tally.low,
+        tally.high,
+        round(1 - fractional / tally.n, 6) if tally.n else 1.0,
+        float(np.median(tally.totals)) if whole and tally.totals.size else 0.0,
+        verdict,
+        reason,
+        scale,
+        target,
+        tally.n_zeros if whole else None,
+        tally.n_unsorted,
+    )
+
+
+def choose(
+    reports: Sequence[MatrixReport], wanted: str | None = None, *, recover: bool = False
+) -> MatrixReport:
+    """Return the matrix to train on.
+
+    A layer with a usual name (``counts``) comes first, then ``raw.X``, then ``X``, then any other
+    layer. Normalised values that counts can be recovered from come only when there are no counts,
+    and a matrix of zeros and ones only when nothing else is there.
+
+    Parameters
+    ----------
+    reports
+        All matrices of the file.
+    wanted
+        ``X``, ``raw.X``, ``layers/NAME`` or just the name of a layer: the user's choice.
+    recover
+        Whether the caller recovers counts, with :class:`scanvi_core.data.counts.convert.Washer`.
+
+    Raises
+    ------
+    ColumnMissing
+        If the wanted matrix is not there.
+    CountsNotFound
+        If no matrix, or not the wanted one, holds counts.
+    FileRefused
+        If the best candidate is a count matrix with NaN, infinite or negative values.
+    """
+    if wanted is not None:
+        names = {report.name: report for report in reports}
+        found = names.get(wanted) or names.get(f"layers/{wanted}")
+        if found is None:
+            raise ColumnMissing(
+                f"The file has no matrix {wanted}.",
+                f"It has {', '.join(names) or 'none at all'}.",
+            )
+        candidates: Sequence[MatrixReport] = [found]
+    else:
+        candidates = sorted(reports, key=_preference)
+    usable: tuple[Callable[[MatrixReport], bool], ...] = (
+        lambda report: report.verdict == COUNTS,
+        lambda report: recover and report.recoverable,
+        lambda report: report.verdict == BINARY,
+    )
+    for fits in usable:
+        for report in filter(fits, candidates):
+            return report
+    raise _refusal(candidates)
+
+
+def _preference(report: MatrixReport) -> int:
+    layer = report.name.removeprefix("layers/").casefold()
+    if report.name.startswith("layers/"):
+        known = layer in keys.COUNT_LAYERS
+        return keys.COUNT_LAYERS.index(layer) if known else len(keys.COUNT_LAYERS) + 2
+    return len(keys.COUNT_LAYERS) + (report.name == "X")
+
+
+def _refusal(candidates: Sequence[MatrixReport]) -> FileRefused | CountsNotFound:
+    if not candidates:
+        return CountsNotFound(
+            "The file has no matrix: X is missing and so are layers.", NEED_COUNTS
+        )
+    for report in candidates:
+        if report.verdict == DAMAGED:
+            return FileRefused(
+                f"{report.name} {report.reason}.",
+                "Find out where these values come from, and save the raw counts again.",
+            )
+    for report in candidates:
+        if report.verdict == NEARLY:
+            return CountsNotFound(f"{report.name} {report.reason}.", NEED_COUNTS)
+    words = "; ".join(f"{report.name} {report.reason}" for report in candidates)
+    return CountsNotFound(f"No counts found: {words}.", NEED_COUNTS)

@@ -1,0 +1,102 @@
+"""What the values of a matrix say about how they were made."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+
+from scanvi_core.data.counts.recovery import detect
+from scanvi_core.data.counts.scale import BASES, LINEAR, LOG_MAX, Scale
+from scanvi_core.data.counts.value_summary import Tally
+from scanvi_core.data.words import counted
+
+COUNTS, BINARY = "counts", "binary"
+DAMAGED, NEARLY = "damaged", "nearly counts"
+SCALED, LOG, NORMALISED, OTHER, EMPTY = "scaled", "log-normalised", "normalised", "other", "empty"
+FLOAT32_EXACT = 2.0**24  # the largest range in which float32 holds every whole number
+SAME_TOTAL = 0.02  # relative spread of cell totals that says "scaled to one total"
+
+Names = Sequence[str] | np.ndarray
+
+
+def give_verdict(
+    tally: Tally,
+    sample: sp.csr_matrix,
+    dtype: np.dtype,
+    names: tuple[Names, Names],
+) -> tuple[str, str, Scale | None, float | None]:
+    """Return the verdict, a reason that reads on from the matrix's name, scale and target."""
+    cells, genes = names
+    if tally.n_fractional and tally.hopeless and not (tally.n_negative or tally.n_broken):
+        return _normalised(tally, sample, dtype)
+    return (*_whole_verdict(tally, cells, genes), None, None)
+
+
+def _whole_verdict(tally: Tally, cells: Names, genes: Names) -> tuple[str, str]:
+    def example(kind: str) -> str:
+        row, column, value = tally.first[kind]
+        return f"first {value:.9g} in cell {cells[row]}, gene {genes[column]}"
+
+    if tally.n_broken:
+        words = (
+            f"holds {counted(tally.n_broken, 'missing or infinite value')} ({example('broken')})"
+        )
+        return DAMAGED, words
+    if tally.high == 0 and tally.low == 0:
+        return EMPTY, "holds only zeros"
+    if tally.n_negative and not tally.hopeless:
+        return (
+            DAMAGED,
+            f"holds {counted(tally.n_negative, 'negative value')} ({example('negative')})",
+        )
+    if tally.n_negative:
+        return SCALED, "has negative values: it looks scaled (z-scores)"
+    if tally.n_fractional:
+        words = f"has {tally.n_fractional:,} of {tally.n:,} values that are not whole numbers"
+        return NEARLY, f"{words} ({example('fractional')}): it looks corrected or averaged"
+    if tally.high > FLOAT32_EXACT:
+        return OTHER, f"has values up to {tally.high:g}, too large for counts"
+    if tally.n_not_one == 0:
+        return BINARY, "holds only zeros and ones: it looks binarised"
+    return COUNTS, f"holds whole numbers from 0 to {tally.high:,.0f}"
+
+
+def _normalised(
+    tally: Tally, sample: sp.csr_matrix, dtype: np.dtype
+) -> tuple[str, str, Scale | None, float | None]:
+    """Say how fractional values were made: base and target of the normalisation, if it was one."""
+    scale = None if dtype == np.float16 else detect(sample)
+    logs = [] if tally.high > LOG_MAX else list(BASES)
+    base, target = _common_total(sample, [scale.base] if scale else [*logs, LINEAR])
+    if not (scale or target):
+        if tally.high > LOG_MAX:
+            return OTHER, f"has fractional values up to {tally.high:,.4g}", None, None
+        words = f"looks log-normalised (fractional values up to {tally.high:.3g})"
+        return LOG, f"{words}; exact counts cannot be recovered from it", None, None
+    verdict = NORMALISED if base == LINEAR else LOG
+    how = [] if base == LINEAR else [f"base {base}"]
+    if target:
+        how.append(f"every cell {'adds up' if base == LINEAR else 'scaled'} to {target:,.0f}")
+    if scale and scale.decimals is not None:
+        how.append(f"rounded to {scale.decimals} decimals")
+    words = f"is {verdict} ({', '.join(how)})" if how else f"is {verdict}"
+    can = "exact counts can be recovered" if scale else "exact counts cannot be recovered from it"
+    if dtype == np.float16:
+        can = "float16 is too coarse to recover counts from"
+    return verdict, f"{words}; {can}", scale, target or None
+
+
+def _common_total(sample: sp.csr_matrix, bases: Sequence[str]) -> tuple[str, float]:
+    """Return the base, and the total that nearly all cells share once undone (0: they differ)."""
+    rows = np.repeat(np.arange(sample.shape[0]), np.diff(sample.indptr))
+    best = (bases[0], 0.0, SAME_TOTAL)
+    for base in bases:
+        totals = np.bincount(rows, weights=Scale(base).undo(sample.data.astype(np.float64)))
+        totals = totals[totals > 0]
+        if totals.size < 2:
+            continue
+        middle = float(np.median(totals))
+        spread = float(np.quantile(np.abs(totals / middle - 1), 0.95))
+        if spread < best[2]:
+            best = (base, middle, spread)
+    return best[:2]

@@ -1,0 +1,86 @@
+"""Asking the guarded child process, and what its answer means."""
+
+import json
+import os
+import sys
+from typing import Any
+
+from scanvi_core import errors, runtime
+from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
+from scanvi_core.errors import FileRefused, InputError, ScanviError
+
+MEMORY_SHARE = 0.9  # of what is free
+
+
+ERRORS = {
+    kind.__name__: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ScanviError)
+}
+
+
+class ChildCrashed(InputError):
+    """The child process died or took too long."""
+
+
+class ImportStopped(InputError):
+    """Reading was stopped as asked; nothing of it was kept."""
+
+
+def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
+    """Send a request to a fresh child process and return its result.
+
+    Parameters
+    ----------
+    request
+        What to do; see :mod:`scanvi_core.data.child`.
+    talk
+        What to do with the lines that say how far it is, and whether to stop it.
+
+    Raises
+    ------
+    ScanviError
+        As reported by the child.
+    ChildCrashed
+        If it died or ran out of time.
+    """
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(runtime.CODE),
+        "HDF5_PLUGIN_PRELOAD": "::",  # no foreign code for compressed data
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    done = run_watched(
+        [sys.executable, "-P", "-m", "scanvi_core.data.child"],
+        json.dumps(request).encode(),
+        environment,
+        request["timeout_s"],
+        request["memory_mb"],
+        talk,
+    )
+    if done.stopped:
+        raise ImportStopped("Opening was stopped. Nothing was kept.", "Open the file again.")
+    if done.timed_out:
+        raise ChildCrashed(
+            f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
+            "The file may be damaged. If it is sound, try again when the machine is less busy.",
+        )
+    try:
+        reply = json.loads(done.output.rpartition(b"\n")[2])
+    except ValueError as error:
+        raise ChildCrashed(
+            f"The reader stopped on this file: {done.reason}.",
+            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
+        ) from error
+    if "error" in reply:
+        failure = reply["error"]
+        raise ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+    return reply["result"]
+
+
+def free_memory_mb() -> float:
+    """Return the memory that reading may take by default, in MB."""
+    import psutil
+
+    return float(psutil.virtual_memory().available) / 1e6 * MEMORY_SHARE

@@ -1,0 +1,205 @@
+"""Read text tables, packed or not, within bounds: bytes in all, bytes a line, numbers declared.
+
+A gzip file of 1 MB unpacks to 1 GB, a table may be one line without end, and the second line of a
+Matrix Market file may ask for more numbers than any memory holds.
+"""
+
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.errors import FileRefused
+
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_LINE_BYTES = 256 * 2**20  # a gene's counts in a million cells take some 10 MB
+HIGHEST_RATIO = 1_032  # of deflate
+MTX_BANNER = b"%%MatrixMarket"
+MTX_HEADER_BYTES = 2**20  # comments included
+SMALLEST_ENTRY = {"pattern": 4, "complex": 8}  # bytes of "1 1" and a line's end; others have 6
+BYTES_PER_ENTRY = 24  # positions and value, twice while they are sorted
+FETCH_AGAIN = "Download or copy the file again and compare its size with the source."
+
+
+class Bounded(io.RawIOBase):
+    """A binary stream that refuses to go on beyond its bounds.
+
+    Parameters
+    ----------
+    source
+        The stream that is read.
+    name
+        What to call it in a refusal.
+    max_bytes
+        Bytes that may come out of it, unpacked.
+    max_line_bytes
+        Bytes that may follow each other without the end of a line.
+    """
+
+    def __init__(
+        self, source: BinaryIO, name: str, max_bytes: float, max_line_bytes: int = MAX_LINE_BYTES
+    ) -> None:
+        super().__init__()
+        self._source, self._name = source, name
+        self._max_bytes, self._max_line = max_bytes, max_line_bytes
+        self._n_bytes = self._n_line = 0
+
+    def readable(self) -> bool:
+        """Return True: it can be read."""
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        """Read into `buffer`; return how many bytes came.
+
+        Raises
+        ------
+        FileRefused
+            If a bound is passed or the packed stream is damaged or cut off.
+        """
+        try:
+            block = self._source.read(len(buffer))
+        except EOFError as error:
+            raise FileRefused(f"{self._name} is cut off.", FETCH_AGAIN) from error
+        except (zlib.error, OSError) as error:
+            raise FileRefused(
+                f"{self._name} is damaged: it cannot be unpacked.", FETCH_AGAIN
+            ) from error
+        buffer[: len(block)] = block
+        self._count(block)
+        return len(block)
+
+    def close(self) -> None:
+        """Close the source as well."""
+        self._source.close()
+        super().close()
+
+    def _count(self, block: bytes) -> None:
+        self._n_bytes += len(block)
+        if self._n_bytes > self._max_bytes:
+            raise FileRefused(
+                f"{self._name} unpacks to more than the {self._max_bytes / 1e9:,.1f} GB of memory "
+                "available.",
+                "Open it on a machine with more memory, or save it as .h5ad where it was made.",
+            )
+        at = max(block.rfind(b"\n"), block.rfind(b"\r"))
+        self._n_line = self._n_line + len(block) if at < 0 else len(block) - at - 1
+        if self._n_line > self._max_line:
+            raise FileRefused(
+                f"{self._name} has a line of more than {self._max_line / 2**20:,.0f} MiB.",
+                "It is no table of counts, or its lines have lost their ends. Save it again.",
+            )
+
+
+def open_text(path: Path, max_bytes: float) -> io.BufferedReader:
+    """Open a plain or gzip text file, told apart by content; unpacked bytes are bounded.
+
+    Parameters
+    ----------
+    path
+        A regular file.
+    max_bytes
+        Bytes that may come out of it: the memory that reading may take.
+
+    Raises
+    ------
+    FileRefused
+        At once when `path` is no regular file; from a read when a bound is passed.
+    """
+    raw = open_regular(path)
+    packed = raw.read(2) == GZIP_MAGIC
+    raw.seek(0)
+    # gzip.GzipFile is a BinaryIO in all but its declared type
+    source: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+    return io.BufferedReader(Bounded(source, path.name, max_bytes), 2**20)
+
+
+@dataclass(frozen=True, slots=True)
+class MtxHeader:
+    """What a Matrix Market file says about itself.
+
+    Attributes
+    ----------
+    n_rows, n_columns, n_values
+        Its shape and the number of entries that follow.
+    kind
+        ``integer``, ``real``, ``pattern`` or ``complex``.
+    symmetry
+        ``general``, ``symmetric``, ...
+    """
+
+    n_rows: int
+    n_columns: int
+    n_values: int
+    kind: str
+    symmetry: str
+
+
+def check_mtx(path: Path, memory_bytes: float) -> MtxHeader:
+    """Read the header of an .mtx(.gz) file and refuse what cannot be true or would not fit.
+
+    Raises
+    ------
+    FileRefused
+        If the banner is another one, if numbers are missing, negative or more than the rest of
+        the file can hold, or if they need more than `memory_bytes`.
+    """
+    with open_regular(path) as raw:
+        packed = raw.read(2) == GZIP_MAGIC
+        n_stored = raw.seek(0, io.SEEK_END)
+    with open_text(path, memory_bytes) as stream:
+        header = read_mtx_header(stream, path.name)
+    largest = n_stored * (HIGHEST_RATIO if packed else 1)
+    if header.n_values * SMALLEST_ENTRY.get(header.kind, 6) > largest + 1:
+        raise FileRefused(
+            f"{path.name} says it holds {header.n_values:,} values, more than fit into its "
+            f"{n_stored:,} bytes.",
+            FETCH_AGAIN,
+        )
+    needed = BYTES_PER_ENTRY * header.n_values + 16 * (header.n_rows + header.n_columns)
+    if needed > memory_bytes:
+        raise FileRefused(
+            f"Not enough memory: {path.name} needs {needed / 1e9:,.1f} GB, "
+            f"{memory_bytes / 1e9:,.1f} GB may be used.",
+            "Close other programs, or use a larger machine.",
+        )
+    return header
+
+
+def read_mtx_header(stream: BinaryIO | io.BufferedReader, name: str) -> MtxHeader:
+    """Return the header of an open Matrix Market stream, which then stands at the first entry.
+
+    Raises
+    ------
+    FileRefused
+        If it is not a sparse table of numbers, or its numbers are missing or negative.
+    """
+    banner = stream.readline(1024).split()
+    if len(banner) != 5 or banner[0] != MTX_BANNER or banner[1].lower() != b"matrix":
+        raise FileRefused(f"{name} has no Matrix Market banner in its first line.", FETCH_AGAIN)
+    layout, kind, symmetry = (part.decode("latin-1").lower() for part in banner[2:])
+    if layout != "coordinate" or kind not in {"integer", "real", "pattern", "unsigned-integer"}:
+        raise FileRefused(
+            f"{name} is a Matrix Market table of the kind {layout} {kind}.",
+            "Counts are kept as `coordinate integer` or `coordinate real`. Save it again.",
+        )
+    left = MTX_HEADER_BYTES
+    line = b"%"
+    while line.startswith(b"%") or line in {b"\n", b"\r\n"}:
+        line = stream.readline(left)
+        left -= len(line)
+        if left <= 0:
+            raise FileRefused(f"{name} has a header without end.", FETCH_AGAIN)
+    numbers = line.split()
+    if len(numbers) != 3 or not all(part.isdigit() and len(part) < 19 for part in numbers):
+        shown = line[:40].decode("latin-1").strip()
+        raise FileRefused(f"{name} states no shape: its header ends with {shown!r}.", FETCH_AGAIN)
+    n_rows, n_columns, n_values = (int(part) for part in numbers)
+    if symmetry == "general" and n_values > n_rows * n_columns:
+        raise FileRefused(
+            f"{name} says it holds {n_values:,} values in {n_rows:,} × {n_columns:,} places.",
+            FETCH_AGAIN,
+        )
+    return MtxHeader(n_rows, n_columns, n_values, kind, symmetry)

@@ -1,0 +1,188 @@
+"""Taking over another person's log: what is new in it, where people differ and agree."""
+
+import base64
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvi_core.project.label_log import entries
+from scanvi_core.project.label_log.entries import Record
+from scanvi_core.project.label_log.merge import (
+    COMBINE,
+    Merged,
+    Story,
+    change_to,
+    merge,
+    newest,
+    read_story,
+    up_to_date,
+)
+from scanvi_core.project.label_log.row_sets import Rows
+from scanvi_core.project.label_log.state import Board, Change
+
+
+class Conflict(NamedTuple):
+    """Cells about which people differ.
+
+    Attributes
+    ----------
+    versions
+        Who says what; an empty name: no label.
+    rows
+        The cells.
+    """
+
+    versions: tuple[tuple[str, str], ...]
+    rows: Rows
+
+
+def conflicts(stories: Sequence[Story], merged: Merged) -> list[Conflict]:
+    """Return the cells nobody has decided about yet, those with the same versions together."""
+    rows = np.flatnonzero(merged.conflict)
+    said: list[NDArray[np.object_]] = []
+    for story in stories:
+        words = np.array([*story.names, ""], dtype=object)[story.codes[rows]]
+        people = np.array([*story.actors, ""], dtype=object)[story.stamp[rows]]
+        pairs = np.empty(len(rows), dtype=object)
+        pairs[:] = list(zip(people.tolist(), words.tolist(), strict=True))
+        pairs[~up_to_date(story, stories)[rows]] = None
+        said.append(pairs)
+    groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
+    for i, row in enumerate(rows.tolist()):
+        versions = tuple(dict.fromkeys(pairs[i] for pairs in said if pairs[i] is not None))
+        groups.setdefault(versions, []).append(row)
+    found = [Conflict(versions, np.array(cells)) for versions, cells in groups.items()]
+    return sorted(found, key=lambda item: -len(item.rows))
+
+
+def agreement(ours: Story, theirs: Story) -> dict[str, tuple[int, int, float]]:
+    """Return per type the cells of ours, of theirs, and Cohen's kappa of yes or no.
+
+    Over the cells that both have labelled, neither by reading a column nor by an entry they share.
+    """
+    place = {digest: at for at, digest in enumerate(theirs.digests)}
+    shared = np.array([*(place.get(digest, -2) for digest in ours.digests), -2])[ours.stamp]
+    own = (shared != theirs.stamp) & ~ours.from_file & ~theirs.from_file
+    rows = np.flatnonzero((ours.codes >= 0) & (theirs.codes >= 0) & own)
+    a = np.array([*ours.names, ""], dtype=object)[ours.codes[rows]]
+    b = np.array([*theirs.names, ""], dtype=object)[theirs.codes[rows]]
+    return {
+        name: (int((a == name).sum()), int((b == name).sum()), kappa(a == name, b == name))
+        for name in sorted(set(a) | set(b))
+    }
+
+
+def kappa(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
+    """Return Cohen's kappa of two yes-or-no judgements of the same cells; NaN where undefined.
+
+    Cohen 1960, "A coefficient of agreement for nominal scales".
+    """
+    a, b = ours.mean(), theirs.mean()
+    by_chance = a * b + (1 - a) * (1 - b)
+    agreed = (ours == theirs).mean()
+    return float("nan") if by_chance == 1 else float((agreed - by_chance) / (1 - by_chance))
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What taking over another log does; `payload` is None when it holds nothing new.
+
+    Attributes
+    ----------
+    who
+        Whose work it is.
+    n_events, n_conflicts
+        New entries of theirs, and cells nobody has decided about.
+    agreement
+        See `agreement`.
+    """
+
+    who: str
+    change: Change
+    payload: dict[str, Any] | None = None
+    n_events: int = 0
+    n_conflicts: int = 0
+    agreement: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+
+
+def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
+    """Return the event that makes the labels of two logs one.
+
+    Raises
+    ------
+    ProjectError
+        If their log is damaged, or of another number of cells.
+    """
+    n_obs = len(board.codes)
+    mine, before = read_story(ours, n_obs), _embedded_stories(ours, n_obs)
+    main = read_story(theirs, n_obs)
+    knows = set(mine.known)
+    came = [(main, [entries.to_line(without_embedded(r), n_obs) for r in theirs])]
+    came += [(read_story([entries.from_line(x, n_obs) for x in lines], n_obs), lines)
+             for lines in embedded(theirs)]  # fmt: skip
+    new = [(story, lines) for story, lines in came if not knows.issuperset(story.digests)]
+    about = agreement(mine, main)
+    if not new:
+        return Taken(", ".join(dict.fromkeys(main.actors)), Change(), agreement=about)
+    who = ", ".join(
+        dict.fromkeys(
+            actor
+            for story, _ in new
+            for digest, actor in zip(story.digests, story.actors, strict=True)
+            if digest not in knows
+        )
+    )
+    fresh = list(dict.fromkeys(d for story, _ in new for d in story.digests if d not in knows))
+    merged = merge(newest([mine, *before, *(story for story, _ in new)]))
+    n_conflicts = int(merged.conflict.sum())
+    payload = {
+        "with": who,
+        "knows": fresh,
+        "logs": [pack_log(lines) for _, lines in new],
+        "n_conflicts": n_conflicts,
+    }
+    change = change_to(board, merged)
+    return Taken(who, change, payload, len(fresh), n_conflicts, about)
+
+
+def open_conflicts(records: list[Record], n_obs: int) -> list[Conflict]:
+    """Return what is still to be decided in a log that took others over."""
+    others = _embedded_stories(records, n_obs)
+    if not others:
+        return []
+    stories = newest([read_story(records, n_obs), *others])
+    return conflicts(stories, merge(stories))
+
+
+def _embedded_stories(records: list[Record], n_obs: int) -> list[Story]:
+    return [
+        read_story([entries.from_line(line, n_obs) for line in lines], n_obs)
+        for lines in embedded(records)
+    ]
+
+
+def embedded(records: Sequence[Record]) -> list[list[str]]:
+    """Return the lines of the logs that a log took over."""
+    combined = [record for record in records if record.kind == COMBINE]
+    return [unpack_log(packed) for record in combined for packed in record.payload["logs"]]
+
+
+def without_embedded(record: Record) -> Record:
+    """Return an entry without the logs in it, which are kept beside it; its digest is the same."""
+    if record.kind != COMBINE:
+        return record
+    return record._replace(payload={**record.payload, "logs": []})
+
+
+def pack_log(lines: Sequence[str]) -> str:
+    """Return a log as short text, for the entry that takes it over."""
+    return base64.b64encode(zlib.compress("\n".join(lines).encode())).decode()
+
+
+def unpack_log(packed: str) -> list[str]:
+    """Return the lines that `pack_log` packed."""
+    return zlib.decompress(base64.b64decode(packed)).decode().split("\n")

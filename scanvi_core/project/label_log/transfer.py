@@ -1,0 +1,66 @@
+"""A label log for other cells: the same cells in another order, or only some of them."""
+
+import base64
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanvi_core.project.label_log import entries
+from scanvi_core.project.label_log.entries import Record
+from scanvi_core.project.label_log.merge import COMBINE
+from scanvi_core.project.label_log.row_sets import Codes, Rows, Sources, pack_rows, unpack_rows
+from scanvi_core.project.label_log.state import CellChange, Change, HoldoutChange
+
+LEFT_OUT = "left_out_rows"
+
+
+def translate(records: Iterable[Record], place: NDArray[np.int64], n_obs: int) -> Iterator[str]:
+    """Yield a log as lines for another data set.
+
+    Parameters
+    ----------
+    records
+        The log as it is.
+    place
+        Per cell of the old data set its row in the new one, -1 where it is not there.
+    n_obs
+        Number of cells of the new data set.
+    """
+    for record in records:
+        change = entries.unpack(record, len(place))
+        holdout, cells = change.holdout, change.cells
+        moved = Change(
+            None if cells is None else _cells(cells, place),
+            None
+            if holdout is None
+            else HoldoutChange(_rows(holdout.after, place), _rows(holdout.before, place)),
+            change.labels,
+        )
+        payload = dict(record.payload)
+        if LEFT_OUT in payload:
+            rows = unpack_rows(base64.b64decode(payload[LEFT_OUT]), len(place))
+            rows = _rows(rows, place)
+            payload[LEFT_OUT] = base64.b64encode(pack_rows(rows, n_obs)).decode()
+            payload["left_out"] = len(rows)
+        if record.kind == COMBINE:  # the logs in it are of the old rows; what they did stays
+            payload["logs"] = []
+        packed = entries.pack(moved, n_obs)
+        parts = packed._asdict() | {"payload": payload | packed.payload, "digest": ""}
+        yield entries.to_line(record._replace(**parts), n_obs)
+
+
+def _rows(rows: Rows, place: NDArray[np.int64]) -> Rows:
+    moved = place[rows]
+    return np.sort(moved[moved >= 0])
+
+
+def _cells(cells: CellChange, place: NDArray[np.int64]) -> CellChange:
+    moved = place[cells.rows]
+    order = np.argsort(moved, kind="stable")
+    order = order[moved[order] >= 0]
+
+    def pick(values: tuple[Codes, Sources]) -> tuple[Codes, Sources]:
+        return values[0][order], values[1][order]
+
+    return CellChange(moved[order], pick(cells.after), pick(cells.before))

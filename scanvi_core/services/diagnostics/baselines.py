@@ -1,0 +1,172 @@
+"""The quick linear models and SCANVI alone, on the same held-out cells as the whole model."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from scanvi_core.metrics.classification import Scores, score
+from scanvi_core.metrics.intervals import Interval, paired_difference
+from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics import holdout_report
+from scanvi_core.services.diagnostics.holdout_report import HeldOut
+from scanvi_core.services.formatting import (
+    percent,
+    percent_range,
+    percent_with_interval,
+    points,
+    signed_range,
+)
+from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.model.linear_models import Companions
+
+WHOLE, ALONE = "This model", "SCANVI alone"
+GENES, COMPONENTS = "Logistic regression", "PCA + logistic regression"
+LINEAR = (GENES, COMPONENTS)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One model on the held-out cells, and how much more often it is right than the whole one."""
+
+    name: str
+    scores: Scores
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """All of them, as a table (the whole model first) and in a sentence.
+
+    `beaten` tells that a quick linear model is right more often than the whole model.
+    """
+
+    rivals: tuple[Rival, ...]
+    table: pd.DataFrame
+    sentence: str
+    beaten: bool
+
+
+def baselines(project_id: str) -> Baselines | None:
+    """Score the quick models of the current run on its hold-out; None without one."""
+    run = workspace(project_id).current_run()
+    return None if run is None else _baselines(project_id, run.id)
+
+
+def cross_validated(project_id: str) -> str | None:
+    """Say how often the linear models are right about labels of folds they were not shown.
+
+    That needs no hold-out: each labelled training cell is judged by models fitted on the others.
+    None before there are such judgements.
+    """
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None or not run.has_array(results.OUT_OF_FOLD):
+        return None
+    sentence: str | None = opened.kept.get(("cross", run.id), lambda: _cross_validated(run))
+    return sentence
+
+
+def _cross_validated(run: Run) -> str | None:
+    judged, y = np.array(run.array(results.OUT_OF_FOLD)), np.array(run.array("y"))
+    usable = (y >= 0) & (y < judged.shape[1]) & np.isfinite(judged).all(axis=1)
+    if not usable.any():
+        return None
+    found = score(y[usable], judged[usable].argmax(axis=1), tuple(run.settings["label_order"]))
+    return (
+        f"The one-second linear models together, cross-validated on {found.n:,} labelled cells: "
+        f"right on {percent(found.accuracy, found.n)} "
+        f"(95 % interval {percent_range(found.interval, found.n)}), "
+        f"mean F1 {found.macro_f1:.2f}."
+    )
+
+
+@lru_cache(maxsize=8)
+def _baselines(project_id: str, run_id: str) -> Baselines | None:
+    cells = holdout_report.held_out(project_id, run_id)
+    if not cells.rows.size:
+        return None
+    whole = score(cells.truth, cells.prediction, cells.names)
+    said = _said(workspace(project_id), cells)
+    rivals = tuple(
+        _rival(name, predicted, cells) for name, predicted in said.items() if predicted is not None
+    )
+    linear = max(
+        (rival for rival in rivals if rival.name in LINEAR), key=lambda rival: rival.difference
+    )
+    return Baselines(rivals, _table(whole, rivals), verdict(whole, linear), linear.difference > 0)
+
+
+def verdict(whole: Scores, linear: Rival) -> str:
+    """Compare the model with the better of the quick linear models, in words."""
+    ours, theirs = percent(whole.accuracy, 1000), percent(linear.scores.accuracy, 1000)
+    decided = not linear.interval[0] <= 0 <= linear.interval[1]
+    luck = "" if decided else ", which may be luck"
+    spread = f"95 % interval {signed_range(linear.interval)} points"
+    if linear.difference > 0:
+        return (
+            f"A one-second linear model is right more often here: {theirs} v {ours} "
+            f"({linear.name}; {spread}{luck}). Take it as a warning: train more thoroughly, "
+            "check the labels, or name more cells."
+        )
+    if linear.difference == 0:
+        return f"A one-second linear model is right just as often here: {theirs} ({linear.name})."
+    return (
+        f"Right {points(linear.difference)} more often than the best one-second linear model: "
+        f"{ours} v {theirs} ({linear.name}{luck})."
+    )
+
+
+def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
+    """Return the prediction of each model for the held-out cells."""
+    companions = companions_of(cells.run, len(cells.names))
+    genes, components = companions.predict(model_counts(opened, cells.run, cells.rows))
+    stored = "probabilities_scanvi"
+    alone = cells.run.array(stored)[cells.rows] if cells.run.has_array(stored) else None
+    return {
+        ALONE: None if alone is None else alone.argmax(axis=1),
+        GENES: genes.argmax(axis=1),
+        COMPONENTS: components.argmax(axis=1),
+    }
+
+
+def companions_of(run: Run, n_labels: int) -> "Companions":
+    """Return the linear models that were fitted with a run."""
+    from scanvi_core.annotation.model.files import read
+    from scanvi_core.annotation.model.linear_models import Companions
+
+    _, _, arrays = read(run_files.model_folder(run))
+    return Companions.from_tensors(arrays, n_labels)
+
+
+def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:
+    """Return the counts of the run's genes in some cells, CSR [len(rows), genes]."""
+    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"])
+    return opened.dataset.counts[rows][:, genes]
+
+
+def _rival(name: str, predicted: np.ndarray, cells: HeldOut) -> Rival:
+    difference, interval = paired_difference(predicted == cells.truth, cells.right)
+    return Rival(name, score(cells.truth, predicted, cells.names), difference, interval)
+
+
+def _table(whole: Scores, rivals: tuple[Rival, ...]) -> pd.DataFrame:
+    rows = [(WHOLE, whole, ""), *((r.name, r.scores, signed_range(r.interval)) for r in rivals)]
+    return pd.DataFrame(
+        [
+            {
+                "model": name,
+                "right": percent_with_interval(scores.accuracy, scores.interval),
+                "mean F1": scores.macro_f1,
+                "against this model, points": spread,
+            }
+            for name, scores, spread in rows
+        ]
+    )

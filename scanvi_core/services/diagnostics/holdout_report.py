@@ -1,0 +1,301 @@
+"""Scores of the current model on the labels that were set aside, in words and tables."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config, keys
+from scanvi_core.annotation.model.calibration import MIN_CELLS
+from scanvi_core.metrics.classification import Scores, score, score_groups
+from scanvi_core.metrics.confidence import (
+    N_BINS,
+    chance_error,
+    coverage_curve,
+    keep_above,
+    keep_surest,
+    reliability,
+)
+from scanvi_core.project.runs import Run
+from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
+from scanvi_core.services.labels import holdout
+from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.workspace import Workspace, batches_of, workspace
+
+SURE = 0.9  # the confidence that the page puts into words
+ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
+SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
+SET_ASIDE = {
+    holdout.HIDDEN: "They are whole donors: it was shown their counts, but none of their labels.",
+    holdout.GROUP: "They are whole donors, left out of its training altogether.",
+}
+CELLS_PER_BIN = 20  # with fewer in a bin the diagram shows luck
+CURVE_POINTS = 300
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The cells one model is scored on: label hidden from it, type known to it, counts there.
+
+    Attributes
+    ----------
+    rows, truth, prediction, confidence
+        Position, true type, predicted type and confidence of each [n].
+    strangers
+        Cells of the types that the model was never shown, by name.
+    n_empty
+        Held-out cells without counts, which have no prediction.
+    """
+
+    run: Run
+    names: tuple[str, ...]
+    rows: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    confidence: np.ndarray
+    strangers: Counter[str]
+    n_empty: int
+
+    @cached_property
+    def right(self) -> np.ndarray:
+        """Whether each prediction is the true type [n]."""
+        return np.asarray(self.prediction == self.truth)
+
+
+@dataclass(frozen=True)
+class HoldoutReport:
+    """How good a model is on cells whose labels it has never seen.
+
+    Attributes
+    ----------
+    headline, reading
+        How often it is right, in one sentence, and how to read it.
+    table, accepting, batches
+        One row per type; per share of cells accepted; per batch (None without batches).
+    bins, curve
+        What the reliability diagram and the curve of accuracy by share accepted show.
+    sure, honesty, accept
+        Sentences: what a confidence of 0.90 means, how far confidence is off, what may be
+        accepted.
+    notes
+        What the scores leave out.
+    """
+
+    scores: Scores
+    names: tuple[str, ...]
+    model_number: int
+    headline: str
+    reading: str
+    table: pd.DataFrame
+    bins: pd.DataFrame
+    curve: pd.DataFrame
+    accepting: pd.DataFrame
+    batches: pd.DataFrame | None
+    sure: str
+    honesty: str
+    accept: str
+    calibration: str
+    notes: tuple[str, ...]
+
+
+def report(project_id: str) -> HoldoutReport | None:
+    """Score the current model on its hold-out; None when nothing was set aside."""
+    run = workspace(project_id).current_run()
+    return None if run is None else _report(project_id, run.id)
+
+
+@lru_cache(maxsize=8)
+def held_out(project_id: str, run_id: str) -> HeldOut:
+    """Return the cells a run is scored on; its labels are those it was trained with."""
+    opened = workspace(project_id)
+    found = results.load(project_id, run_id)
+    run = Run.open(opened.project, run_id)
+    seq = run.settings["labels_seq"]
+    truth, rows = run_files.holdout_truth(opened, found.names, found.holdout, seq)
+    state = opened.store.labels(seq)
+    words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
+    strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)
+    told = found.prediction[rows] >= 0
+    usable = (truth >= 0) & told
+    rows = rows[usable]
+    return HeldOut(
+        run,
+        found.names,
+        rows,
+        truth[usable],
+        found.prediction[rows],
+        found.confidence[rows],
+        strangers,
+        int(((truth >= 0) & ~told).sum()),
+    )
+
+
+@lru_cache(maxsize=8)
+def _report(project_id: str, run_id: str) -> HoldoutReport | None:
+    opened, cells = workspace(project_id), held_out(project_id, run_id)
+    if not cells.rows.size:
+        return None
+    summary = cells.run.summary
+    scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
+    return HoldoutReport(
+        scores=scores,
+        names=cells.names,
+        model_number=int(summary["number"]),
+        headline=headline(scores),
+        reading=_reading(scores, holdout.how_now(opened, cells.run.settings["labels_seq"])),
+        table=type_table(scores),
+        bins=_bin_table(cells),
+        curve=_curve_table(cells),
+        accepting=accepting_table(cells),
+        batches=_batch_table(opened, cells),
+        sure=sure_sentence(cells.right, cells.confidence),
+        honesty=_honesty(scores, cells.confidence),
+        accept=accept_sentence(cells.right, cells.confidence),
+        calibration=str(summary["calibration"]),
+        notes=_notes(scores, cells),
+    )
+
+
+def headline(scores: Scores) -> str:
+    """Say how often the model is right, and how sure that number is."""
+    cells = "1 held-out cell" if scores.n == 1 else f"{scores.n:,} held-out cells"
+    return (
+        f"Right on {percent(scores.accuracy, scores.n)} of {cells} "
+        f"(95 % interval {percent_range(scores.interval, scores.n)})."
+    )
+
+
+def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
+    """Say how often cells that the model is sure of are right, or that nobody can know."""
+    sure = keep_above(right, confidence, SURE)
+    if sure.n < MIN_CELLS:
+        few = f"only {sure.n}" if sure.n else "none"
+        return (
+            f"Uncalibrated: {few} of the held-out cells scored {SURE:.2f} or more; "
+            f"{MIN_CELLS} are needed to say how often that is right."
+        )
+    return (
+        f"Of held-out cells scored {SURE:.2f} or more, {percent(sure.accuracy, sure.n)} "
+        f"were right (n = {sure.n:,}, 95 % interval {percent_range(sure.interval, sure.n)})."
+    )
+
+
+def accept_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
+    """Say what accepting the surest 80 % of the predictions would mean."""
+    kept = keep_surest(right, confidence, ACCEPTED_SHARE)
+    return (
+        f"Accept the surest {percent(kept.coverage)} (confidence {kept.confidence:.2f} or more): "
+        f"{percent(kept.accuracy, kept.n)} of them are right "
+        f"(95 % interval {percent_range(kept.interval, kept.n)})."
+    )
+
+
+def type_table(scores: Scores) -> pd.DataFrame:
+    """Return cells, precision, recall and F1 of each type, each with its 95 % interval."""
+    return pd.DataFrame(
+        [
+            {
+                "type": item.name,
+                "cells": item.support,
+                "found": percent_with_interval(item.recall, item.recall_interval),
+                "right when named": percent_with_interval(item.precision, item.precision_interval),
+                "F1": item.f1,
+                "F1, 95 % interval": f"{item.f1_interval[0]:.2f} to {item.f1_interval[1]:.2f}"
+                if item.support + item.predicted
+                else "",
+            }
+            for item in scores.types
+        ]
+    )
+
+
+def accepting_table(cells: HeldOut) -> pd.DataFrame:
+    """Return what accepting only the surest cells means, for some shares of cells."""
+    kept = [keep_surest(cells.right, cells.confidence, share) for share in SHARES]
+    return pd.DataFrame(
+        {
+            "accept the surest": [percent(share) for share in SHARES],
+            "confidence from": [item.confidence for item in kept],
+            "cells": [item.n for item in kept],
+            "right": [percent_with_interval(item.accuracy, item.interval) for item in kept],
+        }
+    )
+
+
+def _bin_table(cells: HeldOut) -> pd.DataFrame:
+    """Return the reliability diagram: confidence, share right with its interval, cells."""
+    n_bins = min(N_BINS, max(1, len(cells.rows) // CELLS_PER_BIN))
+    bins = reliability(cells.right, cells.confidence, n_bins)
+    columns = ["confidence", "right", "low", "high", "cells"]
+    return pd.DataFrame(
+        [(b.confidence, b.accuracy, *b.interval, b.n) for b in bins], columns=columns
+    )
+
+
+def _curve_table(cells: HeldOut) -> pd.DataFrame:
+    """Return the share right by the share accepted, thinned where it has many points."""
+    curve = coverage_curve(cells.right, cells.confidence)
+    n = len(curve.coverage)
+    shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
+    return pd.DataFrame(
+        {
+            "coverage": curve.coverage[shown],
+            "right": curve.accuracy[shown],
+            "confidence": curve.confidence[shown],
+        }
+    )
+
+
+def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
+    key = cells.run.settings["batch_key"]
+    if not key:
+        return None
+    codes, names = batches_of(opened, key)
+    found = score_groups(cells.right, codes[cells.rows], names)
+    return pd.DataFrame(
+        {
+            "batch": [group.name for group in found],
+            "cells": [group.n for group in found],
+            "right": [percent_with_interval(group.accuracy, group.interval) for group in found],
+        }
+    )
+
+
+def _reading(scores: Scores, how: str) -> str:
+    words = ["The model has never seen the labels of these cells.", SET_ASIDE.get(how, "")]
+    n_scored = sum(item.support >= config.RARE_CELLS for item in scores.types)
+    if n_scored:
+        low, high = scores.macro_f1_interval
+        words.append(
+            f"Mean F1 over {n_scored} types, where rare types count as much as common ones: "
+            f"{scores.macro_f1:.2f} (95 % interval {low:.2f} to {high:.2f})."
+        )
+    return " ".join(filter(None, words))
+
+
+def _honesty(scores: Scores, confidence: np.ndarray) -> str:
+    off, luck = 100 * scores.ece, 100 * chance_error(confidence)
+    return (
+        f"On average the confidence is {off:.0f} points off; with {scores.n:,} cells "
+        f"a perfectly honest one would look {luck:.0f} points off by luck."
+    )
+
+
+def _notes(scores: Scores, cells: HeldOut) -> tuple[str, ...]:
+    notes = []
+    if cells.strangers:
+        n = sum(cells.strangers.values())
+        notes.append(
+            f"Not in these scores: {n:,} held-out cells of types the model was never shown "
+            f"({', '.join(cells.strangers)}). It cannot name them right."
+        )
+    if cells.n_empty:
+        notes.append(f"Not in these scores: {cells.n_empty:,} held-out cells without counts.")
+    if scores.left_out:
+        notes.append(
+            f"{', '.join(scores.left_out)}: fewer than {config.RARE_CELLS} held-out cells, "
+            "left out of the mean F1."
+        )
+    return tuple(notes)

@@ -1,0 +1,112 @@
+"""Whether the model's map keeps types apart and mixes batches, beside plain components."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.metrics.integration import NAN, Mixing, conservation, mixing
+from scanvi_core.project.files import read_json, write_json
+from scanvi_core.services.diagnostics import holdout_report
+from scanvi_core.services.diagnostics.baselines import model_counts
+from scanvi_core.services.diagnostics.holdout_report import HeldOut
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace, batches_of, workspace
+
+MAX_CELLS = 2_000  # silhouettes cost n^2
+SPACES = MODEL, PLAIN = "model map", "plain PCA"
+MEANING = {
+    "types_apart": "Types lie apart",
+    "type_neighbours": "Neighbours are of the same type",
+    "batches_overlap": "Batches overlap within a type",
+    "batch_neighbours": "Neighbours come from every batch",
+}
+
+
+@dataclass(frozen=True)
+class MapScores:
+    """A table (rows: what is measured; columns: model map, plain PCA; 1 is best) and a note."""
+
+    table: pd.DataFrame
+    note: str
+
+
+def map_scores(project_id: str) -> MapScores | None:
+    """Score the map of the current model; None when no cells were set aside.
+
+    Measured once per run, in about a second, and kept in the project.
+    """
+    run = workspace(project_id).current_run()
+    return None if run is None else _map_scores(project_id, run.id)
+
+
+@lru_cache(maxsize=8)
+def _map_scores(project_id: str, run_id: str) -> MapScores | None:
+    opened, cells = workspace(project_id), holdout_report.held_out(project_id, run_id)
+    if not cells.rows.size:
+        return None
+    path = opened.project.derived / f"map_scores_{run_id}.json"
+    if not path.is_file():
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, _measure(opened, cells))
+    measured = read_json(path)
+    table = pd.DataFrame({"what is measured": list(MEANING.values())})
+    for space in SPACES:
+        scores = measured["scores"][space]
+        table[space] = [NAN if scores[key] is None else scores[key] for key in MEANING]
+    return MapScores(table.dropna(subset=[*SPACES], how="all"), _note(measured))
+
+
+def _measure(opened: Workspace, cells: HeldOut) -> dict[str, Any]:
+    """Measure both spaces.
+
+    Types by held-out cells only: where the model saw the labels, it pulled the types apart.
+    Batches by any cells, within the types as predicted.
+    """
+    random = np.random.default_rng(0)
+    aside = _sample(len(cells.rows), random)
+    anywhere = _sample(opened.dataset.n_obs, random)
+    key = cells.run.settings["batch_key"]
+    batches = batches_of(opened, key)[0][anywhere] if key else None
+    rows = np.concatenate([cells.rows[aside], anywhere])
+    predicted = results.load(opened.project.id, cells.run.id).prediction[anywhere]
+    filled = predicted >= 0
+    scores = {}
+    for name, space in (
+        (MODEL, np.asarray(cells.run.array(results.Z1)[rows])),
+        (PLAIN, _components(opened, cells, rows)),
+    ):
+        known, others = space[: len(aside)], space[len(aside) :][filled]
+        apart = conservation(known, cells.truth[aside])
+        mixed = (
+            Mixing(NAN, NAN)
+            if batches is None
+            else mixing(others, predicted[filled], batches[filled])
+        )
+        values = dict(zip(MEANING, (*apart, *mixed), strict=True))
+        scores[name] = results.without_nan(values)
+    n_batches = 0 if batches is None else int(np.unique(batches).size)
+    return {"scores": scores, "n_aside": len(aside), "n": len(anywhere), "n_batches": n_batches}
+
+
+def _sample(n: int, random: np.random.Generator) -> np.ndarray:
+    return np.sort(random.choice(n, min(n, MAX_CELLS), replace=False))
+
+
+def _components(opened: Workspace, cells: HeldOut, rows: np.ndarray) -> np.ndarray:
+    """Return the leading components of the model's genes, which know no label and no batch."""
+    from scanvi_core.annotation.genes.markers import log_normalized
+    from scanvi_core.annotation.layout.clusters import pca_of
+
+    return pca_of(log_normalized(model_counts(opened, cells.run, rows)))
+
+
+def _note(measured: dict[str, Any]) -> str:
+    types = f"1 is best. Types: {measured['n_aside']:,} held-out cells"
+    if measured["n_batches"] > 1:
+        return f"{types}. Batches: {measured['n']:,} cells, within each predicted type."
+    if measured["n_batches"] == 1:
+        return f"{types}. There is one batch only: nothing to mix."
+    return f"{types}. No batch column was chosen, so mixing is not measured."

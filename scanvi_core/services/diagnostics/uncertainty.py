@@ -1,0 +1,247 @@
+"""Why predictions may be doubted, labels that look wrong, and the few types a cell may be of.
+
+For pages: `reasons` is None until the job of `start` has looked at the current model (say "not
+looked at yet"); the job runs by itself after a training on a page, and `latest` shows it. What is
+returned is kept and shared: never change it.
+
+    found = doubt.reasons(project_id)
+    if found is not None:
+        found.reason == doubt.NOVEL            # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
+        doubt.NEXT_STEPS[doubt.NOVEL]          # one sentence for the page
+        found.qc                               # [n_obs], positions in QC_NAMES
+    doubt.label_issues(project_id)             # brought labels that look wrong, the worst first
+    doubt.decide(project_id, issues, keep=False, seen=seq)
+    doubt.prediction_sets(project_id)          # None where there are too few labels
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scanvi_core import config
+from scanvi_core.data.qc.limits import FINE
+from scanvi_core.errors import LabelsUnusable
+from scanvi_core.project.label_log.state import GIVEN
+from scanvi_core.project.runs import Run
+from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import uncertainty_job
+from scanvi_core.services.labels import edit
+from scanvi_core.services.quality import flags
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace, batches_of, workspace
+
+OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
+REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
+QC_NAMES = uncertainty_job.QC_NAMES
+NEXT_STEPS = (
+    "Nothing speaks against the prediction.",
+    "Two types are close: choose between the two.",
+    "Unlike every labelled cell: name a new type, or leave it unknown.",
+    "Look at its counts, doublet score and batch; leave it unnamed.",
+)
+COVERAGE = 0.9
+SEPARATOR = " | "
+CHECKED = "label check"  # the reason that goes into the log
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """What was found about the cells of one run; all arrays are [n_obs].
+
+    Attributes
+    ----------
+    reason
+        int8: why the prediction may be doubted, a position in `REASON_NAMES`.
+    novelty
+        From 0 to 1; NaN for cells without counts, and for all where `knows_novelty` is False.
+    doublet_score
+        From 0 to 1; NaN for all where doublets were not looked for.
+    qc
+        int8: what is technically wrong, a position in `QC_NAMES`.
+    issue_score, issue, suggestion
+        Probability that the label is wrong (NaN: not judged), whether to look at it, and the code
+        of the type the cell looks like instead (-1: none).
+    """
+
+    run_id: str
+    reason: np.ndarray
+    novelty: np.ndarray
+    doublet_score: np.ndarray
+    qc: np.ndarray
+    issue_score: np.ndarray
+    issue: np.ndarray
+    suggestion: np.ndarray
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be looked at, in sentences."""
+        notes = []
+        if np.isnan(self.novelty).all():
+            notes.append("New types were not looked for: too few labelled cells.")
+        if np.isnan(self.doublet_score).all():
+            n = uncertainty_job.MAX_DOUBLET_CELLS
+            notes.append(f"Doublets were not looked for: more than {n:,} cells.")
+        return tuple(notes)
+
+
+@dataclass(frozen=True)
+class LabelIssue:
+    """A label that was brought and looks wrong: position of the cell, names, probability."""
+
+    row: int
+    given: str
+    suggestion: str
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionSets:
+    """For each cell the types among which the true one is, in `coverage` of the cells.
+
+    Attributes
+    ----------
+    members
+        bool [n_obs, K], the columns being `names`; all False for cells without counts.
+    n_cells
+        Labelled cells the promise rests on.
+    """
+
+    members: np.ndarray
+    names: tuple[str, ...]
+    coverage: float
+    n_cells: int
+
+    def coded(self) -> tuple[np.ndarray, list[str]]:
+        """Return the sets as codes [n_obs] (-1: empty) and texts like ``B | Plasma``."""
+        found, codes = np.unique(self.members, axis=0, return_inverse=True)
+        names = np.array(self.names, dtype=object)
+        texts = [SEPARATOR.join(names[row]) for row in found]
+        kept = [text for text in texts if text]
+        lookup = np.array([kept.index(text) if text else -1 for text in texts])
+        return lookup[codes.ravel()].astype(np.int32), kept
+
+
+def start(project_id: str) -> None:
+    """Look at the current model in the background; once begun, asking again does nothing."""
+    if workspace(project_id).current_run() is not None:
+        uncertainty_job.begin(project_id)
+
+
+def latest(project_id: str) -> jobs.JobSnapshot | None:
+    """Return the newest job that looks for reasons, running or ended."""
+    found = [job for job in jobs.list_jobs(project_id) if job.kind == uncertainty_job.DOUBT]
+    return found[-1] if found else None
+
+
+def reasons(project_id: str) -> Doubt | None:
+    """Return what was found about the current model; None before it was looked at."""
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None or not uncertainty_job.is_done(run):
+        return None
+    key = ("doubt", run.id, flags.revision(opened, run.settings["batch_key"]))
+    return opened.kept.get(key, lambda: _read(opened, run))
+
+
+def _read(opened: Workspace, run: Run) -> Doubt:
+    """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
+    from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
+
+    seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
+    key = run.settings["batch_key"]
+    batches = flags.Batches(key, *batches_of(opened, key))
+    poor = flags.after_look(opened, batches, np.asarray(seen.qc))
+    confidence = results.load(opened.project.id, run.id).confidence
+    novel = np.asarray(run.array(uncertainty_job.NOVEL))
+    score = flags.doublet_scores(opened, batches)
+    return replace(
+        seen,
+        reason=weigh(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
+        qc=poor,
+        doublet_score=seen.doublet_score if np.isnan(score).all() else score,
+    )
+
+
+def counts(project_id: str) -> dict[str, int] | None:
+    """Return the cells without a label per reason, by name; None before it was looked at."""
+    found, state = reasons(project_id), workspace(project_id).labels()
+    if found is None:
+        return None
+    n = np.bincount(found.reason[state.codes < 0], minlength=len(REASON_NAMES))
+    return dict(zip(REASON_NAMES, map(int, n), strict=True))
+
+
+def label_issues(project_id: str) -> tuple[LabelIssue, ...]:
+    """Return the brought labels that look wrong and that nobody has decided on, worst first."""
+    opened, found = workspace(project_id), reasons(project_id)
+    if found is None:
+        return ()
+    key = ("label issues", found.run_id, opened.labels().seq)
+    return opened.kept.get(key, lambda: _issues(opened, found))
+
+
+def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
+    run = Run.open(opened.project, found.run_id)
+    seq, now = run.settings["labels_seq"], opened.labels()
+    then = opened.kept.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+    same = (now.codes == then.codes) & (now.sources == GIVEN)
+    rows = np.flatnonzero(found.issue & same)
+    rows = rows[np.argsort(-found.issue_score[rows], kind="stable")]
+    codes = dict(zip(then.active, then.active_codes, strict=True))
+    # a type that was renamed since goes by its new name; codes stay
+    names = [now.names[codes[name]] for name in run.settings["label_order"]]
+    return tuple(
+        LabelIssue(
+            int(row),
+            now.names[now.codes[row]],
+            names[found.suggestion[row]],
+            float(found.issue_score[row]),
+        )
+        for row in rows
+    )
+
+
+def decide(
+    project_id: str, issues: Sequence[LabelIssue], *, keep: bool, seen: int | None = None
+) -> None:
+    """Keep the labels of some cells, or change them to the suggestions; both are by hand then.
+
+    Each name that is given is one step of the history.
+
+    Raises
+    ------
+    StaleEdit
+        If somebody changed the same cells since step `seen`.
+    """
+    names = [issue.given if keep else issue.suggestion for issue in issues]
+    for name in dict.fromkeys(names):
+        chosen = zip(issues, names, strict=True)
+        rows = np.array([issue.row for issue, own in chosen if own == name])
+        edit.name_cells(project_id, rows, name, CHECKED, seen)
+
+
+def prediction_sets(project_id: str, coverage: float = COVERAGE) -> PredictionSets | None:
+    """Return the set of types of each cell; None without a model or with too few labels."""
+    opened, found = workspace(project_id), results.current(project_id)
+    if found is None:
+        return None
+    key = ("sets", found.run_id, coverage)
+    return opened.kept.get(key, lambda: _sets(opened, found, coverage))
+
+
+def _sets(opened: Workspace, found: results.Results, coverage: float) -> PredictionSets | None:
+    from scanvi_core.annotation.model.calibration import Calibration
+    from scanvi_core.annotation.uncertainty.prediction_sets import fit_sets
+
+    run = Run.open(opened.project, found.run_id)
+    if not run.has_array(uncertainty_job.OUT_OF_FOLD):
+        return None
+    calibration = Calibration(float(found.summary["temperature"]))
+    judged = calibration.apply(np.array(run.array(uncertainty_job.OUT_OF_FOLD)))
+    try:
+        rule = fit_sets(judged, np.array(run.array("y")), coverage, by_type=True)
+    except LabelsUnusable:  # no promise can be made; the page says so
+        return None
+    members = rule.apply(found.probabilities) & (found.prediction >= 0)[:, None]
+    return PredictionSets(members, found.names, coverage, rule.n_cells)

@@ -1,0 +1,186 @@
+"""Maps of the cells and the ways to colour them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scanvi_core.data.qc import limits
+from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.quality import current
+from scanvi_core.services.runs import provisional, results
+from scanvi_core.services.workspace import Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.genes.markers import Marker
+from scanvi_core.services.explore.maps import CLUSTER, clusters_of
+
+LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
+    "Label", "Prediction", "Confidence", "Label source", "Set aside",
+)  # fmt: skip
+REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
+QUALITY = "Quality flag"
+STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
+REASON_PLACES = (-1, 1, 6, 0)  # in the palette: grey, orange, purple, blue
+MAX_CATEGORIES = 200
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """One way to colour cells: by category (codes, names) or by value.
+
+    `places` are the types' positions in the palette, so that a type keeps its colour everywhere.
+    """
+
+    name: str
+    revision: str
+    codes: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+    values: np.ndarray | None = None
+
+
+def colour_options(project_id: str) -> list[str]:
+    """Return what cells can be coloured by, genes aside."""
+    opened = workspace(project_id)
+    options = [LABEL, QUALITY]
+    if clusters_of(project_id) is not None:
+        options.append(CLUSTER)
+    if opened.current_run() is not None:
+        options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
+    if uncertainty.reasons(project_id) is not None:
+        options += [REASON, NOVELTY, DOUBLET]
+    usable = [
+        name
+        for name, column in opened.dataset.manifest["obs_columns"].items()
+        if column["kind"] == "number" or column["n_unique"] <= MAX_CATEGORIES
+    ]
+    return options + usable
+
+
+def colouring(project_id: str, what: str) -> Colouring:
+    """Return how to colour all cells by one of `colour_options`."""
+    opened = workspace(project_id)
+    if what in (LABEL, SOURCE, HELD_OUT):
+        return _by_labels(opened, what)
+    clusters = clusters_of(project_id) if what == CLUSTER else None
+    if clusters is not None:
+        names = tuple(f"cluster {i + 1}" for i in range(int(clusters.max()) + 1))
+        return Colouring(what, f"{what}/{project_id}", clusters.astype(np.int32), names)
+    if what in (PREDICTION, CONFIDENCE) and opened.current_run() is not None:
+        return _by_prediction(opened, what)
+    if what == QUALITY:
+        return _by_quality(project_id)
+    seen = uncertainty.reasons(project_id) if what in (REASON, NOVELTY, DOUBLET) else None
+    if seen is None:
+        return _by_column(opened, what)
+    return _by_doubt(what, seen, current.revision(project_id))
+
+
+def _by_prediction(opened: Workspace, what: str) -> Colouring:
+    """Colour by the newest predictions there are: provisional ones after a decision."""
+    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
+    if made is not None:
+        found = made.predictions
+    assert found is not None  # noqa: S101 - told to the type checker: there is a current run
+    title = f"{what} (provisional)" if made else what
+    moment = f"{found.run_id}.{made.seq if made else 0}"
+    if what == CONFIDENCE:
+        return Colouring(title, f"{what}/{moment}", values=found.confidence)
+    return _by_type(opened, title, found.prediction, found.names, moment)
+
+
+def _by_quality(project_id: str) -> Colouring:
+    """Colour poor cells by their flag, after training with what its look found; others grey."""
+    seen, revision = uncertainty.reasons(project_id), current.revision(project_id)
+    flags = current.flags(project_id) if seen is None else seen.qc
+    moment = f"{revision}/{seen.run_id if seen is not None else ''}"
+    return Colouring(
+        QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, limits.FLAG_NAMES[1:]
+    )
+
+
+def _by_doubt(what: str, seen: uncertainty.Doubt, revision: str) -> Colouring:
+    revision = f"{what}/{seen.run_id}/{revision}"
+    if what == REASON:
+        codes = seen.reason.astype(np.int32)
+        return Colouring(what, revision, codes, uncertainty.REASON_NAMES, REASON_PLACES)
+    values = seen.novelty if what == NOVELTY else seen.doublet_score
+    return Colouring(what, revision, values=values)
+
+
+def range_of(project_id: str, column: str) -> tuple[float, float]:
+    """Return the smallest and the largest number of a column; 0 and 1 where there is none."""
+    values = colouring(project_id, column).values
+    known = values[np.isfinite(values)] if values is not None else np.empty(0)
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    return low, high if high > low else low + 1.0
+
+
+def gene_colouring(project_id: str, gene: str) -> Colouring:
+    """Return how to colour all cells by a gene: log1p of counts per 10,000.
+
+    Raises
+    ------
+    ColumnMissing
+        If there is no such gene.
+    """
+    values = workspace(project_id).dataset.gene(gene)
+    return Colouring(gene, f"gene/{gene}", values=values)
+
+
+def gene_names(project_id: str) -> list[str]:
+    """Return the names of all genes, for a search box."""
+    return list(dict.fromkeys(workspace(project_id).dataset.symbols.tolist()))
+
+
+def markers_of(project_id: str, rule: str) -> "list[Marker]":
+    """Return the terms of a marker rule, its genes as the data call them.
+
+    Raises
+    ------
+    InputError
+        If the rule cannot be read or names a gene that is not there.
+    """
+    from scanvi_core.annotation.genes.markers import known_markers
+
+    dataset = workspace(project_id).dataset
+    return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))
+
+
+def type_colours(opened: Workspace) -> dict[str, int]:
+    """Return each type's place in the palette, so that a type keeps its colour everywhere."""
+    return {name: i for i, name in enumerate(opened.labels().names)}
+
+
+def _by_labels(opened: Workspace, what: str) -> Colouring:
+    state = opened.labels()
+    revision = f"{what}/{state.seq}"
+    if what == SOURCE:
+        words = ("given", "named by hand", "accepted prediction")
+        return Colouring(what, revision, codes=state.sources.astype(np.int32) - 1, names=words)
+    if what == HELD_OUT:
+        codes = np.where(state.holdout, 0, -1)
+        return Colouring(what, revision, codes=codes, names=("set aside",))
+    codes, names = state.compact()
+    return _by_type(opened, what, codes, names, str(state.seq))
+
+
+def _by_type(
+    opened: Workspace, what: str, codes: np.ndarray, names: tuple[str, ...], revision: str
+) -> Colouring:
+    """Colour by cell type; a type keeps its place in the palette whatever else is shown."""
+    places = type_colours(opened)
+    own = tuple(places.get(name, i) for i, name in enumerate(names))
+    return Colouring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
+
+
+def _by_column(opened: Workspace, key: str) -> Colouring:
+    revision = f"obs/{key}"
+    if opened.dataset.manifest["obs_columns"][key]["kind"] != "number":
+        return Colouring(key, revision, *opened.categories(key))
+
+    def read() -> np.ndarray:
+        return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)
+
+    return Colouring(key, revision, values=opened.kept.get(("numbers", key), read))

@@ -1,0 +1,276 @@
+"""What each condition of a rule means in one project: its cells, or a sentence why none is known.
+
+Answers are kept as bits under everything they depend on, so that combining them again is quick.
+"""
+
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from mmap import mmap
+from pathlib import Path
+
+import numpy as np
+
+from scanvi_core.annotation.selection.cell_sets import Bits, packed, unpacked
+from scanvi_core.annotation.selection.neighbours import Neighbours
+from scanvi_core.annotation.selection.polygon import in_polygon
+from scanvi_core.annotation.selection.rules import NO_VALUE, Kind, Term
+from scanvi_core.config import UMAP_NEIGHBORS
+from scanvi_core.errors import ColumnMissing, InputError
+from scanvi_core.project.runs import Run
+from scanvi_core.services.explore import colours, gene_search
+from scanvi_core.services.explore import maps as explore_maps
+from scanvi_core.services.explore.cell_values import cluster_origin, coded, newest
+from scanvi_core.services.runs import provisional, results
+from scanvi_core.services.workspace import Workspace, workspace
+
+KEPT_SETS = 256
+SHOWN_VALUES = 3
+NEAR_WHERE = "The model's map (z1)"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The cells that fulfil a condition, and what has to be said about it.
+
+    Attributes
+    ----------
+    bits
+        None where the condition cannot be looked up here.
+    note
+        A sentence about what is not here; empty where all is.
+    """
+
+    bits: Bits | None
+    note: str = ""
+
+
+_kept: OrderedDict[Hashable, Answer] = OrderedDict()
+_lock = threading.Lock()
+
+
+def answer(project_id: str, term: Term) -> Answer:
+    """Return the cells that fulfil a condition, whether or not it is negated."""
+    opened, about = workspace(project_id), term.about
+    try:
+        moment = _MOMENTS.get(term.kind, _always)(opened)
+        key = (project_id, opened.dataset.manifest["counts_sha256"], about, moment)
+        return _remembered(key, lambda: _LOOKS[term.kind](opened, about))
+    except ColumnMissing as error:
+        return Answer(None, error.message)
+
+
+def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
+    """Return cells with their neighbours on the current model's map; None without a model."""
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None:
+        return None
+    index = opened.kept.get(
+        ("neighbours", run.id), lambda: Neighbours(run.array(results.Z1), UMAP_NEIGHBORS)
+    )
+    key = (project_id, "near", run.id, steps, bits.tobytes())
+
+    def look() -> Answer:
+        return Answer(packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps)))
+
+    return _remembered(key, look).bits
+
+
+def by_hand(project_id: str, mask: np.ndarray) -> Term:
+    """Return a condition for a set of cells that no rule describes."""
+    bits = packed(mask)
+    name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
+    term = Term("cells", name)
+    key = (project_id, workspace(project_id).dataset.manifest["counts_sha256"], term, None)
+    _remembered(key, lambda: Answer(bits))
+    return term
+
+
+def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+    """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
+    place = place_of(xy)
+    found = (
+        name
+        for name in explore_maps.embeddings(project_id)
+        if place_of(explore_maps.coordinates(project_id, name)) == place
+    )
+    name = next(found, None)
+    if name is None:
+        return None
+    corners = tuple((float(x), float(y)) for x, y in polygon)
+    return Term("polygon", name, corners=corners, origin=place)
+
+
+def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
+    """Return the condition of the types isolated in a map's legend; None where none says it."""
+    kinds: dict[str, Kind] = {
+        colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
+    }  # fmt: skip
+    values = tuple(NO_VALUE if code < 0 else colouring.names[code] for code in codes)
+    what = colouring.name.removesuffix(" (provisional)")
+    if what in kinds:
+        return Term(kinds[what], values=values)
+    if what == explore_maps.CLUSTER:
+        return Term(
+            "cluster",
+            values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
+            origin=cluster_origin(workspace(project_id)),
+        )
+    if what in workspace(project_id).dataset.manifest["obs_columns"]:
+        return Term("column", what, values=values)
+    return None
+
+
+def place_of(xy: np.ndarray) -> str:
+    """Return what tells the coordinates of one map from those of another."""
+    if isinstance(xy, np.memmap) and isinstance(xy.base, mmap):  # a whole file: read once
+        path = Path(str(xy.filename))
+        return _place_of_file(path, path.stat().st_mtime_ns)
+    return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
+
+
+@lru_cache(maxsize=KEPT_SETS)
+def _place_of_file(path: Path, _: int) -> str:
+    return place_of(np.asarray(np.load(path, mmap_mode="r")))
+
+
+def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = look()
+    if found.bits is None:  # what is not here may come
+        return found
+    found.bits.flags.writeable = False
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > KEPT_SETS:
+            _kept.popitem(last=False)
+    return found
+
+
+def _polygon(opened: Workspace, term: Term) -> Answer:
+    title = explore_maps.title_of(term.name)
+    maps = list(_maps_called(opened, term.name))
+    if not maps:
+        return Answer(None, f"{title} is not in this project.")
+    same = (xy for xy in maps if place_of(xy) == term.origin)
+    xy = next(same, None)
+    if xy is None:
+        return Answer(None, f"{title} is another one here than the one that was drawn on.")
+    return Answer(packed(in_polygon(xy, np.array(term.corners))))
+
+
+def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
+    """Return every map of a name, those of earlier models included."""
+    if name in results.MAPS:
+        runs = reversed(Run.list(opened.project))
+        found = (run for run in runs if run.has_array(results.MAPS[name]))
+        yield from (run.array(results.MAPS[name]) for run in found)
+    elif name in explore_maps.embeddings(opened.project.id):
+        yield explore_maps.coordinates(opened.project.id, name)
+
+
+def _gene(opened: Workspace, term: Term) -> Answer:
+    name = gene_search.gene_here(opened.project.id, term.name)
+    if name is None:
+        return Answer(None, f"There is no gene {term.name} here.")
+    return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
+
+
+def _categories(opened: Workspace, term: Term) -> Answer:
+    codes, names = coded(opened, term.kind, term.name)
+    chosen = [code for code, name in enumerate(names) if name in term.values]
+    missing = sorted(set(term.values) - set(names) - {NO_VALUE})
+    noun = term.name or _NOUNS[term.kind]
+    listed = ", ".join(missing[:SHOWN_VALUES]) + ("…" if len(missing) > SHOWN_VALUES else "")
+    note = f"There is no {noun} {listed} here." if missing else ""
+    if len(missing) == len(term.values):
+        return Answer(None, note)
+    lookup = np.zeros(len(names) + 1, dtype=bool)
+    lookup[chosen] = True
+    lookup[-1] = NO_VALUE in term.values  # cells without a value have the code -1
+    return Answer(packed(lookup[codes]), note)
+
+
+def _same_clusters(opened: Workspace, term: Term) -> Answer:
+    if term.origin and term.origin != cluster_origin(opened):
+        return Answer(None, "The clusters are other ones here.")
+    return _categories(opened, term)
+
+
+def _column(opened: Workspace, term: Term) -> Answer:
+    known = opened.dataset.manifest["obs_columns"].get(term.name)
+    if known is None:
+        return Answer(None, f"There is no column {term.name} here.")
+    if term.values:
+        return _categories(opened, term)
+    if known["kind"] != "number":
+        return Answer(None, f"The column {term.name} holds no numbers here.")
+    values = colours.colouring(opened.project.id, term.name).values
+    return Answer(packed(_within(values, term)))
+
+
+def _confidence(opened: Workspace, term: Term) -> Answer:
+    return Answer(packed(_within(newest(opened).confidence, term)))
+
+
+def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
+    if values is None:
+        raise InputError("This column holds no numbers.")
+    low = -np.inf if term.low is None else term.low
+    high = np.inf if term.high is None else term.high
+    return np.asarray((values >= low) & (values <= high))  # NaN compares false
+
+
+def _cells(_: Workspace, term: Term) -> Answer:
+    n = term.name.rpartition(".")[2]
+    return Answer(None, f"The {n} cells that were picked by hand are not known here.")
+
+
+def _near(_: Workspace, __: Term) -> Answer:
+    return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
+
+
+def _of_labels(opened: Workspace) -> Hashable:
+    return opened.labels().seq
+
+
+def _of_predictions(opened: Workspace) -> Hashable:
+    made, run = provisional.state(opened.project.id).found, opened.current_run()
+    return (run.id if run else "", made.seq if made else 0)
+
+
+def _of_settings(opened: Workspace) -> Hashable:
+    settings = opened.project.settings
+    return (settings.get("batch_key"), settings.get("labels_key"))
+
+
+def _of_run(opened: Workspace) -> Hashable:
+    run = opened.current_run()
+    return run.id if run else ""
+
+
+def _always(_: Workspace) -> Hashable:
+    return None
+
+
+_LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
+    "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
+    "predicted": _categories, "batch": _categories, "confidence": _confidence,
+    "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,
+    "near": _near,
+}  # fmt: skip
+_NOUNS = {
+    "label": "label", "given": "label in the file", "predicted": "predicted type",
+    "batch": "batch", "cluster": "cluster", "reason": "reason for doubt",
+}  # fmt: skip
+_MOMENTS: dict[str, Callable[[Workspace], Hashable]] = {
+    "label": _of_labels, "given": _of_settings, "predicted": _of_predictions,
+    "confidence": _of_predictions, "batch": _of_settings, "reason": _of_run,
+}  # fmt: skip

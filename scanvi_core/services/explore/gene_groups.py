@@ -1,0 +1,213 @@
+"""Groups of cells whose genes are compared, levels of a few genes in them, and how they came.
+
+A group that was chosen by the genes it is tested on differs in them by the choice alone: pages
+show `warning` wherever they show such a test.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.annotation.selection.rules import Rule
+from scanvi_core.services.explore import colours, gene_search, maps, rules, selection
+from scanvi_core.services.workspace import workspace
+
+PICKED, KEPT, REST = "Picked cells", "Kept cells", "All other cells"
+VIOLIN_CELLS = 300  # drawn per type
+MAX_GROUPS = 60
+FROM_GENES = ("polygon", "gene", "predicted", "confidence", "cluster", "reason", "near")
+LIKE_CLUSTERS = ("leiden", "louvain", "cluster", "seurat")
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Cells in groups: `codes` [n_obs] point into `names`, -1 for none.
+
+    Attributes
+    ----------
+    what
+        What they are groups of, as the pages call it.
+    places
+        Positions in the palette, so that a type keeps its colour.
+    warning
+        Why tests between them flatter, in a sentence; empty where nothing speaks for that.
+    """
+
+    what: str
+    codes: np.ndarray
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    warning: str
+
+    @property
+    def digest(self) -> str:
+        """What tells these groups from others."""
+        text = "\n".join(self.names).encode()
+        return f"{zlib.crc32(self.codes.tobytes(), zlib.crc32(text)):08x}"
+
+
+def options(project_id: str) -> list[str]:
+    """Return what cells can be grouped by, the most useful first."""
+    opened = workspace(project_id)
+    columns = opened.dataset.manifest["obs_columns"]
+
+    def usable(what: str) -> bool:
+        if what in columns:
+            return columns[what]["kind"] != "number" and columns[what]["n_unique"] <= MAX_GROUPS
+        return what in (colours.LABEL, colours.PREDICTION, maps.CLUSTER)
+
+    found = [what for what in colours.colour_options(project_id) if usable(what)]
+    if not opened.labels().active:
+        found.remove(colours.LABEL)
+    return found
+
+
+def groups(project_id: str, what: str) -> Groups:
+    """Return the groups of one of `options`."""
+    colouring = colours.colouring(project_id, what)
+    opened = workspace(project_id)
+
+    def work_out() -> Groups:
+        assert colouring.codes is not None  # noqa: S101  - `options` lists no values
+        places = colouring.places or tuple(range(len(colouring.names)))
+        codes = np.array(colouring.codes, dtype=np.int32)
+        return Groups(what, codes, colouring.names, places, _why(project_id, what))
+
+    return opened.kept.get(("groups", colouring.revision), work_out)
+
+
+def of_two(project_id: str, tab: str, what: str, names: tuple[str, str]) -> Groups:
+    """Return two groups to compare: types of `what`, or the cells picked or kept in a tab.
+
+    Cells in both are in neither; `REST` means all cells that are not in the other.
+    """
+    masks, warnings = [], []
+    for name in names:
+        mask, warning = _one(project_id, tab, what, name)
+        masks.append(mask)
+        warnings.append(warning)
+    first, second = masks
+    if first is None or second is None:
+        first = ~second if first is None and second is not None else first
+        second = ~first if second is None and first is not None else second
+    if first is None or second is None:  # both are the rest
+        first = second = np.zeros(workspace(project_id).dataset.n_obs, dtype=bool)
+    codes = np.full(len(first), -1, dtype=np.int32)
+    codes[first & ~second], codes[second & ~first] = 0, 1
+    said = " ".join(dict.fromkeys(filter(None, warnings)))
+    return Groups("two groups", codes, names, (0, 1), said)
+
+
+def _one(project_id: str, tab: str, what: str, name: str) -> tuple[np.ndarray | None, str]:
+    if name == REST:
+        return None, ""
+    if name in (PICKED, KEPT):
+        own = selection.selection(project_id, tab if name == PICKED else kept_tab(tab))
+        return own.mask, _why_rule(own.rule)
+    found = groups(project_id, what)
+    return found.codes == found.names.index(name), found.warning
+
+
+def kept_tab(tab: str) -> str:
+    """Return under which name a tab's second selection is kept."""
+    return f"{tab}/kept"
+
+
+def keep_picked(project_id: str, tab: str) -> int:
+    """Put the picked cells aside as the second selection; return how many."""
+    return selection.set_rule(project_id, kept_tab(tab), selection.selection(project_id, tab).rule)
+
+
+def sides(project_id: str, tab: str, what: str) -> list[str]:
+    """Return what can stand on either side of a comparison."""
+    own = [
+        name
+        for name, where in ((PICKED, tab), (KEPT, kept_tab(tab)))
+        if selection.selection(project_id, where).n
+    ]
+    found = groups(project_id, what)
+    filled = np.bincount(found.codes[found.codes >= 0], minlength=len(found.names)) > 0
+    names = [name for name, some in zip(found.names, filled, strict=True) if some]
+    return [*own, *names, REST]
+
+
+def levels(project_id: str, what: str, chosen: Sequence[str]) -> pd.DataFrame:
+    """Return a row per group and gene: columns ``group``, ``gene``, ``mean``, ``share``.
+
+    Groups without a cell are left out.
+    """
+    from scanvi_core.annotation.genes.levels import by_group
+
+    opened, found = workspace(project_id), groups(project_id, what)
+    key = ("levels", what, found.digest, tuple(chosen))
+
+    def work_out() -> pd.DataFrame:
+        dataset = opened.dataset
+        places = [gene_search.position(project_id, gene) for gene in chosen]
+        mean, share = by_group(
+            dataset.counts_by_gene, dataset.totals, places, found.codes, len(found.names)
+        )
+        table = pd.DataFrame(
+            {
+                "group": np.repeat(np.array(found.names, dtype=object), len(chosen)),
+                "gene": np.tile(np.array(chosen, dtype=object), len(found.names)),
+                "mean": mean.ravel(),
+                "share": share.ravel(),
+            }
+        )
+        return table.dropna(subset=["mean"])
+
+    return opened.kept.get(key, work_out)
+
+
+def violins(project_id: str, what: str, gene: str) -> dict[str, np.ndarray]:
+    """Return levels of a gene in at most 300 cells of each group, by name."""
+    from scanvi_core.annotation.genes.levels import drawn
+
+    found, values = groups(project_id, what), gene_search.levels(project_id, gene)
+    rows = drawn(found.codes, len(found.names), VIOLIN_CELLS)
+    own = found.codes[rows]
+    return {
+        name: values[rows[own == code]]
+        for code, name in enumerate(found.names)
+        if (own == code).any()
+    }
+
+
+def conditioned(selections: Iterable[Rule]) -> set[str]:
+    """Return the genes that were conditions of selections."""
+    return {term.name for rule in selections for term in rule.terms if term.kind == "gene"}
+
+
+def conditions_on(project_id: str, tab: str, names: Sequence[str]) -> set[str]:
+    """Return the genes by which the picked or kept cells among `names` were chosen."""
+    where = {PICKED: tab, KEPT: kept_tab(tab)}
+    chosen = [selection.selection(project_id, where[name]).rule for name in names if name in where]
+    return conditioned(chosen)
+
+
+FLATTERED = (
+    "so genes differ between the groups by that choice alone, and the p-values are too small. "
+    "Read the order of the genes, not their p-values."
+)
+
+
+def _why(project_id: str, what: str) -> str:
+    if what == maps.CLUSTER:
+        return f"Clusters were made from the same genes, {FLATTERED}"
+    if what == colours.PREDICTION:
+        return f"The model predicted these types from the same genes, {FLATTERED}"
+    if what == colours.LABEL and any(_why_rule(own.rule) for own in rules.logged(project_id)):
+        return f"Some labels were given by shapes, clusters or levels of genes, {FLATTERED}"
+    if what not in colours.STANDARD and any(w in what.casefold() for w in LIKE_CLUSTERS):
+        return f"If “{what}” holds clusters, they were made from the same genes, {FLATTERED}"
+    return ""
+
+
+def _why_rule(rule: Rule) -> str:
+    if any(term.kind in FROM_GENES for term in rule.terms):
+        return f"The picked cells were chosen by the same genes ({rules.words(rule)}), {FLATTERED}"
+    return ""

@@ -1,0 +1,167 @@
+"""Genes that mark types, and genes that differ between two groups: jobs, their tables kept."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import runtime
+from scanvi_core.errors import InputError
+from scanvi_core.services import jobs
+from scanvi_core.services.explore import gene_search
+from scanvi_core.services.explore.gene_groups import Groups
+from scanvi_core.services.runs import run_files
+from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.project.runs import Run
+
+GENE_TEST = "genes"
+TEST, MODEL = "Wilcoxon test", "The model"
+PER_TYPE, PER_PAIR = 25, 60  # genes kept
+MODEL_CELLS = 2_000  # drawn per side
+MIN_CELLS = 3
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: the markers of every group, or, of `two` groups, what differs.
+
+    Attributes
+    ----------
+    method
+        `TEST` (scanpy) or `MODEL` (the model's own uncertainty, freed of batches; two groups).
+    """
+
+    groups: Groups
+    two: bool = False
+    method: str = TEST
+
+    def key(self, opened: Workspace) -> str:
+        """Return the name under which the answer is kept."""
+        run = opened.project.settings.get("current_run") if self.method == MODEL else ""
+        counts = opened.dataset.manifest["counts_sha256"][:12]
+        about = f"{VERSION}/{self.two}/{self.method}/{run}/{self.groups.digest}"
+        return f"genes-{counts}-{zlib.crc32(about.encode()):08x}"
+
+
+def answer(project_id: str, question: Question) -> pd.DataFrame | None:
+    """Return the table that answers a question; None before `start` has.
+
+    Of markers: ``group``, ``gene``, ``score``, ``log2 change``, ``adjusted p``, ``seen in group``,
+    ``seen in others``. Of two groups, positive scores and changes: higher in the first.
+    """
+    opened = workspace(project_id)
+    path = _path(opened, question)
+    if not path.is_file():
+        return None
+    return opened.kept.get((path.name,), lambda: pd.read_parquet(path))
+
+
+def start(project_id: str, question: Question) -> str:
+    """Answer a question in the background; return the job id.
+
+    Raises
+    ------
+    InputError
+        If a group has too few cells.
+    JobRefused
+        If another question is being answered.
+    """
+    groups = question.groups
+    sizes = np.bincount(groups.codes[groups.codes >= 0], minlength=len(groups.names))
+    few = [name for name, n in zip(groups.names, sizes, strict=True) if n < MIN_CELLS]
+    if (question.two and few) or (sizes >= MIN_CELLS).sum() < 2:
+        where = f" {few[0]} has fewer." if few else ""
+        raise InputError(
+            f"A comparison needs two groups of at least {MIN_CELLS} cells.{where}",
+            "Choose other groups, or pick more cells.",
+        )
+    return jobs.submit(
+        jobs.JobRequest(
+            project_id, GENE_TEST, IO_LANE, lambda job: _work(project_id, question, job)
+        )
+    )
+
+
+def _work(project_id: str, question: Question, job: jobs.Job) -> None:
+    opened = workspace(project_id)
+    job.report(0.1, "Reading the cells")
+    if question.method == MODEL:
+        table = _by_model(opened, question.groups)
+    else:
+        table = _by_test(opened, question)
+    names = gene_search.index(project_id).names
+    table.insert(1, "gene", [names[at] for at in table.pop("at")])
+    path = _path(opened, question)
+    path.parent.mkdir(exist_ok=True)
+    job.report(0.9, "Keeping the table")
+    with runtime.replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
+    from scanvi_core.annotation.genes.levels import REST, rank
+
+    groups, dataset = question.groups, opened.dataset
+    found = rank(
+        dataset.counts,
+        groups.codes,
+        groups.names,
+        PER_PAIR if question.two else PER_TYPE,
+        totals=dataset.totals,
+        reference=1 if question.two else REST,
+    )
+    columns = {
+        "group": "group", "gene": "at", "score": "score", "log2_change": "log2 change",
+        "p_adjusted": "adjusted p", "share": "seen in group", "share_others": "seen in others",
+    }  # fmt: skip
+    return found.rename(columns=columns)
+
+
+def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
+    """Compare two groups by the current model; see `annotation.differential.compare`."""
+    from scanvi_core.annotation.genes.levels import drawn
+    from scanvi_core.annotation.model.annotator import Annotator
+    from scanvi_core.services.diagnostics.baselines import model_counts
+    from scanvi_core.services.workspace import batches_of
+
+    run = opened.current_run()
+    if run is None:
+        raise InputError("There is no model yet.", "Train one, or use the test.")
+    model = Annotator.load(run_files.model_folder(run))
+    rows = drawn(groups.codes, 2, MODEL_CELLS)
+    index, names = batches_of(opened, run.settings["batch_key"])
+    batches = np.array(names, dtype=object)[index[rows]]
+    sides = groups.codes[rows] == 0, groups.codes[rows] == 1
+    several = len(model.batch_names) > 1
+    table = model.differential_expression(
+        model_counts(opened, run, rows), sides, batches=batches if several else None
+    )
+    table = table.assign(at=_positions(opened, run)).sort_values(
+        "log_bayes", ascending=False, kind="stable"
+    )[:PER_PAIR]
+    return pd.DataFrame(
+        {
+            "group": groups.names[0],
+            "at": table["at"].to_numpy(),
+            "score": table["log_bayes"].to_numpy(),
+            "log2 change": table["lfc_median"].to_numpy(),
+            "likely different": table["different"].to_numpy(),
+            "seen in group": table["detected_a"].to_numpy(),
+            "seen in others": table["detected_b"].to_numpy(),
+        }
+    )
+
+
+def _positions(opened: Workspace, run: "Run") -> np.ndarray:
+    """Return where the genes of a run's model are among all genes."""
+    return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"]))
+
+
+def _path(opened: Workspace, question: Question) -> Path:
+    return opened.project.derived / f"{question.key(opened)}.parquet"

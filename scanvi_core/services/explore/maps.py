@@ -1,0 +1,125 @@
+"""Maps and clusters of a project: which there are, where their coordinates come from."""
+
+from pathlib import Path
+
+import numpy as np
+
+from scanvi_core import runtime
+from scanvi_core.services import jobs
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+MAP = "map"
+
+
+CLUSTER = "Cluster"
+
+
+BASE = "base"
+
+
+BASE_MAP, CLUSTERS = "base_map", "clusters"  # files
+
+
+TITLES = {
+    results.Z1: "Model map (z1)",
+    results.Z2: "Model map without the type (z2)",
+    BASE: "Map of the counts (PCA, UMAP)",
+}
+
+
+def embeddings(project_id: str) -> dict[str, str]:
+    """Return the maps that can be drawn now: id and title, the most useful first."""
+    opened = workspace(project_id)
+    found: dict[str, str] = {}
+    run = opened.current_run()
+    if run is not None:
+        found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
+    usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
+    found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
+    if _derived(opened, BASE_MAP).is_file():
+        found[BASE] = TITLES[BASE]
+    return found
+
+
+def title_of(embedding: str) -> str:
+    """Return what a map is called on the pages."""
+    return TITLES.get(embedding, f"The map {embedding}")
+
+
+def coordinates(project_id: str, embedding: str) -> np.ndarray:
+    """Return the map's coordinates, float32 [n_obs, 2]."""
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if embedding in results.MAPS and run is not None:
+        return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
+    if embedding == BASE:
+        return np.load(_derived(opened, BASE_MAP), mmap_mode="r")
+
+    places = opened.dataset.obsm(embedding)
+    if places.shape[1] == 2 and places.flags.c_contiguous:
+        return places
+
+    def read() -> np.ndarray:
+        return np.array(places[:, :2], order="C")
+
+    return opened.kept.get(("coordinates", embedding), read)
+
+
+def map_revision(project_id: str, embedding: str) -> str:
+    """Return a key that changes when the map's coordinates do."""
+    run = workspace(project_id).current_run() if embedding in results.MAPS else None
+    if run is None:
+        return f"{project_id}/{embedding}/"
+    # the maps of a run may be those of the run before for a while
+    return f"{project_id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
+
+
+def start_base_map(project_id: str) -> str:
+    """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
+    return jobs.submit(
+        jobs.JobRequest(project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job))
+    )
+
+
+def _base_map(project_id: str, job: jobs.Job) -> None:
+    from scanvi_core.annotation.genes import markers
+    from scanvi_core.annotation.layout import clusters, embedding
+    from scanvi_core.config import TrainConfig
+    from scanvi_core.data.genes.choose import variable_genes
+
+    opened = workspace(project_id)
+    job.report(0.1, "Choosing variable genes")
+    genes = variable_genes(
+        opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
+    )
+    if job.should_stop():
+        return
+    job.report(0.3, "Computing principal components")
+    logs = markers.log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
+    pca = clusters.pca_of(logs)
+    job.report(0.5, "Finding clusters")
+    codes = clusters.louvain_clusters(pca)
+    _save(_derived(opened, CLUSTERS), codes)
+    if job.should_stop():
+        return
+    job.report(0.6, "Drawing the map")
+    _save(_derived(opened, BASE_MAP), embedding.umap_of(pca, seed=0, strata=codes))
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with runtime.replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def clusters_of(project_id: str) -> np.ndarray | None:
+    """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
+    path = _derived(workspace(project_id), CLUSTERS)
+    return np.load(path, mmap_mode="r") if path.is_file() else None
+
+
+def _derived(opened: Workspace, name: str) -> Path:
+    """Return the file of what was worked out from these very counts."""
+    counts = opened.dataset.manifest["counts_sha256"][:12]
+    return opened.project.derived / f"{name}-{counts}.npy"

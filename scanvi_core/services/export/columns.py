@@ -1,0 +1,171 @@
+"""What an export says of every cell, and of how it came about."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import __version__, keys
+from scanvi_core.colours import type_colour
+from scanvi_core.export.request import Column
+from scanvi_core.project.label_log.state import SOURCE_NAMES
+from scanvi_core.services.explore import colours as explore_colours
+from scanvi_core.services.export import uncertainty_columns
+from scanvi_core.services.quality import current
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace, workspace
+
+ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
+
+
+@dataclass(frozen=True)
+class ExportChoice:
+    """What to write.
+
+    Attributes
+    ----------
+    key
+        obs column of the final labels.
+    threshold
+        Confidence from which a prediction fills an unlabelled cell.
+    with_counts
+        Also write the counts the model read into ``layers["counts"]``.
+    replace
+        Replace the columns of an earlier export instead of adding new ones.
+    groups
+        Where the type of an unlabelled cell is not sure, say its group if that is; types and
+        groups less sure than `config.LOW_CONFIDENCE` are left out then.
+    sets
+        Also write, for each cell, the types among which the true one is nine times in ten.
+    profile
+        `ANALYSIS`: your file and all that was found; `CELLXGENE`: a new file as CELLxGENE
+        Discover takes it; `CAP`: as for analysis, with the fields of the Cell Annotation Platform.
+    """
+
+    key: str = keys.CURATED
+    threshold: float = 0.0
+    with_counts: bool = False
+    replace: bool = False
+    groups: bool = False
+    sets: bool = False
+    profile: str = ANALYSIS
+
+
+def final_labels(project_id: str, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels to write and where they came from, as `results.final_labels` does."""
+    threshold = uncertainty_columns.least(choice.threshold, groups=choice.groups)
+    labels, sources = results.final_labels(project_id, threshold=threshold)
+    if choice.groups:
+        said = uncertainty_columns.group_names(project_id, threshold)
+        labels, sources = (
+            np.where(said != "", said, labels),
+            np.where(said != "", keys.PARENT, sources),
+        )
+    return labels, sources
+
+
+def coded(names: np.ndarray, categories: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Return words as codes and categories; '' and what is no category has code -1."""
+    return pd.Index(categories).get_indexer(names).astype(np.int32), categories
+
+
+def words(column: Column) -> np.ndarray:
+    """Return a column of the export as words or numbers, for a table."""
+    if not isinstance(column, tuple):
+        return column
+    codes, categories = column
+    return np.array([*categories, ""], dtype=object)[codes]
+
+
+def columns(
+    project_id: str, choice: ExportChoice, labels: np.ndarray, sources: np.ndarray
+) -> tuple[dict[str, Column], dict[str, np.ndarray]]:
+    """Return the obs columns and obsm arrays to write."""
+    present = sorted({str(name) for name in labels} - {""})
+    obs: dict[str, Column] = {
+        choice.key: coded(labels, present),
+        keys.SOURCE: coded(sources, sorted(set(sources))),
+    }
+    found = results.current(project_id)
+    if found is None:
+        return obs | uncertainty_columns.columns(project_id), {}
+    obs |= {
+        keys.PREDICTION: (found.prediction.astype(np.int32), list(found.names)),
+        keys.CONFIDENCE: found.confidence,
+        keys.SECOND: (found.second.astype(np.int32), list(found.names)),
+        keys.MARGIN: found.margin,
+        keys.ENTROPY: found.entropy,
+        keys.HOLDOUT: found.holdout,
+    }
+    obs |= uncertainty_columns.columns(project_id)
+    if choice.sets:
+        obs |= uncertainty_columns.set_column(project_id)
+    obsm = {
+        keys.LATENT_Z1: found.array(project_id, results.Z1),
+        keys.LATENT_Z2: found.array(project_id, results.Z2),
+        keys.UMAP_Z1: found.array(project_id, results.MAPS[results.Z1]),
+        keys.UMAP_Z2: found.array(project_id, results.MAPS[results.Z2]),
+        keys.PROBABILITIES: found.probabilities,
+    }
+    return obs, obsm
+
+
+def colours(project_id: str, obs: dict[str, Column]) -> dict[str, list[str]]:
+    """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
+    places = explore_colours.type_colours(workspace(project_id))
+    found: dict[str, list[str]] = {}
+    for key, column in obs.items():
+        if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
+            found[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
+    return found
+
+
+def record(opened: Workspace) -> dict[str, Any]:
+    """Return what a reader needs to trace the result: settings, versions, seeds, label order."""
+    run = opened.current_run()
+    about: dict[str, Any] = {
+        "program": "scanvi-app",
+        "version": __version__,
+        "counts_source": opened.dataset.manifest["counts_source"],
+        "repairs": opened.dataset.manifest["repairs"],
+        "origin": opened.dataset.manifest.get("origin"),
+        "source_sha256": opened.dataset.manifest["source"]["sha256"],
+        "unlabeled_category": keys.UNKNOWN,
+        "quality": current.record(opened.project.id),
+    }
+    if run is not None:
+        about |= {"run": run.settings, "result": results.without_nan(run.summary)}
+    return about
+
+
+def source_table(project_id: str, threshold: float, *, groups: bool = False) -> pd.DataFrame:
+    """Return how many final labels come from where."""
+    words_for = {
+        keys.GIVEN: "your file",
+        keys.MANUAL: "named by hand",
+        keys.ACCEPTED: "accepted predictions",
+        keys.PREDICTED: "predictions",
+        keys.PARENT: "predicted groups",
+        keys.UNLABELED: "left without a label",
+    }
+    opened, found = workspace(project_id), results.current(project_id)
+    state, threshold = opened.labels(), uncertainty_columns.least(threshold, groups=groups)
+    open_ = grouped = np.zeros(len(state.codes), bool)
+    if found is not None:
+        open_ = results.filled(state, found, threshold)
+    if groups:
+        grouped = uncertainty_columns.group_names(project_id, threshold) != ""
+    cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))
+    count = dict(zip(SOURCE_NAMES, cells, strict=True))
+    count |= {keys.PREDICTED: open_.sum(), keys.PARENT: grouped.sum()}
+    if not groups:
+        del words_for[keys.PARENT]
+    rows = [(text, int(count[word])) for word, text in words_for.items()]
+    return pd.DataFrame(rows, columns=["source", "cells"])
+
+
+def type_names(project_id: str, choice: ExportChoice) -> list[str]:
+    """Return the names among the final labels, sorted."""
+    labels, _ = final_labels(project_id, choice)
+    return sorted(str(name) for name in pd.unique(labels) if name)

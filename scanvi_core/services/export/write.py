@@ -1,0 +1,266 @@
+"""Writing the annotated .h5ad, the table of labels and the model folder."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scanvi_core import keys, runtime
+from scanvi_core.errors import ExportError, InputError
+from scanvi_core.export.h5ad import Exported, ExportStopped, Report, export_annotated
+from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
+from scanvi_core.export.table import write_labels
+from scanvi_core.services import jobs
+from scanvi_core.services.export import cap, model
+from scanvi_core.services.export.cellxgene import form, submission_file
+from scanvi_core.services.export.columns import (
+    CAP,
+    CELLXGENE,
+    ExportChoice,
+    colours,
+    columns,
+    final_labels,
+    record,
+    source_table,
+    words,
+)
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+
+__all__ = ["ExportChoice", "final_labels", "source_table", "start", "write"]
+
+EXPORT = "export"
+OUR_COLUMNS = frozenset(
+    {keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN, keys.ENTROPY,
+     keys.HOLDOUT, keys.NOVELTY, keys.REASON, keys.PREDICTION_SET, keys.ISSUE, keys.QC_FLAG,
+     keys.DOUBLET}
+)  # fmt: skip
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names aside
+ENDINGS = {CELLXGENE: "cellxgene", CAP: "cap"}
+
+
+def start(project_id: str, choice: ExportChoice) -> str:
+    """Write the export in the background; return the job id.
+
+    Raises
+    ------
+    InputError
+        If the name of the column cannot be used, or something CELLxGENE asks for is missing.
+    """
+    check(project_id, choice)
+
+    def work(job: jobs.Job) -> str:
+        opened = workspace(project_id)
+        target = opened.project.exports / f"{base_name(opened)}.{ending(choice)}.h5ad"
+        try:
+            exported = _write(project_id, choice, target, job.should_stop, job.report)
+        except ExportStopped:
+            return ""
+        _write_about(choice, exported)
+        _write_table(opened, choice, excel_beside(target), excel=True)
+        run = opened.current_run()
+        if run is not None:
+            model.write(run, opened, model_beside(target))
+        return target.name
+
+    return jobs.submit(jobs.JobRequest(project_id, EXPORT, IO_LANE, work))
+
+
+def base_name(opened: Workspace) -> str:
+    """Return the beginning of the names of exported files."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", opened.project.name).strip("._-") or "cells"
+    return name[:60]
+
+
+def ending(choice: ExportChoice) -> str:
+    """Return what tells the files of the profiles apart."""
+    return ENDINGS.get(choice.profile, "annotated")
+
+
+def write(
+    project_id: str,
+    choice: ExportChoice,
+    target: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+    report: Report = lambda *_: None,
+) -> Path:
+    """Write the annotated file, and the labels as CSV beside it.
+
+    Raises
+    ------
+    ExportStopped
+        If it was stopped; an earlier file of the same name stays.
+    ExportError
+        If there is nothing to export, the source changed, or the disk is full.
+    """
+    return _write(project_id, choice, target, should_stop, report).path
+
+
+def _write(
+    project_id: str,
+    choice: ExportChoice,
+    target: Path,
+    should_stop: Callable[[], bool],
+    report: Report,
+) -> Exported:
+    opened = workspace(project_id)
+    check(project_id, choice)
+    if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
+        raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
+    report(0.0, "Collecting the labels")
+    request = request_of(project_id, choice, target)
+    exported = export_annotated(request, should_stop, report)
+    report(1.0, "Writing the table of labels")
+    _write_table(opened, choice, csv_beside(target), excel=False)
+    return exported
+
+
+def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportRequest:
+    """Return what is to be written."""
+    opened = workspace(project_id)
+    labels, sources = final_labels(project_id, choice)
+    obs, obsm = columns(project_id, choice, labels, sources)
+    uns: dict[str, Any] = {
+        keys.UNS_RECORD: json.dumps(record(opened)),
+        keys.UNS_LOG: opened.store.export_log(),
+    }
+    if choice.profile == CAP:
+        more, about = cap.fields(project_id, choice.key, labels, sources)
+        obs, uns = obs | more, uns | about
+    if choice.profile != CELLXGENE:  # its columns have other names
+        uns |= colours(project_id, obs)
+    counts = counts_of(opened) if choice.with_counts else None
+    request = ExportRequest(
+        source_of(opened), target, obs, obsm, uns, counts,
+        keep=("title",) if choice.profile == CAP else (), replace=choice.replace,
+    )  # fmt: skip
+    if choice.profile == CELLXGENE:
+        return submission_file.adapted(project_id, request, own_copy(opened), labels)
+    return request
+
+
+def own_copy(opened: Workspace) -> OwnCopy:
+    """Return the project's own copy of the data, to write a new file from."""
+    dataset = opened.dataset
+    return OwnCopy(
+        obs=dataset.folder / "obs.parquet",
+        var=dataset.folder / "var.parquet",
+        obs_columns=list(dataset.manifest["obs_columns"]),
+        var_columns=list(dataset.manifest["var_columns"]),
+        counts=counts_of(opened),
+        obsm={
+            name: dataset.folder / f"obsm_{at}.npy" for at, name in enumerate(dataset.obsm_keys)
+        },
+    )
+
+
+def check(project_id: str, choice: ExportChoice) -> None:
+    """Raise `InputError` when the export cannot be what was asked for."""
+    check_key(workspace(project_id), choice)
+    if choice.profile == CELLXGENE:
+        form.check(project_id)
+    taken = choice.key in workspace(project_id).dataset.manifest["obs_columns"]
+    if choice.profile == CAP and taken and not choice.replace:
+        raise InputError(
+            f"The file has a column {choice.key} already, and the fields of the Cell Annotation "
+            "Platform go by its name.",
+            "Choose another name for the final labels, or replace the columns.",
+        )
+
+
+def check_key(opened: Workspace, choice: ExportChoice) -> None:
+    """Raise `InputError` when the labels would take the place of something else."""
+    if choice.key in OUR_COLUMNS:
+        raise InputError(
+            f"The column {choice.key} is written as well, with other content.",
+            "Choose another name for the final labels.",
+        )
+    if choice.replace and choice.key != keys.CURATED and choice.key in opened.dataset.obs:
+        raise InputError(
+            f"The file has a column {choice.key} of its own, which is never replaced.",
+            "Choose another name for the final labels, or do not replace columns.",
+        )
+
+
+def source_of(opened: Workspace) -> SourceFile:
+    """Return the user's file as it was when it was loaded."""
+    source = opened.dataset.manifest["source"]
+    return SourceFile(Path(source["path"]), source["size"], source["mtime_ns"], source["sha256"])
+
+
+def counts_of(opened: Workspace) -> CountsLayer:
+    """Return the counts the model read, for ``layers["counts"]``."""
+    folder, shape = opened.dataset.folder, (opened.dataset.n_obs, opened.dataset.n_vars)
+    data, indices, indptr = (
+        folder / f"counts_{part}.npy" for part in ("data", "indices", "indptr")
+    )
+    return CountsLayer(data, indices, indptr, shape)
+
+
+def csv_beside(path: Path) -> Path:
+    """Return where the table of labels of an export lies."""
+    return path.with_suffix(".labels.csv")
+
+
+def excel_beside(path: Path) -> Path:
+    """Return where the table for Excel of an export lies."""
+    return path.with_suffix(".excel.csv")
+
+
+def model_beside(path: Path) -> Path:
+    """Return where the model folder of an export lies, packed."""
+    return path.with_name(f"{_stem(path)}.model.zip")
+
+
+def about(path: Path) -> dict[str, Any]:
+    """Return what was written into an export: ``written`` and ``notes``; empty when unknown."""
+    told = path.with_suffix(".about.json")
+    return dict(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else {}
+
+
+def exported_file(project_id: str, name: str) -> Path:
+    """Return the path of an exported file of the project.
+
+    Raises
+    ------
+    InputError
+        If the name is not that of an exported file.
+    """
+    path = workspace(project_id).project.exports / name
+    if not SAFE_NAME.fullmatch(name) or not path.is_file():
+        raise InputError("There is no such file.", "Export again.")
+    return path
+
+
+def exported_files(project_id: str) -> list[Path]:
+    """Return the finished exports, newest first."""
+    folder = workspace(project_id).project.exports
+    return sorted(folder.glob("*.h5ad"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0] if path.name.count(".") > 1 else path.stem
+
+
+def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: bool) -> None:
+    """Write the labels of all cells as CSV: exact, or as Excel can be trusted with them."""
+    barcodes = opened.dataset.obs_names.tolist()
+    if excel and len(barcodes) > EXCEL_ROWS:
+        path.unlink(missing_ok=True)
+        return
+    labels, sources = final_labels(opened.project.id, choice)
+    obs, _ = columns(opened.project.id, choice, labels, sources)
+    table = {name: words(column).tolist() for name, column in obs.items()}
+    with (
+        runtime.replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        write_labels(file, barcodes, table, excel=excel)
+
+
+def _write_about(choice: ExportChoice, exported: Exported) -> None:
+    told = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
+    with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:
+        temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")

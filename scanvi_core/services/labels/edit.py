@@ -1,0 +1,229 @@
+"""What is known about the cells: label columns, names given by hand, groups, prior, undo."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config, keys
+from scanvi_core.errors import ColumnMissing, LabelsUnusable
+from scanvi_core.project import names as project_names
+from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
+from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.services.labels import holdout
+from scanvi_core.services.projects.data_report import columns_with
+from scanvi_core.services.workspace import workspace
+
+MAX_TYPES = 200
+FEW_TYPES = 20  # so many types may have one cell each
+
+
+def label_columns(project_id: str) -> list[str]:
+    """Return the obs columns that may hold cell types, the likeliest first."""
+    return columns_with(project_id, "labels_candidates", 1, MAX_TYPES)
+
+
+def column_values(project_id: str, key: str) -> pd.DataFrame:
+    """Return the values of an obs column with their number of cells.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``value``, ``cells`` and ``unlabeled`` (the word usually means "no label").
+    """
+    counts = _column(project_id, key).value_counts()
+    return pd.DataFrame(
+        {
+            "value": counts.index.astype(str),
+            "cells": counts.to_numpy(),
+            "unlabeled": [keys.looks_unlabeled(str(value)) for value in counts.index],
+        }
+    )
+
+
+def use_column(project_id: str, key: str, unlabeled: set[str]) -> LabelState:
+    """Take the labels of an obs column and set the default hold-out aside.
+
+    Missing values and those in `unlabeled` become unlabelled cells.
+
+    Raises
+    ------
+    LabelsUnusable
+        If no labelled cell or only one type would remain, or the column names single cells.
+    """
+    opened = workspace(project_id)
+    values = _column(project_id, key)
+    kept = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
+    codes, found = pd.factorize(kept, sort=True)
+    names = [str(name) for name in found]
+    check_types(codes, names, key)
+    opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
+    opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
+    holdout.set_aside(project_id, holdout.HoldoutRequest())
+    return opened.labels()
+
+
+def start_empty(project_id: str) -> None:
+    """Begin without labels: cells are named by lasso, cluster or marker rule."""
+    opened = workspace(project_id)
+    none = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
+    opened.store.append(events.import_labels([], none))
+    if opened.labels().holdout.any():  # else cells named from now on would be hidden
+        holdout.set_aside(project_id, holdout.HoldoutRequest(holdout.NONE))
+    opened.project.update_settings(labels_key="named by hand", unlabeled=[])
+
+
+def name_cells(
+    project_id: str, rows: np.ndarray, label: str, reason: str, seen: int | None = None
+) -> LabelState:
+    """Give cells a label by hand.
+
+    Parameters
+    ----------
+    reason
+        How they were picked.
+    seen
+        The last step (`LabelState.seq`) the user was shown; None: whatever came since is replaced.
+
+    Raises
+    ------
+    StaleEdit
+        If somebody changed the same cells since `seen`; both versions are in it.
+    """
+    opened = workspace(project_id)
+    model = opened.project.settings.get("current_run") or ""
+    opened.store.append(events.assign(rows, label, reason=reason, model=model), seen)
+    return opened.labels()
+
+
+def clear_cells(project_id: str, rows: np.ndarray, reason: str, seen: int | None = None) -> None:
+    """Take the labels off cells; see `name_cells`."""
+    workspace(project_id).store.append(events.clear(rows, reason=reason), seen)
+
+
+def add_type(project_id: str, label: str) -> None:
+    """Add a type that no cell has yet."""
+    workspace(project_id).store.append(events.create(label))
+
+
+def delete_type(project_id: str, label: str) -> None:
+    """Remove a type; its cells lose their label."""
+    workspace(project_id).store.append(events.delete(label))
+
+
+def recolour(project_id: str, label: str, colour: str) -> None:
+    """Give a type a colour of its own, such as ``#4477aa``."""
+    workspace(project_id).store.append(events.recolour({label: colour}))
+
+
+def split_by_cluster(project_id: str, label: str, clusters: np.ndarray) -> int:
+    """Divide a type by the clusters its cells lie in; return into how many.
+
+    Raises
+    ------
+    LabelsUnusable
+        If all its cells lie in one cluster.
+    """
+    opened = workspace(project_id)
+    state = opened.labels()
+    code = dict(zip(state.active, state.active_codes, strict=True)).get(label, -2)
+    rows = np.flatnonzero(state.codes == code)
+    found, codes = np.unique(clusters[rows], return_inverse=True)
+    if len(found) < 2:
+        raise LabelsUnusable(
+            f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
+        )
+    names = [f"{label} (cluster {cluster + 1})" for cluster in found]
+    opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
+    return len(found)
+
+
+def rename(project_id: str, label: str, to: str) -> None:
+    """Rename a type; when the new name exists already, the two are merged."""
+    opened = workspace(project_id)
+    merge = project_names.clean_label(to) in opened.labels().active
+    opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
+
+
+def set_groups(project_id: str, groups: Mapping[str, str]) -> None:
+    """Put types into groups (a hierarchy of two levels); an empty mapping removes them."""
+    workspace(project_id).store.append(events.groups(groups))
+
+
+def set_prior(project_id: str, prior: Mapping[str, float]) -> None:
+    """Say how common each type is expected to be; an empty mapping means equally common."""
+    workspace(project_id).store.append(events.prior(prior))
+
+
+def undo(project_id: str) -> None:
+    """Take the last change back."""
+    workspace(project_id).store.undo()
+
+
+def redo(project_id: str) -> None:
+    """Bring back what was undone."""
+    workspace(project_id).store.redo()
+
+
+def read_only(project_id: str) -> str:
+    """Return why nothing can be saved in a project; empty where saving is possible."""
+    return workspace(project_id).store.read_only
+
+
+def label_table(project_id: str) -> pd.DataFrame:
+    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
+    opened = workspace(project_id)
+    state = opened.labels()
+    table: pd.DataFrame = opened.kept.get(("types", state.seq), lambda: _label_table(state))
+    return table
+
+
+def _label_table(state: LabelState) -> pd.DataFrame:
+    codes, names = state.compact()
+    visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
+    aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
+    rare = np.where(visible < config.RARE_CELLS, "too few to score", "")
+    return pd.DataFrame(
+        {
+            "type": list(names),
+            "labelled": visible,
+            "set aside": aside,
+            "group": [state.groups.get(name, "") for name in names],
+            "expected share": [state.prior.get(name, np.nan) for name in names],
+            "note": rare,
+        }
+    )
+
+
+def _column(project_id: str, key: str) -> pd.Series:
+    obs = workspace(project_id).dataset.obs
+    if key not in obs:
+        known = ", ".join(map(str, obs.columns[:12]))
+        raise ColumnMissing(f"There is no column {key} in obs.", f"The columns are: {known}.")
+    return obs[key].astype("string")
+
+
+def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
+    """Refuse a column that cannot hold cell types: no label, or nearly one for every cell.
+
+    Raises
+    ------
+    LabelsUnusable
+        If it has no labelled cells, or too many different values.
+    """
+    if not names:
+        raise LabelsUnusable(
+            f"The column {key} has no labelled cells.", "Choose another column or start empty."
+        )
+    n_labelled = int((codes >= 0).sum())
+    if len(names) > min(MAX_TYPES, max(FEW_TYPES, n_labelled // 2)):
+        raise LabelsUnusable(
+            f"The column {key} has {len(names):,} different values for {n_labelled:,} cells.",
+            "This looks like a list of barcodes; choose the column with cell types.",
+        )
+    if len(names) < config.MIN_LABELS:
+        raise LabelsUnusable(
+            f"Only one label has cells ({names[0]}).",
+            "SCANVI needs at least two types: choose another column, or start empty.",
+        )

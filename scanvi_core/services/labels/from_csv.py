@@ -1,0 +1,232 @@
+"""Labels from a table (CSV), one line per cell, found again by the names of the cells."""
+
+import csv
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import keys
+from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
+from scanvi_core.export.table import FORMULA_STARTS
+from scanvi_core.project.label_log import events
+from scanvi_core.services.labels import edit, holdout
+from scanvi_core.services.projects.open_file import allowed_path
+from scanvi_core.services.workspace import workspace
+
+MAX_BYTES = 500_000_000
+BARCODES = ("barcode", "barcodes", "cell", "cell_id", "cell_name", "index", "obs_names", "")
+SEPARATORS = ",;\t|"
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table of labels, and where its cells are here.
+
+    Attributes
+    ----------
+    name
+        Of the file.
+    barcodes
+        Name of the column with the names of the cells.
+    frame
+        Its other columns, as text, one line per cell of the table.
+    place
+        Per line the row of its cell here, -1 where there is none or the name is there twice.
+    """
+
+    name: str
+    barcodes: str
+    frame: pd.DataFrame
+    place: np.ndarray
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a table fits the cells here, in numbers and in examples.
+
+    Attributes
+    ----------
+    found
+        Cells here that have a line in the table.
+    labelled
+        Of these, cells whose line holds a label.
+    without_line
+        Cells here that have none.
+    strange, repeated
+        Lines of cells that are not here; lines that are left out since their name is there twice.
+    examples
+        Some of the names that are not here.
+    types
+        Number of different labels.
+    """
+
+    found: int
+    labelled: int
+    without_line: int
+    strange: int
+    repeated: int
+    examples: tuple[str, ...]
+    types: int
+
+
+def from_path(project_id: str, text: str) -> LabelTable:
+    """Read a table below the data folder; see `from_bytes`."""
+    path = allowed_path(text)
+    _check_size(path.stat().st_size, path.name)
+    return from_bytes(project_id, path.name, path.read_bytes())
+
+
+def from_bytes(project_id: str, name: str, content: bytes) -> LabelTable:
+    """Read a table and find its cells by name.
+
+    Commas, semicolons, tabs and bars may separate; the names of the cells are in a column called
+    barcode, cell or the like, or else in the first. What Excel was kept from running as a formula
+    (a leading ``'``) is read as it was.
+
+    Raises
+    ------
+    FileRefused
+        If it is no table of text.
+    LabelsUnusable
+        If none of its cells is here.
+    """
+    _check_size(len(content), name)
+    key = ("label table", name, hashlib.blake2b(content).hexdigest())
+    found: LabelTable = workspace(project_id).kept.get(
+        key, lambda: _matched(project_id, name, content)
+    )
+    return found
+
+
+def _matched(project_id: str, name: str, content: bytes) -> LabelTable:
+    frame = _parsed(Path(name).name, content)
+    lower = {str(column).strip().casefold(): column for column in reversed(frame.columns)}
+    barcodes = next((lower[word] for word in BARCODES if word in lower), frame.columns[0])
+    names = pd.Index(frame.pop(barcodes))
+    cells = pd.Index(workspace(project_id).dataset.obs_names)
+    place = cells.get_indexer(names)
+    place[names.duplicated(keep=False)] = -1
+    if not (place >= 0).any():
+        raise LabelsUnusable(
+            f"None of the {len(names):,} cells of {name} is here, such as {names[0]!r}; the cells "
+            f"here are called {cells[0]!r} and the like.",
+            "The table must name the cells as the data set does.",
+        )
+    return LabelTable(Path(name).name, str(barcodes), frame.set_axis(names), place)
+
+
+def _check_size(n_bytes: int, name: str) -> None:
+    if n_bytes > MAX_BYTES:
+        raise FileRefused(
+            f"{name} has {n_bytes / 1e6:,.0f} MB; a table of labels has at most "
+            f"{MAX_BYTES / 1e6:,.0f}.",
+            "Choose the table of labels.",
+        )
+
+
+def _parsed(name: str, content: bytes) -> pd.DataFrame:
+    hint = "Choose a .csv file with one line per cell: its name and its label."
+    try:
+        text = content.decode("utf-8-sig")
+        head = text.split("\n", 1)[0]
+        if "\0" in head or not head.strip():
+            raise FileRefused(f"{name} is no table of text.", hint)
+        separator = max(SEPARATORS, key=head.count)
+        frame = pd.read_csv(
+            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False,
+            quoting=csv.QUOTE_MINIMAL, index_col=False,
+        )  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise FileRefused(f"{name} is no text in UTF-8.", hint) from error
+    except ValueError as error:  # pandas' errors of parsing are ValueErrors
+        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        why = f"line {odd[2]} has {odd[3]} fields, those before {odd[1]}" if odd else str(error)
+        raise FileRefused(f"{name} cannot be read as a table: {why.strip()}.", hint) from error
+    if frame.shape[1] < 2 or not len(frame):
+        raise FileRefused(f"{name} holds no table of at least two columns and one line.", hint)
+    return frame.set_axis([_without_mark(str(c)) for c in frame], axis=1).apply(
+        lambda column: column.map(_without_mark)
+    )
+
+
+def _without_mark(text: str) -> str:
+    """Return a text without the mark that keeps a spreadsheet from running it."""
+    marked = text.startswith("'") and text[1:].startswith(FORMULA_STARTS)
+    return text[1:] if marked else text
+
+
+def label_columns(table: LabelTable) -> list[str]:
+    """Return the columns that may hold labels, the likeliest first."""
+    usual = [keys.CURATED, *keys.LABEL_COLUMNS]
+    few = [name for name in table.frame if 1 < table.frame[name].nunique() <= len(table.frame) / 2]
+    return sorted(few, key=lambda name: usual.index(name) if name in usual else len(usual))
+
+
+def values(table: LabelTable, column: str) -> pd.DataFrame:
+    """Return the labels of a column with their number of cells here, as `labelling` does."""
+    counts = _column(table, column)[table.place >= 0].value_counts()
+    counts = counts[counts.index.str.strip() != ""]
+    unlabeled = [keys.looks_unlabeled(value) for value in counts.index]
+    return pd.DataFrame(
+        {"value": counts.index, "cells": counts.to_numpy(), "unlabeled": unlabeled}
+    )
+
+
+def match(project_id: str, table: LabelTable, column: str, unlabeled: set[str]) -> Match:
+    """Return how the table fits the cells here."""
+    n_obs = workspace(project_id).dataset.n_obs
+    labels, names = _column(table, column), table.frame.index
+    repeated = np.asarray(names.duplicated(keep=False))
+    strange = (table.place < 0) & ~repeated
+    here = table.place >= 0
+    kept = labels[here & _is_label(labels, unlabeled)]
+    return Match(
+        found=int(here.sum()),
+        labelled=len(kept),
+        without_line=n_obs - int(here.sum()),
+        strange=int(strange.sum()),
+        repeated=int(repeated.sum()),
+        examples=tuple(names[strange][:SHOWN]),
+        types=int(kept.nunique()),
+    )
+
+
+def take_over(project_id: str, table: LabelTable, column: str, unlabeled: set[str]) -> None:
+    """Take the labels of a column of the table; they replace those there are, in one step.
+
+    Raises
+    ------
+    ColumnMissing
+        If there is no such column.
+    LabelsUnusable
+        If fewer than two types remain, or more than a model can learn.
+    """
+    opened = workspace(project_id)
+    labels = _column(table, column)
+    use = (table.place >= 0) & _is_label(labels, unlabeled)
+    codes = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
+    codes[table.place[use]], found = pd.factorize(labels[use], sort=True)
+    names = [str(name) for name in found]
+    edit.check_types(codes, names, column)
+    key = f"{column} of {table.name}"
+    opened.store.append(events.import_labels(names, codes, key=key))
+    opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
+    holdout.set_aside(project_id, holdout.HoldoutRequest())
+
+
+def _column(table: LabelTable, column: str) -> pd.Series:
+    if column not in table.frame:
+        known = ", ".join(table.frame)
+        raise ColumnMissing(f"The table has no column {column}.", f"It has: {known}.")
+    return table.frame[column]
+
+
+def _is_label(labels: pd.Series, unlabeled: set[str]) -> np.ndarray:
+    told = (labels.str.strip() != "") & ~labels.isin(unlabeled)
+    return np.asarray(told)

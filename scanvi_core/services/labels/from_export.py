@@ -1,0 +1,93 @@
+"""Labels from a file this program exported: it carries their whole history."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scanvi_core.errors import LabelsUnusable
+from scanvi_core.project.label_log import entries
+from scanvi_core.project.label_log.store import LabelStore
+from scanvi_core.project.label_log.transfer import translate
+from scanvi_core.services.labels.from_project import Found, matched
+from scanvi_core.services.projects.open_file import allowed_path
+from scanvi_core.services.workspace import Workspace, workspace
+
+LABELS_KEY = "an exported file"
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The history in an exported file, and where its cells are here."""
+
+    lines: tuple[str, ...]
+    n_obs: int
+    found: Found
+
+
+def find(project_id: str, text: str) -> Carried:
+    """Find the cells of an exported file among those of a project.
+
+    Parameters
+    ----------
+    text
+        Its path as the user wrote it; empty for the file the project was made from.
+
+    Raises
+    ------
+    FileRefused
+        If it is no file below the data folder, or carries no history.
+    LabelsUnusable
+        If none of its cells is here.
+    """
+    opened = workspace(project_id)
+    own = Path(opened.dataset.manifest["source"]["path"])
+    path = allowed_path(text) if text.strip() else own
+    about = path.stat() if path.is_file() else None
+    stamp = None if about is None else (about.st_size, about.st_mtime_ns)
+    carried: Carried = opened.kept.get(
+        ("exported", str(path), stamp), lambda: _read(opened, path, rows=path == own)
+    )
+    return carried
+
+
+def take_over(project_id: str, text: str) -> Found:
+    """Give a project without labels those of an exported file, with their history.
+
+    Raises
+    ------
+    FileRefused, LabelsUnusable
+        See `find`.
+    ProjectError
+        If this project has labels already, or the history in the file is damaged.
+    """
+    opened, carried = workspace(project_id), find(project_id, text)
+    n_obs, place = opened.dataset.n_obs, carried.found.place
+    LabelStore.replay(carried.lines, carried.n_obs)  # raises where a step is not as it was written
+    if np.array_equal(place, np.arange(n_obs)):
+        opened.store.fill(carried.lines)
+    else:
+        records = (entries.from_line(line, carried.n_obs) for line in carried.lines)
+        opened.store.fill(translate(records, place, n_obs))
+    opened.project.update_settings(labels_key=LABELS_KEY, unlabeled=[])
+    return carried.found
+
+
+def _read(opened: Workspace, path: Path, *, rows: bool) -> Carried:
+    """Read a file and match its cells by name; those of the project's own file by their row."""
+    from scanvi_core.data.intake.import_file import read_history
+
+    told = read_history(path)
+    names = np.array(told["names"], dtype=object)
+    n_obs = opened.dataset.n_obs
+    if rows:
+        found = Found(np.arange(n_obs), n_obs, 0, 0)
+    else:
+        found = matched(names, opened.dataset.obs_names)
+    if not found.by_name:
+        raise LabelsUnusable(
+            f"No cell of {path.name} was found here by its name.",
+            "Open that file as a data set; then choose it here under “An earlier project”, which "
+            "also knows cells by their counts.",
+        )
+    return Carried(tuple(told["lines"]), len(names), found)

@@ -1,0 +1,199 @@
+"""The history of a project's labels: every step, going back, comparing, and others' work."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.errors import ProjectError
+from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.import_log import Taken
+from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.services.workspace import Workspace, workspace
+
+FORMAT = "scanvi_label_log"
+NO_LABEL = "no label"
+SHOWN_CELLS = 20
+WORDS = {
+    "import": "column read", "assign": "named", "accept": "prediction accepted",
+    "clear": "label taken off", "create": "type added", "rename": "renamed", "merge": "merged",
+    "split": "split", "delete": "type deleted", "recolour": "colour", "holdout": "set aside",
+    "groups": "groups", "prior": "expected shares", "note": "note", "checkpoint": "checkpoint",
+    "combine": "others' work", "undo": "undo", "redo": "redo",
+}  # fmt: skip
+
+
+def table(project_id: str) -> pd.DataFrame:
+    """Return every step, the newest first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``step``, ``when`` (local time), ``who``, ``kind`` (in words), ``what``,
+        ``cells``, ``why`` (reason or rule), ``model`` and ``undone``.
+    """
+    opened = workspace(project_id)
+    found: pd.DataFrame = opened.kept.get(
+        ("history", opened.labels().seq), lambda: _table(opened.store.events())
+    )
+    return found
+
+
+def _table(entries: list[events.Event]) -> pd.DataFrame:
+    rows = [
+        {
+            "step": event.seq,
+            "when": datetime.fromisoformat(event.time).astimezone(),
+            "who": event.actor,
+            "kind": WORDS[event.kind],
+            "what": events.describe(event),
+            "cells": event.payload.get("n_cells", 0),
+            "why": event.payload.get("reason", ""),
+            "model": event.payload.get("model", ""),
+            "undone": event.undone,
+        }
+        for event in reversed(entries)
+    ]
+    columns = ["step", "when", "who", "kind", "what", "cells", "why", "model", "undone"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def go_back_to(project_id: str, step: int) -> int:
+    """Take back every change after a step; return how many. Redo brings them back."""
+    return workspace(project_id).store.undo_to(step)
+
+
+def take_back_only(project_id: str, step: int) -> None:
+    """Take back one step and leave the later ones.
+
+    Raises
+    ------
+    StepInUse
+        If later steps touch the same cells or labels; it has the cells and the steps.
+    """
+    workspace(project_id).store.undo(step)
+
+
+def cell_names(project_id: str, rows: np.ndarray) -> list[str]:
+    """Return the names of the first cells of a list, to show them."""
+    return [str(name) for name in workspace(project_id).dataset.obs_names[rows[:SHOWN_CELLS]]]
+
+
+def note(project_id: str, text: str) -> None:
+    """Write a remark into the history."""
+    workspace(project_id).store.append(events.note(text))
+
+
+def checkpoint(project_id: str, name: str) -> None:
+    """Give the labels as they are now a name, to compare with and to go back to."""
+    workspace(project_id).store.append(events.checkpoint(name))
+
+
+def moments(project_id: str) -> dict[int, str]:
+    """Return what can be compared: step and name of the start, the checkpoints and now."""
+    opened = workspace(project_id)
+    named = {
+        event.seq: event.payload["name"]
+        for event in opened.store.events()
+        if event.kind == "checkpoint"
+    }
+    last = opened.labels().seq
+    now = f"{named[last]}, now" if last in named else "Now"
+    return {0: "The start, without labels", **named, last: now}
+
+
+def compare(project_id: str, before: int, after: int) -> pd.DataFrame:
+    """Return how many cells went from which label to which between two steps.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``before``, ``after``, ``cells``; the largest change first. Cells whose label has
+        another name but was only renamed count as changed.
+    """
+    store = workspace(project_id).store
+    old, new = _words(store.labels(before)), _words(store.labels(after))
+    changed = old != new
+    pairs = pd.DataFrame({"before": old[changed], "after": new[changed]})
+    counts = pairs.value_counts().rename("cells").reset_index()
+    return counts.sort_values(["cells", "before", "after"], ascending=[False, True, True])
+
+
+def _words(state: LabelState) -> np.ndarray:
+    return np.array([*state.names, NO_LABEL], dtype=object)[state.codes]
+
+
+def export_log(project_id: str) -> bytes:
+    """Return the whole history as lines of JSON; the first says what it belongs to."""
+    opened = workspace(project_id)
+    head = {FORMAT: 1, "project": opened.project.name, **_identity(opened)}
+    return "\n".join([json.dumps(head), *opened.store.export_log()]).encode()
+
+
+def import_log(project_id: str, text: bytes) -> Taken | None:
+    """Take over a history written by `export_log`, of a colleague or another computer.
+
+    A project without labels gets it as it is (None is returned); else the two are merged.
+
+    Raises
+    ------
+    ProjectError
+        If the file is no history, is damaged, or belongs to other cells.
+    """
+    opened = workspace(project_id)
+    lines = _lines_of(opened, text)
+    if opened.labels().seq:
+        return opened.store.merge(lines)
+    opened.store.fill(lines)
+    return None
+
+
+def _lines_of(opened: Workspace, text: bytes) -> list[str]:
+    try:
+        head, *lines = text.decode("utf-8").strip().split("\n")
+        about = json.loads(head)
+        known = about[FORMAT] == 1
+    except (ValueError, KeyError, TypeError) as error:
+        raise ProjectError(
+            "This file is no label history.", "Choose a file from “Download the history”."
+        ) from error
+    if not known:
+        raise ProjectError("This history has a newer format.", "Update the program.")
+    own = _identity(opened)
+    if any(about.get(key) != value for key, value in own.items()):
+        raise ProjectError(
+            f"This history is of {about.get('project')!r} with {about.get('n_obs')} other cells.",
+            "Open the same data file here first; for another version of it, use "
+            "“Labels of an earlier project” on the Labels page.",
+        )
+    return lines
+
+
+def _identity(opened: Workspace) -> dict[str, object]:
+    manifest = opened.dataset.manifest
+    return {"n_obs": opened.dataset.n_obs, "counts_sha256": manifest["counts_sha256"]}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Cells on which people differ: who says what, and which rows."""
+
+    versions: tuple[tuple[str, str], ...]
+    rows: np.ndarray
+
+
+def conflicts(project_id: str) -> list[Difference]:
+    """Return what merged histories disagree on and nobody has decided since, most cells first.
+
+    These cells have no label until somebody names them.
+    """
+    found = workspace(project_id).store.conflicts()
+    return [Difference(item.versions, item.rows) for item in found]
+
+
+def agreement_table(taken: Taken) -> pd.DataFrame:
+    """Return per type how well two people agree, over the cells both have named themselves."""
+    rows = [(name, *numbers) for name, numbers in taken.agreement.items()]
+    return pd.DataFrame(rows, columns=["type", "your cells", "their cells", "Cohen's kappa"])

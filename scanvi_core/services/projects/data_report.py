@@ -1,0 +1,114 @@
+"""What is in a data set: its matrices, its quality, its batches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.services.formatting import percent
+from scanvi_core.services.workspace import batches_of, workspace
+
+MAX_BATCHES = 500
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """Everything the Check page shows."""
+
+    n_obs: int
+    n_vars: int
+    counts_source: str
+    counts_reason: str
+    usable_matrices: list[str]
+    matrices: pd.DataFrame
+    proof: list[str]
+    repairs: list[str]
+    warnings: list[str]
+    median_total: float
+    batch_key: str | None
+    batch_columns: list[str]
+
+
+def report(project_id: str) -> DataReport:
+    """Describe the project's data set."""
+    opened = workspace(project_id)
+    dataset, manifest = opened.dataset, opened.dataset.manifest
+    matrices = manifest["matrices"]
+    source = manifest["counts_source"]
+    recovered = (manifest.get("recovery") or {}).get("text")  # shown as the proof
+    chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
+    return DataReport(
+        n_obs=dataset.n_obs,
+        n_vars=dataset.n_vars,
+        counts_source=source,
+        counts_reason=chosen.get("reason", ""),
+        usable_matrices=[item["name"] for item in matrices if usable(item)],
+        matrices=matrix_table(matrices),
+        proof=proof_of(manifest),
+        repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
+        warnings=sentences(manifest["warnings"]),
+        median_total=opened.kept.get("median", lambda: float(np.median(dataset.totals))),
+        batch_key=opened.project.settings.get("batch_key"),
+        batch_columns=batch_columns(project_id),
+    )
+
+
+def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the verdict on each matrix with its evidence: why, and what its values are like."""
+    return pd.DataFrame(
+        [
+            {
+                "matrix": item["name"],
+                "holds": item["verdict"],
+                "values": f"{item['minimum']:,.4g} to {item['maximum']:,.4g}",
+                "whole numbers": percent(item["whole_share"], item["n_values"]),
+                "why": item["reason"],
+            }
+            for item in matrices
+        ]
+    )
+
+
+def usable(matrix: dict[str, Any]) -> bool:
+    """Tell whether a model could read a matrix: it holds counts, or they can be recovered."""
+    return matrix["verdict"] == "counts" or bool(matrix.get("recoverable"))
+
+
+def proof_of(manifest: dict[str, Any]) -> list[str]:
+    """Return the proof of counts that were recovered, fact by fact; none where they were there."""
+    text = (manifest.get("recovery") or {}).get("text", "")
+    return [fact[:1].upper() + fact[1:] for fact in text.removesuffix(".").split("; ") if fact]
+
+
+def sentences(items: list[Any]) -> list[str]:
+    """Return repairs or warnings as sentences, also those that come with their number."""
+    return [str(item["sentence"] if isinstance(item, dict) else item) for item in items]
+
+
+def batch_columns(project_id: str) -> list[str]:
+    """Return the obs columns that may tell batches apart, the likeliest first."""
+    return columns_with(project_id, "batch_candidates", 2, MAX_BATCHES)
+
+
+def columns_with(project_id: str, candidates: str, low: int, high: int) -> list[str]:
+    """Return the `candidates` found at import, then other obs columns of low to high values."""
+    manifest = workspace(project_id).dataset.manifest
+    likely = [candidate["key"] for candidate in manifest[candidates]]
+    others = [
+        name
+        for name, column in manifest["obs_columns"].items()
+        if name not in likely and low <= column["n_unique"] <= high
+    ]
+    return likely + others
+
+
+def batch_table(project_id: str, key: str) -> pd.DataFrame:
+    """Return each batch with its cells and how many of them are labelled."""
+    opened = workspace(project_id)
+    batch, names = batches_of(opened, key)
+    labelled = batch[opened.labels().codes >= 0]
+    cells = {"cells": np.bincount(batch, minlength=len(names))}
+    cells["labelled"] = np.bincount(labelled, minlength=len(names))
+    table = pd.DataFrame({"batch": list(names), **cells})
+    return table.sort_values("cells", ascending=False, kind="stable")

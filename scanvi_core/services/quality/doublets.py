@@ -1,0 +1,90 @@
+"""The search for doublets before any training: a background job, one batch after the other."""
+
+import numpy as np
+
+from scanvi_core import runtime
+from scanvi_core.config import TrainConfig
+from scanvi_core.project.files import read_json, write_json
+from scanvi_core.services import jobs
+from scanvi_core.services.jobs import give_way
+from scanvi_core.services.quality.flags import Batches, doublet_file
+from scanvi_core.services.workspace import Workspace, workspace
+
+DOUBLETS = "doublets"  # kind and lane
+SHOWN = 3  # batches named in a sentence
+
+
+def start(project_id: str, batches: Batches) -> str:
+    """Begin to look for doublets; return the job id.
+
+    Raises
+    ------
+    JobRefused
+        If the project's cells are being looked at already.
+    """
+
+    def work(job: jobs.Job) -> None:
+        give_way()
+        look(workspace(project_id), batches, job)
+
+    return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work))
+
+
+def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
+    """Score the cells of every batch and keep the scores; a stopped job leaves nothing."""
+    from scanvi_core.data.guard.child_process import free_memory_mb
+    from scanvi_core.data.qc.doublets import find_doublets, why_not
+
+    dataset = opened.dataset
+    score = np.full(dataset.n_obs, np.nan, dtype=np.float32)
+    full = np.asarray(dataset.totals) > 0
+    lengths = np.diff(dataset.counts.indptr)
+    skipped: dict[str, list[str]] = {}
+    for code, name in enumerate(batches.names):
+        if job.should_stop():
+            return
+        job.report(code / len(batches.names), f"Looking for doublets in {name}")
+        rows = np.flatnonzero(full & (batches.index == code))
+        problem = why_not(len(rows), int(lengths[rows].sum()), free_memory_mb())
+        if not problem:
+            found = find_doublets(dataset.counts[rows], TrainConfig().seed)
+            score[rows], problem = found.score, found.problem
+        if problem:
+            skipped.setdefault(problem, []).append(name)
+    path = doublet_file(opened, batches.key)
+    path.parent.mkdir(exist_ok=True)
+    write_json(path.with_suffix(".json"), sentences(skipped, batches.key))
+    with runtime.replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, score, allow_pickle=False)
+
+
+def sentences(skipped: dict[str, list[str]], batch_key: str | None) -> list[str]:
+    """Say which batches were not looked at, why, and what can be done.
+
+    Parameters
+    ----------
+    skipped
+        Reason, as the end of a sentence, to the batches it holds for.
+    batch_key
+        Column of the batches; None when all cells are one.
+    """
+    said = []
+    for problem, names in skipped.items():
+        where = "The cells were" if batch_key is None else _named(names)
+        advice = ""
+        if batch_key is None and "more than" in problem:
+            advice = " Choose the batch column that tells the samples apart."
+        said.append(f"{where} not looked at: {problem}.{advice}")
+    return said
+
+
+def notes(opened: Workspace, batch_key: str | None) -> tuple[str, ...]:
+    """Return what the last search could not look at, in sentences."""
+    path = doublet_file(opened, batch_key).with_suffix(".json")
+    return tuple(read_json(path)) if path.is_file() else ()
+
+
+def _named(names: list[str]) -> str:
+    shown, rest = ", ".join(names[:SHOWN]), len(names) - SHOWN
+    more = f" and {rest:,} more" if rest > 0 else ""
+    return f"{shown}{more} {'was' if len(names) == 1 else 'were'}"

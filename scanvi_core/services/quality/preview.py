@@ -1,0 +1,214 @@
+"""What limits on poor cells would flag, before anything is done, for the Check page."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.data.qc import limits as qc_limits
+from scanvi_core.services.formatting import percent
+from scanvi_core.services.quality import doublets, flags
+from scanvi_core.services.quality.chosen_limits import Choice
+from scanvi_core.services.quality.current import batches_in
+from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS, Batches
+from scanvi_core.services.workspace import Workspace, workspace
+
+NO_MITOCHONDRIA = (
+    "No mitochondrial genes were found (names that begin with MT- or mt-, or their Ensembl ids), "
+    "so dying cells cannot be told by them."
+)
+TITLES = {
+    TOTALS: "Counts per cell", GENES: "Genes per cell", MT: "Mitochondrial share, %",
+    DOUBLET: "Doublet score",
+}  # fmt: skip
+ASKED = {
+    TOTALS: "Flag cells with fewer counts than", GENES: "Flag cells with fewer genes than",
+    MT: "Flag cells with a larger share than", DOUBLET: "Flag cells with a higher score than",
+}  # fmt: skip
+TOLD = {
+    TOTALS: "low counts", GENES: "few genes", MT: "high mitochondrial share",
+    DOUBLET: "likely doublets",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureView:
+    """One number of the cells in view.
+
+    Attributes
+    ----------
+    limit, top, step
+        Of the slider, which begins at 0.
+    n_flagged
+        Cells in view that the limit flags.
+    histogram
+        Columns ``from`` (where a bin begins, in words), ``kept``, ``flagged``.
+    reason
+        Where the limit comes from, in a sentence.
+    """
+
+    key: str
+    title: str
+    asked: str
+    limit: float
+    top: float
+    step: float
+    n_flagged: int
+    histogram: pd.DataFrame
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class QualityView:
+    """Poor cells as some limits would flag them.
+
+    Attributes
+    ----------
+    measures
+        The numbers known of the cells.
+    n_cells, n_flagged, n_labelled
+        All cells, those flagged, and how many of those have a label.
+    told
+        What they are flagged for, in words.
+    by_batch
+        Per batch its cells, those flagged for each reason, and those flagged for any.
+    notes
+        What cannot be told, in sentences.
+    """
+
+    measures: tuple[MeasureView, ...]
+    n_cells: int
+    n_flagged: int
+    n_labelled: int
+    told: str
+    by_batch: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def view(project_id: str, choice: Choice, batch: str | None = None) -> QualityView:
+    """Return what `choice` would flag, with the numbers of one batch or (None) of all in view."""
+    opened = workspace(project_id)
+    division = batches_in(opened)
+    limits = {
+        measure: flags.limits(opened, measure, division, choice)
+        for measure in flags.measures(opened, division)
+    }
+    own = {measure: flags.spread(opened, measure, division) for measure in limits}
+    found = flags.codes(opened, division, choice)
+    code = division.names.index(batch) if batch in division.names else None
+    shown = [
+        _measure_view(opened, measure, division, limits[measure], code, choice)
+        for measure in limits
+    ]
+    by_batch = _by_batch(division, found)
+    for measure, spread in own.items():
+        by_batch[TOLD[measure]] = spread.flagged(limits[measure])
+    labelled = opened.labels().codes >= 0
+    poor = found != qc_limits.FINE
+    return QualityView(
+        measures=tuple(shown),
+        n_cells=len(found),
+        n_flagged=int(np.count_nonzero(poor)),
+        n_labelled=int(np.count_nonzero(poor & labelled)),
+        told=_told(found),
+        by_batch=by_batch,
+        notes=_notes(opened, division),
+    )
+
+
+def _measure_view(
+    opened: Workspace,
+    measure: str,
+    division: Batches,
+    limits: np.ndarray,
+    code: int | None,
+    choice: Choice,
+) -> MeasureView:
+    spread = flags.spread(opened, measure, division)
+    inside = range(len(division.names)) if code is None else [code]
+    middle = spread.middle if code is None else float(spread.middles()[code])
+    kept, flagged = spread.histogram(limits, inside)
+    limit = float(np.median(limits[inside])) if code is None else float(limits[code])
+    top, step = _scale(measure, middle)
+    return MeasureView(
+        key=measure,
+        title=TITLES[measure],
+        asked=ASKED[measure],
+        limit=min(limit, top),
+        top=top,
+        step=step,
+        n_flagged=int(flagged.sum()),
+        histogram=pd.DataFrame(
+            {"from": _bin_names(measure, spread), "kept": kept, "flagged": flagged}
+        ),
+        reason=_reason(measure, limits[inside], middle, measure in choice.limits),
+    )
+
+
+def _scale(measure: str, middle: float) -> tuple[float, float]:
+    """Return the top and the step of a slider."""
+    if measure == MT:
+        return 100.0, flags.STEP[MT]
+    if measure == DOUBLET:
+        return 1.0, flags.STEP[DOUBLET]
+    step = qc_limits.step_of(middle)
+    return max(step, np.ceil(middle / step) * step), step
+
+
+def _bin_names(measure: str, spread: qc_limits.Spread) -> list[str]:
+    starts = spread.edges[:-1]
+    if measure == DOUBLET:
+        return [f"{start:.2f}" for start in starts]
+    if measure == MT:
+        return [f"{start:.1f}" for start in starts]
+    return [f"{start:,.0f}" for start in starts]
+
+
+def _number(measure: str, value: float) -> str:
+    if measure == DOUBLET:
+        return f"{value:.2f}"
+    return f"{value:g} %" if measure == MT else f"{value:,.0f}"
+
+
+def _reason(measure: str, limits: np.ndarray, middle: float, chosen: bool) -> str:
+    """Say where a limit comes from."""
+    low, high = float(limits.min()), float(limits.max())
+    each = ""
+    if low < high:
+        ends = _number(measure, low), _number(measure, high)
+        each = f" Each batch has its own, {ends[0]} to {ends[1]}; moving this sets all alike."
+    if chosen:
+        return f"Chosen by you.{each}"
+    typical = f"A typical cell has {_number(measure, round(middle, 3))}."
+    if measure == MT:
+        return f"{typical} Far above it, and above 10 %, cells are often dying.{each}"
+    if measure == DOUBLET:
+        return f"{typical} Far above it, two cells may share a droplet.{each}"
+    return f"{typical} Three to five times fewer is rare in whole cells.{each}"
+
+
+def _by_batch(division: Batches, found: np.ndarray) -> pd.DataFrame:
+    n = len(division.names)
+    cells = np.bincount(division.index, minlength=n)
+    poor = np.bincount(division.index[found != qc_limits.FINE], minlength=n)
+    return pd.DataFrame({"batch": division.names, "cells": cells, "flagged": poor})
+
+
+def _told(found: np.ndarray) -> str:
+    words = {qc_limits.NO_COUNTS: "no counts"}
+    words |= {code: TOLD[measure] for measure, code in flags.CODES.items()}
+    cells = np.bincount(found, minlength=len(qc_limits.FLAG_NAMES))
+    return ", ".join(f"{cells[code]:,} {word}" for code, word in words.items() if cells[code])
+
+
+def _notes(opened: Workspace, division: Batches) -> tuple[str, ...]:
+    no_mt = opened.dataset.manifest["n_mt_genes"] == 0
+    return (
+        *((NO_MITOCHONDRIA,) if no_mt else ()),
+        *doublets.notes(opened, division.key),
+    )
+
+
+def share(found: QualityView) -> str:
+    """Return the share of cells that are flagged, in words."""
+    return percent(found.n_flagged / max(1, found.n_cells), found.n_cells)

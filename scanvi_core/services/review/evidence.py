@@ -1,0 +1,219 @@
+"""What speaks for one candidate of a review card and what for the other."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config
+from scanvi_core.errors import InputError
+from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.review.queue import ReviewItem, card
+from scanvi_core.services.runs import provisional, results
+from scanvi_core.services.workspace import workspace
+
+MARKERS = 6
+TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
+NEIGHBOURS = 30  # labelled cells nearest to a group
+INSIDE = 0.9  # share of a group's cells that lie within its radius
+CLEAR = 2 / 3  # share of genes or neighbours that speaks for a type
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for one candidate and what for the other.
+
+    Attributes
+    ----------
+    markers
+        One row per gene that separates the two candidates: mean expression in trusted cells of
+        the first, in these cells, and in trusted cells of the second.
+    verdict
+        One plain line.
+    batches
+        Per batch of these cells: ``batch``, ``cells``, ``share`` of them, and its share of
+        ``all cells``, in percent.
+    neighbours
+        Types of the nearest labelled cells: ``type``, ``cells``, most first.
+    quality
+        Medians of ``these cells`` and of ``all cells``, one row per ``measure``.
+    inside
+        Labelled cells among these in the model's space: ``type``, ``cells``.
+    """
+
+    markers: pd.DataFrame
+    verdict: str
+    batches: pd.DataFrame
+    neighbours: pd.DataFrame
+    quality: pd.DataFrame
+    inside: pd.DataFrame
+
+    def effect(self, name: str, n_open: int) -> str:
+        """Say what naming the card's `n_open` cells so would do."""
+        others = self.inside[self.inside["type"] != name]
+        n = int(others["cells"].sum())
+        told = f"+{n_open:,} {'cell' if n_open == 1 else 'cells'}"
+        if not n:
+            return f"{told}; contradicts none of your labels."
+        labels = "label" if n == 1 else "labels"
+        whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
+        return f"{told}; contradicts {n:,} of your {labels} ({whose})."
+
+
+@lru_cache(maxsize=64)
+def _evidence(project_id: str, token: str) -> Evidence:
+    from scanvi_core.annotation.genes.markers import contrast
+
+    item = card(project_id, token)
+    if item is None:
+        raise InputError("This group is gone.", "Reload the page.")
+    dataset = workspace(project_id).dataset
+    first, second = (item.candidates * 2)[:2]
+    trusted = {name: _trusted(project_id, item, name) for name in (first.name, second.name)}
+    genes = contrast(dataset.counts, trusted[first.name], trusted[second.name], n=MARKERS)
+    rows = []
+    for gene in genes:
+        values = dataset.gene(str(dataset.var_names[gene.gene]))
+        rows.append(
+            {
+                "gene": dataset.symbols[gene.gene],
+                first.name: float(values[trusted[first.name]].mean()),
+                "these cells": float(values[item.rows].mean()),
+                second.name: float(values[trusted[second.name]].mean()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    near, inside = _labelled_around(project_id, item)
+    return Evidence(
+        table,
+        _verdict(table, near, first.name, second.name),
+        _batches(project_id, item.rows),
+        near,
+        _quality(project_id, item.rows),
+        inside,
+    )
+
+
+def of(project_id: str, item: ReviewItem) -> Evidence:
+    """Return the genes that separate the two likeliest candidates, and these cells' levels."""
+    return _evidence(project_id, item.token)
+
+
+def _trusted(project_id: str, item: ReviewItem, name: str) -> np.ndarray:
+    """Return cells that surely are of a type: labelled so, else confidently predicted."""
+    found, y = _as_predicted(project_id, item)
+    if name not in found.names:  # newer than the model, and the provisional predictions are gone
+        return np.empty(0, dtype=np.int64)
+    code = found.names.index(name)
+    rows = np.flatnonzero(y == code)
+    if rows.size < 2 * config.RARE_CELLS:
+        sure = (found.prediction == code) & (found.confidence >= TRUSTED)
+        rows = np.union1d(rows, np.flatnonzero(sure))
+    return rows
+
+
+def _as_predicted(project_id: str, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
+    """Return the predictions a card was made of, and the labels they know [n_obs]."""
+    made = provisional.state(project_id).found if item.seq else None
+    if made is not None:
+        return made.predictions, made.y
+    found = results.load(project_id, item.run_id)
+    return found, found.array(project_id, "y")
+
+
+def _labelled_around(project_id: str, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count the types of the nearest labelled cells, and of those in the midst of the group."""
+    found, y = _as_predicted(project_id, item)
+    rows = np.flatnonzero((y >= 0) & (y < len(found.names)) & (found.prediction >= 0))
+    z1 = found.array(project_id, results.Z1)
+    own = z1[item.rows]
+    middle = own.mean(axis=0)
+    radius = np.quantile(((own - middle) ** 2).sum(axis=1), INSIDE)
+    distance = ((z1[rows] - middle) ** 2).sum(axis=1)
+    nearest = rows[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+    inside = rows[distance <= radius]
+    return _counted(y[nearest], found.names), _counted(y[inside], found.names)
+
+
+def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
+    cells = np.bincount(codes, minlength=len(names))
+    table = pd.DataFrame({"type": list(names), "cells": cells})
+    table = table[table["cells"] > 0]
+    return table.sort_values("cells", ascending=False, kind="stable", ignore_index=True)
+
+
+def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -> str:
+    """Say in one line which candidate the separating genes and the neighbours look more like."""
+    signs = [sign for sign in (_of_genes(table, first, second), _of_neighbours(near)) if sign]
+    if not signs:
+        return "Nothing separates the candidates: no genes, no labelled cells nearby."
+    if all(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
+        told = " and ".join(sign.text for sign in signs)
+        return f"Looks like {signs[0].name}: {told}."
+    word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
+    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}."
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """What one kind of evidence speaks for, and whether clearly."""
+
+    name: str
+    is_clear: bool
+    text: str
+    verb: str
+
+
+def _of_genes(table: pd.DataFrame, first: str, second: str) -> _Sign | None:
+    """Return which of the two more separating genes speak for."""
+    if table.empty or first == second:
+        return None
+    these = table["these cells"]
+    n = int(((these - table[first]).abs() < (these - table[second]).abs()).sum())
+    better, genes = (first, n) if n * 2 >= len(table) else (second, len(table) - n)
+    clear = genes >= CLEAR * len(table)
+    return _Sign(better, clear, f"{genes} of {len(table)} separating genes", "look like")
+
+
+def _of_neighbours(near: pd.DataFrame) -> _Sign | None:
+    """Return which type most of the nearest labelled cells are of."""
+    if near.empty:
+        return None
+    name, cells, n = str(near["type"].iloc[0]), int(near["cells"].iloc[0]), near["cells"].sum()
+    text = f"{cells} of the {n} nearest labelled cells"
+    return _Sign(name, bool(cells >= CLEAR * n), text, "are")
+
+
+def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
+    """Return the medians of counts, genes, mitochondrial share and doublet score."""
+    opened = workspace(project_id)
+    data, doubts = opened.dataset, uncertainty.reasons(project_id)
+    measures = {
+        "counts": data.totals,
+        "genes seen": data.n_genes_by_counts,
+    }
+    if np.any(data.pct_counts_mt):  # else no such gene is in the data
+        measures["mitochondrial, %"] = data.pct_counts_mt
+    if doubts is not None and np.isfinite(doubts.doublet_score).any():
+        measures["doublet score"] = doubts.doublet_score
+
+    def everywhere() -> list[float]:
+        return [float(np.nanmedian(values)) for values in measures.values()]
+
+    key = ("medians", *measures, "" if doubts is None else doubts.run_id)
+    these = [float(np.nanmedian(values[rows])) for values in measures.values()]
+    every = opened.kept.get(key, everywhere)
+    return pd.DataFrame({"measure": [*measures], "these cells": these, "all cells": every})
+
+
+def _batches(project_id: str, rows: np.ndarray) -> pd.DataFrame:
+    from scanvi_core.services.workspace import batches_of
+
+    opened = workspace(project_id)
+    index, names = batches_of(opened, opened.project.settings.get("batch_key"))
+    cells = np.bincount(index[rows], minlength=len(names))
+    every = np.bincount(index, minlength=len(names))
+    shares = {"share": 100 * cells / rows.size, "all cells": 100 * every / index.size}
+    table = pd.DataFrame({"batch": list(names), "cells": cells, **shares})
+    return table[table["cells"] > 0].sort_values("cells", ascending=False)

@@ -1,0 +1,106 @@
+"""When to stop a review: how right the rest is, and what the groups that are left would bring."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanvi_core import config, keys
+from scanvi_core.metrics.intervals import Interval, wilson_interval
+from scanvi_core.services.review.queue import RANDOM, Desk
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
+
+ENOUGH = 0.01  # share of the cells: groups expected to correct fewer are not worth the clicks
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What is known about the cells that nobody named.
+
+    Attributes
+    ----------
+    n_cells, n_sure
+        Cells of the data set, and those without a label that the model is sure of.
+    n_checked, n_right
+        Random checks among the sure cells that were decided, and those the model was right about.
+    n_groups, n_expected
+        Open groups of doubtful cells, and cells in them whose first guess is expected to be wrong.
+    promised
+        Share of the sure cells that are right if the model's confidence is.
+    """
+
+    n_cells: int
+    n_sure: int
+    n_checked: int
+    n_right: int
+    n_groups: int
+    n_expected: float
+    promised: float
+
+    @property
+    def interval(self) -> Interval:
+        """95 % Wilson interval of the share of sure cells that are right."""
+        return wilson_interval(self.n_right, self.n_checked)
+
+    @property
+    def is_misled(self) -> bool:
+        """Whether the random checks say that the model is right less often than it says."""
+        return self.n_checked > 0 and self.interval[1] < self.promised
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether the groups left would change too little to be worth the clicks."""
+        return self.n_expected < ENOUGH * self.n_cells and not self.is_misled
+
+    def accuracy(self) -> str:
+        """Say how right the sure cells are, as far as the random checks tell."""
+        if not self.n_checked:
+            return "Every tenth card is a random check of a cell the model is sure of. None yet."
+        low, high = self.interval
+        checks = "random check" if self.n_checked == 1 else "random checks"
+        return (
+            f"{self.n_right} of {self.n_checked} {checks} were right: of the {self.n_sure:,} "
+            f"cells the model is sure of, between {low:.0%} and {high:.0%} are right."
+        )
+
+    def advice(self) -> str:
+        """Say whether more decisions would pay."""
+        groups = "1 group" if self.n_groups == 1 else f"{self.n_groups:,} groups"
+        left = (
+            f"The {groups} left would correct about {self.n_expected:,.0f} "
+            f"of {self.n_cells:,} cells."
+            if self.n_groups
+            else "No group is left."
+        )
+        if self.is_misled:
+            return (
+                f"{left} But the model is right less often than it says: "
+                "update it, and look at the tab Novel."
+            )
+        return f"You can stop now. {left}" if self.can_stop else left
+
+
+def rest(desk: Desk) -> Rest:
+    """Return what is known about the cells that nobody named; a model must be there.
+
+    Random checks are a fixed random order of the cells the model was sure of, and they count up
+    to the first that has no name yet: which of them count does not depend on what was found, so
+    that the share is unbiased. They begin anew with every model, which has learnt the old ones.
+    Checks called "unknown" are left out.
+    """
+    if desk.run_id is None:
+        return Rest(desk.named.size, 0, 0, 0, 0, 0.0, 1.0)
+    found, state = results.load(desk.project_id, desk.run_id), workspace(desk.project_id).labels()
+    sure = (found.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~found.holdout
+    right = []
+    for check in desk.cards(RANDOM):
+        if not desk.named[check.drawn]:
+            break
+        name = state.names[state.codes[check.drawn]]
+        if name != keys.UNKNOWN:
+            right.append(name == found.names[found.prediction[check.drawn]])
+    open_ = [item for item in desk.queue if not desk.is_decided(item)]
+    expected = sum(item.rows.size * (1 - item.confidence) for item in open_)
+    promised = float(found.confidence[sure].mean()) if sure.any() else 1.0
+    n, n_sure = desk.named.size, int(np.count_nonzero(sure))
+    return Rest(n, n_sure, len(right), sum(right), len(open_), expected, promised)

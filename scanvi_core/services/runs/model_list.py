@@ -1,0 +1,172 @@
+"""All models of a project: what was changed from one to the next, and what it brought."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.metrics.intervals import Interval, paired_difference
+from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.runs import Run
+from scanvi_core.services.formatting import percent, points, signed_range
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace, workspace
+
+LABELS = {
+    field.name: field.metadata["label"]
+    for config in (ModelConfig, TrainConfig)
+    for field in fields(config)
+    if "label" in field.metadata
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much more often one model is right than another, on `n` cells neither was shown."""
+
+    n: int
+    difference: float
+    interval: Interval
+
+    def sentence(self, number: int, other: int) -> str:
+        """Say it in words, by the models' numbers."""
+        cells = f"the {self.n:,} cells held out from both"
+        if not self.difference:
+            return f"On {cells}, model {number} is right as often as model {other}."
+        luck = ", which may be luck" if self.interval[0] <= 0 <= self.interval[1] else ""
+        return (
+            f"On {cells}, model {number} is right {points(self.difference)} "
+            f"{'more' if self.difference > 0 else 'less'} often than model {other} "
+            f"(95 % interval {signed_range(self.interval)}{luck})."
+        )
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """All finished models, the newest first.
+
+    `current` is the number of the one in use, `others` the numbers of the rest, the nearest
+    before it first, with their runs.
+    """
+
+    project_id: str
+    table: pd.DataFrame
+    current: tuple[int, str]
+    others: dict[int, str]
+
+    def comparison(self, other: int) -> str:
+        """Compare the current model with another, in words."""
+        number, run_id = self.current
+        found = compare(self.project_id, run_id, self.others[other])
+        if found is None:
+            return (
+                f"No cell was held out from both model {number} and model {other}, so they "
+                "cannot be compared fairly."
+            )
+        return found.sentence(number, other)
+
+
+def models(project_id: str) -> ModelList:
+    """List the models of a project that has one, with what changed from each to the next.
+
+    Scores of models with different hold-outs cannot be compared; `ModelList.comparison` can.
+    """
+    done = results.finished_runs(project_id)
+    current = workspace(project_id).current_run()
+    return _models(project_id, tuple(run.id for run in done), current.id if current else "")
+
+
+@lru_cache(maxsize=8)
+def _models(project_id: str, run_ids: tuple[str, ...], current_id: str) -> ModelList:
+    opened = workspace(project_id)
+    found = [Run.open(opened.project, run_id) for run_id in run_ids]
+    rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
+    numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
+    current = next(pair for pair in numbers.items() if pair[1] == current_id)
+    others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
+    return ModelList(project_id, pd.DataFrame(rows[::-1]), current, others)
+
+
+def _row(run: Run, before: Run | None) -> dict[str, str]:
+    summary = run.summary
+    told = summary["holdout"]
+    return {
+        "model": f"Model {summary['number']}",
+        "trained": f"{datetime.fromisoformat(run.created).astimezone():%d %b, %H:%M}",
+        "labelled cells": f"{summary['n_labelled']:,}",
+        "held out": f"{told['n']:,}" if told else "none",
+        "right": percent(told["accuracy"]) if told else "",
+        "mean F1": f"{told['macro_f1']:.2f}" if told and told["macro_f1"] is not None else "",
+        "what changed": "; ".join(differences(before, run)) if before else "",
+    }
+
+
+def differences(before: Run, run: Run) -> list[str]:
+    """Return what is different in `run`, in words: settings, labels, types, hold-out."""
+    was, now = _flat(before), _flat(run)
+    found = ["trained on from it"] if run.settings["warm_from"] == before.id else []
+    found += [
+        f"{LABELS.get(name, name)}: {_shown(was[name])} → {_shown(now[name])}"
+        for name in now
+        if name in was and was[name] != now[name]
+    ]
+    found += _label_differences(before, run)
+    if (run.array("holdout") != before.array("holdout")).any():
+        found.append("other cells set aside")
+    return found or ["nothing"]
+
+
+def _label_differences(before: Run, run: Run) -> list[str]:
+    was, now = (
+        np.array([*item.settings["code_names"], ""], dtype=object)[item.array("y")]
+        for item in (before, run)
+    )
+    types, earlier = (set(item.settings["label_order"]) for item in (run, before))
+    changed = int((was != now).sum())
+    found = [f"{changed:,} labels changed"] if changed else []
+    found += [f"new type {name}" for name in sorted(types - earlier)]
+    return found + [f"without type {name}" for name in sorted(earlier - types)]
+
+
+def compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
+    """Compare two models on the cells that were held out from both; None when there are none."""
+    return _compare(project_id, run_id, other_id)
+
+
+@lru_cache(maxsize=32)
+def _compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
+    opened = workspace(project_id)
+    run, other = (Run.open(opened.project, i) for i in (run_id, other_id))
+    aside = np.asarray(run.array("holdout")) & np.asarray(other.array("holdout"))
+    state = opened.store.labels(max(item.settings["labels_seq"] for item in (run, other)))
+    rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
+    if not rows.size:
+        return None
+    right = [_predicted(opened, item, rows) == state.codes[rows] for item in (run, other)]
+    difference, interval = paired_difference(*right)
+    return Comparison(int(rows.size), difference, interval)
+
+
+def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
+    """Return predicted label codes, which a rename between two models does not change."""
+    from scanvi_core.annotation.model.prediction import summarise
+
+    state = opened.store.labels(run.settings["labels_seq"])
+    code_of = dict(zip(state.active, state.active_codes, strict=True))
+    codes = np.array([*(code_of[name] for name in run.settings["label_order"]), -1])
+    return np.asarray(codes[summarise(run.array("probabilities")[rows]).label])
+
+
+def _flat(run: Run) -> dict[str, Any]:
+    settings = run.settings
+    return {**settings["model"], **settings["train"], "batch column": settings["batch_key"]}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "not set" if value is None else str(value)

@@ -1,0 +1,187 @@
+"""What a training run leaves behind, and reading it again."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanvi_core import keys
+from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.runs import DONE, RUNNING, Run
+from scanvi_core.services.workspace import workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.services.runs.inputs import Design
+
+Z1, Z2 = "z1", "z2"
+TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
+OUT_OF_FOLD = "out_of_fold"  # what the linear models say of labelled cells they were not shown
+MAPS = {Z1: "umap_z1", Z2: "umap_z2"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """The predictions of one run for all cells.
+
+    Attributes
+    ----------
+    probabilities
+        Calibrated, float32 [n_obs, n_labels]; NaN rows for cells without counts.
+    prediction
+        int [n_obs], column of the likeliest type, -1 for cells without counts.
+    confidence, margin, entropy
+        float32 [n_obs].
+    second
+        int [n_obs], column of the second likeliest type.
+    """
+
+    run_id: str
+    names: tuple[str, ...]
+    probabilities: np.ndarray
+    prediction: np.ndarray
+    second: np.ndarray
+    confidence: np.ndarray
+    margin: np.ndarray
+    entropy: np.ndarray
+    holdout: np.ndarray
+    summary: dict[str, Any]
+
+    def array(self, project_id: str, name: str) -> np.ndarray:
+        """Return another array of the run, memory-mapped: ``z1``, ``umap_z1``..."""
+        return Run.open(workspace(project_id).project, self.run_id).array(name)
+
+
+def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None:
+    """Score predictions [n_obs, K] on the labels held out from a run; None when there are none."""
+    from scanvi_core.annotation.model.prediction import summarise
+    from scanvi_core.metrics.classification import score
+
+    truth = run.array(TRUTH)
+    rows = np.flatnonzero(truth >= 0)
+    truth, reading = truth[rows], summarise(probabilities[rows])
+    usable = reading.label >= 0
+    if not usable.any():
+        return None
+    names = tuple(run.settings["label_order"])
+    found = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
+    return {
+        "n": found.n,
+        "accuracy": found.accuracy,
+        "macro_f1": found.macro_f1,
+        "ece": found.ece,
+    }
+
+
+def without_nan(value: Any) -> Any:
+    """Return plain values with None for NaN, which JSON for others to read does not have."""
+    if isinstance(value, dict):
+        return {name: without_nan(item) for name, item in value.items()}
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+@lru_cache(maxsize=8)
+def load(project_id: str, run_id: str) -> Results:
+    """Read the results of a run; arrays stay memory-mapped where they are big."""
+    run = Run.open(workspace(project_id).project, run_id)
+    return Results(
+        run_id=run_id,
+        names=tuple(run.settings["label_order"]),
+        holdout=np.asarray(run.array("holdout")),
+        summary=run.summary,
+        **readings(run.array("probabilities")),
+    )
+
+
+def readings(probabilities: np.ndarray) -> dict[str, Any]:
+    """Return `probabilities` [n_obs, n_labels] and what is read from them, as `Results` has it."""
+    from scanvi_core.annotation.model.prediction import summarise
+
+    reading = summarise(probabilities)
+    return {
+        "probabilities": probabilities,
+        "prediction": reading.label,
+        "second": reading.second,
+        "confidence": reading.confidence,
+        "margin": reading.margin,
+        "entropy": reading.entropy,
+    }
+
+
+def current(project_id: str) -> Results | None:
+    """Return the results the pages show, None before the first training."""
+    run = workspace(project_id).current_run()
+    return None if run is None else load(project_id, run.id)
+
+
+def previous(project_id: str) -> Results | None:
+    """Return the results of the run before the current one, if there is one."""
+    done = finished_runs(project_id)
+    return load(project_id, done[-2].id) if len(done) > 1 else None
+
+
+def finished_runs(project_id: str) -> list[Run]:
+    """Return the finished runs in the order they were trained."""
+    return [run for run in Run.list(workspace(project_id).project) if run.status.status == DONE]
+
+
+def preview_names(project_id: str) -> tuple[str, ...]:
+    """Return the types of the run in training, for its preview."""
+    from scanvi_core.services.runs.inputs import design_of
+
+    started = Run.list(workspace(project_id).project)
+    if started and started[-1].status.status == RUNNING:
+        return tuple(started[-1].settings["label_order"])
+    return design_of(workspace(project_id)).label_names
+
+
+def changed_labels(project_id: str) -> int:
+    """Return how many cells carry another label now than when the current model was trained."""
+    from scanvi_core.services.runs.inputs import design_of
+
+    opened = workspace(project_id)
+    run = opened.current_run()
+    if run is None:
+        return 0
+    design = design_of(opened)
+    key = ("changed", run.id, design.seq, design.code_names)
+    return opened.kept.get(key, lambda: _count_changed(run, design))
+
+
+def _count_changed(run: Run, design: "Design") -> int:
+    """Return the cells whose name differs, by comparing codes: names of all cells are slow."""
+    numbers = {"": -1}  # a type and its group of one share a name
+    before, now = (
+        np.array([*(numbers.setdefault(name, len(numbers)) for name in names), -1])
+        for names in (run.settings["code_names"], design.code_names)
+    )
+    return int(np.count_nonzero(before[run.array("y")] != now[design.y]))
+
+
+def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the final label and where it came from, for every cell.
+
+    The user's labels come first and are never replaced; cells without one get the prediction
+    when its confidence reaches `threshold`.
+
+    Returns
+    -------
+    labels, sources
+        object [n_obs] of names ('' where there is none) and of the words in `scanvi_core.keys`.
+    """
+    opened = workspace(project_id)
+    state = opened.labels()
+    labels = np.array([*state.names, ""], dtype=object)[state.codes]
+    words = np.array([keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED], dtype=object)
+    sources = words[state.sources]
+    found = current(project_id)
+    if found is not None:
+        open_ = filled(state, found, threshold)
+        labels[open_] = np.array(found.names, dtype=object)[found.prediction[open_]]
+        sources[open_] = keys.PREDICTED
+    return labels, sources
+
+
+def filled(state: LabelState, found: Results, threshold: float) -> np.ndarray:
+    """Return the cells [n_obs] without a label that a prediction is sure enough to fill."""
+    return (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)

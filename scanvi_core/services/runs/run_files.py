@@ -1,0 +1,121 @@
+"""A run's folder: everything that a result depends on, frozen before the start."""
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scanvi_core import runtime
+from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.runs import Run
+from scanvi_core.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.services.runs.inputs import Design
+    from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.runs.results import TRUTH
+
+VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Processes that train a run outside the app.
+
+    Attributes
+    ----------
+    processes
+        How many to begin it with; 0: the app trains it.
+    store
+        The collection of the same cells that they read, as they see it; None: the data set.
+    """
+
+    processes: int = 0
+    store: str | None = None
+
+
+def new_run(
+    opened: Workspace,
+    request: "TrainRequest",
+    design: "Design",
+    genes: np.ndarray,
+    outside: Outside | None = None,
+) -> Run:
+    """Create the run folder and freeze everything the result depends on.
+
+    Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
+    the app trains it; else its random numbers do not depend on how many processes share the work.
+    """
+    outside = outside or Outside()
+    settings = {
+        "model": asdict(request.model),
+        "train": asdict(request.train),
+        "warm_from": opened.project.settings.get("current_run") if request.warm else None,
+        "map_from": opened.project.settings.get("current_run"),  # its places are where maps start
+        "together": outside.processes,
+        "store": outside.store,
+        "seed": request.train.seed,
+        "threads": runtime.worker_threads(),
+        "device": str(runtime.choose_device(request.train.device)),
+        "versions": {name: version(name) for name in VERSIONS_OF},
+        "counts_sha256": opened.dataset.manifest["counts_sha256"],
+        "batch_key": opened.project.settings.get("batch_key"),
+        "labels_key": opened.project.settings.get("labels_key"),
+        "unlabeled_categories": opened.project.settings.get("unlabeled", []),
+        "labels_seq": design.seq,
+        "label_order": list(design.label_names),
+        "code_names": list(design.code_names),
+        "batch_names": list(design.batch_names),
+        "groups": design.groups,
+        "prior": design.prior,
+        "genes": [str(gene) for gene in genes],
+    }
+    run = Run.create(opened.project, settings)
+    truth = np.full(design.y.size, -1, dtype=np.int32)
+    known, rows = holdout_truth(opened, design.label_names, design.holdout, design.seq)
+    truth[rows] = known
+    arrays = {"y": design.y.astype(np.int32), "holdout": design.holdout, "rows": design.rows}
+    arrays |= {"batch_index": design.batch_index.astype(np.int32), TRUTH: truth}
+    for name, array in arrays.items():
+        run.write_array(name, array)
+    return run
+
+
+def frozen_design(run: Run) -> "Design":
+    """Return the arrays a run was begun with."""
+    from scanvi_core.services.runs.inputs import Design
+
+    frozen = run.settings
+    return Design(
+        y=np.array(run.array("y"), dtype=np.int64),
+        label_names=tuple(frozen["label_order"]),
+        groups=frozen["groups"],
+        prior=frozen["prior"],
+        batch_index=np.array(run.array("batch_index"), dtype=np.int64),
+        batch_names=tuple(frozen["batch_names"]),
+        rows=np.array(run.array("rows")),
+        holdout=np.array(run.array("holdout")),
+        seq=frozen["labels_seq"],
+    )
+
+
+def model_folder(run: Run) -> Path:
+    """Return the folder of a run's model."""
+    return run.root / "model"
+
+
+def holdout_truth(
+    opened: Workspace, names: tuple[str, ...], holdout: np.ndarray, at: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return true codes (-1: a type the model does not know) and rows of the held-out cells.
+
+    Labels are taken as they were after event `at`, when the model was trained: its names are
+    theirs. Cells without a label then, and accepted predictions, are no truth and left out.
+    """
+    state = opened.store.labels(at)
+    places = {name: i for i, name in enumerate(names)}
+    table = np.array([*(places.get(name, -1) for name in state.names), -1], dtype=np.int64)
+    rows = np.flatnonzero(holdout & np.isin(state.sources, (GIVEN, MANUAL)))
+    return table[state.codes[rows]], rows

@@ -1,0 +1,67 @@
+"""Training runs: freezing one, training it here, and taking up one that was cut off."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pandas as pd
+import torch
+
+from scanvi_core.data.genes.choose import variable_genes
+from scanvi_core.project import runs
+from scanvi_core.project.runs import Run
+from scanvi_core.services import jobs
+from scanvi_core.services.runs import run_files
+from scanvi_core.services.runs.inputs import Design, design_of
+from scanvi_core.services.runs.run_files import Outside
+from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
+from scanvi_core.services.training.trainer import Attempt
+from scanvi_core.services.workspace import Workspace
+from scanvi_core.train.team import joined
+
+
+def train(opened: Workspace, request: TrainRequest, job: jobs.Job) -> str:
+    """Train, predict every cell and keep the results as a run; return the run id."""
+    return carry_through(opened, begin(opened, request, job), job)
+
+
+def begin(
+    opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside | None = None
+) -> Run:
+    """Choose the genes and freeze a run of the labels as they are now; it is not trained yet."""
+    design = design_of(opened)
+    job.report(0.0, "Choosing genes")
+    genes = opened.dataset.var_names[chosen_genes(opened, request, design)]
+    return run_files.new_run(opened, request, design, genes, outside)
+
+
+def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np.ndarray:
+    """Return the positions of the genes to read: those of the model that training goes on from."""
+    earlier = opened.current_run() if request.warm else None
+    if earlier is not None:
+        names = earlier.settings["genes"]
+        return pd.Index(opened.dataset.var_names).get_indexer(names)
+    return variable_genes(
+        opened.dataset.folder,
+        request.train.n_top_genes,
+        opened.project.settings.get("batch_key"),
+        design.rows,
+    )
+
+
+def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
+    """Train a frozen run in this process, from its last checkpoint if it has one; return its id.
+
+    Labels that were given since it was frozen are not seen: on a CPU the model of a run that was
+    cut off is that of an unbroken one.
+    """
+    run.set_status(runs.RUNNING)
+    torch.set_num_threads(run.settings["threads"])
+    attempt = Attempt(opened.project, opened.dataset, run, job)
+    alone = joined(torch.device("cpu")) if attempt.frozen["together"] else nullcontext()
+    with attempt.told_of_failure():
+        with alone:
+            learnt = attempt.learn()
+        attempt.finish(learnt)
+    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
+    attempt.redraw()  # last: the predictions are in use meanwhile
+    return run.id

@@ -1,0 +1,102 @@
+"""Following a run that other processes train, by what they write into its folder.
+
+The folder is on this computer or on storage that both see; see `scanvi_core.project.heartbeat`.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from scanvi_core.errors import TrainingError
+from scanvi_core.project import heartbeat, runs
+from scanvi_core.project.runs import Run, status_seen
+from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import uncertainty_job
+from scanvi_core.services.runs.train_request import AWAITED
+from scanvi_core.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    import subprocess
+
+LOOK_EVERY_S = 0.5
+GO_ON = "Go on with it: it starts from its last checkpoint."
+
+
+class TeamEnded(Exception):
+    """The processes have ended and the run has not."""
+
+
+def follow(
+    opened: Workspace, run: Run, job: jobs.Job, team: "subprocess.Popen[bytes] | None" = None
+) -> str:
+    """Tell the job what the processes of a run write down, until it has ended; return its id.
+
+    Raises
+    ------
+    TrainingError
+        If the run failed or was cut off.
+    TeamEnded
+        If the processes that this program started end before the run.
+    """
+    seen = Seen(run, job)
+    while not job.is_closing:  # what trains elsewhere goes on when this program ends
+        over = team is not None and team.poll() is not None
+        now = status_seen(run)
+        seen.look(now.status)
+        if now.status == runs.DONE:
+            break
+        if now.status in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED) or over:
+            if team is not None and now.status != runs.FAILED:
+                raise TeamEnded(now.message)
+            if now.status != runs.INTERRUPTED:  # else its computers may take it up again
+                opened.project.update_settings(**{AWAITED: None})
+            raise TrainingError(now.message or "The run was given up.", GO_ON)
+        if job.should_stop():
+            if now.status == runs.WAITING and team is None:
+                return _given_up(opened, run)
+            heartbeat.ask_to_stop(run.root)
+        time.sleep(LOOK_EVERY_S)
+    if job.is_closing:
+        return run.id
+    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
+    uncertainty_job.begin(opened.project.id)
+    while team is not None and team.poll() is None and not job.is_closing:
+        seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
+        time.sleep(LOOK_EVERY_S)
+    return run.id
+
+
+def _given_up(opened: Workspace, run: Run) -> str:
+    run.set_status(runs.STOPPED, "It was given up before any computer began it.")
+    opened.project.update_settings(**{AWAITED: None})
+    return run.id
+
+
+class Seen:
+    """What a job was told of a run so far."""
+
+    def __init__(self, run: Run, job: jobs.Job) -> None:
+        self.run, self.job = run, job
+        self.n_records, self.picture = 0, 0
+
+    def look(self, status: str) -> None:
+        """Tell the job what is new in the folder of the run."""
+        from scanvi_core.services.training.trainer import PREVIEW
+        from scanvi_core.train.history import EpochRecord
+
+        for line in self.run.records()[self.n_records :]:
+            self.job.add_record(EpochRecord(**line))
+            self.n_records += 1
+        if status == runs.WAITING:
+            self.job.report(0.03, "Waiting for the computers to begin")
+        else:
+            self.job.report(*heartbeat.read_progress(self.run.root))
+        drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
+        if drawn > self.picture:
+            self.picture = drawn
+            self.job.set_preview(PREVIEW, self._preview(PREVIEW))
+
+    def _preview(self, name: str) -> Any:
+        from scanvi_core.annotation.model.preview import Preview
+
+        parts = Preview.__dataclass_fields__
+        return Preview(**{part: self.run.array(f"{name}_{part}") for part in parts})

@@ -1,0 +1,127 @@
+"""What a training would use and take, before it starts."""
+
+import sys
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from scanvi_core import config, runtime
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.errors import InputError
+from scanvi_core.project.runs import Run
+from scanvi_core.services.runs.inputs import check_labels, design_of
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.workspace import Workspace, workspace
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """What a training run would use, for the line above the button."""
+
+    n_obs: int
+    n_genes: int
+    n_labels: int
+    n_labelled: int
+    n_batches: int
+    n_holdout: int
+    duration: str
+    problem: str = ""
+    hint: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def plan(project_id: str, request: TrainRequest) -> TrainPlan:
+    """Describe what training with these settings would use; problems are told, not raised."""
+    opened = workspace(project_id)
+    problem = hint = ""
+    try:
+        check_labels(opened)
+    except InputError as error:
+        problem, hint = error.message, error.hint
+    design = design_of(opened)
+    known = design.y[design.y >= 0]
+    counts = np.bincount(known, minlength=len(design.code_names))[: len(design.label_names)]
+    rare = [
+        name for name, n in zip(design.label_names, counts, strict=True) if n < config.RARE_CELLS
+    ]
+    notes = []
+    if rare:
+        notes.append(
+            f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labelled cells. "
+            "Trained on, but left out of scores."
+        )
+    if (opened.labels().codes >= 0).all():
+        notes.append("Every cell is labelled: this run checks the labels you have.")
+    if opened.dataset.n_obs < 200:
+        notes.append("Few cells: treat the result as a first hint.")
+    return TrainPlan(
+        n_obs=int(design.rows.sum()),
+        n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
+        n_labels=len(design.label_names),
+        n_labelled=int(known.size),
+        n_batches=len(design.batch_names),
+        n_holdout=int(design.holdout.sum()),
+        duration=duration_words(request, int(design.rows.sum()), opened.dataset.n_vars),
+        problem=problem,
+        hint=hint,
+        notes=tuple(notes),
+    )
+
+
+def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:
+    """Say where training will run and, for a CPU, about how long it takes.
+
+    The time per step follows 15 ms + 9 us per gene, as measured on one core.
+    """
+    device = device_name(request.train.device)
+    if device != "cpu":
+        return f"Runs on {device}."
+    n_genes = min(request.train.n_top_genes, n_vars)
+    steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
+    scale = (request.train.batch_size + request.train.labelled_batch_size) / 192
+    seconds = steps * (0.015 + 9e-6 * n_genes) * scale
+    about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"About {about} on this computer's CPU."
+
+
+def device_name(name: str) -> str:
+    """Return the device that training would run on, without importing torch when it can wait."""
+    if name == "auto" and "torch" not in sys.modules:
+        return "auto"
+    return str(runtime.choose_device(name))
+
+
+def can_go_on(project_id: str, model: ModelConfig) -> bool:
+    """Tell whether the current model can be trained further with these model settings."""
+    run = workspace(project_id).current_run()
+    if run is None:
+        return False
+    if holdout_was_seen(workspace(project_id)):
+        return False
+    frozen = run.settings
+    same_batches = frozen["batch_key"] == workspace(project_id).project.settings.get("batch_key")
+    return frozen["model"] == asdict(model) and same_batches
+
+
+def update_request(project_id: str) -> TrainRequest:
+    """Return the request that trains the current model on the labels as they are now.
+
+    It goes on from the current weights where that is honest and possible, else from the start.
+    """
+    run = workspace(project_id).current_run()
+    if run is None:
+        return TrainRequest()
+    model = ModelConfig(**run.settings["model"])
+    train = TrainConfig(**run.settings["train"])
+    return TrainRequest(model, train, warm=can_go_on(project_id, model))
+
+
+def holdout_was_seen(opened: Workspace) -> bool:
+    """Tell whether the current model, or one it goes on from, learnt labels now set aside."""
+    run, aside = opened.current_run(), opened.labels().holdout
+    while run is not None:
+        if (run.array("y")[aside] >= 0).any():
+            return True
+        earlier = run.settings["warm_from"]
+        run = Run.open(opened.project, earlier) if earlier else None
+    return False

@@ -1,0 +1,141 @@
+"""One process of those that train a run outside the app: ``torchrun -m scanvi_core train RUN``."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from scanvi_core import runtime
+from scanvi_core.annotation.model.preview import Preview
+from scanvi_core.data.dataset import Dataset
+from scanvi_core.errors import InputError
+from scanvi_core.project import heartbeat, runs
+from scanvi_core.project.heartbeat import Progress
+from scanvi_core.project.runs import Run, status_seen
+from scanvi_core.services import jobs
+from scanvi_core.services.runs.train_request import TRAIN
+from scanvi_core.services.training.trainer import Attempt, Ended
+from scanvi_core.train.team import joined
+
+LOOK_EVERY_S = 1.0  # for a wish to stop: shared storage is slow to ask
+ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)  # by a queue, torchrun or Ctrl-C
+CUT_OFF = "The training was asked to end; started again, it goes on from its last checkpoint."
+
+
+def take_part(folder: Path) -> None:
+    """Do this process's part of a run; the first process also predicts and keeps the results.
+
+    A run that was cut off goes on from its checkpoint, also with another number of processes.
+
+    Raises
+    ------
+    InputError
+        If `folder` holds no run that can be trained.
+    SettingInvalid
+        If the network has batch norm and there are several processes.
+    TeamBroken
+        If another process has ended.
+    """
+    project, run = Run.at(folder)
+    first = int(os.environ.get("RANK", "0")) == 0
+    _check(run)
+    if first and status_seen(run).status == runs.RUNNING:
+        raise InputError(f"Run {run.id} is being trained.", "Wait until it has ended.")
+    device = _own_device(run)
+    job = Member(project.id, run.root if first else None)
+    if first:
+        run.set_status(runs.RUNNING)
+    attempt = Attempt(project, Dataset.open(project.dataset), run, job, leads=first)
+    try:
+        with _watched_over(attempt) if first else nullcontext():
+            with joined(device) as me:
+                attempt.processes = me.size
+                learnt = attempt.learn()
+            job.leave_if_asked()
+            if first:
+                attempt.finish(learnt)
+                attempt.redraw()
+    except Ended:
+        print(CUT_OFF, file=sys.stderr)
+
+
+@contextmanager
+def _watched_over(attempt: Attempt) -> Iterator[None]:
+    with heartbeat.signs_of_life(attempt.run.root), attempt.told_of_failure():
+        yield
+
+
+def _check(run: Run) -> None:
+    state = run.status.status
+    if state in (runs.DONE, runs.STOPPED):
+        done = "has been trained already" if state == runs.DONE else "was given up"
+        raise InputError(f"Run {run.id} {done}.", "Prepare another one on the Train page.")
+    if not run.settings["together"]:
+        raise InputError(
+            f"Run {run.id} was begun for training in the app.",
+            'Choose "elsewhere" on the Train page: it prepares a run for other computers.',
+        )
+
+
+def _own_device(run: Run) -> torch.device:
+    """Take this process's graphics card, or its share of the cores."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))  # these variables are torchrun's
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    device = runtime.choose_device(run.settings["train"]["device"])
+    torch.set_num_threads(max(1, runtime.worker_threads() // here))
+    if device.type == "cuda":
+        torch.cuda.set_device(place % torch.cuda.device_count())
+    return device
+
+
+class Member(jobs.Job):
+    """The job as a member of the team sees it: the first one tells the run's folder about it."""
+
+    def __init__(self, project_id: str, folder: Path | None) -> None:
+        super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
+        self.folder, self.watched = folder, folder is not None
+        self.ended = threading.Event()
+        self._looked, self._asked = -LOOK_EVERY_S, False
+        for number in ASKED_TO_END:
+            signal.signal(number, self._end)
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self.ended.set()
+
+    def leave_if_asked(self) -> None:
+        """End this process if the system asked for it; from now on, end as soon as it does."""
+        if self.ended.is_set():
+            raise Ended(CUT_OFF)
+
+        def end(_number: int, _frame: FrameType | None) -> None:
+            raise Ended(CUT_OFF)
+
+        for number in ASKED_TO_END:
+            signal.signal(number, end)
+
+    def should_stop(self) -> bool:
+        """Tell whether the system asks this process to end, or the user the run to stop."""
+        now = time.monotonic()
+        if self.folder is not None and now - self._looked >= LOOK_EVERY_S:
+            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.folder)
+        return self._asked or self.ended.is_set()
+
+    def report(self, fraction: float, message: str = "") -> None:
+        """Write down how far the run is."""
+        super().report(fraction, message)
+        if self.folder is not None:
+            heartbeat.write_progress(self.folder, Progress(self._now.fraction, self._now.message))
+
+    def set_preview(self, name: str, value: Preview) -> None:
+        """Keep the pictures in the run's folder, where the app finds them."""
+        if self.folder is not None:
+            preview = Run(self.folder.name, self.folder)
+            for part in Preview.__dataclass_fields__:
+                preview.write_array(f"{name}_{part}", getattr(value, part))

@@ -1,0 +1,149 @@
+"""Damage files at random, the same way every time, and watch what the reading of them ends in.
+
+Files are looked at in forked children, many in each: a child that dies is noted with the file that
+killed it, and the next one goes on behind that file. POSIX only.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from scanvi_core import errors
+from scanvi_core.data.child import limit_resources
+from scanvi_core.data.guard.preflight import preflight
+from scanvi_core.errors import ScanviError
+from tests.data.intake import bad_inputs as bad
+from tests.data.intake.outcomes import ask
+
+MEMORY_MB = 2_000
+SOUND, REFUSED, DIED, EXCEPTION = "passed on", "refused", "child died", "exception"
+KINDS: dict[str, Callable[[Path], Path]] = {
+    "h5ad": lambda folder: bad.sound(folder / "x.h5ad"),
+    "10x h5": bad.tenx,
+    "loom": bad.loom,
+    "h5mu": bad.h5mu,
+    "10x mtx": bad.mtx_folder,
+    "csv": bad.table,
+    "csv.gz": lambda folder: bad.raw_bytes(
+        folder, bad.gzip.compress(bad.table(folder).read_bytes()), "x.csv.gz"
+    ),
+    "zarr": bad.zarr_store,
+    "zarr.zip": bad.zipped_store,
+}
+
+
+def damaged(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return bytes with one kind of damage: cut off, bits flipped, zeroed or copied about."""
+    changed = bytearray(content)
+    if not changed:
+        return bytes(content)
+    at, size = int(rng.integers(len(changed))), int(rng.integers(1, 65))
+    match int(rng.integers(6)):
+        case 0:
+            return bytes(changed[:at])
+        case 1:
+            changed[at : at + size] = bytes(len(changed[at : at + size]))
+        case 2:
+            source = int(rng.integers(len(changed)))
+            changed[at : at + size] = changed[source : source + size]
+        case _:
+            for position in rng.integers(len(changed), size=int(rng.integers(1, 9))):
+                changed[position] ^= 1 << int(rng.integers(8))
+    return bytes(changed)
+
+
+def damage(kind: str, number: int, sound: Path, folder: Path) -> Path:
+    """Write the file that a kind and a number stand for; of a folder, one file is damaged."""
+    rng = np.random.default_rng([number, *kind.encode()])
+    target = folder / sound.name
+    if sound.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(sound, target)
+        files = sorted(path for path in target.rglob("*") if path.is_file())
+        victim = files[int(rng.integers(len(files)))]
+        victim.write_bytes(damaged(victim.read_bytes(), rng))
+    else:
+        target.write_bytes(damaged(sound.read_bytes(), rng))
+    return target
+
+
+def look(path: Path, scratch: Path) -> str:
+    """Return what the preflight of a file ends in."""
+    try:
+        preflight(path, MEMORY_MB * 1e6, 0.3)
+    except ScanviError as error:
+        return REFUSED if _is_said(type(error), error.message, error.hint) else f"words: {error}"
+    except Exception as error:  # noqa: BLE001  to be counted
+        return f"{EXCEPTION}: {type(error).__name__}: {error}"
+    return SOUND
+
+
+def read(path: Path, scratch: Path) -> str:
+    """Return what the whole reading of a file ends in."""
+    folder = scratch / "ds"
+    shutil.rmtree(folder, ignore_errors=True)
+    reply = ask(path, folder, memory_mb=MEMORY_MB)
+    if "error" not in reply:
+        return SOUND
+    failure = reply["error"]
+    kind = getattr(errors, failure["class"], Exception)
+    said = _is_said(kind, failure["message"], failure["hint"])
+    return REFUSED if said else f"{EXCEPTION}: {failure['message']}"
+
+
+def _is_said(kind: type[BaseException], message: str, hint: str) -> bool:
+    """Tell whether an error is a sentence for its reader and no exception shines through."""
+    good = issubclass(kind, errors.InputError) and "Error:" not in message
+    return good and message.endswith((".", "?")) and bool(hint)
+
+
+def run(kind: str, n_files: int, judge: Callable[[Path, Path], str] = look) -> Counter[str]:
+    """Damage one kind of file so many times; return how often reading ended in what."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        folder = Path(name)
+        for part in ("sound", "scratch"):
+            (folder / part).mkdir()
+        sound = KINDS[kind](folder / "sound")
+        found: Counter[str] = Counter()
+        done = 0
+        while done < n_files:
+            results = list(_child(kind, range(done, n_files), sound, folder / "scratch", judge))
+            found.update(results)
+            done += len(results)
+            if done < n_files:  # it died at the next one
+                found[DIED] += 1
+                done += 1
+    return found
+
+
+def _child(
+    kind: str,
+    numbers: range,
+    sound: Path,
+    scratch: Path,
+    judge: Callable[[Path, Path], str],
+) -> Iterator[str]:
+    """Yield results from a forked child until all are done or it dies."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+            limit_resources(MEMORY_MB, 3_600)
+            with os.fdopen(writer, "w") as out:
+                for number in numbers:
+                    result = judge(damage(kind, number, sound, scratch), scratch)
+                    print(json.dumps(result), file=out, flush=True)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as lines:
+        for line in lines:
+            yield json.loads(line)
+    os.waitpid(child, 0)

@@ -1,0 +1,127 @@
+"""The label log in a PostgreSQL database, with a real server that the tests start."""
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanvi_core.errors import ProjectError
+from scanvi_core.project import LabelStore, StaleEdit
+from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.database import URL_VARIABLE
+from tests.project.label_log.views import N, names_of, seen
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+PLACES = [*Path("/usr/lib/postgresql").glob("*/bin"), Path("/opt/homebrew/bin")]
+
+
+def find(name):
+    """Return a program of PostgreSQL, None where it is not installed."""
+    search = os.pathsep.join([*map(str, sorted(PLACES, reverse=True)), os.environ.get("PATH", "")])
+    return shutil.which(name, path=search)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of a fresh server, which listens on a socket file only."""
+    initdb, pg_ctl = find("initdb"), find("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("pg")
+    as_who = []
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # a server refuses to run as root
+        if (
+            not shutil.which("runuser")
+            or subprocess.run(["id", "postgres"], capture_output=True, check=False).returncode
+        ):
+            pytest.skip("a PostgreSQL server does not run as root, and there is no other account")
+        as_who = ["runuser", "-u", "postgres", "--"]
+        for place in (folder, *list(folder.parents)[:2]):
+            place.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    data = folder / "data"
+
+    def call(*command):
+        subprocess.run(
+            [*as_who, *command],
+            check=True, timeout=120, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    call(initdb, "-D", data, "-U", "lab", "-A", "trust", "-N")
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    call(pg_ctl, "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
+    yield f"postgresql://lab@/postgres?host={folder}"
+    call(pg_ctl, "-D", data, "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def on_server(server, monkeypatch, tmp_path):
+    monkeypatch.setenv(URL_VARIABLE, server)
+    return tmp_path
+
+
+def test_labels_live_on_the_server_as_they_would_in_a_file(on_server, monkeypatch):
+    rng = np.random.default_rng(0)
+    store = LabelStore.open(on_server, N, actor="anna")
+    store.append(events.import_labels(["B", "T"], np.repeat([0, 1, -1, -1], 10)))
+    for i in range(10):
+        store.append(events.assign(rng.choice(N, 5, replace=False), f"type {i % 3}"))
+    store.undo()
+    store.redo()
+    store.append(events.rename("B", "B cell"))
+    again = LabelStore.open(on_server, N)
+    assert seen(again.labels()) == seen(store.labels())
+    assert [event.seq for event in again.events()] == list(range(1, 15))
+    assert not (on_server / "project.db").exists()
+    monkeypatch.delenv(URL_VARIABLE)
+    assert seen(LabelStore.replay(store.export_log(), N)) == seen(store.labels())
+    for each in (store, again):
+        each.close()
+
+
+def test_projects_do_not_see_each_other(on_server):
+    stores = []
+    for name in ("one", "two"):
+        (on_server / name).mkdir()
+        stores.append(LabelStore.open(on_server / name, N))
+        stores[-1].append(events.assign([0], name))
+    assert [store.labels().active for store in stores] == [("one",), ("two",)]
+    for store in stores:
+        store.close()
+
+
+def test_two_people_at_once_lose_nothing_and_stale_edits_are_refused(on_server):
+    stores = [LabelStore.open(on_server, N, actor=name) for name in ("anna", "ben")]
+
+    def write(store):
+        for row in range(20):
+            store.append(events.assign([row], f"type {store.actor}"))
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [event.seq for event in stores[0].events()] == list(range(1, 41))
+    assert names_of(stores[0].labels()) == names_of(stores[1].labels())
+    with pytest.raises(StaleEdit, match="Meanwhile"):
+        stores[0].append(events.assign([3], "mine"), expected_seq=5)
+    for store in stores:
+        store.close()
+
+
+def test_other_cells_and_a_server_that_is_gone_are_told_in_words(on_server, monkeypatch):
+    LabelStore.open(on_server, N).close()
+    with pytest.raises(ProjectError, match="40 cells"):
+        LabelStore.open(on_server, N + 1)
+    monkeypatch.setenv(URL_VARIABLE, "postgresql://lab@127.0.0.1:9/none?connect_timeout=2")
+    with pytest.raises(ProjectError, match="could not be opened") as caught:
+        LabelStore.open(on_server, N)
+    assert "server cannot be reached" in caught.value.hint
+    monkeypatch.setenv(URL_VARIABLE, "no address")
+    with pytest.raises(ProjectError, match="cannot be used"):
+        LabelStore.open(on_server, N)

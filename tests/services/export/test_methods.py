@@ -1,0 +1,71 @@
+"""The paragraph for a paper, and the packed model."""
+
+import json
+import zipfile
+
+import numpy as np
+
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.services import jobs
+from scanvi_core.services.export import methods, write
+from scanvi_core.services.export import model as export_model
+from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
+
+
+def test_the_paragraph_names_numbers_versions_and_seeds(trained):
+    run = workspace(trained).current_run()
+    text = methods.paragraph(trained, ExportChoice(threshold=0.6))
+    assert "700 cells" in text and "counts were taken from X" in text
+    assert f"{len(run.settings['genes']):,} highly variable genes" in text
+    assert f"seed {run.settings['seed']}" in text and "negative binomial" in text
+    assert f"torch {run.settings['versions']['torch']}" in text
+    assert f"macro-F1 {run.summary['holdout']['macro_f1']:.3f}" in text
+    _, sources = results.final_labels(trained, threshold=0.6)
+    assert f"{(sources == 'predicted').sum():,} were predictions of the model" in text
+    assert "confidence of at least 0.60" in text and "  " not in text
+
+
+def test_without_a_model_it_says_what_was_done_by_hand(labelled):
+    text = methods.paragraph(labelled)
+    assert "SCANVI model" not in text and "came with the data" in text
+
+
+def test_the_packed_model_predicts_as_the_one_here(trained, tmp_path):
+    opened = workspace(trained)
+    run = opened.current_run()
+    pack = export_model.write(run, opened, tmp_path / "m.zip")
+    with zipfile.ZipFile(pack) as file:
+        file.extractall(tmp_path / "out")
+    assert not [name for name in pack.parent.iterdir() if name.name.endswith(".tmp")]
+    model = Annotator.load(tmp_path / "out" / "model")
+    counts = opened.dataset.counts[:, np.isin(opened.dataset.var_names, model.genes)]
+    assert np.array_equal(
+        model.predict(counts).probabilities, results.current(trained).probabilities
+    )
+    frozen = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert frozen["seed"] == run.settings["seed"]
+
+
+def test_the_job_leaves_all_files_and_says_what_is_in_them(trained):
+    job = jobs.wait(write.start(trained, ExportChoice()), 120)
+    path = write.exported_file(trained, job.result)
+    for beside in (write.csv_beside, write.excel_beside, write.model_beside):
+        assert beside(path).is_file()
+        assert write.exported_file(trained, beside(path).name) == beside(path)
+    assert write.about(path)["notes"] == []
+    assert "scanvi_confidence" in write.about(path)["written"]["obs"]
+
+
+def test_a_stopped_export_leaves_the_file_of_before(trained):
+    first = jobs.wait(write.start(trained, ExportChoice()), 120)
+    path = write.exported_file(trained, first.result)
+    before = path.read_bytes()
+    again = write.start(trained, ExportChoice("other"))
+    jobs.stop(again)
+    ended = jobs.wait(again, 120)
+    assert ended.status is jobs.JobStatus.STOPPED
+    assert path.read_bytes() == before
+    names = {item.name for item in path.parent.iterdir()}
+    assert not [name for name in names if name.startswith(".")]

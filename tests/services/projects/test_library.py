@@ -1,0 +1,154 @@
+"""Projects: list, rename, copy, put away, move as one file, repair."""
+
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
+from scanvi_core.project.folder import list_projects, open_project
+from scanvi_core.project.locks import MARK
+from scanvi_core.services import jobs
+from scanvi_core.services.export import write
+from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import library
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
+from tests import ROOT
+
+
+def words(project):
+    state = workspace(project).labels()
+    return np.array([*state.names, ""], dtype=object)[state.codes].tolist()
+
+
+def entry(project, **where):
+    return next(item for item in library.listing(**where) if item.id == project)
+
+
+def test_the_list_tells_when_labels_were_saved_last(project):
+    assert entry(project).saved_at is None or not workspace(project).labels().seq
+    edit.use_column(project, "cell_type", set())
+    before = entry(project).saved_at
+    edit.name_cells(project, np.array([1]), "Mine", "lasso")
+    assert entry(project).saved_at >= before
+    assert not entry(project).cut_off
+
+
+def test_a_project_is_renamed_and_an_empty_name_refused(labelled):
+    library.rename(labelled, " Lung  7 ")
+    assert entry(labelled).name == "Lung  7"
+    with pytest.raises(SettingInvalid):
+        library.rename(labelled, " ")
+
+
+def test_a_project_is_put_away_and_taken_out_with_all_in_it(labelled):
+    before = words(labelled)
+    library.archive(labelled)
+    assert labelled not in [item.id for item in library.listing()]
+    assert entry(labelled, archived=True).archived
+    library.archive(labelled, away=False)
+    assert not entry(labelled).archived and words(labelled) == before
+
+
+def test_a_copy_has_labels_history_and_model_and_goes_its_own_way(trained):
+    copy = library.duplicate(trained)
+    assert entry(copy).name == f"{entry(trained).name} (copy)"
+    assert words(copy) == words(trained)
+    assert np.array_equal(results.current(copy).prediction, results.current(trained).prediction)
+    edit.name_cells(copy, np.array([0]), "Only there", "lasso")
+    assert words(trained)[0] != "Only there"
+    edit.undo(copy)
+    assert words(copy) == words(trained)
+
+
+def test_a_project_moves_to_another_computer_as_one_file(trained, tmp_path, monkeypatch):
+    edit.name_cells(trained, np.array([0]), "Mine", "lasso")
+    expected, folder = words(trained), open_project(trained).root
+    job = jobs.wait(library.start_pack(trained), 60)
+    assert job.error is None
+    packed = library.packed_file(trained)
+    assert packed.name == job.result
+    assert write.exported_file(trained, packed.name) == packed  # the download finds it
+    content = packed.read_bytes()
+    monkeypatch.setenv("SCANVI_HOME", str(tmp_path / "elsewhere"))
+    source = Path(workspace(trained).dataset.manifest["source"]["path"])
+    there = library.unpack(io.BytesIO(content))
+    shutil.move(folder, tmp_path / "gone")
+    hidden = source.with_suffix(".hidden")
+    source.rename(hidden)  # nothing of the first computer is left
+    try:
+        assert words(there) == expected
+        edit.undo(there)
+        assert words(there)[0] != "Mine"
+        assert results.current(there) is not None
+        written = write.write(there, ExportChoice(), tmp_path / "out.h5ad")
+        assert written.stat().st_size > 0
+    finally:
+        hidden.rename(source)
+
+
+def packed_with(name, content=b"x"):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as z:
+        z.writestr(name, content)
+    return stream
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [io.BytesIO(b"no zip"), packed_with("../../evil"), packed_with("/etc/passwd"),
+     packed_with("runs/../../evil"), packed_with("other/file"), packed_with("C:\\evil"),
+     packed_with("settings.json", b"{}")],
+    ids=["no zip", "up", "root", "hidden up", "strange", "drive", "no data"],
+)  # fmt: skip
+def test_a_file_that_is_no_packed_project_leaves_nothing_behind(home, stream):
+    with pytest.raises(FileRefused, match="no project file"):
+        library.unpack(stream)
+    assert list_projects() == []
+
+
+def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labelled):
+    before = {item.id for item in list_projects()}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(library.pack(labelled)) as old, zipfile.ZipFile(stream, "w") as new:
+        for name in old.namelist():
+            content = b"" if name == "dataset/manifest.json" else old.read(name)
+            new.writestr(name, content)
+    with pytest.raises((ProjectError, FileRefused)):
+        library.unpack(stream)
+    assert {item.id for item in list_projects()} == before
+
+
+def test_a_project_whose_program_was_killed_says_so_and_has_all_that_was_saved(labelled):
+    script = (
+        "import sys, os, numpy as np\n"
+        "from scanvi_core.services import labelling\n"
+        f"labelling.name_cells({labelled!r}, np.array([0]), 'Saved', 'lasso')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    (open_project(labelled).root / MARK).unlink(missing_ok=True)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
+    assert entry(labelled).cut_off
+    assert words(labelled)[0] == "Saved"
+
+
+def test_a_damaged_log_is_repaired_from_the_page(labelled, tmp_path):
+    from sqlalchemy import create_engine, text
+
+    copy = library.duplicate(labelled)
+    engine = create_engine(f"sqlite:///{open_project(copy).db}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE events SET kind = 'note' WHERE seq = 2"))
+    engine.dispose()
+    assert "entry 2" in library.damage(copy)
+    assert edit.read_only(copy)
+    assert library.repair(copy).n_events == 1
+    assert library.damage(copy) == "" and edit.read_only(copy) == ""
+    edit.name_cells(copy, np.array([0]), "Again", "lasso")

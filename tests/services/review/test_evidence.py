@@ -1,0 +1,105 @@
+"""What the evidence of a card says, against the same worked out by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.labels import edit
+from scanvi_core.services.review import evidence, queue
+from scanvi_core.services.review.evidence import INSIDE, NEIGHBOURS, Evidence
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
+
+
+@pytest.fixture
+def item(trained):
+    return queue.queue(trained)[0]
+
+
+def distances(project, item):
+    found = results.current(project)
+    z1 = found.array(project, results.Z1)
+    return ((z1 - z1[item.rows].mean(axis=0)) ** 2).sum(axis=1), found.array(project, "y")
+
+
+def test_the_neighbours_are_the_nearest_labelled_cells(trained, item):
+    away, y = distances(trained, item)
+    away[y < 0] = np.inf
+    nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
+    names = np.array(results.current(trained).names)[y[nearest]]
+    told = evidence.of(trained, item).neighbours
+    assert dict(told.to_numpy()) == pd.Series(names).value_counts().to_dict()
+    assert told["cells"].is_monotonic_decreasing
+
+
+def test_labels_in_the_midst_of_the_group_are_told_apart_by_type(trained, item):
+    away, y = distances(trained, item)
+    radius = np.quantile(away[item.rows], INSIDE)
+    names = np.array(results.current(trained).names)[y[(y >= 0) & (away <= radius)]]
+    told = evidence.of(trained, item).inside
+    assert dict(told.to_numpy()) == pd.Series(names).value_counts().to_dict()
+
+
+def made(**tables):
+    nothing = {"type": [], "cells": []}
+    given = {name: pd.DataFrame(tables.get(name, nothing)) for name in ("neighbours", "inside")}
+    return Evidence(pd.DataFrame(), "", pd.DataFrame(), quality=pd.DataFrame(), **given)
+
+
+def test_the_effect_counts_the_labels_it_contradicts():
+    found = made(inside={"type": ["B", "NK", "T"], "cells": [5, 2, 1]})
+    assert found.effect("B", 312) == "+312 cells; contradicts 3 of your labels (NK and others)."
+    assert made(inside={"type": ["B"], "cells": [5]}).effect("B", 1) == (
+        "+1 cell; contradicts none of your labels."
+    )
+
+
+@pytest.mark.parametrize(
+    ("levels", "cells", "said"),
+    [
+        ([1.9, 2.1, 1.8], [28, 2], "Looks like A: 3 of 3 separating genes and 28 of the 30"),
+        (
+            [0.1, 0.2, 0.0],
+            [28, 2],
+            "Mixed signs: 3 of 3 separating genes look like B, 28 of the 30 nearest",
+        ),
+        (
+            [1.9, 2.1, 1.8],
+            [16, 14],
+            "Unclear: 3 of 3 separating genes look like A, 16 of the 30 nearest",
+        ),
+    ],
+)
+def test_the_verdict_weighs_genes_and_neighbours(levels, cells, said):
+    genes = pd.DataFrame({"gene": list("xyz"), "A": 2.0, "these cells": levels, "B": 0.0})
+    near = pd.DataFrame({"type": ["A", "B"], "cells": cells})
+    assert evidence._verdict(genes, near, "A", "B").startswith(said)
+
+
+def test_without_genes_and_neighbours_the_verdict_says_so():
+    none = pd.DataFrame({"type": [], "cells": []})
+    assert evidence._verdict(pd.DataFrame(), none, "A", "B").startswith("Nothing separates")
+
+
+def test_the_quality_is_the_median_here_and_everywhere(trained, item):
+    data = workspace(trained).dataset
+    told = evidence.of(trained, item).quality.set_index("measure")
+    assert "doublet score" not in told.index  # not looked for yet
+    counts = np.asarray(data.totals)
+    assert told.loc["counts"].tolist() == [np.median(counts[item.rows]), np.median(counts)]
+    assert ("mitochondrial, %" in told.index) == bool(np.any(data.pct_counts_mt))
+    assert uncertainty.reasons(trained) is None
+
+
+def test_batches_are_told_with_their_share_of_all_cells(trained, item):
+    told = evidence.of(trained, item).batches
+    assert told["cells"].sum() == item.rows.size
+    assert told["share"].sum() == pytest.approx(100)
+    assert (told["all cells"] <= 100).all()
+
+
+def test_a_label_given_since_is_among_the_neighbours_of_the_next_cards(trained, item):
+    before = evidence.of(trained, item)
+    edit.name_cells(trained, item.rows[:5], "By hand", "lasso")
+    assert evidence.of(trained, item) is before  # a card in front does not change

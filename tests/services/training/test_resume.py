@@ -1,0 +1,136 @@
+"""A server killed in mid-training: the run is shown as cut off and ends as if nothing happened."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from scanvi_core.project.folder import open_project
+from scanvi_core.project.runs import DONE, Run
+from scanvi_core.services import jobs
+from scanvi_core.services.training import start
+from tests import ROOT
+
+N_KILLS = 40 if os.environ.get("SCANVI_FAULTS") == "all" else 1
+WAIT_S = 120.0
+
+# A server's training job, with a checkpoint after every record; says how far it is.
+SERVER = """
+import sys, torch
+torch.set_num_threads(1)
+from scanvi_core import runtime
+from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.services import doubt_job, jobs, training
+from scanvi_core.train import loop
+from scanvi_core.annotation import embedding
+runtime.worker_threads = lambda: 1
+embedding.umap_of = lambda z, **_: z[:, :2].copy()  # takes longer to compile than all the rest
+jobs.Job.watched = False
+loop.Timer.due = lambda self: True
+doubt_job.begin = lambda project: None  # what comes after a training is not asked here
+from scanvi_core.services.run import Attempt
+tell = Attempt.tell
+Attempt.tell = lambda self, record: (tell(self, record), print(record.epoch, flush=True))
+project, run = sys.argv[1:]
+request = training.TrainRequest(
+    ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=12, device="cpu")
+)
+job = training.resume(project, run) if run else training.start(project, request)
+seen = jobs.wait(job)
+print(seen.status, seen.error, flush=True)
+"""
+
+
+def serve(project: str, run: str = "", *, kill_at: int | None = None) -> list[str]:
+    """Run the job in a process of its own, kill -9 it after epoch `kill_at`; return its words."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER, project, run],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        said = []
+        for line in server.stdout:
+            said.append(line.strip())
+            if line.strip() == str(kill_at):
+                server.send_signal(signal.SIGKILL)
+                break
+    return said
+
+
+def outcome(project: str) -> dict[str, bytes]:
+    """Return the weights and all arrays of the last run."""
+    run = Run.list(open_project(project))[-1]
+    assert run.status.status == DONE
+    paths = [*run.root.glob("*.npy"), *(run.root / "model").glob("*.safetensors")]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled):
+    folder = open_project(labelled).root
+    shutil.copytree(folder, folder.parent / "unbroken00000000")
+    assert serve("unbroken00000000")[-1].startswith("done")
+    expected = outcome("unbroken00000000")
+    same = 0
+    for i in range(N_KILLS):
+        broken = f"broken{i:010d}"
+        shutil.copytree(folder, folder.parent / broken)
+        reached = 1 + i % 11
+        serve(broken, kill_at=reached)
+        run = start.cut_off(broken)
+        assert run is not None and reached <= run.epoch <= 12 and run.can_go_on
+        if N_KILLS > 1 and run.epoch < 9:
+            serve(broken, run.run_id, kill_at=run.epoch + 2)  # and once more
+        said = serve(broken, run.run_id)
+        assert said[-1].startswith("done")
+        assert int(said[0]) >= reached  # the epochs before the kill were not learnt again
+        found = outcome(broken)
+        assert len(found) > 6 and found.keys() == expected.keys()
+        same += found == expected
+        assert start.cut_off(broken) is None
+        steps = [line["step"] for line in Run.list(open_project(broken))[-1].records()]
+        assert steps == sorted(set(steps)) and len(steps) >= 12
+    print(f"kills of a training: {N_KILLS}, resumed to the same bytes: {same}")
+    assert same == N_KILLS
+
+
+@pytest.fixture
+def interrupted(labelled, train_now, request_brief, monkeypatch):
+    """A run cut off after its fourth epoch, with its checkpoint."""
+    flat = "scanvi_core.annotation.layout.embedding.umap_of"
+    monkeypatch.setattr(flat, lambda z, **_: z[:, :2].copy())
+    monkeypatch.setattr(jobs.Job, "watched", False)
+    monkeypatch.setattr("scanvi_core.train.loop.Timer.due", lambda _self: True)
+
+    def cut(_self, record):
+        if record.epoch == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("scanvi_core.services.training.in_process.Attempt.tell", cut)
+        train_now(labelled, request_brief)
+    run = Run.list(open_project(labelled))[-1]
+    status = json.loads((run.root / "status").read_text())
+    (run.root / "status").write_text(json.dumps(status | {"status": "running", "process": ""}))
+    return run
+
+
+def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labelled, interrupted):
+    whole = interrupted.checkpoint.read_bytes()
+    interrupted.checkpoint.write_bytes(whole[: len(whole) // 2])
+    job = jobs.wait(start.resume(labelled, interrupted.id), WAIT_S)
+    assert job.result == interrupted.id
+    note = interrupted.summary["notes"][0]
+    assert "cannot be read" in note and "begun again" in note
+    assert not interrupted.checkpoint.exists()
+
+
+def test_a_run_that_is_left_is_not_offered_again(labelled, interrupted):
+    assert start.cut_off(labelled).run_id == interrupted.id
+    start.leave(labelled, interrupted.id)
+    assert start.cut_off(labelled) is None
+    assert not interrupted.checkpoint.exists()
