@@ -5,7 +5,7 @@ what to run to measure again), ``machine`` (str), ``columns`` (list of str), ``r
 lists of str, int, float or None, one for each column) and ``notes`` (list of sentences). More keys
 may follow; tables do not show them. ``python -m benchmarks.tables`` copies it there.
 
->>> write("step", Result("A training step", "python -m benchmarks.step", columns, rows))
+>>> write("step", Result("A training step", "python -m benchmarks.speed.step", columns, rows))
 """
 
 import json

@@ -1,21 +1,23 @@
 """Names of types, projects and people as they are written down."""
 
-import unicodedata
-
+from scanvi_core import keys
 from scanvi_core.errors import SettingInvalid
 
 MAX_LABEL_LENGTH = 200
 
 
 def clean_label(text: str) -> str:
-    """Return a label in Unicode normal form C without blanks around it.
+    """Return a label in its one spelling, see `scanvi_core.keys.spelling`.
+
+    Labels that look alike are one label: blanks are folded, letters of full width and others
+    that are compatible become the plain ones, and what has no width goes.
 
     Raises
     ------
     SettingInvalid
         If nothing is left, or more than 200 characters.
     """
-    label = unicodedata.normalize("NFC", str(text)).strip()
+    label = keys.spelling(str(text))
     if not label:
         raise SettingInvalid("The name is empty.", "Type a name.")
     if len(label) > MAX_LABEL_LENGTH:

@@ -1,8 +1,8 @@
 """Compiled steps: the dense arithmetic of the likelihood as one loop, where a compiler is there.
 
-Compiling the whole step was tried and is no faster on a CPU: the compiler's batch norm takes
-twice as long as torch's own, which eats what it gains elsewhere. Nor do runs on a CPU switch to
-the compiled likelihood: it saves a twentieth of a step at most (``python -m benchmarks.step``),
+Compiling the whole step was tried and is no faster on a CPU: the compiler's batch norm takes twice
+as long as torch's own, which eats what it gains elsewhere. Nor do runs on a CPU switch to the
+compiled likelihood: it saves a twentieth of a step at most (``python -m benchmarks.speed.step``),
 and changing the rounding in the middle would cost what is worth more, that a run taken up again
 ends with the very weights of an unbroken one.
 """

@@ -1,7 +1,7 @@
 """Time a training step beside scvi-tools' SCANVI, on the same counts, taking turns in one run.
 
-``python -m benchmarks.step --scvi-python ../bench/bin/python`` writes results/step.json, with
-``--device cuda --cells 128 1024 4096`` results/step_cuda.json.
+``python -m benchmarks.speed.step --scvi-python ../bench/bin/python`` writes results/step.json,
+with ``--device cuda --cells 128 1024 4096`` results/step_cuda.json.
 
 Architecture and minibatch are those of scvi-tools' default: 128 cells and 128 labelled cells,
 2,000 genes, 128 hidden units, 10 latent dimensions, 10 labels, dispersion by gene. A step is all
@@ -218,7 +218,7 @@ def result_of(
     more: list[dict[str, Any]],
 ) -> tuple[str, Result]:
     """Return the name and the content of the result."""
-    command, name = "python -m benchmarks.step --scvi-python ../bench/bin/python", "step"
+    command, name = "python -m benchmarks.speed.step --scvi-python ../bench/bin/python", "step"
     if options.device == "cuda":
         command, name = f"{command} --device cuda --threads 8 --cells 128 1024 4096", "step_cuda"
     title = "One training step: as many labelled cells again, 2,000 genes"

@@ -37,7 +37,7 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
         warnings += [
             f"Column {candidate['key']}: {' and '.join(map(repr, sorted(twins)))} "
             f"({counted(int(sizes[twins].sum()), 'cell')}) differ only by spaces or by how "
-            "letters are stored. They are probably one type."
+            "letters are stored. They are taken as one type."
             for twins in spelling_twins(list(sizes.index))
         ]
         if candidate["likely"]:

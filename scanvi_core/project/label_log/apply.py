@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from scanvi_core import keys
 from scanvi_core.errors import ProjectError, SettingInvalid
 from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.row_sets import Codes, Rows, as_rows
@@ -46,10 +47,14 @@ def left_out(board: Board, event: Event, change: Change) -> Rows:
 
 
 class Names:
-    """Looks labels up by name, and adds those that are new."""
+    """Looks labels up by name, and adds those that are new.
+
+    A log written before names had one spelling may hold others; these are known by theirs too.
+    """
 
     def __init__(self, board: Board) -> None:
-        self.codes = {label.name: i for i, label in enumerate(board.labels) if label.alive}
+        living = [(label.name, i) for i, label in enumerate(board.labels) if label.alive]
+        self.codes = {keys.spelling(name): i for name, i in reversed(living)} | dict(living)
         self.n_labels = len(board.labels)
         self.new: list[Entry] = []
 
@@ -152,7 +157,8 @@ def _create(board: Board, event: Event) -> Change:
 def _rename(board: Board, event: Event) -> Change:
     names = Names(board)
     code = names.code(event.payload["labels"][0])
-    names.refuse_known(event.payload["to"])
+    if names.codes.get(event.payload["to"]) != code:  # else the same label, spelled better
+        names.refuse_known(event.payload["to"])
     label = board.labels[code]
     return Change(None, None, ((code, label, label._replace(name=event.payload["to"])),))
 

@@ -142,7 +142,9 @@ def split_by_cluster(project_id: str, label: str, clusters: np.ndarray) -> int:
 def rename(project_id: str, label: str, to: str) -> None:
     """Rename a type; when the new name exists already, the two are merged."""
     opened = workspace(project_id)
-    merge = project_names.clean_label(to) in opened.labels().active
+    label, to = project_names.clean_label(label), project_names.clean_label(to)
+    others = {project_names.clean_label(name) for name in opened.labels().active} - {label}
+    merge = to in others
     opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
 
 
