@@ -9,6 +9,7 @@ ScanviError
 │   ├── LabelsUnusable    the labels cannot train a model
 │   └── SettingInvalid    a setting has a value that cannot work
 ├── ProjectError          the project folder or its label log cannot be used
+│   └── DataDamaged       a file of the project is not what was written
 ├── TrainingError         training could not go on
 └── ExportError           the result could not be written
 """
@@ -79,6 +80,10 @@ class SettingInvalid(InputError):
 
 class ProjectError(ScanviError):
     """The project folder or its label log cannot be used."""
+
+
+class DataDamaged(ProjectError):
+    """A file of the project is not what was written: a bad disk, another program."""
 
 
 class TrainingError(ScanviError):

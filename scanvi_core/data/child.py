@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,8 +23,11 @@ from scanvi_core.errors import ScanviError
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
 
 
-def main() -> None:
-    """Answer the request on standard input."""
+Task = Callable[[dict[str, Any]], Any]
+
+
+def main(task: Task | None = None) -> None:
+    """Answer the request on standard input, by a task of another part of the program if given."""
     # Whatever a library prints must not end up in the reply.
     reply_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -31,7 +35,7 @@ def main() -> None:
     limit_resources(request["memory_mb"], request["timeout_s"])
     with reply_to:
         LISTENER.set(partial(_tell, reply_to))
-        json.dump(answer(request, STEP_SECONDS), reply_to)
+        json.dump(answer(request, STEP_SECONDS, task), reply_to)
 
 
 def _tell(reply_to: TextIO, fraction: float, words: str) -> None:
@@ -39,7 +43,9 @@ def _tell(reply_to: TextIO, fraction: float, words: str) -> None:
     reply_to.flush()
 
 
-def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[str, Any]:
+def answer(
+    request: dict[str, Any], step_seconds: float | None = None, task: Task | None = None
+) -> dict[str, Any]:
     """Run a request and return {"result": ...} or {"error": {"class", "message", "hint"}}.
 
     Parameters
@@ -48,12 +54,14 @@ def answer(request: dict[str, Any], step_seconds: float | None = None) -> dict[s
         ``task``, ``path``, ``memory_mb`` and what the task needs besides.
     step_seconds
         As for :func:`scanvi_core.data.guard.preflight.preflight`.
+    task
+        What to do; None: what ``task`` in the request says.
     """
     try:
         if "path" in request:  # a foreign file
             CHECKING.tell(0)
             preflight(Path(request["path"]), request["memory_mb"] * 1e6, step_seconds)
-        return {"result": _run(request)}
+        return {"result": (task or _run)(request)}
     except ScanviError as error:
         return _failure(type(error).__name__, error.message, error.hint)
     except MemoryError:

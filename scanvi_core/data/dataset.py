@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,17 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from scanvi_core.arrays import Kind, damaged, open_array
 from scanvi_core.data.blocks.columns import kept_cut, row_blocks
-from scanvi_core.data.blocks.mapped import over_files
+from scanvi_core.data.blocks.mapped import entries, over_files
 from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
+from scanvi_core.data.manifest import FORMAT, MANIFEST, kinds_of, read_manifest
 from scanvi_core.data.qc.metrics import Quality
-from scanvi_core.errors import ColumnMissing, ProjectError
+from scanvi_core.errors import ColumnMissing
 
-MANIFEST = "manifest.json"
-FORMAT = 1
 NAMES = "names"
 TARGET_SUM = 1e4
+__all__ = ["FORMAT", "MANIFEST", "NAMES", "TARGET_SUM", "Dataset", "write_dataset", "write_rest"]
 
 
 class Dataset:
@@ -52,22 +54,10 @@ class Dataset:
         Raises
         ------
         ProjectError
-            If there is no data set in it, or one of a newer version.
+            If there is no data set in it, one of a newer version, or a damaged one.
         """
         folder = Path(folder)
-        try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ProjectError(
-                f"There is no readable data set in {folder.name} ({error}).",
-                "Import the file again.",
-            ) from error
-        if manifest.get("format") != FORMAT:
-            raise ProjectError(
-                f"This data set has format {manifest.get('format')}; this version reads {FORMAT}.",
-                "Update the program, or import the file again.",
-            )
-        return cls(folder, manifest)
+        return cls(folder, read_manifest(folder))
 
     @cached_property
     def counts(self) -> sp.csr_matrix:
@@ -82,17 +72,17 @@ class Dataset:
     @cached_property
     def obs(self) -> pd.DataFrame:
         """The table of cells; index = unique cell names."""
-        return _read_frame(self.folder / "obs.parquet", list(self.manifest["obs_columns"]))
+        return self._frame("obs", self.n_obs, list(self.manifest["obs_columns"]))
 
     @cached_property
     def var(self) -> pd.DataFrame:
         """The table of genes; index = unique gene names."""
-        return _read_frame(self.folder / "var.parquet", self.manifest["var_columns"])
+        return self._frame("var", self.n_vars, self.manifest["var_columns"])
 
     @cached_property
     def obs_names(self) -> np.ndarray:
         """Unique cell names, as str objects."""
-        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[NAMES])
+        frame = read_table(self.folder / "obs.parquet", self.n_obs, [NAMES])
         return frame[NAMES].to_numpy(dtype=object)
 
     @cached_property
@@ -168,7 +158,7 @@ class Dataset:
                 f"It has {', '.join(names) or 'none'}.",
             )
         key = str(names.index(name))
-        frame = pd.read_parquet(self.folder / "obs.parquet", columns=[key])
+        frame = read_table(self.folder / "obs.parquet", self.n_obs, [key])
         return frame[key].rename(name)
 
     def genes_matrix(self, var_index: np.ndarray) -> sp.csr_matrix:
@@ -198,10 +188,8 @@ class Dataset:
                 f"There is no gene {name}.", "Check its spelling, capitals included."
             )
         values = np.zeros(self.n_obs, np.float32)
-        low, high = self.counts_by_gene.indptr[position : position + 2]
-        rows = self.counts_by_gene.indices[low:high]
-        counts = self.counts_by_gene.data[low:high].astype(np.float64)
-        values[rows] = np.log1p(counts / self.totals[rows] * TARGET_SUM)
+        counts, rows = entries(self.counts_by_gene, position, position + 1)
+        values[rows] = np.log1p(counts.astype(np.float64) / self.totals[rows] * TARGET_SUM)
         return values
 
     @cached_property
@@ -214,12 +202,23 @@ class Dataset:
 
     def _parts(self, prefix: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         data, indices, indptr = (
-            self._array(f"{prefix}_{part}") for part in ("data", "indices", "indptr")
+            self._array(f"{prefix}_{part}", mapped=True) for part in ("data", "indices", "indptr")
         )
         return data, indices, indptr
 
-    def _array(self, name: str) -> np.ndarray:
-        return np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    def _array(self, name: str, *, mapped: bool = False) -> np.ndarray:
+        return open_array(self.folder / f"{name}.npy", self._kinds[name], mapped=mapped)
+
+    @cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        return kinds_of(self.manifest)
+
+    def _frame(self, name: str, n_rows: int, columns: Sequence[str]) -> pd.DataFrame:
+        path = self.folder / f"{name}.parquet"
+        frame = read_table(path, n_rows).set_index(NAMES).rename_axis(None)
+        if frame.shape[1] != len(columns):
+            raise damaged(path, f"it has {frame.shape[1]} columns, not {len(columns)}")
+        return frame.set_axis(columns, axis=1)
 
 
 def write_dataset(
@@ -277,8 +276,8 @@ def write_rest(
     arrays |= {f"obsm_{at}": values for at, values in enumerate(obsm.values())}
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", values, allow_pickle=False)
-    _write_frame(folder / "obs.parquet", obs)
-    _write_frame(folder / "var.parquet", var)
+    write_table(folder / "obs.parquet", obs)
+    write_table(folder / "var.parquet", var)
     shape = len(obs), len(var)
     manifest = {
         "format": FORMAT,
@@ -295,13 +294,27 @@ def write_rest(
     return manifest
 
 
-def _write_frame(path: Path, frame: pd.DataFrame) -> None:
-    # Columns are stored by position: whatever the user called them cannot clash or mislead.
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table; its columns by position, whatever the user called them."""
     plain = frame.set_axis([str(at) for at in range(frame.shape[1])], axis=1)
     plain.insert(0, NAMES, frame.index.to_numpy(dtype=object))
-    plain.to_parquet(path, index=False)
+    plain.to_parquet(path, index=False, write_page_checksum=True)
 
 
-def _read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
-    frame = pd.read_parquet(path).set_index(NAMES).rename_axis(None)
-    return frame.set_axis(columns, axis=1)
+def read_table(path: Path, n_rows: int, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return some columns of a table that `write_table` wrote; None: all of them.
+
+    Raises
+    ------
+    DataDamaged
+        If it cannot be read, or has another number of rows.
+    """
+    try:
+        frame = pd.read_parquet(path, columns=columns, page_checksum_verification=True)
+    except FileNotFoundError as error:
+        raise damaged(path, "it is not there") from error
+    except Exception as error:  # a damaged file fails in ways that no list foresees
+        raise damaged(path, "it cannot be read") from error
+    if len(frame) != n_rows or not set(columns or [NAMES]) <= set(frame):
+        raise damaged(path, f"it has {len(frame):,} rows, not {n_rows:,}")
+    return frame

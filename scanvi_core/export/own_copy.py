@@ -12,6 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import write_elem
 
+from scanvi_core.errors import ExportError
 from scanvi_core.export import cellxgene
 from scanvi_core.export.patch import load_counts
 from scanvi_core.export.request import OwnCopy
@@ -60,8 +61,14 @@ def write_own_copy(path: Path, own: OwnCopy, ours: Collection[str]) -> list[str]
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     """Return a table of the project's copy under its true names."""
-    frame = pd.read_parquet(path).set_index(NAMES).rename_axis(None)
-    return frame.set_axis(columns, axis=1)
+    try:
+        frame = pd.read_parquet(path, page_checksum_verification=True)
+        return frame.set_index(NAMES).rename_axis(None).set_axis(columns, axis=1)
+    except Exception as error:  # a damaged file fails in ways that no list foresees
+        raise ExportError(
+            f"{path.name} of the project is damaged: it cannot be read.",
+            "Restore the project from a copy of it, or open your file as a new project.",
+        ) from error
 
 
 def writable(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import DataDamaged, ProjectError
 from scanvi_core.runtime import replacing
+from scanvi_core.typed import Mistyped, taken
 
 
 def read_json(path: Path) -> Any:
@@ -21,11 +22,32 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProjectError(
             f"{path.name} of the project cannot be read: {error}.",
             "Restore the project folder from a backup.",
         ) from error
+
+
+def read_record(path: Path, kind: Any) -> dict[str, Any]:
+    """Return the record that a JSON file holds; what `kind` does not know is in it, too.
+
+    Raises
+    ------
+    DataDamaged
+        If a value is of another kind.
+    ProjectError
+        If the file is missing or damaged.
+    """
+    found = read_json(path)
+    try:
+        taken(found, kind)
+    except Mistyped as error:
+        raise DataDamaged(
+            f"{path.name} of the project is damaged: {error}.",
+            "Restore the project folder from a backup.",
+        ) from error
+    return dict(found)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,9 @@
 """A project is a folder; every path in it is named here."""
 
+import json
 import re
 import secrets
+import shutil
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +12,15 @@ from typing import Any
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.files import read_json, write_json
+from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.names import clean_label
+from scanvi_core.project.records import Settings
+from scanvi_core.runtime import replacing
+from scanvi_core.typed import Mistyped, taken
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15}", re.ASCII)
-_SETTINGS = "settings.json"
+SETTINGS = "settings.json"
+DAMAGED_SETTINGS = "settings.damaged.json"
 ON_SERVER = "labels-on-server"  # touched with every change where a server keeps the labels
 _settings_lock = threading.Lock()  # reading, changing and writing is one step
 
@@ -73,10 +79,7 @@ class Project:
     @property
     def settings(self) -> dict[str, Any]:
         """What was chosen for this project (a fresh copy): name, created, keys, current run."""
-        settings = read_json(self.root / _SETTINGS)
-        if not isinstance(settings, dict):
-            raise ProjectError("settings.json of the project is damaged.")
-        return settings
+        return read_record(self.root / SETTINGS, Settings)
 
     def update_settings(self, **changes: Any) -> dict[str, Any]:
         """Change some settings, keep the others, and return all of them.
@@ -88,13 +91,16 @@ class Project:
         """
         with _settings_lock:
             settings = self.settings | changes
-            write_json(self.root / _SETTINGS, settings)
+            write_json(self.root / SETTINGS, settings)
         return settings
 
     @property
     def name(self) -> str:
-        """The name people gave it."""
-        return str(self.settings.get("name", self.id))
+        """The name people gave it; its id where that cannot be read."""
+        try:
+            return str(self.settings.get("name", self.id))
+        except ProjectError:
+            return self.id
 
 
 def projects_home() -> Path:
@@ -112,24 +118,63 @@ def create_project(name: str) -> Project:
     ProjectError
         If the folder cannot be made.
     """
-    name = clean_label(name)
-    identifier = secrets.token_urlsafe(12)
-    while not _ID.fullmatch(identifier):  # a leading dash would read as an option
-        identifier = secrets.token_urlsafe(12)
-    project = Project(identifier, projects_home() / identifier)
+    name, project = clean_label(name), new_project()
     try:
         projects_home().mkdir(parents=True, exist_ok=True)
         project.root.mkdir(mode=0o700)
         for folder in (project.dataset, project.source, project.runs, project.exports):
             folder.mkdir()
+        write_json(project.root / SETTINGS, {"name": name, "created": now()})
     except OSError as error:
+        shutil.rmtree(project.root, ignore_errors=True)
         raise ProjectError(
             f"The project folder {project.root} could not be made: {error.strerror}.",
             "Free some disk space, or set SCANVI_HOME to a folder you may write to.",
         ) from error
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(project.root / _SETTINGS, {"name": name, "created": created})
+    except ProjectError:
+        shutil.rmtree(project.root, ignore_errors=True)
+        raise
     return project
+
+
+def new_project() -> Project:
+    """Return a project with a new id; nothing of it is on the disk yet."""
+    identifier = secrets.token_urlsafe(12)
+    while not _ID.fullmatch(identifier):  # a leading dash would read as an option
+        identifier = secrets.token_urlsafe(12)
+    return Project(identifier, projects_home() / identifier)
+
+
+def mend_settings(project: Project) -> None:
+    """Replace settings that cannot be shown in a list, keeping what can be read of them.
+
+    The damaged file stays beside the new one.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses.
+    """
+    path = project.root / SETTINGS
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        found = {}
+    sound = {"name": project.id, "created": now()}
+    for key, value in found.items() if isinstance(found, dict) else ():
+        try:
+            taken({key: value}, Settings)
+        except Mistyped:  # that is what is damaged
+            continue
+        sound[key] = value
+    with _settings_lock, replacing(path.with_name(DAMAGED_SETTINGS)) as temporary:
+        shutil.copyfile(path, temporary)
+        write_json(path, sound)
+
+
+def now() -> str:
+    """Return the time as the files of a project have it (UTC, ISO text)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def open_project(identifier: str) -> Project:
@@ -141,7 +186,7 @@ def open_project(identifier: str) -> Project:
         If there is none, or the text is not an id.
     """
     root = projects_home() / identifier if _ID.fullmatch(identifier) else None
-    if root is None or not (root / _SETTINGS).is_file():
+    if root is None or not (root / SETTINGS).is_file():
         raise ProjectError(
             f"There is no project {identifier[:40]!r} here.", "Choose one from the start page."
         )
@@ -150,10 +195,10 @@ def open_project(identifier: str) -> Project:
 
 def list_projects() -> list[Project]:
     """Return all projects, the one changed last first."""
-    found = [path for path in projects_home().glob(f"*/{_SETTINGS}") if _is_project(path)]
+    found = [path for path in projects_home().glob(f"*/{SETTINGS}") if _is_project(path)]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return [Project(path.parent.name, path.parent) for path in found]
 
 
 def _is_project(settings: Path) -> bool:
-    return _ID.fullmatch(settings.parent.name) is not None
+    return _ID.fullmatch(settings.parent.name) is not None and settings.is_file()

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from scanvi_core.config import HEARTBEAT_S, SILENT_S
-from scanvi_core.project.files import read_json, write_json
+from scanvi_core.project.files import read_record, write_json
 
 STOP, ALIVE, PROGRESS = "stop", "alive", "progress.json"
 LOG = "processes.log"
@@ -24,6 +24,11 @@ class Progress(NamedTuple):
 
     fraction: float = 0.0
     message: str = ""
+
+
+class _Told(TypedDict):
+    fraction: float
+    message: str
 
 
 def ask_to_stop(folder: Path) -> None:
@@ -44,7 +49,10 @@ def write_progress(folder: Path, progress: Progress) -> None:
 def read_progress(folder: Path) -> Progress:
     """Return how far a run is by its own word."""
     path = folder / PROGRESS
-    return Progress(**read_json(path)) if path.is_file() else Progress()
+    if not path.is_file():
+        return Progress()
+    told = read_record(path, _Told)
+    return Progress(told["fraction"], told["message"])
 
 
 @contextmanager

@@ -11,25 +11,47 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.errors import InputError, ProjectError
+from scanvi_core.arrays import Kind, Stamp, open_array, stamp
+from scanvi_core.errors import DataDamaged, InputError, ProjectError
 from scanvi_core.project import heartbeat, locks
-from scanvi_core.project.files import not_written, read_json, to_json, write_json
+from scanvi_core.project.files import not_written, read_record, to_json, write_json
 from scanvi_core.project.folder import Project
+from scanvi_core.project.records import (
+    Count,
+    Date,
+    Epoch,
+    RunSettings,
+    Status,
+    Summary,
+    run_kinds,
+)
 from scanvi_core.runtime import replacing
+from scanvi_core.typed import taken
 
 QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
     "queued", "waiting", "running", "done", "failed", "stopped", "interrupted",
 )  # fmt: skip
 STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
 ZEROS = 2**24  # bytes written at once
+RUNS_KNOWN = 64
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
 _ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+class _Frozen(TypedDict):
+    created: Date
+    settings: RunSettings
+
+
+class _Cells(TypedDict):
+    n_obs: Count
 
 
 class RunStatus(NamedTuple):
@@ -118,12 +140,12 @@ class Run:
     @property
     def settings(self) -> dict[str, Any]:
         """What the run was started with."""
-        return dict(read_json(self.root / "run.json")["settings"])
+        return dict(read_record(self.root / "run.json", _Frozen)["settings"])
 
     @property
     def created(self) -> str:
         """When it was made (UTC, ISO text)."""
-        return str(read_json(self.root / "run.json")["created"])
+        return str(read_record(self.root / "run.json", _Frozen)["created"])
 
     @property
     def checkpoint(self) -> Path:
@@ -148,16 +170,18 @@ class Run:
             raise not_written(path, error) from error
 
     def records(self) -> tuple[dict[str, Any], ...]:
-        """Return the metrics; a line that a crash cut short is left out."""
+        """Return the metrics; a line that a crash cut short, or no record, is left out."""
         path = self.root / "metrics.jsonl"
         if not path.exists():
             return ()
         records = []
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                records.append(json.loads(line))
-            except ValueError:
+                record = json.loads(line)
+                taken(record, Epoch)
+            except (ValueError, RecursionError):
                 continue
+            records.append(record)
         return tuple(records)
 
     def write_array(self, name: str, array: NDArray[Any]) -> None:
@@ -208,11 +232,12 @@ class Run:
         ProjectError
             If it is not there or damaged.
         """
+        path = self._array_path(name)
         try:
-            return np.load(self._array_path(name), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise ProjectError(
-                f"Run {self.id} has no readable result {name}.", "Train again."
+            return open_array(path, self._kinds().get(name, Kind()))
+        except DataDamaged as error:
+            raise DataDamaged(
+                f"Run {self.id} has no readable result {name}: {error.message}", "Train again."
             ) from error
 
     def has_array(self, name: str) -> bool:
@@ -232,7 +257,7 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """The outcome; empty before there is one."""
         path = self.root / "summary.json"
-        return dict(read_json(path)) if path.exists() else {}
+        return read_record(path, Summary) if path.exists() else {}
 
     def set_status(self, status: str, message: str = "") -> None:
         """Write down where the run stands (one of `STATUSES`) and a sentence for people."""
@@ -244,12 +269,26 @@ class Run:
     @property
     def status(self) -> RunStatus:
         """Where the run stands by its own word; see `status_seen`."""
-        return RunStatus(**read_json(self.root / "status"))
+        return RunStatus(**taken(read_record(self.root / "status", Status), Status))
+
+    def _kinds(self) -> dict[str, Kind]:
+        record, manifest = self.root / "run.json", self.root.parents[1] / "dataset/manifest.json"
+        if not record.is_file():
+            return {}
+        return _kinds(stamp(record), stamp(manifest) if manifest.is_file() else None)
 
     def _array_path(self, name: str) -> Path:
         if not _ARRAY.fullmatch(name):
             raise ProjectError(f"{name[:80]!r} cannot be the name of a result.")
         return self.root / f"{name}.npy"
+
+
+@lru_cache(RUNS_KNOWN)
+def _kinds(run: Stamp, manifest: Stamp | None) -> dict[str, Kind]:
+    """Return what the arrays of a run must be, once for each state of its record."""
+    settings = read_record(Path(run[0]), _Frozen)["settings"]
+    about = {} if manifest is None else read_record(Path(manifest[0]), _Cells)
+    return run_kinds(settings, about.get("n_obs"))
 
 
 def status_seen(run: Run) -> RunStatus:

@@ -4,17 +4,20 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.manifest import check_complete
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import Project, list_projects, open_project
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.runs import Run
 from scanvi_core.services.cache import Kept
+from scanvi_core.services.paths import stored_path
 
 IO_LANE = "files"
 OPEN_PROJECTS = 16  # at once in memory
@@ -70,6 +73,7 @@ def workspace(project_id: str) -> Workspace:
         if project_id not in _open:
             project = open_project(project_id)
             dataset = Dataset.open(project.dataset)
+            check_complete(dataset.folder, dataset.manifest)
             store = LabelStore.open(project.root, dataset.n_obs)
             _open[project_id] = Workspace(project, dataset, store)
         _open.move_to_end(project_id)
@@ -100,6 +104,17 @@ def recent_projects() -> list[Project]:
 def created_at(project: Project) -> datetime:
     """Return when a project was made, in local time."""
     return datetime.fromisoformat(project.settings["created"]).astimezone()
+
+
+def source_path(opened: Workspace) -> Path:
+    """Return the file a project was made from; it may be gone.
+
+    Raises
+    ------
+    FileRefused
+        If it may not be opened.
+    """
+    return stored_path(opened.project, opened.dataset.manifest["source"]["path"])
 
 
 def set_batch_key(project_id: str, key: str | None) -> None:

@@ -55,8 +55,15 @@ def load(path: Path, run: Training) -> None:
         If the file is damaged, or was written by a run with other settings.
     """
     tensors, meta = _read(path)
-    if meta["settings"] != _settings(run):
+    if not isinstance(meta, dict) or meta.get("settings") != _settings(run):
         raise TrainingError(f"{path.name} is of a run with other settings.", START_AGAIN)
+    try:
+        _restore(run, tensors, meta)
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise TrainingError(f"{path.name} is damaged: {error}.", START_AGAIN) from error
+
+
+def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
     run.module.load_state_dict(_under("module", tensors))
     best = _under("best", tensors)
     run.best = {name: value.to(run.stepper.device) for name, value in best.items()}

@@ -46,8 +46,11 @@ class EpochSampler:
         return {"order": self.order.copy(), "position": self.position}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.order, self.position = np.asarray(state["order"]), int(state["position"])
+        """Go on from what `state` returned; `ValueError` if that is of other cells."""
+        order = np.asarray(state["order"])
+        if not np.array_equal(np.sort(order), np.arange(len(self.order))):
+            raise ValueError("the order of the cells is that of others")
+        self.order, self.position = order, int(state["position"])
 
 
 class BlockSampler:

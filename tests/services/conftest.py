@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +17,8 @@ from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import batches_of, workspace
+from tests.services.packed import small_example
 
 SMALL = ModelConfig(n_hidden=32, n_latent=8)
 BRIEF = TrainConfig(max_epochs=8, device="cpu")
@@ -57,6 +60,37 @@ def trained_folder(imported: Path, request_brief, train_now, tmp_path_factory) -
         edit.use_column(project, "cell_type", set())
         train_now(project, request_brief)
         return open_project(project).root
+
+
+@pytest.fixture(scope="session")
+def packed(request_brief, train_now, tmp_path_factory) -> bytes:
+    """A small project with labels, two models, a map and doublet scores, as one file."""
+    from scanvi_core.services import jobs
+    from scanvi_core.services.diagnostics import uncertainty_job
+    from scanvi_core.services.explore import maps
+    from scanvi_core.services.labels import holdout
+    from scanvi_core.services.projects import library
+    from scanvi_core.services.quality import doublets
+    from scanvi_core.services.quality.flags import Batches
+
+    base = tmp_path_factory.mktemp("packed")
+    source = small_example(base / "small.h5ad")
+    with runtime.home_at(base / "home"):
+        opened = import_into(create_project("Small"), source)
+        project = opened.project.id
+        edit.use_column(project, "expert_label", set())
+        edit.name_cells(project, np.arange(5), "Mine", "lasso")
+        first = train_now(project, request_brief)
+        train_now(project, replace(request_brief, warm=True))
+        uncertainty_job.look(
+            project, opened.current_run().id, ForegroundJob(project, lambda *_: None)
+        )
+        assert first != opened.current_run().id
+        assert jobs.wait(maps.start_base_map(project), 120).error is None
+        batches = Batches("batch", *batches_of(opened, "batch"))
+        doublets.look(opened, batches, ForegroundJob(project, lambda *_: None))
+        holdout.set_aside(project, holdout.HoldoutRequest())
+        return library.pack(project).read_bytes()
 
 
 @pytest.fixture

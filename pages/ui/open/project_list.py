@@ -37,10 +37,7 @@ def _line(entry: library.Entry, current: str | None) -> None:
         elif st.button(md(entry.name), key=f"recent-{entry.id}", icon=":material/history:"):
             state.set_project(entry.id)
             st.rerun()
-        saved = "no labels yet"
-        if entry.saved_at is not None:
-            saved = f"saved {entry.saved_at:%d %b %Y, %H:%M}"
-        st.caption(saved, width="content")
+        st.caption(md(_said(entry)), width="content")
         if entry.cut_off:
             st.badge(
                 "Was not closed properly; everything saved is there",
@@ -49,6 +46,15 @@ def _line(entry: library.Entry, current: str | None) -> None:
             )
         with st.popover("More", key=f"more-{entry.id}"):
             _more(entry, current)
+
+
+def _said(entry: library.Entry) -> str:
+    """Return when its labels were saved, or what is wrong with a project."""
+    if entry.damage:
+        return f"Damaged. {entry.damage} Put it away to mend its settings as far as they go."
+    if entry.saved_at is None:
+        return "no labels yet"
+    return f"saved {entry.saved_at:%d %b %Y, %H:%M}"
 
 
 def _more(entry: library.Entry, current: str | None) -> None:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.config import RARE_CELLS
+from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import TARGET_SUM
 
 Codes = npt.NDArray[Any]
@@ -47,8 +48,7 @@ def by_group(
     cells[cells == 0] = np.nan
     mean, seen = np.empty((2, n_groups, len(genes)))
     for at, gene in enumerate(genes):
-        own = slice(*counts.indptr[gene : gene + 2])
-        rows, values = counts.indices[own], counts.data[own]
+        values, rows = entries(counts, gene, gene + 1)
         group = codes[rows] + 1  # 0 for cells of no group
         levels = np.log1p(values / totals[rows] * TARGET_SUM)
         mean[:, at] = np.bincount(group, levels, n_groups + 1)[1:]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from scanvi_core.errors import ProjectError
@@ -12,6 +13,7 @@ from scanvi_core.runtime import replacing
 
 WEIGHTS, COMPANIONS, RECORD = "model.safetensors", "companions.safetensors", "annotator.json"
 FORMAT = 1
+DAMAGE = (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError)
 
 
 def write(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from scanvi_core.annotation.model.training_set import network
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.blocks.mapped import let_go
 from scanvi_core.data.blocks.rows import filled_rows, take_rows
-from scanvi_core.errors import InputError
+from scanvi_core.errors import DataDamaged, InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
 from scanvi_core.train.history import History
@@ -256,9 +256,23 @@ class TrainedModel:
         Raises
         ------
         ProjectError
-            If `folder` holds no complete model of this format.
+            If `folder` holds no complete model of this format, or a damaged one.
         """
-        record, weights, companions = files.read(folder)
+        try:
+            return cls._made_of(*files.read(folder), device)
+        except files.DAMAGE as error:
+            raise DataDamaged(
+                f"The model in {folder} is damaged.", "Train again, or go back to another model."
+            ) from error
+
+    @classmethod
+    def _made_of(
+        cls,
+        record: dict[str, Any],
+        weights: dict[str, np.ndarray],
+        companions: dict[str, np.ndarray],
+        device: str,
+    ) -> Self:
         genes, names, batches = (
             tuple(record[key]) for key in ("genes", "label_names", "batch_names")
         )

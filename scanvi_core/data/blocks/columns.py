@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from scanvi_core.data.blocks.mapped import let_go, narrow, over_files
-from scanvi_core.errors import ProjectError
+from scanvi_core.arrays import Kind, damaged, open_array
+from scanvi_core.data.blocks.mapped import entries, let_go, narrow, over_files, parts_of
+from scanvi_core.errors import DataDamaged, ProjectError
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
 DAY_S = 86_400.0
@@ -47,16 +48,16 @@ def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_a
     """
     here = np.flatnonzero(positions >= 0).astype(np.int32)
     for start, stop in row_blocks(counts.indptr):
-        inside = slice(*(int(at) for at in counts.indptr[[start, stop]]))
+        values, indices = entries(counts, start, stop)
+        indices = indices.astype(np.int32, copy=False)
         starts = (counts.indptr[start : stop + 1] - counts.indptr[start]).astype(np.int32)
-        indices = counts.indices[inside].astype(np.int32, copy=False)
         shape = (stop - start, counts.shape[1])
-        found = sp.csr_array((counts.data[inside], indices, starts), shape)[:, positions[here]]
+        found = sp.csr_array((values, indices, starts), shape)[:, positions[here]]
         shape = (stop - start, len(positions))
         block = sp.csr_array((found.data, here[found.indices], found.indptr), shape)
         block.sum_duplicates()
         block.eliminate_zeros()
-        let_go(counts.data, counts.indices)
+        let_go(*parts_of(counts))
         yield block
 
 
@@ -99,11 +100,18 @@ def kept(
         If there is no room for it on the disk.
     """
     home = folder / f"cut_{hashlib.sha256(key).hexdigest()[:16]}"
-    if not home.is_dir():
+    found = None
+    if home.is_dir():
+        try:
+            found = _read(home, shape)
+        except DataDamaged:  # it can be written again
+            shutil.rmtree(home, ignore_errors=True)
+    if found is None:
         _write(home, blocks)
+        found = _read(home, shape)
     os.utime(home)
     _tidy(folder)
-    return _read(home, shape)
+    return found
 
 
 def _write(home: Path, blocks: Iterator[sp.csr_array]) -> None:
@@ -142,10 +150,15 @@ def _tidy(folder: Path) -> None:
 
 
 def _read(home: Path, shape: tuple[int, int]) -> sp.csr_matrix:
-    indptr = np.load(home / "indptr.npy", mmap_mode="r", allow_pickle=False)
-    n = int(indptr[-1])
-    if not n:
-        return sp.csr_matrix(shape, dtype=np.float32)
-    data = np.memmap(home / "data", np.float32, "r", shape=(n,))
-    indices = np.memmap(home / "indices", np.int32, "r", shape=(n,))
-    return over_files(sp.csr_matrix, (data, indices, indptr), shape)
+    pointers = Kind(("int32", "int64"), (shape[0] + 1,), low=0)
+    indptr = open_array(home / "indptr.npy", pointers, mapped=True)
+    parts = _numbers(home / "data", np.float32), _numbers(home / "indices", np.int32)
+    return over_files(sp.csr_matrix, (*parts, indptr), shape)
+
+
+def _numbers(path: Path, kind: type[np.generic]) -> np.ndarray:
+    """Return all numbers of a file, mapped."""
+    try:
+        return np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+    except (OSError, ValueError) as error:  # not there, or no whole number of numbers
+        raise damaged(path, "it cannot be read") from error

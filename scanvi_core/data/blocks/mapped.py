@@ -1,17 +1,119 @@
-"""Sparse matrices over files that may be larger than memory."""
+"""Sparse matrices over files that may be larger than memory.
+
+Compiled code takes positions as they are, and those of a damaged file would end the program. So a
+matrix over files gives its positions out by blocks that were looked at (`entries`, and rows that
+are taken), which costs next to nothing beside reading them; whoever asks for all of them waits
+until all were looked at, once for each state of the file.
+"""
 
 import mmap
+from collections import OrderedDict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
+
+from scanvi_core.arrays import KNOWN, damaged, stamp
+from scanvi_core.errors import DataDamaged
 
 NARROW = 2**31 - 1  # entries up to which row pointers have the 32 bits of column indices
 # Bytes of an array; smaller files stay mapped: to map 1,000 scattered cells again takes some
 # 10 ms, a tenth of the time of the step that learns from them.
 LARGE = 2**30
+BLOCK = 2**24  # positions looked at in one go
+_looked_at: OrderedDict[Any, None] = OrderedDict()
 Kind = TypeVar("Kind", sp.csr_matrix, sp.csc_matrix)
+
+
+class _OverFiles:
+    """A sparse matrix over files, whose positions are looked at before anybody uses them."""
+
+    shape: tuple[int, int]
+    format: str
+    data: np.ndarray
+    indptr: np.ndarray
+    _positions: np.ndarray
+    _plain: Any = None
+    _starts_seen: Any = ()  # the state of their file when the pointers were looked at
+
+    @property
+    def indices(self) -> np.ndarray:
+        """All positions: columns of the entries of a CSR, rows of a CSC."""
+        whole = mapping(self._positions)
+        if whole is not None:
+            self._look_at_all(whole)
+        return self._positions
+
+    @indices.setter
+    def indices(self, positions: np.ndarray) -> None:
+        self._positions = positions
+
+    @property
+    def plain(self) -> Any:
+        """The same matrix for compiled code that only copies positions."""
+        self.check_files()
+        if self._plain is None or self._plain.indices is not self._positions:
+            matrix = (sp.csr_matrix if self.format == "csr" else sp.csc_matrix)(self.shape)
+            matrix.data, matrix.indices, matrix.indptr = self.data, self._positions, self.indptr
+            self._plain = matrix  # to make one takes as long as taking 50 rows
+        return self._plain
+
+    def check_files(self) -> None:
+        """Find that no file was cut off, and that the pointers are what they were.
+
+        What is read behind the end of a file ends the program.
+        """
+        for part in (self.data, self._positions, self.indptr):
+            if _is_cut_off(part):
+                raise _broken(part, "it was cut off")
+        now = _state(self.indptr)
+        if now != self._starts_seen:
+            by_row = self.format == "csr"
+            _check_starts(self.indptr, self.shape[0 if by_row else 1], self.data, self._positions)
+            self._starts_seen = now
+
+    def checked(self, positions: np.ndarray) -> np.ndarray:
+        """Return some of the positions once they are found to lie in the matrix."""
+        n = self.shape[1 if self.format == "csr" else 0]
+        unsigned = positions.view(f"u{positions.itemsize}")  # below 0 is far above all others
+        if positions.size and int(unsigned.max()) >= n:
+            raise _broken(self._positions, "it holds positions outside of the data")
+        return positions
+
+    def __getitem__(self, key: Any) -> Any:
+        rows_alone = self.format == "csr" and not (isinstance(key, tuple) or sp.issparse(key))
+        if not rows_alone:
+            _ = self.indices
+        found = self.plain[key]
+        if not sp.issparse(found):  # one number
+            return found
+        if rows_alone:
+            self.checked(found.indices)
+        return type(self)(found)  # type: ignore[call-arg]  # scipy's; the arrays are the same
+
+    def _look_at_all(self, whole: np.memmap) -> None:
+        """Look at all positions, once for each state of their file."""
+        state = _state(whole)
+        key = (state, self.shape, len(self._positions))
+        self.check_files()
+        if key in _looked_at:
+            return
+        for start in range(0, len(self._positions), BLOCK):
+            self.checked(self._positions[start : start + BLOCK])
+            let_go(self._positions)
+        if state is not None:
+            _looked_at[key] = None
+        while len(_looked_at) > KNOWN:
+            _looked_at.popitem(last=False)
+
+
+class MappedRows(_OverFiles, sp.csr_matrix):
+    """CSR over files."""
+
+
+class MappedColumns(_OverFiles, sp.csc_matrix):
+    """CSC over files."""
 
 
 def over_files(
@@ -23,11 +125,100 @@ def over_files(
 
     Scipy's constructor copies all indices where there are 2^31 of them or more, because the
     pointers are then wider.
+
+    Raises
+    ------
+    DataDamaged
+        If the pointers do not grow or do not fit the arrays, or positions that are in memory lie
+        outside the matrix.
     """
-    matrix = kind(shape, dtype=parts[0].dtype)
+    matrix = (MappedRows if issubclass(kind, sp.csr_matrix) else MappedColumns)(
+        shape, dtype=parts[0].dtype
+    )
     matrix.data, matrix.indices, matrix.indptr = (np.asarray(part) for part in parts)
+    matrix.check_files()
     matrix.indptr = narrow(matrix.indptr)
+    if mapping(parts[1]) is None:
+        matrix.checked(parts[1])
     return matrix
+
+
+def entries(matrix: Any, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and positions of the rows `start` to `stop` of a CSR (columns of a CSC).
+
+    They are those of the matrix, not a copy.
+
+    Raises
+    ------
+    DataDamaged
+        If a position lies outside a matrix over files.
+    """
+    inside = slice(int(matrix.indptr[start]), int(matrix.indptr[stop]))
+    if not isinstance(matrix, _OverFiles):
+        return matrix.data[inside], matrix.indices[inside]
+    matrix.check_files()
+    return matrix.data[inside], matrix.checked(matrix._positions[inside])
+
+
+def gathered(matrix: Any, place: np.ndarray, starts: np.ndarray) -> Any:
+    """Return the entries at `place` of a CSR as rows that begin at `starts`, in memory."""
+    shape = (len(starts) - 1, matrix.shape[1])
+    if isinstance(matrix, _OverFiles):
+        matrix.check_files()
+        positions = matrix.checked(matrix._positions[place])
+    else:
+        positions = matrix.indices[place]
+    return type(matrix)((matrix.data[place], positions, starts), shape=shape)
+
+
+def values(matrix: Any, start: int, stop: int) -> np.ndarray:
+    """Return the values of the rows `start` to `stop` of a CSR (columns of a CSC).
+
+    Raises
+    ------
+    DataDamaged
+        If a file was cut off.
+    """
+    inside = slice(int(matrix.indptr[start]), int(matrix.indptr[stop]))
+    if isinstance(matrix, _OverFiles):
+        matrix.check_files()
+    return np.asarray(matrix.data[inside])
+
+
+def parts_of(matrix: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and positions of a matrix, to ask where they lie; nobody looked at them."""
+    over = isinstance(matrix, _OverFiles)
+    return matrix.data, matrix._positions if over else matrix.indices
+
+
+def _check_starts(
+    starts: np.ndarray, n_major: int, data: np.ndarray, positions: np.ndarray
+) -> None:
+    right = len(starts) == n_major + 1 and starts[0] == 0 and len(data) == len(positions)
+    if not right or starts[-1] != len(data) or (starts[1:] < starts[:-1]).any():
+        raise _broken(data, "its rows do not fit its entries")
+
+
+def _is_cut_off(part: np.ndarray) -> bool:
+    whole = mapping(part)
+    if whole is None or not isinstance(whole.base, mmap.mmap):
+        return False
+    return whole.base.size() < whole.offset + whole.nbytes
+
+
+def _state(part: np.ndarray) -> Any:
+    """Return what changes with the file of a mapped array; None where there is none (any more)."""
+    whole = mapping(part)
+    try:
+        return None if whole is None or whole.filename is None else stamp(whole.filename)
+    except OSError:  # its name is gone, and what is mapped stays as it is
+        return None
+
+
+def _broken(part: np.ndarray, what: str) -> DataDamaged:
+    whole = mapping(part)
+    name = None if whole is None else whole.filename
+    return damaged(Path("dataset", "counts") if name is None else Path(name), what)
 
 
 def narrow(indptr: np.ndarray) -> np.ndarray:

@@ -10,7 +10,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from scanvi_core.data.blocks.columns import kept, row_blocks
-from scanvi_core.data.blocks.mapped import LARGE, folder_of, let_go, read_ahead
+from scanvi_core.data.blocks.mapped import (
+    LARGE,
+    folder_of,
+    gathered,
+    let_go,
+    parts_of,
+    read_ahead,
+    values,
+)
 
 AT_ONCE = 4_096  # rows of large files; of each, up to 128 kB are mapped until all are taken
 
@@ -32,18 +40,19 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
         return counts[rows]
     if counts.data.nbytes >= LARGE and len(rows) > AT_ONCE:
         some = (rows[at : at + AT_ONCE] for at in range(0, len(rows), AT_ONCE))
-        return sp.vstack([take_rows(counts, part) for part in some], format="csr")
+        together = sp.vstack([take_rows(counts, part) for part in some], format="csr")
+        return type(counts)(together)  # the same arrays
     first, last = counts.indptr[rows], counts.indptr[rows + 1]
-    for part in (counts.data, counts.indices):
+    parts = parts_of(counts)
+    for part in parts:
         read_ahead(part, first, last)
-    if counts.indptr.dtype == counts.indices.dtype:
+    if counts.indptr.dtype == parts[1].dtype:
         found = counts[rows]
     else:
         starts = np.append(0, np.cumsum(last - first))
         place = np.repeat(first - starts[:-1], last - first) + np.arange(starts[-1])
-        parts = counts.data[place], counts.indices[place], starts.astype(np.int32)
-        found = type(counts)(parts, shape=(len(rows), counts.shape[1]))
-    let_go(counts.data, counts.indices)
+        found = gathered(counts, place, starts.astype(np.int32))
+    let_go(*parts)
     return found
 
 
@@ -56,8 +65,8 @@ def filled_rows(counts: sp.csr_array) -> np.ndarray:
         starts = counts.indptr[start : stop + 1]
         some = np.flatnonzero(np.diff(starts))
         if some.size:
-            values = counts.data[starts[0] : starts[-1]]
-            filled[start + some] = np.add.reduceat(values, starts[some] - starts[0]) > 0
+            own = values(counts, start, stop)
+            filled[start + some] = np.add.reduceat(own, starts[some] - starts[0]) > 0
         let_go(counts.data)
     return filled
 
@@ -75,7 +84,7 @@ def chosen_rows(counts: sp.csr_array, chosen: np.ndarray) -> sp.csr_array:
     shape = int(np.count_nonzero(chosen)), counts.shape[1]
     if not np.diff(counts.indptr)[~chosen].any():
         shared = type(counts)(shape, dtype=counts.dtype)
-        shared.data, shared.indices = counts.data, counts.indices
+        shared.data, shared.indices = parts_of(counts)
         shared.indptr = np.append(counts.indptr[:-1][chosen], counts.indptr[-1:])
         return shared
     folder = folder_of(counts.data) if counts.data.nbytes >= LARGE else None

@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 import scipy.sparse as sp
 
+from scanvi_core.arrays import Kind, damaged, open_array
 from scanvi_core.data.blocks.columns import row_blocks, row_starts
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 
@@ -107,8 +108,17 @@ def write_csr(blocks: Iterator[sp.csr_matrix], folder: Path, prefix: str = "coun
 
 
 def read_rows(folder: Path, n_vars: int, size: int, prefix: str = "counts") -> Iterator[Any]:
-    """Yield (first row, block) of what `write_csr` wrote, about `size` values at a time."""
-    indptr = np.load(folder / f"{prefix}_indptr.npy", allow_pickle=False)
+    """Yield (first row, block) of what `write_csr` wrote, about `size` values at a time.
+
+    Raises
+    ------
+    DataDamaged
+        If the files do not hold such rows.
+    """
+    at_indptr = folder / f"{prefix}_indptr.npy"
+    indptr = open_array(at_indptr, Kind(("int32", "int64"), (None,), low=0))
+    if not len(indptr) or indptr[0] or (indptr[1:] < indptr[:-1]).any():
+        raise damaged(at_indptr, "its numbers do not grow")
     paths = {part: folder / f"{prefix}_{part}.npy" for part in PARTS}
     with paths["data"].open("rb") as data, paths["indices"].open("rb") as indices:
         for file in (data, indices):
@@ -116,6 +126,10 @@ def read_rows(folder: Path, n_vars: int, size: int, prefix: str = "counts") -> I
         for start, stop in row_blocks(indptr, size):
             n = int(indptr[stop] - indptr[start])
             parts = np.fromfile(data, PARTS["data"], n), np.fromfile(indices, PARTS["indices"], n)
+            if any(len(part) < n for part in parts):
+                raise damaged(at_indptr, "it tells of more values than there are")
+            if n and not 0 <= parts[1].min() <= parts[1].max() < n_vars:
+                raise damaged(paths["indices"], "it holds positions outside of the data")
             starts = (indptr[start : stop + 1] - indptr[start]).astype(np.int32)
             yield start, sp.csr_matrix((*parts, starts), shape=(stop - start, n_vars), copy=False)
 

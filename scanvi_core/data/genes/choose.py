@@ -10,12 +10,13 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core import config
+from scanvi_core.arrays import Kind, open_array
 from scanvi_core.data.blocks.columns import row_blocks
-from scanvi_core.data.blocks.mapped import let_go
+from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
 from scanvi_core.data.dataset import TARGET_SUM, Dataset
 from scanvi_core.data.genes.seurat import most_variable
 from scanvi_core.data.guard.child_process import free_memory_mb, run_child
-from scanvi_core.errors import ScanviError
+from scanvi_core.errors import DataDamaged, ScanviError
 from scanvi_core.runtime import replacing
 
 MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
@@ -66,7 +67,10 @@ def variable_genes(
         dataset.values(batch_key)  # says what there is
     cache = _kept_at(dataset.folder, n_top, batch_key, rows)
     if cache.exists():
-        return np.load(cache, allow_pickle=False)
+        try:
+            return open_array(cache, Kind(("int64",), (None,), 0, dataset.n_vars - 1))
+        except DataDamaged as error:
+            logger.warning("They are chosen anew: %s", error)
     request: dict[str, Any] = {"folder": str(dataset.folder), "n_top": n_top, "rows": None}
     if rows is not None:
         request["rows"] = str(cache.with_name(f"rows_of_{cache.name}"))
@@ -101,9 +105,10 @@ def detected_genes(dataset: Dataset, rows: np.ndarray | None = None) -> np.ndarr
     if rows is not None:
         for start, stop in row_blocks(by_gene.indptr):
             starts = by_gene.indptr[start : stop + 1]
-            before = np.append(0, np.cumsum(rows[by_gene.indices[starts[0] : starts[-1]]]))
+            _, cells = entries(by_gene, start, stop)
+            before = np.append(0, np.cumsum(rows[cells]))
             n_cells[start:stop] = np.diff(before[starts - starts[0]])
-            let_go(by_gene.indices)
+            let_go(*parts_of(by_gene))
     detected = np.flatnonzero(n_cells >= MIN_DETECTED)
     return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from scanvi_core.data.blocks.columns import row_blocks
-from scanvi_core.data.blocks.mapped import let_go
+from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,17 +89,17 @@ def _sums(
     sums, squares = np.zeros((2, n_batch, counts.shape[1]))
     for start, stop in row_blocks(counts.indptr):
         starts = counts.indptr[start : stop + 1].astype(np.int64)
-        inside, n = slice(starts[0], starts[-1]), stop - start
-        codes = batch[counts.indices[inside]]
+        own, cells = entries(counts, start, stop)
+        codes, n = batch[cells], stop - start
         used = codes >= 0
         place = (codes * n + np.repeat(np.arange(n), np.diff(starts)))[used]
-        values = counts.data[inside][used].astype(np.float64)
+        values = own[used].astype(np.float64)
         if clip is not None:
             np.minimum(values, clip[:, start:stop].ravel()[place], out=values)
         shape = (n_batch, n)
         sums[:, start:stop] = np.bincount(place, values, n_batch * n).reshape(shape)
         squares[:, start:stop] = np.bincount(place, values**2, n_batch * n).reshape(shape)
-        let_go(counts.data, counts.indices)
+        let_go(*parts_of(counts))
     return sums, squares
 
 

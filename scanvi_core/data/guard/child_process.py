@@ -9,6 +9,7 @@ from scanvi_core import errors, runtime
 from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
 from scanvi_core.errors import FileRefused, InputError, ScanviError
 
+CHILD = "scanvi_core.data.child"  # the module of the child process
 MEMORY_SHARE = 0.9  # of what is free
 
 
@@ -27,7 +28,7 @@ class ImportStopped(InputError):
     """Reading was stopped as asked; nothing of it was kept."""
 
 
-def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
+def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = CHILD) -> Any:
     """Send a request to a fresh child process and return its result.
 
     Parameters
@@ -36,6 +37,8 @@ def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
         What to do; see :mod:`scanvi_core.data.child`.
     talk
         What to do with the lines that say how far it is, and whether to stop it.
+    module
+        Whose ``main`` answers.
 
     Raises
     ------
@@ -52,7 +55,7 @@ def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
         "OPENBLAS_NUM_THREADS": "1",
     }
     done = run_watched(
-        [sys.executable, "-P", "-m", "scanvi_core.data.child"],
+        [sys.executable, "-P", "-m", module],
         json.dumps(request).encode(),
         environment,
         request["timeout_s"],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ import pandas as pd
 import scipy.sparse as sp
 from dask.array.core import normalize_chunks
 
+from scanvi_core.arrays import Stamp, stamp
 from scanvi_core.data import repairs
 from scanvi_core.data.anndata_files.elements import read_frame
 from scanvi_core.data.anndata_files.h5ad import symbol_column
 from scanvi_core.data.anndata_files.tables import categorical
 from scanvi_core.data.blocks.hdf5 import DAMAGED, MatrixSource, find_matrices, raw_genes_key
+from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.blocks.sample import N_ROWS
 from scanvi_core.data.counts import choose
 from scanvi_core.data.dataset import MANIFEST, Dataset
@@ -184,11 +186,16 @@ def _open_part(path: Path, matrix: str | None, block_values: int) -> Part:
 
 def _stored_rows(folder: str, block_info: Any = None) -> sp.csr_matrix:
     (start, stop), (_, n_vars) = block_info[None]["array-location"]
-    counts = Dataset.open(folder).counts
+    counts = _kept_open(folder, stamp(Path(folder, MANIFEST))).counts
     starts = np.asarray(counts.indptr[start : stop + 1])
-    inside = slice(int(starts[0]), int(starts[-1]))
-    parts = counts.data[inside], counts.indices[inside], (starts - starts[0]).astype(np.int32)
+    parts = *entries(counts, start, stop), (starts - starts[0]).astype(np.int32)
     return sp.csr_matrix(parts, shape=(stop - start, n_vars), copy=True)
+
+
+@lru_cache(1)
+def _kept_open(folder: str, _state: Stamp) -> Dataset:
+    """Return a data set; its row pointers are read once, not for every block."""
+    return Dataset.open(folder)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from scanvi_core.metrics.integration import NAN, Mixing, conservation, mixing
-from scanvi_core.project.files import read_json, write_json
+from scanvi_core.project.files import write_json
+from scanvi_core.services import derived
 from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.diagnostics.baselines import model_counts
 from scanvi_core.services.diagnostics.holdout_report import HeldOut
@@ -23,6 +24,15 @@ MEANING = {
     "batches_overlap": "Batches overlap within a type",
     "batch_neighbours": "Neighbours come from every batch",
 }
+
+
+class Measured(TypedDict):
+    """The numbers behind the table, as they are kept."""
+
+    scores: dict[str, dict[str, float | None]]
+    n_aside: int
+    n: int
+    n_batches: int
 
 
 @dataclass(frozen=True)
@@ -48,10 +58,11 @@ def _map_scores(project_id: str, run_id: str) -> MapScores | None:
     if not cells.rows.size:
         return None
     path = opened.project.derived / f"map_scores_{run_id}.json"
-    if not path.is_file():
+    measured = derived.record(path, Measured)
+    if measured is None:
+        measured = _measure(opened, cells)
         path.parent.mkdir(exist_ok=True)
-        write_json(path, _measure(opened, cells))
-    measured = read_json(path)
+        write_json(path, measured)
     table = pd.DataFrame({"what is measured": list(MEANING.values())})
     for space in SPACES:
         scores = measured["scores"][space]

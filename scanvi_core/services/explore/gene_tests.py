@@ -10,7 +10,7 @@ import pandas as pd
 
 from scanvi_core import runtime
 from scanvi_core.errors import InputError
-from scanvi_core.services import jobs
+from scanvi_core.services import derived, jobs
 from scanvi_core.services.explore import gene_search
 from scanvi_core.services.explore.gene_groups import Groups
 from scanvi_core.services.runs import run_files
@@ -59,7 +59,7 @@ def answer(project_id: str, question: Question) -> pd.DataFrame | None:
     path = _path(opened, question)
     if not path.is_file():
         return None
-    return opened.kept.get((path.name,), lambda: pd.read_parquet(path))
+    return opened.kept.get((path.name, path.stat().st_mtime_ns), lambda: derived.table(path))
 
 
 def start(project_id: str, question: Question) -> str:
@@ -101,7 +101,7 @@ def _work(project_id: str, question: Question, job: jobs.Job) -> None:
     path.parent.mkdir(exist_ok=True)
     job.report(0.9, "Keeping the table")
     with runtime.replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        derived.write_table(temporary, table)
 
 
 def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core import runtime
-from scanvi_core.services import jobs
+from scanvi_core.errors import DataDamaged
+from scanvi_core.project.records import derived_kinds
+from scanvi_core.services import derived, jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
@@ -37,7 +39,7 @@ def embeddings(project_id: str) -> dict[str, str]:
         found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
     usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
     found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
-    if _derived(opened, BASE_MAP).is_file():
+    if _kept(opened, BASE_MAP) is not None:
         found[BASE] = TITLES[BASE]
     return found
 
@@ -54,7 +56,10 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     if embedding in results.MAPS and run is not None:
         return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
     if embedding == BASE:
-        return np.load(_derived(opened, BASE_MAP), mmap_mode="r")
+        drawn = _kept(opened, BASE_MAP)
+        if drawn is None:
+            raise DataDamaged("The map of the counts is damaged.", "Draw it again on Explore.")
+        return drawn
 
     places = opened.dataset.obsm(embedding)
     if places.shape[1] == 2 and places.flags.c_contiguous:
@@ -115,11 +120,14 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def clusters_of(project_id: str) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
-    path = _derived(workspace(project_id), CLUSTERS)
-    return np.load(path, mmap_mode="r") if path.is_file() else None
+    return _kept(workspace(project_id), CLUSTERS)
 
 
 def _derived(opened: Workspace, name: str) -> Path:
     """Return the file of what was worked out from these very counts."""
     counts = opened.dataset.manifest["counts_sha256"][:12]
     return opened.project.derived / f"{name}-{counts}.npy"
+
+
+def _kept(opened: Workspace, name: str) -> np.ndarray | None:
+    return derived.array(_derived(opened, name), derived_kinds(opened.dataset.n_obs)[name])

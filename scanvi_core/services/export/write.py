@@ -26,7 +26,7 @@ from scanvi_core.services.export.columns import (
     words,
 )
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace, source_path, workspace
 
 __all__ = ["ExportChoice", "final_labels", "source_table", "start", "write"]
 
@@ -187,11 +187,12 @@ def check_key(opened: Workspace, choice: ExportChoice) -> None:
 def source_of(opened: Workspace) -> SourceFile:
     """Return the user's file as it was when it was loaded."""
     source = opened.dataset.manifest["source"]
-    return SourceFile(Path(source["path"]), source["size"], source["mtime_ns"], source["sha256"])
+    return SourceFile(source_path(opened), source["size"], source["mtime_ns"], source["sha256"])
 
 
 def counts_of(opened: Workspace) -> CountsLayer:
-    """Return the counts the model read, for ``layers["counts"]``."""
+    """Return the counts the model read, for ``layers["counts"]``: all were looked at."""
+    _ = opened.dataset.counts.indices
     folder, shape = opened.dataset.folder, (opened.dataset.n_obs, opened.dataset.n_vars)
     data, indices, indptr = (
         folder / f"counts_{part}.npy" for part in ("data", "indices", "indptr")
@@ -217,7 +218,7 @@ def model_beside(path: Path) -> Path:
 def about(path: Path) -> dict[str, Any]:
     """Return what was written into an export: ``written`` and ``notes``; empty when unknown."""
     told = path.with_suffix(".about.json")
-    return dict(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else {}
+    return dict(json.loads(told.read_text(encoding="utf-8"))) if _is_own(told) else {}
 
 
 def exported_file(project_id: str, name: str) -> Path:
@@ -229,7 +230,7 @@ def exported_file(project_id: str, name: str) -> Path:
         If the name is not that of an exported file.
     """
     path = workspace(project_id).project.exports / name
-    if not SAFE_NAME.fullmatch(name) or not path.is_file():
+    if not SAFE_NAME.fullmatch(name) or not _is_own(path):
         raise InputError("There is no such file.", "Export again.")
     return path
 
@@ -237,7 +238,14 @@ def exported_file(project_id: str, name: str) -> Path:
 def exported_files(project_id: str) -> list[Path]:
     """Return the finished exports, newest first."""
     folder = workspace(project_id).project.exports
-    return sorted(folder.glob("*.h5ad"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = filter(_is_own, folder.glob("*.h5ad"))
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether a file lies in the project itself: no link, nor in a folder that is one."""
+    links = (path, path.parent)
+    return path.is_file() and not any(map(Path.is_symlink, links))
 
 
 def _stem(path: Path) -> str:

@@ -15,7 +15,7 @@ from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
 from scanvi_core.export.table import FORMULA_STARTS
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, holdout
-from scanvi_core.services.projects.open_file import allowed_path
+from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import workspace
 
 MAX_BYTES = 500_000_000

@@ -10,8 +10,8 @@ from scanvi_core.project.label_log import entries
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.label_log.transfer import translate
 from scanvi_core.services.labels.from_project import Found, matched
-from scanvi_core.services.projects.open_file import allowed_path
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.paths import allowed_path
+from scanvi_core.services.workspace import Workspace, source_path, workspace
 
 LABELS_KEY = "an exported file"
 
@@ -41,12 +41,12 @@ def find(project_id: str, text: str) -> Carried:
         If none of its cells is here.
     """
     opened = workspace(project_id)
-    own = Path(opened.dataset.manifest["source"]["path"])
-    path = allowed_path(text) if text.strip() else own
+    path = allowed_path(text) if text.strip() else source_path(opened)
+    own = path == source_path(opened)
     about = path.stat() if path.is_file() else None
     stamp = None if about is None else (about.st_size, about.st_mtime_ns)
     carried: Carried = opened.kept.get(
-        ("exported", str(path), stamp), lambda: _read(opened, path, rows=path == own)
+        ("exported", str(path), stamp), lambda: _read(opened, path, rows=own)
     )
     return carried
 

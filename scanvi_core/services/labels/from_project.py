@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.transfer import translate
@@ -118,9 +119,9 @@ def cell_hashes(dataset: Dataset) -> np.ndarray:
     found = np.zeros(dataset.n_obs, dtype=np.uint64)
     for start in range(0, dataset.n_obs, BLOCK_ROWS):
         bounds = np.asarray(counts.indptr[start : start + BLOCK_ROWS + 1], dtype=np.int64)
-        inside = slice(bounds[0], bounds[-1])
-        values = np.asarray(counts.data[inside], dtype=np.float32).view(np.uint32)
-        mixed = genes[counts.indices[inside]] + values.astype(np.uint64) * _MIX[0]
+        values, columns = entries(counts, start, start + len(bounds) - 1)
+        values = np.asarray(values, dtype=np.float32).view(np.uint32)
+        mixed = genes[columns] + values.astype(np.uint64) * _MIX[0]
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX[1]
         mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX[2]
         mixed[values == 0] = 0  # a stored zero is no count

@@ -8,10 +8,19 @@ from typing import IO, Any
 
 from scanvi_core import runtime
 from scanvi_core.data.guard.signatures import plain_name
-from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError
+from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.folder import Project, create_project, open_project
-from scanvi_core.services import jobs
-from scanvi_core.services.workspace import IO_LANE, Workspace, _lock, _open, is_ready, workspace
+from scanvi_core.services import jobs, paths
+from scanvi_core.services.paths import allowed_path
+from scanvi_core.services.workspace import (
+    IO_LANE,
+    Workspace,
+    _lock,
+    _open,
+    is_ready,
+    source_path,
+    workspace,
+)
 
 OPEN = "open"
 
@@ -86,30 +95,8 @@ def reimport(project_id: str, matrix: str) -> str:
             "Labels were already chosen for this data set.",
             "Open the file again to start over with another matrix.",
         )
-    path = Path(opened.dataset.manifest["source"]["path"])
+    path = source_path(opened)
     return submit_import(opened.project, lambda _: path, matrix)
-
-
-def allowed_path(text: str, *, folders: bool = False) -> Path:
-    """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
-    root = runtime.data_root().resolve()
-    try:
-        path = (root / Path(text.strip().strip("\"'")).expanduser()).resolve()
-        is_file = path.is_file() or (folders and path.is_dir() and path != root)
-    except (OSError, RuntimeError, ValueError) as error:  # too long, a loop of links, no such user
-        raise FileRefused(
-            f"{text[:80]!r} is no usable path.", "Check it for typing errors."
-        ) from (error)
-    if not path.is_relative_to(root):
-        raise FileRefused(
-            f"{text} is outside the data folder {root}.",
-            f"Move the file there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
-        )
-    if not is_file:
-        raise FileRefused(
-            f"There is no file {path}.", "Check the path; upper and lower case count."
-        )
-    return path
 
 
 def _start(name: str, fetch: Callable[[Project], Path]) -> str:
@@ -187,6 +174,7 @@ def import_into(
         {} if job is None else {"report": job.report, "should_stop": job.should_stop}
     )
     manifest = import_file(path, project.dataset, matrix=matrix, answers=answers, **watch)
+    paths.was_imported(path)
     batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
     project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})
     with _lock:

@@ -1,10 +1,9 @@
 """Questions that only the owner of a file can answer, asked while it is opened."""
 
-from pathlib import Path
-
 from scanvi_core.data.formats.question import Option, Question
 from scanvi_core.errors import InputError
 from scanvi_core.project.folder import open_project
+from scanvi_core.services.paths import stored_path
 from scanvi_core.services.projects.open_file import ANSWERS, QUESTION, submit_import
 
 __all__ = ["Option", "Question", "answer", "question"]
@@ -26,14 +25,14 @@ def answer(project_id: str, value: str) -> str:
     Raises
     ------
     InputError
-        If nothing is asked, or the value is none of the options.
+        If nothing is asked, the value is none of the options, or the file may not be opened.
     """
     project = open_project(project_id)
     asked = question(project_id)
     if asked is None or value not in [option.value for option in asked.options]:
         raise InputError("That is no answer to an open question.", "Open the file again.")
     settings = project.settings
-    path = Path(settings[QUESTION]["path"])
+    path = stored_path(project, settings[QUESTION]["path"])
     answers = settings.get(ANSWERS, {}) | {asked.key: value}
     project.update_settings(**{ANSWERS: answers})
     return submit_import(project, lambda _: path, answers=answers)

@@ -4,8 +4,8 @@ import numpy as np
 
 from scanvi_core import runtime
 from scanvi_core.config import TrainConfig
-from scanvi_core.project.files import read_json, write_json
-from scanvi_core.services import jobs
+from scanvi_core.project.files import write_json
+from scanvi_core.services import derived, jobs
 from scanvi_core.services.jobs import give_way
 from scanvi_core.services.quality.flags import Batches, doublet_file
 from scanvi_core.services.workspace import Workspace, workspace
@@ -81,7 +81,7 @@ def sentences(skipped: dict[str, list[str]], batch_key: str | None) -> list[str]
 def notes(opened: Workspace, batch_key: str | None) -> tuple[str, ...]:
     """Return what the last search could not look at, in sentences."""
     path = doublet_file(opened, batch_key).with_suffix(".json")
-    return tuple(read_json(path)) if path.is_file() else ()
+    return tuple(derived.record(path, list[str]) or ())
 
 
 def _named(names: list[str]) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 
 from scanvi_core.data.qc import limits as qc_limits
 from scanvi_core.data.qc.limits import Spread
+from scanvi_core.project.records import derived_kinds
+from scanvi_core.services import derived
 from scanvi_core.services.quality.chosen_limits import Choice, Limit, saved
 from scanvi_core.services.workspace import Workspace
 
@@ -49,7 +51,8 @@ def values(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
     """Return one number of every cell [n_obs]; doublet scores are NaN where not judged."""
     dataset = opened.dataset
     if measure == DOUBLET:
-        return np.load(doublet_file(opened, batches.key), mmap_mode="r", allow_pickle=False)
+        found = _doublets(opened, batches.key)
+        return np.full(dataset.n_obs, np.nan, dtype=np.float32) if found is None else found
     return {
         TOTALS: dataset.totals, GENES: dataset.n_genes_by_counts, MT: dataset.pct_counts_mt,
     }[measure]  # fmt: skip
@@ -164,7 +167,12 @@ def doublet_file(opened: Workspace, batch_key: str | None) -> Path:
 def doublet_version(opened: Workspace, batch_key: str | None) -> int:
     """Return when the doublet scores were written, in nanoseconds; 0 where there are none."""
     path = doublet_file(opened, batch_key)
-    return path.stat().st_mtime_ns if path.is_file() else 0
+    return 0 if _doublets(opened, batch_key) is None else path.stat().st_mtime_ns
+
+
+def _doublets(opened: Workspace, batch_key: str | None) -> np.ndarray | None:
+    kind = derived_kinds(opened.dataset.n_obs)["doublets"]
+    return derived.array(doublet_file(opened, batch_key), kind)
 
 
 def _version(opened: Workspace, measure: str, batches: Batches) -> tuple[Any, ...]:

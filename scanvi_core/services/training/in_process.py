@@ -10,6 +10,7 @@ from scanvi_core.data.genes.choose import variable_genes
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
+from scanvi_core.services.paths import stored_path
 from scanvi_core.services.runs import run_files
 from scanvi_core.services.runs.inputs import Design, design_of
 from scanvi_core.services.runs.run_files import Outside
@@ -56,7 +57,9 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     """
     run.set_status(runs.RUNNING)
     torch.set_num_threads(run.settings["threads"])
+    store = run.settings["store"]
     attempt = Attempt(opened.project, opened.dataset, run, job)
+    attempt.store = None if store is None else stored_path(opened.project, store)
     alone = joined(torch.device("cpu")) if attempt.frozen["together"] else nullcontext()
     with attempt.told_of_failure():
         with alone:

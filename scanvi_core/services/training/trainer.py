@@ -55,6 +55,7 @@ class Attempt:
     threads: int = field(default_factory=torch.get_num_threads)
     leads: bool = True  # whether this process writes into the run folder
     processes: int = 1  # that train the network together
+    store: Path | None = None  # the collection that the counts are read from
     heard: bool = False  # whether this attempt got as far as an epoch
 
     def __post_init__(self) -> None:
@@ -93,8 +94,8 @@ class Attempt:
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:
         """Counts of the chosen genes in all cells."""
-        if self.frozen["store"]:
-            return stored_counts(Path(self.frozen["store"]), self.dataset, self.frozen["genes"])
+        if self.store is not None:
+            return stored_counts(self.store, self.dataset, self.frozen["genes"])
         genes = pd.Index(self.dataset.var_names).get_indexer(self.frozen["genes"])
         return self.dataset.genes_matrix(genes)
 

@@ -53,6 +53,8 @@ def take_part(folder: Path) -> None:
     if first:
         run.set_status(runs.RUNNING)
     attempt = Attempt(project, Dataset.open(project.dataset), run, job, leads=first)
+    # Who starts this command named the folder: what its run names may be read with their rights.
+    attempt.store = Path(run.settings["store"]) if run.settings["store"] else None
     try:
         with _watched_over(attempt) if first else nullcontext():
             with joined(device) as me:

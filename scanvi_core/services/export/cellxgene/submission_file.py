@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core import keys
+from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.errors import InputError
 from scanvi_core.export import cellxgene, terms
 from scanvi_core.export.request import Column, ExportRequest, OwnCopy
@@ -107,5 +108,5 @@ def _has_counts(opened: Workspace, genes: np.ndarray) -> np.ndarray:
     counts, by_gene = opened.dataset.counts, opened.dataset.counts_by_gene
     left = np.diff(counts.indptr).astype(np.int64)
     for gene in np.setdiff1d(np.arange(opened.dataset.n_vars), genes):
-        left[by_gene.indices[slice(*by_gene.indptr[gene : gene + 2])]] -= 1
+        left[entries(by_gene, gene, gene + 1)[1]] -= 1
     return left > 0

@@ -1,0 +1,243 @@
+"""Projects as one file for another computer, projects made from such files, and copies."""
+
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from scanvi_core.data.guard.child_process import ChildCrashed, free_memory_mb, run_child
+from scanvi_core.data.manifest import MANIFEST, read_manifest
+from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.project.files import to_json, write_json
+from scanvi_core.project.folder import (
+    SETTINGS,
+    Project,
+    create_project,
+    new_project,
+    open_project,
+    projects_home,
+)
+from scanvi_core.project.foreign import packing
+from scanvi_core.project.label_log import backup
+from scanvi_core.project.label_log.database import LogDamaged, server_url
+from scanvi_core.project.locks import MARK
+from scanvi_core.runtime import replacing
+from scanvi_core.services import jobs
+from scanvi_core.services.paths import stored_path
+from scanvi_core.services.workspace import IO_LANE, workspace
+
+PACK = "pack"
+PACKED = ".project.zip"
+PARTS = ("dataset", "source", "runs", "derived")
+CHILD = "scanvi_core.services.projects.packs_child"
+MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through a pack: so much, and per MB of it
+TIMEOUT_S, SECONDS_PER_MB = 600.0, 5.0
+LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
+
+
+def start_pack(project_id: str) -> str:
+    """Write a project into one file for another computer, in the background; return the job id."""
+    return jobs.submit(
+        jobs.JobRequest(project_id, PACK, IO_LANE, lambda job: pack(project_id, job.report).name)
+    )
+
+
+def pack(project_id: str, report: Callable[[float, str], None] = lambda *_: None) -> Path:
+    """Write a project, and the file it was made from, into one zip file; return its path.
+
+    That file is left out where it is gone or may not be opened.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses.
+    """
+    project = open_project(project_id)
+    target = project.exports / f"{project.id}{PACKED}"
+    manifest = read_manifest(project.dataset)
+    files = _members(project)
+    source = _source(project, manifest)
+    name = f"source/{Path(manifest['source']['path']).name}"
+    manifest["source"]["path"] = name = name if packing.is_member(name) else packing.SOURCE
+    if source is not None:
+        files[name] = source
+    texts = {f"dataset/{MANIFEST}": manifest, SETTINGS: packing.portable(project.settings)}
+    with (
+        _on_disk(target),
+        replacing(target) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z,
+        _copied_log(project) as log,
+    ):
+        for key, value in texts.items():
+            z.writestr(key, to_json(value, indent=1))
+        if log is not None:
+            z.write(log, project.db.name)
+        for i, (key, path) in enumerate(files.items()):
+            report(i / len(files), f"Packing {path.name}")
+            z.write(path, key)
+    return target
+
+
+def packed_file(project_id: str) -> Path | None:
+    """Return the file `pack` wrote, None before."""
+    path = open_project(project_id).exports / f"{project_id}{PACKED}"
+    return path if path.is_file() and not path.is_symlink() else None
+
+
+def unpack(stream: IO[bytes]) -> str:
+    """Make a project from a file of `pack`; return its id.
+
+    All of it is looked through in a child process first; see `services.packs_child`. Where that
+    fails, nothing is left behind.
+
+    Raises
+    ------
+    FileRefused
+        If it is no packed project, or something in it is not as it has to be.
+    ProjectError
+        If the disk refuses.
+    """
+    with _on_disk(projects_home()), _stage() as stage:
+        packed, project = stage / "pack.zip", new_project()
+        n_bytes = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        packing.check_free(stage, n_bytes)
+        with packed.open("wb") as sink:
+            shutil.copyfileobj(stream, sink, 2**20)
+        folder = stage / project.id
+        folder.mkdir(mode=0o700)
+        _look_through(packed, folder, project.root)
+        for part in (*PARTS, "exports"):
+            (folder / part).mkdir(exist_ok=True)
+        folder.rename(project.root)
+    return project.id
+
+
+def duplicate(project_id: str) -> str:
+    """Copy a project with its labels, history and models; return the id of the copy.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses; then there is no copy.
+    """
+    project = open_project(project_id)
+    copy = create_project(f"{project.name} (copy)")
+    try:
+        with _on_disk(copy.root):
+            for part in PARTS:
+                for path in packing.plain_files(project.root / part):
+                    if path.suffix == ".tmp":
+                        continue
+                    target = copy.root / path.relative_to(project.root)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, target)
+            with _copied_log(project) as log:
+                if log is not None:
+                    shutil.copyfile(log, copy.db)
+            _settle(project, copy)
+    except BaseException:
+        shutil.rmtree(copy.root, ignore_errors=True)
+        raise
+    return copy.id
+
+
+def _settle(project: Project, copy: Project) -> None:
+    """Give a copy its name, and the file it was made from if that lies in the project."""
+    manifest = read_manifest(copy.dataset)
+    own = copy.source / Path(manifest["source"]["path"]).name
+    if own.is_file():
+        manifest["source"]["path"] = str(own)
+        write_json(copy.dataset / MANIFEST, manifest)
+    settings = project.settings | {"name": copy.name, "archived": False}
+    write_json(copy.root / SETTINGS, settings)
+    (copy.root / MARK).unlink(missing_ok=True)
+
+
+def _members(project: Project) -> dict[str, Path]:
+    """Return the files of a project that go into a pack as they are, by their names there."""
+    found = {
+        path.relative_to(project.root).as_posix(): path
+        for part in ("dataset", "runs", "derived")
+        for path in packing.plain_files(project.root / part)
+    }
+    return {
+        name: path
+        for name, path in found.items()
+        if packing.is_member(name) and name != f"dataset/{MANIFEST}"
+    }
+
+
+def _source(project: Project, manifest: dict[str, Any]) -> Path | None:
+    try:
+        path = stored_path(project, manifest["source"]["path"])
+    except FileRefused:  # whoever packs it may not have it
+        return None
+    return path if path.is_file() else None
+
+
+@contextmanager
+def _copied_log(project: Project) -> Iterator[Path | None]:
+    """Yield a file with the labels, wherever they are kept, or None where there are none.
+
+    They are whole, also while somebody edits.
+    """
+    target = project.exports / f".{secrets.token_hex(4)}.project.db.tmp"
+    try:
+        if server_url():
+            workspace(project.id).store.copy_to(target)
+        elif project.db.is_file():
+            backup.copy_database(project.db, target)
+        yield target if target.is_file() else None
+    except sqlite3.DatabaseError as error:
+        raise LogDamaged(str(error)) from error
+    finally:
+        target.unlink(missing_ok=True)
+
+
+@contextmanager
+def _stage() -> Iterator[Path]:
+    """Yield a folder beside the projects, on their disk; nothing of it stays."""
+    projects_home().mkdir(parents=True, exist_ok=True)
+    for left in projects_home().glob(".new-*"):
+        if time.time() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
+    stage = projects_home() / f".new-{secrets.token_hex(8)}"
+    stage.mkdir(mode=0o700)
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _look_through(packed: Path, folder: Path, root: Path) -> None:
+    """Unpack a file into a folder, in a child process, with nothing in it that was not checked."""
+    size_mb = packed.stat().st_size / 1e6
+    request = {
+        "pack": str(packed),
+        "folder": str(folder),
+        "root": str(root),
+        "memory_mb": min(free_memory_mb(), MEMORY_MB + MEMORY_PER_MB * size_mb),
+        "timeout_s": TIMEOUT_S + SECONDS_PER_MB * size_mb,
+    }
+    try:
+        run_child(request, module=CHILD)
+    except ChildCrashed as error:
+        raise packing.cannot_open(f"looking through it failed. {error.message}") from error
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ProjectError(
+            f"{path.name} could not be written: {error.strerror or error}.",
+            "Free some disk space, or check who may write to the project folder.",
+        ) from error
