@@ -40,6 +40,12 @@ LOW_CONFIDENCE = 0.8
 HEARTBEAT_S = 10.0  # between their signs of life
 SILENT_S = 120.0  # without one, a run on another machine counts as cut off
 
+# A label history from elsewhere: far more than an honest one needs, held against the data set
+HISTORY_EVENTS = 100_000
+HISTORY_BYTES, HISTORY_BYTES_PER_CELL = 64 * 2**20, 1_000
+HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL = 10_000_000, 1_000  # cells changed by all its steps
+HISTORY_RATIO, HISTORY_RATIO_FROM_BYTES = 100, 2**20  # text to packed text; honest ones reach 30
+
 # Counts recovered from normalised values
 RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts
 RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell is not proven
@@ -48,6 +54,11 @@ RECOVERY_ASSUMED = 0.05  # refused when a larger share of the cells may hide a c
 RECOVERY_LEFT_OUT = 0.05  # refused when a larger share of the cells cannot be recovered
 RECOVERY_NOISE = 0.6  # cells that differ from their likes by less of Poisson noise are smoothed
 RECOVERY_TOTALS = 0.02  # how far a column of totals may be off (genes filtered in between)
+
+
+def history_bytes(n_obs: int) -> int:
+    """Return how much text a label history of `n_obs` cells may have."""
+    return HISTORY_BYTES + HISTORY_BYTES_PER_CELL * n_obs
 
 
 def _setting(default: Any, label: str, help_: str, **bounds: Any) -> Any:

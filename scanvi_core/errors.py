@@ -3,6 +3,7 @@
 ScanviError
 ├── InputError            the data or the settings cannot be used (command line: exit 2)
 │   ├── FileRefused       not a readable, safe data file
+│   │   └── HistoryRefused   a label history from elsewhere that cannot be; a ProjectError, too
 │   ├── CountsNotFound    no matrix of the file holds counts
 │   ├── ChoiceNeeded      the file holds several things and its owner must say which
 │   ├── ColumnMissing     a column or layer that was asked for is not there
@@ -84,6 +85,10 @@ class ProjectError(ScanviError):
 
 class DataDamaged(ProjectError):
     """A file of the project is not what was written: a bad disk, another program."""
+
+
+class HistoryRefused(FileRefused, ProjectError):
+    """A label history from elsewhere is damaged, too large, or of other cells."""
 
 
 class TrainingError(ScanviError):

@@ -26,13 +26,14 @@ def this_user() -> str:
         return ""
 
 
-def ask_who(ask: Callable[[], str]) -> None:
+def ask_who(ask: Callable[[], str], signed_in: Callable[[], bool]) -> None:
     """Let `ask` say who is at work now, for programs that several people use at once.
 
     It is called on the thread that changes the labels; an empty answer leaves it to `this_user`.
+    `signed_in` tells there whether that is proven by a sign-in.
     """
-    global _ask  # noqa: PLW0603  one program has one way to tell its users apart
-    _ask = ask
+    global _ask, _signed_in
+    _ask, _signed_in = ask, signed_in
 
 
 def at_work() -> str:
@@ -40,11 +41,13 @@ def at_work() -> str:
     return _ask()
 
 
-def _nobody() -> str:
-    return ""
+def is_signed_in() -> bool:
+    """Tell whether who is at work on this thread has signed in."""
+    return _signed_in()
 
 
-_ask: Callable[[], str] = _nobody
+_ask: Callable[[], str] = str  # nobody
+_signed_in: Callable[[], bool] = bool  # no
 
 
 def own_mark() -> str:

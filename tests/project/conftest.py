@@ -5,9 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scanvi_core import runtime
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from tests.project.label_log.views import N
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_of_its_own(tmp_path_factory):
+    """A home for the key that signs the logs of these tests."""
+    with runtime.home_at(tmp_path_factory.mktemp("home")):
+        yield
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from scanvi_core.data.guard.child_process import ERRORS, ChildCrashed
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
 from scanvi_core.errors import FileRefused, ScanviError
 from scanvi_core.project.folder import projects_home
-from scanvi_core.services import packs, packs_child
-from scanvi_core.services.projects import library
+from scanvi_core.services.projects import library, packs, packs_child
 
 CELLS, GENES = 160, 90
 Change = bytes | None | Callable[[bytes], bytes]

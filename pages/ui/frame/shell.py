@@ -23,7 +23,7 @@ def run_shell() -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.logo(LOGO, size="large")
-    users.ask(state.person)
+    users.ask(state.person, state.signed_in)
     try:
         outside = not login.inside()
         if outside:

@@ -55,6 +55,11 @@ def person() -> str:
     return login.person() or str(st.session_state.get(_PERSON, ""))
 
 
+def signed_in() -> bool:
+    """Tell whether who works in this tab has signed in."""
+    return get_script_run_ctx(suppress_warning=True) is not None and bool(login.person())
+
+
 def set_person(name: str) -> None:
     """Say who works in this tab."""
     st.session_state[_PERSON] = name.strip()

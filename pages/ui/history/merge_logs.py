@@ -26,6 +26,7 @@ def draw(project: str) -> None:
     file = st.file_uploader(
         "Take over a colleague's history of the same cells", key="upload-log",
         disabled=bool(edit.read_only(project)),
+        help="That you took it over, and when, is verified; who did what in it is its own claim.",
     )  # fmt: skip
     if file is not None and state.recall("log-taken") != file.file_id:
         state.remember("log-taken", file.file_id)
@@ -65,7 +66,7 @@ def _take_over(project: str, text: bytes) -> None:
         said = f"Nothing new: the work of {md(taken.who)} was here already."
     else:
         said = (
-            f"{count(taken.n_events, 'step')} of {md(taken.who)} taken over. "
+            f"{count(taken.n_events, 'step')} taken over, by their own word of {md(taken.who)}. "
             f"You differ on {count(taken.n_conflicts, 'cell')}."
         )
     state.remember("log-said", said)
@@ -81,6 +82,7 @@ def draw_differences(project: str) -> None:
     with st.container(border=True, key="differences"):
         st.subheader("To be decided")
         st.markdown("You differ on these cells. They have no label until somebody names them.")
+        st.caption("Names from a history that was taken over are what it claims.")
         for i, item in enumerate(found[:DIFFERENCES]):
             said = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
             st.markdown(f"**{count(len(item.rows), 'cell')}.** {md(said)}")

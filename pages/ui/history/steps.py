@@ -7,21 +7,25 @@ from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import count, error_text, md
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.labels import edit, history
+from scanvi_core.services.labels import edit, history, provenance
 
-SHOWN = ["step", "when", "what", "who", "why"]
+SHOWN = ["step", "when", "what", "who", "why", "proof"]
 HEIGHT = 420
 
 
 def draw(project: str) -> None:
     """Draw the filter, the steps, and the actions for the one that was clicked."""
     found = _filtered(history.table(project))
+    warning = history.warning(project)
+    if warning:
+        st.warning(md(warning))
     said = state.recall("history-said")
     if said:
         st.success(md(said))
         state.forget("history-said")
     told = found["what"].where(~found["undone"].astype(bool), "(undone) " + found["what"])
-    shown = found.assign(what=told)[SHOWN]
+    who = found["who"].where(found["verified"].astype(bool), "says: " + found["who"])
+    shown = found.assign(what=told, who=who)[SHOWN]
     chosen = st.dataframe(
         shown, hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
         selection_mode="single-row",
@@ -31,6 +35,7 @@ def draw(project: str) -> None:
             "what": st.column_config.TextColumn(width=225),
             "who": st.column_config.TextColumn(width=55),
             "why": st.column_config.TextColumn(width=80),
+            "proof": st.column_config.TextColumn(width=110, help=provenance.HELP),
         },
     )  # fmt: skip
     _note(project)
@@ -62,7 +67,7 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
         who = st.selectbox("Who", people, index=None, key="history-who", placeholder="everybody")
     keep = pd.Series(True, index=found.index)
     if text:
-        searched = found["what"] + " " + found["why"] + " " + found["who"]
+        searched = found["what"] + " " + found["why"] + " " + found["who"] + " " + found["proof"]
         keep &= searched.str.contains(text, case=False, regex=False)
     if kinds:
         keep &= found["kind"].isin(kinds)
@@ -74,6 +79,7 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
 def _actions(project: str, row: pd.Series) -> None:
     step = int(row["step"])
     st.markdown(f"**Step {step}:** {md(row['what'])}")
+    st.caption(md(row["told"]))
     closed = bool(edit.read_only(project))
     with st.container(horizontal=True):
         if st.button("Go back to here", key="go-back", icon=":material/history:", disabled=closed,

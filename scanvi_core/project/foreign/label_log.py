@@ -1,4 +1,4 @@
-"""A label log from elsewhere: nothing but rows is taken from it, into a file of our own."""
+"""The label log of a project from elsewhere: looked at before its entries are taken over."""
 
 import sqlite3
 from contextlib import closing
@@ -6,50 +6,35 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.foreign.packing import cannot_open
-from scanvi_core.project.label_log.backup import write_new
-from scanvi_core.project.label_log.database import FILE_NAME, Database, LogDamaged
-from scanvi_core.project.label_log.store import LabelStore
+from scanvi_core.project.label_log.brought import checked, stored
+from scanvi_core.project.label_log.database import FILE_NAME
 from scanvi_core.project.label_log.tables import EVENTS, META, METADATA
 
 MOST_TEXT = 2**26  # bytes of what one entry says, logs of others in it included
 MOST_META = 2**12
 BASE_BYTES, CELL_BYTES = 2**16, 16  # of the compact columns of one entry
-SOURCES = 3  # the last of `state.SOURCE_NAMES`
 
 
-def take_in(folder: Path, n_obs: int) -> int:
-    """Replace the label log in a folder, which came from elsewhere, by a new file of its entries.
+def check(folder: Path, n_obs: int) -> int:
+    """Return how many entries the label log in a folder has, which came from elsewhere.
 
-    The file is read only until it is known to hold nothing but the tables of a log, sound and of
-    a size that goes with the cells; then its entries are replayed, and those alone are kept.
-
-    Returns
-    -------
-    int
-        How many entries there are.
+    It is read only: it has to hold nothing but the tables of a log, sound and of a size that goes
+    with the cells, and entries that each fit those before it.
 
     Raises
     ------
     FileRefused
         If it is damaged, or holds anything else.
-    ProjectError
-        If it is of a newer version or of another data set.
     """
     path = folder / FILE_NAME
     check_file(path, n_obs)
     try:
-        with closing(LabelStore(Database(folder, n_obs, url=""), n_obs)) as store:
-            state, records = store.labels(), store.records()
-    except LogDamaged as error:
+        with closing(stored(path, n_obs)) as entries:
+            return sum(1 for _ in checked(entries, n_obs))
+    except HistoryRefused as error:
         raise cannot_open(error.message.rstrip(".")) from error
-    right = state.codes.max(initial=-1) < len(state.labels) and state.codes.min(initial=-1) >= -1
-    if not right or state.sources.max(initial=0) > SOURCES:
-        raise cannot_open("its labels name types that are not there")
-    for left in path.parent.glob(f"{FILE_NAME}*"):
-        left.unlink()
-    write_new(path, records, n_obs)
-    return len(records)
 
 
 def check_file(path: Path, n_obs: int) -> None:

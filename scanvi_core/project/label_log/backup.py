@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log import entries
 from scanvi_core.project.label_log.entries import Record
+from scanvi_core.project.label_log.signing import Signer
 from scanvi_core.project.label_log.state import Board
-from scanvi_core.project.label_log.tables import EVENTS, META, METADATA, SCHEMA_VERSION
+from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, METADATA, SCHEMA_VERSION
 from scanvi_core.project.label_log.undo import History
 from scanvi_core.runtime import replacing
 
@@ -85,7 +86,7 @@ def mend(path: Path, n_obs: int) -> Mended:
     number = 1 + len(list(path.parent.glob("damaged-*.db")))
     aside = path.with_name(f"damaged-{number}.db")
     with replacing(path) as temporary:
-        write_new(temporary, records, n_obs)
+        write_new(temporary, records, n_obs, Signer().head_of(records))
         path.rename(aside)
         for rest in ("-journal", "-wal"):  # belongs to the damaged file alone
             path.with_name(path.name + rest).unlink(missing_ok=True)
@@ -98,10 +99,15 @@ def fullest(path: Path, n_obs: int) -> tuple[list[Record], Path]:
     return max(found, key=lambda item: len(item[0]), default=([], path))
 
 
-def write_new(path: Path, records: list[Record], n_obs: int) -> None:
-    """Write entries into a new SQLite file."""
+def write_new(path: Path, records: list[Record], n_obs: int, head: str) -> None:
+    """Write entries into a new SQLite file, and which of them is the last."""
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
-    facts = {"schema_version": str(SCHEMA_VERSION), "n_obs": str(n_obs), "dataset_hash": ""}
+    facts = {
+        "schema_version": str(SCHEMA_VERSION),
+        "n_obs": str(n_obs),
+        "dataset_hash": "",
+        HEAD: head,
+    }
     with engine.begin() as connection:
         METADATA.create_all(connection)
         connection.execute(META.insert(), [{"key": k, "value": v} for k, v in facts.items()])
@@ -117,10 +123,12 @@ def _readable(path: Path, n_obs: int) -> list[Record]:
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
     try:
         with engine.connect() as connection:
+            there = {column["name"] for column in sa.inspect(connection).get_columns(EVENTS.name)}
+            columns = [column for column in EVENTS.c if column.name in there]  # of an older format
             for seq in range(
                 1, 1 + (connection.scalar(sa.select(sa.func.max(EVENTS.c.seq))) or 0)
             ):
-                row = connection.execute(sa.select(EVENTS).where(EVENTS.c.seq == seq)).first()
+                row = connection.execute(sa.select(*columns).where(EVENTS.c.seq == seq)).first()
                 if row is None or not row.digest:
                     break
                 record = Record(*row)

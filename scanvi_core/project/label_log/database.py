@@ -7,7 +7,9 @@ project whose labels a server keeps is never opened without it: its file may be 
 """
 
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import ON_SERVER
 from scanvi_core.project.label_log import migrations
 from scanvi_core.project.label_log.row_sets import LogDamaged
-from scanvi_core.project.label_log.tables import EVENTS, META, METADATA, SCHEMA_VERSION
+from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, METADATA, SCHEMA_VERSION
 
 FILE_NAME = "project.db"
 URL_VARIABLE = "SCANVI_DATABASE_URL"
@@ -158,7 +160,9 @@ class Database:
                 "The labels belong to another data set than the one in this project.",
                 "Open the project with its own data set.",
             )
-        if version < SCHEMA_VERSION:
+        if version < SCHEMA_VERSION and self.read_only:
+            self._read_copy(n_obs)
+        elif version < SCHEMA_VERSION:
             self._migrate(version)
         if dataset_hash and not known["dataset_hash"] and not self.read_only:
             with self.writing() as connection:
@@ -167,11 +171,21 @@ class Database:
 
     def _migrate(self, version: int) -> None:
         """Bring an older log to the present format, after a copy of it was put aside."""
-        if self.path is not None and not self.read_only:
+        if self.path is not None:
             migrations.put_aside(self.path, version)
         with self.writing() as connection:
             now = _whole(self._facts_in(connection), "schema_version")  # another window was first?
             migrations.upgrade(connection, now)
+
+    def _read_copy(self, n_obs: int) -> None:
+        """Look at an older log that cannot be written to in a copy of the present format."""
+        assert self.path is not None  # noqa: S101  told to the type checker: servers can be written to
+        self._engine.dispose()
+        self._place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
+        copy = Path(self._place.name) / FILE_NAME
+        shutil.copyfile(self.path, copy)
+        Database(copy.parent, n_obs, url="").close()
+        self._engine = self._file(copy)
 
     def _facts(self) -> dict[str, str]:
         with self.reading() as connection:
@@ -193,6 +207,7 @@ class Database:
             "schema_version": str(SCHEMA_VERSION),
             "n_obs": str(n_obs),
             "dataset_hash": dataset_hash,
+            HEAD: "",
         }
         connection.execute(META.insert(), [{"key": k, "value": v} for k, v in facts.items()])
         return facts

@@ -1,18 +1,15 @@
-"""One entry of the label log as bytes, as a line of JSON, and as the change it makes."""
+"""One entry of the label log as bytes, and as the change it makes."""
 
-import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log.row_sets import (
+    Codes,
     LogDamaged,
     Rows,
+    Sources,
     pack_rows,
     pack_values,
     unpack_rows,
@@ -21,11 +18,13 @@ from scanvi_core.project.label_log.row_sets import (
 from scanvi_core.project.label_log.state import Board, CellChange, Change, HoldoutChange, Label
 from scanvi_core.project.label_log.undo import History
 
-MAX_RANGES = 32  # selections of more pieces are written in the compact form
-
 
 class Record(NamedTuple):
-    """One stored entry; the columns of the table, in order."""
+    """One stored entry; the columns of the table, in order.
+
+    Its `origin` (None: written here by somebody who did not sign in) and its signature `mac` say
+    who vouches for it, see :mod:`scanvi_core.project.label_log.signing`.
+    """
 
     seq: int
     time: str
@@ -36,6 +35,8 @@ class Record(NamedTuple):
     after: bytes | None = None
     before: bytes | None = None
     digest: str = ""
+    origin: dict[str, Any] | None = None
+    mac: str = ""
 
 
 class Packed(NamedTuple):
@@ -96,15 +97,23 @@ def replay(
         If an entry is damaged, out of order, or not what its digest says.
     """
     for record in records:
-        change = unpack(record, len(board.codes))
-        digest = trusted
-        if not trusted or record.digest != trusted:
-            digest = digest_of(history.digest, record, change)
-        history.add(record.seq, record.kind, record.payload, changes=bool(change))
-        if record.digest not in ("", digest):
-            raise LogDamaged(f"entry {record.seq} is not what was written")
-        board.apply(change)
-        history.digest = digest
+        try:
+            change = unpack(record, len(board.codes))
+            digest = trusted
+            if not trusted or record.digest != trusted:
+                digest = digest_of(history.digest, record, change)
+            advance(record, change, digest, board, history)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise LogDamaged(f"entry {record.seq} cannot be read") from error
+
+
+def advance(record: Record, change: Change, digest: str, board: Board, history: History) -> None:
+    """Apply one entry, the change it makes and the digest it has to have being known."""
+    history.add(record.seq, record.kind, record.payload, changes=bool(change))
+    if record.digest not in ("", digest):
+        raise LogDamaged(f"entry {record.seq} is not what was written")
+    board.apply(change)
+    history.digest = digest
 
 
 def digest_of(previous: str, record: Record, change: Change) -> str:
@@ -117,7 +126,7 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
     said = [previous, record.time, record.actor, record.kind, payload]
     text = json.dumps(said, sort_keys=True, ensure_ascii=False)
     found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-    arrays: list[np.ndarray] = []
+    arrays: list[Rows | Codes | Sources] = []
     if change.holdout is not None:
         arrays = [change.holdout.after, change.holdout.before]
     elif change.cells is not None:
@@ -127,54 +136,3 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
         found.update(f"{len(array)} {len(one)} ".encode())
         found.update(one.astype("<i4").tobytes())
     return found.hexdigest()
-
-
-def to_line(record: Record, n_obs: int) -> str:
-    """Return an entry as one line of JSON; cells as ranges ``[first, last]`` where few."""
-    line: dict[str, Any] = record._asdict()
-    if record.cells is not None:
-        line["cells"] = _ranges(unpack_rows(record.cells, n_obs)) or _text(record.cells)
-    line |= {name: _text(line[name]) for name in ("after", "before")}
-    return json.dumps(line, ensure_ascii=False)
-
-
-def from_line(line: str, n_obs: int) -> Record:
-    """Return the entry that `to_line` wrote.
-
-    Raises
-    ------
-    ProjectError
-        If the line is not such an entry.
-    """
-    try:
-        record = Record(**json.loads(line))
-        cells: Any = record.cells
-        if isinstance(cells, list):
-            pieces = [np.arange(first, last + 1) for first, last in cells]
-            rows = np.concatenate([np.empty(0, np.int64), *pieces])
-            cells = pack_rows(rows, n_obs)
-        else:
-            cells = _bytes(cells)
-        return record._replace(
-            cells=cells, after=_bytes(record.after), before=_bytes(record.before)
-        )
-    except (TypeError, ValueError, IndexError, binascii.Error) as error:
-        raise ProjectError(
-            f"A line of the label log cannot be read: {line[:60]}", "Export the log again."
-        ) from error
-
-
-def _ranges(rows: Rows) -> list[list[int]] | None:
-    """Return ranges, first and last included; None when there are none or too many."""
-    pieces = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
-    if not rows.size or len(pieces) > MAX_RANGES:
-        return None
-    return [[int(piece[0]), int(piece[-1])] for piece in pieces]
-
-
-def _text(blob: bytes | None) -> str | None:
-    return None if blob is None else base64.b64encode(blob).decode()
-
-
-def _bytes(text: Any) -> bytes | None:
-    return None if text is None else base64.b64decode(text, validate=True)

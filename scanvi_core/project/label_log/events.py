@@ -36,6 +36,8 @@ class Event:
         Who, which entry, and when (UTC, ISO text); filled in by the store.
     undone
         Whether its effect has been taken back.
+    origin, proof
+        Where it is from and what is known of it; see :mod:`scanvi_core.project.label_log.signing`.
     """
 
     kind: str
@@ -46,6 +48,8 @@ class Event:
     seq: int = 0
     time: str = ""
     undone: bool = False
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    proof: str = ""
 
 
 def import_labels(names: Sequence[str], codes: ArrayLike, *, key: str = "") -> Event:

@@ -1,16 +1,14 @@
 """Taking over another person's log: what is new in it, where people differ and agree."""
 
-import base64
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.project.label_log import entries
 from scanvi_core.project.label_log.entries import Record
+from scanvi_core.project.label_log.lines import from_line, pack_log, to_line, unpack_log
 from scanvi_core.project.label_log.merge import (
     COMBINE,
     Merged,
@@ -23,6 +21,8 @@ from scanvi_core.project.label_log.merge import (
 )
 from scanvi_core.project.label_log.row_sets import Rows
 from scanvi_core.project.label_log.state import Board, Change
+
+NAMED = 5  # people in one sentence
 
 
 class Conflict(NamedTuple):
@@ -121,20 +121,18 @@ def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
     mine, before = read_story(ours, n_obs), _embedded_stories(ours, n_obs)
     main = read_story(theirs, n_obs)
     knows = set(mine.known)
-    came = [(main, [entries.to_line(without_embedded(r), n_obs) for r in theirs])]
-    came += [(read_story([entries.from_line(x, n_obs) for x in lines], n_obs), lines)
-             for lines in embedded(theirs)]  # fmt: skip
+    came = [(main, [to_line(without_embedded(r), n_obs) for r in theirs])]
+    came += [(read_story([from_line(x, n_obs) for x in lines], n_obs), lines)
+             for lines in embedded(theirs, n_obs)]  # fmt: skip
     new = [(story, lines) for story, lines in came if not knows.issuperset(story.digests)]
     about = agreement(mine, main)
     if not new:
-        return Taken(", ".join(dict.fromkeys(main.actors)), Change(), agreement=about)
-    who = ", ".join(
-        dict.fromkeys(
-            actor
-            for story, _ in new
-            for digest, actor in zip(story.digests, story.actors, strict=True)
-            if digest not in knows
-        )
+        return Taken(_listed(main.actors), Change(), agreement=about)
+    who = _listed(
+        actor
+        for story, _ in new
+        for digest, actor in zip(story.digests, story.actors, strict=True)
+        if digest not in knows
     )
     fresh = list(dict.fromkeys(d for story, _ in new for d in story.digests if d not in knows))
     merged = merge(newest([mine, *before, *(story for story, _ in new)]))
@@ -142,11 +140,18 @@ def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
     payload = {
         "with": who,
         "knows": fresh,
-        "logs": [pack_log(lines) for _, lines in new],
+        "logs": [pack_log(lines, n_obs) for _, lines in new],
         "n_conflicts": n_conflicts,
     }
     change = change_to(board, merged)
     return Taken(who, change, payload, len(fresh), n_conflicts, about)
+
+
+def _listed(people: Iterable[str]) -> str:
+    """Return the first names of a list, and how many there are besides."""
+    names = list(dict.fromkeys(people))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def open_conflicts(records: list[Record], n_obs: int) -> list[Conflict]:
@@ -160,15 +165,15 @@ def open_conflicts(records: list[Record], n_obs: int) -> list[Conflict]:
 
 def _embedded_stories(records: list[Record], n_obs: int) -> list[Story]:
     return [
-        read_story([entries.from_line(line, n_obs) for line in lines], n_obs)
-        for lines in embedded(records)
+        read_story([from_line(line, n_obs) for line in lines], n_obs)
+        for lines in embedded(records, n_obs)
     ]
 
 
-def embedded(records: Sequence[Record]) -> list[list[str]]:
+def embedded(records: Sequence[Record], n_obs: int) -> list[list[str]]:
     """Return the lines of the logs that a log took over."""
     combined = [record for record in records if record.kind == COMBINE]
-    return [unpack_log(packed) for record in combined for packed in record.payload["logs"]]
+    return [unpack_log(packed, n_obs) for record in combined for packed in record.payload["logs"]]
 
 
 def without_embedded(record: Record) -> Record:
@@ -176,13 +181,3 @@ def without_embedded(record: Record) -> Record:
     if record.kind != COMBINE:
         return record
     return record._replace(payload={**record.payload, "logs": []})
-
-
-def pack_log(lines: Sequence[str]) -> str:
-    """Return a log as short text, for the entry that takes it over."""
-    return base64.b64encode(zlib.compress("\n".join(lines).encode())).decode()
-
-
-def unpack_log(packed: str) -> list[str]:
-    """Return the lines that `pack_log` packed."""
-    return zlib.decompress(base64.b64decode(packed)).decode().split("\n")

@@ -3,7 +3,7 @@
 import json
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +25,11 @@ from scanvi_core.project.label_log.backup import (
 from scanvi_core.project.label_log.database import EVENTS, FILE_NAME, Database, LogDamaged
 from scanvi_core.project.label_log.entries import Record
 from scanvi_core.project.label_log.events import Event
+from scanvi_core.project.label_log.signing import ALTERED, SIGNED_IN, Signer
 from scanvi_core.project.label_log.state import Board, Change, LabelState
+from scanvi_core.project.label_log.tables import HEAD, META
 from scanvi_core.project.label_log.undo import History
-from scanvi_core.project.locks import at_work, enter, this_user
+from scanvi_core.project.locks import at_work, enter, is_signed_in, this_user
 from scanvi_core.runtime import replacing
 
 
@@ -47,10 +49,13 @@ class Ledger:
         Whether the process that worked with it before was cut off.
     damage
         What is wrong with the file, where only a part of it could be read; else empty.
+    cut
+        Whether the newest entries had been taken off when it was opened.
     """
 
     recovered = False
     damage = ""
+    cut = False
     _written = ""  # the digest of the last entry this store wrote
     _damaged: "tuple[Path, tempfile.TemporaryDirectory[str]] | None" = None
 
@@ -59,8 +64,9 @@ class Ledger:
         self.actor = actor
         self._database = database
         self._lock = threading.RLock()
-        self._board, self._history = Board(n_obs), History()
+        self._signer = Signer()
         self._state: LabelState | None = None
+        self._forget()
 
     @property
     def read_only(self) -> str:
@@ -128,7 +134,7 @@ class Ledger:
         if not records:
             raise damage
         place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
-        write_new(Path(place.name) / FILE_NAME, records, n_obs)
+        write_new(Path(place.name) / FILE_NAME, records, n_obs, Signer().head_of(records))
         database = Database(Path(place.name), n_obs, url="")
         database.read_only = f"{damage.message} {damage.hint}"
         store = cls(database, n_obs, actor)
@@ -141,6 +147,7 @@ class Ledger:
         try:
             with self._database.reading() as connection:
                 self._catch_up(connection)
+                self.cut = self._signer.is_cut(*self._end(connection))
         except BaseException:
             self.close()
             raise
@@ -154,11 +161,14 @@ class Ledger:
         local = type(self)(Database(folder, self.n_obs, url=""), self.n_obs)
         local._read_all()
         records = local.records()
+        with local._database.reading() as connection:
+            head, *_ = local._end(connection)
         local.close()
         with self._writing() as connection:
-            if records and not self._history.seq:  # else another window was first
-                connection.execute(EVENTS.insert(), [record._asdict() for record in records])
+            if not self._history.seq:  # else another window was first
+                self._store(connection, records, head)
                 self._catch_up(connection)
+                self.cut = local.cut
 
     def records(self) -> list[Record]:
         """Return all entries as they are stored."""
@@ -170,8 +180,11 @@ class Ledger:
         if self._database.path is not None:
             copy_database(self._database.path, target)
             return
+        with self._lock, self._database.reading() as connection:
+            head, *_ = self._end(connection)
+            records = list(self._records(connection))
         with replacing(target) as temporary:
-            write_new(temporary, self.records(), self.n_obs)
+            write_new(temporary, records, self.n_obs, head)
 
     def _settle(self, folder: Path) -> None:
         """Mark the folder as in use, and keep a copy of what is new."""
@@ -205,7 +218,7 @@ class Ledger:
 
         Memory follows the file and never runs ahead of it, so a failed commit leaves no trace.
         """
-        records = self._records(connection, EVENTS.c.seq > self._history.seq)
+        records = self._verified(self._records(connection, EVENTS.c.seq > self._history.seq))
         seen = self._history.seq
         try:
             entries.replay(records, self._board, self._history, trusted=self._written)
@@ -218,6 +231,17 @@ class Ledger:
     def _forget(self) -> None:
         self._board, self._history = Board(self.n_obs), History()
         self._state = None
+        self._mac = ""  # of the last entry seen
+        self._proofs: dict[int, str] = {}
+
+    def _verified(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield entries, and note what is known of each once it was found to make sense."""
+        for record in records:
+            if not record.digest:
+                raise LogDamaged(f"entry {record.seq} has no digest")
+            yield record
+            self._proofs[record.seq] = self._signer.proof(self._mac, record)
+            self._mac = record.mac
 
     def _insert(self, connection: sa.Connection, event: Event, change: Change) -> int:
         packed = entries.pack(change, self.n_obs)
@@ -225,16 +249,35 @@ class Ledger:
             seq=self._history.seq + 1,  # the lock is held: nobody else takes this number
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             actor=event.actor or at_work() or self.actor,
+            origin={SIGNED_IN: True} if is_signed_in() and not event.actor else None,
             kind=event.kind,
             payload=json.loads(to_json({**event.payload, **packed.payload})),
             cells=packed.cells,
             after=packed.after,
             before=packed.before,
         )
-        digest = entries.digest_of(self._history.digest, record, change)
-        connection.execute(EVENTS.insert().values(record._replace(digest=digest)._asdict()))
-        self._written = digest
+        record = record._replace(digest=entries.digest_of(self._history.digest, record, change))
+        record = record._replace(mac=self._signer.sign(self._mac, record))
+        self._store(connection, [record], self._signer.head(record.seq, record.mac))
+        self._written = record.digest
         return record.seq
+
+    def _store(self, connection: sa.Connection, records: Sequence[Record], head: str) -> None:
+        """Write entries, and which of them is the last."""
+        if records:
+            connection.execute(EVENTS.insert(), [record._asdict() for record in records])
+            connection.execute(META.update().where(META.c.key == HEAD).values(value=head))
+
+    def _end(self, connection: sa.Connection) -> tuple[str, int, str]:
+        """Return what was said to be the last entry, and the number and signature of the last.
+
+        In one query, which sees one moment of a database that others write to.
+        """
+        last = EVENTS.c.seq == sa.select(sa.func.max(EVENTS.c.seq)).scalar_subquery()
+        query = sa.select(META.c.value, EVENTS.c.seq, EVENTS.c.mac)
+        joined = META.outerjoin(EVENTS, last)
+        row = connection.execute(query.select_from(joined).where(META.c.key == HEAD)).first()
+        return ("", 0, "") if row is None else (row.value, row.seq or 0, row.mac or "")
 
     def _records(
         self, connection: sa.Connection, *where: sa.ColumnElement[bool]
@@ -262,4 +305,6 @@ class Ledger:
             seq=record.seq,
             time=record.time,
             undone=self._history.undone(record.seq),
+            origin=record.origin or {},
+            proof=self._proofs.get(record.seq, ALTERED),
         )

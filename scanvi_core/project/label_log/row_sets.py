@@ -18,6 +18,7 @@ Sources = NDArray[np.uint8]
 N_SOURCES = 4  # none, given, manual, accepted: two bits beside the code
 _BITS, _STEPS, _ONE = b"b", b"s", b"1"
 _WIDTHS = ("<u1", "<u2", "<u4")
+_MOST = np.iinfo("<u4").max
 
 
 def as_rows(rows: ArrayLike, n_obs: int) -> Rows:
@@ -62,12 +63,13 @@ def unpack_rows(blob: bytes, n_obs: int) -> Rows:
     """
     try:
         if blob[:1] == _BITS:
-            bits = np.frombuffer(zlib.decompress(blob[1:]), dtype=np.uint8)
+            bits = np.frombuffer(inflate(blob[1:], -(-n_obs // 8)), dtype=np.uint8)
             return np.flatnonzero(np.unpackbits(bits, count=n_obs))
-        rows = np.cumsum(_unpack_numbers(blob[1:])) - 1
+        steps = _unpack_numbers(blob[1:], n_obs)
     except (zlib.error, ValueError, IndexError) as error:
         raise _damaged() from error
-    if rows.size and rows[-1] >= n_obs:
+    rows = np.cumsum(steps) - 1
+    if rows.size and (rows[-1] >= n_obs or not steps.all()):
         raise _damaged()
     return rows
 
@@ -92,10 +94,10 @@ def unpack_values(blob: bytes, n: int) -> tuple[Codes, Sources]:
         if blob[:1] == _ONE:
             pairs = np.full(n, int.from_bytes(blob[1:9], "little"), dtype=np.int64)
         else:
-            pairs = _unpack_numbers(blob[1:])
-    except (zlib.error, ValueError, IndexError) as error:
+            pairs = _unpack_numbers(blob[1:], n)
+    except (zlib.error, ValueError, IndexError, OverflowError) as error:
         raise _damaged() from error
-    if len(pairs) != n:
+    if len(pairs) != n or pairs.max(initial=0) > _MOST:
         raise _damaged()
     codes, sources = np.divmod(pairs, N_SOURCES)
     return (codes - 1).astype(np.int32), sources.astype(np.uint8)
@@ -117,14 +119,40 @@ def _squeeze(array: NDArray[np.unsignedinteger]) -> bytes:
     return packer.compress(array.tobytes()) + packer.flush()
 
 
-def _unpack_numbers(blob: bytes) -> NDArray[np.int64]:
-    return np.frombuffer(zlib.decompress(blob[1:]), dtype=_WIDTHS[blob[0]]).astype(np.int64)
+def _unpack_numbers(blob: bytes, most: int) -> NDArray[np.int64]:
+    """Return at most `most` numbers."""
+    kind = np.dtype(_WIDTHS[blob[0]])
+    return np.frombuffer(inflate(blob[1:], most * kind.itemsize), dtype=kind).astype(np.int64)
+
+
+def inflate(blob: bytes, most: int) -> bytes:
+    """Return what zlib packed, without taking memory for more than `most` bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is more, or not whole.
+    zlib.error
+        If it is nothing that zlib packed.
+    """
+    unpacker = zlib.decompressobj()
+    found = unpacker.decompress(blob, most + 1)
+    if len(found) > most or not unpacker.eof:
+        raise ValueError(f"more than {most} bytes, or cut off")
+    return found
 
 
 class LogDamaged(ProjectError):
-    """The label log was changed by something else than this program: a bad disk, an editor."""
+    """The label log was changed by something else than this program: a bad disk, an editor.
+
+    Attributes
+    ----------
+    what
+        What is wrong, without a word about where.
+    """
 
     def __init__(self, what: str) -> None:
+        self.what = what
         super().__init__(
             f"The label log is damaged: {what}.",
             "Repair it on the Open page: every change that can still be read is kept.",

@@ -8,15 +8,17 @@ import numpy as np
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log import entries, import_log
+from scanvi_core.project.label_log import brought, entries, import_log
 from scanvi_core.project.label_log.apply import left_out, plan
 from scanvi_core.project.label_log.database import EVENTS, FILE_NAME
 from scanvi_core.project.label_log.entries import Record
 from scanvi_core.project.label_log.events import Event, describe
+from scanvi_core.project.label_log.lines import to_line
 from scanvi_core.project.label_log.log_file import Ledger
 from scanvi_core.project.label_log.merge import COMBINE
 from scanvi_core.project.label_log.refusals import StaleEdit, StepInUse
 from scanvi_core.project.label_log.row_sets import pack_rows
+from scanvi_core.project.label_log.signing import Bringer
 from scanvi_core.project.label_log.state import Board, Change, LabelState
 from scanvi_core.project.label_log.undo import History
 
@@ -127,11 +129,12 @@ class LabelStore(Ledger):
 
     def events(self) -> list[Event]:
         """Return all events, the oldest first, without their rows."""
-        light = (EVENTS.c.seq, EVENTS.c.time, EVENTS.c.actor, EVENTS.c.kind, EVENTS.c.payload)
+        heavy = ("cells", "after", "before")
+        light = [column for column in EVENTS.c if column.name not in heavy]
         with self._lock, self._database.reading() as connection:
             self._catch_up(connection)
             rows = connection.execute(sa.select(*light).order_by(EVENTS.c.seq))
-            return [self._event(Record(*row)) for row in rows]
+            return [self._event(Record(**row._mapping)) for row in rows]
 
     def event(self, seq: int) -> Event:
         """Return one event with its rows.
@@ -153,14 +156,16 @@ class LabelStore(Ledger):
         Parameters
         ----------
         lines
-            From `export_log` of their project.
+            From `export_log` of their project. What they say of who and when is a claim.
 
         Raises
         ------
+        HistoryRefused
+            If a line is damaged or of another data set.
         ProjectError
-            If a line is damaged, of another data set, or the disk refuses.
+            If the disk refuses.
         """
-        theirs = [entries.from_line(line, self.n_obs) for line in lines]
+        theirs = list(brought.checked_lines(lines, self.n_obs))
         with self._writing() as connection:
             taken = import_log.take_over(list(self._records(connection)), theirs, self._board)
             if taken.payload is not None:
@@ -176,33 +181,31 @@ class LabelStore(Ledger):
                 self._conflicts = self._history.seq, import_log.open_conflicts(records, self.n_obs)
             return self._conflicts[1]
 
-    def fill(self, lines: Iterable[str]) -> None:
+    def fill(self, records: Iterable[Record]) -> None:
         """Begin this log with the entries of another, for the same cells in the same order.
+
+        They are marked as brought by who is at work, now; what they say of who and when is a
+        claim.
 
         Raises
         ------
+        HistoryRefused
+            If an entry is damaged or of another data set.
         ProjectError
-            If this log has begun already, or a line is damaged.
+            If this log has begun already, or the disk refuses.
         """
+        records = brought.checked(records, self.n_obs)
+        found = list(brought.marked(records, Bringer.now(self.actor), self._signer))
         with self._writing() as connection:
             if self._history.seq:
                 raise ProjectError("This project has labels already.", "Open the file once more.")
-            for line in lines:
-                record = entries.from_line(line, self.n_obs)
-                change = entries.unpack(record, self.n_obs)
-                digest = entries.digest_of(self._history.digest, record, change)
-                if record.digest not in ("", digest):
-                    raise ProjectError(
-                        f"Step {record.seq} of the file is damaged.", "Get it anew."
-                    )
-                row = record._replace(digest=digest)
-                connection.execute(EVENTS.insert().values(row._asdict()))
-                self._catch_up(connection)
+            self._store(connection, found, self._signer.head_of(found))
+            self._catch_up(connection)
 
     def export_log(self) -> list[str]:
         """Return the log as lines of JSON, one per event, for `replay`."""
         with self._lock, self._database.reading() as connection:
-            return [entries.to_line(record, self.n_obs) for record in self._records(connection)]
+            return [to_line(record, self.n_obs) for record in self._records(connection)]
 
     @staticmethod
     def replay(lines: Iterable[str], n_obs: int) -> LabelState:
@@ -210,11 +213,11 @@ class LabelStore(Ledger):
 
         Raises
         ------
-        ProjectError
+        HistoryRefused
             If a line is damaged or out of order.
         """
         board, history = Board(n_obs), History()
-        entries.replay((entries.from_line(line, n_obs) for line in lines), board, history)
+        entries.replay(brought.checked_lines(lines, n_obs), board, history)
         return board.state(history.seq)
 
     def _refuse_in_use(self, connection: sa.Connection, target: int, change: Change) -> None:

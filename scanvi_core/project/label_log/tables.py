@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 METADATA = sa.MetaData()
 EVENTS = sa.Table(
     "events",
@@ -18,7 +18,10 @@ EVENTS = sa.Table(
     sa.Column(
         "digest", sa.Text, nullable=False, server_default=""
     ),  # of this entry and all before
+    sa.Column("origin", sa.JSON(none_as_null=True)),
+    sa.Column("mac", sa.Text, nullable=False, server_default=""),
 )
+HEAD = "head"  # the signature of which entry is the last
 META = sa.Table(
     "meta",
     METADATA,

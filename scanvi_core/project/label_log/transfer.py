@@ -15,8 +15,8 @@ from scanvi_core.project.label_log.state import CellChange, Change, HoldoutChang
 LEFT_OUT = "left_out_rows"
 
 
-def translate(records: Iterable[Record], place: NDArray[np.int64], n_obs: int) -> Iterator[str]:
-    """Yield a log as lines for another data set.
+def translate(records: Iterable[Record], place: NDArray[np.int64], n_obs: int) -> Iterator[Record]:
+    """Yield the entries of a log for another data set, with other digests that are not known yet.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def translate(records: Iterable[Record], place: NDArray[np.int64], n_obs: int) -
             payload["logs"] = []
         packed = entries.pack(moved, n_obs)
         parts = packed._asdict() | {"payload": payload | packed.payload, "digest": ""}
-        yield entries.to_line(record._replace(**parts), n_obs)
+        yield record._replace(**parts)
 
 
 def _rows(rows: Rows, place: NDArray[np.int64]) -> Rows:

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.store import LabelStore
+from scanvi_core.project.label_log.brought import checked_lines
 from scanvi_core.project.label_log.transfer import translate
 from scanvi_core.services.labels.from_project import Found, matched
 from scanvi_core.services.paths import allowed_path
@@ -54,6 +53,8 @@ def find(project_id: str, text: str) -> Carried:
 def take_over(project_id: str, text: str) -> Found:
     """Give a project without labels those of an exported file, with their history.
 
+    Who did what and when is what the file claims; who brought it is written beside it.
+
     Raises
     ------
     FileRefused, LabelsUnusable
@@ -63,12 +64,10 @@ def take_over(project_id: str, text: str) -> Found:
     """
     opened, carried = workspace(project_id), find(project_id, text)
     n_obs, place = opened.dataset.n_obs, carried.found.place
-    LabelStore.replay(carried.lines, carried.n_obs)  # raises where a step is not as it was written
-    if np.array_equal(place, np.arange(n_obs)):
-        opened.store.fill(carried.lines)
-    else:
-        records = (entries.from_line(line, carried.n_obs) for line in carried.lines)
-        opened.store.fill(translate(records, place, n_obs))
+    records = checked_lines(carried.lines, carried.n_obs)
+    if not np.array_equal(place, np.arange(n_obs)):
+        records = translate(records, place, n_obs)
+    opened.store.fill(records)
     opened.project.update_settings(labels_key=LABELS_KEY, unlabeled=[])
     return carried.found
 

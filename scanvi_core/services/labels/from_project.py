@@ -77,8 +77,8 @@ def take_over(earlier_id: str, project_id: str) -> Found:
         )
     if not earlier.labels().seq:
         raise LabelsUnusable(f"{earlier.project.name} has no labels.", "Choose another project.")
-    lines = translate(earlier.store.records(), found.place, opened.dataset.n_obs)
-    opened.store.fill(lines)
+    n_obs = opened.dataset.n_obs
+    opened.store.fill(translate(earlier.store.records(), found.place, n_obs))
     kept = earlier.project.settings
     about = {key: kept[key] for key in ("labels_key", "unlabeled", "holdout") if key in kept}
     opened.project.update_settings(**about)

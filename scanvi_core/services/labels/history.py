@@ -1,21 +1,29 @@
 """The history of a project's labels: every step, going back, comparing, and others' work."""
 
+import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.import_log import Taken
+from scanvi_core.project.label_log.lines import parsed, read_lines
 from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.services.labels import provenance
 from scanvi_core.services.workspace import Workspace, workspace
 
 FORMAT = "scanvi_label_log"
+VERSION = 2  # with where each step is from and its signature; without them it can be read, too
 NO_LABEL = "no label"
 SHOWN_CELLS = 20
+COLUMNS = [
+    "step", "when", "who", "kind", "what", "cells", "why", "model", "undone", "verified", "proof",
+    "told",
+]  # fmt: skip
 WORDS = {
     "import": "column read", "assign": "named", "accept": "prediction accepted",
     "clear": "label taken off", "create": "type added", "rename": "renamed", "merge": "merged",
@@ -32,7 +40,9 @@ def table(project_id: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``step``, ``when`` (local time), ``who``, ``kind`` (in words), ``what``,
-        ``cells``, ``why`` (reason or rule), ``model`` and ``undone``.
+        ``cells``, ``why`` (reason or rule), ``model``, ``undone``, and what is known of it:
+        ``verified`` (who and when are more than a claim), ``proof`` and ``told`` (in words, see
+        :mod:`scanvi_core.services.labels.provenance`).
     """
     opened = workspace(project_id)
     found: pd.DataFrame = opened.kept.get(
@@ -45,7 +55,7 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
     rows = [
         {
             "step": event.seq,
-            "when": datetime.fromisoformat(event.time).astimezone(),
+            "when": provenance.moment(event.time),
             "who": event.actor,
             "kind": WORDS[event.kind],
             "what": events.describe(event),
@@ -53,11 +63,23 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
             "why": event.payload.get("reason", ""),
             "model": event.payload.get("model", ""),
             "undone": event.undone,
+            "verified": provenance.is_verified(event),
+            "proof": provenance.in_short(event),
+            "told": provenance.in_full(event),
         }
         for event in reversed(entries)
     ]
-    columns = ["step", "when", "who", "kind", "what", "cells", "why", "model", "undone"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def warning(project_id: str) -> str:
+    """Return what is wrong with the history as a whole; empty where nothing is."""
+    opened = workspace(project_id)
+    said: str = opened.kept.get(
+        ("history warning", opened.labels().seq),
+        lambda: provenance.warning(opened.store, opened.store.events()),
+    )
+    return said
 
 
 def go_back_to(project_id: str, step: int) -> int:
@@ -128,47 +150,67 @@ def _words(state: LabelState) -> np.ndarray:
 def export_log(project_id: str) -> bytes:
     """Return the whole history as lines of JSON; the first says what it belongs to."""
     opened = workspace(project_id)
-    head = {FORMAT: 1, "project": opened.project.name, **_identity(opened)}
+    head = {FORMAT: VERSION, "project": opened.project.name, **_identity(opened)}
     return "\n".join([json.dumps(head), *opened.store.export_log()]).encode()
 
 
 def import_log(project_id: str, text: bytes) -> Taken | None:
     """Take over a history written by `export_log`, of a colleague or another computer.
 
-    A project without labels gets it as it is (None is returned); else the two are merged.
+    A project without labels gets it as it is (None is returned); else the two are merged. Who did
+    what and when is what the file claims, also one that was exported here: who takes it over, and
+    when, is written beside it.
 
     Raises
     ------
-    ProjectError
+    HistoryRefused
         If the file is no history, is damaged, or belongs to other cells.
+    ProjectError
+        If the disk refuses.
     """
     opened = workspace(project_id)
-    lines = _lines_of(opened, text)
+    lines = _lines(text)
+    _refuse_other(opened, next(lines, ""))
     if opened.labels().seq:
         return opened.store.merge(lines)
-    opened.store.fill(lines)
+    opened.store.fill(read_lines(lines, opened.dataset.n_obs))
     return None
 
 
-def _lines_of(opened: Workspace, text: bytes) -> list[str]:
+def _lines(text: bytes) -> Iterator[str]:
+    """Yield the lines of a file one by one."""
+    for line in io.BytesIO(text):
+        try:
+            said = line.decode("utf-8").strip()
+        except UnicodeError as error:
+            raise _no_history() from error
+        if said:
+            yield said
+
+
+def _no_history() -> HistoryRefused:
+    return HistoryRefused(
+        "This file is no label history.", "Choose a file from “Download the history”."
+    )
+
+
+def _refuse_other(opened: Workspace, head: str) -> None:
+    """Refuse a file whose first line does not say that it is a history of these cells."""
     try:
-        head, *lines = text.decode("utf-8").strip().split("\n")
-        about = json.loads(head)
-        known = about[FORMAT] == 1
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProjectError(
-            "This file is no label history.", "Choose a file from “Download the history”."
-        ) from error
+        about = parsed(head, opened.dataset.n_obs)
+        known = about[FORMAT] in range(1, VERSION + 1)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _no_history() from error
     if not known:
-        raise ProjectError("This history has a newer format.", "Update the program.")
+        raise HistoryRefused("This history has a newer format.", "Update the program.")
     own = _identity(opened)
     if any(about.get(key) != value for key, value in own.items()):
-        raise ProjectError(
-            f"This history is of {about.get('project')!r} with {about.get('n_obs')} other cells.",
+        name, n_obs = (str(about.get(key))[:60] for key in ("project", "n_obs"))
+        raise HistoryRefused(
+            f"This history is of {name!r} with {n_obs} other cells.",
             "Open the same data file here first; for another version of it, use "
             "“Labels of an earlier project” on the Labels page.",
         )
-    return lines
 
 
 def _identity(opened: Workspace) -> dict[str, object]:

@@ -25,6 +25,7 @@ from scanvi_core.project.folder import (
 )
 from scanvi_core.project.foreign import packing
 from scanvi_core.project.label_log import backup
+from scanvi_core.project.label_log.brought import adopt
 from scanvi_core.project.label_log.database import LogDamaged, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
@@ -113,6 +114,7 @@ def unpack(stream: IO[bytes]) -> str:
         folder = stage / project.id
         folder.mkdir(mode=0o700)
         _look_through(packed, folder, project.root)
+        adopt(folder / project.db.name, read_manifest(folder / project.dataset.name)["n_obs"])
         for part in (*PARTS, "exports"):
             (folder / part).mkdir(exist_ok=True)
         folder.rename(project.root)

@@ -66,6 +66,7 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _look_through(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
+    from scanvi_core.data.intake import foreign_dataset  # tables: only for a project
 
     manifest, genes = foreign_dataset.take_in(folder / "dataset")
     project = Project(root.name, folder)
@@ -73,7 +74,7 @@ def _look_through(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
     settings = foreign_runs.settings_of(project, set(manifest["obs_columns"]), runs)
     n_entries = 0
     if project.db.is_file():
-        n_entries = foreign_log.take_in(folder, manifest["n_obs"])
+        n_entries = foreign_log.check(folder, manifest["n_obs"])
     own = _source(project, manifest, memory_mb)
     manifest["source"]["path"] = str(root / "source" / own)
     if "origin" in manifest:

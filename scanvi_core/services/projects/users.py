@@ -13,9 +13,12 @@ ALLOWED_VARIABLE = "SCANVI_ALLOWED_EMAILS"
 ANYONE = "*"
 
 
-def ask(who: Callable[[], str]) -> None:
-    """Let `who` say, on the thread of a change, which user makes it; empty: the account's name."""
-    locks.ask_who(who)
+def ask(who: Callable[[], str], signed_in: Callable[[], bool]) -> None:
+    """Let `who` say, on the thread of a change, which user makes it; empty: the account's name.
+
+    `signed_in` tells whether a sign-in proves it.
+    """
+    locks.ask_who(who, signed_in)
 
 
 def account() -> str:

@@ -1,5 +1,7 @@
 """What a user sees of labels, and a way to change the file behind the program's back."""
 
+import json
+
 from sqlalchemy import create_engine, text
 
 N = 40
@@ -21,6 +23,12 @@ def seen(state):
         state.prior,
         state.colours,
     )
+
+
+def content(lines):
+    """Return what the lines of a log say, without where it is from and who vouches for it."""
+    told = [json.loads(line) for line in lines]
+    return [{k: v for k, v in entry.items() if k not in ("origin", "mac")} for entry in told]
 
 
 def sql(folder, statement):

@@ -13,6 +13,7 @@ from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit, from_export
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import workspace
+from tests.project.label_log.views import content
 from tests.services.conftest import copy_of
 
 
@@ -22,7 +23,7 @@ def names(project):
 
 
 def log_of(project):
-    return workspace(project).store.export_log()
+    return content(workspace(project).store.export_log())
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_the_list_tells_when_labels_were_saved_last(project):
 
 def test_a_project_is_renamed_and_an_empty_name_refused(labelled):
     library.rename(labelled, " Lung  7 ")
-    assert entry(labelled).name == "Lung  7"
+    assert entry(labelled).name == "Lung 7"
     with pytest.raises(SettingInvalid):
         library.rename(labelled, " ")
 

@@ -1,0 +1,136 @@
+"""The label log of a packed project: its entries are taken over as claims, and nothing else is."""
+
+import json
+import sqlite3
+import tracemalloc
+from contextlib import closing
+
+import numpy as np
+import pytest
+from tests.project.test_signing import before_signatures, rewrite
+
+from scanvi_core.errors import HistoryRefused
+from scanvi_core.project import LabelStore
+from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.brought import adopt
+from scanvi_core.project.label_log.signing import CLAIMED, VERIFIED
+from tests.project.label_log.views import N, content, seen
+
+
+@pytest.fixture
+def came(tmp_path, filled):
+    """The folder of a log as it comes with a packed project, and what it says."""
+    filled.append(events.accept([0, 25, 26], "T", model="0001"))
+    filled.append(events.holdout([3, 4], how="random"))
+    filled.undo()
+    (tmp_path / "ben").mkdir()
+    ben = LabelStore.open(tmp_path / "ben", N, actor="ben")
+    ben.append(events.assign(np.arange(30, 33), "NK"))
+    filled.merge(ben.export_log())
+    ben.close()
+    filled.close()
+    return tmp_path
+
+
+def do(folder, *statements):
+    """Change a file as somebody can who knows SQLite."""
+    with closing(sqlite3.connect(folder / "project.db")) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def taken(folder):
+    adopt(folder / "project.db", N)
+    store = LabelStore.open(folder, N)
+    found = store.events(), seen(store.labels()), content(store.export_log()), store.cut
+    store.close()
+    return found
+
+
+def test_every_entry_is_a_claim_and_work_goes_on(came):
+    store = LabelStore.open(came, N)
+    wanted, lines = seen(store.labels()), content(store.export_log())
+    store.close()
+    entries, labels, told, cut = taken(came)
+    assert (labels, told, cut) == (wanted, lines, False)
+    assert {event.proof for event in entries} == {CLAIMED}
+    store = LabelStore.open(came, N)
+    store.undo()
+    assert store.events()[-1].proof == VERIFIED
+    assert store.conflicts() == []
+    store.close()
+
+
+def test_forged_names_are_claims(came):
+    rewrite(came, lambda rows: [row._replace(actor="boss@lab.org", origin=None) for row in rows])
+    entries, *_ = taken(came)
+    assert {(event.actor, event.proof) for event in entries} == {("boss@lab.org", CLAIMED)}
+    assert all(event.origin["brought_by"] for event in entries)
+
+
+def test_a_log_of_before_signatures_is_taken_over(came):
+    before_signatures(came)
+    assert {event.proof for event in taken(came)[0]} == {CLAIMED}
+
+
+def test_a_project_without_labels_has_none(tmp_path):
+    adopt(tmp_path / "project.db", N)
+    assert list(tmp_path.iterdir()) == []
+
+
+LABELS = json.dumps({"n_cells": 0, "labels": ["x"]})
+HOSTILE = {
+    "trigger": ["CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events; END"],
+    "view": ["CREATE VIEW v AS SELECT 1"],
+    "another table": ["CREATE TABLE more (x)"],
+    "entries worked out": ["ALTER TABLE events RENAME TO old",
+                           "CREATE VIEW events AS SELECT * FROM old"],
+    "a column worked out": ["ALTER TABLE events ADD COLUMN x GENERATED ALWAYS AS (seq * 2)"],
+    "other cells": ["UPDATE meta SET value = '41' WHERE key = 'n_obs'"],
+    "newer": ["UPDATE meta SET value = '99' WHERE key = 'schema_version'"],
+    "no format": ["UPDATE meta SET value = x'00' WHERE key = 'schema_version'"],
+    "no facts": ["DELETE FROM meta"],
+    "no entries": ["DROP TABLE events"],
+    "a length for bytes": ["UPDATE events SET cells = 400000000 WHERE seq = 2"],
+    "bytes for a name": ["UPDATE events SET actor = x'ff', digest = ''"],
+    "text that is none": ["UPDATE events SET actor = CAST(x'ff' AS TEXT), digest = ''"],
+    "no JSON": ["UPDATE events SET payload = '{' WHERE seq = 2"],
+    "bytes for JSON": ["UPDATE events SET payload = x'7b7d' WHERE seq = 2"],
+    "lists in lists": ["UPDATE events SET payload = printf('%.*c', 200000, '[') WHERE seq = 2"],
+    "no number": ["UPDATE events SET payload = '{\"n_cells\": NaN}' WHERE seq = 2"],
+    "a text without end": ["UPDATE events SET time = printf('%.*c', 9000000, 'x') WHERE seq = 2"],
+    "changed": ["UPDATE events SET actor = 'boss' WHERE seq = 2"],
+    "one taken out": ["DELETE FROM events WHERE seq = 2"],
+    "another kind": [f"UPDATE events SET kind = 'rename', payload = '{LABELS}', digest = ''"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_file_that_is_more_or_less_than_a_log_is_refused_and_left(came, name):
+    do(came, "PRAGMA writable_schema = ON", *HOSTILE[name])
+    before = (came / "project.db").read_bytes()
+    tracemalloc.start()
+    try:
+        with pytest.raises(HistoryRefused) as caught:
+            adopt(came / "project.db", N)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "Repair" not in str(caught.value)  # there is nothing of ours to repair
+    assert (came / "project.db").read_bytes() == before
+    assert peak < 40e6
+
+
+@pytest.mark.parametrize("damage", ["head", "middle", "cut"])
+def test_a_damaged_file_is_refused(came, damage):
+    path = came / "project.db"
+    whole = bytearray(path.read_bytes())
+    if damage == "head":
+        whole[:100] = b"x" * 100
+    elif damage == "middle":
+        whole[4096:] = bytes(len(whole) - 4096)
+    else:
+        whole = whole[:5000]
+    path.write_bytes(whole)
+    with pytest.raises(HistoryRefused):
+        adopt(path, N)
