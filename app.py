@@ -8,10 +8,11 @@ if __name__ != "__main__":
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from pages.ui.frame.door import KnownHostsOnly, NotTooOften
     from pages.ui.frame.login import SignedInOnly
     from pages.ui.frame.server import lifespan, routes
 
-    door = [Middleware(SignedInOnly)]
+    door = [Middleware(KnownHostsOnly), Middleware(SignedInOnly), Middleware(NotTooOften)]
     app = st.App(__file__, routes=routes(), middleware=door, lifespan=lifespan)
 else:
     from pages.ui.frame.shell import run_shell

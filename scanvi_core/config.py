@@ -46,6 +46,14 @@ HISTORY_BYTES, HISTORY_BYTES_PER_CELL = 64 * 2**20, 1_000
 HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL = 10_000_000, 1_000  # cells changed by all its steps
 HISTORY_RATIO, HISTORY_RATIO_FROM_BYTES = 100, 2**20  # text to packed text; honest ones reach 30
 
+# What one client of a server may ask for: so many at once, and one more every so many seconds
+TURNS = {
+    "sign-in": (60, 1.0),  # two for each; a whole institute may come from one address
+    "upload": (200, 1.0),  # one per file
+    "download": (120, 1.0),
+    "project": (30, 20.0),  # opened, unpacked, copied or saved as one file
+}
+
 # Counts recovered from normalised values
 RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts
 RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell is not proven

@@ -4,14 +4,17 @@ import streamlit as st
 
 from pages.ui.check import quality
 from pages.ui.check.file_report import counts_card, findings
-from pages.ui.frame import header, requires
+from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.frame.text import md
 from scanvi_core.services import workspace
-from scanvi_core.services.projects import data_report
+from scanvi_core.services.projects import data_report, sharing
 
 project = requires.data_set("Check data")
 header.draw("Check data", (LABELS, "Go on to Labels"))
+closed = not sharing.may_change(project)
+if closed:
+    read_only.note(project)
 
 data = data_report.report(project)
 with st.container(border=True):
@@ -28,6 +31,7 @@ with st.container(border=True):
         options = [None, *data.batch_columns]
         key = st.selectbox(
             "Batch column", options, index=options.index(data.batch_key), key="batch-key",
+            disabled=closed,
             format_func=lambda name: "No batches" if name is None else name,
         )  # fmt: skip
     if key != data.batch_key:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.export import cap, cellxgene, files
-from pages.ui.frame import header, requires
+from pages.ui.frame import header, read_only, requires
 from pages.ui.frame import jobs as frame_jobs
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import LABELS
@@ -13,6 +13,7 @@ from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.export import columns, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
+from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import results
 
 PROFILES = {
@@ -28,6 +29,10 @@ WHAT_STAYS = {
 
 project = requires.data_set("Export")
 header.draw("Export")
+if not sharing.may_change(project):
+    read_only.note(project)
+    files.draw(project)
+    st.stop()
 opened = workspace.workspace(project)
 trained = opened.current_run() is not None
 if not trained and not (opened.labels().codes >= 0).any():

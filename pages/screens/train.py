@@ -8,6 +8,7 @@ from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
 from pages.ui.frame.text import count, md
 from pages.ui.train import form, live, resume, where_form
 from scanvi_core.services import workspace
+from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import train_plan
 
@@ -45,6 +46,7 @@ else:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
         if st.button(
             where.button, type="secondary" if broken else "primary", key="train",
-            icon=":material/model_training:", disabled=bool(plan.problem),
+            icon=":material/model_training:",
+            disabled=bool(plan.problem) or not sharing.may_change(project),
         ):  # fmt: skip
             do(lambda: where.start(project, request))

@@ -1,6 +1,7 @@
 """Labels as a CSV table: exact for programs, and a variant that is safe to open in Excel."""
 
 import csv
+import unicodedata
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any, TextIO
@@ -9,8 +10,12 @@ import numpy as np
 
 from scanvi_core.errors import ExportError
 
-# What a spreadsheet takes for a formula (CWE-1236), full-width forms included.
-FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
+FORMULA_STARTS = frozenset("=+-@\N{MINUS SIGN}")  # as a spreadsheet reads it (CWE-1236)
+BREAKS = ("\t", "\r", "\n", "\0")  # may begin another field where a spreadsheet guesses
+# Kinds of characters that a spreadsheet may drop in front: controls, formats such as the
+# byte-order mark and spaces of no width, unassigned ones, marks without a letter, blanks.
+UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters to Unicode, blanks to the eye
 
 
 def labels_csv(
@@ -41,8 +46,8 @@ def write_labels(
         Values per cell by column name, in the order to write; None and NaN are left empty.
     excel
         False: texts are exact. True: a text that a spreadsheet would run as a formula gets a
-        leading ``'`` (so ``-CD3`` becomes ``'-CD3``), and the byte-order mark that makes Excel
-        read UTF-8 comes first. Numbers are the same in both.
+        leading ``'`` (so ``-CD3`` becomes ``'-CD3``), every field stands in quotation marks, and
+        the byte-order mark that makes Excel read UTF-8 comes first. Numbers are the same in both.
 
     Raises
     ------
@@ -55,7 +60,9 @@ def write_labels(
                 f"Column {name} has {len(values):,} values for {len(barcodes):,} cells."
             )
     file.write("\ufeff" if excel else "")
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(
+        file, lineterminator="\n", quoting=csv.QUOTE_ALL if excel else csv.QUOTE_MINIMAL
+    )
     safe = _safe if excel else str
     writer.writerow([safe(name) for name in ("barcode", *columns)])
     for row in zip(barcodes, *columns.values(), strict=True):
@@ -70,5 +77,21 @@ def _cell(value: Any, *, excel: bool) -> str:
     return _safe(value) if excel and isinstance(value, str) else str(value)
 
 
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet may run a text, also after dropping what nobody sees in front.
+
+    Full-width, small and raised forms of a sign count as the sign.
+    """
+    if text[:1].isascii() and text[:1].isalnum():  # nearly all
+        return False
+    first = next((c for c in text if not _is_unseen(c)), "")
+    sign = unicodedata.normalize("NFKC", first)[:1]
+    return sign in FORMULA_STARTS or text.lstrip("'").startswith(BREAKS)
+
+
+def _is_unseen(character: str) -> bool:
+    return character == "'" or character in FILLERS or unicodedata.category(character) in UNSEEN
+
+
 def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if is_formula(text) else text

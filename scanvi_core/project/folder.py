@@ -12,6 +12,7 @@ from typing import Any
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
+from scanvi_core.project import access
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import Settings
@@ -87,8 +88,9 @@ class Project:
         Raises
         ------
         ProjectError
-            If the file is damaged or the disk refuses.
+            If the file is damaged, the disk refuses, or who asks may only look.
         """
+        access.check_write(self.root)
         with _settings_lock:
             settings = self.settings | changes
             write_json(self.root / SETTINGS, settings)
@@ -109,7 +111,9 @@ def projects_home() -> Path:
 
 
 def create_project(name: str) -> Project:
-    """Make a new project folder, which only its owner may read.
+    """Make a new project folder, which only its owner may read: the account that runs the program.
+
+    Where people sign in, who asks for it owns the project.
 
     Raises
     ------
@@ -125,6 +129,7 @@ def create_project(name: str) -> Project:
         for folder in (project.dataset, project.source, project.runs, project.exports):
             folder.mkdir()
         write_json(project.root / SETTINGS, {"name": name, "created": now()})
+        access.begin(project.root)
     except OSError as error:
         shutil.rmtree(project.root, ignore_errors=True)
         raise ProjectError(
@@ -177,25 +182,28 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def open_project(identifier: str) -> Project:
+def open_project(identifier: str, *, to_change: bool = False) -> Project:
     """Return the project with this id.
 
     Raises
     ------
     ProjectError
-        If there is none, or the text is not an id.
+        If there is none that who asks may see, or change if so; or the text is not an id.
     """
     root = projects_home() / identifier if _ID.fullmatch(identifier) else None
-    if root is None or not (root / SETTINGS).is_file():
+    if root is None or not (root / SETTINGS).is_file() or not access.is_open(root):
         raise ProjectError(
             f"There is no project {identifier[:40]!r} here.", "Choose one from the start page."
         )
+    if to_change:
+        access.check_write(root)
     return Project(identifier, root)
 
 
 def list_projects() -> list[Project]:
-    """Return all projects, the one changed last first."""
+    """Return all projects that who asks may see, the one changed last first."""
     found = [path for path in projects_home().glob(f"*/{SETTINGS}") if _is_project(path)]
+    found = [path for path in found if access.is_open(path.parent)]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return [Project(path.parent.name, path.parent) for path in found]
 

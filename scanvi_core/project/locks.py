@@ -9,6 +9,7 @@ import getpass
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def enter(folder: Path) -> bool:
     """
     broken = was_cut_off(folder)
     (folder / MARK).write_text(own_mark(), encoding="utf-8")
-    atexit.register(leave, folder)
+    _entered.add(folder)
     return broken
 
 
@@ -89,6 +90,17 @@ def leave(folder: Path) -> None:
     path = folder / MARK
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == own_mark():
         path.unlink()
+
+
+def leave_all() -> None:
+    """Take the mark of this process off every project folder."""
+    while _entered:
+        with suppress(OSError):  # a folder that is gone or locked now keeps none of the others
+            leave(_entered.pop())
+
+
+_entered: set[Path] = set()
+atexit.register(leave_all)
 
 
 def was_cut_off(folder: Path) -> bool:

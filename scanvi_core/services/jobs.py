@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.project import access
+from scanvi_core.project.folder import open_project
 from scanvi_core.services import failures
 
 KEPT_PER_PROJECT = 50  # finished jobs
@@ -59,13 +61,16 @@ class JobRequest:
     lane
         For example ``train:cpu``; one job at a time per lane.
     work
-        Called with the `Job`; what it returns is the result.
+        Called with the `Job`; what it returns is the result. Nobody is asked meanwhile.
+    changes
+        Whether it changes the project; else whoever may see that may submit and stop it.
     """
 
     project_id: str
     kind: str
     lane: str
     work: "Callable[[Job], Any]"
+    changes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,7 @@ class Job:
     def __init__(self, request: JobRequest) -> None:
         self.id = secrets.token_urlsafe(9)
         self.project_id = request.project_id
+        self.changes = request.changes
         self._work: Callable[[Job], Any] | None = request.work
         self._stop = threading.Event()
         self.is_closing = False
@@ -214,7 +220,10 @@ def submit(request: JobRequest) -> str:
     ------
     JobRefused
         If a job of this kind is queued or running for the project.
+    ProjectError
+        If who asks may not have it done.
     """
+    _check(request.project_id, changes=request.changes)
     with _changed:
         if active(request.project_id, request.kind):
             raise JobRefused(
@@ -236,7 +245,7 @@ def snapshot(job_id: str) -> JobSnapshot:
     Raises
     ------
     ProjectError
-        If there is no such job (any more).
+        If there is no such job (any more) that who asks may see.
     """
     with _changed:
         return _find(job_id)._seen()
@@ -245,11 +254,12 @@ def snapshot(job_id: str) -> JobSnapshot:
 def stop(job_id: str) -> None:
     """Ask a job to end; one that still waits ends at once, a final one stays as it is."""
     with _changed:
-        _stop(_find(job_id))
+        _stop(_find(job_id, to_change=True))
 
 
 def list_jobs(project_id: str) -> list[JobSnapshot]:
     """Return the jobs of a project, the oldest first."""
+    _check(project_id)
     with _changed:
         return [job._seen() for job in _jobs.values() if job.project_id == project_id]
 
@@ -294,6 +304,12 @@ def shutdown(timeout_s: float = EXIT_WAIT_S) -> bool:
     return not any(thread.is_alive() for thread, _ in lanes)
 
 
+def _check(project_id: str, *, changes: bool = False) -> None:
+    """Raise `ProjectError` if who asks may not see the project, or not change it."""
+    if access.asking() is not None:
+        open_project(project_id.partition("/")[0], to_change=changes)  # drawers: "id/name"
+
+
 def _open_lane(name: str) -> "tuple[threading.Thread, queue.SimpleQueue[Job | None]]":
     waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
     thread = threading.Thread(
@@ -308,10 +324,12 @@ def _work_through(waiting: "queue.SimpleQueue[Job | None]") -> None:
         job._run()
 
 
-def _find(job_id: str) -> Job:
-    if job_id not in _jobs:
+def _find(job_id: str, *, to_change: bool = False) -> Job:
+    job = _jobs.get(job_id)
+    if job is None:
         raise ProjectError("This job is not known any more.", "Look at the list of runs.")
-    return _jobs[job_id]
+    _check(job.project_id, changes=to_change and job.changes)
+    return job
 
 
 def _stop(job: Job) -> None:

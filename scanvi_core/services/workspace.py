@@ -12,6 +12,7 @@ import pandas as pd
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.manifest import check_complete
 from scanvi_core.errors import ProjectError
+from scanvi_core.project import access
 from scanvi_core.project.folder import Project, list_projects, open_project
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.label_log.store import LabelStore
@@ -69,6 +70,9 @@ def workspace(project_id: str) -> Workspace:
     ProjectError
         If there is no such project or its data set was never imported.
     """
+    known = _open.get(project_id)
+    if known is not None and not access.is_open(known.project.root):
+        open_project(project_id)  # refuses: what is open for one is not for all
     with _lock:
         if project_id not in _open:
             project = open_project(project_id)

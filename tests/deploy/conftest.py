@@ -13,6 +13,7 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.data.example import write_example
+from scanvi_core.project import access
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.projects.open_file import import_into
 from tests.browser.conftest import CHROMIUM_FLAGS
@@ -21,6 +22,7 @@ from tests.deploy import image
 HOST = "cells.localhost"  # browsers find it on this machine
 COOKIE_SECRET = "0" * 48
 ALLOWED = "lab.example, guest@other.example"
+OWNER, READER, ADMIN = "anna@lab.example", "guest@other.example", "root@lab.example"
 
 
 @dataclass
@@ -32,13 +34,14 @@ class Team:
     project: str
     provider: Any
     running: image.Running
+    home: Path
 
 
 def values(data: Path) -> dict[str, str]:
     """Return what an .env of this group says."""
     return {
         "SCANVI_HOST": HOST, "SCANVI_TLS": "internal", "SCANVI_ALLOWED_EMAILS": ALLOWED,
-        "SCANVI_DATA": str(data),
+        "SCANVI_DATA": str(data), "SCANVI_ADMINS": ADMIN,
     }  # fmt: skip
 
 
@@ -71,12 +74,13 @@ def variables(base: Path, port: int) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def secret_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A home with a project that has been exported, and the project's id."""
+    """A home with a project of somebody that has been exported, and the project's id."""
     base = tmp_path_factory.mktemp("secret")
     source = write_example(base / "cells.h5ad")
     with runtime.home_at(base / "home"):
         project = create_project("Secret cells")
         import_into(project, source)
+    access.keep(project.root, access.Access(OWNER, people={READER: access.READ}))
     project.exports.mkdir(exist_ok=True)
     (project.exports / "cells.h5ad").write_bytes(b"all cells")
     return base / "home", project.id
@@ -105,7 +109,7 @@ def team_at(
             running = image.start(image.command(), folder, variables(base, port), base / "log.txt")
             stack.callback(running.stop)
             running.wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-            return Team(url, port, secret_project[1], known, running)
+            return Team(url, port, secret_project[1], known, running, base / "home")
 
         yield begin
 

@@ -162,5 +162,7 @@ def start(words: list[str], folder: Path, variables: Mapping[str, str], log: Pat
     """Start a program with these variables and no others but the path to programs."""
     plain = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", **variables}
     with log.open("wb") as sink:
-        process = subprocess.Popen(words, cwd=folder, env=plain, stdout=sink, stderr=sink)
+        process = subprocess.Popen(
+            words, cwd=folder, env=plain, stdout=sink, stderr=sink, start_new_session=True
+        )
     return Running(process, log)

@@ -8,6 +8,7 @@ import pytest
 
 from scanvi_core.errors import ExportError
 from scanvi_core.export import labels_csv
+from scanvi_core.export.table import is_formula
 
 NAMES = ["=1+1", "-CD3", 'T, "naive"', "two\nlines", "＋ve", "Ünï"]
 
@@ -27,6 +28,39 @@ def test_the_excel_table_runs_no_formula():
     cells = [cell for row in read(text.removeprefix("\ufeff")) for cell in row]
     assert not any(cell.startswith(("=", "+", "-", "@", "＋")) for cell in cells)
     assert "'-CD3" in cells
+
+
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u2212"
+FRONTS = ["", " ", "  ", "\u00a0", "\u3000", "\u2028", "\u200b", "\u200d", "\u2060", "\ufeff",
+          "\u00ad", "\u202e", "\u180e", "\t", "\r", "\n", "\0", "\x1f", "\x7f", "\u0301", "\ufe0f",
+          "\u3164", "\u2800", "\U000e0041", "'", " \ufeff\u200b "]  # fmt: skip
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_what_nobody_sees_in_front_hides_no_formula(front):
+    for sign in SIGNS:
+        [_, [cell]] = read(
+            labels_csv([f"{front}{sign}1+1"], {}, excel=True).removeprefix("\ufeff")
+        )
+        assert cell == f"'{front}{sign}1+1"
+
+
+@pytest.mark.parametrize("text", ["\t1", "\r1", "\n1", "\0x", "\rA", "'\tA"])
+def test_a_text_that_begins_with_a_break_is_kept_together(text):
+    assert is_formula(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "CD3-", " CD4+", "1-2", "T=B", "Ünï", "é=1", "日本", "0"]
+)
+def test_all_other_texts_stay_as_they_are(text):
+    [_, [cell]] = read(labels_csv([text], {}, excel=True).removeprefix("\ufeff"))
+    assert cell == text
+
+
+def test_no_text_begins_a_field_where_a_spreadsheet_looks_for_other_separators():
+    text = labels_csv(["a;=1+1", "b\t=1+1", "c\r=1+1"], {}, excel=True).removeprefix("\ufeff")
+    assert text == '"barcode"\n"a;=1+1"\n"b\t=1+1"\n"c\r=1+1"\n'
 
 
 def test_numbers_are_exact_in_both():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.frame import login
 from pages.ui.frame.server import download_url
 from pages.ui.frame.text import md
 from scanvi_core.services.export import methods, write
@@ -22,7 +23,8 @@ def draw(project: str) -> None:
             with st.container(horizontal=True):
                 _downloads(project, path)
             _about(path)
-            st.caption(f"On this computer: {md(path)}")
+            if not login.wanted():
+                st.caption(f"On this computer: {md(path)}")
 
 
 def _downloads(project: str, path: Path) -> None:

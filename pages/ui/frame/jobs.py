@@ -7,7 +7,7 @@ from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.projects import open_file
+from scanvi_core.services.projects import open_file, sharing
 
 POLL_S = 0.5
 
@@ -78,5 +78,6 @@ def _progress(job_id: str, can_stop: bool, about: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.fraction, text=f"{about}: {message}" if about else message)
         label = "Stopping…" if job.stopping else "Cancel"
+        can_stop = can_stop and sharing.may_change(job.project_id)
         if can_stop and st.button(label, key=f"cancel-{job.id}", disabled=job.stopping):
             jobs.stop(job_id)

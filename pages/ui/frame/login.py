@@ -1,11 +1,13 @@
 """Signing in, where the server's secrets hold an ``[auth]`` section; elsewhere nobody is asked.
 
 Streamlit does the OpenID Connect part (``st.login``). The pages are closed by `run_shell`; what
-the browser fetches beside the pages, by `SignedInOnly`, which reads the same signed cookie.
+the browser fetches beside the pages, by `SignedInOnly`, which reads the same signed cookie. Which
+projects are open to whom, the core decides (`scanvi_core.project.access`): it asks `asking`.
 """
 
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui.frame.door import path_of
 from pages.ui.frame.text import md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import users
 
 SECTION = "auth"
-CLOSED = ("/download/", "/media/", "/_stcore/upload_file/", "/_stcore/metrics")
+CLOSED = ("/download/", "/media/", "/_stcore/upload_file/", "/_stcore/metrics", "/_stcore/agent/")
 ASK = "Ask who runs this server."
+_cookies: ContextVar[Mapping[str, str] | None] = ContextVar("cookies", default=None)
 
 
 def wanted() -> bool:
@@ -39,8 +44,37 @@ def person() -> str:
 
 
 def inside() -> bool:
-    """Tell whether this tab may see the projects."""
-    return not wanted() or bool(st.user.get("is_logged_in") and users.may_enter(st.user))
+    """Tell whether this tab may see the projects.
+
+    Raises
+    ------
+    SettingInvalid
+        If the variables about people cannot work.
+    """
+    if not wanted():
+        return True
+    users.check_settings()
+    return bool(st.user.get("is_logged_in")) and users.may_enter(st.user)
+
+
+def tell_core() -> None:
+    """Let the core ask who wants to see or change a project, where people sign in."""
+    users.ask_person(asking if wanted() else lambda: None)
+
+
+def asking() -> users.Person | None:
+    """Return who asks on this thread, in a tab or with a request; None is the program itself."""
+    in_tab = get_script_run_ctx(suppress_warning=True) is not None
+    cookies = _cookies.get()
+    if not in_tab and cookies is None:
+        return None
+    return person_from(st.user if in_tab else claims_of(cookies or {}))
+
+
+def person_from(claims: Mapping[str, Any]) -> users.Person:
+    """Return who signed in with these claims; somebody who may see nothing, if they are not in."""
+    known = bool(claims.get("is_logged_in")) and users.may_enter(claims)
+    return users.person_of(claims) if known else users.Person("")
 
 
 def draw() -> None:
@@ -104,16 +138,14 @@ class SignedInOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, or hand the request on."""
         answer: ASGIApp = self._app
-        if scope["type"] == "http" and _is_closed(scope["path"]) and wanted():
-            claims = claims_of(Request(scope).cookies)
-            if not (claims and users.may_enter(claims)):
-                answer = PlainTextResponse("Sign in first.", status_code=401)
+        if scope["type"] == "http":
+            cookies = Request(scope).cookies
+            if path_of(scope).startswith(CLOSED) and wanted():
+                claims = claims_of(cookies)
+                if not (claims and users.may_enter(claims)):
+                    answer = PlainTextResponse("Sign in first.", status_code=401)
+            _cookies.set(cookies)  # each request has a context of its own
         await answer(scope, receive, send)
-
-
-def _is_closed(path: str) -> bool:
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return path.startswith(CLOSED) or path.removeprefix(f"/{base}").startswith(CLOSED)
 
 
 def claims_of(cookies: Mapping[str, str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def run_shell() -> None:
     st.logo(LOGO, size="large")
     users.ask(state.person, state.signed_in)
     try:
+        login.tell_core()
         outside = not login.inside()
         if outside:
             st.navigation(_pages(set()), position="hidden")  # so that every address is known
@@ -37,7 +38,8 @@ def run_shell() -> None:
 
 
 def _run_page() -> None:
-    state.adopt_project(open_file.example_at_start())
+    at_start = open_file.example_at_start()
+    state.adopt_project(at_start if at_start and workspace.exists(at_start) else None)
     project = state.project_id()
     gone = project is not None and not workspace.exists(project)
     if gone:
@@ -48,7 +50,9 @@ def _run_page() -> None:
     try:
         login.draw_person()
         if gone:
-            st.warning("That project is not on this computer any more. Open another one.")
+            shared = "is gone, or is not shared with you"
+            why = shared if login.wanted() else "is not on this computer any more"
+            st.warning(f"That project {why}. Open another one.")
         if fault is None:
             status_strip.draw(project)
         elif page.url_path:  # Open works without a project and says why by itself

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.frame import jobs, server, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import count, error_text, md
+from pages.ui.open import share_form
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import library
 
@@ -44,8 +45,9 @@ def _line(entry: library.Entry, current: str | None) -> None:
                 color="orange",
                 icon=":material/health_and_safety:",
             )
+        may_change = share_form.draw(entry.id, entry.name)
         with st.popover("More", key=f"more-{entry.id}"):
-            _more(entry, current)
+            _more(entry, may_change=may_change, is_open=entry.id == current)
 
 
 def _said(entry: library.Entry) -> str:
@@ -57,15 +59,14 @@ def _said(entry: library.Entry) -> str:
     return f"saved {entry.saved_at:%d %b %Y, %H:%M}"
 
 
-def _more(entry: library.Entry, current: str | None) -> None:
-    with st.form(f"rename-{entry.id}", border=False):
-        name = st.text_input("Name", entry.name)
-        if st.form_submit_button("Rename") and name != entry.name:
-            do(lambda: library.rename(entry.id, name))
+def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
+    if may_change:
+        _rename(entry)
     if st.button("Make a copy", key=f"copy-{entry.id}", icon=":material/content_copy:"):
         do(lambda: library.duplicate(entry.id))
     label = "Take out again" if entry.archived else "Put away"
-    if entry.id != current and st.button(label, key=f"away-{entry.id}", icon=":material/archive:"):
+    may_put_away = may_change and not is_open
+    if may_put_away and st.button(label, key=f"away-{entry.id}", icon=":material/archive:"):
         do(lambda: library.archive(entry.id, away=not entry.archived))
     job = jobs.latest(entry.id, library.PACK)
     if job is not None:
@@ -78,6 +79,13 @@ def _more(entry: library.Entry, current: str | None) -> None:
     packed = library.packed_file(entry.id)
     if packed is not None and (job is None or job.status.final):
         st.link_button("Download it", server.download_url(entry.id, packed.name))
+
+
+def _rename(entry: library.Entry) -> None:
+    with st.form(f"rename-{entry.id}", border=False):
+        name = st.text_input("Name", entry.name)
+        if st.form_submit_button("Rename") and name != entry.name:
+            do(lambda: library.rename(entry.id, name))
 
 
 def _from_elsewhere() -> None:

@@ -9,6 +9,7 @@ from pages.ui.cell_map import maps
 from pages.ui.frame import jobs, state
 from pages.ui.frame.text import count, error_text, md
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.projects import sharing
 from scanvi_core.services.review.queue import Desk
 from scanvi_core.services.runs import provisional, results, train_request
 from scanvi_core.services.runs import update as runs_update
@@ -91,17 +92,18 @@ def _provisional_line(project: str, was_working: bool) -> None:
 def _what_changed(project: str, update: Update) -> None:
     now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
     changed = count(int(update.changed["cells"].sum()), "prediction")
+    closed = not sharing.may_change(project)
     with st.container(key="update-outcome"):
         told, buttons = st.columns([2, 1], gap="medium", vertical_alignment="center")
         told.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
         with buttons, st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 f"Keep {now.lower()}", key="keep-model", on_click=runs_update.keep,
-                args=(project,),
+                args=(project,), disabled=closed,
             )  # fmt: skip
             st.button(
                 f"Go back to {before.lower()}", key="go-back", on_click=runs_update.go_back,
-                args=(project,),
+                args=(project,), disabled=closed,
             )  # fmt: skip
     shown = st.expander("What changed", key="what-changed", on_change="rerun")
     if not shown.open:  # a closed one sends no map

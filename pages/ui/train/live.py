@@ -11,6 +11,7 @@ from pages.ui.frame.text import md
 from pages.ui.train import where_form
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
+from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import distributed
 
@@ -36,7 +37,7 @@ def _view(job_id: str) -> None:
             if st.button(
                 "Stopping…" if job.stopping else label,
                 key="stop-training",
-                disabled=job.stopping,
+                disabled=job.stopping or not sharing.may_change(job.project_id),
                 icon=":material/stop_circle:",
             ):
                 jobs.stop(job.id)

@@ -5,13 +5,14 @@ import streamlit as st
 from pages.ui.frame.pages import TRAIN, go
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.projects import sharing
 from scanvi_core.services.training import start
 
 
 def draw(project: str) -> bool:
     """Say that the last training was cut off, and offer to go on or to leave it; tell if so."""
     run = start.cut_off(project)
-    if run is None:
+    if run is None or not sharing.may_change(project):
         return False
     reached = (
         f" at epoch {run.epoch} of {run.n_epochs}" if run.epoch else " before its first epoch"

@@ -48,7 +48,7 @@ def convert(request: Request) -> list[str]:
     FileRefused
         If it is no table of numbers with names on both sides.
     """
-    seen = glimpse(request.path, request.memory_bytes * 20)
+    seen = glimpse(request.path, request.memory_bytes * 20, request.memory_bytes)
     header = _header(seen, request.path.name)
     question = _question(seen, header)
     chosen = answer(question, request.answers, request.path.name)

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.text import check_ratio
 from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.errors import FileRefused
 
@@ -20,17 +21,22 @@ def unpack_gzip(path: Path, folder: Path) -> Path:
     Raises
     ------
     FileRefused
-        If it is damaged or larger than the free disk.
+        If it is damaged, larger than the free disk, or unpacks to more than data do.
     """
     target = folder / (path.stem or "unpacked")
     left = _room(folder)
     try:
-        with gzip.GzipFile(fileobj=open_regular(path)) as packed, target.open("wb") as out:
+        with (
+            open_regular(path) as raw,
+            gzip.GzipFile(fileobj=raw) as packed,
+            target.open("wb") as out,
+        ):
             while block := packed.read(BLOCK):
                 left -= len(block)
                 if left < 0:
                     raise _too_large(path)
                 out.write(block)
+                check_ratio(path.name, raw.tell(), out.tell())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FileRefused(f"{path.name} is cut off or damaged.", DOWNLOAD_AGAIN) from error
     return target

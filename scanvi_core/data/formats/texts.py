@@ -1,12 +1,15 @@
 """Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanvi_core.data.guard.text import open_text
+from scanvi_core.errors import FileRefused
 
 GLIMPSE_LINES = 60
 LINE_BYTES = 2**24
+VALUE_BYTES = 12  # of a stored count, twice while parts are put together
 OTHER_ENCODING = "latin-1"  # of old spreadsheets; whatever is no UTF-8 can be read as this
 SEPARATORS = ("\t", ",", ";", " ")
 
@@ -48,18 +51,48 @@ def _decoded(line: bytes) -> str:
         return line.decode(OTHER_ENCODING)
 
 
-def glimpse(path: Path, max_bytes: float) -> Glimpse:
-    """Return what the beginning and the length of a table show."""
+def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Glimpse:
+    """Return what the beginning and the length of a table show.
+
+    Raises
+    ------
+    FileRefused
+        If it unpacks to more than `max_bytes`, or its counts need more than `memory_bytes`.
+    """
     lines = first_lines(path)
     separator = _separator(lines)
     fields = tuple(tuple(_fields(line, separator)) for line in lines)
-    return Glimpse(lines[0] if lines else "", fields, separator, count_lines(path, max_bytes))
+    n_lines = count_lines(path, max_bytes, separator, memory_bytes)
+    return Glimpse(lines[0] if lines else "", fields, separator, n_lines)
 
 
-def count_lines(path: Path, max_bytes: float) -> int:
-    """Return the number of lines that are not empty."""
+def count_lines(
+    path: Path, max_bytes: float, separator: str = "", memory_bytes: float = math.inf
+) -> int:
+    """Return the number of lines that are not empty.
+
+    With a `separator` the fields that are not zero are counted on the way, at least: a table that
+    cannot fit is refused long before it has been read.
+    """
+    gap = separator.encode()
+    zeros = tuple(gap + start for start in (b"0", b" 0", b'"0')) if gap else ()
+    n_lines = n_values = 0
     with open_text(path, max_bytes) as stream:
-        return sum(1 for line in stream if line.strip())
+        for line in stream:
+            n_lines += bool(line.strip())
+            if gap:
+                n_values += max(0, line.count(gap) - sum(map(line.count, zeros)))
+                _check_fits(path.name, n_values, memory_bytes)
+    return n_lines
+
+
+def _check_fits(name: str, n_values: int, memory_bytes: float) -> None:
+    if n_values * VALUE_BYTES > memory_bytes:
+        raise FileRefused(
+            f"Not enough memory for {name}: it holds {n_values:,} values or more that are not "
+            f"zero, and {memory_bytes / 1e9:,.1f} GB may be used.",
+            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+        )
 
 
 def _separator(lines: list[str]) -> str:

@@ -66,8 +66,8 @@ def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = C
         raise ImportStopped("Opening was stopped. Nothing was kept.", "Open the file again.")
     if done.timed_out:
         raise ChildCrashed(
-            f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
-            "The file may be damaged. If it is sound, try again when the machine is less busy.",
+            f"Reading was stopped: {done.reason}.",
+            "The file may be damaged, or its disk very slow. If it is sound, try again.",
         )
     try:
         reply = json.loads(done.output.rpartition(b"\n")[2])

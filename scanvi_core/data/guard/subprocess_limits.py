@@ -2,7 +2,10 @@
 
 Inside the child the system's own limits hold where there are any: address space, processor time
 and core dumps on Linux; processor time and core dumps on macOS, which ignores the limit of memory;
-none on Windows. What is watched from here, the clock and the memory in use, holds everywhere.
+none on Windows. What is watched from here, its time and the memory in use, holds everywhere.
+
+Time is the child's own, on the processor: on a busy machine it waits long and may do so. A child
+that does nothing at all is ended by the clock.
 """
 
 import signal
@@ -14,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 POLL_SECONDS = 0.1
+CLOCK_FACTOR = 10  # by the clock a child may take so many times its seconds on the processor
 BASE_BYTES = 1.5e9  # libraries, and what reading takes beyond the data
 ENDINGS = {
     "SIGPROF": "its inner structure leads round in circles",
@@ -35,7 +39,7 @@ class Ended:
     reason
         Why it gave no answer, in words; empty when it ended by itself and well.
     timed_out
-        Whether its time ran out.
+        Whether its time ran out; which, `reason` says.
     stopped
         Whether that was asked for before its end.
     """
@@ -82,7 +86,7 @@ def run_watched(
     environment
         All of its environment.
     timeout_s
-        Seconds by the clock, after which it is killed.
+        Seconds of processor time, after which it is killed; by the clock ten times as long.
     memory_mb
         Megabytes of memory that its data may take; beyond that and a base for libraries it is
         killed.
@@ -156,33 +160,42 @@ class _Watch:
         should_stop: Callable[[], bool],
     ) -> None:
         self.reason = ""
-        self.stopped = False
+        self.stopped = self.timed_out = False
         self._should_stop = should_stop
-        self.timed_out = False
         self._process = process
-        self._ends = time.monotonic() + timeout_s
+        self._timeout_s, self._clock_s = timeout_s, timeout_s * CLOCK_FACTOR
         self._max_bytes = max_bytes
 
     def run(self) -> None:
+        began = time.monotonic()
         while self._process.poll() is None:
-            left = self._ends - time.monotonic()
+            spent, n_bytes = self._taken()
+            left = began + self._clock_s - time.monotonic()
             if self._should_stop():
                 self.stopped = True
                 self._end("it was stopped")
+            elif spent > self._timeout_s:
+                self._end_late(f"{self._timeout_s:,.3g} seconds of processor time")
             elif left <= 0:
-                self.timed_out = True
-                self._end("it took too long")
-            elif self._memory() > self._max_bytes:
+                self._end_late(f"{self._clock_s:,.3g} seconds, {spent:,.3g} of them at work")
+            elif n_bytes > self._max_bytes:
                 self._end(f"it took more than {self._max_bytes / 1e9:,.1f} GB of memory")
             time.sleep(min(POLL_SECONDS, max(left, 0.0)))
 
-    def _memory(self) -> float:
+    def _taken(self) -> tuple[float, float]:
+        """Return the processor time and the memory the process has taken, s and bytes."""
         import psutil
 
         try:
-            return float(psutil.Process(self._process.pid).memory_info().rss)
+            seen = psutil.Process(self._process.pid)
+            times = seen.cpu_times()
+            return times.user + times.system, float(seen.memory_info().rss)
         except psutil.Error:  # it ended this moment
-            return 0.0
+            return 0.0, 0.0
+
+    def _end_late(self, what: str) -> None:
+        self.timed_out = True
+        self._end(f"it took longer than {what}")
 
     def _end(self, reason: str) -> None:
         self.reason = self.reason or reason

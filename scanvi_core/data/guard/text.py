@@ -17,6 +17,8 @@ from scanvi_core.errors import FileRefused
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_LINE_BYTES = 256 * 2**20  # a gene's counts in a million cells take some 10 MB
 HIGHEST_RATIO = 1_032  # of deflate
+MAX_RATIO = 500  # a table of counts in which one in a thousand is not zero reaches 380
+RATIO_FROM_BYTES = 64 * 2**20  # what little unpacks to is read in no time, whatever it is
 MTX_BANNER = b"%%MatrixMarket"
 MTX_HEADER_BYTES = 2**20  # comments included
 SMALLEST_ENTRY = {"pattern": 4, "complex": 8}  # bytes of "1 1" and a line's end; others have 6
@@ -37,13 +39,21 @@ class Bounded(io.RawIOBase):
         Bytes that may come out of it, unpacked.
     max_line_bytes
         Bytes that may follow each other without the end of a line.
+    packed
+        The packed file behind `source`, whose place tells how much of it was unpacked.
     """
 
     def __init__(
-        self, source: BinaryIO, name: str, max_bytes: float, max_line_bytes: int = MAX_LINE_BYTES
+        self,
+        source: BinaryIO,
+        name: str,
+        max_bytes: float,
+        max_line_bytes: int = MAX_LINE_BYTES,
+        *,
+        packed: BinaryIO | None = None,
     ) -> None:
         super().__init__()
-        self._source, self._name = source, name
+        self._source, self._name, self._packed = source, name, packed
         self._max_bytes, self._max_line = max_bytes, max_line_bytes
         self._n_bytes = self._n_line = 0
 
@@ -84,6 +94,8 @@ class Bounded(io.RawIOBase):
                 "available.",
                 "Open it on a machine with more memory, or save it as .h5ad where it was made.",
             )
+        if self._packed is not None:
+            check_ratio(self._name, self._packed.tell(), self._n_bytes)
         at = max(block.rfind(b"\n"), block.rfind(b"\r"))
         self._n_line = self._n_line + len(block) if at < 0 else len(block) - at - 1
         if self._n_line > self._max_line:
@@ -91,6 +103,17 @@ class Bounded(io.RawIOBase):
                 f"{self._name} has a line of more than {self._max_line / 2**20:,.0f} MiB.",
                 "It is no table of counts, or its lines have lost their ends. Save it again.",
             )
+
+
+def check_ratio(name: str, n_packed: int, n_bytes: int) -> None:
+    """Raise `FileRefused` when something unpacks to far more bytes than data do."""
+    if n_bytes > RATIO_FROM_BYTES and n_bytes > MAX_RATIO * n_packed:
+        raise FileRefused(
+            f"{name} unpacks from {n_packed:,} bytes to {n_bytes / 2**20:,.0f} MiB or more. "
+            "Refused.",
+            "No data pack that well: it is damaged or made to keep the machine busy. Copy it "
+            "again from its source.",
+        )
 
 
 def open_text(path: Path, max_bytes: float) -> io.BufferedReader:
@@ -113,7 +136,8 @@ def open_text(path: Path, max_bytes: float) -> io.BufferedReader:
     raw.seek(0)
     # gzip.GzipFile is a BinaryIO in all but its declared type
     source: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
-    return io.BufferedReader(Bounded(source, path.name, max_bytes), 2**20)
+    bounded = Bounded(source, path.name, max_bytes, packed=raw if packed else None)
+    return io.BufferedReader(bounded, 2**20)
 
 
 @dataclass(frozen=True, slots=True)

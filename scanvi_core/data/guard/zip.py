@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.text import check_ratio
 from scanvi_core.errors import FileRefused
 
 MAX_ENTRIES = 200_000
@@ -64,6 +65,7 @@ def check_entries(archive: zipfile.ZipFile, name: str, memory_bytes: float) -> N
         _check_entry(entry, name, memory_bytes)
     _check_overlap(entries, name)
     total = sum(entry.file_size for entry in entries)
+    check_ratio(name, sum(entry.compress_size for entry in entries), total)
     if total > 20 * memory_bytes:
         raise FileRefused(
             f"{name} unpacks to {total / 2**30:,.1f} GiB.",

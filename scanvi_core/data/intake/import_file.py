@@ -13,7 +13,7 @@ from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.errors import ChoiceNeeded, FileRefused
 
-MIN_TIMEOUT_S = 60.0  # damaged files can send HDF5 into an endless loop
+MIN_TIMEOUT_S = 60.0  # of processor time: damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
 MIN_TIMEOUT_CONVERTED_S = 300.0  # no such endless loops there, but more work
 SECONDS_PER_MB_CONVERTED = 5.0  # packed text takes longest: 1 MB of it may be 10 MB of numbers
@@ -47,7 +47,7 @@ def import_file(
     memory_mb
         Memory that may be used; None takes most of what is free.
     timeout_s
-        Seconds it may take; None allows for the size of the file.
+        Seconds of processor time it may take; None allows for the size of the file.
     report
         Told how far it is, from 0 to 1, and in words.
     should_stop

@@ -12,6 +12,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.project import access
 from scanvi_core.project.files import to_json
 from scanvi_core.project.label_log import entries
 from scanvi_core.project.label_log.backup import (
@@ -56,6 +57,7 @@ class Ledger:
     recovered = False
     damage = ""
     cut = False
+    _folder: Path | None = None
     _written = ""  # the digest of the last entry this store wrote
     _damaged: "tuple[Path, tempfile.TemporaryDirectory[str]] | None" = None
 
@@ -70,8 +72,9 @@ class Ledger:
 
     @property
     def read_only(self) -> str:
-        """Why nothing can be saved; empty where saving is possible."""
-        return self._database.read_only
+        """Why nothing can be saved, by who asks; empty where saving is possible."""
+        refused = access.refusal(self._folder) if self._folder else None
+        return self._database.read_only or (refused.hint if refused else "")
 
     @classmethod
     def open(
@@ -103,8 +106,10 @@ class Ledger:
         except LogDamaged as error:
             if not rescue:
                 raise
-            return cls._rescued(folder, n_obs, actor, error)
-        store._settle(folder)
+            store = cls._rescued(folder, n_obs, actor, error)
+        else:
+            store._settle(folder)
+        store._folder = folder  # from here on it is asked who writes
         return store
 
     def repair(self) -> Mended:
@@ -113,10 +118,11 @@ class Ledger:
         Raises
         ------
         ProjectError
-            If the disk refuses.
+            If the disk refuses, or who asks may only look.
         """
         assert self._damaged is not None  # noqa: S101  told to the type checker: `damage` is set
         folder, _ = self._damaged
+        access.check_write(folder)
         with self._lock:
             mended = mend(folder / FILE_NAME, self.n_obs)
             self.close()
@@ -201,6 +207,8 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """Hold the write lock and know every entry; what is not committed leaves no trace."""
+        if self._folder is not None:
+            access.check_write(self._folder)
         seen = self._history.seq
         with self._lock:
             try:

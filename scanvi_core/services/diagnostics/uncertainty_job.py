@@ -49,7 +49,7 @@ def begin(project_id: str) -> None:
                 return
 
     with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
-        jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
+        jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work, changes=False))
 
 
 def is_done(run: Run) -> bool:

@@ -83,7 +83,11 @@ def start(project_id: str, question: Question) -> str:
         )
     return jobs.submit(
         jobs.JobRequest(
-            project_id, GENE_TEST, IO_LANE, lambda job: _work(project_id, question, job)
+            project_id,
+            GENE_TEST,
+            IO_LANE,
+            lambda job: _work(project_id, question, job),
+            changes=False,
         )
     )
 

@@ -83,7 +83,9 @@ def map_revision(project_id: str, embedding: str) -> str:
 def start_base_map(project_id: str) -> str:
     """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
     return jobs.submit(
-        jobs.JobRequest(project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job))
+        jobs.JobRequest(
+            project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job), changes=False
+        )
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from scanvi_core import keys
 from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
-from scanvi_core.export.table import FORMULA_STARTS
+from scanvi_core.export.table import is_formula
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.paths import allowed_path
@@ -157,7 +157,7 @@ def _parsed(name: str, content: bytes) -> pd.DataFrame:
 
 def _without_mark(text: str) -> str:
     """Return a text without the mark that keeps a spreadsheet from running it."""
-    marked = text.startswith("'") and text[1:].startswith(FORMULA_STARTS)
+    marked = text.startswith("'") and is_formula(text[1:])
     return text[1:] if marked else text
 
 

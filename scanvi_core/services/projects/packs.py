@@ -14,6 +14,7 @@ from typing import IO, Any
 from scanvi_core.data.guard.child_process import ChildCrashed, free_memory_mb, run_child
 from scanvi_core.data.manifest import MANIFEST, read_manifest
 from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.project import access
 from scanvi_core.project.files import to_json, write_json
 from scanvi_core.project.folder import (
     SETTINGS,
@@ -29,7 +30,7 @@ from scanvi_core.project.label_log.brought import adopt
 from scanvi_core.project.label_log.database import LogDamaged, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
-from scanvi_core.services import jobs
+from scanvi_core.services import jobs, limits
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.workspace import IO_LANE, workspace
 
@@ -44,8 +45,11 @@ LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 def start_pack(project_id: str) -> str:
     """Write a project into one file for another computer, in the background; return the job id."""
+    limits.take(limits.PROJECT)
     return jobs.submit(
-        jobs.JobRequest(project_id, PACK, IO_LANE, lambda job: pack(project_id, job.report).name)
+        jobs.JobRequest(
+            project_id, PACK, IO_LANE, lambda job: pack(project_id, job.report).name, changes=False
+        )
     )
 
 
@@ -104,6 +108,7 @@ def unpack(stream: IO[bytes]) -> str:
     ProjectError
         If the disk refuses.
     """
+    limits.take(limits.PROJECT)
     with _on_disk(projects_home()), _stage() as stage:
         packed, project = stage / "pack.zip", new_project()
         n_bytes = stream.seek(0, os.SEEK_END)
@@ -117,6 +122,7 @@ def unpack(stream: IO[bytes]) -> str:
         adopt(folder / project.db.name, read_manifest(folder / project.dataset.name)["n_obs"])
         for part in (*PARTS, "exports"):
             (folder / part).mkdir(exist_ok=True)
+        access.begin(folder)
         folder.rename(project.root)
     return project.id
 
@@ -129,6 +135,7 @@ def duplicate(project_id: str) -> str:
     ProjectError
         If the disk refuses; then there is no copy.
     """
+    limits.take(limits.PROJECT)
     project = open_project(project_id)
     copy = create_project(f"{project.name} (copy)")
     try:

@@ -27,7 +27,7 @@ def start(project_id: str, batches: Batches) -> str:
         give_way()
         look(workspace(project_id), batches, job)
 
-    return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work))
+    return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work, changes=False))
 
 
 def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:

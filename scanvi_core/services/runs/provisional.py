@@ -111,7 +111,7 @@ def _begin(project_id: str, now: Moment) -> tuple[str, str] | None:
             _follow(project_id, job)
 
         with suppress(jobs.JobRefused):  # another tab was first
-            jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work))
+            jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work, changes=False))
     return None
 
 

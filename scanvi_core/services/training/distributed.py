@@ -92,7 +92,8 @@ def follow_again(project_id: str) -> None:
         return
     if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
         opened = workspace(project_id)
-        _submit(project_id, f"follow:{project_id}", lambda job: follow(opened, run, job))
+        lane = f"follow:{project_id}"
+        _submit(project_id, lane, lambda job: follow(opened, run, job), changes=False)
 
 
 def awaited(project_id: str) -> Run | None:
@@ -146,8 +147,8 @@ def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: 
     return run
 
 
-def _submit(project_id: str, lane: str, work: Any) -> str:
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))
+def _submit(project_id: str, lane: str, work: Any, *, changes: bool = True) -> str:
+    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work, changes))
 
 
 def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:

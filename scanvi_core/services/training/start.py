@@ -97,7 +97,7 @@ def resume(project_id: str, run_id: str) -> str:
 
 def leave(project_id: str, run_id: str) -> None:
     """Give up a run that was cut off; what it left behind is not offered again."""
-    project = open_project(project_id)
+    project = open_project(project_id, to_change=True)
     run = Run.open(project, run_id)
     run.set_status(STOPPED, "It was cut off and not taken up again.")
     project.update_settings(**{AWAITED: None})

@@ -124,9 +124,22 @@ def test_a_watched_child_that_takes_too_much_memory_is_ended_in_words(monkeypatc
     assert "0.2 GB of memory" in ended.reason
 
 
-def test_a_watched_child_that_takes_too_long_is_ended():
+def test_a_watched_child_that_works_too_long_is_ended():
+    ended = watched("while True: pass", timeout_s=0.5)
+    assert ended.timed_out
+    assert ended.reason == "it took longer than 0.5 seconds of processor time"
+
+
+def test_a_watched_child_that_hangs_is_ended_by_the_clock():
     ended = watched("import time; time.sleep(100)", timeout_s=0.2)
     assert ended.timed_out
+    assert ended.reason.startswith("it took longer than 2 seconds, 0.")
+
+
+def test_a_child_that_waits_for_a_busy_machine_goes_on():
+    """Twice its seconds by the clock, and nearly none of them on the processor."""
+    ended = watched("import time; time.sleep(2); print('done')", timeout_s=1.0)
+    assert (ended.output, ended.reason, ended.timed_out) == (b"done\n", "", False)
 
 
 @pytest.mark.parametrize(

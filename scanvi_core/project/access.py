@@ -1,0 +1,190 @@
+"""Who may see a project, and who may change it, on a server where people sign in.
+
+Elsewhere nobody is asked and everything is allowed. The rules lie in a file of their own that is
+never packed, copied or unpacked: whoever makes a project here owns it, whatever it came from.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core.project.files import read_json, write_json
+
+FILE = "access.json"
+READ, WRITE = "read", "write"
+LEVELS = ("", READ, WRITE)  # each holds the ones before it
+UNOWNED_VARIABLE = "SCANVI_UNOWNED_PROJECTS"  # what all may do with projects that nobody owns
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who signed in.
+
+    Attributes
+    ----------
+    name
+        What tells people apart; empty for one who may see nothing.
+    is_admin
+        Whether every project is open to them.
+    """
+
+    name: str
+    is_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the owner of a project allows others.
+
+    Attributes
+    ----------
+    owner
+        Name of the owner; empty where there is none.
+    everyone
+        What all who are let in may do: one of `LEVELS`.
+    people
+        What single people may do beyond that: `READ` or `WRITE` by name.
+    """
+
+    owner: str = ""
+    everyone: str = ""
+    people: Mapping[str, str] = field(default_factory=dict)
+
+
+def level(access: Access, person: Person) -> str:
+    """Return what a person may do: one of `LEVELS`."""
+    if may_share(access, person):
+        return WRITE
+    given = (access.everyone, access.people.get(person.name, "")) if person.name else ("",)
+    return max(given, key=LEVELS.index)
+
+
+def may_read(access: Access, person: Person) -> bool:
+    """Tell whether a person may see a project and take copies of it."""
+    return level(access, person) != ""
+
+
+def may_write(access: Access, person: Person) -> bool:
+    """Tell whether a person may change a project."""
+    return level(access, person) == WRITE
+
+
+def may_share(access: Access, person: Person) -> bool:
+    """Tell whether a person may say who else sees a project, or give it away."""
+    return person.is_admin or person.name == access.owner != ""
+
+
+class ReadOnly(ProjectError):
+    """Somebody wanted to change a project that was shared with them to look at."""
+
+    def __init__(self, access: Access) -> None:
+        asked = access.owner or "an administrator of this server"
+        super().__init__(
+            "Nothing was changed: this project is shared with you to look at.",
+            f"Ask {asked} to let you change it, or make a copy of your own on the Open page.",
+        )
+
+
+def ask(who: Callable[[], Person | None]) -> None:
+    """Let `who` say, on the thread where a project is asked for, who asks.
+
+    None is the program itself, or somebody on a computer where nobody signs in.
+    """
+    global _ask  # noqa: PLW0603  one program has one way to tell its users apart
+    _ask = who
+
+
+def asking() -> Person | None:
+    """Return who asks on this thread; None where everything is allowed."""
+    return _ask()
+
+
+def nobody() -> None:
+    """Say that nobody has to be asked."""
+
+
+_ask: Callable[[], Person | None] = nobody
+
+
+def is_open(root: Path) -> bool:
+    """Tell whether who asks may see the project in a folder."""
+    person = _ask()
+    return person is None or may_read(access_of(root), person)
+
+
+def refusal(root: Path) -> ReadOnly | None:
+    """Return why who asks may not change the project in a folder; None if they may."""
+    person = _ask()
+    if person is None:
+        return None
+    access = access_of(root)
+    return None if may_write(access, person) else ReadOnly(access)
+
+
+def check_write(root: Path) -> None:
+    """Raise `ReadOnly` if who asks may not change the project in a folder."""
+    refused = refusal(root)
+    if refused is not None:
+        raise refused
+
+
+def begin(root: Path) -> None:
+    """Make who asks the owner of a new project."""
+    person = _ask()
+    if person is not None:
+        keep(root, Access(owner=person.name))
+
+
+def keep(root: Path, access: Access) -> None:
+    """Write down what the owner allows."""
+    write_json(root / FILE, asdict(access))
+
+
+def access_of(root: Path) -> Access:
+    """Return what is allowed in the project in a folder.
+
+    One without an owner is for administrators, or as ``SCANVI_UNOWNED_PROJECTS`` says; one whose
+    rules cannot be read is for administrators.
+
+    Raises
+    ------
+    SettingInvalid
+        If the variable says something else than read or write.
+    """
+    path = f"{root}{os.sep}{FILE}"
+    try:
+        seen = os.stat(path)  # noqa: PTH116  asked for by every look at a project
+    except FileNotFoundError:
+        return Access(everyone=unowned())
+    return _read(path, seen.st_mtime_ns, seen.st_ino, seen.st_size)
+
+
+def unowned() -> str:
+    """Return what all who are let in may do with projects that nobody owns."""
+    said = os.environ.get(UNOWNED_VARIABLE, "").strip().lower()
+    if said not in LEVELS:
+        raise SettingInvalid(
+            f"{UNOWNED_VARIABLE} is {said!r}.", "Leave it empty, or write read or write."
+        )
+    return said
+
+
+@lru_cache(4096)
+def _read(path: str, *_seen: int) -> Access:
+    try:
+        said = read_json(Path(path))
+    except ProjectError:
+        return Access()
+    if not isinstance(said, dict):
+        return Access()
+    owner: Any = said.get("owner")
+    everyone: Any = said.get("everyone")
+    people: Any = said.get("people")
+    typed = isinstance(owner, str) and everyone in LEVELS and isinstance(people, dict)
+    if not typed or any(given not in (READ, WRITE) for given in people.values()):
+        return Access()
+    return Access(owner, everyone, people)
