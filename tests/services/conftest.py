@@ -68,7 +68,6 @@ def packed(request_brief, train_now, tmp_path_factory) -> bytes:
     from scanvi_core.services import jobs
     from scanvi_core.services.diagnostics import uncertainty_job
     from scanvi_core.services.explore import maps
-    from scanvi_core.services.labels import holdout
     from scanvi_core.services.projects import library
     from scanvi_core.services.quality import doublets
     from scanvi_core.services.quality.flags import Batches
@@ -89,7 +88,6 @@ def packed(request_brief, train_now, tmp_path_factory) -> bytes:
         assert jobs.wait(maps.start_base_map(project), 120).error is None
         batches = Batches("batch", *batches_of(opened, "batch"))
         doublets.look(opened, batches, ForegroundJob(project, lambda *_: None))
-        holdout.set_aside(project, holdout.HoldoutRequest())
         return library.pack(project).read_bytes()
 
 

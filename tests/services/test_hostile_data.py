@@ -264,7 +264,7 @@ def test_a_sound_pack_is_opened_and_equal(packed, home, tmp_path):
     made = library.unpack(io.BytesIO(packed))
     assert left() == [made]
     opened = workspace.workspace(made)
-    assert opened.labels().seq == 4 and "Mine" in opened.labels().active
+    assert opened.labels().seq == 3 and "Mine" in opened.labels().active
     assert opened.current_run().id == "0002"
     found = np.load(io.BytesIO(read(packed, "runs/0002/probabilities.npy")))
     assert np.array_equal(results.current(made).probabilities, found, equal_nan=True)

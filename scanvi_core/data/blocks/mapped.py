@@ -196,7 +196,7 @@ def _check_starts(
 ) -> None:
     right = len(starts) == n_major + 1 and starts[0] == 0 and len(data) == len(positions)
     if not right or starts[-1] != len(data) or (starts[1:] < starts[:-1]).any():
-        raise _broken(data, "its rows do not fit its entries")
+        raise _broken(starts, "its rows do not fit the entries")
 
 
 def _is_cut_off(part: np.ndarray) -> bool:

@@ -167,6 +167,8 @@ def _ask(request: dict[str, Any]) -> list[int]:
     for flavor in FLAVORS[:-1]:
         try:
             return list(run_child({**request, "flavor": flavor}))
+        except DataDamaged:
+            raise
         except ScanviError as error:
             logger.warning("Variable genes by %s did not work: %s", flavor, error)
     return list(run_child({**request, "flavor": FLAVORS[-1]}))

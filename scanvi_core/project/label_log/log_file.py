@@ -33,6 +33,8 @@ from scanvi_core.project.label_log.undo import History
 from scanvi_core.project.locks import at_work, enter, is_signed_in, this_user
 from scanvi_core.runtime import replacing
 
+_SET_HEAD = META.update().where(META.c.key == HEAD).values(value=sa.bindparam("head"))
+
 
 class Ledger:
     """The entries of one data set's label log; safe for threads and processes.
@@ -271,10 +273,11 @@ class Ledger:
         return record.seq
 
     def _store(self, connection: sa.Connection, records: Sequence[Record], head: str) -> None:
-        """Write entries, and which of them is the last."""
+        """Write entries, and which of them is the last; never again where some were taken off."""
+        head = "" if self.cut else head
         if records:
             connection.execute(EVENTS.insert(), [record._asdict() for record in records])
-            connection.execute(META.update().where(META.c.key == HEAD).values(value=head))
+            connection.execute(_SET_HEAD, {"head": head})
 
     def _end(self, connection: sa.Connection) -> tuple[str, int, str]:
         """Return what was said to be the last entry, and the number and signature of the last.

@@ -47,7 +47,8 @@ class Signer:
 
     def __init__(self) -> None:
         self._path = key_path()
-        self._key, self._name = b"", ""
+        self._hmac: hmac.HMAC | None = None
+        self._name = ""
 
     def sign(self, previous: str, record: Record) -> str:
         """Return the signature of an entry after the one signed `previous`.
@@ -62,7 +63,7 @@ class Signer:
         if not self._has_key():
             _make_key(self._path)
             self._read_key()
-        return self._signature(_said(previous, record))
+        return self._signature(previous, record.seq, record.digest, *_about(record))
 
     def proof(self, previous: str, record: Record) -> str:
         """Return what is known of an entry after the one signed `previous`: `VERIFIED`, ...."""
@@ -76,7 +77,7 @@ class Signer:
 
     def head(self, seq: int, mac: str) -> str:
         """Return the signature that says which entry is the last; empty where that is not ours."""
-        return self._signature(["head", seq, mac]) if self._is_ours(mac) else ""
+        return self._signature("head", seq, mac) if self._is_ours(mac) else ""
 
     def head_of(self, records: Sequence[Record]) -> str:
         """Return the same for a whole log."""
@@ -89,16 +90,19 @@ class Signer:
     def _is_ours(self, mac: str) -> bool:
         return bool(mac) and self._has_key() and mac.startswith(f"{self._name}:")
 
-    def _signature(self, said: list[Any]) -> str:
-        text = json.dumps(said, sort_keys=True).encode()
-        return f"{self._name}:{hmac.digest(self._key, text, 'sha256').hex()}"
+    def _signature(self, *said: str | int) -> str:
+        """Return the signature of some words, none of which holds a line break."""
+        assert self._hmac is not None  # noqa: S101  told to the type checker: there is a key
+        found = self._hmac.copy()
+        found.update("\n".join(map(str, said)).encode())
+        return f"{self._name}:{found.hexdigest()}"
 
     def _has_key(self) -> bool:
         """Tell whether there is a key; one that cannot be used stops who signs, not who reads."""
-        if not self._key:
+        if self._hmac is None:
             with suppress(ProjectError):
                 self._read_key()
-        return bool(self._key)
+        return self._hmac is not None
 
     def _read_key(self) -> None:
         """Raise `ProjectError` where there is no key that can be used."""
@@ -108,7 +112,7 @@ class Signer:
             raise _unusable(self._path, str(error)) from error
         if len(key) < KEY_BYTES:
             raise _unusable(self._path, f"it holds {len(key)} bytes")
-        self._key = key
+        self._hmac = hmac.new(key, digestmod="sha256")
         self._name = hashlib.sha256(b"name of key " + key).hexdigest()[:8]  # says nothing of it
 
 
@@ -140,10 +144,11 @@ def brought(origin: Mapping[str, Any] | None, bringer: Bringer) -> dict[str, Any
     return mark | {VIA: via[-MAX_VIA:]}
 
 
-def _said(previous: str, record: Record) -> list[Any]:
-    logs = record.payload.get("logs")  # the only part that the digest leaves out
-    packed = hashlib.sha256(json.dumps(logs).encode()).hexdigest() if logs else ""
-    return [previous, record.seq, record.digest, record.origin, packed]
+def _about(record: Record) -> tuple[str, str]:
+    """Return what the digest of an entry leaves out: its origin, and the logs in it."""
+    origin = json.dumps(record.origin, sort_keys=True) if record.origin is not None else ""
+    logs = record.payload.get("logs")
+    return origin, hashlib.sha256(json.dumps(logs).encode()).hexdigest() if logs else ""
 
 
 def _make_key(path: Path) -> None:

@@ -124,17 +124,17 @@ class LabelStore(Ledger):
                     self._state = self._board.state(self._history.seq)
                 return self._state
             board, history = Board(self.n_obs), History()
-            entries.replay(self._records(connection, EVENTS.c.seq <= at), board, history)
+            label_log_entries.replay(self._records(connection, EVENTS.c.seq <= at), board, history)
             return board.state(history.seq)
 
     def events(self) -> list[Event]:
         """Return all events, the oldest first, without their rows."""
-        heavy = ("cells", "after", "before")
-        light = [column for column in EVENTS.c if column.name not in heavy]
+        light = [EVENTS.c[name] for name in (*Record._fields[:5], "origin")]
         with self._lock, self._database.reading() as connection:
             self._catch_up(connection)
             rows = connection.execute(sa.select(*light).order_by(EVENTS.c.seq))
-            return [self._event(Record(**row._mapping)) for row in rows]
+            entries = (Record(*about)._replace(origin=origin) for *about, origin in rows)
+            return [self._event(entry) for entry in entries]
 
     def event(self, seq: int) -> Event:
         """Return one event with its rows.
@@ -235,7 +235,7 @@ class LabelStore(Ledger):
         self, connection: sa.Connection, event: Event, change: Change, expected_seq: int
     ) -> None:
         for record in self._records(connection, EVENTS.c.seq > expected_seq):
-            shared = change.overlap(entries.unpack(record, self.n_obs))
+            shared = change.overlap(label_log_entries.unpack(record, self.n_obs))
             if shared is None:
                 continue
             where = f", {len(shared):,} of them yours too" if len(shared) else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import keys, runtime
+from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import ExportError, InputError
 from scanvi_core.export.h5ad import Exported, ExportStopped, Report, export_annotated
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
@@ -191,8 +192,8 @@ def source_of(opened: Workspace) -> SourceFile:
 
 
 def counts_of(opened: Workspace) -> CountsLayer:
-    """Return the counts the model read, for ``layers["counts"]``: all were looked at."""
-    _ = opened.dataset.counts.indices
+    """Return the counts the model read, for ``layers["counts"]``: as they are now, looked at."""
+    _ = Dataset.open(opened.dataset.folder).counts.indices
     folder, shape = opened.dataset.folder, (opened.dataset.n_obs, opened.dataset.n_vars)
     data, indices, indptr = (
         folder / f"counts_{part}.npy" for part in ("data", "indices", "indptr")

@@ -197,7 +197,11 @@ def test_newest_steps_taken_off_are_missed(tmp_path, long, head):
     sql(tmp_path, "DELETE FROM events WHERE seq > 3")
     if head:
         sql(tmp_path, f"UPDATE meta SET key = key {head} WHERE key = 'head'")
-    assert opened(tmp_path) == ([VERIFIED] * 3, True, "")
+    store = LabelStore.open(tmp_path, N)
+    assert (proofs(store), store.cut) == ([VERIFIED] * 3, True)
+    store.append(events.note("work goes on"))
+    store.close()
+    assert opened(tmp_path) == ([VERIFIED] * 4, True, "")
 
 
 def test_all_steps_taken_off_are_missed(tmp_path, long):

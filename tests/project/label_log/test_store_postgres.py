@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import LabelStore, StaleEdit
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.database import URL_VARIABLE
-from tests.project.label_log.views import N, names_of, seen
+from scanvi_core.project.label_log.lines import read_lines
+from tests.project.label_log.views import N, names_of, seen, sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 PLACES = [*Path("/usr/lib/postgresql").glob("*/bin"), Path("/opt/homebrew/bin")]
@@ -125,3 +127,75 @@ def test_other_cells_and_a_server_that_is_gone_are_told_in_words(on_server, monk
     monkeypatch.setenv(URL_VARIABLE, "no address")
     with pytest.raises(ProjectError, match="cannot be used"):
         LabelStore.open(on_server, N)
+
+
+def change(url, folder, *statements):
+    """Change a log as somebody can who runs the database."""
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f'SET LOCAL search_path TO "scanvi_{folder.name}"')
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def proofs(folder):
+    store = LabelStore.open(folder, N)
+    found = [event.proof for event in store.events()], store.cut, store.damage
+    store.close()
+    return found
+
+
+def test_steps_are_signed_and_what_the_database_changes_is_seen(on_server, server):
+    store = LabelStore.open(on_server, N, actor="anna")
+    for row in range(4):
+        store.append(events.assign([row], "T"))
+    store.undo()
+    lines = store.export_log()
+    store.close()
+    assert proofs(on_server) == (["verified"] * 5, False, "")
+    (on_server / "ben").mkdir()
+    ben = LabelStore.open(on_server / "ben", N, actor="ben")
+    ben.fill(read_lines(lines, N))
+    ben.close()
+    assert proofs(on_server / "ben") == (["claimed"] * 5, False, "")
+    change(server, on_server / "ben", "UPDATE events SET origin = NULL WHERE seq = 2")
+    assert proofs(on_server / "ben")[0] == ["claimed", "altered", *["claimed"] * 3]
+    change(server, on_server, "DELETE FROM events WHERE seq > 3")
+    assert proofs(on_server) == (["verified"] * 3, True, "")
+
+
+def test_a_log_of_before_signatures_on_the_server_opens(on_server, server):
+    store = LabelStore.open(on_server, N)
+    store.append(events.note("old"))
+    store.close()
+    change(
+        server, on_server, "ALTER TABLE events DROP COLUMN mac, DROP COLUMN origin",
+        "DELETE FROM meta WHERE key = 'head'",
+        "UPDATE meta SET value = '2' WHERE key = 'schema_version'",
+    )  # fmt: skip
+    assert proofs(on_server) == (["not signed"], False, "")
+    store = LabelStore.open(on_server, N)
+    store.append(events.note("new"))
+    store.close()
+    assert proofs(on_server) == (["not signed", "verified"], False, "")
+
+
+def test_signatures_come_along_from_a_file_to_the_server(on_server, monkeypatch):
+    url = os.environ[URL_VARIABLE]
+    monkeypatch.delenv(URL_VARIABLE)
+    store = LabelStore.open(on_server, N)
+    for row in range(3):
+        store.append(events.assign([row], "T"))
+    store.close()
+    sql(on_server, "DELETE FROM events WHERE seq = 3")
+    monkeypatch.setenv(URL_VARIABLE, url)
+    for _ in range(2):
+        assert proofs(on_server) == (["verified"] * 2, True, "")
+    store = LabelStore.open(on_server, N)
+    store.copy_to(on_server / "copy.db")
+    store.close()
+    monkeypatch.delenv(URL_VARIABLE)
+    (on_server / "copy").mkdir()
+    (on_server / "copy.db").rename(on_server / "copy" / "project.db")
+    assert proofs(on_server / "copy") == (["verified"] * 2, True, "")
