@@ -15,7 +15,7 @@ from scanvi_core.nn.keyed import KeyedNoise, hashed, key_of
 from scanvi_core.train.team import Team, check_norm
 from tests import ROOT
 
-MEMBER = Path(__file__).with_name("team_member.py")
+MEMBER = Path(__file__).with_name("team_worker.py")
 END_WITHIN_S = 15
 
 
