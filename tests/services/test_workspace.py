@@ -15,7 +15,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import data_report, open_file, status
 from scanvi_core.services.runs import results
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 def opened(project):
