@@ -25,7 +25,11 @@ def unpack_gzip(path: Path, folder: Path) -> Path:
     target = folder / (path.stem or "unpacked")
     left = _room(folder)
     try:
-        with gzip.GzipFile(fileobj=open_regular(path)) as packed, target.open("wb") as out:
+        with (
+            open_regular(path) as raw,
+            gzip.GzipFile(fileobj=raw) as packed,
+            target.open("wb") as out,
+        ):
             while block := packed.read(BLOCK):
                 left -= len(block)
                 if left < 0:
