@@ -28,7 +28,7 @@ import torch
 from scipy import sparse
 
 from benchmarks.results_file import FOLDER, SHARED
-from benchmarks.step import CELLS, LABELLED, G, counts
+from benchmarks.speed.step import CELLS, LABELLED, G, counts
 from scanvi_core.annotation.model.training_set import TrainingSet, build, training_data
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.module import SCANVI
