@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.data.example import write_example
-from scanvi_core.project.folder import create_project
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects.open_file import import_into
 from tests import ROOT
+from tests.projects import copy_of
 
 START_S = 60
 PAGES = {
@@ -35,15 +33,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def labelled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home with one project that has labels, and the project's id."""
     home = tmp_path_factory.mktemp("home")
-    source = write_example(tmp_path_factory.mktemp("example") / "cells.h5ad")
     with runtime.home_at(home):
-        project = create_project("Deep cells")
-        import_into(project, source)
-        edit.use_column(project.id, "cell_type", set())
-    return home, project.id
+        project = copy_of(imported, "Deep cells")
+        edit.use_column(project, "cell_type", set())
+    return home, project
 
 
 @pytest.fixture

@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 
 from scanvi_core import keys, runtime
-from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.data.example import write_example
-from scanvi_core.project.folder import create_project
 from scanvi_core.project.label_log.state import LabelState
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects.open_file import import_into
-from scanvi_core.services.runs.train_request import TrainRequest
 from tests import ROOT
+from tests.projects import copy_of, train_now
 
 SHOTS = ROOT / "screenshots"
 HOSTILE = (
@@ -32,22 +27,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def hostile(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home with one trained project whose types have such names, and the project's id."""
-    from scanvi_core.services.training.in_process import train
-
     home = tmp_path_factory.mktemp("home")
-    source = write_example(tmp_path_factory.mktemp("example") / "cells.h5ad")
     with runtime.home_at(home):
-        opened = import_into(create_project("Hostile"), source)
-        project = opened.project.id
+        project = copy_of(imported, "Hostile")
         state = edit.use_column(project, "cell_type", set())
         for old, new in zip(state.active, HOSTILE, strict=False):
             edit.rename(project, old, new)
-        brief = TrainRequest(
-            ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=8, device="cpu")
-        )
-        train(opened, brief, ForegroundJob(project, lambda *_: None))
+        train_now(project)
     return home, project
 
 

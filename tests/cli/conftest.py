@@ -5,12 +5,6 @@ import numpy as np
 import pytest
 
 from scanvi_core.annotation.layout import embedding
-from scanvi_core.data.example import write_example
-
-
-@pytest.fixture(scope="session")
-def example(tmp_path_factory):
-    return write_example(tmp_path_factory.mktemp("example") / "example.h5ad")
 
 
 @pytest.fixture(scope="session")

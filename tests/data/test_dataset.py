@@ -7,30 +7,26 @@ import pytest
 import scipy.sparse as sp
 
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.example import write_example
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import ColumnMissing, CountsNotFound, ProjectError
 from tests import SHARED
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("example")
-    path = write_example(folder / "example.h5ad")
-    import_file(path, folder / "ds")
-    return anndata.read_h5ad(path), Dataset.open(folder / "ds")
+def opened(example, imported):
+    return anndata.read_h5ad(example), Dataset.open(imported / "dataset")
 
 
-def test_counts_and_names_are_those_of_the_file(example):
-    adata, dataset = example
+def test_counts_and_names_are_those_of_the_file(opened):
+    adata, dataset = opened
     assert (dataset.counts != adata.X).nnz == 0
     assert list(dataset.obs_names) == list(adata.obs_names)
     assert list(dataset.var_names) == list(adata.var_names)
     assert np.allclose(dataset.obsm("X_umap"), adata.obsm["X_umap"])
 
 
-def test_obs_keeps_types_categories_and_gaps(example):
-    adata, dataset = example
+def test_obs_keeps_types_categories_and_gaps(opened):
+    adata, dataset = opened
     pd.testing.assert_frame_equal(
         dataset.obs.astype(adata.obs.dtypes), adata.obs, check_index_type=False
     )
@@ -38,8 +34,8 @@ def test_obs_keeps_types_categories_and_gaps(example):
     assert dataset.manifest["obs_columns"]["n_counts"]["kind"] == "number"
 
 
-def test_counts_stay_on_disk(example):
-    _, dataset = example
+def test_counts_stay_on_disk(opened):
+    _, dataset = opened
     for part in ("data", "indices", "indptr"):
         base = getattr(dataset.counts, part)
         while getattr(base, "base", None) is not None and not isinstance(base, np.memmap):
@@ -47,8 +43,8 @@ def test_counts_stay_on_disk(example):
         assert isinstance(base, np.memmap)
 
 
-def test_a_gene_is_log1p_of_counts_per_ten_thousand(example):
-    adata, dataset = example
+def test_a_gene_is_log1p_of_counts_per_ten_thousand(opened):
+    adata, dataset = opened
     dense = adata.X.toarray().astype(float)
     at = list(adata.var_names).index("CD79A")
     expected = np.log1p(dense[:, at] / dense.sum(axis=1) * 1e4)
@@ -56,22 +52,22 @@ def test_a_gene_is_log1p_of_counts_per_ten_thousand(example):
     assert np.allclose(dataset.gene("CD79A"), expected, atol=1e-6)
 
 
-def test_some_genes_come_in_the_order_asked_for(example):
-    adata, dataset = example
+def test_some_genes_come_in_the_order_asked_for(opened):
+    adata, dataset = opened
     some = np.array([5, 2, 700])
     assert np.array_equal(dataset.genes_matrix(some).toarray(), adata.X[:, some].toarray())
 
 
-def test_quality_numbers_match_scanpy_definitions(example):
-    adata, dataset = example
+def test_quality_numbers_match_scanpy_definitions(opened):
+    adata, dataset = opened
     dense = adata.X.toarray()
     mt = adata.var_names.str.upper().str.startswith("MT-")
     assert np.array_equal(dataset.n_genes_by_counts, (dense > 0).sum(axis=1))
     assert np.allclose(dataset.pct_counts_mt, 100 * dense[:, mt].sum(axis=1) / dense.sum(axis=1))
 
 
-def test_what_is_not_there_is_named(example, tmp_path):
-    _, dataset = example
+def test_what_is_not_there_is_named(opened, tmp_path):
+    _, dataset = opened
     for ask in (dataset.gene, dataset.column, dataset.obsm):
         with pytest.raises(ColumnMissing, match="nothing"):
             ask("nothing")
@@ -80,16 +76,15 @@ def test_what_is_not_there_is_named(example, tmp_path):
 
 
 def test_an_import_replaces_the_earlier_one(example, tmp_path):
-    write_example(tmp_path / "e.h5ad")
     (tmp_path / "ds").mkdir()
-    import_file(tmp_path / "e.h5ad", tmp_path / "ds")
+    import_file(example, tmp_path / "ds")
     assert Dataset.open(tmp_path / "ds").n_obs == 700
-    assert {item.name for item in tmp_path.iterdir()} == {"e.h5ad", "ds"}
+    assert {item.name for item in tmp_path.iterdir()} == {"ds"}
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the reference counts are not here")
-def test_recovered_counts_of_the_example_are_exact(example):
-    adata, _ = example
+def test_recovered_counts_of_the_example_are_exact(opened):
+    adata, _ = opened
     truth = anndata.read_h5ad(SHARED / "data" / "pbmc68k_reduced_counts.h5ad")
     assert (truth.X != adata.X).nnz == 0
     numbers = truth.obs["batch"].astype(str).str.removeprefix("gem_")
@@ -97,8 +92,8 @@ def test_recovered_counts_of_the_example_are_exact(example):
     assert (adata.obs["expert_label"].astype(str) == truth.obs["cell_type"].astype(str)).all()
 
 
-def test_the_example_shows_a_fixed_part_of_every_type(example):
-    adata, _ = example
+def test_the_example_shows_a_fixed_part_of_every_type(opened):
+    adata, _ = opened
     shown = adata.obs.groupby("expert_label", observed=True)["cell_type"].count()
     sizes = adata.obs["expert_label"].value_counts()
     for name, n in shown.items():

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.data.example import write_example
 from scanvi_core.project import access
-from scanvi_core.project.folder import create_project
-from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.project.folder import open_project
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.deploy import image
+from tests.projects import copy_of
 
 HOST = "cells.localhost"  # browsers find it on this machine
 COOKIE_SECRET = "0" * 48
@@ -73,17 +72,15 @@ def variables(base: Path, port: int) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def secret_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A home with a project of somebody that has been exported, and the project's id."""
-    base = tmp_path_factory.mktemp("secret")
-    source = write_example(base / "cells.h5ad")
-    with runtime.home_at(base / "home"):
-        project = create_project("Secret cells")
-        import_into(project, source)
+def secret_project(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with a project that has been exported, and the project's id."""
+    home = tmp_path_factory.mktemp("secret")
+    with runtime.home_at(home):
+        project = open_project(copy_of(imported, "Secret cells"))
     access.keep(project.root, access.Access(OWNER, people={READER: access.READ}))
     project.exports.mkdir(exist_ok=True)
     (project.exports / "cells.h5ad").write_bytes(b"all cells")
-    return base / "home", project.id
+    return home, project.id
 
 
 @pytest.fixture(scope="session")

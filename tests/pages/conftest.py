@@ -1,6 +1,5 @@
 """The app without a browser, and projects to open in it."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from scanvi_core import runtime
-from scanvi_core.data.example import write_example
-from scanvi_core.project.folder import create_project
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects.open_file import import_into
 from tests import ROOT
-
-
-@pytest.fixture(scope="session")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a project that holds the example, without labels."""
-    base = tmp_path_factory.mktemp("example")
-    source = write_example(base / "cells.h5ad")
-    with runtime.home_at(base / "home"):
-        return import_into(create_project("Cells"), source).project.root
+from tests.projects import copy_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def project(imported: Path) -> str:
     """A project with the example and no labels."""
-    fresh = create_project("Cells")
-    shutil.copytree(imported, fresh.root, dirs_exist_ok=True)
-    return fresh.id
+    return copy_of(imported)
 
 
 @pytest.fixture
@@ -47,6 +33,12 @@ def labelled(project: str) -> str:
     """A project with the labels of its column."""
     edit.use_column(project, "cell_type", set())
     return project
+
+
+@pytest.fixture
+def trained(trained_folder: Path) -> str:
+    """The same with a model."""
+    return copy_of(trained_folder)
 
 
 def said(app: Any) -> str:

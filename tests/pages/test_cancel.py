@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobStatus
@@ -15,13 +14,13 @@ WAIT_S = 120
 
 
 @pytest.fixture
-def held(tmp_path):
+def held(example):
     """A project whose file is only handed over when told."""
-    path, go_on = write_example(tmp_path / "cells.h5ad"), threading.Event()
+    go_on = threading.Event()
 
     def fetch(_):
         go_on.wait(WAIT_S)
-        return path
+        return example
 
     project = create_project("Held")
     job = open_file.submit_import(project, fetch)

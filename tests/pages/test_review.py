@@ -1,53 +1,19 @@
 """The review page: the card that stays, marks of provisional suggestions, keeping an update."""
 
-import shutil
 import time
 
 import pytest
-import torch
 
 from pages.ui.frame import state
 from pages.ui.review import card_order
-from scanvi_core import runtime
-from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
 from scanvi_core.services.review import queue
 from scanvi_core.services.runs import provisional, results, update
-from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import workspace
-
-BRIEF = TrainRequest(ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=8, device="cpu"))
-
-
-def train_now(project):
-    from scanvi_core.services.training.in_process import train
-
-    return train(workspace(project), BRIEF, ForegroundJob(project, lambda *_: None))
-
-
-@pytest.fixture(scope="module")
-def reviewable(imported, tmp_path_factory):
-    """The folder of a project with one model."""
-    torch.set_num_threads(1)
-    with runtime.home_at(tmp_path_factory.mktemp("reviewable")):
-        fresh = create_project("Cells")
-        shutil.copytree(imported, fresh.root, dirs_exist_ok=True)
-        edit.use_column(fresh.id, "cell_type", set())
-        train_now(fresh.id)
-        return open_project(fresh.id).root
-
-
-@pytest.fixture
-def trained(reviewable):
-    """A copy of it in the home of this test."""
-    fresh = create_project("Cells")
-    shutil.copytree(reviewable, fresh.root, dirs_exist_ok=True)
-    return fresh.id
+from tests.projects import train_now
 
 
 def ready(project):

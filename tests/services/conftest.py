@@ -1,69 +1,39 @@
-"""The built-in example as a project: imported, labelled, trained; a fresh copy for each test."""
+"""A fresh copy for each test of a project: imported, labelled, trained."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from scanvi_core import runtime
-from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.data.example import write_example
-from scanvi_core.project.folder import create_project, open_project
+from scanvi_core.project.folder import create_project
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import batches_of, workspace
+from scanvi_core.services.workspace import batches_of
+from tests import projects
+from tests.conftest import Once
+from tests.projects import copy_of
 from tests.services.packed import small_example
-
-SMALL = ModelConfig(n_hidden=32, n_latent=8)
-BRIEF = TrainConfig(max_epochs=8, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def request_brief() -> TrainRequest:
     """A small model and a few epochs."""
-    return TrainRequest(SMALL, BRIEF)
-
-
-@pytest.fixture(scope="session")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a project that holds the example, without labels."""
-    torch.set_num_threads(1)
-    base = tmp_path_factory.mktemp("example")
-    source = write_example(base / "cells.h5ad")
-    with runtime.home_at(base / "home"):
-        return import_into(create_project("Cells"), source).project.root
+    return projects.BRIEF
 
 
 @pytest.fixture(scope="session")
 def train_now() -> Callable[[str, TrainRequest], str]:
     """Train a project in this thread; return the run id."""
-
-    def train(project: str, request: TrainRequest) -> str:
-        from scanvi_core.services.training.in_process import train
-
-        return train(workspace(project), request, ForegroundJob(project, lambda *_: None))
-
-    return train
+    return projects.train_now
 
 
 @pytest.fixture(scope="session")
-def trained_folder(imported: Path, request_brief, train_now, tmp_path_factory) -> Path:
-    """The folder of a project with one model."""
-    with runtime.home_at(tmp_path_factory.mktemp("trained")):
-        project = copy_of(imported)
-        edit.use_column(project, "cell_type", set())
-        train_now(project, request_brief)
-        return open_project(project).root
-
-
-@pytest.fixture(scope="session")
-def packed(request_brief, train_now, tmp_path_factory) -> bytes:
+def packed(once: Once, request_brief: TrainRequest) -> bytes:
     """A small project with labels, two models, a map and doublet scores, as one file."""
     from scanvi_core.services import jobs
     from scanvi_core.services.diagnostics import uncertainty_job
@@ -72,23 +42,22 @@ def packed(request_brief, train_now, tmp_path_factory) -> bytes:
     from scanvi_core.services.quality import doublets
     from scanvi_core.services.quality.flags import Batches
 
-    base = tmp_path_factory.mktemp("packed")
-    source = small_example(base / "small.h5ad")
-    with runtime.home_at(base / "home"):
-        opened = import_into(create_project("Small"), source)
-        project = opened.project.id
-        edit.use_column(project, "expert_label", set())
-        edit.name_cells(project, np.arange(5), "Mine", "lasso")
-        first = train_now(project, request_brief)
-        train_now(project, replace(request_brief, warm=True))
-        uncertainty_job.look(
-            project, opened.current_run().id, ForegroundJob(project, lambda *_: None)
-        )
-        assert first != opened.current_run().id
-        assert jobs.wait(maps.start_base_map(project), 120).error is None
-        batches = Batches("batch", *batches_of(opened, "batch"))
-        doublets.look(opened, batches, ForegroundJob(project, lambda *_: None))
-        return library.pack(project).read_bytes()
+    def build(folder: Path) -> Path:
+        with runtime.home_at(folder / "home"):
+            opened = import_into(create_project("Small"), small_example(folder / "small.h5ad"))
+            project = opened.project.id
+            job = ForegroundJob(project, lambda *_: None)
+            edit.use_column(project, "expert_label", set())
+            edit.name_cells(project, np.arange(5), "Mine", "lasso")
+            first = projects.train_now(project, request_brief)
+            second = projects.train_now(project, replace(request_brief, warm=True))
+            assert first != second
+            uncertainty_job.look(project, second, job)
+            assert jobs.wait(maps.start_base_map(project), 120).error is None
+            doublets.look(opened, Batches("batch", *batches_of(opened, "batch")), job)
+            return library.pack(project)
+
+    return once("packed", build).read_bytes()
 
 
 @pytest.fixture
@@ -115,10 +84,3 @@ def labelled(project: str) -> str:
 def trained(home: Path, trained_folder: Path) -> str:
     """The same with a model."""
     return copy_of(trained_folder)
-
-
-def copy_of(folder: Path) -> str:
-    """Return the id of a new project in the present home with the contents of a folder."""
-    fresh = create_project("Cells")
-    shutil.copytree(folder, fresh.root, dirs_exist_ok=True)
-    return fresh.id

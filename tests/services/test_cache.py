@@ -16,7 +16,7 @@ from scanvi_core.services.projects import data_report, open_file, status
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.inputs import design_of
 from scanvi_core.services.workspace import batches_of
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 
 def test_an_answer_is_worked_out_once_for_each_key():

@@ -16,7 +16,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobRefused, JobRequest, JobStatus
 from tests import ROOT
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(autouse=True)

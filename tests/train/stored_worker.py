@@ -1,4 +1,4 @@
-"""team_member, with its counts in a store: ``torchrun ... stored_member.py OUT.npz``.
+"""team_worker, with its counts in a store: ``torchrun ... stored_worker.py OUT.npz``.
 
 The first process also writes how many rows it has read, to ``OUT.read.npy``.
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import team_member
+import team_worker
 from scipy import sparse
 
 from scanvi_core.data.collection.counts import StoredCounts
@@ -36,8 +36,8 @@ def in_store(counts, *others):
 if __name__ == "__main__":
     sampler.BLOCK_ROWS = stored.BLOCK_ROWS = 16
     sampler.POOL_ROWS = 128
-    team_member.N_STEPS = 40
-    team_member.TrainingData = in_store
-    team_member.main(*sys.argv[1:])
+    team_worker.N_STEPS = 40
+    team_worker.TrainingData = in_store
+    team_worker.main(*sys.argv[1:])
     if os.environ["RANK"] == "0":
         np.save(Path(sys.argv[1]).with_suffix(".read.npy"), InMemory.n_read)

@@ -1,4 +1,4 @@
-"""One process of a team, for test_team: ``torchrun ... team_member.py OUT [checkpoint] [die]``."""
+"""One process of a team, for test_team: ``torchrun ... team_worker.py OUT [checkpoint] [die]``."""
 
 import os
 import signal

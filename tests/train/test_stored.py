@@ -276,7 +276,7 @@ def test_annbatch_gives_the_same_minibatches_and_the_same_model(data, make_modul
 
 @pytest.mark.slow
 def test_two_processes_train_the_same_network_from_a_store_as_one(tmp_path):
-    member = Path(__file__).with_name("stored_member.py")
+    member = Path(__file__).with_name("stored_worker.py")
     root = str(ROOT)
     environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     running = []

@@ -15,8 +15,9 @@ from scanvi_core.nn.keyed import KeyedNoise, hashed, key_of
 from scanvi_core.train.team import Team, check_norm
 from tests import ROOT
 
-MEMBER = Path(__file__).with_name("team_member.py")
+MEMBER = Path(__file__).with_name("team_worker.py")
 END_WITHIN_S = 15
+REPEATS = int(os.environ.get("SCANVI_TEAMS", "1"))  # python -m tests.teams: 100
 
 
 def run_team(n, *arguments):
@@ -25,7 +26,8 @@ def run_team(n, *arguments):
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n),
         str(MEMBER), *map(str, arguments),
     ]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    settings = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+    environment = os.environ | settings
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -50,10 +52,10 @@ def assert_same(found, expected):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [2])
-def test_several_processes_train_the_same_network_as_one(n, alone, tmp_path):
+@pytest.mark.parametrize("repeat", range(REPEATS))
+def test_several_processes_train_the_same_network_as_one(repeat, alone, tmp_path):
     """301 cells in minibatches of 50: shares are uneven, and the last minibatch has one cell."""
-    found = trained(n, tmp_path)
+    found = trained(2, tmp_path)
     assert_same(found, alone)
     assert (found["labels"] == found["truth"]).mean() > 0.7  # and it did learn
 

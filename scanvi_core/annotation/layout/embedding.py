@@ -136,12 +136,14 @@ def _onto(layout: np.ndarray, before: np.ndarray) -> np.ndarray:
     UMAP's steps cannot bring about. UMAP itself keeps neither the size nor the place of its start.
     """
     known = np.isfinite(before).all(axis=1)
+    if not known.any():
+        return layout
     old, new = before[known].astype(np.float64), layout[known].astype(np.float64)
     middle_old, middle_new = old.mean(axis=0), new.mean(axis=0)
     left, size, right = np.linalg.svd((new - middle_new).T @ (old - middle_old))
     sign = np.array([1.0, np.sign(np.linalg.det(left @ right))])
     scale = (size * sign).sum() / max(float(((new - middle_new) ** 2).sum()), 1e-12)
-    if not scale > 0:  # no cell, or all at one place: nothing to hold on to
+    if not scale > 0:  # all at one place: nothing to hold on to
         return layout
     turned = (layout - middle_new) @ (left * sign) @ right
     return (scale * turned + middle_old).astype(np.float32)

@@ -82,8 +82,11 @@ class Bounded(io.RawIOBase):
         return len(block)
 
     def close(self) -> None:
-        """Close the source as well."""
+        """Close the source as well, and the file of a packed one."""
+        file = getattr(self._source, "fileobj", None)  # GzipFile leaves it open
         self._source.close()
+        if file is not None:
+            file.close()
         super().close()
 
     def _count(self, block: bytes) -> None:

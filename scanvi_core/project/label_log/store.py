@@ -124,7 +124,7 @@ class LabelStore(Ledger):
                     self._state = self._board.state(self._history.seq)
                 return self._state
             board, history = Board(self.n_obs), History()
-            label_log_entries.replay(self._records(connection, EVENTS.c.seq <= at), board, history)
+            entries.replay(self._records(connection, EVENTS.c.seq <= at), board, history)
             return board.state(history.seq)
 
     def events(self) -> list[Event]:
@@ -235,7 +235,7 @@ class LabelStore(Ledger):
         self, connection: sa.Connection, event: Event, change: Change, expected_seq: int
     ) -> None:
         for record in self._records(connection, EVENTS.c.seq > expected_seq):
-            shared = change.overlap(label_log_entries.unpack(record, self.n_obs))
+            shared = change.overlap(entries.unpack(record, self.n_obs))
             if shared is None:
                 continue
             where = f", {len(shared):,} of them yours too" if len(shared) else ""

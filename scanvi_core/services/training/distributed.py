@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -177,7 +178,13 @@ def _wait(team: "subprocess.Popen[bytes]") -> None:
     try:
         team.wait(END_S)
     except subprocess.TimeoutExpired:
-        team.kill()
+        import psutil
+
+        own = psutil.Process(team.pid)
+        for process in (*own.children(recursive=True), own):  # torchrun alone would leave them
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        team.wait()
 
 
 def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
@@ -190,6 +197,7 @@ def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     environment = os.environ | {
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": str(max(1, runtime.worker_threads() // n)),
+        "PYTHONFAULTHANDLER": "1",  # one that crashes writes where into the log
     }
     if sys.platform.startswith("linux"):
         environment["GLOO_SOCKET_IFNAME"] = "lo"  # nobody outside this computer is to take part

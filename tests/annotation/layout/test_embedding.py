@@ -64,11 +64,14 @@ def test_cells_stay_near_where_they_start(groups, drawn):
     start = (corners[groups[1]] + random.normal(0, 0.3, (60, 2))).astype(np.float32)
     start[3] = np.nan
     found = umap_of(groups[0], seed=0, n_epochs=30, init=start)
-    centres = np.stack([found[groups[1] == k].mean(0) for k in range(3)])
-    assert np.array_equal(centres.argsort(0), corners.argsort(0))
-    assert not np.array_equal(
-        np.stack([drawn[groups[1] == k].mean(0) for k in range(3)]).argsort(0), corners.argsort(0)
-    )
+
+    def nearest(layout):
+        """Return the corner that is nearest to the middle of each group."""
+        middles = np.stack([layout[groups[1] == k].mean(0) for k in range(3)])
+        return np.linalg.norm(middles[:, None] - corners, axis=2).argmin(1).tolist()
+
+    assert nearest(found) == [0, 1, 2]
+    assert nearest(drawn) != [0, 1, 2]
 
 
 def test_a_second_thread_waits_until_the_first_has_drawn(groups):

@@ -10,6 +10,7 @@ from scanvi_core.data.blocks import mapped, rows
 from scanvi_core.data.blocks.columns import cut_blocks, kept_cut, row_blocks
 from scanvi_core.data.blocks.mapped import mapping, over_files
 from scanvi_core.data.blocks.rows import chosen_rows, filled_rows, take_rows
+from scanvi_core.data.collection.counts import StoredCounts
 from tests.data.blocks.test_mapped import mapped_mb, needs_linux
 
 N, GENES = 300, 80
@@ -125,17 +126,13 @@ def test_reading_all_of_large_files_leaves_none_of_them_in_memory(tmp_path, monk
 
 
 def test_counts_that_stay_in_a_store_are_taken_from_it(known):
-    collection = pytest.importorskip(
-        "scanvi_core.data.collection.collection.counts", reason="no stores yet"
-    )
-
     class InMemory:
         shape = known.shape
 
         def read(self, runs):
             return sp.csr_array(sp.vstack([known[run] for run in runs], format="csr"))
 
-    stored, at = collection.StoredCounts(InMemory()), np.array([9, 3, 200])
+    stored, at = StoredCounts(InMemory()), np.array([9, 3, 200])
     filled = filled_rows(stored)
     assert np.array_equal(filled, np.asarray(known.sum(axis=1)).ravel() > 0)
     assert_same(take_rows(stored, at), known[at])

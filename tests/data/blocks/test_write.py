@@ -16,10 +16,10 @@ SHAPE = (230, 41)
 def counts():
     matrix = sp.random(*SHAPE, 0.2, format="csr", rng=4)
     matrix.data = np.random.default_rng(0).integers(1, 90, matrix.nnz).astype(np.float32)
-    matrix[5] = matrix[-3:] = 0  # cells without counts, the last ones too
-    matrix[:, 7] = 0
-    matrix.eliminate_zeros()
-    return sp.csr_matrix(matrix)
+    counts = matrix.toarray()
+    counts[5] = counts[-3:] = 0  # cells without counts, the last ones too
+    counts[:, 7] = 0
+    return sp.csr_matrix(counts)
 
 
 def loaded(folder, prefix):

@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from tests.data.intake import fuzzing
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-fuzzing = pytest.importorskip("tests.data.intake.fuzzing")
 
 ALL = os.environ.get("SCANVI_FUZZ") == "all"
 N_LOOKS, N_READS = (1_000, 1_000) if ALL else (100, 5)

@@ -24,7 +24,7 @@ def parameters():
         yield pytest.param(name, marks=waits)
 
 
-@pytest.mark.parametrize("name", parameters())
+@pytest.mark.parametrize("name", list(parameters()))
 def test_a_file_ends_as_its_entry_states(name, tmp_path):
     path = ODD / name
     totals = lambda source: truth.totals(path, source)

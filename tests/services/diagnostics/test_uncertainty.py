@@ -16,7 +16,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 WAIT_S = 120.0
 KINDS = ("T cell", "CD19+ B", "Myeloid")

@@ -202,7 +202,7 @@ def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labelle
 
 
 def test_rules_name_the_same_cells_in_another_project(home, imported):
-    from tests.services.conftest import copy_of
+    from tests.projects import copy_of
 
     first, second = copy_of(imported), copy_of(imported)
     rule = one(Term("gene", "CD79A", low=0.5))

@@ -10,7 +10,7 @@ from scanvi_core.services.export import write
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.labels import edit, from_csv
 from scanvi_core.services.workspace import workspace
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 
 def names(project):

@@ -14,7 +14,7 @@ from scanvi_core.services.labels import edit, from_export
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import workspace
 from tests.project.label_log.views import content
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 
 def names(project):

@@ -12,7 +12,7 @@ from scanvi_core.services.labels import edit, from_project, history
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 
 def names(project):

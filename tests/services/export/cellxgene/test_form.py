@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core import keys
+from scanvi_core import keys, runtime
 from scanvi_core.errors import InputError
 from scanvi_core.export import terms
 from scanvi_core.project.folder import create_project
@@ -22,6 +22,7 @@ from scanvi_core.services.export.columns import CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import workspace
+from tests.projects import copy_of
 
 pytestmark = pytest.mark.skipif(not terms.available(), reason="cellxgene-ontology-guide is absent")
 
@@ -36,9 +37,13 @@ GENES = {
 N = 60
 
 
-@pytest.fixture
-def project(home, tmp_path):
-    """Blood cells with symbols as names, Ensembl ids in a column, and columns of people's own."""
+@pytest.fixture(scope="session")
+def blood(once):
+    """The folder of a project of blood cells: symbols as names, Ensembl ids in a column."""
+    return once("blood", make_blood)
+
+
+def make_blood(folder):
     rng = np.random.default_rng(0)
     types = np.array(["T cells", "B", "odd ones", ""])[np.arange(N) % 4]
     counts = rng.poisson(4, (N, len(GENES))) + 9 * (np.arange(N)[:, None] % 4 == np.arange(15) % 4)
@@ -59,10 +64,17 @@ def project(home, tmp_path):
     data.obsm["X_umap"] = rng.normal(size=(N, 2))
     data.obsm["spatial"] = rng.normal(size=(N, 2))
     data.uns["title"] = "Theirs"
-    data.write_h5ad(tmp_path / "cells.h5ad")
-    made = import_into(create_project("Blood"), tmp_path / "cells.h5ad").project.id
-    edit.use_column(made, "cell_type", set())
-    return made
+    data.write_h5ad(folder / "cells.h5ad")
+    with runtime.home_at(folder):
+        made = import_into(create_project("Blood"), folder / "cells.h5ad").project
+        edit.use_column(made.id, "cell_type", set())
+        return made.root
+
+
+@pytest.fixture
+def project(home, blood):
+    """A copy of it for each test."""
+    return copy_of(blood, "Blood")
 
 
 @pytest.fixture

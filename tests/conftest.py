@@ -1,0 +1,77 @@
+"""What all tests share: one thread each, and the example, made once for however many processes."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from scanvi_core import runtime
+
+# The processes of ``pytest -n`` share the cores; what torch reads when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Once = Callable[[str, Callable[[Path], Path]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make something once for all processes that test, the others waiting for it.
+
+    ``once(name, build)`` returns what ``build(folder)`` did: the path of what it made in there.
+    Tests copy it before they change it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make(name: str, build: Callable[[Path], Path]) -> Path:
+        folder, answer = base / f"once-{name}", base / f"once-{name}.txt"
+        with FileLock(base / f"once-{name}.lock"):
+            if not answer.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a failed attempt left
+                folder.mkdir()
+                answer.write_text(str(build(folder)), encoding="utf-8")
+        return Path(answer.read_text(encoding="utf-8"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def example(once: Once) -> Path:
+    """The file of the built-in example."""
+    from scanvi_core.data.example import write_example
+
+    return once("example", lambda folder: write_example(folder / "cells.h5ad"))
+
+
+@pytest.fixture(scope="session")
+def imported(once: Once, example: Path) -> Path:
+    """The folder of a project that holds the example, without labels."""
+    from scanvi_core.project.folder import create_project
+    from scanvi_core.services.projects.open_file import import_into
+
+    def build(folder: Path) -> Path:
+        with runtime.home_at(folder):
+            return import_into(create_project("Cells"), example).project.root
+
+    return once("imported", build)
+
+
+@pytest.fixture(scope="session")
+def trained_folder(once: Once, imported: Path) -> Path:
+    """The same with the labels of its column and one small model."""
+    from scanvi_core.services.labels import edit
+    from scanvi_core.services.workspace import workspace
+    from tests.projects import BRIEF, copy_of, train_now
+
+    def build(folder: Path) -> Path:
+        with runtime.home_at(folder):
+            project = copy_of(imported)
+            edit.use_column(project, "cell_type", set())
+            train_now(project, BRIEF)
+            return workspace(project).project.root
+
+    return once("trained", build)
