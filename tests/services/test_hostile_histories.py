@@ -30,7 +30,7 @@ from scanvi_core.project.label_log.state import Board
 from scanvi_core.project.label_log.undo import History
 from scanvi_core.services.labels import edit, from_export, history
 from scanvi_core.services.workspace import workspace
-from tests.services.conftest import copy_of
+from tests.projects import copy_of
 
 N = 700
 NO_DIGEST = "0" * 32  # of no entry
