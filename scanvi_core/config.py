@@ -39,6 +39,7 @@ LOW_CONFIDENCE = 0.8
 # A run that other processes train
 HEARTBEAT_S = 10.0  # between their signs of life
 SILENT_S = 120.0  # without one, a run on another machine counts as cut off
+MOST_PROCESSES = 64  # on one computer
 
 # Counts recovered from normalised values
 RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts

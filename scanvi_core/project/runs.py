@@ -21,6 +21,7 @@ from scanvi_core.errors import InputError, ProjectError
 from scanvi_core.project import heartbeat, locks
 from scanvi_core.project.files import not_written, read_json, to_json, write_json
 from scanvi_core.project.folder import Project
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.runtime import replacing
 
 QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
@@ -52,8 +53,8 @@ class Run:
     root: Path
 
     @classmethod
-    def create(cls, project: Project, settings: Mapping[str, Any]) -> Self:
-        """Make the folder of a new run and freeze its settings (plain JSON values).
+    def create(cls, project: Project, settings: RunSettings) -> Self:
+        """Make the folder of a new run and freeze its settings.
 
         Raises
         ------
@@ -73,7 +74,7 @@ class Run:
         except OSError as error:
             raise not_written(project.runs, error) from error
         run.set_status(QUEUED)
-        record = {"format": 1, "id": run.id, "created": _now(), "settings": settings}
+        record = {"format": 1, "id": run.id, "created": _now(), "settings": settings.as_dict()}
         write_json(run.root / "run.json", record)
         return run
 
@@ -116,14 +117,30 @@ class Run:
         return [cls(name, project.runs / name) for name in names]
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """What the run was started with."""
-        return dict(read_json(self.root / "run.json")["settings"])
+    def settings(self) -> RunSettings:
+        """What the run was started with.
+
+        Raises
+        ------
+        ProjectError
+            If the file is damaged.
+        """
+        return RunSettings.from_dict(self._record.get("settings"))
 
     @property
-    def created(self) -> str:
-        """When it was made (UTC, ISO text)."""
-        return str(read_json(self.root / "run.json")["created"])
+    def created(self) -> datetime:
+        """When it was made, in local time."""
+        try:
+            return datetime.fromisoformat(self._record["created"]).astimezone()
+        except (KeyError, TypeError, ValueError) as error:
+            raise ProjectError(f"run.json of run {self.id} is damaged.", "Train again.") from error
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        record = read_json(self.root / "run.json")
+        if not isinstance(record, dict):
+            raise ProjectError(f"run.json of run {self.id} is damaged.", "Train again.")
+        return record
 
     @property
     def checkpoint(self) -> Path:

@@ -20,6 +20,7 @@ from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
+from tests.project.run_settings import settings
 
 
 def names(project):
@@ -91,7 +92,7 @@ def test_differences_between_people_are_decided_with_one_click(visit, labelled):
 
 
 def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
-    run = Run.create(open_project(labelled), {"train": {"device": "cpu"}})
+    run = Run.create(open_project(labelled), settings())
     run.set_status(RUNNING)
     run.append_record({"epoch": 3, "n_epochs": 9})
     run.write_array("truth", np.full(700, -1))

@@ -19,6 +19,7 @@ from scanvi_core.project import (
     status_seen,
 )
 from scanvi_core.project import files as project_files
+from tests.project.run_settings import settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def project():
 
 @pytest.fixture
 def run(project):
-    return Run.create(project, {"n_latent": 20})
+    return Run.create(project, settings())
 
 
 def test_a_project_is_found_again_by_its_id(project):
@@ -100,10 +101,10 @@ def test_a_write_that_fails_leaves_the_old_file_whole(project, monkeypatch):
 
 
 def test_runs_count_up_and_keep_their_settings(project, run):
-    second = Run.create(project, {"seed": np.int64(3)})
+    second = Run.create(project, settings(seed=3))
     assert [r.id for r in Run.list(project)] == ["0001", "0002"]
-    assert Run.open(project, "0001").settings == {"n_latent": 20}
-    assert second.settings == {"seed": 3}
+    assert Run.open(project, "0001").settings == settings()
+    assert second.settings == settings(seed=3)
 
 
 @pytest.mark.parametrize("bad", ["0009", "..", "../0001", ""])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from scanvi_core import config
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import distributed
 from scanvi_core.services.training import start as training_start
@@ -54,7 +55,7 @@ def draw() -> Where:
     )  # fmt: skip
     if place == SEVERAL:
         processes = st.number_input(
-            "Processes", 2, distributed.MOST_PROCESSES, 2, key="train.processes", width=160,
+            "Processes", 2, config.MOST_PROCESSES, 2, key="train.processes", width=160,
             help="One for each graphics card, or for every few cores.",
         )  # fmt: skip
         st.caption(LAYER_NORM)

@@ -79,7 +79,7 @@ def _cross_validated(run: Run) -> str | None:
     usable = (y >= 0) & (y < judged.shape[1]) & np.isfinite(judged).all(axis=1)
     if not usable.any():
         return None
-    found = score(y[usable], judged[usable].argmax(axis=1), tuple(run.settings["label_order"]))
+    found = score(y[usable], judged[usable].argmax(axis=1), run.settings.label_names)
     return (
         f"The one-second linear models together, cross-validated on {found.n:,} labelled cells: "
         f"right on {percent(found.accuracy, found.n)} "
@@ -148,7 +148,7 @@ def companions_of(run: Run, n_labels: int) -> "Companions":
 
 def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:
     """Return the counts of the run's genes in some cells, CSR [len(rows), genes]."""
-    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"])
+    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings.genes)
     return opened.dataset.counts[rows][:, genes]
 
 

@@ -112,7 +112,7 @@ def held_out(project_id: str, run_id: str) -> HeldOut:
     opened = workspace(project_id)
     found = results.load(project_id, run_id)
     run = Run.open(opened.project, run_id)
-    seq = run.settings["labels_seq"]
+    seq = run.settings.labels_seq
     truth, rows = run_files.holdout_truth(opened, found.names, found.holdout, seq)
     state = opened.store.labels(seq)
     words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
@@ -144,7 +144,7 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
         names=cells.names,
         model_number=int(summary["number"]),
         headline=headline(scores),
-        reading=_reading(scores, holdout.how_now(opened, cells.run.settings["labels_seq"])),
+        reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
         curve=_curve_table(cells),
@@ -249,7 +249,7 @@ def _curve_table(cells: HeldOut) -> pd.DataFrame:
 
 
 def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
-    key = cells.run.settings["batch_key"]
+    key = cells.run.settings.batch_key
     if not key:
         return None
     codes, names = batches_of(opened, key)

@@ -68,7 +68,7 @@ def _measure(opened: Workspace, cells: HeldOut) -> dict[str, Any]:
     random = np.random.default_rng(0)
     aside = _sample(len(cells.rows), random)
     anywhere = _sample(opened.dataset.n_obs, random)
-    key = cells.run.settings["batch_key"]
+    key = cells.run.settings.batch_key
     batches = batches_of(opened, key)[0][anywhere] if key else None
     rows = np.concatenate([cells.rows[aside], anywhere])
     predicted = results.load(opened.project.id, cells.run.id).prediction[anywhere]

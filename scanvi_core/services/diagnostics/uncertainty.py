@@ -140,7 +140,7 @@ def reasons(project_id: str) -> Doubt | None:
     run = opened.current_run()
     if run is None or not uncertainty_job.is_done(run):
         return None
-    key = ("doubt", run.id, flags.revision(opened, run.settings["batch_key"]))
+    key = ("doubt", run.id, flags.revision(opened, run.settings.batch_key))
     return opened.kept.get(key, lambda: _read(opened, run))
 
 
@@ -149,7 +149,7 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
 
     seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
-    key = run.settings["batch_key"]
+    key = run.settings.batch_key
     batches = flags.Batches(key, *batches_of(opened, key))
     poor = flags.after_look(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened.project.id, run.id).confidence
@@ -183,14 +183,14 @@ def label_issues(project_id: str) -> tuple[LabelIssue, ...]:
 
 def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
     run = Run.open(opened.project, found.run_id)
-    seq, now = run.settings["labels_seq"], opened.labels()
+    seq, now = run.settings.labels_seq, opened.labels()
     then = opened.kept.get(("labels of run", run.id), lambda: opened.store.labels(seq))
     same = (now.codes == then.codes) & (now.sources == GIVEN)
     rows = np.flatnonzero(found.issue & same)
     rows = rows[np.argsort(-found.issue_score[rows], kind="stable")]
     codes = dict(zip(then.active, then.active_codes, strict=True))
     # a type that was renamed since goes by its new name; codes stay
-    names = [now.names[codes[name]] for name in run.settings["label_order"]]
+    names = [now.names[codes[name]] for name in run.settings.label_names]
     return tuple(
         LabelIssue(
             int(row),

@@ -86,7 +86,7 @@ class Look:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
         self.found = results.load(opened.project.id, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
-        self.random = np.random.default_rng(self.run.settings["seed"])
+        self.random = np.random.default_rng(self.run.settings.seed)
 
     def out_of_fold(self) -> None:
         """Write what the linear models say about labelled cells of folds they were not shown."""
@@ -133,7 +133,7 @@ class Look:
         from scanvi_core.annotation.uncertainty import doublets
         from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
 
-        key = self.run.settings["batch_key"]
+        key = self.run.settings.batch_key
         batches = quality_flags.Batches(key, *batches_of(self.opened, key))
         score = quality_flags.doublet_scores(self.opened, batches)
         doublet = np.zeros(len(score), dtype=bool)
@@ -168,7 +168,7 @@ class Look:
     @cached_property
     def counts(self) -> sparse.csr_matrix:
         """Counts of the run's genes in all cells, on disk."""
-        genes = pd.Index(self.opened.dataset.var_names).get_indexer(self.run.settings["genes"])
+        genes = pd.Index(self.opened.dataset.var_names).get_indexer(self.run.settings.genes)
         return self.opened.dataset.genes_matrix(genes)
 
     def _points(self) -> np.ndarray:

@@ -135,7 +135,7 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
         raise InputError("There is no model yet.", "Train one, or use the test.")
     model = Annotator.load(run_files.model_folder(run))
     rows = drawn(groups.codes, 2, MODEL_CELLS)
-    index, names = batches_of(opened, run.settings["batch_key"])
+    index, names = batches_of(opened, run.settings.batch_key)
     batches = np.array(names, dtype=object)[index[rows]]
     sides = groups.codes[rows] == 0, groups.codes[rows] == 1
     several = len(model.batch_names) > 1
@@ -160,7 +160,7 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
 
 def _positions(opened: Workspace, run: "Run") -> np.ndarray:
     """Return where the genes of a run's model are among all genes."""
-    return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"]))
+    return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings.genes))
 
 
 def _path(opened: Workspace, question: Question) -> Path:

@@ -135,7 +135,7 @@ def record(opened: Workspace) -> dict[str, Any]:
         "quality": current.record(opened.project.id),
     }
     if run is not None:
-        about |= {"run": run.settings, "result": results.without_nan(run.summary)}
+        about |= {"run": run.settings.as_dict(), "result": results.without_nan(run.summary)}
     return about
 
 

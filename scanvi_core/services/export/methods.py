@@ -3,6 +3,7 @@
 from typing import Any
 
 from scanvi_core import __version__, keys
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export.columns import ExportChoice, final_labels
 from scanvi_core.services.workspace import Workspace, workspace
@@ -24,26 +25,26 @@ def paragraph(project_id: str, choice: ExportChoice | None = None) -> str:
         said += [_model(run.settings, run.summary), _quality(run)]
     said.append(_labels(opened, choice or ExportChoice()))
     if run is not None:
-        used = ", ".join(f"{name} {number}" for name, number in run.settings["versions"].items())
+        used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
         said.append(f"Versions: {used}.")
     return " ".join(said)
 
 
-def _model(frozen: dict[str, Any], summary: dict[str, Any]) -> str:
-    model, train = frozen["model"], frozen["train"]
-    n = model["n_layers"]
+def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
+    model, train = frozen.model, frozen.train
+    n = model.n_layers
     layers = "one hidden layer" if n == 1 else f"{n} hidden layers"
-    batch = f", corrected for {frozen['batch_key']}" if frozen["batch_key"] else ""
-    again = " starting from the model before it" if frozen["warm_from"] else ""
+    batch = f", corrected for {frozen.batch_key}" if frozen.batch_key else ""
+    again = " starting from the model before it" if frozen.warm_from else ""
     return (
-        f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model['n_latent']} "
-        f"latent dimensions, {layers} of {model['n_hidden']} units, "
-        f"a {LIKELIHOOD[model['gene_likelihood']]} likelihood and dispersion per "
-        f"{model['dispersion']} was trained on {len(frozen['genes']):,} highly variable genes of "
+        f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model.n_latent} "
+        f"latent dimensions, {layers} of {model.n_hidden} units, "
+        f"a {LIKELIHOOD[model.gene_likelihood]} likelihood and dispersion per "
+        f"{model.dispersion} was trained on {len(frozen.genes):,} highly variable genes of "
         f"{summary['n_cells']:,} cells, {summary['n_labelled']:,} of them labelled with "
-        f"{len(frozen['label_order'])} types{batch}, for {summary['steps']:,} steps{again} "
-        f"(preset {train['preset']}, learning rate {train['learning_rate']:g}, "
-        f"{train['batch_size']} cells per step, seed {frozen['seed']}, {frozen['device']})."
+        f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
+        f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
+        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device})."
     )
 
 

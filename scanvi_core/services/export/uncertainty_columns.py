@@ -14,7 +14,7 @@ from scanvi_core.services.workspace import Workspace, workspace
 def has_groups(project_id: str) -> bool:
     """Tell whether the current model knows groups of types."""
     run = workspace(project_id).current_run()
-    return run is not None and bool(run.settings["groups"])
+    return run is not None and bool(run.settings.groups)
 
 
 def columns(project_id: str) -> dict[str, Column]:
@@ -54,7 +54,7 @@ def group_names(project_id: str, threshold: float) -> np.ndarray:
 def _group_names(opened: Workspace, found: results.Results, threshold: float) -> np.ndarray:
     from scanvi_core.annotation.uncertainty.hierarchy import GROUP, back_off
 
-    groups = Run.open(opened.project, found.run_id).settings["groups"]
+    groups = Run.open(opened.project, found.run_id).settings.groups
     open_ = np.flatnonzero((opened.labels().codes < 0) & (found.prediction >= 0))
     named = back_off(found.probabilities[open_], found.names, groups, threshold)
     grouped = named.level == GROUP

@@ -1,7 +1,6 @@
 """All models of a project: what was changed from one to the next, and what it brought."""
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -96,7 +95,7 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
     told = summary["holdout"]
     return {
         "model": f"Model {summary['number']}",
-        "trained": f"{datetime.fromisoformat(run.created).astimezone():%d %b, %H:%M}",
+        "trained": f"{run.created:%d %b, %H:%M}",
         "labelled cells": f"{summary['n_labelled']:,}",
         "held out": f"{told['n']:,}" if told else "none",
         "right": percent(told["accuracy"]) if told else "",
@@ -108,7 +107,7 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
 def differences(before: Run, run: Run) -> list[str]:
     """Return what is different in `run`, in words: settings, labels, types, hold-out."""
     was, now = _flat(before), _flat(run)
-    found = ["trained on from it"] if run.settings["warm_from"] == before.id else []
+    found = ["trained on from it"] if run.settings.warm_from == before.id else []
     found += [
         f"{LABELS.get(name, name)}: {_shown(was[name])} → {_shown(now[name])}"
         for name in now
@@ -122,10 +121,10 @@ def differences(before: Run, run: Run) -> list[str]:
 
 def _label_differences(before: Run, run: Run) -> list[str]:
     was, now = (
-        np.array([*item.settings["code_names"], ""], dtype=object)[item.array("y")]
+        np.array([*item.settings.code_names, ""], dtype=object)[item.array("y")]
         for item in (before, run)
     )
-    types, earlier = (set(item.settings["label_order"]) for item in (run, before))
+    types, earlier = (set(item.settings.label_names) for item in (run, before))
     changed = int((was != now).sum())
     found = [f"{changed:,} labels changed"] if changed else []
     found += [f"new type {name}" for name in sorted(types - earlier)]
@@ -142,7 +141,7 @@ def _compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
     opened = workspace(project_id)
     run, other = (Run.open(opened.project, i) for i in (run_id, other_id))
     aside = np.asarray(run.array("holdout")) & np.asarray(other.array("holdout"))
-    state = opened.store.labels(max(item.settings["labels_seq"] for item in (run, other)))
+    state = opened.store.labels(max(item.settings.labels_seq for item in (run, other)))
     rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
     if not rows.size:
         return None
@@ -155,15 +154,17 @@ def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
     """Return predicted label codes, which a rename between two models does not change."""
     from scanvi_core.annotation.model.prediction import summarise
 
-    state = opened.store.labels(run.settings["labels_seq"])
+    state = opened.store.labels(run.settings.labels_seq)
     code_of = dict(zip(state.active, state.active_codes, strict=True))
-    codes = np.array([*(code_of[name] for name in run.settings["label_order"]), -1])
+    codes = np.array([*(code_of[name] for name in run.settings.label_names), -1])
     return np.asarray(codes[summarise(run.array("probabilities")[rows]).label])
 
 
 def _flat(run: Run) -> dict[str, Any]:
     settings = run.settings
-    return {**settings["model"], **settings["train"], "batch column": settings["batch_key"]}
+    return {
+        **asdict(settings.model), **asdict(settings.train), "batch column": settings.batch_key,
+    }  # fmt: skip
 
 
 def _shown(value: Any) -> str:

@@ -92,7 +92,7 @@ def _moment(opened: Workspace) -> Moment | None:
     run = opened.current_run()
     if run is None:
         return None
-    learnt = opened.kept.get(("learnt", run.id), lambda: int(run.settings["labels_seq"]))
+    learnt = opened.kept.get(("learnt", run.id), lambda: run.settings.labels_seq)
     design = design_of(opened)
     if design.seq == learnt or len(design.label_names) < config.MIN_LABELS:
         return None
@@ -140,7 +140,7 @@ def _work_out(opened: Workspace, design: Design) -> Provisional:
     assert run is not None  # noqa: S101 - told to the type checker: `_moment` found one
     model = results.load(opened.project.id, run.id)
     z1, open_ = run.array(results.Z1), opened.store.labels(design.seq).codes < 0
-    before = Known(np.array(run.array("y"), np.int64), model.names, run.settings["groups"])
+    before = Known(np.array(run.array("y"), np.int64), model.names, run.settings.groups)
     now = Known(design.y, design.label_names, design.groups)
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):

@@ -63,7 +63,7 @@ def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None
     usable = reading.label >= 0
     if not usable.any():
         return None
-    names = tuple(run.settings["label_order"])
+    names = run.settings.label_names
     found = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
     return {
         "n": found.n,
@@ -86,7 +86,7 @@ def load(project_id: str, run_id: str) -> Results:
     run = Run.open(workspace(project_id).project, run_id)
     return Results(
         run_id=run_id,
-        names=tuple(run.settings["label_order"]),
+        names=run.settings.label_names,
         holdout=np.asarray(run.array("holdout")),
         summary=run.summary,
         **readings(run.array("probabilities")),
@@ -131,7 +131,7 @@ def preview_names(project_id: str) -> tuple[str, ...]:
 
     started = Run.list(workspace(project_id).project)
     if started and started[-1].status.status == RUNNING:
-        return tuple(started[-1].settings["label_order"])
+        return started[-1].settings.label_names
     return design_of(workspace(project_id)).label_names
 
 
@@ -153,7 +153,7 @@ def _count_changed(run: Run, design: "Design") -> int:
     numbers = {"": -1}  # a type and its group of one share a name
     before, now = (
         np.array([*(numbers.setdefault(name, len(numbers)) for name in names), -1])
-        for names in (run.settings["code_names"], design.code_names)
+        for names in (run.settings.code_names, design.code_names)
     )
     return int(np.count_nonzero(before[run.array("y")] != now[design.y]))
 

@@ -1,6 +1,6 @@
 """A run's folder: everything that a result depends on, frozen before the start."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ import numpy as np
 
 from scanvi_core import runtime
 from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.workspace import Workspace
 
@@ -49,29 +50,30 @@ def new_run(
     the app trains it; else its random numbers do not depend on how many processes share the work.
     """
     outside = outside or Outside()
-    settings = {
-        "model": asdict(request.model),
-        "train": asdict(request.train),
-        "warm_from": opened.project.settings.get("current_run") if request.warm else None,
-        "map_from": opened.project.settings.get("current_run"),  # its places are where maps start
-        "together": outside.processes,
-        "store": outside.store,
-        "seed": request.train.seed,
-        "threads": runtime.worker_threads(),
-        "device": str(runtime.choose_device(request.train.device)),
-        "versions": {name: version(name) for name in VERSIONS_OF},
-        "counts_sha256": opened.dataset.manifest["counts_sha256"],
-        "batch_key": opened.project.settings.get("batch_key"),
-        "labels_key": opened.project.settings.get("labels_key"),
-        "unlabeled_categories": opened.project.settings.get("unlabeled", []),
-        "labels_seq": design.seq,
-        "label_order": list(design.label_names),
-        "code_names": list(design.code_names),
-        "batch_names": list(design.batch_names),
-        "groups": design.groups,
-        "prior": design.prior,
-        "genes": [str(gene) for gene in genes],
-    }
+    chosen = opened.project.settings
+    settings = RunSettings(
+        model=request.model,
+        train=request.train,
+        warm_from=chosen.get("current_run") if request.warm else None,
+        map_from=chosen.get("current_run"),  # its places are where maps start
+        processes=outside.processes,
+        store=outside.store,
+        seed=request.train.seed,
+        threads=runtime.worker_threads(),
+        device=str(runtime.choose_device(request.train.device)),
+        versions={name: version(name) for name in VERSIONS_OF},
+        counts_sha256=opened.dataset.manifest["counts_sha256"],
+        batch_key=chosen.get("batch_key"),
+        labels_key=chosen.get("labels_key"),
+        unlabeled_categories=tuple(chosen.get("unlabeled", [])),
+        labels_seq=design.seq,
+        label_names=design.label_names,
+        code_names=design.code_names,
+        batch_names=design.batch_names,
+        groups=design.groups,
+        prior=design.prior,
+        genes=tuple(map(str, genes)),
+    )
     run = Run.create(opened.project, settings)
     truth = np.full(design.y.size, -1, dtype=np.int32)
     known, rows = holdout_truth(opened, design.label_names, design.holdout, design.seq)
@@ -90,14 +92,14 @@ def frozen_design(run: Run) -> "Design":
     frozen = run.settings
     return Design(
         y=np.array(run.array("y"), dtype=np.int64),
-        label_names=tuple(frozen["label_order"]),
-        groups=frozen["groups"],
-        prior=frozen["prior"],
+        label_names=frozen.label_names,
+        groups=frozen.groups,
+        prior=frozen.prior,
         batch_index=np.array(run.array("batch_index"), dtype=np.int64),
-        batch_names=tuple(frozen["batch_names"]),
+        batch_names=frozen.batch_names,
         rows=np.array(run.array("rows")),
         holdout=np.array(run.array("holdout")),
-        seq=frozen["labels_seq"],
+        seq=frozen.labels_seq,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from scanvi_core import runtime
+from scanvi_core.config import MOST_PROCESSES
 from scanvi_core.errors import SettingInvalid, TrainingError
 from scanvi_core.project import heartbeat, runs
 from scanvi_core.project.folder import open_project
@@ -28,7 +29,6 @@ from scanvi_core.services.training.monitor import GO_ON, TeamEnded, follow
 from scanvi_core.services.workspace import Workspace, workspace
 
 END_S = 20.0  # for processes to write a checkpoint when the program ends
-MOST_PROCESSES = 64
 
 
 def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
@@ -53,7 +53,7 @@ def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
 
 def go_on_here(project_id: str, run: Run) -> str:
     """Go on, with several processes, with a run that they began here; return the job id."""
-    opened, device = workspace(project_id), run.settings["train"]["device"]
+    opened, device = workspace(project_id), run.settings.train.device
     opened.project.update_settings(**{AWAITED: run.id})
     return _submit(
         project_id, train_request.lane(device), lambda job: _train_here(opened, run, job)
@@ -74,9 +74,9 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
 
     def work(job: jobs.Job) -> str:
         run = _prepared(opened, request, job, Outside(1, machines.store))
-        root, earlier = opened.project.root, run.settings["warm_from"]
-        before = {earlier, run.settings["map_from"]} - {None}
-        folders = tuple(root / "runs" / name for name in before)
+        root, frozen = opened.project.root, run.settings
+        earlier = filter(None, {frozen.warm_from, frozen.map_from})
+        folders = tuple(root / "runs" / name for name in earlier)
         where = Elsewhere(root, run.root, machines, folders)
         for name, text in submit_files(where).items():
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
@@ -105,7 +105,7 @@ def awaited(project_id: str) -> Run | None:
 def waits_for_machine(project_id: str) -> Path | None:
     """Return the folder of the run that was prepared for other computers and is not begun."""
     run = awaited(project_id)
-    if run is None or run.status.status != runs.WAITING or run.settings["together"] > 1:
+    if run is None or run.status.status != runs.WAITING or run.settings.processes > 1:
         return None
     return run.root
 
@@ -152,7 +152,7 @@ def _submit(project_id: str, lane: str, work: Any) -> str:
 
 def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
     """Start the processes of a run and follow them; they end with this program."""
-    n = run.settings["together"]
+    n = run.settings.processes
     run.set_status(runs.WAITING)  # what it was when it was cut off is over
     job.report(0.03, f"Starting {n} processes")
     log = run.root / heartbeat.LOG

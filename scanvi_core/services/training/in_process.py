@@ -38,7 +38,7 @@ def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np
     """Return the positions of the genes to read: those of the model that training goes on from."""
     earlier = opened.current_run() if request.warm else None
     if earlier is not None:
-        names = earlier.settings["genes"]
+        names = earlier.settings.genes
         return pd.Index(opened.dataset.var_names).get_indexer(names)
     return variable_genes(
         opened.dataset.folder,
@@ -55,9 +55,9 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     cut off is that of an unbroken one.
     """
     run.set_status(runs.RUNNING)
-    torch.set_num_threads(run.settings["threads"])
+    torch.set_num_threads(run.settings.threads)
     attempt = Attempt(opened.project, opened.dataset, run, job)
-    alone = joined(torch.device("cpu")) if attempt.frozen["together"] else nullcontext()
+    alone = joined(torch.device("cpu")) if attempt.frozen.processes else nullcontext()
     with attempt.told_of_failure():
         with alone:
             learnt = attempt.learn()

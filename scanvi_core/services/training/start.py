@@ -82,7 +82,7 @@ def resume(project_id: str, run_id: str) -> str:
     """
     opened = workspace(project_id)
     run = Run.open(opened.project, run_id)
-    if run.settings["together"] > 1:
+    if run.settings.processes > 1:
         from scanvi_core.services.training import distributed
 
         return distributed.go_on_here(project_id, run)
@@ -92,7 +92,7 @@ def resume(project_id: str, run_id: str) -> str:
 
         return carry_through(opened, run, job)
 
-    return _submit(project_id, run.settings["train"]["device"], work)
+    return _submit(project_id, run.settings.train.device, work)
 
 
 def leave(project_id: str, run_id: str) -> None:

@@ -1,12 +1,12 @@
 """What a training would use and take, before it starts."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from scanvi_core import config, runtime
-from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
 from scanvi_core.services.runs.inputs import check_labels, design_of
@@ -99,8 +99,8 @@ def can_go_on(project_id: str, model: ModelConfig) -> bool:
     if holdout_was_seen(workspace(project_id)):
         return False
     frozen = run.settings
-    same_batches = frozen["batch_key"] == workspace(project_id).project.settings.get("batch_key")
-    return frozen["model"] == asdict(model) and same_batches
+    same_batches = frozen.batch_key == workspace(project_id).project.settings.get("batch_key")
+    return frozen.model == model and same_batches
 
 
 def update_request(project_id: str) -> TrainRequest:
@@ -111,9 +111,8 @@ def update_request(project_id: str) -> TrainRequest:
     run = workspace(project_id).current_run()
     if run is None:
         return TrainRequest()
-    model = ModelConfig(**run.settings["model"])
-    train = TrainConfig(**run.settings["train"])
-    return TrainRequest(model, train, warm=can_go_on(project_id, model))
+    frozen = run.settings
+    return TrainRequest(frozen.model, frozen.train, warm=can_go_on(project_id, frozen.model))
 
 
 def holdout_was_seen(opened: Workspace) -> bool:
@@ -122,6 +121,6 @@ def holdout_was_seen(opened: Workspace) -> bool:
     while run is not None:
         if (run.array("y")[aside] >= 0).any():
             return True
-        earlier = run.settings["warm_from"]
+        earlier = run.settings.warm_from
         run = Run.open(opened.project, earlier) if earlier else None
     return False

@@ -18,7 +18,6 @@ from scanvi_core.annotation.layout import embedding
 from scanvi_core.annotation.model.annotator import Annotator, Learnt, TrainingSet, learn
 from scanvi_core.annotation.model.prediction import Predictions, summarise
 from scanvi_core.annotation.model.preview import Previewer
-from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
@@ -26,6 +25,7 @@ from scanvi_core.errors import ScanviError, TeamBroken, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.project import runs
 from scanvi_core.project.folder import Project
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results, run_files
@@ -63,7 +63,7 @@ class Attempt:
             self.told = line["step"]
 
     @cached_property
-    def frozen(self) -> dict[str, Any]:
+    def frozen(self) -> RunSettings:
         """What the run was begun with."""
         return self.run.settings
 
@@ -73,19 +73,9 @@ class Attempt:
         return run_files.frozen_design(self.run)
 
     @cached_property
-    def model_config(self) -> ModelConfig:
-        """How the network is built."""
-        return ModelConfig(**self.frozen["model"])
-
-    @cached_property
-    def train_config(self) -> TrainConfig:
-        """How it is trained."""
-        return TrainConfig(**self.frozen["train"])
-
-    @cached_property
     def previous(self) -> Annotator | None:
         """The model that training goes on from."""
-        earlier = self.frozen["warm_from"]
+        earlier = self.frozen.warm_from
         if not earlier:
             return None
         return Annotator.load(run_files.model_folder(Run.open(self.project, earlier)))
@@ -93,9 +83,9 @@ class Attempt:
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:
         """Counts of the chosen genes in all cells."""
-        if self.frozen["store"]:
-            return stored_counts(Path(self.frozen["store"]), self.dataset, self.frozen["genes"])
-        genes = pd.Index(self.dataset.var_names).get_indexer(self.frozen["genes"])
+        if self.frozen.store:
+            return stored_counts(Path(self.frozen.store), self.dataset, self.frozen.genes)
+        genes = pd.Index(self.dataset.var_names).get_indexer(self.frozen.genes)
         return self.dataset.genes_matrix(genes)
 
     @cached_property
@@ -103,7 +93,7 @@ class Attempt:
         """What the model learns from."""
         return TrainingSet(
             counts=self.counts,
-            genes=tuple(self.frozen["genes"]),
+            genes=self.frozen.genes,
             y=self.design.y,
             label_names=self.design.label_names,
             batch_index=self.design.batch_index,
@@ -116,7 +106,7 @@ class Attempt:
     @cached_property
     def previewer(self) -> Previewer:
         """Draws the small pictures shown while training."""
-        seed = self.train_config.seed
+        seed = self.frozen.train.seed
         return Previewer(self.counts, self.design.y, len(self.design.label_names), seed)
 
     @contextmanager
@@ -140,7 +130,7 @@ class Attempt:
             show = self.show if self.job.watched else None
             hooks = Hooks(self.tell, self.job.should_stop, show)
         begin = partial(
-            learn, self.cells, self.model_config, self.train_config, hooks=hooks,
+            learn, self.cells, self.frozen.model, self.frozen.train, hooks=hooks,
             warm_start=self.previous, checkpoint=self.run.checkpoint,
         )  # fmt: skip
         try:
@@ -203,7 +193,7 @@ class Attempt:
     @cached_property
     def map_before(self) -> Run | None:
         """The run whose maps these start from; None when it has not both."""
-        earlier = self.frozen.get("map_from")
+        earlier = self.frozen.map_from
         before = Run.open(self.project, earlier) if earlier else None
         complete = before is not None and all(map(before.has_array, results.MAPS.values()))
         return before if complete else None
@@ -230,7 +220,7 @@ class Attempt:
             before = self.map_before
             layout = embedding.umap_of(
                 self.run.array(latent),
-                seed=self.train_config.seed,
+                seed=self.frozen.train.seed,
                 strata=strata,
                 keep=reading.confidence < config.LOW_CONFIDENCE,
                 init=None if before is None else before.array(name),
@@ -263,7 +253,7 @@ class Attempt:
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),
             "train_seconds": round(train_seconds, 3),
-            "train_cells_per_s": round(last.step * self.train_config.batch_size / last.seconds, 1),
+            "train_cells_per_s": round(last.step * self.frozen.train.batch_size / last.seconds, 1),
             "total_seconds": round(time.monotonic() - self.started, 3),
             "holdout": results.holdout_scores(self.run, probabilities),
         }

@@ -77,7 +77,7 @@ def _check(run: Run) -> None:
     if state in (runs.DONE, runs.STOPPED):
         done = "has been trained already" if state == runs.DONE else "was given up"
         raise InputError(f"Run {run.id} {done}.", "Prepare another one on the Train page.")
-    if not run.settings["together"]:
+    if not run.settings.processes:
         raise InputError(
             f"Run {run.id} was begun for training in the app.",
             'Choose "elsewhere" on the Train page: it prepares a run for other computers.',
@@ -88,7 +88,7 @@ def _own_device(run: Run) -> torch.device:
     """Take this process's graphics card, or its share of the cores."""
     place = int(os.environ.get("LOCAL_RANK", "0"))  # these variables are torchrun's
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    device = runtime.choose_device(run.settings["train"]["device"])
+    device = runtime.choose_device(run.settings.train.device)
     torch.set_num_threads(max(1, runtime.worker_threads() // here))
     if device.type == "cuda":
         torch.cuda.set_device(place % torch.cuda.device_count())

@@ -34,7 +34,7 @@ def told(project):
     run = workspace(project).current_run()
     _, rows = truth_of(project)
     p = np.array(run.array("probabilities"))[rows]
-    return np.array(run.settings["label_order"], dtype=object)[p.argmax(1)], p.max(1)
+    return np.array(run.settings.label_names, dtype=object)[p.argmax(1)], p.max(1)
 
 
 def numbers(sentence):
@@ -153,11 +153,11 @@ def test_types_the_model_was_never_shown_are_told_and_not_hidden(
 def test_the_quick_models_are_scored_on_the_same_cells(trained):
     opened, run = workspace(trained), workspace(trained).current_run()
     truth, rows = truth_of(trained)
-    genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings["genes"]]
+    genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings.genes]
     model = Annotator.load(run_files.model_folder(run), "cpu")
     linear = model.companions.predict(opened.dataset.genes_matrix(np.array(genes)))
     said = [run.array("probabilities_scanvi"), *linear]
-    names = np.array(run.settings["label_order"], dtype=object)
+    names = np.array(run.settings.label_names, dtype=object)
     found, ours = baselines.baselines(trained), told(trained)[0] == truth
     assert [rival.name for rival in found.rivals] == [baselines.ALONE, *baselines.LINEAR]
     for rival, probabilities in zip(found.rivals, said, strict=True):

@@ -18,9 +18,9 @@ def test_the_paragraph_names_numbers_versions_and_seeds(trained):
     run = workspace(trained).current_run()
     text = methods.paragraph(trained, ExportChoice(threshold=0.6))
     assert "700 cells" in text and "counts were taken from X" in text
-    assert f"{len(run.settings['genes']):,} highly variable genes" in text
-    assert f"seed {run.settings['seed']}" in text and "negative binomial" in text
-    assert f"torch {run.settings['versions']['torch']}" in text
+    assert f"{len(run.settings.genes):,} highly variable genes" in text
+    assert f"seed {run.settings.seed}" in text and "negative binomial" in text
+    assert f"torch {run.settings.versions['torch']}" in text
     assert f"macro-F1 {run.summary['holdout']['macro_f1']:.3f}" in text
     _, sources = results.final_labels(trained, threshold=0.6)
     assert f"{(sources == 'predicted').sum():,} were predictions of the model" in text
@@ -45,7 +45,7 @@ def test_the_packed_model_predicts_as_the_one_here(trained, tmp_path):
         model.predict(counts).probabilities, results.current(trained).probabilities
     )
     frozen = json.loads((tmp_path / "out" / "settings.json").read_text())
-    assert frozen["seed"] == run.settings["seed"]
+    assert frozen["seed"] == run.settings.seed
 
 
 def test_the_job_leaves_all_files_and_says_what_is_in_them(trained):

@@ -27,6 +27,7 @@ from scanvi_core.services.training import distributed, start
 from scanvi_core.services.training.cluster_scripts import Machines
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
+from tests.project.run_settings import settings
 
 WAIT_S = 120.0
 LONG = 10_000  # epochs: until it is stopped
@@ -206,13 +207,13 @@ def test_several_processes_have_layer_norm(labelled, request_brief):
 def test_what_is_no_prepared_run_is_refused(labelled, tmp_path, train_now, request_brief, capsys):
     assert cli.main(["train", str(tmp_path)]) == cli.BAD_INPUT
     assert "not the folder of a training run" in capsys.readouterr().err
-    run = Run.create(open_project(labelled), {"together": 0})
+    run = Run.create(open_project(labelled), settings())
     assert cli.main(["train", str(run.root)]) == cli.BAD_INPUT
     assert "begun for training in the app" in capsys.readouterr().err
 
 
 def test_a_run_on_another_computer_lives_as_long_as_it_shows_signs_of_life(project):
-    run = Run.create(open_project(project), {})
+    run = Run.create(open_project(project), settings())
     run.set_status(runs.RUNNING)
     status = run.status._replace(process="another-computer 12:34.00")
     (run.root / "status").write_text(json.dumps(status._asdict()))

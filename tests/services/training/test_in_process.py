@@ -65,12 +65,12 @@ def test_a_run_predicts_better_than_the_commonest_type(trained):
 
 def test_a_run_freezes_what_it_depends_on(trained, request_brief):
     settings = results.current(trained) and workspace(trained).current_run().settings
-    assert settings["labels_key"] == "cell_type"
-    assert settings["batch_key"] == "batch"
-    assert settings["labels_seq"] == state(trained).seq
-    assert settings["model"]["n_hidden"] == request_brief.model.n_hidden
-    assert set(settings["versions"]) == set(run_files.VERSIONS_OF)
-    assert settings["threads"] >= 1 and settings["device"] == "cpu"
+    assert settings.labels_key == "cell_type"
+    assert settings.batch_key == "batch"
+    assert settings.labels_seq == state(trained).seq
+    assert settings.model.n_hidden == request_brief.model.n_hidden
+    assert set(settings.versions) == set(run_files.VERSIONS_OF)
+    assert settings.threads >= 1 and settings.device == "cpu"
     run = workspace(trained).current_run()
     assert run.status.status == runs.DONE
     assert sorted({record["epoch"] for record in run.records()}) == list(range(1, 9))
@@ -174,7 +174,7 @@ def test_unknown_and_group_labels_train_without_becoming_classes(
     edit.name_cells(labelled, open_[10:20], "T cell", "lasso")
     run = run_of(labelled, train_now(labelled, request_brief))
     assert run.array("probabilities").shape == (700, 10)
-    assert set(run.settings["label_order"]).isdisjoint({keys.UNKNOWN, "T cell"})
+    assert set(run.settings.label_names).isdisjoint({keys.UNKNOWN, "T cell"})
     assert results.changed_labels(labelled) == 0
 
 
@@ -191,7 +191,7 @@ def test_a_warm_retrain_learns_a_new_type_in_a_few_steps(trained, train_now, req
     assert found.names[-1] == "New B" and found.probabilities.shape == (700, 11)
     assert (found.summary["number"], found.summary["warm"]) == (2, True)
     assert found.summary["steps"] == RETRAIN_STEPS
-    assert workspace(trained).current_run().settings["warm_from"] == "0001"
+    assert workspace(trained).current_run().settings.warm_from == "0001"
     told = np.array(found.names)[found.prediction[rows[rows.size // 2 :]]]
     assert np.isin(told, ["New B", "CD19+ B"]).mean() > 0.7
     assert results.changed_labels(trained) == 0
