@@ -21,6 +21,7 @@ from scanvi_core.errors import InputError, ProjectError
 from scanvi_core.project import heartbeat, locks
 from scanvi_core.project.files import not_written, read_json, to_json, write_json
 from scanvi_core.project.folder import Project
+from scanvi_core.project.run_paths import RunPaths
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.runtime import replacing
 
@@ -30,7 +31,6 @@ QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
 STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
 ZEROS = 2**24  # bytes written at once
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
-_ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
 class RunStatus(NamedTuple):
@@ -75,7 +75,7 @@ class Run:
             raise not_written(project.runs, error) from error
         run.set_status(QUEUED)
         record = {"format": 1, "id": run.id, "created": _now(), "settings": settings.as_dict()}
-        write_json(run.root / "run.json", record)
+        write_json(run.paths.settings, record)
         return run
 
     @classmethod
@@ -88,7 +88,7 @@ class Run:
             If there is none.
         """
         run = cls(identifier, project.runs / identifier) if _ID.fullmatch(identifier) else None
-        if run is None or not (run.root / "run.json").is_file():
+        if run is None or not run.paths.settings.is_file():
             raise ProjectError(f"There is no run {identifier[:20]!r}.", "Choose one of the list.")
         return run
 
@@ -102,7 +102,7 @@ class Run:
             If it is no such folder.
         """
         root = folder.resolve()
-        if not (root / "run.json").is_file() or root.parent.name != "runs":
+        if not RunPaths(root).settings.is_file() or root.parent.name != "runs":
             raise InputError(
                 f"{folder} is not the folder of a training run.",
                 "Name a folder such as PROJECT/runs/0001, which the Train page prepares.",
@@ -112,8 +112,9 @@ class Run:
     @classmethod
     def list(cls, project: Project) -> list[Self]:
         """Return all runs of a project, the oldest first."""
-        found = [path.parent.name for path in project.runs.glob("*/run.json")]
-        names = sorted((name for name in found if _ID.fullmatch(name)), key=int)
+        settings = RunPaths(Path("*")).settings
+        folders = [path.parent.name for path in project.runs.glob(str(settings))]
+        names = sorted((name for name in folders if _ID.fullmatch(name)), key=int)
         return [cls(name, project.runs / name) for name in names]
 
     @property
@@ -137,15 +138,15 @@ class Run:
 
     @property
     def _record(self) -> dict[str, Any]:
-        record = read_json(self.root / "run.json")
+        record = read_json(self.paths.settings)
         if not isinstance(record, dict):
             raise ProjectError(f"run.json of run {self.id} is damaged.", "Train again.")
         return record
 
     @property
-    def checkpoint(self) -> Path:
-        """Where the weights go."""
-        return self.root / "checkpoint.safetensors"
+    def paths(self) -> RunPaths:
+        """Where its files lie."""
+        return RunPaths(self.root)
 
     def append_record(self, record: Any) -> None:
         """Add one line to the metrics: a mapping or a dataclass.
@@ -155,7 +156,7 @@ class Run:
         ProjectError
             If the disk refuses.
         """
-        path = self.root / "metrics.jsonl"
+        path = self.paths.records
         try:
             with path.open("ab+") as file:
                 if file.tell() and _last_byte(file) != b"\n":
@@ -166,7 +167,7 @@ class Run:
 
     def records(self) -> tuple[dict[str, Any], ...]:
         """Return the metrics; a line that a crash cut short is left out."""
-        path = self.root / "metrics.jsonl"
+        path = self.paths.records
         if not path.exists():
             return ()
         records = []
@@ -186,7 +187,7 @@ class Run:
             If the name is not lower-case letters, digits and ``_``, the array holds Python
             objects, or the disk refuses.
         """
-        path = self._array_path(name)
+        path = self.paths.array(name)
         if array.dtype.hasobject:
             raise ProjectError(f"The result {name} holds Python objects and cannot be saved.")
         try:
@@ -209,7 +210,7 @@ class Run:
         with ExitStack() as stack:
             files = dict[str, NDArray[Any]]()
             for name, shape in shapes.items():
-                path = self._array_path(name)
+                path = self.paths.array(name)
                 temporary = stack.enter_context(replacing(path))
                 try:
                     files[name] = _reserved(temporary, shape)
@@ -226,7 +227,7 @@ class Run:
             If it is not there or damaged.
         """
         try:
-            return np.load(self._array_path(name), mmap_mode="r", allow_pickle=False)
+            return np.load(self.paths.array(name), mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise ProjectError(
                 f"Run {self.id} has no readable result {name}.", "Train again."
@@ -234,21 +235,21 @@ class Run:
 
     def has_array(self, name: str) -> bool:
         """Tell whether an array was saved under this name."""
-        return self._array_path(name).is_file()
+        return self.paths.array(name).is_file()
 
     def array_time(self, name: str) -> int:
         """Return when an array was written, in ns; 0 when it was not."""
-        path = self._array_path(name)
+        path = self.paths.array(name)
         return path.stat().st_mtime_ns if path.is_file() else 0
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Save the outcome in plain JSON values."""
-        write_json(self.root / "summary.json", summary)
+        write_json(self.paths.summary, summary)
 
     @property
     def summary(self) -> dict[str, Any]:
         """The outcome; empty before there is one."""
-        path = self.root / "summary.json"
+        path = self.paths.summary
         return dict(read_json(path)) if path.exists() else {}
 
     def set_status(self, status: str, message: str = "") -> None:
@@ -256,17 +257,12 @@ class Run:
         if status not in STATUSES:
             raise ProjectError(f"{status} is not a status of a run.")
         now = RunStatus(status, message, _now(), locks.own_mark())
-        write_json(self.root / "status", now._asdict())
+        write_json(self.paths.status, now._asdict())
 
     @property
     def status(self) -> RunStatus:
         """Where the run stands by its own word; see `status_seen`."""
-        return RunStatus(**read_json(self.root / "status"))
-
-    def _array_path(self, name: str) -> Path:
-        if not _ARRAY.fullmatch(name):
-            raise ProjectError(f"{name[:80]!r} cannot be the name of a result.")
-        return self.root / f"{name}.npy"
+        return RunStatus(**read_json(self.paths.status))
 
 
 def status_seen(run: Run) -> RunStatus:
@@ -285,7 +281,7 @@ def status_seen(run: Run) -> RunStatus:
 
 def _lives(run: Run, mark: str) -> bool:
     if locks.is_elsewhere(mark):
-        return heartbeat.shows_life(run.root)
+        return heartbeat.shows_life(run.paths)
     return locks.lives(mark)
 
 

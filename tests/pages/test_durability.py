@@ -96,8 +96,8 @@ def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
     run.set_status(RUNNING)
     run.append_record({"epoch": 3, "n_epochs": 9})
     run.write_array("truth", np.full(700, -1))
-    status = json.loads((run.root / "status").read_text())
-    (run.root / "status").write_text(json.dumps(status | {"process": ""}))
+    status = json.loads(run.paths.status.read_text())
+    run.paths.status.write_text(json.dumps(status | {"process": ""}))
     app = visit("open", labelled)
     assert "Training was interrupted at epoch 3 of 9" in said(app)
     assert app.button(key="resume").label == "Go on training"

@@ -20,7 +20,7 @@ from scanvi_core.services.formatting import (
     points,
     signed_range,
 )
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def companions_of(run: Run, n_labels: int) -> "Companions":
     from scanvi_core.annotation.model.files import read
     from scanvi_core.annotation.model.linear_models import Companions
 
-    _, _, arrays = read(run_files.model_folder(run))
+    _, _, arrays = read(run.paths.model)
     return Companions.from_tensors(arrays, n_labels)
 
 

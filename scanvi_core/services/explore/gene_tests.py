@@ -13,7 +13,6 @@ from scanvi_core.errors import InputError
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import gene_search
 from scanvi_core.services.explore.gene_groups import Groups
-from scanvi_core.services.runs import run_files
 from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
     run = opened.current_run()
     if run is None:
         raise InputError("There is no model yet.", "Train one, or use the test.")
-    model = Annotator.load(run_files.model_folder(run))
+    model = Annotator.load(run.paths.model)
     rows = drawn(groups.codes, 2, MODEL_CELLS)
     index, names = batches_of(opened, run.settings.batch_key)
     batches = np.array(names, dtype=object)[index[rows]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from scanvi_core import runtime
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export import methods
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
 HOW_TO = """A SCANVI model and how it was made.
@@ -47,7 +47,7 @@ def write(run: Run, opened: Workspace, path: Path) -> Path:
     ):
         for name, text in texts.items():
             pack.writestr(name, text)
-        for file in sorted(run_files.model_folder(run).iterdir()):
+        for file in sorted(run.paths.model.iterdir()):
             if not file.name.startswith("."):
                 pack.write(file, f"model/{file.name}")
     return path

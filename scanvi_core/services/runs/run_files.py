@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,11 +100,6 @@ def frozen_design(run: Run) -> "Design":
         holdout=np.array(run.array("holdout")),
         seq=frozen.labels_seq,
     )
-
-
-def model_folder(run: Run) -> Path:
-    """Return the folder of a run's model."""
-    return run.root / "model"
 
 
 def holdout_truth(

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.project import heartbeat, runs
+from scanvi_core.project import runs
+from scanvi_core.project.run_paths import RunPaths
 from scanvi_core.services.training import cluster_templates as texts
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
@@ -120,14 +121,15 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
         "submit-kubernetes.yaml": (texts.KUBERNETES, _kubernetes(elsewhere)),
         "submit-ssh.sh": (texts.SSH, _ssh(elsewhere)),
     }
+    run = RunPaths(elsewhere.run)
     common = {
         "ID": _spoken(elsewhere.project.name),
         "RUN": _spoken(elsewhere.run.name),
         "NAME": elsewhere.job_name,
-        "STOP": heartbeat.STOP,
-        "ALIVE": heartbeat.ALIVE,
-        "PROGRESS": heartbeat.PROGRESS,
-        "LOG": heartbeat.LOG,
+        "STOP": run.stop.name,
+        "ALIVE": run.alive.name,
+        "PROGRESS": run.progress.name,
+        "LOG": run.log.name,
         "DONE": f'"status": "{runs.DONE}"',
         "NODES": str(machines.nodes),
         "PROCESSES": str(machines.processes),
@@ -195,7 +197,7 @@ def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
         "NEEDED": shlex.join(needed),
         "MKDIR": "" if shared else f"mkdir -p {quoted}\n",
         "RUN_THERE": quoted,
-        "NO_STOP": "" if shared else f" {heartbeat.STOP}",
+        "NO_STOP": "" if shared else f" {RunPaths(elsewhere.run).stop.name}",
         "PYTHON": shlex.quote(machines.python),
         "PAUSE": str(FOLLOW_EVERY_S),
     }

@@ -15,7 +15,7 @@ from typing import IO, Any
 from scanvi_core import runtime
 from scanvi_core.config import MOST_PROCESSES
 from scanvi_core.errors import SettingInvalid, TrainingError
-from scanvi_core.project import heartbeat, runs
+from scanvi_core.project import runs
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
@@ -155,7 +155,7 @@ def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
     n = run.settings.processes
     run.set_status(runs.WAITING)  # what it was when it was cut off is over
     job.report(0.03, f"Starting {n} processes")
-    log = run.root / heartbeat.LOG
+    log = run.paths.log
     with log.open("ab") as file:
         begun = file.tell()
         team = _started(run, n, file)

@@ -53,7 +53,7 @@ def follow(
         if job.should_stop():
             if now.status == runs.WAITING and team is None:
                 return _given_up(opened, run)
-            heartbeat.ask_to_stop(run.root)
+            heartbeat.ask_to_stop(run.paths)
         time.sleep(LOOK_EVERY_S)
     if job.is_closing:
         return run.id
@@ -89,7 +89,7 @@ class Seen:
         if status == runs.WAITING:
             self.job.report(0.03, "Waiting for the computers to begin")
         else:
-            self.job.report(*heartbeat.read_progress(self.run.root))
+            self.job.report(*heartbeat.read_progress(self.run.paths))
         drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
         if drawn > self.picture:
             self.picture = drawn

@@ -101,7 +101,7 @@ def leave(project_id: str, run_id: str) -> None:
     run = Run.open(project, run_id)
     run.set_status(STOPPED, "It was cut off and not taken up again.")
     project.update_settings(**{AWAITED: None})
-    run.checkpoint.unlink(missing_ok=True)
+    run.paths.checkpoint.unlink(missing_ok=True)
 
 
 def _submit(project_id: str, device: str, work: Callable[[jobs.Job], str]) -> str:

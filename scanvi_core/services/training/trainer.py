@@ -78,7 +78,7 @@ class Attempt:
         earlier = self.frozen.warm_from
         if not earlier:
             return None
-        return Annotator.load(run_files.model_folder(Run.open(self.project, earlier)))
+        return Annotator.load(Run.open(self.project, earlier).paths.model)
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:
@@ -131,14 +131,18 @@ class Attempt:
             hooks = Hooks(self.tell, self.job.should_stop, show)
         begin = partial(
             learn, self.cells, self.frozen.model, self.frozen.train, hooks=hooks,
-            warm_start=self.previous, checkpoint=self.run.checkpoint,
+            warm_start=self.previous, checkpoint=self.run.paths.checkpoint,
         )  # fmt: skip
         try:
             return begin()
         except TrainingError as error:
-            if isinstance(error, TeamBroken) or self.heard or not self.run.checkpoint.exists():
+            if (
+                isinstance(error, TeamBroken)
+                or self.heard
+                or not self.run.paths.checkpoint.exists()
+            ):
                 raise
-            self.run.checkpoint.unlink(missing_ok=True)  # by another process, perhaps
+            self.run.paths.checkpoint.unlink(missing_ok=True)  # by another process, perhaps
             self.notes.append(f"{error.message} The run was begun again from its start.")
             return begin()
 
@@ -146,7 +150,7 @@ class Attempt:
         """Complete the model, predict all cells and keep everything in the run folder."""
         self.keep(Annotator.complete(self.cells, learnt, self.previous))
         self.run.set_status(DONE)
-        self.run.checkpoint.unlink(missing_ok=True)
+        self.run.paths.checkpoint.unlink(missing_ok=True)
 
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
@@ -177,7 +181,7 @@ class Attempt:
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
         if not self._carry_maps():
             self._draw_maps(probabilities)
-        model.save(run_files.model_folder(self.run))
+        model.save(self.run.paths.model)
         self.run.write_summary(self._summary(model, probabilities, train_seconds))
 
     def _predict(self, model: Annotator) -> None:

@@ -49,7 +49,7 @@ def take_part(folder: Path) -> None:
     if first and status_seen(run).status == runs.RUNNING:
         raise InputError(f"Run {run.id} is being trained.", "Wait until it has ended.")
     device = _own_device(run)
-    job = Member(project.id, run.root if first else None)
+    job = Member(project.id, run if first else None)
     if first:
         run.set_status(runs.RUNNING)
     attempt = Attempt(project, Dataset.open(project.dataset), run, job, leads=first)
@@ -68,7 +68,7 @@ def take_part(folder: Path) -> None:
 
 @contextmanager
 def _watched_over(attempt: Attempt) -> Iterator[None]:
-    with heartbeat.signs_of_life(attempt.run.root), attempt.told_of_failure():
+    with heartbeat.signs_of_life(attempt.run.paths), attempt.told_of_failure():
         yield
 
 
@@ -98,9 +98,9 @@ def _own_device(run: Run) -> torch.device:
 class Member(jobs.Job):
     """The job as a member of the team sees it: the first one tells the run's folder about it."""
 
-    def __init__(self, project_id: str, folder: Path | None) -> None:
+    def __init__(self, project_id: str, run: Run | None) -> None:
         super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
-        self.folder, self.watched = folder, folder is not None
+        self.run, self.watched = run, run is not None
         self.ended = threading.Event()
         self._looked, self._asked = -LOOK_EVERY_S, False
         for number in ASKED_TO_END:
@@ -123,19 +123,19 @@ class Member(jobs.Job):
     def should_stop(self) -> bool:
         """Tell whether the system asks this process to end, or the user the run to stop."""
         now = time.monotonic()
-        if self.folder is not None and now - self._looked >= LOOK_EVERY_S:
-            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.folder)
+        if self.run is not None and now - self._looked >= LOOK_EVERY_S:
+            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.run.paths)
         return self._asked or self.ended.is_set()
 
     def report(self, fraction: float, message: str = "") -> None:
         """Write down how far the run is."""
         super().report(fraction, message)
-        if self.folder is not None:
-            heartbeat.write_progress(self.folder, Progress(self._now.fraction, self._now.message))
+        if self.run is not None:
+            progress = Progress(self._now.fraction, self._now.message)
+            heartbeat.write_progress(self.run.paths, progress)
 
     def set_preview(self, name: str, value: Preview) -> None:
         """Keep the pictures in the run's folder, where the app finds them."""
-        if self.folder is not None:
-            preview = Run(self.folder.name, self.folder)
+        if self.run is not None:
             for part in Preview.__dataclass_fields__:
-                preview.write_array(f"{name}_{part}", getattr(value, part))
+                self.run.write_array(f"{name}_{part}", getattr(value, part))

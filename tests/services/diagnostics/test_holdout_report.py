@@ -14,7 +14,7 @@ from scanvi_core.config import RARE_CELLS
 from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import baselines, holdout_report, integration
 from scanvi_core.services.labels import edit, holdout
-from scanvi_core.services.runs import model_list, results, run_files
+from scanvi_core.services.runs import model_list, results
 from scanvi_core.services.workspace import workspace
 
 
@@ -154,7 +154,7 @@ def test_the_quick_models_are_scored_on_the_same_cells(trained):
     opened, run = workspace(trained), workspace(trained).current_run()
     truth, rows = truth_of(trained)
     genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings.genes]
-    model = Annotator.load(run_files.model_folder(run), "cpu")
+    model = Annotator.load(run.paths.model, "cpu")
     linear = model.companions.predict(opened.dataset.genes_matrix(np.array(genes)))
     said = [run.array("probabilities_scanvi"), *linear]
     names = np.array(run.settings.label_names, dtype=object)

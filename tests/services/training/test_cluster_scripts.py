@@ -73,7 +73,7 @@ def test_done_is_told_from_what_the_program_writes(project, tmp_path):
     run = Run("0003", written(project, tmp_path))
     run.set_status(runs.DONE)
     pattern = re.search("grep -q '(.*)' status", (run.root / "submit-ssh.sh").read_text())[1]
-    assert pattern in (run.root / "status").read_text()
+    assert pattern in run.paths.status.read_text()
 
 
 # Slurm --------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_two_processes_here_and_one_elsewhere_give_the_same_model(labelled, requ
 def test_a_killed_process_is_named_and_the_run_goes_on_from_its_checkpoint(labelled, endless):
     job = distributed.start_here(labelled, endless, 2)
     run = wait_for(lambda: Run.list(open_project(labelled)))[-1]
-    wait_for(run.checkpoint.exists)
+    wait_for(run.paths.checkpoint.exists)
     process_of(1).kill()
     killed = time.monotonic()
     ended = jobs.wait(job, WAIT_S)
@@ -146,7 +146,7 @@ def test_the_end_of_the_program_ends_processes_here_with_a_checkpoint(labelled, 
     jobs.shutdown(WAIT_S)
     assert jobs.snapshot(job).status.final
     assert process_of(0) is None
-    assert run.checkpoint.exists() and run.status.status == runs.INTERRUPTED
+    assert run.paths.checkpoint.exists() and run.status.status == runs.INTERRUPTED
     assert "asked to end" in run.status.message
 
 
@@ -182,7 +182,7 @@ def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_
         assert "goes on from its last checkpoint" in process.stderr.read()
     ended = jobs.wait(job, WAIT_S)
     assert ended.status is JobStatus.FAILED and "asked to end" in ended.error[0]
-    assert run.checkpoint.exists()
+    assert run.paths.checkpoint.exists()
     ended = jobs.wait(start.resume(labelled, run.id), WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
     assert run.records()[-1]["epoch"] == 80
@@ -216,10 +216,10 @@ def test_a_run_on_another_computer_lives_as_long_as_it_shows_signs_of_life(proje
     run = Run.create(open_project(project), settings())
     run.set_status(runs.RUNNING)
     status = run.status._replace(process="another-computer 12:34.00")
-    (run.root / "status").write_text(json.dumps(status._asdict()))
+    run.paths.status.write_text(json.dumps(status._asdict()))
     assert status_seen(run).status == runs.INTERRUPTED
-    with heartbeat.signs_of_life(run.root):
-        alive = run.root / heartbeat.ALIVE
+    with heartbeat.signs_of_life(run.paths):
+        alive = run.paths.alive
         wait_for(alive.exists)
         assert status_seen(run).status == runs.RUNNING
         long_ago = time.time() - 2 * SILENT_S

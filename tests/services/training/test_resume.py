@@ -65,7 +65,7 @@ def outcome(project: str) -> dict[str, bytes]:
     """Return the weights and all arrays of the last run."""
     run = Run.list(open_project(project))[-1]
     assert run.status.status == DONE
-    paths = [*run.root.glob("*.npy"), *(run.root / "model").glob("*.safetensors")]
+    paths = [*run.root.glob("*.npy"), *run.paths.model.glob("*.safetensors")]
     return {path.name: path.read_bytes() for path in paths}
 
 
@@ -114,23 +114,23 @@ def interrupted(labelled, train_now, request_brief, monkeypatch):
         patch.setattr("scanvi_core.services.training.in_process.Attempt.tell", cut)
         train_now(labelled, request_brief)
     run = Run.list(open_project(labelled))[-1]
-    status = json.loads((run.root / "status").read_text())
-    (run.root / "status").write_text(json.dumps(status | {"status": "running", "process": ""}))
+    status = json.loads(run.paths.status.read_text())
+    run.paths.status.write_text(json.dumps(status | {"status": "running", "process": ""}))
     return run
 
 
 def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labelled, interrupted):
-    whole = interrupted.checkpoint.read_bytes()
-    interrupted.checkpoint.write_bytes(whole[: len(whole) // 2])
+    whole = interrupted.paths.checkpoint.read_bytes()
+    interrupted.paths.checkpoint.write_bytes(whole[: len(whole) // 2])
     job = jobs.wait(start.resume(labelled, interrupted.id), WAIT_S)
     assert job.result == interrupted.id
     note = interrupted.summary["notes"][0]
     assert "cannot be read" in note and "begun again" in note
-    assert not interrupted.checkpoint.exists()
+    assert not interrupted.paths.checkpoint.exists()
 
 
 def test_a_run_that_is_left_is_not_offered_again(labelled, interrupted):
     assert start.cut_off(labelled).run_id == interrupted.id
     start.leave(labelled, interrupted.id)
     assert start.cut_off(labelled) is None
-    assert not interrupted.checkpoint.exists()
+    assert not interrupted.paths.checkpoint.exists()
