@@ -89,7 +89,7 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
 def odd_value(value: str) -> str:
     """Return the notice about a label that usually means "no label" and was not named as such."""
     was = "was taken as a cell type"
-    if value == keys.UNKNOWN:  # the verdict of a reviewer, see `design_of`
+    if value == keys.UNKNOWN:  # the verdict of a reviewer, see `inputs_of`
         was = "was kept as your label, but it is no type to learn"
     return f"{value} {was}. If it means unlabelled, add --unlabeled-category."
 

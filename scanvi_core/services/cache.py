@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,11 +49,12 @@ class Kept:
 
 def _freeze(answer: Any) -> None:
     """Make the arrays of an answer, of a tuple or of a plain object read-only."""
-    parts = (
-        answer
-        if isinstance(answer, tuple)
-        else (answer, *getattr(answer, "__dict__", {}).values())
-    )
+    if isinstance(answer, tuple):
+        parts = answer
+    elif is_dataclass(answer):
+        parts = tuple(getattr(answer, item.name) for item in fields(answer))
+    else:
+        parts = (answer,)
     for part in parts:
         if isinstance(part, np.ndarray):
             part.flags.writeable = False

@@ -14,7 +14,7 @@ from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.projects import data_report, open_file, status
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.inputs import design_of
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.workspace import batches_of
 from tests.services.conftest import copy_of
 
@@ -39,8 +39,8 @@ def test_the_least_used_answer_leaves_first():
 
 def test_shared_arrays_cannot_be_written_to(labelled):
     opened = workspace.workspace(labelled)
-    design = design_of(opened)
-    for array in (design.y, design.rows, design.batch_index, batches_of(opened, "batch")[0]):
+    inputs = inputs_of(opened)
+    for array in (inputs.y, inputs.rows, inputs.batch_index, batches_of(opened, "batch")[0]):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 
@@ -55,10 +55,10 @@ def test_a_failure_is_not_kept():
 def told(project):
     """Everything the pages say that is kept, as comparable values."""
     opened = workspace.workspace(project)
-    design, now = design_of(opened), status.of(project)
+    inputs, now = inputs_of(opened), status.of(project)
     report = data_report.report(project)
     key = opened.project.settings.get("batch_key")
-    parts = [dataclasses.asdict(design), now, results.changed_labels(project)]
+    parts = [dataclasses.asdict(inputs), now, results.changed_labels(project)]
     parts += [write.source_table(project, 0.5), report.median_total]
     parts += [data_report.batch_table(project, key)] if key else []
     parts += [

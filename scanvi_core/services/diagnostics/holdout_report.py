@@ -21,7 +21,7 @@ from scanvi_core.metrics.confidence import (
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace, batches_of, workspace
 
 SURE = 0.9  # the confidence that the page puts into words
@@ -113,7 +113,7 @@ def held_out(project_id: str, run_id: str) -> HeldOut:
     found = results.load(project_id, run_id)
     run = Run.open(opened.project, run_id)
     seq = run.settings.labels_seq
-    truth, rows = run_files.holdout_truth(opened, found.names, found.holdout, seq)
+    truth, rows = frozen_run.holdout_truth(opened, found.names, found.holdout, seq)
     state = opened.store.labels(seq)
     words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
     strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)

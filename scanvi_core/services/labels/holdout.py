@@ -14,7 +14,7 @@ from scanvi_core.services.workspace import Workspace, workspace
 CELLS, GROUP, HIDDEN, NONE = "cells", "group", "hidden", "none"
 MIN_TYPE = 10  # smaller types keep all their labels for training
 CAP = 200  # cells of one type
-NO_NAME = "missing"  # cells without a donor, as `design.batches_of` calls them
+NO_NAME = "missing"  # cells without a donor, as `Workspace.batches` calls them
 
 
 @dataclass(frozen=True)

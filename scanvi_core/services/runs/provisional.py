@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core import config
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.inputs import Design, design_of
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.workspace import OPEN_PROJECTS, Workspace, workspace
 
 if TYPE_CHECKING:
@@ -93,10 +94,10 @@ def _moment(opened: Workspace) -> Moment | None:
     if run is None:
         return None
     learnt = opened.kept.get(("learnt", run.id), lambda: run.settings.labels_seq)
-    design = design_of(opened)
-    if design.seq == learnt or len(design.label_names) < config.MIN_LABELS:
+    inputs = inputs_of(opened)
+    if inputs.seq == learnt or len(inputs.label_names) < config.MIN_LABELS:
         return None
-    return run.id, design.seq
+    return run.id, inputs.seq
 
 
 def _begin(project_id: str, now: Moment) -> tuple[str, str] | None:
@@ -121,7 +122,7 @@ def _follow(project_id: str, job: jobs.Job) -> None:
     done = None
     while (now := _moment(opened)) not in (None, done) and not job.should_stop():
         job.add_record({"moment": now})
-        found = _work_out(opened, design_of(opened))
+        found = _work_out(opened, inputs_of(opened))
         with _lock:
             _newest[project_id] = found
             _newest.move_to_end(project_id)
@@ -130,7 +131,7 @@ def _follow(project_id: str, job: jobs.Job) -> None:
         done = found.moment
 
 
-def _work_out(opened: Workspace, design: Design) -> Provisional:
+def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
     from scanvi_core.annotation.model.refit import Known, refit
@@ -139,16 +140,16 @@ def _work_out(opened: Workspace, design: Design) -> Provisional:
     run = opened.current_run()
     assert run is not None  # noqa: S101 - told to the type checker: `_moment` found one
     model = results.load(opened.project.id, run.id)
-    z1, open_ = run.array(results.Z1), opened.store.labels(design.seq).codes < 0
+    z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
     before = Known(np.array(run.array("y"), np.int64), model.names, run.settings.groups)
-    now = Known(design.y, design.label_names, design.groups)
+    now = Known(inputs.y, inputs.label_names, inputs.groups)
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
-        groups = review_queue(z1, probabilities, open_ & ~design.holdout, known=design.y)
-    predictions = replace(model, names=design.label_names, **results.readings(probabilities))
+        groups = review_queue(z1, probabilities, open_ & ~inputs.holdout, known=inputs.y)
+    predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)
-    return Provisional(design.seq, predictions, design.y, n_changed, tuple(groups))
+    return Provisional(inputs.seq, predictions, inputs.y, n_changed, tuple(groups))
 
 
 def _n_other(model: results.Results, now: results.Results, cells: np.ndarray) -> int:

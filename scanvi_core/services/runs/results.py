@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scanvi_core import keys
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.runs import DONE, RUNNING, Run
 from scanvi_core.services.workspace import workspace
-
-if TYPE_CHECKING:
-    from scanvi_core.services.runs.inputs import Design
 
 Z1, Z2 = "z1", "z2"
 TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
@@ -127,35 +125,35 @@ def finished_runs(project_id: str) -> list[Run]:
 
 def preview_names(project_id: str) -> tuple[str, ...]:
     """Return the types of the run in training, for its preview."""
-    from scanvi_core.services.runs.inputs import design_of
+    from scanvi_core.services.runs.inputs import inputs_of
 
     started = Run.list(workspace(project_id).project)
     if started and started[-1].status.status == RUNNING:
         return started[-1].settings.label_names
-    return design_of(workspace(project_id)).label_names
+    return inputs_of(workspace(project_id)).label_names
 
 
 def changed_labels(project_id: str) -> int:
     """Return how many cells carry another label now than when the current model was trained."""
-    from scanvi_core.services.runs.inputs import design_of
+    from scanvi_core.services.runs.inputs import inputs_of
 
     opened = workspace(project_id)
     run = opened.current_run()
     if run is None:
         return 0
-    design = design_of(opened)
-    key = ("changed", run.id, design.seq, design.code_names)
-    return opened.kept.get(key, lambda: _count_changed(run, design))
+    inputs = inputs_of(opened)
+    key = ("changed", run.id, inputs.seq, inputs.code_names)
+    return opened.kept.get(key, lambda: _count_changed(run, inputs))
 
 
-def _count_changed(run: Run, design: "Design") -> int:
+def _count_changed(run: Run, inputs: Inputs) -> int:
     """Return the cells whose name differs, by comparing codes: names of all cells are slow."""
     numbers = {"": -1}  # a type and its group of one share a name
     before, now = (
         np.array([*(numbers.setdefault(name, len(numbers)) for name in names), -1])
-        for names in (run.settings.code_names, design.code_names)
+        for names in (run.settings.code_names, inputs.code_names)
     )
-    return int(np.count_nonzero(before[run.array("y")] != now[design.y]))
+    return int(np.count_nonzero(before[run.array("y")] != now[inputs.y]))
 
 
 def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:

@@ -20,8 +20,8 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import train_request
+from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import check_labels
-from scanvi_core.services.runs.run_files import Outside
 from scanvi_core.services.runs.train_request import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.training import train_plan
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files

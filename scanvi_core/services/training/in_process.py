@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.data.genes.choose import variable_genes
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
-from scanvi_core.services.runs import run_files
-from scanvi_core.services.runs.inputs import Design, design_of
-from scanvi_core.services.runs.run_files import Outside
+from scanvi_core.services.runs import frozen_run
+from scanvi_core.services.runs.frozen_run import Outside
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
 from scanvi_core.services.training.trainer import Attempt
 from scanvi_core.services.workspace import Workspace
@@ -28,13 +29,13 @@ def begin(
     opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside | None = None
 ) -> Run:
     """Choose the genes and freeze a run of the labels as they are now; it is not trained yet."""
-    design = design_of(opened)
+    inputs = inputs_of(opened)
     job.report(0.0, "Choosing genes")
-    genes = opened.dataset.var_names[chosen_genes(opened, request, design)]
-    return run_files.new_run(opened, request, design, genes, outside)
+    genes = opened.dataset.var_names[chosen_genes(opened, request, inputs)]
+    return frozen_run.new_run(opened, request, inputs, genes, outside)
 
 
-def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np.ndarray:
+def chosen_genes(opened: Workspace, request: TrainRequest, inputs: Inputs) -> np.ndarray:
     """Return the positions of the genes to read: those of the model that training goes on from."""
     earlier = opened.current_run() if request.warm else None
     if earlier is not None:
@@ -44,7 +45,7 @@ def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np
         opened.dataset.folder,
         request.train.n_top_genes,
         opened.project.settings.get("batch_key"),
-        design.rows,
+        inputs.rows,
     )
 
 
@@ -57,7 +58,7 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     run.set_status(runs.RUNNING)
     torch.set_num_threads(run.settings.threads)
     attempt = Attempt(opened.project, opened.dataset, run, job)
-    alone = joined(torch.device("cpu")) if attempt.frozen.processes else nullcontext()
+    alone = joined(torch.device("cpu")) if attempt.settings.processes else nullcontext()
     with attempt.told_of_failure():
         with alone:
             learnt = attempt.learn()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanvi_core.errors import TrainingError
 from scanvi_core.project import heartbeat, runs
+from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
@@ -80,7 +81,6 @@ class Seen:
 
     def look(self, status: str) -> None:
         """Tell the job what is new in the folder of the run."""
-        from scanvi_core.services.training.trainer import PREVIEW
         from scanvi_core.train.history import EpochRecord
 
         for line in self.run.records()[self.n_records :]:
@@ -93,10 +93,10 @@ class Seen:
         drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
         if drawn > self.picture:
             self.picture = drawn
-            self.job.set_preview(PREVIEW, self._preview(PREVIEW))
+            self.job.set_preview(PREVIEW, self._preview())
 
-    def _preview(self, name: str) -> Any:
+    def _preview(self) -> Any:
         from scanvi_core.annotation.model.preview import Preview
 
         parts = Preview.__dataclass_fields__
-        return Preview(**{part: self.run.array(f"{name}_{part}") for part in parts})
+        return Preview(**{part: self.run.array(f"{PREVIEW}_{part}") for part in parts})

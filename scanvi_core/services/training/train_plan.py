@@ -9,7 +9,7 @@ from scanvi_core import config, runtime
 from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
-from scanvi_core.services.runs.inputs import check_labels, design_of
+from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -38,11 +38,11 @@ def plan(project_id: str, request: TrainRequest) -> TrainPlan:
         check_labels(opened)
     except InputError as error:
         problem, hint = error.message, error.hint
-    design = design_of(opened)
-    known = design.y[design.y >= 0]
-    counts = np.bincount(known, minlength=len(design.code_names))[: len(design.label_names)]
+    inputs = inputs_of(opened)
+    known = inputs.y[inputs.y >= 0]
+    counts = np.bincount(known, minlength=len(inputs.code_names))[: len(inputs.label_names)]
     rare = [
-        name for name, n in zip(design.label_names, counts, strict=True) if n < config.RARE_CELLS
+        name for name, n in zip(inputs.label_names, counts, strict=True) if n < config.RARE_CELLS
     ]
     notes = []
     if rare:
@@ -55,13 +55,13 @@ def plan(project_id: str, request: TrainRequest) -> TrainPlan:
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
     return TrainPlan(
-        n_obs=int(design.rows.sum()),
+        n_obs=int(inputs.rows.sum()),
         n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
-        n_labels=len(design.label_names),
+        n_labels=len(inputs.label_names),
         n_labelled=int(known.size),
-        n_batches=len(design.batch_names),
-        n_holdout=int(design.holdout.sum()),
-        duration=duration_words(request, int(design.rows.sum()), opened.dataset.n_vars),
+        n_batches=len(inputs.batch_names),
+        n_holdout=int(inputs.holdout.sum()),
+        duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
         problem=problem,
         hint=hint,
         notes=tuple(notes),

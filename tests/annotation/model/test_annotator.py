@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet, group_names, prior_of
+from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import fit_temperature
+from scanvi_core.annotation.model.inputs import Inputs, group_names
+from scanvi_core.annotation.model.network import prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.train.history import Hooks
@@ -35,7 +37,7 @@ def cells(truth):
     y = np.where(random.random(240) < 0.5, truth, -1)
     genes = tuple(f"gene{i}" for i in range(40))
     batch = random.integers(0, 2, 240)
-    return TrainingSet(sparse.csr_matrix(counts), genes, y, NAMES, batch, ("a", "b"))
+    return Inputs(sparse.csr_matrix(counts), genes, y, NAMES, batch, ("a", "b"))
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +297,7 @@ def test_a_short_run_names_blood_cells_from_a_tenth_of_the_labels():
         y[rows[: max(3, round(0.1 * len(rows)))]] = code
     names, genes = tuple(labels.cat.categories), tuple(adata.var_names)
     one = np.zeros(len(truth), dtype=np.int64)
-    cells = TrainingSet(sparse.csr_matrix(adata.X), genes, y, names, one, ("all",))
+    cells = Inputs(sparse.csr_matrix(adata.X), genes, y, names, one, ("all",))
     model = Annotator.fit(cells, ModelConfig(), TrainConfig(max_epochs=15, device="cpu"))
     found = model.predict(cells.counts)
     right = (found.probabilities.argmax(1) == truth)[y < 0].mean()

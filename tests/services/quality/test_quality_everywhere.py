@@ -14,7 +14,7 @@ from scanvi_core.services.quality import current, doublets
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.flags import DOUBLET, TOTALS
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.inputs import design_of
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.workspace import workspace
 
 WAIT_S = 120.0
@@ -37,15 +37,15 @@ def poor(project):
 
 def test_flagged_cells_are_trained_on_unless_the_user_wants_otherwise(labelled):
     opened = workspace(labelled)
-    before = design_of(opened)
+    before = inputs_of(opened)
     current.save(labelled, CHOICE)
-    assert design_of(opened).rows.all()
+    assert inputs_of(opened).rows.all()
     current.save(labelled, Choice(CHOICE.limits, leave_out=True))
-    without = design_of(opened)
+    without = inputs_of(opened)
     assert (without.rows == ~poor(labelled)).all()
     assert (without.y == np.where(without.rows, before.y, -1)).all()
     current.save(labelled, CHOICE)
-    assert (design_of(opened).y == before.y).all() and design_of(opened).rows.all()
+    assert (inputs_of(opened).y == before.y).all() and inputs_of(opened).rows.all()
 
 
 def test_cells_left_out_of_training_are_predicted(labelled, request_brief, train_now):

@@ -8,7 +8,7 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
-from scanvi_core.services.runs.inputs import check_labels, design_of
+from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import ONE_BATCH, batches_of, set_batch_key, workspace
@@ -16,8 +16,8 @@ from scanvi_core.services.workspace import ONE_BATCH, batches_of, set_batch_key,
 T_CELLS = {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
 
 
-def design(project):
-    return design_of(workspace(project))
+def inputs(project):
+    return inputs_of(workspace(project))
 
 
 def state(project):
@@ -34,7 +34,7 @@ def by_donor(project, *values):
 
 
 def test_codes_stand_for_the_visible_labels(labelled):
-    found, now = design(labelled), state(labelled)
+    found, now = inputs(labelled), state(labelled)
     names = np.array([*found.code_names, ""], dtype=object)[found.y]
     truth = np.array([*now.names, ""], dtype=object)[now.codes]
     assert (names[~now.holdout] == truth[~now.holdout]).all()
@@ -42,7 +42,7 @@ def test_codes_stand_for_the_visible_labels(labelled):
 
 
 def test_labels_set_aside_are_hidden_and_their_cells_stay(labelled):
-    found, now = design(labelled), state(labelled)
+    found, now = inputs(labelled), state(labelled)
     assert now.holdout.sum() > 20
     assert (now.codes[now.holdout] >= 0).all()
     assert (found.y[found.holdout] == -1).all()
@@ -53,7 +53,7 @@ def test_labels_set_aside_are_hidden_and_their_cells_stay(labelled):
 def test_a_donor_set_aside_leaves_with_all_its_cells(labelled):
     own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
     assert by_donor(labelled, "batch 3") == own.sum()
-    found = design(labelled)
+    found = inputs(labelled)
     assert (found.rows == ~own).all()
     assert (found.holdout == own).all()
     assert (found.y[own] == -1).all() and (found.y[~own] >= 0).any()
@@ -63,21 +63,21 @@ def test_a_donor_set_aside_leaves_with_all_its_cells(labelled):
 def test_undo_brings_the_earlier_kind_of_hold_out_back(labelled):
     by_donor(labelled, "batch 3")
     edit.undo(labelled)
-    assert design(labelled).rows.all(), "no donor is set aside any more"
+    assert inputs(labelled).rows.all(), "no donor is set aside any more"
     edit.redo(labelled)
-    assert not design(labelled).rows.all()
+    assert not inputs(labelled).rows.all()
     holdout.set_aside(labelled, HoldoutRequest())
-    assert design(labelled).rows.all()
+    assert inputs(labelled).rows.all()
     edit.undo(labelled)
-    assert not design(labelled).rows.all(), "the donor is set aside again"
+    assert not inputs(labelled).rows.all(), "the donor is set aside again"
 
 
 def test_undoing_nothing_set_aside_brings_the_donors_back(labelled):
     by_donor(labelled, "batch 3")
     holdout.set_aside(labelled, HoldoutRequest(holdout.NONE))
-    assert design(labelled).rows.all() and not design(labelled).holdout.any()
+    assert inputs(labelled).rows.all() and not inputs(labelled).holdout.any()
     edit.undo(labelled)
-    assert not design(labelled).rows.all()
+    assert not inputs(labelled).rows.all()
 
 
 def test_the_same_seed_sets_the_same_cells_aside(labelled):
@@ -110,7 +110,7 @@ def test_a_label_that_names_a_group_says_only_the_group(labelled):
     edit.set_groups(labelled, T_CELLS)
     rows = np.flatnonzero(state(labelled).codes < 0)[:5]
     edit.name_cells(labelled, rows, "T cell", "lasso")
-    found = design(labelled)
+    found = inputs(labelled)
     assert "T cell" not in found.label_names
     assert (found.y[rows] >= len(found.label_names)).all()
     assert {found.code_names[code] for code in found.y[rows]} == {"T cell"}
@@ -119,7 +119,7 @@ def test_a_label_that_names_a_group_says_only_the_group(labelled):
 def test_unknown_is_never_a_class(labelled):
     rows = np.flatnonzero(state(labelled).codes < 0)[:30]
     edit.name_cells(labelled, rows, keys.UNKNOWN, "review")
-    found = design(labelled)
+    found = inputs(labelled)
     assert keys.UNKNOWN not in found.code_names
     assert (found.y[rows] == -1).all()
 
@@ -127,14 +127,14 @@ def test_unknown_is_never_a_class(labelled):
 def test_a_type_without_a_visible_label_is_no_class(labelled):
     rows = np.flatnonzero(state(labelled).holdout)[:3]
     edit.name_cells(labelled, rows, "Only set aside", "lasso")
-    assert "Only set aside" not in design(labelled).label_names
+    assert "Only set aside" not in inputs(labelled).label_names
 
 
 def test_shares_of_types_the_model_does_not_have_are_left_out(labelled):
     edit.set_prior(labelled, {"CD56+ NK": 0.2, "Dendritic": 0.5})
     edit.clear_cells(labelled, np.flatnonzero(state(labelled).codes >= 0), "all")
     edit.name_cells(labelled, np.arange(20), "CD56+ NK", "lasso")
-    assert design(labelled).prior == {"CD56+ NK": 0.2}
+    assert inputs(labelled).prior == {"CD56+ NK": 0.2}
 
 
 def test_batches_follow_the_column(labelled):
@@ -142,8 +142,8 @@ def test_batches_follow_the_column(labelled):
     codes, names = batches_of(opened, "batch")
     assert (np.array(names)[codes] == opened.dataset.obs["batch"].astype(str)).all()
     set_batch_key(labelled, None)
-    assert design(labelled).batch_names == (ONE_BATCH,)
-    assert not design(labelled).batch_index.any()
+    assert inputs(labelled).batch_names == (ONE_BATCH,)
+    assert not inputs(labelled).batch_index.any()
 
 
 def test_cells_without_a_batch_name_are_a_batch_of_their_own(labelled):

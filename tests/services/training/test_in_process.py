@@ -18,7 +18,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import set_batch_key, workspace
 
@@ -69,7 +69,7 @@ def test_a_run_freezes_what_it_depends_on(trained, request_brief):
     assert settings.batch_key == "batch"
     assert settings.labels_seq == state(trained).seq
     assert settings.model.n_hidden == request_brief.model.n_hidden
-    assert set(settings.versions) == set(run_files.VERSIONS_OF)
+    assert set(settings.versions) == set(frozen_run.VERSIONS_OF)
     assert settings.threads >= 1 and settings.device == "cpu"
     run = workspace(trained).current_run()
     assert run.status.status == runs.DONE

@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scanvi_core import runtime
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.project.label_log.state import GIVEN, MANUAL
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
-from scanvi_core.services.workspace import Workspace
-
-if TYPE_CHECKING:
-    from scanvi_core.services.runs.inputs import Design
-    from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.runs.results import TRUTH
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.workspace import Workspace
 
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
 
@@ -38,8 +35,8 @@ class Outside:
 
 def new_run(
     opened: Workspace,
-    request: "TrainRequest",
-    design: "Design",
+    request: TrainRequest,
+    inputs: Inputs,
     genes: np.ndarray,
     outside: Outside | None = None,
 ) -> Run:
@@ -65,37 +62,37 @@ def new_run(
         batch_key=chosen.get("batch_key"),
         labels_key=chosen.get("labels_key"),
         unlabeled_categories=tuple(chosen.get("unlabeled", [])),
-        labels_seq=design.seq,
-        label_names=design.label_names,
-        code_names=design.code_names,
-        batch_names=design.batch_names,
-        groups=design.groups,
-        prior=design.prior,
+        labels_seq=inputs.seq,
+        label_names=inputs.label_names,
+        code_names=inputs.code_names,
+        batch_names=inputs.batch_names,
+        groups=dict(inputs.groups),
+        prior=dict(inputs.prior),
         genes=tuple(map(str, genes)),
     )
     run = Run.create(opened.project, settings)
-    truth = np.full(design.y.size, -1, dtype=np.int32)
-    known, rows = holdout_truth(opened, design.label_names, design.holdout, design.seq)
+    truth = np.full(inputs.y.size, -1, dtype=np.int32)
+    known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
     truth[rows] = known
-    arrays = {"y": design.y.astype(np.int32), "holdout": design.holdout, "rows": design.rows}
-    arrays |= {"batch_index": design.batch_index.astype(np.int32), TRUTH: truth}
+    arrays = {"y": inputs.y.astype(np.int32), "holdout": inputs.holdout, "rows": inputs.rows}
+    arrays |= {"batch_index": inputs.batch_index.astype(np.int32), TRUTH: truth}
     for name, array in arrays.items():
         run.write_array(name, array)
     return run
 
 
-def frozen_design(run: Run) -> "Design":
-    """Return the arrays a run was begun with."""
-    from scanvi_core.services.runs.inputs import Design
-
+def frozen_inputs(run: Run) -> Inputs:
+    """Return what a run was begun with; its counts are cut out when they are needed."""
     frozen = run.settings
-    return Design(
+    return Inputs(
+        counts=None,
+        genes=frozen.genes,
         y=np.array(run.array("y"), dtype=np.int64),
         label_names=frozen.label_names,
-        groups=frozen.groups,
-        prior=frozen.prior,
         batch_index=np.array(run.array("batch_index"), dtype=np.int64),
         batch_names=frozen.batch_names,
+        groups=frozen.groups,
+        prior=frozen.prior,
         rows=np.array(run.array("rows")),
         holdout=np.array(run.array("holdout")),
         seq=frozen.labels_seq,
