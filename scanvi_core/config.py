@@ -31,6 +31,7 @@ PREVIEW_CELLS = 800  # cells in the map drawn during training
 PREVIEW_FIRST_S = 1.0
 PREVIEW_EVERY_S = 4.0
 UMAP_NEIGHBORS = 15
+CACHE_BYTES, CACHE_CELL_BYTES = 2**28, 200  # of answers about an open project: the larger one
 DRAWN_CELLS = 1_000_000  # on a map; of more a sample is drawn, with all unsure cells that fit
 EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown
 HOLDOUT_FRACTION = 0.15

@@ -4,30 +4,67 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from scanvi_core.config import CACHE_BYTES, CACHE_CELL_BYTES
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import Project, list_projects, open_project
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.runs import Run
-from scanvi_core.services.cache import Kept
+from scanvi_core.services.cache import Cache
 
 IO_LANE = "files"
 OPEN_PROJECTS = 16  # at once in memory
+SELECTIONS = 64  # per project, one byte per cell each
+ONE_BATCH = "all cells"
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One opened data set with its labels, and the answers kept about it."""
+    """One opened data set with its labels, and what is remembered as long as it is open.
+
+    Attributes
+    ----------
+    cache
+        Answers that can be worked out again.
+    selections
+        Cells that people picked in their tabs; those of tabs long left go first.
+    """
 
     project: Project
     dataset: Dataset
     store: LabelStore
-    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
+    cache: Cache = field(compare=False, repr=False)
+    selections: Cache = field(compare=False, repr=False)
+
+    @classmethod
+    def open(cls, project: Project) -> Self:
+        """Open the data set and the labels of a project.
+
+        Raises
+        ------
+        ProjectError
+            If the data set was never imported, or is damaged.
+        """
+        dataset = Dataset.open(project.dataset)
+        n = dataset.n_obs
+        return cls(
+            project,
+            dataset,
+            LabelStore.open(project.root, n),
+            Cache(max(CACHE_BYTES, CACHE_CELL_BYTES * n)),
+            Cache(SELECTIONS * n),
+        )
+
+    @property
+    def id(self) -> str:
+        """The id of the project."""
+        return self.project.id
 
     def labels(self) -> LabelState:
         """Return the labels as they are now."""
@@ -51,7 +88,7 @@ class Workspace:
             codes, names = pd.factorize(self.dataset.values(key).astype("string"), sort=True)
             return codes.astype(np.int32), tuple(map(str, names))
 
-        return self.kept.get(("categories", key), read)
+        return self.cache.get(("categories", key), read)
 
 
 _open: OrderedDict[str, Workspace] = OrderedDict()
@@ -68,10 +105,7 @@ def workspace(project_id: str) -> Workspace:
     """
     with _lock:
         if project_id not in _open:
-            project = open_project(project_id)
-            dataset = Dataset.open(project.dataset)
-            store = LabelStore.open(project.root, dataset.n_obs)
-            _open[project_id] = Workspace(project, dataset, store)
+            _open[project_id] = Workspace.open(open_project(project_id))
         _open.move_to_end(project_id)
         while len(_open) > OPEN_PROJECTS:  # those who still work with it keep it
             _open.popitem(last=False)
@@ -120,4 +154,4 @@ def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[st
         codes, names = pd.factorize(values, sort=True)
         return codes.astype(np.int64), tuple(str(name) for name in names)
 
-    return opened.kept.get(("batches", key), read)
+    return opened.cache.get(("batches", key), read)

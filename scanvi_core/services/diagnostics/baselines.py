@@ -1,7 +1,6 @@
 """The quick linear models and SCANVI alone, on the same held-out cells as the whole model."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +56,10 @@ class Baselines:
 def baselines(project_id: str) -> Baselines | None:
     """Score the quick models of the current run on its hold-out; None without one."""
     run = workspace(project_id).current_run()
-    return None if run is None else _baselines(project_id, run.id)
+    if run is None:
+        return None
+    opened, run_id = workspace(project_id), run.id
+    return opened.cache.get(("baselines", run_id), lambda: _baselines(project_id, run_id))
 
 
 def cross_validated(project_id: str) -> str | None:
@@ -70,7 +72,7 @@ def cross_validated(project_id: str) -> str | None:
     run = opened.current_run()
     if run is None or not run.has_array(results.OUT_OF_FOLD):
         return None
-    sentence: str | None = opened.kept.get(("cross", run.id), lambda: _cross_validated(run))
+    sentence: str | None = opened.cache.get(("cross", run.id), lambda: _cross_validated(run))
     return sentence
 
 
@@ -88,7 +90,6 @@ def _cross_validated(run: Run) -> str | None:
     )
 
 
-@lru_cache(maxsize=8)
 def _baselines(project_id: str, run_id: str) -> Baselines | None:
     cells = holdout_report.held_out(project_id, run_id)
     if not cells.rows.size:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -103,14 +103,20 @@ class HoldoutReport:
 def report(project_id: str) -> HoldoutReport | None:
     """Score the current model on its hold-out; None when nothing was set aside."""
     run = workspace(project_id).current_run()
-    return None if run is None else _report(project_id, run.id)
+    if run is None:
+        return None
+    opened, run_id = workspace(project_id), run.id
+    return opened.cache.get(("holdout report", run_id), lambda: _report(project_id, run_id))
 
 
-@lru_cache(maxsize=8)
 def held_out(project_id: str, run_id: str) -> HeldOut:
     """Return the cells a run is scored on; its labels are those it was trained with."""
     opened = workspace(project_id)
-    found = results.load(project_id, run_id)
+    return opened.cache.get(("held out", run_id), lambda: _held_out(opened, run_id))
+
+
+def _held_out(opened: Workspace, run_id: str) -> HeldOut:
+    found = results.load(opened.id, run_id)
     run = Run.open(opened.project, run_id)
     seq = run.settings.labels_seq
     truth, rows = frozen_run.holdout_truth(opened, found.names, found.holdout, seq)
@@ -132,7 +138,6 @@ def held_out(project_id: str, run_id: str) -> HeldOut:
     )
 
 
-@lru_cache(maxsize=8)
 def _report(project_id: str, run_id: str) -> HoldoutReport | None:
     opened, cells = workspace(project_id), held_out(project_id, run_id)
     if not cells.rows.size:

@@ -1,7 +1,6 @@
 """Whether the model's map keeps types apart and mixes batches, beside plain components."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,10 +38,12 @@ def map_scores(project_id: str) -> MapScores | None:
     Measured once per run, in about a second, and kept in the project.
     """
     run = workspace(project_id).current_run()
-    return None if run is None else _map_scores(project_id, run.id)
+    if run is None:
+        return None
+    opened, run_id = workspace(project_id), run.id
+    return opened.cache.get(("map scores", run_id), lambda: _map_scores(project_id, run_id))
 
 
-@lru_cache(maxsize=8)
 def _map_scores(project_id: str, run_id: str) -> MapScores | None:
     opened, cells = workspace(project_id), holdout_report.held_out(project_id, run_id)
     if not cells.rows.size:

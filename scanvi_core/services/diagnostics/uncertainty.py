@@ -141,7 +141,7 @@ def reasons(project_id: str) -> Doubt | None:
     if run is None or not uncertainty_job.is_done(run):
         return None
     key = ("doubt", run.id, flags.revision(opened, run.settings.batch_key))
-    return opened.kept.get(key, lambda: _read(opened, run))
+    return opened.cache.get(key, lambda: _read(opened, run))
 
 
 def _read(opened: Workspace, run: Run) -> Doubt:
@@ -178,13 +178,13 @@ def label_issues(project_id: str) -> tuple[LabelIssue, ...]:
     if found is None:
         return ()
     key = ("label issues", found.run_id, opened.labels().seq)
-    return opened.kept.get(key, lambda: _issues(opened, found))
+    return opened.cache.get(key, lambda: _issues(opened, found))
 
 
 def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
     run = Run.open(opened.project, found.run_id)
     seq, now = run.settings.labels_seq, opened.labels()
-    then = opened.kept.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+    then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
     same = (now.codes == then.codes) & (now.sources == GIVEN)
     rows = np.flatnonzero(found.issue & same)
     rows = rows[np.argsort(-found.issue_score[rows], kind="stable")]
@@ -227,7 +227,7 @@ def prediction_sets(project_id: str, coverage: float = COVERAGE) -> PredictionSe
     if found is None:
         return None
     key = ("sets", found.run_id, coverage)
-    return opened.kept.get(key, lambda: _sets(opened, found, coverage))
+    return opened.cache.get(key, lambda: _sets(opened, found, coverage))
 
 
 def _sets(opened: Workspace, found: results.Results, coverage: float) -> PredictionSets | None:

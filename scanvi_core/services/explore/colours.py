@@ -183,4 +183,4 @@ def _by_column(opened: Workspace, key: str) -> Colouring:
     def read() -> np.ndarray:
         return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)
 
-    return Colouring(key, revision, values=opened.kept.get(("numbers", key), read))
+    return Colouring(key, revision, values=opened.cache.get(("numbers", key), read))

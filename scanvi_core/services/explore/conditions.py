@@ -3,12 +3,9 @@
 Answers are kept as bits under everything they depend on, so that combining them again is quick.
 """
 
-import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from mmap import mmap
 from pathlib import Path
 
@@ -27,7 +24,6 @@ from scanvi_core.services.explore.cell_values import cluster_origin, coded, newe
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace, workspace
 
-KEPT_SETS = 256
 SHOWN_VALUES = 3
 NEAR_WHERE = "The model's map (z1)"
 
@@ -48,17 +44,12 @@ class Answer:
     note: str = ""
 
 
-_kept: OrderedDict[Hashable, Answer] = OrderedDict()
-_lock = threading.Lock()
-
-
 def answer(project_id: str, term: Term) -> Answer:
     """Return the cells that fulfil a condition, whether or not it is negated."""
     opened, about = workspace(project_id), term.about
     try:
-        moment = _MOMENTS.get(term.kind, _always)(opened)
-        key = (project_id, opened.dataset.manifest["counts_sha256"], about, moment)
-        return _remembered(key, lambda: _LOOKS[term.kind](opened, about))
+        key = ("condition", about, _MOMENTS.get(term.kind, _always)(opened))
+        return opened.cache.get(key, lambda: _LOOKS[term.kind](opened, about))
     except ColumnMissing as error:
         return Answer(None, error.message)
 
@@ -69,15 +60,15 @@ def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
     run = opened.current_run()
     if run is None:
         return None
-    index = opened.kept.get(
+    index = opened.cache.get(
         ("neighbours", run.id), lambda: Neighbours(run.array(results.Z1), UMAP_NEIGHBORS)
     )
-    key = (project_id, "near", run.id, steps, bits.tobytes())
+    key = ("near", run.id, steps, bits.tobytes())
 
-    def look() -> Answer:
-        return Answer(packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps)))
+    def look() -> Bits:
+        return packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps))
 
-    return _remembered(key, look).bits
+    return opened.cache.get(key, look)
 
 
 def by_hand(project_id: str, mask: np.ndarray) -> Term:
@@ -85,18 +76,18 @@ def by_hand(project_id: str, mask: np.ndarray) -> Term:
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
     term = Term("cells", name)
-    key = (project_id, workspace(project_id).dataset.manifest["counts_sha256"], term, None)
-    _remembered(key, lambda: Answer(bits))
+    workspace(project_id).selections.put(term.about, Answer(bits))
     return term
 
 
 def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
-    place = place_of(xy)
+    opened = workspace(project_id)
+    place = place_of(opened, xy)
     found = (
         name
         for name in explore_maps.embeddings(project_id)
-        if place_of(explore_maps.coordinates(project_id, name)) == place
+        if place_of(opened, explore_maps.coordinates(project_id, name)) == place
     )
     name = next(found, None)
     if name is None:
@@ -125,44 +116,28 @@ def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -
     return None
 
 
-def place_of(xy: np.ndarray) -> str:
+def place_of(opened: Workspace, xy: np.ndarray) -> str:
     """Return what tells the coordinates of one map from those of another."""
     if isinstance(xy, np.memmap) and isinstance(xy.base, mmap):  # a whole file: read once
         path = Path(str(xy.filename))
-        return _place_of_file(path, path.stat().st_mtime_ns)
+        key = ("place", path, path.stat().st_mtime_ns)
+        return opened.cache.get(key, lambda: _digest(np.load(path, mmap_mode="r")))
+    return _digest(xy)
+
+
+def _digest(xy: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
-
-
-@lru_cache(maxsize=KEPT_SETS)
-def _place_of_file(path: Path, _: int) -> str:
-    return place_of(np.asarray(np.load(path, mmap_mode="r")))
-
-
-def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = look()
-    if found.bits is None:  # what is not here may come
-        return found
-    found.bits.flags.writeable = False
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > KEPT_SETS:
-            _kept.popitem(last=False)
-    return found
 
 
 def _polygon(opened: Workspace, term: Term) -> Answer:
     title = explore_maps.title_of(term.name)
     maps = list(_maps_called(opened, term.name))
     if not maps:
-        return Answer(None, f"{title} is not in this project.")
-    same = (xy for xy in maps if place_of(xy) == term.origin)
+        raise ColumnMissing(f"{title} is not in this project.")
+    same = (xy for xy in maps if place_of(opened, xy) == term.origin)
     xy = next(same, None)
     if xy is None:
-        return Answer(None, f"{title} is another one here than the one that was drawn on.")
+        raise ColumnMissing(f"{title} is another one here than the one that was drawn on.")
     return Answer(packed(in_polygon(xy, np.array(term.corners))))
 
 
@@ -179,7 +154,7 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
 def _gene(opened: Workspace, term: Term) -> Answer:
     name = gene_search.gene_here(opened.project.id, term.name)
     if name is None:
-        return Answer(None, f"There is no gene {term.name} here.")
+        raise ColumnMissing(f"There is no gene {term.name} here.")
     return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
 
 
@@ -191,7 +166,7 @@ def _categories(opened: Workspace, term: Term) -> Answer:
     listed = ", ".join(missing[:SHOWN_VALUES]) + ("…" if len(missing) > SHOWN_VALUES else "")
     note = f"There is no {noun} {listed} here." if missing else ""
     if len(missing) == len(term.values):
-        return Answer(None, note)
+        raise ColumnMissing(note)
     lookup = np.zeros(len(names) + 1, dtype=bool)
     lookup[chosen] = True
     lookup[-1] = NO_VALUE in term.values  # cells without a value have the code -1
@@ -200,18 +175,18 @@ def _categories(opened: Workspace, term: Term) -> Answer:
 
 def _same_clusters(opened: Workspace, term: Term) -> Answer:
     if term.origin and term.origin != cluster_origin(opened):
-        return Answer(None, "The clusters are other ones here.")
+        raise ColumnMissing("The clusters are other ones here.")
     return _categories(opened, term)
 
 
 def _column(opened: Workspace, term: Term) -> Answer:
     known = opened.dataset.manifest["obs_columns"].get(term.name)
     if known is None:
-        return Answer(None, f"There is no column {term.name} here.")
+        raise ColumnMissing(f"There is no column {term.name} here.")
     if term.values:
         return _categories(opened, term)
     if known["kind"] != "number":
-        return Answer(None, f"The column {term.name} holds no numbers here.")
+        raise ColumnMissing(f"The column {term.name} holds no numbers here.")
     values = colours.colouring(opened.project.id, term.name).values
     return Answer(packed(_within(values, term)))
 
@@ -228,13 +203,16 @@ def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
     return np.asarray((values >= low) & (values <= high))  # NaN compares false
 
 
-def _cells(_: Workspace, term: Term) -> Answer:
+def _cells(opened: Workspace, term: Term) -> Answer:
+    picked = opened.selections.peek(term)
+    if isinstance(picked, Answer):
+        return picked
     n = term.name.rpartition(".")[2]
-    return Answer(None, f"The {n} cells that were picked by hand are not known here.")
+    raise ColumnMissing(f"The {n} cells that were picked by hand are not known here.")
 
 
 def _near(_: Workspace, __: Term) -> Answer:
-    return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
+    raise ColumnMissing(f"{NEAR_WHERE} is not here: train a model first.")
 
 
 def _of_labels(opened: Workspace) -> Hashable:

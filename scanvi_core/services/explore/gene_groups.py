@@ -76,7 +76,7 @@ def groups(project_id: str, what: str) -> Groups:
         codes = np.array(colouring.codes, dtype=np.int32)
         return Groups(what, codes, colouring.names, places, _why(project_id, what))
 
-    return opened.kept.get(("groups", colouring.revision), work_out)
+    return opened.cache.get(("groups", colouring.revision), work_out)
 
 
 def of_two(project_id: str, tab: str, what: str, names: tuple[str, str]) -> Groups:
@@ -160,7 +160,7 @@ def levels(project_id: str, what: str, chosen: Sequence[str]) -> pd.DataFrame:
         )
         return table.dropna(subset=["mean"])
 
-    return opened.kept.get(key, work_out)
+    return opened.cache.get(key, work_out)
 
 
 def violins(project_id: str, what: str, gene: str) -> dict[str, np.ndarray]:

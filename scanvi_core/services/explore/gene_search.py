@@ -61,7 +61,7 @@ class Pasted:
 def index(project_id: str) -> GeneIndex:
     """Return all genes of a project for searching."""
     opened = workspace(project_id)
-    found: GeneIndex = opened.kept.get(("gene index",), lambda: _index(opened))
+    found: GeneIndex = opened.cache.get(("gene index",), lambda: _index(opened))
     return found
 
 

@@ -58,7 +58,7 @@ def answer(project_id: str, question: Question) -> pd.DataFrame | None:
     path = _path(opened, question)
     if not path.is_file():
         return None
-    return opened.kept.get((path.name,), lambda: pd.read_parquet(path))
+    return opened.cache.get((path.name,), lambda: pd.read_parquet(path))
 
 
 def start(project_id: str, question: Question) -> str:

@@ -63,7 +63,7 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     def read() -> np.ndarray:
         return np.array(places[:, :2], order="C")
 
-    return opened.kept.get(("coordinates", embedding), read)
+    return opened.cache.get(("coordinates", embedding), read)
 
 
 def map_revision(project_id: str, embedding: str) -> str:

@@ -167,7 +167,7 @@ class LabelRule:
 def logged(project_id: str) -> list[LabelRule]:
     """Return the rules behind the labels of a project, in the order they were used."""
     opened = workspace(project_id)
-    return opened.kept.get(("rules", opened.labels().seq), lambda: _logged(opened.store.events()))
+    return opened.cache.get(("rules", opened.labels().seq), lambda: _logged(opened.store.events()))
 
 
 def _logged(entries: list[events.Event]) -> list[LabelRule]:

@@ -4,7 +4,6 @@ What a rule selects is worked out when it changes, not at every rerun: the cells
 are those that were shown, whatever a newer prediction says meanwhile.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,16 +15,16 @@ from scanvi_core.services.explore import conditions, rules
 from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.workspace import workspace
 
-KEPT = 64
-_picked: OrderedDict[tuple[str, str], Selection] = OrderedDict()
+TAB = "tab"
 
 
 def selection(project_id: str, tab: str) -> Selection:
     """Return the picked cells with the rule that picked them."""
-    found = _picked.get((project_id, tab))
-    if found is not None:
-        return found
-    none = np.zeros(workspace(project_id).dataset.n_obs, dtype=bool)
+    opened = workspace(project_id)
+    picked = opened.selections.peek((TAB, tab))
+    if isinstance(picked, Selection):
+        return picked
+    none = np.zeros(opened.dataset.n_obs, dtype=bool)
     none.flags.writeable = False
     return Selection(Rule(), none, 0, (), ())
 
@@ -39,12 +38,9 @@ def set_rule(project_id: str, tab: str, rule: Rule) -> int:
     """Pick what a rule selects now; return how many cells."""
     if not rule:
         return clear(project_id, tab)
-    found = rules.select(project_id, rule)
-    _picked[project_id, tab] = found
-    _picked.move_to_end((project_id, tab))
-    while len(_picked) > KEPT:
-        _picked.popitem(last=False)
-    return found.n
+    picked = rules.select(project_id, rule)
+    workspace(project_id).selections.put((TAB, tab), picked)
+    return picked.n
 
 
 def join(project_id: str, tab: str, terms: Sequence[Term], op: Operation) -> int:
@@ -93,5 +89,5 @@ def pick_polygon(
 
 def clear(project_id: str, tab: str) -> int:
     """Pick nothing."""
-    _picked.pop((project_id, tab), None)
+    workspace(project_id).selections.drop((TAB, tab))
     return 0

@@ -64,7 +64,7 @@ def drawn(project_id: str, embedding: str) -> Drawn | None:
     run = opened.project.settings.get("current_run")
     by = run or (maps.clusters_of(project_id) is None, opened.project.settings.get(LABELS))
     key = ("drawn", maps.map_revision(project_id, embedding), by, config.DRAWN_CELLS)
-    return opened.kept.get(key, lambda: _thinned(opened, embedding))
+    return opened.cache.get(key, lambda: _thinned(opened, embedding))
 
 
 def _thinned(opened: Workspace, embedding: str) -> Drawn:

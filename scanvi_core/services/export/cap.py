@@ -128,7 +128,7 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
             for name, genes in found.items()
         }
 
-    return opened.kept.get(key, look)
+    return opened.cache.get(key, look)
 
 
 def _sure(opened: Workspace, codes: np.ndarray) -> np.ndarray:

@@ -48,7 +48,7 @@ def group_names(project_id: str, threshold: float) -> np.ndarray:
     if found is None:
         return np.full(opened.dataset.n_obs, "", dtype=object)
     key = ("group names", found.run_id, opened.labels().seq, threshold)
-    return opened.kept.get(key, lambda: _group_names(opened, found, threshold))
+    return opened.cache.get(key, lambda: _group_names(opened, found, threshold))
 
 
 def _group_names(opened: Workspace, found: results.Results, threshold: float) -> np.ndarray:

@@ -175,7 +175,7 @@ def label_table(project_id: str) -> pd.DataFrame:
     """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
     opened = workspace(project_id)
     state = opened.labels()
-    table: pd.DataFrame = opened.kept.get(("types", state.seq), lambda: _label_table(state))
+    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
     return table
 
 

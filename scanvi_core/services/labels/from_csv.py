@@ -98,7 +98,7 @@ def from_bytes(project_id: str, name: str, content: bytes) -> LabelTable:
     """
     _check_size(len(content), name)
     key = ("label table", name, hashlib.blake2b(content).hexdigest())
-    found: LabelTable = workspace(project_id).kept.get(
+    found: LabelTable = workspace(project_id).cache.get(
         key, lambda: _matched(project_id, name, content)
     )
     return found

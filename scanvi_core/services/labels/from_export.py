@@ -45,7 +45,7 @@ def find(project_id: str, text: str) -> Carried:
     path = allowed_path(text) if text.strip() else own
     about = path.stat() if path.is_file() else None
     stamp = None if about is None else (about.st_size, about.st_mtime_ns)
-    carried: Carried = opened.kept.get(
+    carried: Carried = opened.cache.get(
         ("exported", str(path), stamp), lambda: _read(opened, path, rows=path == own)
     )
     return carried

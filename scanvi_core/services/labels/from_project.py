@@ -54,7 +54,7 @@ def find(earlier_id: str, project_id: str) -> Found:
     def look() -> Found:
         return match(workspace(earlier_id).dataset, opened.dataset)
 
-    return opened.kept.get(("earlier", earlier_id), look)
+    return opened.cache.get(("earlier", earlier_id), look)
 
 
 def take_over(earlier_id: str, project_id: str) -> Found:

@@ -35,7 +35,7 @@ def table(project_id: str) -> pd.DataFrame:
         ``cells``, ``why`` (reason or rule), ``model`` and ``undone``.
     """
     opened = workspace(project_id)
-    found: pd.DataFrame = opened.kept.get(
+    found: pd.DataFrame = opened.cache.get(
         ("history", opened.labels().seq), lambda: _table(opened.store.events())
     )
     return found

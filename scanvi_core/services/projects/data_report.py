@@ -48,7 +48,7 @@ def report(project_id: str) -> DataReport:
         proof=proof_of(manifest),
         repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
         warnings=sentences(manifest["warnings"]),
-        median_total=opened.kept.get("median", lambda: float(np.median(dataset.totals))),
+        median_total=opened.cache.get("median", lambda: float(np.median(dataset.totals))),
         batch_key=opened.project.settings.get("batch_key"),
         batch_columns=batch_columns(project_id),
     )

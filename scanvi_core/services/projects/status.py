@@ -53,7 +53,7 @@ def of(project_id: str) -> Overview:
 def change_and_time(opened: Workspace) -> tuple[str, str]:
     """Return the last label change in words and its local time; empty when there was none."""
     seq = opened.labels().seq
-    return opened.kept.get(("change", seq), lambda: _read_change(opened, seq))
+    return opened.cache.get(("change", seq), lambda: _read_change(opened, seq))
 
 
 def _read_change(opened: Workspace, seq: int) -> tuple[str, str]:

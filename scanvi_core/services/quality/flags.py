@@ -63,7 +63,7 @@ def spread(opened: Workspace, measure: str, batches: Batches) -> Spread:
         upper = measure in STEP
         return Spread.of(own, batches.index, len(batches.names), upper=upper, log=not upper)
 
-    return opened.kept.get(("quality", measure, *_version(opened, measure, batches)), sort)
+    return opened.cache.get(("quality", measure, *_version(opened, measure, batches)), sort)
 
 
 def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
@@ -75,7 +75,7 @@ def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
             return qc_limits.high_limits(own, LEAST[measure], STEP[measure])
         return qc_limits.low_limits(own)
 
-    return opened.kept.get(("suggested", measure, *_version(opened, measure, batches)), suggest)
+    return opened.cache.get(("suggested", measure, *_version(opened, measure, batches)), suggest)
 
 
 def limits(opened: Workspace, measure: str, batches: Batches, choice: Choice) -> np.ndarray:
@@ -106,7 +106,7 @@ def flags(opened: Workspace, batches: Batches) -> np.ndarray:
     """Return `codes` of the limits that are in force; kept."""
     choice = saved(opened, batches.key)
     key = ("quality flags", revision(opened, batches.key))
-    return opened.kept.get(key, lambda: codes(opened, batches, choice))
+    return opened.cache.get(key, lambda: codes(opened, batches, choice))
 
 
 def after_look(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:

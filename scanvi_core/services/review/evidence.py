@@ -1,7 +1,6 @@
 """What speaks for one candidate of a review card and what for the other."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -61,7 +60,6 @@ class Evidence:
         return f"{told}; contradicts {n:,} of your {labels} ({whose})."
 
 
-@lru_cache(maxsize=64)
 def _evidence(project_id: str, token: str) -> Evidence:
     from scanvi_core.annotation.genes.markers import contrast
 
@@ -97,7 +95,8 @@ def _evidence(project_id: str, token: str) -> Evidence:
 
 def of(project_id: str, item: ReviewItem) -> Evidence:
     """Return the genes that separate the two likeliest candidates, and these cells' levels."""
-    return _evidence(project_id, item.token)
+    cache = workspace(project_id).cache
+    return cache.get(("evidence", item.token), lambda: _evidence(project_id, item.token))
 
 
 def _trusted(project_id: str, item: ReviewItem, name: str) -> np.ndarray:
@@ -203,7 +202,7 @@ def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
 
     key = ("medians", *measures, "" if doubts is None else doubts.run_id)
     these = [float(np.nanmedian(values[rows])) for values in measures.values()]
-    every = opened.kept.get(key, everywhere)
+    every = opened.cache.get(key, everywhere)
     return pd.DataFrame({"measure": [*measures], "these cells": these, "all cells": every})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -59,13 +59,19 @@ class ReviewItem:
         return is_splittable(self.rows)
 
 
-@lru_cache(maxsize=64)
 def _cards(project_id: str, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
-    if seq:
-        made = provisional.state(project_id).found
-        if made is None or made.moment != (run_id, seq):
-            return ()
+    cache, key = workspace(project_id).cache, ("cards", run_id, seq, kind)
+    made = provisional.state(project_id).found if seq else None
+    if seq and (made is None or made.moment != (run_id, seq)):
+        return cache.peek(key) or ()
+    return cache.get(key, lambda: _made_cards(project_id, run_id, made, kind))
+
+
+def _made_cards(
+    project_id: str, run_id: str, made: provisional.Provisional | None, kind: str
+) -> tuple[ReviewItem, ...]:
+    if made is not None:
         groups, names = made.groups, made.predictions.names
     else:
         found = results.load(project_id, run_id)
@@ -73,7 +79,7 @@ def _cards(project_id: str, run_id: str, seq: int, kind: str) -> tuple[ReviewIte
         open_ = (y < 0) & ~found.holdout & (found.prediction >= 0)
         groups = _groups(project_id, found, y, open_, kind)
         names = found.names
-    return tuple(_item(group, names, run_id, seq, kind) for group in groups)
+    return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
 
 
 def _groups(
@@ -115,10 +121,12 @@ def parts(project_id: str, item: ReviewItem) -> tuple[ReviewItem, ...]:
 
     Only itself when it `can_split` no more.
     """
-    return _parts(project_id, item.token) if item.can_split else (item,)
+    if not item.can_split:
+        return (item,)
+    key = ("parts of a card", item.token)
+    return workspace(project_id).cache.get(key, lambda: _parts(project_id, item.token))
 
 
-@lru_cache(maxsize=256)
 def _parts(project_id: str, token: str) -> tuple[ReviewItem, ...]:
     item = card(project_id, token)
     if item is None:

@@ -22,9 +22,9 @@ def inputs_of(opened: Workspace) -> Inputs:
     state, batch_key = opened.labels(), opened.project.settings.get("batch_key")
     how = holdout.NONE
     if state.holdout.any():  # asked of the whole log
-        how = opened.kept.get(("how", state.seq), lambda: holdout.how_now(opened))
+        how = opened.cache.get(("how", state.seq), lambda: holdout.how_now(opened))
     key = ("inputs", state.seq, how, flags.revision(opened, batch_key))
-    return opened.kept.get(key, lambda: _inputs(opened, state, how, batch_key))
+    return opened.cache.get(key, lambda: _inputs(opened, state, how, batch_key))
 
 
 def _inputs(opened: Workspace, state: LabelState, how: str, batch_key: str | None) -> Inputs:

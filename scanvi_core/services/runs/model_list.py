@@ -1,7 +1,6 @@
 """All models of a project: what was changed from one to the next, and what it brought."""
 
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,13 +75,12 @@ def models(project_id: str) -> ModelList:
     """
     done = results.finished_runs(project_id)
     current = workspace(project_id).current_run()
-    return _models(project_id, tuple(run.id for run in done), current.id if current else "")
+    opened, current_id = workspace(project_id), current.id if current else ""
+    key = ("models", tuple(run.id for run in done), current_id)
+    return opened.cache.get(key, lambda: _models(project_id, done, current_id))
 
 
-@lru_cache(maxsize=8)
-def _models(project_id: str, run_ids: tuple[str, ...], current_id: str) -> ModelList:
-    opened = workspace(project_id)
-    found = [Run.open(opened.project, run_id) for run_id in run_ids]
+def _models(project_id: str, found: list[Run], current_id: str) -> ModelList:
     rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
     numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
     current = next(pair for pair in numbers.items() if pair[1] == current_id)
@@ -133,12 +131,13 @@ def _label_differences(before: Run, run: Run) -> list[str]:
 
 def compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
     """Compare two models on the cells that were held out from both; None when there are none."""
-    return _compare(project_id, run_id, other_id)
-
-
-@lru_cache(maxsize=32)
-def _compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
     opened = workspace(project_id)
+    return opened.cache.get(
+        ("compare", run_id, other_id), lambda: _compare(opened, run_id, other_id)
+    )
+
+
+def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None:
     run, other = (Run.open(opened.project, i) for i in (run_id, other_id))
     aside = np.asarray(run.array("holdout")) & np.asarray(other.array("holdout"))
     state = opened.store.labels(max(item.settings.labels_seq for item in (run, other)))

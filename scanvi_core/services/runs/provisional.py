@@ -4,8 +4,6 @@ They are worked out off the page's thread, for the newest labels only, and stay 
 are there again within a second. A new run of the model puts an end to them.
 """
 
-import threading
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.inputs import inputs_of
-from scanvi_core.services.workspace import OPEN_PROJECTS, Workspace, workspace
+from scanvi_core.services.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.review.queue import ReviewGroup
@@ -64,10 +62,6 @@ class State:
     error: tuple[str, str] | None = None
 
 
-_lock = threading.Lock()
-_newest: OrderedDict[str, Provisional] = OrderedDict()
-
-
 def state(project_id: str) -> State:
     """Return the provisional predictions; work on newer ones begins when labels changed.
 
@@ -78,8 +72,7 @@ def state(project_id: str) -> State:
     now = _moment(opened)
     if now is None:
         return State()
-    with _lock:
-        found = _newest.get(project_id)
+    found = opened.cache.peek(PROVISIONAL)
     if found is not None and found.moment == now:
         return State(found)
     if found is not None and found.predictions.run_id != now[0]:
@@ -93,7 +86,7 @@ def _moment(opened: Workspace) -> Moment | None:
     run = opened.current_run()
     if run is None:
         return None
-    learnt = opened.kept.get(("learnt", run.id), lambda: run.settings.labels_seq)
+    learnt = opened.cache.get(("learnt", run.id), lambda: run.settings.labels_seq)
     inputs = inputs_of(opened)
     if inputs.seq == learnt or len(inputs.label_names) < config.MIN_LABELS:
         return None
@@ -123,11 +116,7 @@ def _follow(project_id: str, job: jobs.Job) -> None:
     while (now := _moment(opened)) not in (None, done) and not job.should_stop():
         job.add_record({"moment": now})
         found = _work_out(opened, inputs_of(opened))
-        with _lock:
-            _newest[project_id] = found
-            _newest.move_to_end(project_id)
-            while len(_newest) > OPEN_PROJECTS:
-                _newest.popitem(last=False)
+        opened.cache.put(PROVISIONAL, found)
         done = found.moment
 
 

@@ -1,7 +1,6 @@
 """What a training run leaves behind, and reading it again."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from scanvi_core import keys
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.runs import DONE, RUNNING, Run
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace, workspace
 
 Z1, Z2 = "z1", "z2"
 TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
@@ -78,10 +77,14 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-@lru_cache(maxsize=8)
 def load(project_id: str, run_id: str) -> Results:
-    """Read the results of a run; arrays stay memory-mapped where they are big."""
-    run = Run.open(workspace(project_id).project, run_id)
+    """Return the results of a run; arrays stay memory-mapped where they are big."""
+    opened = workspace(project_id)
+    return opened.cache.get(("results", run_id), lambda: _load(opened, run_id))
+
+
+def _load(opened: Workspace, run_id: str) -> Results:
+    run = Run.open(opened.project, run_id)
     return Results(
         run_id=run_id,
         names=run.settings.label_names,
@@ -143,7 +146,7 @@ def changed_labels(project_id: str) -> int:
         return 0
     inputs = inputs_of(opened)
     key = ("changed", run.id, inputs.seq, inputs.code_names)
-    return opened.kept.get(key, lambda: _count_changed(run, inputs))
+    return opened.cache.get(key, lambda: _count_changed(run, inputs))
 
 
 def _count_changed(run: Run, inputs: Inputs) -> int:

@@ -40,11 +40,11 @@ def latest(project_id: str) -> Update | None:
     now, before = results.current(project_id), _before(project_id)
     if now is None or before is None:
         return None
-    kept, key = workspace(project_id).kept, ("changes", before.run_id, now.run_id)
+    cache, key = workspace(project_id).cache, ("changes", before.run_id, now.run_id)
     compared = model_list.compare(project_id, now.run_id, before.run_id)
     numbers = now.summary["number"], before.summary["number"]
     sentence = "" if compared is None else compared.sentence(*numbers)
-    return Update(before, now, *kept.get(key, lambda: _changes(before, now)), sentence)
+    return Update(before, now, *cache.get(key, lambda: _changes(before, now)), sentence)
 
 
 def keep(project_id: str) -> None:

@@ -239,9 +239,7 @@ class Attempt:
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),
             "train_seconds": round(train_seconds, 3),
-            "train_cells_per_s": round(
-                last.step * self.settings.train.batch_size / last.seconds, 1
-            ),
+            "train_cells_per_s": round(n_trained / last.seconds, 1),
             "total_seconds": round(time.monotonic() - self.started, 3),
             "holdout": results.holdout_scores(self.run, probabilities),
         }

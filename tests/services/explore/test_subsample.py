@@ -71,15 +71,20 @@ def test_cells_to_point_out_are_drawn_too(trained):
     assert found.with_cells(found.rows[:5]) is found
 
 
-def test_the_mark_of_a_map_is_that_of_its_places_also_when_its_file_is_written_anew(tmp_path):
+def test_the_mark_of_a_map_is_that_of_its_places_also_when_its_file_is_written_anew(
+    project, tmp_path
+):
+    opened = workspace(project)
     xy = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     np.save(tmp_path / "a.npy", xy)
     mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
-    mark = conditions.place_of(xy)
-    assert conditions.place_of(mapped) == conditions.place_of(mapped) == mark
-    assert conditions.place_of(mapped[::-1]) == conditions.place_of(xy[::-1]) != mark
+    mark = conditions.place_of(opened, xy)
+    assert conditions.place_of(opened, mapped) == conditions.place_of(opened, mapped) == mark
+    assert (
+        conditions.place_of(opened, mapped[::-1]) == conditions.place_of(opened, xy[::-1]) != mark
+    )
     np.save(tmp_path / "b.npy", xy + 1)
     (tmp_path / "b.npy").replace(tmp_path / "a.npy")
     os.utime(tmp_path / "a.npy", ns=(1, 1))
     again = np.load(tmp_path / "a.npy", mmap_mode="r")
-    assert conditions.place_of(again) == conditions.place_of(xy + 1) != mark
+    assert conditions.place_of(opened, again) == conditions.place_of(opened, xy + 1) != mark

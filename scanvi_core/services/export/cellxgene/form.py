@@ -223,7 +223,7 @@ def gene_ids(opened: Workspace) -> tuple[np.ndarray, list[str], int]:
                 return positions, [ids[at] for at in positions], len(ids) - positions.size
         return np.empty(0, dtype=np.int64), [], dataset.n_vars
 
-    found: tuple[np.ndarray, list[str], int] = opened.kept.get(("gene ids",), look)
+    found: tuple[np.ndarray, list[str], int] = opened.cache.get(("gene ids",), look)
     return found
 
 
