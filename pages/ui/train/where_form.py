@@ -51,7 +51,7 @@ def draw() -> Where:
     place = st.segmented_control(
         "Where", list(WORDS), default=HERE, required=True, key="train.where",
         format_func=WORDS.__getitem__, persist_state="session",
-        help="Other computers: a cluster (Slurm, Kubernetes) or one that you reach by ssh.",
+        help="Other computers: a Slurm cluster or one that you reach by ssh.",
     )  # fmt: skip
     if place == SEVERAL:
         processes = st.number_input(
@@ -102,9 +102,8 @@ def how_to_begin(folder: Path) -> None:
     )
     st.code(
         f"cd {distributed.quoted(folder)}\n"
-        "sbatch submit-slurm.sh                   # a Slurm cluster\n"
-        "kubectl apply -f submit-kubernetes.yaml  # a Kubernetes cluster\n"
-        "bash submit-ssh.sh YOU@COMPUTER          # one computer by ssh",
+        "sbatch submit-slurm.sh           # a Slurm cluster\n"
+        "bash submit-ssh.sh YOU@COMPUTER  # one computer by ssh",
         language="bash",
     )
     st.caption("README.txt there says more.")

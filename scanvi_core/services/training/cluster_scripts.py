@@ -1,4 +1,4 @@
-"""Files that carry a training run to other computers: Slurm, Kubernetes, or one by ssh.
+"""Files that carry a training run to other computers: Slurm, or one by ssh.
 
 All of them start ``torchrun ... -m scanvi_core train RUN``; ``torchrun`` is called by its module,
 ``python -m torch.distributed.run``, so that it belongs to the Python that has this program. How
@@ -6,7 +6,6 @@ the run goes is read from the run folder, on a shared disk or copied back by the
 """
 
 import hashlib
-import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -18,10 +17,7 @@ from scanvi_core.project.run_paths import RunPaths
 from scanvi_core.services.training import cluster_templates as texts
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
-TRIES_PER_NODE = 6  # one dead process takes all pods along; tries span config.SILENT_S
 FOLLOW_EVERY_S = 5
-HOME_IN_POD = PurePosixPath("/var/lib/scanvi/projects")  # as .docker/Dockerfile has it
-IMAGE = "scanvi-app"
 _PLACE = re.compile("@([A-Z_]+)@")
 
 
@@ -118,7 +114,6 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
     files = {
         "README.txt": (texts.README, _words(elsewhere)),
         "submit-slurm.sh": (texts.SLURM, _slurm(elsewhere)),
-        "submit-kubernetes.yaml": (texts.KUBERNETES, _kubernetes(elsewhere)),
         "submit-ssh.sh": (texts.SSH, _ssh(elsewhere)),
     }
     run = RunPaths(elsewhere.run)
@@ -163,21 +158,6 @@ def _slurm(elsewhere: Elsewhere) -> dict[str, str]:
         "GPUS": gpus,
         "PYTHON": shlex.quote(machines.python),
         "RUN_THERE": shlex.quote(str(elsewhere.there / _within(elsewhere, elsewhere.run))),
-    }
-
-
-def _kubernetes(elsewhere: Elsewhere) -> dict[str, str]:
-    machines = elsewhere.machines
-    project = HOME_IN_POD / elsewhere.safe_id
-    run = str(project / _within(elsewhere, elsewhere.run))
-    limits = f"            limits:\n              nvidia.com/gpu: {machines.processes}\n"
-    return {
-        "RETRIES": str(TRIES_PER_NODE * machines.nodes),
-        "IMAGE": IMAGE,
-        "RUN_IN_POD": json.dumps(run.replace("$", "$$")),  # $(NAME) would be a variable
-        "LIMITS": limits if machines.gpus else "",
-        "PROJECT_IN_POD": json.dumps(str(project)),
-        "SUBPATH": json.dumps(f"projects/{elsewhere.project.name}"),
     }
 
 
