@@ -10,12 +10,12 @@ from pages.ui.frame.text import md
 from scanvi_core.services import workspace
 from scanvi_core.services.projects import data_report
 
-project = requires.data_set("Check data")
+opened = requires.data_set("Check data")
 header.draw("Check data", (LABELS, "Go on to Labels"))
 
-data = data_report.report(project)
+data = data_report.report(opened)
 with st.container(border=True):
-    counts_card(project, data)
+    counts_card(opened, data)
 findings(data)
 with st.container(border=True):
     said, table = st.columns([2, 3], gap="medium")
@@ -31,12 +31,12 @@ with st.container(border=True):
             format_func=lambda name: "No batches" if name is None else name,
         )  # fmt: skip
     if key != data.batch_key:
-        workspace.set_batch_key(project, key)
+        workspace.set_batch_key(opened, key)
         st.rerun()
     if key is not None:
-        cells = data_report.batch_table(project, key)
+        cells = data_report.batch_table(opened, key)
         with table:
             noun = "batch" if len(cells) == 1 else "batches"
             st.caption(f"{len(cells):,} {noun} in {md(key)}")
             st.dataframe(cells, hide_index=True, height=min(38 + 35 * len(cells), 178))
-quality.card(project)
+quality.card(opened)

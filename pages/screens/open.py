@@ -54,8 +54,8 @@ def show_open(project: str) -> None:
         )
         next_button(CHECK, "Go on to check the data")
     project_list.draw_health(project)
-    read_only.note(project)
-    resume.draw(project)
+    read_only.note(opened)
+    resume.draw(opened)
 
 
 if project and file_question.pending(project):

@@ -7,31 +7,30 @@ from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
 from pages.ui.frame.text import count, md
 from pages.ui.train import form, live, resume, where_form
-from scanvi_core.services import workspace
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import train_plan
 
-project = requires.data_set("Train")
-trained = workspace.workspace(project).current_run() is not None
+opened = requires.data_set("Train")
+trained = opened.current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
-read_only.note(project)
-broken = resume.draw(project)
-if not (workspace.workspace(project).labels().codes >= 0).any():
+read_only.note(opened)
+broken = resume.draw(opened)
+if not (opened.labels().codes >= 0).any():
     requires.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
-job = jobs.latest(project, train_request.TRAIN)
+job = jobs.latest(opened.id, train_request.TRAIN)
 if job is not None and not job.status.final:
     live.watch(job)
 else:
     if job is not None:
-        live.outcome(project, job)
+        live.outcome(opened, job)
     elif trained:
-        live.notes(project)
+        live.notes(opened)
     with st.container(border=True):
-        request = form.draw(project)
+        request = form.draw(opened)
         where = where_form.draw()
-        plan = train_plan.plan(project, request)
+        plan = train_plan.plan(opened, request)
         for note in plan.notes:
             st.markdown(f":orange[:material/info:] {md(note)}")
         st.markdown(
@@ -47,4 +46,4 @@ else:
             where.button, type="secondary" if broken else "primary", key="train",
             icon=":material/model_training:", disabled=bool(plan.problem),
         ):  # fmt: skip
-            do(lambda: where.start(project, request))
+            do(lambda: where.start(opened, request))

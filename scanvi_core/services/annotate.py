@@ -64,9 +64,9 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
         run_id = train(opened, request.training, job)
-        uncertainty_job.look(opened.project.id, run_id, job)
+        uncertainty_job.look(opened, run_id, job)
         progress(0.95, "Writing the file")
-        path = write.write(opened.project.id, ExportChoice(), request.target)
+        path = write.write(opened, ExportChoice(), request.target)
         return summary(opened, run_id, path, notes) | {
             "total_seconds": round(time.monotonic() - started, 2),
             "peak_rss_mb": round(runtime.peak_rss_mb()),
@@ -75,13 +75,12 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
 
 def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     """Choose labels and batches as the pages would; return the notices."""
-    project_id = opened.project.id
     if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
         known = ", ".join(map(str, opened.dataset.obs.columns))
         raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
     opened.project.update_settings(batch_key=request.batch_key)
-    edit.use_column(project_id, request.labels_key, set(request.unlabeled))
-    values = edit.column_values(project_id, request.labels_key)
+    edit.use_column(opened, request.labels_key, set(request.unlabeled))
+    values = edit.column_values(opened, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
@@ -103,8 +102,8 @@ def matrix_name(layer: str | None) -> str | None:
 
 def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dict[str, Any]:
     """Return the summary the command line prints, times and memory aside."""
-    found = results.load(opened.project.id, run_id)
-    labels, _ = results.final_labels(opened.project.id, threshold=0.0)
+    found = results.load(opened, run_id)
+    labels, _ = results.final_labels(opened, threshold=0.0)
     names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
     about = found.summary
     return {

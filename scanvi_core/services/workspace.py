@@ -136,9 +136,9 @@ def created_at(project: Project) -> datetime:
     return datetime.fromisoformat(project.settings["created"]).astimezone()
 
 
-def set_batch_key(project_id: str, key: str | None) -> None:
+def set_batch_key(opened: Workspace, key: str | None) -> None:
     """Choose the obs column that tells batches apart (None: no batches)."""
-    workspace(project_id).project.update_settings(batch_key=key)
+    opened.project.update_settings(batch_key=key)
 
 
 ONE_BATCH = "all cells"

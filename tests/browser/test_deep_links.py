@@ -18,6 +18,7 @@ from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 START_S = 60
@@ -42,7 +43,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with runtime.home_at(home):
         project = create_project("Deep cells")
         import_into(project, source)
-        edit.use_column(project.id, "cell_type", set())
+        edit.use_column(workspace(project.id), "cell_type", set())
     return home, project.id
 
 

@@ -41,9 +41,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with runtime.home_at(home):
         opened = import_into(create_project("Hostile"), source)
         project = opened.project.id
-        state = edit.use_column(project, "cell_type", set())
+        state = edit.use_column(opened, "cell_type", set())
         for old, new in zip(state.active, HOSTILE, strict=False):
-            edit.rename(project, old, new)
+            edit.rename(opened, old, new)
         brief = TrainRequest(
             ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=8, device="cpu")
         )

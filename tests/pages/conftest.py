@@ -13,6 +13,7 @@ from scanvi_core.data.example import write_example
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 
@@ -45,7 +46,7 @@ def project(imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """A project with the labels of its column."""
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 

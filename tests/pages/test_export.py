@@ -16,7 +16,7 @@ CELLXGENE, CAP = "cellxgene", "cap"
 
 @pytest.fixture
 def labelled(project):
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 
@@ -51,9 +51,11 @@ def test_an_answer_is_kept_and_understood_by_name(page, labelled):
     app = page(CELLXGENE)
     box = next(item for item in app.text_input if "tissue_ontology" in str(item.key))
     box.input("Blood").run()
-    assert form.draft(labelled).chosen["tissue_ontology_term_id"] == {"": "UBERON:0000178"}
+    assert form.draft(workspace(labelled)).chosen["tissue_ontology_term_id"] == {
+        "": "UBERON:0000178"
+    }
     app.text_input(key="cxg-title").input("My cells").run()
-    assert form.draft(labelled).title == "My cells"
+    assert form.draft(workspace(labelled)).title == "My cells"
     assert "no title yet" not in said(app)
 
 
@@ -67,7 +69,7 @@ def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
     app = page(CAP)
     assert f"schema {cap.SCHEMA_VERSION}" in said(app).replace("\\", "")
     app.text_input(key="cap-title").input("Ours").run()
-    assert cap.draft(labelled).title == "Ours"
+    assert cap.draft(workspace(labelled)).title == "Ours"
     assert not app.button(key="export").disabled
 
 

@@ -54,7 +54,7 @@ def trained_folder(imported: Path, request_brief, train_now, tmp_path_factory) -
     """The folder of a project with one model."""
     with runtime.home_at(tmp_path_factory.mktemp("trained")):
         project = copy_of(imported)
-        edit.use_column(project, "cell_type", set())
+        edit.use_column(workspace(project), "cell_type", set())
         train_now(project, request_brief)
         return open_project(project).root
 
@@ -75,7 +75,7 @@ def project(home: Path, imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """The same with the labels of its column, a part of them set aside."""
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 

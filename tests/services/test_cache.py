@@ -141,14 +141,14 @@ def told(project):
     """Everything the pages say that is kept, as comparable values."""
     opened = workspace.workspace(project)
     inputs, now = inputs_of(opened), status.of(project)
-    report = data_report.report(project)
+    report = data_report.report(workspace.workspace(project))
     key = opened.project.settings.get("batch_key")
-    parts = [dataclasses.asdict(inputs), now, results.changed_labels(project)]
+    parts = [dataclasses.asdict(inputs), now, results.changed_labels(workspace.workspace(project))]
     parts += [write.source_table(project, 0.5), report.median_total]
-    parts += [data_report.batch_table(project, key)] if key else []
+    parts += [data_report.batch_table(workspace.workspace(project), key)] if key else []
     parts += [
-        colours.colouring(project, "louvain").codes,
-        maps.coordinates(project, "X_umap"),
+        colours.colouring(workspace.workspace(project), "louvain").codes,
+        maps.coordinates(workspace.workspace(project), "X_umap"),
     ]
     return parts
 
@@ -167,17 +167,17 @@ def test_what_is_kept_is_what_a_fresh_start_would_say(trained):
     open_ = np.flatnonzero(workspace.workspace(trained).labels().codes < 0)
     donor = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
     steps = [
-        lambda: edit.name_cells(trained, open_[:9], "Dendritic", "lasso"),
-        lambda: workspace.set_batch_key(trained, None),
-        lambda: edit.name_cells(trained, open_[:4], "Mine", "lasso"),
-        lambda: holdout.set_aside(trained, donor),
-        lambda: edit.undo(trained),
-        lambda: workspace.set_batch_key(trained, "phase"),
-        lambda: edit.redo(trained),
-        lambda: edit.set_groups(trained, {"Mine": "Ours"}),
-        lambda: edit.rename(trained, "Mine", "Yours"),
-        lambda: edit.undo(trained),
-        lambda: edit.clear_cells(trained, open_[:2], "lasso"),
+        lambda: edit.name_cells(workspace.workspace(trained), open_[:9], "Dendritic", "lasso"),
+        lambda: workspace.set_batch_key(workspace.workspace(trained), None),
+        lambda: edit.name_cells(workspace.workspace(trained), open_[:4], "Mine", "lasso"),
+        lambda: holdout.set_aside(workspace.workspace(trained), donor),
+        lambda: edit.undo(workspace.workspace(trained)),
+        lambda: workspace.set_batch_key(workspace.workspace(trained), "phase"),
+        lambda: edit.redo(workspace.workspace(trained)),
+        lambda: edit.set_groups(workspace.workspace(trained), {"Mine": "Ours"}),
+        lambda: edit.rename(workspace.workspace(trained), "Mine", "Yours"),
+        lambda: edit.undo(workspace.workspace(trained)),
+        lambda: edit.clear_cells(workspace.workspace(trained), open_[:2], "lasso"),
     ]
     seen = [told(trained)]
     for number, step in enumerate(steps):
@@ -195,7 +195,7 @@ def test_what_is_kept_is_what_a_fresh_start_would_say(trained):
 
 def test_reading_a_file_again_forgets_what_was_kept(project):
     before = workspace.workspace(project)
-    colours.colouring(project, "louvain")
+    colours.colouring(workspace.workspace(project), "louvain")
     assert len(before.cache)
     source = before.dataset.manifest["source"]["path"]
     after = open_file.import_into(before.project, Path(source))
@@ -207,7 +207,7 @@ def test_open_projects_are_bounded_and_come_back(home, imported, monkeypatch):
     monkeypatch.setattr(workspace, "OPEN_PROJECTS", 2)
     workspace._open.clear()
     projects = [copy_of(imported) for _ in range(3)]
-    edit.name_cells(projects[0], np.array([5]), "Mine", "lasso")
+    edit.name_cells(workspace.workspace(projects[0]), np.array([5]), "Mine", "lasso")
     for project in projects:
         workspace.workspace(project)
     assert list(workspace._open) == projects[1:]

@@ -10,45 +10,46 @@ from pages.ui.frame.text import count, error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules, selection
 from scanvi_core.services.explore.rules import Group, Rule, Selection
+from scanvi_core.services.workspace import Workspace
 
 LONGEST = 34  # letters of a condition on its chip
 NOT, JOIN, TIE, UNTIE, REMOVE = "not", "join", "tie", "untie", "remove"
 
 
-def draw(project: str) -> Selection:
+def draw(opened: Workspace) -> Selection:
     """Draw the chips, the way to add one, and how many cells they pick together."""
-    found = selection.selection(project, state.tab())
+    found = selection.selection(opened, state.tab())
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
         counts = iter(found.counts)
         for g, group in enumerate(found.rule.groups):
             own = [next(counts) for _ in group.terms]
             if len(own) == 1:
-                _chip(project, found.rule, (g, 0), own[0])
+                _chip(opened, found.rule, (g, 0), own[0])
             else:
-                _bracket(project, found.rule, g, own)
+                _bracket(opened, found.rule, g, own)
         with st.popover("Add a condition", icon=":material/add:"):
-            rule_form.draw(project)
+            rule_form.draw(opened)
         if not found.rule:
             st.caption("Pick cells on the map, or by gene, label, batch…", width="content")
         else:
             st.markdown(f"**= {count(found.n, 'cell')}**", width="content")
             if st.button("Pick nothing", key="pick-nothing", type="tertiary"):
-                selection.clear(project, state.tab())
+                selection.clear(opened, state.tab())
                 st.rerun()
-    _said(project, found)
+    _said(opened, found)
     return found
 
 
-def _said(project: str, found: Selection) -> None:
+def _said(opened: Workspace, found: Selection) -> None:
     """Say what would help where no cell is left, and what could not be looked up."""
-    advice = rules.advice(project, found)
+    advice = rules.advice(opened, found)
     if advice:
         st.caption(f"No cell fulfils all of that. {md(advice)}")
     if found.notes:
         st.warning(md(" ".join([*found.notes, "Only cells that fit without that are picked."])))
 
 
-def _bracket(project: str, rule: Rule, g: int, counts: list[int | None]) -> None:
+def _bracket(opened: Workspace, rule: Rule, g: int, counts: list[int | None]) -> None:
     group = rule.groups[g]
     with st.container(
         horizontal=True, border=True, width="content", gap="small", vertical_alignment="center",
@@ -58,10 +59,10 @@ def _bracket(project: str, rule: Rule, g: int, counts: list[int | None]) -> None
             before = f"{group.join} " if g else ""
             st.markdown(f"{before}{'not' if group.negated else ''}", width="content")
         for t, n in enumerate(counts):
-            _chip(project, rule, (g, t), n)
+            _chip(opened, rule, (g, t), n)
 
 
-def _chip(project: str, rule: Rule, at: tuple[int, int], n: int | None) -> None:
+def _chip(opened: Workspace, rule: Rule, at: tuple[int, int], n: int | None) -> None:
     """Draw one condition; a click opens what can be done with it."""
     g, t = at
     group = rule.groups[g]
@@ -77,7 +78,7 @@ def _chip(project: str, rule: Rule, at: tuple[int, int], n: int | None) -> None:
         format_func=_WORDS.__getitem__, help=md(rules.words_of(term)),
     )  # fmt: skip
     if done is not None:
-        change(project, lambda: _EDITS[done](rule, g, t))
+        change(opened, lambda: _EDITS[done](rule, g, t))
 
 
 def _options(group: Group, at: tuple[int, int], *, step: bool) -> list[str]:
@@ -111,10 +112,10 @@ _EDITS: dict[str, Callable[[Rule, int, int], Rule]] = {
 }
 
 
-def change(project: str, edit: Callable[[], Rule]) -> None:
+def change(opened: Workspace, edit: Callable[[], Rule]) -> None:
     """Pick what a changed rule selects, and draw the page anew."""
     try:
-        selection.set_rule(project, state.tab(), edit())
+        selection.set_rule(opened, state.tab(), edit())
     except ScanviError as error:
         st.error(error_text(error))
     else:

@@ -9,6 +9,7 @@ from pages.ui.frame.text import count, md
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.cellxgene.fields import FIELDS, TISSUE_TYPES, Field
 from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.workspace import Workspace
 
 FOR_ALL = "One value for all cells"
 EXAMPLES = {
@@ -23,7 +24,7 @@ EXAMPLES = {
 }
 
 
-def draw(project: str, types: list[str]) -> bool:
+def draw(opened: Workspace, types: list[str]) -> bool:
     """Draw the form; what is said in it is kept at once. Return whether nothing is missing."""
     if not form.available():
         st.info(
@@ -32,18 +33,18 @@ def draw(project: str, types: list[str]) -> bool:
             icon=":material/info:",
         )
         return False
-    before = form.draft(project)
+    before = form.draft(opened)
     st.caption(
         f"{form.versions()}. Written is a new file with your counts in raw.X, "
         "normalised values in X and the answers below; your own file stays as it is."
     )
-    made = _fields(project, _general(before))
+    made = _fields(opened, _general(before))
     made = _cell_types(made, types)
     _look_up(made)
     if made != before:
-        form.save(project, made)
+        form.save(opened, made)
         st.rerun()
-    return _missing(project, made)
+    return _missing(opened, made)
 
 
 def _general(made: Draft) -> Draft:
@@ -64,24 +65,24 @@ def _general(made: Draft) -> Draft:
     return replace(made, title=title, organism=organism, kind=kind, primary=primary)
 
 
-def _fields(project: str, made: Draft) -> Draft:
+def _fields(opened: Workspace, made: Draft) -> Draft:
     st.markdown("**About the cells**: a column of your file, or one value for all.")
     places = st.columns(2, gap="medium")
     for at, item in enumerate(FIELDS):
         with places[at % 2].container(border=True):
-            made = _field(project, made, item)
+            made = _field(opened, made, item)
     return made
 
 
-def _field(project: str, made: Draft, item: Field) -> Draft:
-    columns = ["", *form.columns(project)]
+def _field(opened: Workspace, made: Draft, item: Field) -> Draft:
+    columns = ["", *form.columns(opened)]
     chosen = made.columns.get(item.key, "")
     column = st.selectbox(
         item.label, columns, columns.index(chosen) if chosen in columns else 0,
         format_func=lambda name: name or FOR_ALL, key=f"cxg-{item.key}", help=item.help,
     )  # fmt: skip
     made = replace(made, columns={**made.columns, item.key: column})
-    found = form.table(project, made, item)
+    found = form.table(opened, made, item)
     scope = made.scope(item)
     if scope is None and column:
         st.caption(f"{count(len(found), 'value')}, written as they are.")
@@ -149,8 +150,8 @@ def _look_up(made: Draft) -> None:
             st.dataframe(found, hide_index=True) if len(found) else st.caption("Nothing found.")
 
 
-def _missing(project: str, made: Draft) -> bool:
-    said = form.missing(project, made)
+def _missing(opened: Workspace, made: Draft) -> bool:
+    said = form.missing(opened, made)
     if said:
         st.warning(
             "Still missing for CELLxGENE:\n\n" + "\n".join(f"- {md(line)}" for line in said),

@@ -8,10 +8,11 @@ from pages.ui.frame import jobs, state
 from pages.ui.frame.pages import OPEN, Station, next_button
 from scanvi_core.services.projects import open_file, questions
 from scanvi_core.services.training import distributed
+from scanvi_core.services.workspace import Workspace, workspace
 
 
-def data_set(title: str) -> str:
-    """Return the open project; without one, say so under the title and offer the way to Open."""
+def data_set(title: str) -> Workspace:
+    """Return the opened data set; without one, say so under the title and lead to Open."""
     project = state.project_id()
     if project is None or not jobs.is_open(project):
         st.title(title, anchor=False)
@@ -24,8 +25,9 @@ def data_set(title: str) -> str:
         if questions.question(project) is not None:
             locked("The file has a question for you.", OPEN, "Answer it")
         locked("This data set could not be opened.", OPEN, "Open another one")
-    distributed.follow_again(project)
-    return project
+    opened = workspace(project)
+    distributed.follow_again(opened)
+    return opened
 
 
 def locked(sentence: str, station: Station, label: str) -> NoReturn:

@@ -16,6 +16,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, warmup
 from scanvi_core.services.export import write
+from scanvi_core.services.workspace import workspace
 
 DOWNLOAD_PATH = "/download"
 
@@ -36,7 +37,8 @@ async def send_export(request: Request) -> FileResponse:
     The unguessable project id is the permission; where people sign in, `SignedInOnly` asks first.
     """
     try:
-        path = write.exported_file(request.path_params["project"], request.path_params["name"])
+        opened = workspace(request.path_params["project"])
+        path = write.exported_file(opened, request.path_params["name"])
     except ScanviError as error:
         raise HTTPException(404, error.message) from error
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")

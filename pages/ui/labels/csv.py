@@ -10,9 +10,10 @@ from pages.ui.labels import unlabelled_values
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.labels import from_csv
 from scanvi_core.services.labels.from_csv import LabelTable, Match
+from scanvi_core.services.workspace import Workspace
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the choice of the table, how its cells match those here, and the button."""
     st.markdown(
         "A table with one line per cell: its name and its label, such as the labels.csv of the "
@@ -22,20 +23,20 @@ def draw(project: str) -> None:
     file = left.file_uploader("Upload the table", key="csv-upload", max_upload_size=500)
     path = right.text_input("or its path on this computer", key="csv-path")
     try:
-        table = _read(project, file, path)
+        table = _read(opened, file, path)
         if table is not None:
-            _offer(project, table)
+            _offer(opened, table)
     except ScanviError as error:
         st.error(error_text(error))
 
 
-def _read(project: str, file: IO[bytes] | None, path: str) -> LabelTable | None:
+def _read(opened: Workspace, file: IO[bytes] | None, path: str) -> LabelTable | None:
     if file is not None:
-        return from_csv.from_bytes(project, file.name, file.read())
-    return from_csv.from_path(project, path) if path.strip() else None
+        return from_csv.from_bytes(opened, file.name, file.read())
+    return from_csv.from_path(opened, path) if path.strip() else None
 
 
-def _offer(project: str, table: LabelTable) -> None:
+def _offer(opened: Workspace, table: LabelTable) -> None:
     columns = from_csv.label_columns(table)
     if not columns:
         st.warning(f"{md(table.name)} has no column that looks like cell types.")
@@ -45,9 +46,9 @@ def _offer(project: str, table: LabelTable) -> None:
         column = st.selectbox("Column with the labels", columns, key="csv-column")
         values = from_csv.values(table, column)
         unlabeled, kept = unlabelled_values.ask(values, f"csv-unlabeled-{column}")
-        _report(from_csv.match(project, table, column, unlabeled))
+        _report(from_csv.match(opened, table, column, unlabeled))
         if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
-            do(lambda: from_csv.take_over(project, table, column, unlabeled))
+            do(lambda: from_csv.take_over(opened, table, column, unlabeled))
     with right:
         st.dataframe(kept, hide_index=True, height=260)
 

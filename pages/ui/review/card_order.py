@@ -9,6 +9,7 @@ from typing import Any
 from pages.ui.frame import state
 from scanvi_core.services.review import queue
 from scanvi_core.services.review.queue import RANDOM, SUGGESTED, Desk, ReviewItem
+from scanvi_core.services.workspace import Workspace
 
 TRAIL, PLACE, DECIDED = "review-trail", "review-place", "review-decided"
 CHECK_EVERY = 10  # so many suggested cards hold one random check
@@ -16,7 +17,7 @@ CHECK_EVERY = 10  # so many suggested cards hold one random check
 
 def front(desk: Desk, kind: str) -> ReviewItem | None:
     """Return the card to show now, None when everything is decided."""
-    cards = _cards(desk.project_id, kind)
+    cards = _cards(desk.opened, kind)
     open_ = {item.token for item in cards if not desk.is_decided(item)}
     tokens = [item.token for item in cards]
     undone = [token for token in _recall(DECIDED, kind, []) if token in open_]
@@ -49,26 +50,26 @@ def skip(kind: str) -> None:
     _remember(PLACE, kind, _recall(PLACE, kind, 0) + 1)
 
 
-def split(project: str, item: ReviewItem, kind: str) -> None:
+def split(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Put the parts of a mixed card in its place."""
-    tokens = [card.token for card in _cards(project, kind)]
+    tokens = [card.token for card in _cards(opened, kind)]
     place = tokens.index(item.token)
-    tokens[place : place + 1] = [part.token for part in queue.parts(project, item)]
+    tokens[place : place + 1] = [part.token for part in queue.parts(opened, item)]
     _remember(TRAIL, kind, tokens)
     _remember(PLACE, kind, place)
 
 
-def back(project: str, kind: str) -> None:
+def back(opened: Workspace, kind: str) -> None:
     """Return to the last card before this one that is still open."""
-    cards, place, desk = _cards(project, kind), _recall(PLACE, kind, 0), queue.desk(project)
+    cards, place, desk = _cards(opened, kind), _recall(PLACE, kind, 0), queue.desk(opened)
     for i in range(min(place, len(cards)) - 1, -1, -1):
         if not desk.is_decided(cards[i]):
             _remember(PLACE, kind, i)
             return
 
 
-def _cards(project: str, kind: str) -> list[ReviewItem]:
-    found = (queue.card(project, token) for token in _recall(TRAIL, kind, []))
+def _cards(opened: Workspace, kind: str) -> list[ReviewItem]:
+    found = (queue.card(opened, token) for token in _recall(TRAIL, kind, []))
     return [item for item in found if item is not None]
 
 

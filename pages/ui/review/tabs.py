@@ -34,22 +34,22 @@ def _waiting(desk: Desk) -> dict[str, int]:
     """Return how many items wait behind each tab."""
     return {
         "Suggested": desk.n_open(SUGGESTED),
-        "Label check": len(diagnostics_uncertainty.label_issues(desk.project_id)),
+        "Label check": len(diagnostics_uncertainty.label_issues(desk.opened)),
         "Novel": desk.n_open(NOVEL),
         "Technical": desk.n_open(TECHNICAL),
-        "Conflicts": len(history.conflicts(desk.project_id)),
+        "Conflicts": len(history.conflicts(desk.opened.id)),
     }
 
 
 def _suggested(desk: Desk) -> None:
     item = card_order.front(desk, SUGGESTED)
     if item is not None:
-        card.draw(desk.project_id, item, SUGGESTED)
+        card.draw(desk.opened, item, SUGGESTED)
         return
     if not desk.progress.n_cells:
         st.success("Nothing doubtful is left.")
     else:
-        changed = results.changed_labels(desk.project_id)
+        changed = results.changed_labels(desk.opened)
         st.success(
             "All groups are decided."
             + (" Update the model to see what your decisions change." if changed else "")
@@ -67,9 +67,9 @@ def _technical(desk: Desk) -> None:
 
 def _doubted(desk: Desk, kind: str, nothing: str) -> None:
     """Draw the card of cells that are doubted for one reason."""
-    found = diagnostics_uncertainty.reasons(desk.project_id)
+    found = diagnostics_uncertainty.reasons(desk.opened)
     if found is None:
-        uncertainty.summary(desk.project_id)
+        uncertainty.summary(desk.opened)
         return
     item = card_order.front(desk, kind)
     if item is None:
@@ -81,23 +81,23 @@ def _doubted(desk: Desk, kind: str, nothing: str) -> None:
             diagnostics_uncertainty.NOVEL if kind == NOVEL else diagnostics_uncertainty.TECHNICAL
         ]
     )
-    card.draw(desk.project_id, item, kind)
+    card.draw(desk.opened, item, kind)
 
 
 def _label_check(desk: Desk) -> None:
     """Draw the labels that were brought and look wrong; the chosen ones are kept or changed."""
-    if diagnostics_uncertainty.reasons(desk.project_id) is None:
-        uncertainty.summary(desk.project_id)
-    elif diagnostics_uncertainty.label_issues(desk.project_id):
-        issues.section(desk.project_id)
+    if diagnostics_uncertainty.reasons(desk.opened) is None:
+        uncertainty.summary(desk.opened)
+    elif diagnostics_uncertainty.label_issues(desk.opened):
+        issues.section(desk.opened)
     else:
         st.info("No label that you brought looks wrong.")
 
 
 def _conflicts(desk: Desk) -> None:
     """Draw the cells that two people named differently."""
-    if history.conflicts(desk.project_id):
-        merge_logs.draw_differences(desk.project_id)
+    if history.conflicts(desk.opened.id):
+        merge_logs.draw_differences(desk.opened)
     else:
         st.info("Nobody named the same cells differently.")
 
@@ -107,7 +107,7 @@ def _done(desk: Desk) -> None:
     rest = stopping.rest(desk)
     (st.success if rest.can_stop else st.info)(md(rest.advice()))
     st.markdown(md(rest.accuracy()))
-    steps = history.table(desk.project_id)
+    steps = history.table(desk.opened.id)
     steps = steps[(steps["why"] == "review") & ~steps["undone"]]
     if steps.empty:
         st.caption("No group was decided yet.")

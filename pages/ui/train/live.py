@@ -13,6 +13,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import distributed
+from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
 
@@ -31,7 +32,7 @@ def _view(job_id: str) -> None:
             st.markdown("Waiting: another data set is training on this machine. This one is next.")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.fraction, text=md(job.message or "Starting"))
-            prepared = distributed.waits_for_machine(job.project_id)
+            prepared = distributed.waits_for_machine(workspace(job.project_id))
             label = "Give it up" if prepared else "Stop and keep the best"
             if st.button(
                 "Stopping…" if job.stopping else label,
@@ -77,7 +78,7 @@ def curves(records: tuple[Any, ...]) -> None:
 
 def _preview(job: JobSnapshot) -> None:
     version, preview = job.previews["preview"]
-    names = results.preview_names(job.project_id)
+    names = results.preview_names(workspace(job.project_id))
     left, right = st.columns(2)
     with left:
         st.caption("Map of a sample of cells, coloured by prediction")
@@ -89,19 +90,19 @@ def _preview(job: JobSnapshot) -> None:
         charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
 
 
-def notes(project: str) -> None:
+def notes(opened: Workspace) -> None:
     """Say what the user should know about how the current model was trained."""
-    found = results.current(project)
+    found = results.current(opened)
     for note in found.summary["notes"] if found is not None else []:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
-def outcome(project: str, job: JobSnapshot) -> None:
+def outcome(opened: Workspace, job: JobSnapshot) -> None:
     """Say how the last run ended."""
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
-    found = results.current(project)
+    found = results.current(opened)
     if found is None:
         st.warning("Training was stopped before the first epoch. Nothing was kept.")
         return
@@ -112,7 +113,7 @@ def outcome(project: str, job: JobSnapshot) -> None:
             f"**Model {about['number']} is ready** after {about['total_seconds']:.0f} s "
             f"and {about['epochs']} epochs.{stopped}"
         )
-        notes(project)
+        notes(opened)
         holdout = about["holdout"]
         if holdout:
             a, b, c = st.columns(3)

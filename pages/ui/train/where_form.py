@@ -10,6 +10,7 @@ from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import distributed
 from scanvi_core.services.training import start as training_start
 from scanvi_core.services.training.cluster_scripts import Machines
+from scanvi_core.services.workspace import Workspace
 
 HERE, SEVERAL, ELSEWHERE = "here", "several", "elsewhere"
 WORDS = {
@@ -37,13 +38,13 @@ class Where:
         """What the button says."""
         return BUTTONS[self.place]
 
-    def start(self, project: str, request: TrainRequest) -> str:
+    def start(self, opened: Workspace, request: TrainRequest) -> str:
         """Start the training, or prepare it for other computers; return the job id."""
         if self.place == SEVERAL:
-            return distributed.start_here(project, request, self.processes)
+            return distributed.start_here(opened, request, self.processes)
         if self.place == ELSEWHERE:
-            return distributed.hand_over(project, request, self.machines)
-        return training_start.start(project, request)
+            return distributed.hand_over(opened, request, self.machines)
+        return training_start.start(opened, request)
 
 
 def draw() -> Where:

@@ -20,7 +20,7 @@ from scanvi_core.services.formatting import (
     signed_range,
 )
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.model.linear_models import Companions
@@ -53,22 +53,21 @@ class Baselines:
     beaten: bool
 
 
-def baselines(project_id: str) -> Baselines | None:
+def baselines(opened: Workspace) -> Baselines | None:
     """Score the quick models of the current run on its hold-out; None without one."""
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return None
-    opened, run_id = workspace(project_id), run.id
-    return opened.cache.get(("baselines", run_id), lambda: _baselines(project_id, run_id))
+    run_id = run.id
+    return opened.cache.get(("baselines", run_id), lambda: _baselines(opened, run_id))
 
 
-def cross_validated(project_id: str) -> str | None:
+def cross_validated(opened: Workspace) -> str | None:
     """Say how often the linear models are right about labels of folds they were not shown.
 
     That needs no hold-out: each labelled training cell is judged by models fitted on the others.
     None before there are such judgements.
     """
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None or not run.has_array(results.OUT_OF_FOLD):
         return None
@@ -90,12 +89,12 @@ def _cross_validated(run: Run) -> str | None:
     )
 
 
-def _baselines(project_id: str, run_id: str) -> Baselines | None:
-    cells = holdout_report.held_out(project_id, run_id)
+def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
+    cells = holdout_report.held_out(opened, run_id)
     if not cells.rows.size:
         return None
     whole = score(cells.truth, cells.prediction, cells.names)
-    said = _said(workspace(project_id), cells)
+    said = _said(opened, cells)
     rivals = tuple(
         _rival(name, predicted, cells) for name, predicted in said.items() if predicted is not None
     )

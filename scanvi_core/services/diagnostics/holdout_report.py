@@ -22,7 +22,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace, batches_of
 
 SURE = 0.9  # the confidence that the page puts into words
 ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
@@ -100,23 +100,22 @@ class HoldoutReport:
     notes: tuple[str, ...]
 
 
-def report(project_id: str) -> HoldoutReport | None:
+def report(opened: Workspace) -> HoldoutReport | None:
     """Score the current model on its hold-out; None when nothing was set aside."""
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return None
-    opened, run_id = workspace(project_id), run.id
-    return opened.cache.get(("holdout report", run_id), lambda: _report(project_id, run_id))
+    run_id = run.id
+    return opened.cache.get(("holdout report", run_id), lambda: _report(opened, run_id))
 
 
-def held_out(project_id: str, run_id: str) -> HeldOut:
+def held_out(opened: Workspace, run_id: str) -> HeldOut:
     """Return the cells a run is scored on; its labels are those it was trained with."""
-    opened = workspace(project_id)
     return opened.cache.get(("held out", run_id), lambda: _held_out(opened, run_id))
 
 
 def _held_out(opened: Workspace, run_id: str) -> HeldOut:
-    found = results.load(opened.id, run_id)
+    found = results.load(opened, run_id)
     run = Run.open(opened.project, run_id)
     seq = run.settings.labels_seq
     truth, rows = frozen_run.holdout_truth(opened, found.names, found.holdout, seq)
@@ -138,8 +137,8 @@ def _held_out(opened: Workspace, run_id: str) -> HeldOut:
     )
 
 
-def _report(project_id: str, run_id: str) -> HoldoutReport | None:
-    opened, cells = workspace(project_id), held_out(project_id, run_id)
+def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
+    cells = held_out(opened, run_id)
     if not cells.rows.size:
         return None
     summary = cells.run.summary

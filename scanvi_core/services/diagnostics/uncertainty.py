@@ -29,7 +29,7 @@ from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.labels import edit
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace, batches_of
 
 OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
 REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
@@ -122,21 +122,20 @@ class PredictionSets:
         return lookup[codes.ravel()].astype(np.int32), kept
 
 
-def start(project_id: str) -> None:
+def start(opened: Workspace) -> None:
     """Look at the current model in the background; once begun, asking again does nothing."""
-    if workspace(project_id).current_run() is not None:
-        uncertainty_job.begin(project_id)
+    if opened.current_run() is not None:
+        uncertainty_job.begin(opened)
 
 
-def latest(project_id: str) -> jobs.JobSnapshot | None:
+def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     """Return the newest job that looks for reasons, running or ended."""
-    found = [job for job in jobs.list_jobs(project_id) if job.kind == uncertainty_job.DOUBT]
+    found = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.DOUBT]
     return found[-1] if found else None
 
 
-def reasons(project_id: str) -> Doubt | None:
+def reasons(opened: Workspace) -> Doubt | None:
     """Return what was found about the current model; None before it was looked at."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None or not uncertainty_job.is_done(run):
         return None
@@ -152,7 +151,7 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     key = run.settings.batch_key
     batches = flags.Batches(key, *batches_of(opened, key))
     poor = flags.after_look(opened, batches, np.asarray(seen.qc))
-    confidence = results.load(opened.project.id, run.id).confidence
+    confidence = results.load(opened, run.id).confidence
     novel = np.asarray(run.array(uncertainty_job.NOVEL))
     score = flags.doublet_scores(opened, batches)
     return replace(
@@ -163,18 +162,18 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     )
 
 
-def counts(project_id: str) -> dict[str, int] | None:
+def counts(opened: Workspace) -> dict[str, int] | None:
     """Return the cells without a label per reason, by name; None before it was looked at."""
-    found, state = reasons(project_id), workspace(project_id).labels()
+    found, state = reasons(opened), opened.labels()
     if found is None:
         return None
     n = np.bincount(found.reason[state.codes < 0], minlength=len(REASON_NAMES))
     return dict(zip(REASON_NAMES, map(int, n), strict=True))
 
 
-def label_issues(project_id: str) -> tuple[LabelIssue, ...]:
+def label_issues(opened: Workspace) -> tuple[LabelIssue, ...]:
     """Return the brought labels that look wrong and that nobody has decided on, worst first."""
-    opened, found = workspace(project_id), reasons(project_id)
+    found = reasons(opened)
     if found is None:
         return ()
     key = ("label issues", found.run_id, opened.labels().seq)
@@ -203,7 +202,7 @@ def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
 
 
 def decide(
-    project_id: str, issues: Sequence[LabelIssue], *, keep: bool, seen: int | None = None
+    opened: Workspace, issues: Sequence[LabelIssue], *, keep: bool, seen: int | None = None
 ) -> None:
     """Keep the labels of some cells, or change them to the suggestions; both are by hand then.
 
@@ -218,23 +217,23 @@ def decide(
     for name in dict.fromkeys(names):
         chosen = zip(issues, names, strict=True)
         rows = np.array([issue.row for issue, own in chosen if own == name])
-        edit.name_cells(project_id, rows, name, CHECKED, seen)
+        edit.name_cells(opened, rows, name, CHECKED, seen)
 
 
-def prediction_sets(project_id: str, coverage: float = COVERAGE) -> PredictionSets | None:
+def prediction_sets(opened: Workspace, coverage: float = COVERAGE) -> PredictionSets | None:
     """Return the set of types of each cell; None without a model or with too few labels."""
-    opened, found = workspace(project_id), results.current(project_id)
+    found = results.current(opened)
     if found is None:
         return None
     key = ("sets", found.run_id, coverage)
-    return opened.cache.get(key, lambda: _sets(opened, found, coverage))
+    return opened.cache.get(key, lambda: _sets(found, coverage))
 
 
-def _sets(opened: Workspace, found: results.Results, coverage: float) -> PredictionSets | None:
+def _sets(found: results.Results, coverage: float) -> PredictionSets | None:
     from scanvi_core.annotation.model.calibration import Calibration
     from scanvi_core.annotation.uncertainty.prediction_sets import fit_sets
 
-    run = Run.open(opened.project, found.run_id)
+    run = found.run
     if not run.has_array(uncertainty_job.OUT_OF_FOLD):
         return None
     calibration = Calibration(float(found.summary["temperature"]))

@@ -18,7 +18,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace, batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,19 +37,18 @@ MAX_DOUBLET_CELLS = 50_000
 BLOCK = 20_000  # cells that are normalised at a time
 
 
-def begin(project_id: str) -> None:
+def begin(opened: Workspace) -> None:
     """See to it that the current run is looked at, or a newer one that comes meanwhile."""
-    opened = workspace(project_id)
 
     def work(job: jobs.Job) -> None:
         give_way()
         while (run := opened.current_run()) is not None and not is_done(run):
-            look(project_id, run.id, job)
+            look(opened, run.id, job)
             if job.should_stop():
                 return
 
     with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
-        jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work))
+        jobs.submit(jobs.JobRequest(opened.id, DOUBT, DOUBT, work))
 
 
 def is_done(run: Run) -> bool:
@@ -57,12 +56,12 @@ def is_done(run: Run) -> bool:
     return run.has_array(REASON)
 
 
-def look(project_id: str, run_id: str, job: jobs.Job) -> None:
+def look(opened: Workspace, run_id: str, job: jobs.Job) -> None:
     """Find the reasons for doubt and the labels that look wrong, unless the job is stopped.
 
     A look at a run that is no longer the current one ends early.
     """
-    seen = Look(workspace(project_id), run_id)
+    seen = Look(opened, run_id)
     steps: list[tuple[str, str, Callable[[], None]]] = [
         (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
         (SUGGESTION, "Looking for labels that look wrong", seen.labels),
@@ -84,7 +83,7 @@ class Look:
 
     def __init__(self, opened: Workspace, run_id: str) -> None:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
-        self.found = results.load(opened.project.id, run_id)
+        self.found = results.load(opened, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
         self.random = np.random.default_rng(self.run.settings.seed)
 

@@ -22,7 +22,7 @@ from scanvi_core.services.explore import colours, gene_search
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.cell_values import cluster_origin, coded, newest
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 SHOWN_VALUES = 3
 NEAR_WHERE = "The model's map (z1)"
@@ -44,9 +44,9 @@ class Answer:
     note: str = ""
 
 
-def answer(project_id: str, term: Term) -> Answer:
+def answer(opened: Workspace, term: Term) -> Answer:
     """Return the cells that fulfil a condition, whether or not it is negated."""
-    opened, about = workspace(project_id), term.about
+    about = term.about
     try:
         key = ("condition", about, _MOMENTS.get(term.kind, _always)(opened))
         return opened.cache.get(key, lambda: _LOOKS[term.kind](opened, about))
@@ -54,9 +54,8 @@ def answer(project_id: str, term: Term) -> Answer:
         return Answer(None, error.message)
 
 
-def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
+def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
     """Return cells with their neighbours on the current model's map; None without a model."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None:
         return None
@@ -71,23 +70,22 @@ def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
     return opened.cache.get(key, look)
 
 
-def by_hand(project_id: str, mask: np.ndarray) -> Term:
+def by_hand(opened: Workspace, mask: np.ndarray) -> Term:
     """Return a condition for a set of cells that no rule describes."""
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
     term = Term("cells", name)
-    workspace(project_id).selections.put(term.about, Answer(bits))
+    opened.selections.put(term.about, Answer(bits))
     return term
 
 
-def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
-    opened = workspace(project_id)
     place = place_of(opened, xy)
     found = (
         name
-        for name in explore_maps.embeddings(project_id)
-        if place_of(opened, explore_maps.coordinates(project_id, name)) == place
+        for name in explore_maps.embeddings(opened)
+        if place_of(opened, explore_maps.coordinates(opened, name)) == place
     )
     name = next(found, None)
     if name is None:
@@ -96,7 +94,7 @@ def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     return Term("polygon", name, corners=corners, origin=place)
 
 
-def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
+def shown(opened: Workspace, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
     """Return the condition of the types isolated in a map's legend; None where none says it."""
     kinds: dict[str, Kind] = {
         colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
@@ -109,9 +107,9 @@ def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -
         return Term(
             "cluster",
             values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
-            origin=cluster_origin(workspace(project_id)),
+            origin=cluster_origin(opened),
         )
-    if what in workspace(project_id).dataset.manifest["obs_columns"]:
+    if what in opened.dataset.manifest["obs_columns"]:
         return Term("column", what, values=values)
     return None
 
@@ -147,12 +145,12 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
         runs = reversed(Run.list(opened.project))
         found = (run for run in runs if run.has_array(results.MAPS[name]))
         yield from (run.array(results.MAPS[name]) for run in found)
-    elif name in explore_maps.embeddings(opened.project.id):
-        yield explore_maps.coordinates(opened.project.id, name)
+    elif name in explore_maps.embeddings(opened):
+        yield explore_maps.coordinates(opened, name)
 
 
 def _gene(opened: Workspace, term: Term) -> Answer:
-    name = gene_search.gene_here(opened.project.id, term.name)
+    name = gene_search.gene_here(opened, term.name)
     if name is None:
         raise ColumnMissing(f"There is no gene {term.name} here.")
     return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
@@ -187,7 +185,7 @@ def _column(opened: Workspace, term: Term) -> Answer:
         return _categories(opened, term)
     if known["kind"] != "number":
         raise ColumnMissing(f"The column {term.name} holds no numbers here.")
-    values = colours.colouring(opened.project.id, term.name).values
+    values = colours.colouring(opened, term.name).values
     return Answer(packed(_within(values, term)))
 
 
@@ -220,7 +218,7 @@ def _of_labels(opened: Workspace) -> Hashable:
 
 
 def _of_predictions(opened: Workspace) -> Hashable:
-    made, run = provisional.state(opened.project.id).found, opened.current_run()
+    made, run = provisional.state(opened).found, opened.current_run()
     return (run.id if run else "", made.seq if made else 0)
 
 

@@ -13,7 +13,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import gene_search
 from scanvi_core.services.explore.gene_groups import Groups
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.project.runs import Run
@@ -48,20 +48,19 @@ class Question:
         return f"genes-{counts}-{zlib.crc32(about.encode()):08x}"
 
 
-def answer(project_id: str, question: Question) -> pd.DataFrame | None:
+def answer(opened: Workspace, question: Question) -> pd.DataFrame | None:
     """Return the table that answers a question; None before `start` has.
 
     Of markers: ``group``, ``gene``, ``score``, ``log2 change``, ``adjusted p``, ``seen in group``,
     ``seen in others``. Of two groups, positive scores and changes: higher in the first.
     """
-    opened = workspace(project_id)
     path = _path(opened, question)
     if not path.is_file():
         return None
     return opened.cache.get((path.name,), lambda: pd.read_parquet(path))
 
 
-def start(project_id: str, question: Question) -> str:
+def start(opened: Workspace, question: Question) -> str:
     """Answer a question in the background; return the job id.
 
     Raises
@@ -81,20 +80,17 @@ def start(project_id: str, question: Question) -> str:
             "Choose other groups, or pick more cells.",
         )
     return jobs.submit(
-        jobs.JobRequest(
-            project_id, GENE_TEST, IO_LANE, lambda job: _work(project_id, question, job)
-        )
+        jobs.JobRequest(opened.id, GENE_TEST, IO_LANE, lambda job: _work(opened, question, job))
     )
 
 
-def _work(project_id: str, question: Question, job: jobs.Job) -> None:
-    opened = workspace(project_id)
+def _work(opened: Workspace, question: Question, job: jobs.Job) -> None:
     job.report(0.1, "Reading the cells")
     if question.method == MODEL:
         table = _by_model(opened, question.groups)
     else:
         table = _by_test(opened, question)
-    names = gene_search.index(project_id).names
+    names = gene_search.index(opened).names
     table.insert(1, "gene", [names[at] for at in table.pop("at")])
     path = _path(opened, question)
     path.parent.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ import numpy as np
 from scanvi_core import runtime
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace
 
 MAP = "map"
 
@@ -28,9 +28,8 @@ TITLES = {
 }
 
 
-def embeddings(project_id: str) -> dict[str, str]:
+def embeddings(opened: Workspace) -> dict[str, str]:
     """Return the maps that can be drawn now: id and title, the most useful first."""
-    opened = workspace(project_id)
     found: dict[str, str] = {}
     run = opened.current_run()
     if run is not None:
@@ -47,9 +46,8 @@ def title_of(embedding: str) -> str:
     return TITLES.get(embedding, f"The map {embedding}")
 
 
-def coordinates(project_id: str, embedding: str) -> np.ndarray:
+def coordinates(opened: Workspace, embedding: str) -> np.ndarray:
     """Return the map's coordinates, float32 [n_obs, 2]."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if embedding in results.MAPS and run is not None:
         return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
@@ -66,29 +64,28 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     return opened.cache.get(("coordinates", embedding), read)
 
 
-def map_revision(project_id: str, embedding: str) -> str:
+def map_revision(opened: Workspace, embedding: str) -> str:
     """Return a key that changes when the map's coordinates do."""
-    run = workspace(project_id).current_run() if embedding in results.MAPS else None
+    run = opened.current_run() if embedding in results.MAPS else None
     if run is None:
-        return f"{project_id}/{embedding}/"
+        return f"{opened.id}/{embedding}/"
     # the maps of a run may be those of the run before for a while
-    return f"{project_id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
+    return f"{opened.id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
 
 
-def start_base_map(project_id: str) -> str:
+def start_base_map(opened: Workspace) -> str:
     """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
     return jobs.submit(
-        jobs.JobRequest(project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job))
+        jobs.JobRequest(opened.id, MAP, IO_LANE, lambda job: _base_map(opened, job))
     )
 
 
-def _base_map(project_id: str, job: jobs.Job) -> None:
+def _base_map(opened: Workspace, job: jobs.Job) -> None:
     from scanvi_core.annotation.genes import markers
     from scanvi_core.annotation.layout import clusters, embedding
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
 
-    opened = workspace(project_id)
     job.report(0.1, "Choosing variable genes")
     genes = variable_genes(
         opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
@@ -113,9 +110,9 @@ def _save(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def clusters_of(project_id: str) -> np.ndarray | None:
+def clusters_of(opened: Workspace) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
-    path = _derived(workspace(project_id), CLUSTERS)
+    path = _derived(opened, CLUSTERS)
     return np.load(path, mmap_mode="r") if path.is_file() else None
 
 

@@ -6,14 +6,13 @@ from scanvi_core import __version__, keys
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export.columns import ExportChoice, final_labels
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
 
-def paragraph(project_id: str, choice: ExportChoice | None = None) -> str:
+def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
     """Return what was done to the data set of a project, in plain sentences."""
-    opened = workspace(project_id)
     dataset, run = opened.dataset, opened.current_run()
     start = (
         f"Cells were annotated with scanvi-app {__version__}. The data set held "
@@ -59,7 +58,7 @@ def _quality(run: Run) -> str:
 
 
 def _labels(opened: Workspace, choice: ExportChoice) -> str:
-    _, sources = final_labels(opened.project.id, choice)
+    _, sources = final_labels(opened, choice)
     n = {word: int((sources == word).sum()) for word in set(sources.tolist())}
     parts = [
         (n.get(keys.GIVEN, 0), "came with the data"),

@@ -39,7 +39,7 @@ def write(run: Run, opened: Workspace, path: Path) -> Path:
         "README.txt": HOW_TO,
         "settings.json": json.dumps(run.settings.as_dict(), indent=1, ensure_ascii=False),
         "summary.json": json.dumps(results.without_nan(run.summary), indent=1),
-        "methods.txt": methods.paragraph(opened.project.id),
+        "methods.txt": methods.paragraph(opened),
     }
     with (
         runtime.replacing(path) as temporary,

@@ -26,7 +26,7 @@ from scanvi_core.services.export.columns import (
     words,
 )
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace
 
 __all__ = ["ExportChoice", "final_labels", "source_table", "start", "write"]
 
@@ -41,7 +41,7 @@ EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names asid
 ENDINGS = {CELLXGENE: "cellxgene", CAP: "cap"}
 
 
-def start(project_id: str, choice: ExportChoice) -> str:
+def start(opened: Workspace, choice: ExportChoice) -> str:
     """Write the export in the background; return the job id.
 
     Raises
@@ -49,13 +49,12 @@ def start(project_id: str, choice: ExportChoice) -> str:
     InputError
         If the name of the column cannot be used, or something CELLxGENE asks for is missing.
     """
-    check(project_id, choice)
+    check(opened, choice)
 
     def work(job: jobs.Job) -> str:
-        opened = workspace(project_id)
         target = opened.project.exports / f"{base_name(opened)}.{ending(choice)}.h5ad"
         try:
-            exported = _write(project_id, choice, target, job.should_stop, job.report)
+            exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
             return ""
         _write_about(choice, exported)
@@ -65,7 +64,7 @@ def start(project_id: str, choice: ExportChoice) -> str:
             model.write(run, opened, model_beside(target))
         return target.name
 
-    return jobs.submit(jobs.JobRequest(project_id, EXPORT, IO_LANE, work))
+    return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
 
 
 def base_name(opened: Workspace) -> str:
@@ -80,7 +79,7 @@ def ending(choice: ExportChoice) -> str:
 
 
 def write(
-    project_id: str,
+    opened: Workspace,
     choice: ExportChoice,
     target: Path,
     should_stop: Callable[[], bool] = lambda: False,
@@ -95,49 +94,47 @@ def write(
     ExportError
         If there is nothing to export, the source changed, or the disk is full.
     """
-    return _write(project_id, choice, target, should_stop, report).path
+    return _write(opened, choice, target, should_stop, report).path
 
 
 def _write(
-    project_id: str,
+    opened: Workspace,
     choice: ExportChoice,
     target: Path,
     should_stop: Callable[[], bool],
     report: Report,
 ) -> Exported:
-    opened = workspace(project_id)
-    check(project_id, choice)
-    if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
+    check(opened, choice)
+    if results.current(opened) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
     report(0.0, "Collecting the labels")
-    request = request_of(project_id, choice, target)
+    request = request_of(opened, choice, target)
     exported = export_annotated(request, should_stop, report)
     report(1.0, "Writing the table of labels")
     _write_table(opened, choice, csv_beside(target), excel=False)
     return exported
 
 
-def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportRequest:
+def request_of(opened: Workspace, choice: ExportChoice, target: Path) -> ExportRequest:
     """Return what is to be written."""
-    opened = workspace(project_id)
-    labels, sources = final_labels(project_id, choice)
-    obs, obsm = columns(project_id, choice, labels, sources)
+    labels, sources = final_labels(opened, choice)
+    obs, obsm = columns(opened, choice, labels, sources)
     uns: dict[str, Any] = {
         keys.UNS_RECORD: json.dumps(record(opened)),
         keys.UNS_LOG: opened.store.export_log(),
     }
     if choice.profile == CAP:
-        more, about = cap.fields(project_id, choice.key, labels, sources)
+        more, about = cap.fields(opened, choice.key, labels, sources)
         obs, uns = obs | more, uns | about
     if choice.profile != CELLXGENE:  # its columns have other names
-        uns |= colours(project_id, obs)
+        uns |= colours(opened, obs)
     counts = counts_of(opened) if choice.with_counts else None
     request = ExportRequest(
         source_of(opened), target, obs, obsm, uns, counts,
         keep=("title",) if choice.profile == CAP else (), replace=choice.replace,
     )  # fmt: skip
     if choice.profile == CELLXGENE:
-        return submission_file.adapted(project_id, request, own_copy(opened), labels)
+        return submission_file.adapted(opened, request, own_copy(opened), labels)
     return request
 
 
@@ -156,12 +153,12 @@ def own_copy(opened: Workspace) -> OwnCopy:
     )
 
 
-def check(project_id: str, choice: ExportChoice) -> None:
+def check(opened: Workspace, choice: ExportChoice) -> None:
     """Raise `InputError` when the export cannot be what was asked for."""
-    check_key(workspace(project_id), choice)
+    check_key(opened, choice)
     if choice.profile == CELLXGENE:
-        form.check(project_id)
-    taken = choice.key in workspace(project_id).dataset.manifest["obs_columns"]
+        form.check(opened)
+    taken = choice.key in opened.dataset.manifest["obs_columns"]
     if choice.profile == CAP and taken and not choice.replace:
         raise InputError(
             f"The file has a column {choice.key} already, and the fields of the Cell Annotation "
@@ -220,7 +217,7 @@ def about(path: Path) -> dict[str, Any]:
     return dict(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else {}
 
 
-def exported_file(project_id: str, name: str) -> Path:
+def exported_file(opened: Workspace, name: str) -> Path:
     """Return the path of an exported file of the project.
 
     Raises
@@ -228,15 +225,15 @@ def exported_file(project_id: str, name: str) -> Path:
     InputError
         If the name is not that of an exported file.
     """
-    path = workspace(project_id).project.exports / name
+    path = opened.project.exports / name
     if not SAFE_NAME.fullmatch(name) or not path.is_file():
         raise InputError("There is no such file.", "Export again.")
     return path
 
 
-def exported_files(project_id: str) -> list[Path]:
+def exported_files(opened: Workspace) -> list[Path]:
     """Return the finished exports, newest first."""
-    folder = workspace(project_id).project.exports
+    folder = opened.project.exports
     return sorted(folder.glob("*.h5ad"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
@@ -250,8 +247,8 @@ def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: 
     if excel and len(barcodes) > EXCEL_ROWS:
         path.unlink(missing_ok=True)
         return
-    labels, sources = final_labels(opened.project.id, choice)
-    obs, _ = columns(opened.project.id, choice, labels, sources)
+    labels, sources = final_labels(opened, choice)
+    obs, _ = columns(opened, choice, labels, sources)
     table = {name: words(column).tolist() for name, column in obs.items()}
     with (
         runtime.replacing(path) as temporary,

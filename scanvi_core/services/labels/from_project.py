@@ -13,7 +13,7 @@ import pandas as pd
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.transfer import translate
-from scanvi_core.services.workspace import recent_projects, workspace
+from scanvi_core.services.workspace import Workspace, recent_projects, workspace
 
 BLOCK_ROWS = 20_000
 _MIX = (
@@ -41,15 +41,14 @@ class Found:
     new: int
 
 
-def candidates(project_id: str) -> dict[str, str]:
+def candidates(opened: Workspace) -> dict[str, str]:
     """Return ids and names of the other projects with a label log, the one changed last first."""
-    others = [item for item in recent_projects() if item.id != project_id]
+    others = [item for item in recent_projects() if item.id != opened.id]
     return {item.id: item.name for item in others if item.saved_at is not None}
 
 
-def find(earlier_id: str, project_id: str) -> Found:
+def find(earlier_id: str, opened: Workspace) -> Found:
     """Find the cells of an earlier project among those of this one."""
-    opened = workspace(project_id)
 
     def look() -> Found:
         return match(workspace(earlier_id).dataset, opened.dataset)
@@ -57,7 +56,7 @@ def find(earlier_id: str, project_id: str) -> Found:
     return opened.cache.get(("earlier", earlier_id), look)
 
 
-def take_over(earlier_id: str, project_id: str) -> Found:
+def take_over(earlier_id: str, opened: Workspace) -> Found:
     """Give this project the labels and the history of an earlier one, for the cells found again.
 
     Raises
@@ -67,8 +66,8 @@ def take_over(earlier_id: str, project_id: str) -> Found:
     ProjectError
         If this project has labels already.
     """
-    earlier, opened = workspace(earlier_id), workspace(project_id)
-    found = find(earlier_id, project_id)
+    earlier = workspace(earlier_id)
+    found = find(earlier_id, opened)
     if not found.by_name + found.by_counts:
         raise LabelsUnusable(
             f"No cell of {earlier.project.name} was found here, by name or by its counts.",

@@ -12,21 +12,20 @@ from scanvi_core.services.quality import chosen_limits, doublets
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.flags import Batches
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace, batches_of
 
 
-def batches(project_id: str) -> Batches:
+def batches(opened: Workspace) -> Batches:
     """Return the batches of the project."""
-    return batches_in(workspace(project_id))
+    return batches_in(opened)
 
 
-def saved(project_id: str) -> Choice:
+def saved(opened: Workspace) -> Choice:
     """Return the limits that are in force."""
-    opened = workspace(project_id)
     return chosen_limits.saved(opened, opened.project.settings.get("batch_key"))
 
 
-def save(project_id: str, choice: Choice) -> None:
+def save(opened: Workspace, choice: Choice) -> None:
     """Put limits in force, and record them in the project.
 
     Raises
@@ -34,31 +33,26 @@ def save(project_id: str, choice: Choice) -> None:
     ProjectError
         If the disk refuses.
     """
-    opened = workspace(project_id)
     chosen_limits.save(opened, opened.project.settings.get("batch_key"), choice)
 
 
-def flags(project_id: str) -> np.ndarray:
+def flags(opened: Workspace) -> np.ndarray:
     """Return what is wrong with each cell by the limits in force: positions in `FLAG_NAMES`."""
-    opened = workspace(project_id)
     return quality_flags.flags(opened, batches_in(opened))
 
 
-def revision(project_id: str) -> str:
+def revision(opened: Workspace) -> str:
     """Return a text that changes when flags may have changed."""
-    opened = workspace(project_id)
     return quality_flags.revision(opened, opened.project.settings.get("batch_key"))
 
 
-def record(project_id: str) -> dict[str, Any]:
+def record(opened: Workspace) -> dict[str, Any]:
     """Return the limits in force, for the record of an export: plain values."""
-    opened = workspace(project_id)
     return quality_flags.record(opened, batches_in(opened))
 
 
-def columns(project_id: str) -> dict[str, Column]:
+def columns(opened: Workspace) -> dict[str, Column]:
     """Return the obs columns of an export that tell poor cells, as long as there is no model."""
-    opened = workspace(project_id)
     division = batches_in(opened)
     found: dict[str, Column] = {
         keys.QC_FLAG: (
@@ -70,14 +64,13 @@ def columns(project_id: str) -> dict[str, Column]:
     return found
 
 
-def doublets_known(project_id: str) -> bool:
+def doublets_known(opened: Workspace) -> bool:
     """Tell whether doublets were looked for in these batches."""
-    opened = workspace(project_id)
     key = opened.project.settings.get("batch_key")
     return quality_flags.doublet_version(opened, key) > 0
 
 
-def start_doublets(project_id: str) -> str:
+def start_doublets(opened: Workspace) -> str:
     """Begin to look for doublets; return the job id.
 
     Raises
@@ -85,12 +78,12 @@ def start_doublets(project_id: str) -> str:
     JobRefused
         If the project's cells are being looked at already.
     """
-    return doublets.start(project_id, batches(project_id))
+    return doublets.start(opened, batches(opened))
 
 
-def latest_job(project_id: str) -> jobs.JobSnapshot | None:
+def latest_job(opened: Workspace) -> jobs.JobSnapshot | None:
     """Return the newest search for doublets, running or ended."""
-    found = [job for job in jobs.list_jobs(project_id) if job.kind == doublets.DOUBLETS]
+    found = [job for job in jobs.list_jobs(opened.id) if job.kind == doublets.DOUBLETS]
     return found[-1] if found else None
 
 

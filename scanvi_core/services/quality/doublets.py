@@ -8,13 +8,13 @@ from scanvi_core.project.files import read_json, write_json
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import give_way
 from scanvi_core.services.quality.flags import Batches, doublet_file
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 DOUBLETS = "doublets"  # kind and lane
 SHOWN = 3  # batches named in a sentence
 
 
-def start(project_id: str, batches: Batches) -> str:
+def start(opened: Workspace, batches: Batches) -> str:
     """Begin to look for doublets; return the job id.
 
     Raises
@@ -25,9 +25,9 @@ def start(project_id: str, batches: Batches) -> str:
 
     def work(job: jobs.Job) -> None:
         give_way()
-        look(workspace(project_id), batches, job)
+        look(opened, batches, job)
 
-    return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work))
+    return jobs.submit(jobs.JobRequest(opened.id, DOUBLETS, DOUBLETS, work))
 
 
 def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:

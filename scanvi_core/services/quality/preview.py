@@ -11,7 +11,7 @@ from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.current import batches_in
 from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS, Batches
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 NO_MITOCHONDRIA = (
     "No mitochondrial genes were found (names that begin with MT- or mt-, or their Ensembl ids), "
@@ -85,9 +85,8 @@ class QualityView:
     notes: tuple[str, ...]
 
 
-def view(project_id: str, choice: Choice, batch: str | None = None) -> QualityView:
+def view(opened: Workspace, choice: Choice, batch: str | None = None) -> QualityView:
     """Return what `choice` would flag, with the numbers of one batch or (None) of all in view."""
-    opened = workspace(project_id)
     division = batches_in(opened)
     limits = {
         measure: flags.limits(opened, measure, division, choice)

@@ -10,7 +10,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.review.queue import ReviewItem, card
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 MARKERS = 6
 TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
@@ -60,15 +60,15 @@ class Evidence:
         return f"{told}; contradicts {n:,} of your {labels} ({whose})."
 
 
-def _evidence(project_id: str, token: str) -> Evidence:
+def _evidence(opened: Workspace, token: str) -> Evidence:
     from scanvi_core.annotation.genes.markers import contrast
 
-    item = card(project_id, token)
+    item = card(opened, token)
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
-    dataset = workspace(project_id).dataset
+    dataset = opened.dataset
     first, second = (item.candidates * 2)[:2]
-    trusted = {name: _trusted(project_id, item, name) for name in (first.name, second.name)}
+    trusted = {name: _trusted(opened, item, name) for name in (first.name, second.name)}
     genes = contrast(dataset.counts, trusted[first.name], trusted[second.name], n=MARKERS)
     rows = []
     for gene in genes:
@@ -82,26 +82,26 @@ def _evidence(project_id: str, token: str) -> Evidence:
             }
         )
     table = pd.DataFrame(rows)
-    near, inside = _labelled_around(project_id, item)
+    near, inside = _labelled_around(opened, item)
     return Evidence(
         table,
         _verdict(table, near, first.name, second.name),
-        _batches(project_id, item.rows),
+        _batches(opened, item.rows),
         near,
-        _quality(project_id, item.rows),
+        _quality(opened, item.rows),
         inside,
     )
 
 
-def of(project_id: str, item: ReviewItem) -> Evidence:
+def of(opened: Workspace, item: ReviewItem) -> Evidence:
     """Return the genes that separate the two likeliest candidates, and these cells' levels."""
-    cache = workspace(project_id).cache
-    return cache.get(("evidence", item.token), lambda: _evidence(project_id, item.token))
+    cache = opened.cache
+    return cache.get(("evidence", item.token), lambda: _evidence(opened, item.token))
 
 
-def _trusted(project_id: str, item: ReviewItem, name: str) -> np.ndarray:
+def _trusted(opened: Workspace, item: ReviewItem, name: str) -> np.ndarray:
     """Return cells that surely are of a type: labelled so, else confidently predicted."""
-    found, y = _as_predicted(project_id, item)
+    found, y = _as_predicted(opened, item)
     if name not in found.names:  # newer than the model, and the provisional predictions are gone
         return np.empty(0, dtype=np.int64)
     code = found.names.index(name)
@@ -112,20 +112,20 @@ def _trusted(project_id: str, item: ReviewItem, name: str) -> np.ndarray:
     return rows
 
 
-def _as_predicted(project_id: str, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
+def _as_predicted(opened: Workspace, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
     """Return the predictions a card was made of, and the labels they know [n_obs]."""
-    made = provisional.state(project_id).found if item.seq else None
+    made = provisional.state(opened).found if item.seq else None
     if made is not None:
         return made.predictions, made.y
-    found = results.load(project_id, item.run_id)
-    return found, found.array(project_id, "y")
+    found = results.load(opened, item.run_id)
+    return found, found.run.array("y")
 
 
-def _labelled_around(project_id: str, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _labelled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count the types of the nearest labelled cells, and of those in the midst of the group."""
-    found, y = _as_predicted(project_id, item)
+    found, y = _as_predicted(opened, item)
     rows = np.flatnonzero((y >= 0) & (y < len(found.names)) & (found.prediction >= 0))
-    z1 = found.array(project_id, results.Z1)
+    z1 = found.run.array(results.Z1)
     own = z1[item.rows]
     middle = own.mean(axis=0)
     radius = np.quantile(((own - middle) ** 2).sum(axis=1), INSIDE)
@@ -184,10 +184,9 @@ def _of_neighbours(near: pd.DataFrame) -> _Sign | None:
     return _Sign(name, bool(cells >= CLEAR * n), text, "are")
 
 
-def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
+def _quality(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     """Return the medians of counts, genes, mitochondrial share and doublet score."""
-    opened = workspace(project_id)
-    data, doubts = opened.dataset, uncertainty.reasons(project_id)
+    data, doubts = opened.dataset, uncertainty.reasons(opened)
     measures = {
         "counts": data.totals,
         "genes seen": data.n_genes_by_counts,
@@ -206,10 +205,9 @@ def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"measure": [*measures], "these cells": these, "all cells": every})
 
 
-def _batches(project_id: str, rows: np.ndarray) -> pd.DataFrame:
+def _batches(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     from scanvi_core.services.workspace import batches_of
 
-    opened = workspace(project_id)
     index, names = batches_of(opened, opened.project.settings.get("batch_key"))
     cells = np.bincount(index[rows], minlength=len(names))
     every = np.bincount(index, minlength=len(names))

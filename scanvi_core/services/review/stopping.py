@@ -8,7 +8,6 @@ from scanvi_core import config, keys
 from scanvi_core.metrics.intervals import Interval, wilson_interval
 from scanvi_core.services.review.queue import RANDOM, Desk
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import workspace
 
 ENOUGH = 0.01  # share of the cells: groups expected to correct fewer are not worth the clicks
 
@@ -90,7 +89,7 @@ def rest(desk: Desk) -> Rest:
     """
     if desk.run_id is None:
         return Rest(desk.named.size, 0, 0, 0, 0, 0.0, 1.0)
-    found, state = results.load(desk.project_id, desk.run_id), workspace(desk.project_id).labels()
+    found, state = results.load(desk.opened, desk.run_id), desk.opened.labels()
     sure = (found.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~found.holdout
     right = []
     for check in desk.cards(RANDOM):

@@ -12,7 +12,7 @@ from scanvi_core.project.label_log.state import GIVEN, MANUAL
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, points, signed_range
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 LABELS = {
     field.name: field.metadata["label"]
@@ -51,15 +51,14 @@ class ModelList:
     before it first, with their runs.
     """
 
-    project_id: str
     table: pd.DataFrame
     current: tuple[int, str]
     others: dict[int, str]
 
-    def comparison(self, other: int) -> str:
+    def comparison(self, opened: Workspace, other: int) -> str:
         """Compare the current model with another, in words."""
         number, run_id = self.current
-        found = compare(self.project_id, run_id, self.others[other])
+        found = compare(opened, run_id, self.others[other])
         if found is None:
             return (
                 f"No cell was held out from both model {number} and model {other}, so they "
@@ -68,24 +67,24 @@ class ModelList:
         return found.sentence(number, other)
 
 
-def models(project_id: str) -> ModelList:
+def models(opened: Workspace) -> ModelList:
     """List the models of a project that has one, with what changed from each to the next.
 
     Scores of models with different hold-outs cannot be compared; `ModelList.comparison` can.
     """
-    done = results.finished_runs(project_id)
-    current = workspace(project_id).current_run()
-    opened, current_id = workspace(project_id), current.id if current else ""
+    done = results.finished_runs(opened)
+    current = opened.current_run()
+    current_id = current.id if current else ""
     key = ("models", tuple(run.id for run in done), current_id)
-    return opened.cache.get(key, lambda: _models(project_id, done, current_id))
+    return opened.cache.get(key, lambda: _models(done, current_id))
 
 
-def _models(project_id: str, found: list[Run], current_id: str) -> ModelList:
+def _models(found: list[Run], current_id: str) -> ModelList:
     rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
     numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
     current = next(pair for pair in numbers.items() if pair[1] == current_id)
     others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
-    return ModelList(project_id, pd.DataFrame(rows[::-1]), current, others)
+    return ModelList(pd.DataFrame(rows[::-1]), current, others)
 
 
 def _row(run: Run, before: Run | None) -> dict[str, str]:
@@ -129,9 +128,8 @@ def _label_differences(before: Run, run: Run) -> list[str]:
     return found + [f"without type {name}" for name in sorted(earlier - types)]
 
 
-def compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
+def compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None:
     """Compare two models on the cells that were held out from both; None when there are none."""
-    opened = workspace(project_id)
     return opened.cache.get(
         ("compare", run_id, other_id), lambda: _compare(opened, run_id, other_id)
     )

@@ -15,7 +15,7 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.inputs import inputs_of
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.review.queue import ReviewGroup
@@ -62,13 +62,12 @@ class State:
     error: tuple[str, str] | None = None
 
 
-def state(project_id: str) -> State:
+def state(opened: Workspace) -> State:
     """Return the provisional predictions; work on newer ones begins when labels changed.
 
     Cheap enough for every rerun of a page. Without a model, without a change since its training,
     or with labels of fewer than two types, there are none.
     """
-    opened = workspace(project_id)
     now = _moment(opened)
     if now is None:
         return State()
@@ -77,7 +76,7 @@ def state(project_id: str) -> State:
         return State(found)
     if found is not None and found.predictions.run_id != now[0]:
         found = None
-    error = _begin(project_id, now)
+    error = _begin(opened, now)
     return State(found, working=error is None, error=error)
 
 
@@ -93,25 +92,24 @@ def _moment(opened: Workspace) -> Moment | None:
     return run.id, inputs.seq
 
 
-def _begin(project_id: str, now: Moment) -> tuple[str, str] | None:
+def _begin(opened: Workspace, now: Moment) -> tuple[str, str] | None:
     """See to it that a job works on the newest labels; return the error if it failed on them."""
-    drawer = f"{project_id}/{PROVISIONAL}"  # apart: these jobs are neither shown nor kept
+    drawer = f"{opened.id}/{PROVISIONAL}"  # apart: these jobs are neither shown nor kept
     last = jobs.list_jobs(drawer)[-1:]
     if last and last[0].error is not None and last[0].records[-1]["moment"] == now:
         return last[0].error
     if not last or last[0].status.final:
 
         def work(job: jobs.Job) -> None:
-            _follow(project_id, job)
+            _follow(opened, job)
 
         with suppress(jobs.JobRefused):  # another tab was first
             jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work))
     return None
 
 
-def _follow(project_id: str, job: jobs.Job) -> None:
+def _follow(opened: Workspace, job: jobs.Job) -> None:
     """Work until no decision is newer: those that came meanwhile are taken together."""
-    opened = workspace(project_id)
     done = None
     while (now := _moment(opened)) not in (None, done) and not job.should_stop():
         job.add_record({"moment": now})
@@ -128,7 +126,7 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
 
     run = opened.current_run()
     assert run is not None  # noqa: S101 - told to the type checker: `_moment` found one
-    model = results.load(opened.project.id, run.id)
+    model = results.load(opened, run.id)
     z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
     before = Known(np.array(run.array("y"), np.int64), model.names, run.settings.groups)
     now = Known(inputs.y, inputs.label_names, inputs.groups)

@@ -16,7 +16,6 @@ from scanvi_core import runtime
 from scanvi_core.config import MOST_PROCESSES
 from scanvi_core.errors import SettingInvalid, TrainingError
 from scanvi_core.project import runs
-from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import train_request
@@ -26,12 +25,12 @@ from scanvi_core.services.runs.train_request import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.training import train_plan
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
 from scanvi_core.services.training.monitor import GO_ON, TeamEnded, follow
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 END_S = 20.0  # for processes to write a checkpoint when the program ends
 
 
-def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
+def start_here(opened: Workspace, request: TrainRequest, processes: int) -> str:
     """Train with several processes on this computer; return the job id.
 
     Raises
@@ -43,24 +42,22 @@ def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
     """
     if not 2 <= processes <= MOST_PROCESSES:
         raise SettingInvalid(f"{processes} processes.", f"Choose 2 to {MOST_PROCESSES}.")
-    opened, request = _checked(project_id, request)
+    request = _checked(opened, request)
 
     def work(job: jobs.Job) -> str:
         return _train_here(opened, _prepared(opened, request, job, Outside(processes)), job)
 
-    return _submit(project_id, train_request.lane(request.train.device), work)
+    return _submit(opened, train_request.lane(request.train.device), work)
 
 
-def go_on_here(project_id: str, run: Run) -> str:
+def go_on_here(opened: Workspace, run: Run) -> str:
     """Go on, with several processes, with a run that they began here; return the job id."""
-    opened, device = workspace(project_id), run.settings.train.device
+    device = run.settings.train.device
     opened.project.update_settings(**{AWAITED: run.id})
-    return _submit(
-        project_id, train_request.lane(device), lambda job: _train_here(opened, run, job)
-    )
+    return _submit(opened, train_request.lane(device), lambda job: _train_here(opened, run, job))
 
 
-def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str:
+def hand_over(opened: Workspace, request: TrainRequest, machines: Machines) -> str:
     """Prepare a run for other computers, and follow it until it has ended; return the job id.
 
     Raises
@@ -70,7 +67,7 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
     JobRefused
         If this project is training already.
     """
-    opened, request = _checked(project_id, request)
+    request = _checked(opened, request)
 
     def work(job: jobs.Job) -> str:
         run = _prepared(opened, request, job, Outside(1, machines.store))
@@ -82,29 +79,28 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
         return follow(opened, run, job)
 
-    return _submit(project_id, f"follow:{project_id}", work)
+    return _submit(opened, f"follow:{opened.id}", work)
 
 
-def follow_again(project_id: str) -> None:
+def follow_again(opened: Workspace) -> None:
     """Follow the run whose results are awaited, unless that is done already."""
-    run = awaited(project_id)
-    if run is None or jobs.active(project_id, TRAIN):
+    run = awaited(opened)
+    if run is None or jobs.active(opened.id, TRAIN):
         return
     if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
-        opened = workspace(project_id)
-        _submit(project_id, f"follow:{project_id}", lambda job: follow(opened, run, job))
+        _submit(opened, f"follow:{opened.id}", lambda job: follow(opened, run, job))
 
 
-def awaited(project_id: str) -> Run | None:
+def awaited(opened: Workspace) -> Run | None:
     """Return the run that other processes train and whose results are to be shown, if any."""
-    project = open_project(project_id)
+    project = opened.project
     run_id = project.settings.get(AWAITED)
     return Run.open(project, run_id) if run_id else None
 
 
-def waits_for_machine(project_id: str) -> Path | None:
+def waits_for_machine(opened: Workspace) -> Path | None:
     """Return the folder of the run that was prepared for other computers and is not begun."""
-    run = awaited(project_id)
+    run = awaited(opened)
     if run is None or run.status.status != runs.WAITING or run.settings.processes > 1:
         return None
     return run.root
@@ -115,21 +111,20 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def with_layer_norm(project_id: str, request: TrainRequest) -> TrainRequest:
+def with_layer_norm(opened: Workspace, request: TrainRequest) -> TrainRequest:
     """Return the request with layer norm, which several processes need.
 
     It goes on from the current model only where that has layer norm, too.
     """
     model = replace(request.model, use_layer_norm=True)
-    warm = request.warm and train_plan.can_go_on(project_id, model)
+    warm = request.warm and train_plan.can_go_on(opened, model)
     return TrainRequest(model, request.train, warm)
 
 
-def _checked(project_id: str, request: TrainRequest) -> tuple[Workspace, TrainRequest]:
-    """Return the project, whose labels can train a model, and the request for processes."""
-    opened = workspace(project_id)
+def _checked(opened: Workspace, request: TrainRequest) -> TrainRequest:
+    """Return the request for processes, if the labels can train a model."""
     check_labels(opened)
-    return opened, with_layer_norm(project_id, request)
+    return with_layer_norm(opened, request)
 
 
 def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside) -> Run:
@@ -146,8 +141,8 @@ def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: 
     return run
 
 
-def _submit(project_id: str, lane: str, work: Any) -> str:
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work))
+def _submit(opened: Workspace, lane: str, work: Any) -> str:
+    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane, work))
 
 
 def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:

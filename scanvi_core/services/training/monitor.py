@@ -59,7 +59,7 @@ def follow(
     if job.is_closing:
         return run.id
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
-    uncertainty_job.begin(opened.project.id)
+    uncertainty_job.begin(opened)
     while team is not None and team.poll() is None and not job.is_closing:
         seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
         time.sleep(LOOK_EVERY_S)

@@ -11,7 +11,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
 from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,8 @@ class TrainPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan(project_id: str, request: TrainRequest) -> TrainPlan:
+def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
     """Describe what training with these settings would use; problems are told, not raised."""
-    opened = workspace(project_id)
     problem = hint = ""
     try:
         check_labels(opened)
@@ -91,28 +90,28 @@ def device_name(name: str) -> str:
     return str(runtime.choose_device(name))
 
 
-def can_go_on(project_id: str, model: ModelConfig) -> bool:
+def can_go_on(opened: Workspace, model: ModelConfig) -> bool:
     """Tell whether the current model can be trained further with these model settings."""
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return False
-    if holdout_was_seen(workspace(project_id)):
+    if holdout_was_seen(opened):
         return False
     frozen = run.settings
-    same_batches = frozen.batch_key == workspace(project_id).project.settings.get("batch_key")
+    same_batches = frozen.batch_key == opened.project.settings.get("batch_key")
     return frozen.model == model and same_batches
 
 
-def update_request(project_id: str) -> TrainRequest:
+def update_request(opened: Workspace) -> TrainRequest:
     """Return the request that trains the current model on the labels as they are now.
 
     It goes on from the current weights where that is honest and possible, else from the start.
     """
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return TrainRequest()
     frozen = run.settings
-    return TrainRequest(frozen.model, frozen.train, warm=can_go_on(project_id, frozen.model))
+    return TrainRequest(frozen.model, frozen.train, warm=can_go_on(opened, frozen.model))
 
 
 def holdout_was_seen(opened: Workspace) -> bool:

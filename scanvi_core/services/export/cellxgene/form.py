@@ -11,7 +11,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.export import terms
 from scanvi_core.export.terms import HUMAN, Scope
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS, TISSUE, Field
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 SETTINGS = "submission"
 GENE_ID = re.compile(r"(ENS[A-Z]*G\d{6,}|WBGene\d{8}|FBgn\d{7}|ERCC-\d{5})(\.\d+)?")
@@ -67,9 +67,8 @@ def versions() -> str:
     )
 
 
-def draft(project_id: str) -> Draft:
+def draft(opened: Workspace) -> Draft:
     """Return what was said before; columns with a usual name are taken at first."""
-    opened = workspace(project_id)
     saved = opened.project.settings.get(SETTINGS)
     if saved is not None:
         return Draft(**saved)
@@ -83,15 +82,15 @@ def draft(project_id: str) -> Draft:
     return Draft(columns=columns)
 
 
-def save(project_id: str, made: Draft) -> None:
+def save(opened: Workspace, made: Draft) -> None:
     """Keep what was said in the project."""
-    workspace(project_id).project.update_settings(**{SETTINGS: asdict(made)})
+    opened.project.update_settings(**{SETTINGS: asdict(made)})
 
 
-def values(project_id: str, made: Draft, item: Field) -> list[str]:
+def values(opened: Workspace, made: Draft, item: Field) -> list[str]:
     """Return the values of a field's column; [''] where one value is for all cells."""
     column = made.columns.get(item.key, "")
-    return _values(workspace(project_id), column) if column else [""]
+    return _values(opened, column) if column else [""]
 
 
 def _values(opened: Workspace, column: str) -> list[str]:
@@ -122,11 +121,11 @@ def cell_type_term(made: Draft, name: str) -> str:
     return "" if found is None else found.id
 
 
-def table(project_id: str, made: Draft, item: Field) -> pd.DataFrame:
+def table(opened: Workspace, made: Draft, item: Field) -> pd.DataFrame:
     """Return one row per value of a field: value, term and what the term means."""
     scope = made.scope(item)
     rows = []
-    for value in values(project_id, made, item):
+    for value in values(opened, made, item):
         term = term_of(made, item, value)
         rows.append((value, term, _meaning(term, scope)))
     return pd.DataFrame(rows, columns=["value", "term", "meaning"])
@@ -152,12 +151,11 @@ def _meaning(term: str, scope: Scope | None) -> str:
     return f"{term} {problem}" if problem else terms.name_of(term, scope)
 
 
-def missing(project_id: str, made: Draft) -> list[str]:
+def missing(opened: Workspace, made: Draft) -> list[str]:
     """Return what keeps the file from being taken, one sentence each."""
-    opened = workspace(project_id)
     said = [] if made.title.strip() else ["The data set has no title yet."]
     for item in FIELDS:
-        said += _missing(project_id, made, item)
+        said += _missing(opened, made, item)
     positions, _, without = gene_ids(opened)
     if not positions.size:
         said.append(
@@ -178,9 +176,8 @@ def missing(project_id: str, made: Draft) -> list[str]:
     return said + wrong
 
 
-def _missing(project_id: str, made: Draft, item: Field) -> list[str]:
-    opened = workspace(project_id)
-    scope, found = made.scope(item), values(project_id, made, item)
+def _missing(opened: Workspace, made: Draft, item: Field) -> list[str]:
+    scope, found = made.scope(item), values(opened, made, item)
     column = made.columns.get(item.key, "")
     if not found and scope is not None:
         return [f"{item.label}: the column {column} is not there, or has too many values."]
@@ -227,9 +224,9 @@ def gene_ids(opened: Workspace) -> tuple[np.ndarray, list[str], int]:
     return found
 
 
-def check(project_id: str) -> None:
+def check(opened: Workspace) -> None:
     """Raise `InputError` when something CELLxGENE asks for is missing."""
-    problems = missing(project_id, draft(project_id))
+    problems = missing(opened, draft(opened))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}", "Fill in the form for CELLxGENE on Export.")
@@ -252,7 +249,7 @@ def organisms() -> dict[str, str]:
     return dict(terms.ORGANISMS)
 
 
-def columns(project_id: str) -> list[str]:
+def columns(opened: Workspace) -> list[str]:
     """Return the columns of obs that a field may be read from."""
-    about = workspace(project_id).dataset.manifest["obs_columns"]
+    about = opened.dataset.manifest["obs_columns"]
     return [name for name, column in about.items() if column["n_unique"] <= MAX_VALUES]

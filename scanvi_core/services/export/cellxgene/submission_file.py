@@ -17,16 +17,16 @@ from scanvi_core.services.export.cellxgene.form import (
     gene_ids,
     term_of,
 )
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 CELL_TYPE_KEY = "cell_type_ontology_term_id"
 
 
 def adapted(
-    project_id: str, request: ExportRequest, own: OwnCopy, labels: np.ndarray
+    opened: Workspace, request: ExportRequest, own: OwnCopy, labels: np.ndarray
 ) -> ExportRequest:
     """Return the request for a file that CELLxGENE takes: our columns, and those it asks for."""
-    opened, made = workspace(project_id), draft(project_id)
+    made = draft(opened)
     if cellxgene.RESERVED & set(request.obs):
         name = min(cellxgene.RESERVED & set(request.obs))
         raise InputError(
@@ -35,7 +35,7 @@ def adapted(
         )
     genes, ids, _ = gene_ids(opened)
     rows = np.flatnonzero(_has_counts(opened, genes))
-    obs = dict(request.obs) | _columns(project_id, made, labels)
+    obs = dict(request.obs) | _columns(opened, made, labels)
     maps = [name for name in (keys.UMAP_Z1, *opened.dataset.obsm_keys) if name.startswith("X_")]
     embedding = next(n for n in maps if n in request.obsm or n in opened.dataset.obsm_keys)
     about: dict[str, Any] = {
@@ -72,9 +72,8 @@ def _rows(column: Column, rows: np.ndarray) -> Column:
     return table_[codes], [column[1][code] for code in used]
 
 
-def _columns(project_id: str, made: Draft, labels: np.ndarray) -> dict[str, Column]:
+def _columns(opened: Workspace, made: Draft, labels: np.ndarray) -> dict[str, Column]:
     """Return the columns CELLxGENE asks for, for all cells."""
-    opened = workspace(project_id)
     n_obs = opened.dataset.n_obs
     types, codes = np.unique(labels.astype(str), return_inverse=True)
     chosen = [cell_type_term(made, name) if name else "" for name in types]
