@@ -21,7 +21,16 @@ from scanvi_core.services.cache import Cache
 IO_LANE = "files"
 OPEN_PROJECTS = 16  # at once in memory
 SELECTIONS = 64  # per project, one byte per cell each
-ONE_BATCH = "all cells"
+ONE_BATCH, NO_BATCH = "all cells", "missing"
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """How the cells are divided: the column, batch codes [n_obs] and the names of the batches."""
+
+    key: str | None
+    index: np.ndarray
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,31 @@ class Workspace:
 
         return self.cache.get(("categories", key), read)
 
+    @property
+    def batch_key(self) -> str | None:
+        """The obs column that tells batches apart; None: no batches."""
+        return self.project.settings.get("batch_key")
+
+    def batches(self, key: str | None) -> Batches:
+        """Return how a column divides the cells; without one, all are one batch.
+
+        Cells without a value are a batch of their own.
+
+        Raises
+        ------
+        ColumnMissing
+            If there is no such column.
+        """
+
+        def read() -> Batches:
+            if not key:
+                return Batches(key, np.zeros(self.dataset.n_obs, dtype=np.int64), (ONE_BATCH,))
+            values = self.dataset.values(key).astype("string").fillna(NO_BATCH)
+            codes, names = pd.factorize(values, sort=True)
+            return Batches(key, codes.astype(np.int64), tuple(map(str, names)))
+
+        return self.cache.get(("batches", key), read)
+
 
 _open: OrderedDict[str, Workspace] = OrderedDict()
 _lock = threading.Lock()
@@ -142,16 +176,3 @@ def set_batch_key(opened: Workspace, key: str | None) -> None:
 
 
 ONE_BATCH = "all cells"
-
-
-def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return batch codes [n_obs] and names; one batch when no column was chosen."""
-    if not key:
-        return np.zeros(opened.dataset.n_obs, dtype=np.int64), (ONE_BATCH,)
-
-    def read() -> tuple[np.ndarray, tuple[str, ...]]:
-        values = opened.dataset.values(key).astype("string").fillna("missing")
-        codes, names = pd.factorize(values, sort=True)
-        return codes.astype(np.int64), tuple(str(name) for name in names)
-
-    return opened.cache.get(("batches", key), read)

@@ -19,7 +19,6 @@ from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.projects import data_report, open_file, status
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.inputs import inputs_of
-from scanvi_core.services.workspace import batches_of
 from tests.services.conftest import copy_of
 
 BUDGET = 1_000
@@ -125,7 +124,7 @@ def test_those_who_wait_for_a_failure_try_themselves():
 def test_shared_arrays_cannot_be_written_to(labelled):
     opened = workspace.workspace(labelled)
     inputs = inputs_of(opened)
-    for array in (inputs.y, inputs.rows, inputs.batch_index, batches_of(opened, "batch")[0]):
+    for array in (inputs.y, inputs.rows, inputs.batch_index, opened.batches("batch").index):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 

@@ -65,7 +65,7 @@ def _four(column: DeltaGenerator, key: str) -> bool:
 def _compared(opened: Workspace) -> list[str]:
     """Return what the four maps show: batch, label, prediction, confidence, as far as there."""
     options = colours.colour_options(opened)
-    batch = opened.project.settings.get("batch_key")
+    batch = opened.batch_key
     wanted = [batch, colours.LABEL, colours.PREDICTION, colours.CONFIDENCE]
     found = [what for what in wanted if what in options]
     return found if len(found) > 2 else [*found, *(o for o in options if o not in found)][:4]

@@ -8,7 +8,7 @@ from pages.ui.cell_map.charts import DOTS, LINE
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import count, md
-from scanvi_core.services.quality import current, preview
+from scanvi_core.services.quality import chosen_limits, doublets, flags, preview
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.preview import MeasureView, QualityView
 from scanvi_core.services.workspace import Workspace
@@ -27,8 +27,8 @@ def card(opened: Workspace) -> None:
 
 
 def _card(opened: Workspace) -> None:
-    saved, tried = current.saved(opened), _tried(opened)
-    names = current.batches(opened).names
+    saved, tried = chosen_limits.saved(opened, opened.batch_key), _tried(opened)
+    names = opened.batches(opened.batch_key).names
     with st.container(
         horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
     ):
@@ -40,7 +40,7 @@ def _card(opened: Workspace) -> None:
     for column, measure in zip(columns, found.measures, strict=False):
         with column:
             _measure(opened, measure, batch)
-    if not current.doublets_known(opened):
+    if not flags.doublet_version(opened, opened.batch_key):
         with columns[len(found.measures)]:
             _doublets(opened)
     for note in found.notes:
@@ -80,7 +80,7 @@ def _measure(opened: Workspace, measure: MeasureView, batch: str | None) -> None
     kind = int if whole else float
     shown = "%d" if whole else "%.2f" if measure.step < TENTH else "%.1f"
     # a slider keeps its place as long as its key: another one for other batches or limits
-    key = f"quality-{measure.key}-{current.batches(opened).key}-{state.recall(DRAWN, 0)}"
+    key = f"quality-{measure.key}-{opened.batch_key}-{state.recall(DRAWN, 0)}"
 
     def moved() -> None:
         value = float(state.widget(key))
@@ -118,13 +118,13 @@ def _doublets(opened: Workspace) -> None:
     """Offer to look for doublets, or show how far it is."""
     st.markdown("**Doublet score**")
     st.caption("Two cells in one droplet look like a type of their own.")
-    job = current.latest_job(opened)
+    job = doublets.latest(opened)
     if job is not None:
         jobs.show(job, can_stop=True)
         if not job.status.final:
             return
     if st.button("Look for doublets", key="look-doublets", icon=":material/join_inner:"):
-        do(lambda: current.start_doublets(opened))
+        do(lambda: doublets.start(opened))
     st.caption(
         "Seconds to minutes; you can go on meanwhile. After training they are looked for in any "
         "case."
@@ -147,23 +147,23 @@ def _decide(opened: Workspace, saved: Choice, tried: Choice) -> None:
         saved.leave_out, key="quality-leave",
     )  # fmt: skip
     if leave != saved.leave_out:
-        do(lambda: current.save(opened, replace(saved, leave_out=leave)))
+        do(lambda: chosen_limits.save(opened, replace(saved, leave_out=leave)))
 
 
 def _tried(opened: Workspace) -> Choice:
     """Return the limits tried out in this tab, those in force before any slider was moved."""
-    saved, draft = current.saved(opened), state.recall(DRAFT)
-    if draft is None or draft[0] != current.batches(opened).key:
+    saved, draft = chosen_limits.saved(opened, opened.batch_key), state.recall(DRAFT)
+    if draft is None or draft[0] != opened.batch_key:
         return saved
     return replace(saved, limits=draft[1])
 
 
 def _remember(opened: Workspace, tried: Choice) -> None:
-    state.remember(DRAFT, (current.batches(opened).key, tried.limits))
+    state.remember(DRAFT, (opened.batch_key, tried.limits))
 
 
 def _use(opened: Workspace, choice: Choice) -> None:
-    current.save(opened, choice)
+    chosen_limits.save(opened, choice)
     _forget()
 
 

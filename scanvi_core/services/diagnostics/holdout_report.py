@@ -22,7 +22,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 SURE = 0.9  # the confidence that the page puts into words
 ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
@@ -256,8 +256,8 @@ def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
     key = cells.run.settings.batch_key
     if not key:
         return None
-    codes, names = batches_of(opened, key)
-    found = score_groups(cells.right, codes[cells.rows], names)
+    batches = opened.batches(key)
+    found = score_groups(cells.right, batches.index[cells.rows], batches.names)
     return pd.DataFrame(
         {
             "batch": [group.name for group in found],

@@ -12,7 +12,7 @@ from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.diagnostics.baselines import model_counts
 from scanvi_core.services.diagnostics.holdout_report import HeldOut
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 MAX_CELLS = 2_000  # silhouettes cost n^2
 SPACES = MODEL, PLAIN = "model map", "plain PCA"
@@ -70,7 +70,7 @@ def _measure(opened: Workspace, cells: HeldOut) -> dict[str, Any]:
     aside = _sample(len(cells.rows), random)
     anywhere = _sample(opened.dataset.n_obs, random)
     key = cells.run.settings.batch_key
-    batches = batches_of(opened, key)[0][anywhere] if key else None
+    batches = opened.batches(key).index[anywhere] if key else None
     rows = np.concatenate([cells.rows[aside], anywhere])
     predicted = results.load(opened, cells.run.id).prediction[anywhere]
     filled = predicted >= 0

@@ -29,7 +29,7 @@ from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.labels import edit
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
 REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
@@ -148,8 +148,7 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
 
     seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
-    key = run.settings.batch_key
-    batches = flags.Batches(key, *batches_of(opened, key))
+    batches = opened.batches(run.settings.batch_key)
     poor = flags.after_look(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened, run.id).confidence
     novel = np.asarray(run.array(uncertainty_job.NOVEL))

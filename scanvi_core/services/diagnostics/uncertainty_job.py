@@ -18,7 +18,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,11 +132,10 @@ class Look:
         from scanvi_core.annotation.uncertainty import doublets
         from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
 
-        key = self.run.settings.batch_key
-        batches = quality_flags.Batches(key, *batches_of(self.opened, key))
+        batches = self.opened.batches(self.run.settings.batch_key)
         score = quality_flags.doublet_scores(self.opened, batches)
         doublet = np.zeros(len(score), dtype=bool)
-        known = quality_flags.doublet_version(self.opened, key) > 0
+        known = quality_flags.doublet_version(self.opened, batches.key) > 0
         if not known and len(score) <= MAX_DOUBLET_CELLS:
             check = doublets.find_doublets(self.counts, self.found.prediction, self.random)
             score, doublet = check.score, check.flagged

@@ -79,7 +79,7 @@ def _predicted(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _batch(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    key = opened.project.settings.get("batch_key")
+    key = opened.batch_key
     if not key:
         raise ColumnMissing("No column tells the batches apart here.")
     return opened.categories(key)

@@ -7,7 +7,7 @@ import numpy as np
 
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
 
@@ -72,7 +72,7 @@ def colouring(opened: Workspace, what: str) -> Colouring:
     seen = uncertainty.reasons(opened) if what in (REASON, NOVELTY, DOUBLET) else None
     if seen is None:
         return _by_column(opened, what)
-    return _by_doubt(what, seen, current.revision(opened))
+    return _by_doubt(what, seen, quality_flags.revision(opened, opened.batch_key))
 
 
 def _by_prediction(opened: Workspace, what: str) -> Colouring:
@@ -90,8 +90,9 @@ def _by_prediction(opened: Workspace, what: str) -> Colouring:
 
 def _by_quality(opened: Workspace) -> Colouring:
     """Colour poor cells by their flag, after training with what its look found; others grey."""
-    seen, revision = uncertainty.reasons(opened), current.revision(opened)
-    flags = current.flags(opened) if seen is None else seen.qc
+    seen, revision = uncertainty.reasons(opened), quality_flags.revision(opened, opened.batch_key)
+    batches = opened.batches(opened.batch_key)
+    flags = quality_flags.flags(opened, batches) if seen is None else seen.qc
     moment = f"{revision}/{seen.run_id if seen is not None else ''}"
     return Colouring(
         QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, limits.FLAG_NAMES[1:]

@@ -123,15 +123,14 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
     from scanvi_core.annotation.genes.levels import drawn
     from scanvi_core.annotation.model.annotator import Annotator
     from scanvi_core.services.diagnostics.baselines import model_counts
-    from scanvi_core.services.workspace import batches_of
 
     run = opened.current_run()
     if run is None:
         raise InputError("There is no model yet.", "Train one, or use the test.")
     model = Annotator.load(run.paths.model)
     rows = drawn(groups.codes, 2, MODEL_CELLS)
-    index, names = batches_of(opened, run.settings.batch_key)
-    batches = np.array(names, dtype=object)[index[rows]]
+    division = opened.batches(run.settings.batch_key)
+    batches = np.array(division.names, dtype=object)[division.index[rows]]
     sides = groups.codes[rows] == 0, groups.codes[rows] == 1
     several = len(model.batch_names) > 1
     table = model.differential_expression(

@@ -87,9 +87,7 @@ def _base_map(opened: Workspace, job: jobs.Job) -> None:
     from scanvi_core.data.genes.choose import variable_genes
 
     job.report(0.1, "Choosing variable genes")
-    genes = variable_genes(
-        opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
-    )
+    genes = variable_genes(opened.dataset.folder, TrainConfig().n_top_genes, opened.batch_key)
     if job.should_stop():
         return
     job.report(0.3, "Computing principal components")

@@ -12,7 +12,7 @@ from scanvi_core.export.request import Column
 from scanvi_core.project.label_log.state import SOURCE_NAMES
 from scanvi_core.services.explore import colours as explore_colours
 from scanvi_core.services.export import uncertainty_columns
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -132,7 +132,7 @@ def record(opened: Workspace) -> dict[str, Any]:
         "origin": opened.dataset.manifest.get("origin"),
         "source_sha256": opened.dataset.manifest["source"]["sha256"],
         "unlabeled_category": keys.UNKNOWN,
-        "quality": current.record(opened),
+        "quality": flags.record(opened, opened.batches(opened.batch_key)),
     }
     if run is not None:
         about |= {"run": run.settings.as_dict(), "result": results.without_nan(run.summary)}

@@ -3,9 +3,10 @@
 import numpy as np
 
 from scanvi_core import config, keys
+from scanvi_core.data.qc import limits
 from scanvi_core.export.request import Column
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -20,7 +21,7 @@ def columns(opened: Workspace) -> dict[str, Column]:
     """Return the obs columns about doubt; without a look, those about poor cells."""
     found = uncertainty.reasons(opened)
     if found is None:
-        return current.columns(opened)
+        return _quality_columns(opened)
     return {
         keys.REASON: (found.reason.astype(np.int32), list(uncertainty.REASON_NAMES)),
         keys.NOVELTY: found.novelty,
@@ -28,6 +29,16 @@ def columns(opened: Workspace) -> dict[str, Column]:
         keys.DOUBLET: found.doublet_score,
         keys.ISSUE: found.issue_score,
     }
+
+
+def _quality_columns(opened: Workspace) -> dict[str, Column]:
+    """Return the obs columns that tell poor cells, as long as there is no model."""
+    batches = opened.batches(opened.batch_key)
+    codes = flags.flags(opened, batches).astype(np.int32)
+    columns: dict[str, Column] = {keys.QC_FLAG: (codes, list(limits.FLAG_NAMES))}
+    if flags.doublet_version(opened, batches.key):
+        columns[keys.DOUBLET] = flags.doublet_scores(opened, batches)
+    return columns
 
 
 def set_column(opened: Workspace) -> dict[str, Column]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.services.formatting import percent
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 MAX_BATCHES = 500
 
@@ -48,7 +48,7 @@ def report(opened: Workspace) -> DataReport:
         repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
         warnings=sentences(manifest["warnings"]),
         median_total=opened.cache.get("median", lambda: float(np.median(dataset.totals))),
-        batch_key=opened.project.settings.get("batch_key"),
+        batch_key=opened.batch_key,
         batch_columns=batch_columns(opened),
     )
 
@@ -104,9 +104,9 @@ def columns_with(opened: Workspace, candidates: str, low: int, high: int) -> lis
 
 def batch_table(opened: Workspace, key: str) -> pd.DataFrame:
     """Return each batch with its cells and how many of them are labelled."""
-    batch, names = batches_of(opened, key)
-    labelled = batch[opened.labels().codes >= 0]
-    cells = {"cells": np.bincount(batch, minlength=len(names))}
-    cells["labelled"] = np.bincount(labelled, minlength=len(names))
-    table = pd.DataFrame({"batch": list(names), **cells})
+    batches = opened.batches(key)
+    labelled = batches.index[opened.labels().codes >= 0]
+    cells = {"cells": np.bincount(batches.index, minlength=len(batches.names))}
+    cells["labelled"] = np.bincount(labelled, minlength=len(batches.names))
+    table = pd.DataFrame({"batch": list(batches.names), **cells})
     return table.sort_values("cells", ascending=False, kind="stable")

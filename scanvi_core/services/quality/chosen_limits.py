@@ -65,12 +65,14 @@ def saved(opened: Workspace, batch_key: str | None) -> Choice:
     return Choice(limits, bool(found.get("leave_out")))
 
 
-def save(opened: Workspace, batch_key: str | None, choice: Choice) -> None:
-    """Record a choice in the project.
+def save(opened: Workspace, choice: Choice) -> None:
+    """Put limits in force for the project's batches, and record them.
 
     Raises
     ------
     ProjectError
         If the disk refuses.
     """
-    opened.project.update_settings(**{SETTING: {"batch_key": batch_key, **choice.as_dict()}})
+    opened.project.update_settings(
+        **{SETTING: {"batch_key": opened.batch_key, **choice.as_dict()}}
+    )

@@ -7,27 +7,34 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.project.files import read_json, write_json
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import give_way
-from scanvi_core.services.quality.flags import Batches, doublet_file
-from scanvi_core.services.workspace import Workspace
+from scanvi_core.services.quality.flags import doublet_file
+from scanvi_core.services.workspace import Batches, Workspace
 
 DOUBLETS = "doublets"  # kind and lane
 SHOWN = 3  # batches named in a sentence
 
 
-def start(opened: Workspace, batches: Batches) -> str:
-    """Begin to look for doublets; return the job id.
+def start(opened: Workspace) -> str:
+    """Begin to look for doublets in the project's batches; return the job id.
 
     Raises
     ------
     JobRefused
         If the project's cells are being looked at already.
     """
+    batches = opened.batches(opened.batch_key)
 
     def work(job: jobs.Job) -> None:
         give_way()
         look(opened, batches, job)
 
     return jobs.submit(jobs.JobRequest(opened.id, DOUBLETS, DOUBLETS, work))
+
+
+def latest(opened: Workspace) -> jobs.JobSnapshot | None:
+    """Return the newest search for doublets, running or ended."""
+    searches = [job for job in jobs.list_jobs(opened.id) if job.kind == DOUBLETS]
+    return searches[-1] if searches else None
 
 
 def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:

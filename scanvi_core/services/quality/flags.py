@@ -6,7 +6,6 @@ training; they are predicted all the same.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from scanvi_core.data.qc import limits as qc_limits
 from scanvi_core.data.qc.limits import Spread
 from scanvi_core.services.quality.chosen_limits import Choice, Limit, saved
-from scanvi_core.services.workspace import Workspace
+from scanvi_core.services.workspace import Batches, Workspace
 
 TOTALS, GENES, MT, DOUBLET = "totals", "n_genes", "pct_mt", "doublet_score"
 LEAST = {MT: qc_limits.LEAST_PERCENT, DOUBLET: qc_limits.LEAST_SCORE}
@@ -27,15 +26,6 @@ CODES = {
     MT: qc_limits.MITOCHONDRIA,
     DOUBLET: qc_limits.DOUBLETS,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """How the cells are divided: the column, batch codes [n_obs] and the names of the batches."""
-
-    key: str | None
-    index: np.ndarray
-    names: tuple[str, ...]
 
 
 def measures(opened: Workspace, batches: Batches) -> tuple[str, ...]:

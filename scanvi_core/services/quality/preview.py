@@ -9,9 +9,8 @@ from scanvi_core.data.qc import limits as qc_limits
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.quality.chosen_limits import Choice
-from scanvi_core.services.quality.current import batches_in
-from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS, Batches
-from scanvi_core.services.workspace import Workspace
+from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS
+from scanvi_core.services.workspace import Batches, Workspace
 
 NO_MITOCHONDRIA = (
     "No mitochondrial genes were found (names that begin with MT- or mt-, or their Ensembl ids), "
@@ -87,7 +86,7 @@ class QualityView:
 
 def view(opened: Workspace, choice: Choice, batch: str | None = None) -> QualityView:
     """Return what `choice` would flag, with the numbers of one batch or (None) of all in view."""
-    division = batches_in(opened)
+    division = opened.batches(opened.batch_key)
     limits = {
         measure: flags.limits(opened, measure, division, choice)
         for measure in flags.measures(opened, division)

@@ -206,9 +206,8 @@ def _quality(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
 
 
 def _batches(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
-    from scanvi_core.services.workspace import batches_of
-
-    index, names = batches_of(opened, opened.project.settings.get("batch_key"))
+    batches = opened.batches(opened.batch_key)
+    index, names = batches.index, batches.names
     cells = np.bincount(index[rows], minlength=len(names))
     every = np.bincount(index, minlength=len(names))
     shares = {"share": 100 * cells / rows.size, "all cells": 100 * every / index.size}

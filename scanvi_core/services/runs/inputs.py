@@ -8,8 +8,7 @@ from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.quality import flags
-from scanvi_core.services.quality.flags import Batches
-from scanvi_core.services.workspace import Workspace, batches_of
+from scanvi_core.services.workspace import Workspace
 
 
 def inputs_of(opened: Workspace) -> Inputs:
@@ -19,7 +18,7 @@ def inputs_of(opened: Workspace) -> Inputs:
     visible label, and the verdict "unknown", are not classes of the model. A label that is the
     name of a group, and of no type in it, says only which group a cell is in.
     """
-    state, batch_key = opened.labels(), opened.project.settings.get("batch_key")
+    state, batch_key = opened.labels(), opened.batch_key
     how = holdout.NONE
     if state.holdout.any():  # asked of the whole log
         how = opened.cache.get(("how", state.seq), lambda: holdout.how_now(opened))
@@ -37,11 +36,11 @@ def _inputs(opened: Workspace, state: LabelState, how: str, batch_key: str | Non
     order = group_names(names, groups)
     for code in broad:
         lookup[code] = len(names) + order.index(state.names[code])
-    batch_index, batch_names = batches_of(opened, batch_key)
+    batches = opened.batches(batch_key)
     rows = np.ones(opened.dataset.n_obs, dtype=bool)
     if how == holdout.GROUP:
         rows &= ~state.holdout  # the whole donor leaves
-    poor = flags.left_out(opened, Batches(batch_key, batch_index, batch_names))
+    poor = flags.left_out(opened, batches)
     if poor is not None:
         rows &= ~poor
     return Inputs(
@@ -51,8 +50,8 @@ def _inputs(opened: Workspace, state: LabelState, how: str, batch_key: str | Non
         label_names=names,
         groups=groups,
         prior={name: state.prior[name] for name in names if name in state.prior},
-        batch_index=batch_index,
-        batch_names=batch_names,
+        batch_index=batches.index,
+        batch_names=batches.names,
         rows=rows,
         holdout=state.holdout,
         seq=state.seq,

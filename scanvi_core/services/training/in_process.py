@@ -44,7 +44,7 @@ def chosen_genes(opened: Workspace, request: TrainRequest, inputs: Inputs) -> np
     return variable_genes(
         opened.dataset.folder,
         request.train.n_top_genes,
-        opened.project.settings.get("batch_key"),
+        opened.batch_key,
         inputs.rows,
     )
 

@@ -98,7 +98,7 @@ def can_go_on(opened: Workspace, model: ModelConfig) -> bool:
     if holdout_was_seen(opened):
         return False
     frozen = run.settings
-    same_batches = frozen.batch_key == opened.project.settings.get("batch_key")
+    same_batches = frozen.batch_key == opened.batch_key
     return frozen.model == model and same_batches
 
 

@@ -73,7 +73,9 @@ def test_cells_without_counts_get_nan_everywhere(model, cells):
 def test_cells_without_counts_are_not_trained_on(cells):
     keep = np.arange(240) != EMPTY
     without = replace(
-        cells, counts=cells.counts[keep], y=cells.y[keep], batch_index=cells.batch_index[keep]
+        cells,
+        counts=cells.counts[keep],
+        **{name: getattr(cells, name)[keep] for name in ("y", "batch_index", "rows", "holdout")},
     )
     assert same(brief(cells), brief(without))
 

@@ -11,7 +11,7 @@ from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import start, train_plan
-from scanvi_core.services.workspace import ONE_BATCH, batches_of, set_batch_key, workspace
+from scanvi_core.services.workspace import ONE_BATCH, set_batch_key, workspace
 
 T_CELLS = {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
 
@@ -139,7 +139,8 @@ def test_shares_of_types_the_model_does_not_have_are_left_out(labelled):
 
 def test_batches_follow_the_column(labelled):
     opened = workspace(labelled)
-    codes, names = batches_of(opened, "batch")
+    batches = opened.batches("batch")
+    codes, names = batches.index, batches.names
     assert (np.array(names)[codes] == opened.dataset.obs["batch"].astype(str)).all()
     set_batch_key(workspace(labelled), None)
     assert inputs(labelled).batch_names == (ONE_BATCH,)
@@ -147,7 +148,8 @@ def test_batches_follow_the_column(labelled):
 
 
 def test_cells_without_a_batch_name_are_a_batch_of_their_own(labelled):
-    codes, names = batches_of(workspace(labelled), "cell_type")  # a column with gaps
+    batches = workspace(labelled).batches("cell_type")
+    codes, names = batches.index, batches.names  # a column with gaps
     missing = workspace(labelled).dataset.obs["cell_type"].isna().to_numpy()
     assert {names[code] for code in codes[missing]} == {"missing"}
     assert "missing" not in {names[code] for code in codes[~missing]}
