@@ -45,6 +45,12 @@ def model(cells):
     return Annotator.fit(cells, MODEL, replace(TRAIN, validation_fraction=0.3))
 
 
+def some(cells, rows):
+    """Return the inputs of some of the cells."""
+    names = ("counts", "y", "batch_index", "rows", "holdout")
+    return replace(cells, **{name: getattr(cells, name)[rows] for name in names})
+
+
 def brief(cells, **settings):
     """Train for one pass only, where only the course of things matters."""
     return Annotator.fit(cells, MODEL, replace(TRAIN, max_epochs=1), **settings)
@@ -72,11 +78,7 @@ def test_cells_without_counts_get_nan_everywhere(model, cells):
 
 def test_cells_without_counts_are_not_trained_on(cells):
     keep = np.arange(240) != EMPTY
-    without = replace(
-        cells,
-        counts=cells.counts[keep],
-        **{name: getattr(cells, name)[keep] for name in ("y", "batch_index", "rows", "holdout")},
-    )
+    without = some(cells, keep)
     assert same(brief(cells), brief(without))
 
 
@@ -169,7 +171,7 @@ def test_all_cells_labelled_can_be_trained_and_checked(cells, truth):
 
 @pytest.mark.parametrize("n", [20, 64, 65, 66])
 def test_any_number_of_cells_can_be_trained_on(cells, n):
-    few = replace(cells, counts=cells.counts[:n], y=cells.y[:n], batch_index=cells.batch_index[:n])
+    few = some(cells, slice(n))
     assert np.isfinite(brief(few).history.records[-1].loss)
 
 
