@@ -102,10 +102,10 @@ def matrix_name(layer: str | None) -> str | None:
 
 def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dict[str, Any]:
     """Return the summary the command line prints, times and memory aside."""
-    found = results.load(opened, run_id)
+    predictions = results.load(opened, run_id)
     labels, _ = results.final_labels(opened, threshold=0.0)
     names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
-    about = found.summary
+    about = predictions.summary
     return {
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],

@@ -67,8 +67,8 @@ def _compared(opened: Workspace) -> list[str]:
     options = colours.colour_options(opened)
     batch = opened.batch_key
     wanted = [batch, colours.LABEL, colours.PREDICTION, colours.CONFIDENCE]
-    found = [what for what in wanted if what in options]
-    return found if len(found) > 2 else [*found, *(o for o in options if o not in found)][:4]
+    usable = [what for what in wanted if what in options]
+    return usable if len(usable) > 2 else [*usable, *(o for o in options if o not in usable)][:4]
 
 
 def _chosen_colouring(opened: Workspace, what: str, key: str) -> Colouring:

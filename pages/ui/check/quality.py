@@ -34,22 +34,22 @@ def _card(opened: Workspace) -> None:
     ):
         st.subheader("Quality of the cells", width="content")
         batch = _batch_in_view(names)
-    found = preview.view(opened, tried, batch)
-    _summary(found, changed=tried.limits != saved.limits)
+    view = preview.view(opened, tried, batch)
+    _summary(view, changed=tried.limits != saved.limits)
     columns = st.columns(COLUMNS)
-    for column, measure in zip(columns, found.measures, strict=False):
+    for column, measure in zip(columns, view.measures, strict=False):
         with column:
             _measure(opened, measure, batch)
     if not flags.doublet_version(opened, opened.batch_key):
-        with columns[len(found.measures)]:
+        with columns[len(view.measures)]:
             _doublets(opened)
-    for note in found.notes:
+    for note in view.notes:
         st.caption(f":material/info: {md(note)}")
     _decide(opened, saved, tried)
     if len(names) > 1:
         with st.expander("Flagged cells per batch"):
             height = 38 + 35 * min(len(names), TABLE_ROWS)
-            st.dataframe(found.by_batch, hide_index=True, height=height)
+            st.dataframe(view.by_batch, hide_index=True, height=height)
 
 
 def _batch_in_view(names: tuple[str, ...]) -> str | None:
@@ -62,14 +62,14 @@ def _batch_in_view(names: tuple[str, ...]) -> str | None:
     return None if chosen < 0 else names[chosen]
 
 
-def _summary(found: QualityView, *, changed: bool) -> None:
+def _summary(view: QualityView, *, changed: bool) -> None:
     """Say how many cells would be flagged, for what, and that nothing is removed."""
-    are = "is flagged" if found.n_flagged == 1 else "are flagged"
+    are = "is flagged" if view.n_flagged == 1 else "are flagged"
     would = "would be flagged" if changed else are
-    text = f"**{count(found.n_flagged, 'cell')} of {found.n_cells:,} {would}**"
-    if found.n_flagged:
-        labelled = f"; {found.n_labelled:,} of them labelled" if found.n_labelled else ""
-        text += f" ({preview.share(found)}): {md(found.told)}{labelled}"
+    text = f"**{count(view.n_flagged, 'cell')} of {view.n_cells:,} {would}**"
+    if view.n_flagged:
+        labelled = f"; {view.n_labelled:,} of them labelled" if view.n_labelled else ""
+        text += f" ({preview.share(view)}): {md(view.told)}{labelled}"
     st.markdown(f"{text}. A flag is a note for you: no cell is removed.")
 
 

@@ -25,19 +25,19 @@ def headline(report: HoldoutReport) -> None:
 
 def quick_models(opened: Workspace) -> None:
     """Draw the quick linear models on the same cells; loud when one of them wins."""
-    found = baselines.baselines(opened)
-    if found is None:
+    quick = baselines.baselines(opened)
+    if quick is None:
         return
-    if found.beaten:
-        st.warning(md(found.sentence), icon=":material/warning:")
+    if quick.beaten:
+        st.warning(md(quick.sentence), icon=":material/warning:")
     else:
-        st.markdown(md(found.sentence))
+        st.markdown(md(quick.sentence))
     with st.expander("Quick models on the same cells"):
         st.caption(
             "The same labels, the same held-out cells. SCANVI and the two linear models vote "
             "together in this model. Differences that span 0 may be luck."
         )
-        _table(found.table, "mean F1")
+        _table(quick.table, "mean F1")
 
 
 def cross_validated(opened: Workspace) -> None:
@@ -94,10 +94,10 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
     with right.container(border=True, height="stretch"):
         st.subheader("Types kept apart, batches mixed")
         with st.spinner("Measuring the map"):
-            found = integration.map_scores(opened)
-        if found is not None:
-            st.caption(md(found.note))
-            _table(found.table, *integration.SPACES)
+            scores = integration.map_scores(opened)
+        if scores is not None:
+            st.caption(md(scores.note))
+            _table(scores.table, *integration.SPACES)
 
 
 def models(opened: Workspace) -> None:

@@ -66,8 +66,8 @@ def _violin(opened: Workspace, by: str) -> None:
         "Gene", chosen, default=chosen[-1], key=f"genes-one.{len(chosen)}", required=True,
         label_visibility="collapsed", format_func=md,
     )  # fmt: skip
-    found, values = gene_groups.groups(opened, by), gene_groups.violins(opened, by, gene)
-    places = [found.places[found.names.index(name)] for name in values]
+    groups, values = gene_groups.groups(opened, by), gene_groups.violins(opened, by, gene)
+    places = [groups.places[groups.names.index(name)] for name in values]
     gene_charts.violins(values, places, gene, key="genes-violin")
     st.caption(f"At most {gene_groups.VIOLIN_CELLS} cells of each group, drawn at random.")
 
@@ -75,25 +75,25 @@ def _violin(opened: Workspace, by: str) -> None:
 def _markers(opened: Workspace, by: str) -> None:
     groups = gene_groups.groups(opened, by)
     question = Question(groups)
-    found = _answered(
+    table = _answered(
         opened, question, "Find the markers of each group",
         f"Which genes are higher in each group of “{by}” than in all others? "
         "Wilcoxon's test on at most 10,000 cells.",
     )  # fmt: skip
-    if found is None:
+    if table is None:
         return
     _warn(groups.warning)
-    names = list(dict.fromkeys(found["group"]))
+    names = list(dict.fromkeys(table["group"]))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     one = left.selectbox("Markers of", names, key="markers-of")
-    now, top = gene_search.chosen(opened), found.groupby("group", sort=False).head(TOP)["gene"]
+    now, top = gene_search.chosen(opened), table.groupby("group", sort=False).head(TOP)["gene"]
     more = list(dict.fromkeys([*now, *top]))[: gene_search.MAX_CHOSEN]
     label = f"Add the top {TOP} of every group to the dot plot"
     if right.button(
         label if more != now else "Added to the dot plot", key="markers-add", disabled=more == now
     ):
         do(lambda: state.remember(gene_search.CHOSEN, more))
-    _table(found[found["group"] == one].drop(columns="group"), set())
+    _table(table[table["group"] == one].drop(columns="group"), set())
 
 
 def _compare(opened: Workspace, by: str) -> None:
@@ -119,28 +119,28 @@ def _compare(opened: Workspace, by: str) -> None:
         return
     groups = gene_groups.of_two(opened, tab, by, (first, second))
     n_a, n_b = int((groups.codes == 0).sum()), int((groups.codes == 1).sum())
-    found = _answered(
+    table = _answered(
         opened, Question(groups, True, method), "Compare A with B",
         f"A: {md(first)}, {count(n_a, 'cell')}. B: {md(second)}, {count(n_b, 'cell')}.",
     )  # fmt: skip
-    if found is None:
+    if table is None:
         return
     _warn(groups.warning)
     conditioned = gene_groups.conditions_on(opened, tab, (first, second))
     st.caption(
         f"Positive: higher in {md(first)} ({n_a:,}); negative: higher in {md(second)} ({n_b:,})."
     )
-    _table(found.drop(columns="group"), conditioned)
+    _table(table.drop(columns="group"), conditioned)
 
 
 def _answered(opened: Workspace, question: Question, label: str, told: str) -> pd.DataFrame | None:
     """Return the kept answer; without one, offer to work it out, or show how far it is."""
-    found = gene_tests.answer(opened, question)
-    if found is not None:
-        if found.empty:
+    table = gene_tests.answer(opened, question)
+    if table is not None:
+        if table.empty:
             st.info("No gene differs clearly.")
             return None
-        return found
+        return table
     st.markdown(told)
     job = jobs.latest(opened.id, gene_tests.GENE_TEST)
     if job is not None:
@@ -157,16 +157,16 @@ def _warn(sentence: str) -> None:
         st.warning(md(sentence), icon=":material/warning:")
 
 
-def _table(found: pd.DataFrame, conditioned: set[str]) -> None:
+def _table(table: pd.DataFrame, conditioned: set[str]) -> None:
     """Draw genes with their numbers; say of which the cells were chosen by them."""
     if conditioned:
-        note = ["the cells were chosen by it" if g in conditioned else "" for g in found["gene"]]
-        found = found.assign(note=note)
+        note = ["the cells were chosen by it" if g in conditioned else "" for g in table["gene"]]
+        table = table.assign(note=note)
     for side in SIDES:
-        found = found.assign(**{side: 100 * found[side]})
+        table = table.assign(**{side: 100 * table[side]})
     share = st.column_config.NumberColumn(format="%.0f %%")
     st.dataframe(
-        found, hide_index=True, height=330, key="gene-table",
+        table, hide_index=True, height=330, key="gene-table",
         column_config={
             "score": st.column_config.NumberColumn(format="%.1f"),
             "log2 change": st.column_config.NumberColumn(

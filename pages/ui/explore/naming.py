@@ -41,7 +41,7 @@ def draw_ways(opened: Workspace) -> None:
 
 def name_picked(opened: Workspace) -> None:
     """Draw the picked cells as chips, and the bar that names them."""
-    found = rule_chips.draw(opened)
+    picked = rule_chips.draw(opened)
     labels = opened.labels()
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
     closed = bool(edit.read_only(opened))
@@ -51,26 +51,26 @@ def name_picked(opened: Workspace) -> None:
             "Name of the picked cells", options, index=None, key="picked-name",
             accept_new_options=True, placeholder="Choose or type a name", width=320,
         )  # fmt: skip
-        ready = bool(found.n and name) and not closed
+        ready = bool(picked.n and name) and not closed
         if st.button(
-            f"Name {count(found.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
+            f"Name {count(picked.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
         ):
-            _name(opened, found, str(name), seen)
+            _name(opened, picked, str(name), seen)
         undo_buttons(opened)
     state.remember(SEEN, labels.seq)
-    if state.recall(STALE) is not None and found.n:
-        _choose_version(opened, found)
-    elif found.n:
-        already = int((labels.codes[found.mask] >= 0).sum())
+    if state.recall(STALE) is not None and picked.n:
+        _choose_version(opened, picked)
+    elif picked.n:
+        already = int((labels.codes[picked.mask] >= 0).sum())
         if already:
             st.caption(
                 f"{count(already, 'cell')} of them have a label already; it will be replaced."
             )
 
 
-def _name(opened: Workspace, found: Selection, name: str, seen: int | None) -> None:
+def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:
     try:
-        rules.name_cells(opened, found, name, seen)
+        rules.name_cells(opened, picked, name, seen)
     except edit.StaleEdit as error:
         state.remember(STALE, (name, error.theirs, error.yours))
         return
@@ -80,7 +80,7 @@ def _name(opened: Workspace, found: Selection, name: str, seen: int | None) -> N
     _drop(opened)
 
 
-def _choose_version(opened: Workspace, found: Selection) -> None:
+def _choose_version(opened: Workspace, picked: Selection) -> None:
     """Show what somebody else did to these cells meanwhile, beside one's own edit."""
     name, theirs, yours = state.recall(STALE)
     with st.container(border=True, key="stale"):
@@ -92,7 +92,7 @@ def _choose_version(opened: Workspace, found: Selection) -> None:
             if st.button("Keep theirs", key="keep-theirs", type="primary"):
                 _drop(opened)
             if st.button("Use mine", key="use-mine"):
-                _name(opened, found, name, None)
+                _name(opened, picked, name, None)
 
 
 def _drop(opened: Workspace) -> None:

@@ -37,10 +37,10 @@ def draw(opened: Workspace) -> None:
         state.forget(SAID)
     st.subheader("Use rules again", anchor=False)
     st.markdown("Name cells by the rules of another data set. Nothing is named before you say so.")
-    found = _chosen(opened)
-    if found:
-        _preview(opened, found)
-    elif found is not None:
+    brought = _chosen(opened)
+    if brought:
+        _preview(opened, brought)
+    elif brought is not None:
         st.info("It holds no rules: they come with labels given by picking cells.")
 
 
@@ -65,10 +65,10 @@ def _chosen(opened: Workspace) -> Sequence[LabelRule] | None:
         return None
 
 
-def _preview(opened: Workspace, found: Sequence[LabelRule]) -> None:
+def _preview(opened: Workspace, brought: Sequence[LabelRule]) -> None:
     """Draw what each rule would do here, and the button that does it."""
     also = st.toggle("Also cells that have a label already", key="rules-also")
-    items = rules.preview(opened, found, replace_labels=also)
+    items = rules.preview(opened, brought, replace_labels=also)
     table = pd.DataFrame(
         {
             "name": [item.own.label for item in items],

@@ -18,35 +18,35 @@ NOT, JOIN, TIE, UNTIE, REMOVE = "not", "join", "tie", "untie", "remove"
 
 def draw(opened: Workspace) -> Selection:
     """Draw the chips, the way to add one, and how many cells they pick together."""
-    found = selection.selection(opened, state.tab())
+    picked = selection.selection(opened, state.tab())
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
-        counts = iter(found.counts)
-        for g, group in enumerate(found.rule.groups):
+        counts = iter(picked.counts)
+        for g, group in enumerate(picked.rule.groups):
             own = [next(counts) for _ in group.terms]
             if len(own) == 1:
-                _chip(opened, found.rule, (g, 0), own[0])
+                _chip(opened, picked.rule, (g, 0), own[0])
             else:
-                _bracket(opened, found.rule, g, own)
+                _bracket(opened, picked.rule, g, own)
         with st.popover("Add a condition", icon=":material/add:"):
             rule_form.draw(opened)
-        if not found.rule:
+        if not picked.rule:
             st.caption("Pick cells on the map, or by gene, label, batch…", width="content")
         else:
-            st.markdown(f"**= {count(found.n, 'cell')}**", width="content")
+            st.markdown(f"**= {count(picked.n, 'cell')}**", width="content")
             if st.button("Pick nothing", key="pick-nothing", type="tertiary"):
                 selection.clear(opened, state.tab())
                 st.rerun()
-    _said(opened, found)
-    return found
+    _said(opened, picked)
+    return picked
 
 
-def _said(opened: Workspace, found: Selection) -> None:
+def _said(opened: Workspace, picked: Selection) -> None:
     """Say what would help where no cell is left, and what could not be looked up."""
-    advice = rules.advice(opened, found)
+    advice = rules.advice(opened, picked)
     if advice:
         st.caption(f"No cell fulfils all of that. {md(advice)}")
-    if found.notes:
-        st.warning(md(" ".join([*found.notes, "Only cells that fit without that are picked."])))
+    if picked.notes:
+        st.warning(md(" ".join([*picked.notes, "Only cells that fit without that are picked."])))
 
 
 def _bracket(opened: Workspace, rule: Rule, g: int, counts: list[int | None]) -> None:

@@ -20,8 +20,8 @@ def summary(opened: Workspace) -> None:
     told = ", ".join(
         f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
     )
-    found = uncertainty.reasons(opened)
-    notes = " ".join(found.notes) if found is not None else ""
+    checked = uncertainty.reasons(opened)
+    notes = " ".join(checked.notes) if checked is not None else ""
     if n:
         st.markdown(f"**{count(n, 'cell')} without a label:** {told}. {md(notes)}")
     elif notes:

@@ -82,25 +82,25 @@ def _field(opened: Workspace, made: Draft, item: Field) -> Draft:
         format_func=lambda name: name or FOR_ALL, key=f"cxg-{item.key}", help=item.help,
     )  # fmt: skip
     made = replace(made, columns={**made.columns, item.key: column})
-    found = form.table(opened, made, item)
+    values = form.table(opened, made, item)
     scope = made.scope(item)
     if scope is None and column:
-        st.caption(f"{count(len(found), 'value')}, written as they are.")
+        st.caption(f"{count(len(values), 'value')}, written as they are.")
         return made
     if column:
-        open_ = int((found["term"] == "").sum())
-        words = f"{count(len(found), 'value')}, {open_} without a term" if open_ else "All found"
+        open_ = int((values["term"] == "").sum())
+        words = f"{count(len(values), 'value')}, {open_} without a term" if open_ else "All found"
         with st.expander(words, expanded=bool(open_)):
-            terms = _edited(found, f"cxg-{item.key}-{column}", "value")
+            terms = _edited(values, f"cxg-{item.key}-{column}", "value")
     else:
         typed = st.text_input(
-            "Value", found["term"].iloc[0], placeholder=f"such as {EXAMPLES[item.key]}",
-            key=f"cxg-value-{item.key}-{hash(found['term'].iloc[0])}",
+            "Value", values["term"].iloc[0], placeholder=f"such as {EXAMPLES[item.key]}",
+            key=f"cxg-value-{item.key}-{hash(values['term'].iloc[0])}",
             label_visibility="collapsed",
         )  # fmt: skip
-        if found["meaning"].iloc[0]:
-            st.caption(md(found["meaning"].iloc[0]))
-        terms = {} if typed == found["term"].iloc[0] else {"": typed}
+        if values["meaning"].iloc[0]:
+            st.caption(md(values["meaning"].iloc[0]))
+        terms = {} if typed == values["term"].iloc[0] else {"": typed}
     if not terms:
         return made
     said = {
@@ -117,8 +117,8 @@ def _cell_types(made: Draft, types: list[str]) -> Draft:
         "**Cell types**: the term of the Cell Ontology for each of your names. Types without a "
         "term are written as unknown; your names stay in the file as well."
     )
-    found = form.type_table(made, types)
-    terms = _edited(found, "cxg-types", "type")
+    table = form.type_table(made, types)
+    terms = _edited(table, "cxg-types", "type")
     said = {name: form.understood_type(text) for name, text in terms.items()}
     return replace(made, cell_types={**made.cell_types, **said}) if said else made
 

@@ -53,15 +53,15 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
         st.dataframe(kept, hide_index=True, height=260)
 
 
-def _report(found: Match) -> None:
+def _report(match: Match) -> None:
     """Say how the table fits."""
-    first = f"**{found.found:,}** cells found by name, **{found.labelled:,}** of them with a label"
-    said = [f"{first} of {count(found.types, 'type')}."]
-    if found.without_line:
-        said.append(f"{count(found.without_line, 'cell')} here without a line in the table.")
-    if found.strange:
-        such = ", ".join(md(name) for name in found.examples)
-        said.append(f"{count(found.strange, 'line')} of cells that are not here, such as {such}.")
-    if found.repeated:
-        said.append(f"{count(found.repeated, 'line')} left out: their cell is there twice.")
+    first = f"**{match.found:,}** cells found by name, **{match.labelled:,}** of them with a label"
+    said = [f"{first} of {count(match.types, 'type')}."]
+    if match.without_line:
+        said.append(f"{count(match.without_line, 'cell')} here without a line in the table.")
+    if match.strange:
+        such = ", ".join(md(name) for name in match.examples)
+        said.append(f"{count(match.strange, 'line')} of cells that are not here, such as {such}.")
+    if match.repeated:
+        said.append(f"{count(match.repeated, 'line')} left out: their cell is there twice.")
     st.markdown("\n".join(f"- {line}" for line in said))

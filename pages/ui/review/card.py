@@ -33,7 +33,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
     first = item.candidates[0].name
-    found = evidence.of(opened, item)
+    shown = evidence.of(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. "
@@ -45,13 +45,13 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         )
         asked = _actions(opened, item, kind)
         n_open = queue.n_open_cells(opened, item)
-        st.caption(f"Accepting: {md(found.effect(first, n_open))}")
+        st.caption(f"Accepting: {md(shown.effect(first, n_open))}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
         with right:
-            _genes(found)
-        _around(found)
+            _genes(shown)
+        _around(shown)
     step = queue.last_step(opened)
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
@@ -59,28 +59,28 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         _ask_name(opened, item)
 
 
-def _genes(found: Evidence) -> None:
-    st.markdown(f"**{md(found.verdict)}**")
-    if found.markers.empty:
+def _genes(shown: Evidence) -> None:
+    st.markdown(f"**{md(shown.verdict)}**")
+    if shown.markers.empty:
         return
-    levels = [name for name in found.markers.columns if name != "gene"]
-    top = float(found.markers[levels].to_numpy().max())
+    levels = [name for name in shown.markers.columns if name != "gene"]
+    top = float(shown.markers[levels].to_numpy().max())
     bars = {
         name: st.column_config.ProgressColumn(
             short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
         )
         for name in levels
     }
-    st.dataframe(found.markers, hide_index=True, column_config=bars, height="content")
+    st.dataframe(shown.markers, hide_index=True, column_config=bars, height="content")
     st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
 
 
-def _around(found: Evidence) -> None:
+def _around(shown: Evidence) -> None:
     """Draw who is near, where the cells come from, and how good they are, side by side."""
     near, quality, batches = st.columns(3, gap="medium")
     with near:
         st.caption("Nearest labelled cells")
-        st.dataframe(found.neighbours.head(MOST_ROWS), hide_index=True, height="content")
+        st.dataframe(shown.neighbours.head(MOST_ROWS), hide_index=True, height="content")
     with quality:
         st.caption("Quality (medians)")
         numbers = {
@@ -88,9 +88,9 @@ def _around(found: Evidence) -> None:
             for name in ("these cells", "all cells")
         }
         st.dataframe(
-            found.quality.round(2), hide_index=True, column_config=numbers, height="content"
+            shown.quality.round(2), hide_index=True, column_config=numbers, height="content"
         )
-    if len(found.batches) > 1 or found.batches["all cells"].max() < ALL:
+    if len(shown.batches) > 1 or shown.batches["all cells"].max() < ALL:
         with batches:
             st.caption("Batches")
             share = st.column_config.ProgressColumn(
@@ -98,7 +98,7 @@ def _around(found: Evidence) -> None:
             )
             every = st.column_config.NumberColumn("of all cells", format="%.0f %%")
             st.dataframe(
-                found.batches.head(MOST_ROWS)[["batch", "share", "all cells"]], hide_index=True,
+                shown.batches.head(MOST_ROWS)[["batch", "share", "all cells"]], hide_index=True,
                 column_config={"share": share, "all cells": every}, height="content",
             )  # fmt: skip
 

@@ -69,8 +69,8 @@ def back(opened: Workspace, kind: str) -> None:
 
 
 def _cards(opened: Workspace, kind: str) -> list[ReviewItem]:
-    found = (queue.card(opened, token) for token in _recall(TRAIL, kind, []))
-    return [item for item in found if item is not None]
+    cards = (queue.card(opened, token) for token in _recall(TRAIL, kind, []))
+    return [item for item in cards if item is not None]
 
 
 def _recall(name: str, kind: str, default: Any) -> Any:

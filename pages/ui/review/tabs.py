@@ -67,13 +67,13 @@ def _technical(desk: Desk) -> None:
 
 def _doubted(desk: Desk, kind: str, nothing: str) -> None:
     """Draw the card of cells that are doubted for one reason."""
-    found = diagnostics_uncertainty.reasons(desk.opened)
-    if found is None:
+    checked = diagnostics_uncertainty.reasons(desk.opened)
+    if checked is None:
         uncertainty.summary(desk.opened)
         return
     item = card_order.front(desk, kind)
     if item is None:
-        notes = [note for note in found.notes if ("New" in note) == (kind == NOVEL)]
+        notes = [note for note in checked.notes if ("New" in note) == (kind == NOVEL)]
         st.info(" ".join([*notes] or [nothing]))
         return
     st.caption(

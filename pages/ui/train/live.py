@@ -92,8 +92,8 @@ def _preview(job: JobSnapshot) -> None:
 
 def notes(opened: Workspace) -> None:
     """Say what the user should know about how the current model was trained."""
-    found = results.current(opened)
-    for note in found.summary["notes"] if found is not None else []:
+    predictions = results.current(opened)
+    for note in predictions.summary["notes"] if predictions is not None else []:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
@@ -102,11 +102,11 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
-    found = results.current(opened)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         st.warning("Training was stopped before the first epoch. Nothing was kept.")
         return
-    about = found.summary
+    about = predictions.summary
     with st.container(border=True):
         stopped = " You stopped it; the best state was kept." if about["stopped"] else ""
         st.markdown(

@@ -80,12 +80,12 @@ def _cross_validated(run: Run) -> str | None:
     usable = (y >= 0) & (y < judged.shape[1]) & np.isfinite(judged).all(axis=1)
     if not usable.any():
         return None
-    found = score(y[usable], judged[usable].argmax(axis=1), run.settings.label_names)
+    scores = score(y[usable], judged[usable].argmax(axis=1), run.settings.label_names)
     return (
-        f"The one-second linear models together, cross-validated on {found.n:,} labelled cells: "
-        f"right on {percent(found.accuracy, found.n)} "
-        f"(95 % interval {percent_range(found.interval, found.n)}), "
-        f"mean F1 {found.macro_f1:.2f}."
+        f"The one-second linear models together, cross-validated on {scores.n:,} labelled cells: "
+        f"right on {percent(scores.accuracy, scores.n)} "
+        f"(95 % interval {percent_range(scores.interval, scores.n)}), "
+        f"mean F1 {scores.macro_f1:.2f}."
     )
 
 

@@ -115,23 +115,23 @@ def held_out(opened: Workspace, run_id: str) -> HeldOut:
 
 
 def _held_out(opened: Workspace, run_id: str) -> HeldOut:
-    found = results.load(opened, run_id)
+    predictions = results.load(opened, run_id)
     run = Run.open(opened.project, run_id)
     seq = run.settings.labels_seq
-    truth, rows = frozen_run.holdout_truth(opened, found.names, found.holdout, seq)
+    truth, rows = frozen_run.holdout_truth(opened, predictions.names, predictions.holdout, seq)
     state = opened.store.labels(seq)
     words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
     strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)
-    told = found.prediction[rows] >= 0
+    told = predictions.prediction[rows] >= 0
     usable = (truth >= 0) & told
     rows = rows[usable]
     return HeldOut(
         run,
-        found.names,
+        predictions.names,
         rows,
         truth[usable],
-        found.prediction[rows],
-        found.confidence[rows],
+        predictions.prediction[rows],
+        predictions.confidence[rows],
         strangers,
         int(((truth >= 0) & ~told).sum()),
     )
@@ -257,12 +257,12 @@ def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
     if not key:
         return None
     batches = opened.batches(key)
-    found = score_groups(cells.right, batches.index[cells.rows], batches.names)
+    scores = score_groups(cells.right, batches.index[cells.rows], batches.names)
     return pd.DataFrame(
         {
-            "batch": [group.name for group in found],
-            "cells": [group.n for group in found],
-            "right": [percent_with_interval(group.accuracy, group.interval) for group in found],
+            "batch": [group.name for group in scores],
+            "cells": [group.n for group in scores],
+            "right": [percent_with_interval(group.accuracy, group.interval) for group in scores],
         }
     )
 

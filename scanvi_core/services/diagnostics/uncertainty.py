@@ -114,9 +114,9 @@ class PredictionSets:
 
     def coded(self) -> tuple[np.ndarray, list[str]]:
         """Return the sets as codes [n_obs] (-1: empty) and texts like ``B | Plasma``."""
-        found, codes = np.unique(self.members, axis=0, return_inverse=True)
+        sets, codes = np.unique(self.members, axis=0, return_inverse=True)
         names = np.array(self.names, dtype=object)
-        texts = [SEPARATOR.join(names[row]) for row in found]
+        texts = [SEPARATOR.join(names[row]) for row in sets]
         kept = [text for text in texts if text]
         lookup = np.array([kept.index(text) if text else -1 for text in texts])
         return lookup[codes.ravel()].astype(np.int32), kept
@@ -130,8 +130,8 @@ def start(opened: Workspace) -> None:
 
 def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     """Return the newest job that looks for reasons, running or ended."""
-    found = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.DOUBT]
-    return found[-1] if found else None
+    checks = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.DOUBT]
+    return checks[-1] if checks else None
 
 
 def reasons(opened: Workspace) -> Doubt | None:
@@ -163,29 +163,29 @@ def _read(opened: Workspace, run: Run) -> Doubt:
 
 def counts(opened: Workspace) -> dict[str, int] | None:
     """Return the cells without a label per reason, by name; None before it was looked at."""
-    found, state = reasons(opened), opened.labels()
-    if found is None:
+    checked, state = reasons(opened), opened.labels()
+    if checked is None:
         return None
-    n = np.bincount(found.reason[state.codes < 0], minlength=len(REASON_NAMES))
+    n = np.bincount(checked.reason[state.codes < 0], minlength=len(REASON_NAMES))
     return dict(zip(REASON_NAMES, map(int, n), strict=True))
 
 
 def label_issues(opened: Workspace) -> tuple[LabelIssue, ...]:
     """Return the brought labels that look wrong and that nobody has decided on, worst first."""
-    found = reasons(opened)
-    if found is None:
+    checked = reasons(opened)
+    if checked is None:
         return ()
-    key = ("label issues", found.run_id, opened.labels().seq)
-    return opened.cache.get(key, lambda: _issues(opened, found))
+    key = ("label issues", checked.run_id, opened.labels().seq)
+    return opened.cache.get(key, lambda: _issues(opened, checked))
 
 
-def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
-    run = Run.open(opened.project, found.run_id)
+def _issues(opened: Workspace, checked: Doubt) -> tuple[LabelIssue, ...]:
+    run = Run.open(opened.project, checked.run_id)
     seq, now = run.settings.labels_seq, opened.labels()
     then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
     same = (now.codes == then.codes) & (now.sources == GIVEN)
-    rows = np.flatnonzero(found.issue & same)
-    rows = rows[np.argsort(-found.issue_score[rows], kind="stable")]
+    rows = np.flatnonzero(checked.issue & same)
+    rows = rows[np.argsort(-checked.issue_score[rows], kind="stable")]
     codes = dict(zip(then.active, then.active_codes, strict=True))
     # a type that was renamed since goes by its new name; codes stay
     names = [now.names[codes[name]] for name in run.settings.label_names]
@@ -193,8 +193,8 @@ def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
         LabelIssue(
             int(row),
             now.names[now.codes[row]],
-            names[found.suggestion[row]],
-            float(found.issue_score[row]),
+            names[checked.suggestion[row]],
+            float(checked.issue_score[row]),
         )
         for row in rows
     )
@@ -221,25 +221,25 @@ def decide(
 
 def prediction_sets(opened: Workspace, coverage: float = COVERAGE) -> PredictionSets | None:
     """Return the set of types of each cell; None without a model or with too few labels."""
-    found = results.current(opened)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return None
-    key = ("sets", found.run_id, coverage)
-    return opened.cache.get(key, lambda: _sets(found, coverage))
+    key = ("sets", predictions.run_id, coverage)
+    return opened.cache.get(key, lambda: _sets(predictions, coverage))
 
 
-def _sets(found: results.Results, coverage: float) -> PredictionSets | None:
+def _sets(predictions: results.Results, coverage: float) -> PredictionSets | None:
     from scanvi_core.annotation.model.calibration import Calibration
     from scanvi_core.annotation.uncertainty.prediction_sets import fit_sets
 
-    run = found.run
+    run = predictions.run
     if not run.has_array(uncertainty_job.OUT_OF_FOLD):
         return None
-    calibration = Calibration(float(found.summary["temperature"]))
+    calibration = Calibration(float(predictions.summary["temperature"]))
     judged = calibration.apply(np.array(run.array(uncertainty_job.OUT_OF_FOLD)))
     try:
         rule = fit_sets(judged, np.array(run.array("y")), coverage, by_type=True)
     except LabelsUnusable:  # no promise can be made; the page says so
         return None
-    members = rule.apply(found.probabilities) & (found.prediction >= 0)[:, None]
-    return PredictionSets(members, found.names, coverage, rule.n_cells)
+    members = rule.apply(predictions.probabilities) & (predictions.prediction >= 0)[:, None]
+    return PredictionSets(members, predictions.names, coverage, rule.n_cells)

@@ -155,8 +155,8 @@ class Look:
         from scanvi_core.annotation.uncertainty.reasons import reasons
 
         novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        found = reasons(self.found.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE)
-        self.run.write_array(REASON, found)
+        codes = reasons(self.found.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE)
+        self.run.write_array(REASON, codes)
 
     @cached_property
     def companions(self) -> "Companions":

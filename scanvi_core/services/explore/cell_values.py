@@ -30,10 +30,10 @@ def known(opened: Workspace, kind: Kind) -> bool:
 
 def columns(opened: Workspace) -> dict[str, bool]:
     """Return the columns of the file that conditions can ask for; True where they hold numbers."""
-    found = opened.dataset.manifest["obs_columns"]
+    known = opened.dataset.manifest["obs_columns"]
     return {
         name: about["kind"] == "number"
-        for name, about in found.items()
+        for name, about in known.items()
         if about["kind"] == "number" or about["n_unique"] <= colours.MAX_CATEGORIES
     }
 
@@ -50,10 +50,10 @@ def coded(opened: Workspace, kind: str, column: str = "") -> tuple[np.ndarray, t
 
 def newest(opened: Workspace) -> results.Results:
     """Return the newest predictions there are: provisional ones after a decision."""
-    made, found = provisional.state(opened).found, results.current(opened)
-    if found is None:
+    made, trained = provisional.state(opened).found, results.current(opened)
+    if trained is None:
         raise ColumnMissing("There are no predictions here yet: train a model first.")
-    return found if made is None else made.predictions
+    return trained if made is None else made.predictions
 
 
 def cluster_origin(opened: Workspace) -> str:
@@ -74,8 +74,8 @@ def _given(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _predicted(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = newest(opened)
-    return found.prediction, found.names
+    predictions = newest(opened)
+    return predictions.prediction, predictions.names
 
 
 def _batch(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -93,10 +93,10 @@ def _cluster(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _reason(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = uncertainty.reasons(opened)
-    if found is None:
+    checked = uncertainty.reasons(opened)
+    if checked is None:
         raise ColumnMissing("Reasons for doubt were not looked for here.")
-    return found.reason, uncertainty.REASON_NAMES
+    return checked.reason, uncertainty.REASON_NAMES
 
 
 _CODES: dict[str, Callable[[Workspace], tuple[np.ndarray, tuple[str, ...]]]] = {

@@ -77,15 +77,15 @@ def colouring(opened: Workspace, what: str) -> Colouring:
 
 def _by_prediction(opened: Workspace, what: str) -> Colouring:
     """Colour by the newest predictions there are: provisional ones after a decision."""
-    made, found = provisional.state(opened).found, results.current(opened)
+    made, predictions = provisional.state(opened).found, results.current(opened)
     if made is not None:
-        found = made.predictions
-    assert found is not None  # noqa: S101 - told to the type checker: there is a current run
+        predictions = made.predictions
+    assert predictions is not None  # noqa: S101 - told to the type checker: there is a current run
     title = f"{what} (provisional)" if made else what
-    moment = f"{found.run_id}.{made.seq if made else 0}"
+    moment = f"{predictions.run_id}.{made.seq if made else 0}"
     if what == CONFIDENCE:
-        return Colouring(title, f"{what}/{moment}", values=found.confidence)
-    return _by_type(opened, title, found.prediction, found.names, moment)
+        return Colouring(title, f"{what}/{moment}", values=predictions.confidence)
+    return _by_type(opened, title, predictions.prediction, predictions.names, moment)
 
 
 def _by_quality(opened: Workspace) -> Colouring:

@@ -82,12 +82,12 @@ def by_hand(opened: Workspace, mask: np.ndarray) -> Term:
 def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
     place = place_of(opened, xy)
-    found = (
+    names = (
         name
         for name in explore_maps.embeddings(opened)
         if place_of(opened, explore_maps.coordinates(opened, name)) == place
     )
-    name = next(found, None)
+    name = next(names, None)
     if name is None:
         return None
     corners = tuple((float(x), float(y)) for x, y in polygon)
@@ -143,8 +143,8 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
     """Return every map of a name, those of earlier models included."""
     if name in results.MAPS:
         runs = reversed(Run.list(opened.project))
-        found = (run for run in runs if run.has_array(results.MAPS[name]))
-        yield from (run.array(results.MAPS[name]) for run in found)
+        mapped = (run for run in runs if run.has_array(results.MAPS[name]))
+        yield from (run.array(results.MAPS[name]) for run in mapped)
     elif name in explore_maps.embeddings(opened):
         yield explore_maps.coordinates(opened, name)
 

@@ -58,10 +58,10 @@ def options(opened: Workspace) -> list[str]:
             return columns[what]["kind"] != "number" and columns[what]["n_unique"] <= MAX_GROUPS
         return what in (colours.LABEL, colours.PREDICTION, maps.CLUSTER)
 
-    found = [what for what in colours.colour_options(opened) if usable(what)]
+    choices = [what for what in colours.colour_options(opened) if usable(what)]
     if not opened.labels().active:
-        found.remove(colours.LABEL)
-    return found
+        choices.remove(colours.LABEL)
+    return choices
 
 
 def groups(opened: Workspace, what: str) -> Groups:
@@ -105,8 +105,8 @@ def _one(opened: Workspace, tab: str, what: str, name: str) -> tuple[np.ndarray 
     if name in (PICKED, KEPT):
         own = selection.selection(opened, tab if name == PICKED else kept_tab(tab))
         return own.mask, _why_rule(own.rule)
-    found = groups(opened, what)
-    return found.codes == found.names.index(name), found.warning
+    types = groups(opened, what)
+    return types.codes == types.names.index(name), types.warning
 
 
 def kept_tab(tab: str) -> str:
@@ -126,9 +126,9 @@ def sides(opened: Workspace, tab: str, what: str) -> list[str]:
         for name, where in ((PICKED, tab), (KEPT, kept_tab(tab)))
         if selection.selection(opened, where).n
     ]
-    found = groups(opened, what)
-    filled = np.bincount(found.codes[found.codes >= 0], minlength=len(found.names)) > 0
-    names = [name for name, some in zip(found.names, filled, strict=True) if some]
+    types = groups(opened, what)
+    filled = np.bincount(types.codes[types.codes >= 0], minlength=len(types.names)) > 0
+    names = [name for name, some in zip(types.names, filled, strict=True) if some]
     return [*own, *names, REST]
 
 
@@ -139,19 +139,19 @@ def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
     """
     from scanvi_core.annotation.genes.levels import by_group
 
-    found = groups(opened, what)
-    key = ("levels", what, found.digest, tuple(chosen))
+    types = groups(opened, what)
+    key = ("levels", what, types.digest, tuple(chosen))
 
     def work_out() -> pd.DataFrame:
         dataset = opened.dataset
         places = [gene_search.position(opened, gene) for gene in chosen]
         mean, share = by_group(
-            dataset.counts_by_gene, dataset.totals, places, found.codes, len(found.names)
+            dataset.counts_by_gene, dataset.totals, places, types.codes, len(types.names)
         )
         table = pd.DataFrame(
             {
-                "group": np.repeat(np.array(found.names, dtype=object), len(chosen)),
-                "gene": np.tile(np.array(chosen, dtype=object), len(found.names)),
+                "group": np.repeat(np.array(types.names, dtype=object), len(chosen)),
+                "gene": np.tile(np.array(chosen, dtype=object), len(types.names)),
                 "mean": mean.ravel(),
                 "share": share.ravel(),
             }
@@ -165,12 +165,12 @@ def violins(opened: Workspace, what: str, gene: str) -> dict[str, np.ndarray]:
     """Return levels of a gene in at most 300 cells of each group, by name."""
     from scanvi_core.annotation.genes.levels import drawn
 
-    found, values = groups(opened, what), gene_search.levels(opened, gene)
-    rows = drawn(found.codes, len(found.names), VIOLIN_CELLS)
-    own = found.codes[rows]
+    types, values = groups(opened, what), gene_search.levels(opened, gene)
+    rows = drawn(types.codes, len(types.names), VIOLIN_CELLS)
+    own = types.codes[rows]
     return {
         name: values[rows[own == code]]
-        for code, name in enumerate(found.names)
+        for code, name in enumerate(types.names)
         if (own == code).any()
     }
 

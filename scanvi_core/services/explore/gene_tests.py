@@ -103,7 +103,7 @@ def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
     from scanvi_core.annotation.genes.levels import REST, rank
 
     groups, dataset = question.groups, opened.dataset
-    found = rank(
+    ranked = rank(
         dataset.counts,
         groups.codes,
         groups.names,
@@ -115,7 +115,7 @@ def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
         "group": "group", "gene": "at", "score": "score", "log2_change": "log2 change",
         "p_adjusted": "adjusted p", "share": "seen in group", "share_others": "seen in others",
     }  # fmt: skip
-    return found.rename(columns=columns)
+    return ranked.rename(columns=columns)
 
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:

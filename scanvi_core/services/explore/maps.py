@@ -30,15 +30,17 @@ TITLES = {
 
 def embeddings(opened: Workspace) -> dict[str, str]:
     """Return the maps that can be drawn now: id and title, the most useful first."""
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     run = opened.current_run()
     if run is not None:
-        found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
+        titles |= {
+            name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])
+        }
     usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
-    found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
+    titles |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
     if _derived(opened, BASE_MAP).is_file():
-        found[BASE] = TITLES[BASE]
-    return found
+        titles[BASE] = TITLES[BASE]
+    return titles
 
 
 def title_of(embedding: str) -> str:

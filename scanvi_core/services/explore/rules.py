@@ -67,10 +67,10 @@ def select(opened: Workspace, rule: Rule) -> Selection:
     notes: dict[str, None] = {}
 
     def look(term: Term) -> Bits | None:
-        found = conditions.answer(opened, term)
-        if found.note:
-            notes[found.note] = None
-        return found.bits
+        answern = conditions.answer(opened, term)
+        if answern.note:
+            notes[answern.note] = None
+        return answern.bits
 
     def grow(bits: Bits, steps: int) -> Bits | None:
         grown = conditions.grown(opened, bits, steps)
@@ -78,14 +78,14 @@ def select(opened: Workspace, rule: Rule) -> Selection:
             notes[f"{conditions.NEAR_WHERE} is not here: train a model first."] = None
         return grown
 
-    found = evaluate(rule, n_obs, look, grow)
+    chosen = evaluate(rule, n_obs, look, grow)
     counts = tuple(
         None if term.kind == "near" else _count(look(term.about), term, n_obs)
         for term in rule.terms
     )
-    mask = unpacked(found.surely, n_obs)
+    mask = unpacked(chosen.surely, n_obs)
     mask.flags.writeable = False
-    return Selection(rule, mask, size(found.surely), counts, tuple(notes))
+    return Selection(rule, mask, size(chosen.surely), counts, tuple(notes))
 
 
 def _count(bits: Bits | None, term: Term, n_obs: int) -> int | None:
@@ -171,13 +171,13 @@ def logged(opened: Workspace) -> list[LabelRule]:
 
 
 def _logged(entries: list[events.Event]) -> list[LabelRule]:
-    found: dict[LabelRule, None] = {}
+    rules: dict[LabelRule, None] = {}
     for event in entries:
         plain = event.payload.get(RULE)
         if event.kind == "assign" and plain is not None and not event.undone:
             with suppress(InputError):  # of a newer version, or of a colleague's damaged copy
-                found[LabelRule(event.payload["labels"][0], Rule.from_json(plain))] = None
-    return list(found)
+                rules[LabelRule(event.payload["labels"][0], Rule.from_json(plain))] = None
+    return list(rules)
 
 
 def to_file(opened: Workspace) -> bytes:
@@ -257,11 +257,11 @@ def preview(
 ) -> list[Applied]:
     """Return what each rule would do here, all of them together."""
     state = opened.labels()
-    found = [select(opened, own.rule) for own in rules]
+    selections = [select(opened, own.rule) for own in rules]
     places = {name: code for code, name in enumerate(dict.fromkeys(own.label for own in rules))}
     claims = np.full(len(state.codes), -1, dtype=np.int32)
     torn = np.zeros(len(state.codes), dtype=bool)
-    for own, selection in zip(rules, found, strict=True):
+    for own, selection in zip(rules, selections, strict=True):
         torn |= selection.mask & (claims >= 0) & (claims != places[own.label])
         claims[selection.mask] = places[own.label]
     free = np.ones_like(torn) if replace_labels else state.codes < 0
@@ -273,7 +273,7 @@ def preview(
             int((selection.mask & ~free & ~torn).sum()),
             int((selection.mask & torn).sum()),
         )
-        for own, selection in zip(rules, found, strict=True)
+        for own, selection in zip(rules, selections, strict=True)
     ]
 
 

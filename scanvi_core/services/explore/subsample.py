@@ -69,12 +69,12 @@ def drawn(opened: Workspace, embedding: str) -> Drawn | None:
 def _thinned(opened: Workspace, embedding: str) -> Drawn:
     from scanvi_core.annotation.layout.thinning import thinned
 
-    found = results.current(opened)
+    predictions = results.current(opened)
     chosen = thinned(
         maps.coordinates(opened, embedding),
         config.DRAWN_CELLS,
-        keep=None if found is None else found.confidence < config.LOW_CONFIDENCE,
-        types=_types(opened) if found is None else found.prediction,
+        keep=None if predictions is None else predictions.confidence < config.LOW_CONFIDENCE,
+        types=_types(opened) if predictions is None else predictions.prediction,
     )
     return Drawn(chosen.rows, chosen.n_placed, chosen.n_keep, chosen.n_kept)
 

@@ -75,7 +75,7 @@ def _table(opened: Workspace, labels: np.ndarray, sources: np.ndarray) -> pd.Dat
     made = draft(opened)
     types = pd.DataFrame({"type": labels, "source": sources})
     types = types[types["type"] != ""]
-    found = markers(opened, labels)
+    genes = markers(opened, labels)
     terms_of = _terms(opened, sorted(types["type"].unique()))
     rows = []
     for name, cells in types.groupby("type", sort=True):
@@ -84,7 +84,7 @@ def _table(opened: Workspace, labels: np.ndarray, sources: np.ndarray) -> pd.Dat
         own = {
             "full name": full,
             "rationale": rationale(cells["source"].value_counts()),
-            "marker genes": ", ".join(found.get(str(name), [])),
+            "marker genes": ", ".join(genes.get(str(name), [])),
             "canonical markers": "",
         }
         rows.append({"type": name, "term": term} | own | dict(made.types.get(str(name), {})))
@@ -122,10 +122,10 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
         from scanvi_core.annotation.genes.markers import one_vs_rest
 
         dataset = opened.dataset
-        found = one_vs_rest(dataset.counts, _sure(opened, codes), names, n=N_MARKERS)
+        best = one_vs_rest(dataset.counts, _sure(opened, codes), names, n=N_MARKERS)
         return {
             name: [str(dataset.var_names[marker.gene]) for marker in genes]
-            for name, genes in found.items()
+            for name, genes in best.items()
         }
 
     return opened.cache.get(key, look)
@@ -133,10 +133,10 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
 
 def _sure(opened: Workspace, codes: np.ndarray) -> np.ndarray:
     """Return the codes without predictions that are not sure: they are no evidence."""
-    found = results.current(opened)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return codes
-    unsure = (opened.labels().codes < 0) & ~(found.confidence >= SURE)
+    unsure = (opened.labels().codes < 0) & ~(predictions.confidence >= SURE)
     return np.where(unsure, -1, codes)
 
 
@@ -175,9 +175,9 @@ def fields(
     }
     exists = np.array([*(_is_term(term) for term in said["term"]), False])
     obs[f"{key}--cell_ontology_exists"] = exists[codes]
-    found = results.current(opened)
-    if found is not None:
-        obs[f"{key}--confidence_score"] = found.confidence
+    predictions = results.current(opened)
+    if predictions is not None:
+        obs[f"{key}--confidence_score"] = predictions.confidence
     return obs, _about(opened, key, sources)
 
 
@@ -192,8 +192,8 @@ def _synonyms(term: str) -> list[str]:
 def _column(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
     """Return words per type as a column; what was not said, and the cells after the last type."""
     filled = [str(word).strip() or terms.UNKNOWN for word in [*words, terms.UNKNOWN]]
-    found, place = np.unique(filled, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in found]
+    categories, place = np.unique(filled, return_inverse=True)
+    return place[codes].astype(np.int32), [str(word) for word in categories]
 
 
 def _about(opened: Workspace, key: str, sources: np.ndarray) -> dict[str, Any]:

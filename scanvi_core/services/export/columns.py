@@ -87,26 +87,26 @@ def columns(
         choice.key: coded(labels, present),
         keys.SOURCE: coded(sources, sorted(set(sources))),
     }
-    found = results.current(opened)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return obs | uncertainty_columns.columns(opened), {}
     obs |= {
-        keys.PREDICTION: (found.prediction.astype(np.int32), list(found.names)),
-        keys.CONFIDENCE: found.confidence,
-        keys.SECOND: (found.second.astype(np.int32), list(found.names)),
-        keys.MARGIN: found.margin,
-        keys.ENTROPY: found.entropy,
-        keys.HOLDOUT: found.holdout,
+        keys.PREDICTION: (predictions.prediction.astype(np.int32), list(predictions.names)),
+        keys.CONFIDENCE: predictions.confidence,
+        keys.SECOND: (predictions.second.astype(np.int32), list(predictions.names)),
+        keys.MARGIN: predictions.margin,
+        keys.ENTROPY: predictions.entropy,
+        keys.HOLDOUT: predictions.holdout,
     }
     obs |= uncertainty_columns.columns(opened)
     if choice.sets:
         obs |= uncertainty_columns.set_column(opened)
     obsm = {
-        keys.LATENT_Z1: found.run.array(results.Z1),
-        keys.LATENT_Z2: found.run.array(results.Z2),
-        keys.UMAP_Z1: found.run.array(results.MAPS[results.Z1]),
-        keys.UMAP_Z2: found.run.array(results.MAPS[results.Z2]),
-        keys.PROBABILITIES: found.probabilities,
+        keys.LATENT_Z1: predictions.run.array(results.Z1),
+        keys.LATENT_Z2: predictions.run.array(results.Z2),
+        keys.UMAP_Z1: predictions.run.array(results.MAPS[results.Z1]),
+        keys.UMAP_Z2: predictions.run.array(results.MAPS[results.Z2]),
+        keys.PROBABILITIES: predictions.probabilities,
     }
     return obs, obsm
 
@@ -114,11 +114,11 @@ def columns(
 def colours(opened: Workspace, obs: dict[str, Column]) -> dict[str, list[str]]:
     """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
     places = explore_colours.type_colours(opened)
-    found: dict[str, list[str]] = {}
+    entries: dict[str, list[str]] = {}
     for key, column in obs.items():
         if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
-            found[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
-    return found
+            entries[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
+    return entries
 
 
 def record(opened: Workspace) -> dict[str, Any]:
@@ -149,11 +149,11 @@ def source_table(opened: Workspace, threshold: float, *, groups: bool = False) -
         keys.PARENT: "predicted groups",
         keys.UNLABELED: "left without a label",
     }
-    found = results.current(opened)
+    predictions = results.current(opened)
     state, threshold = opened.labels(), uncertainty_columns.least(threshold, groups=groups)
     open_ = grouped = np.zeros(len(state.codes), bool)
-    if found is not None:
-        open_ = results.filled(state, found, threshold)
+    if predictions is not None:
+        open_ = results.filled(state, predictions, threshold)
     if groups:
         grouped = uncertainty_columns.group_names(opened, threshold) != ""
     cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))

@@ -19,15 +19,15 @@ def has_groups(opened: Workspace) -> bool:
 
 def columns(opened: Workspace) -> dict[str, Column]:
     """Return the obs columns about doubt; without a look, those about poor cells."""
-    found = uncertainty.reasons(opened)
-    if found is None:
+    checked = uncertainty.reasons(opened)
+    if checked is None:
         return _quality_columns(opened)
     return {
-        keys.REASON: (found.reason.astype(np.int32), list(uncertainty.REASON_NAMES)),
-        keys.NOVELTY: found.novelty,
-        keys.QC_FLAG: (found.qc.astype(np.int32), list(uncertainty.QC_NAMES)),
-        keys.DOUBLET: found.doublet_score,
-        keys.ISSUE: found.issue_score,
+        keys.REASON: (checked.reason.astype(np.int32), list(uncertainty.REASON_NAMES)),
+        keys.NOVELTY: checked.novelty,
+        keys.QC_FLAG: (checked.qc.astype(np.int32), list(uncertainty.QC_NAMES)),
+        keys.DOUBLET: checked.doublet_score,
+        keys.ISSUE: checked.issue_score,
     }
 
 
@@ -54,19 +54,19 @@ def least(threshold: float, *, groups: bool) -> float:
 
 def group_names(opened: Workspace, threshold: float) -> np.ndarray:
     """Return the group to say [n_obs], '' where the cell has a label, a sure type, or neither."""
-    found = results.current(opened)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return np.full(opened.dataset.n_obs, "", dtype=object)
-    key = ("group names", found.run_id, opened.labels().seq, threshold)
-    return opened.cache.get(key, lambda: _group_names(opened, found, threshold))
+    key = ("group names", predictions.run_id, opened.labels().seq, threshold)
+    return opened.cache.get(key, lambda: _group_names(opened, predictions, threshold))
 
 
-def _group_names(opened: Workspace, found: results.Results, threshold: float) -> np.ndarray:
+def _group_names(opened: Workspace, predictions: results.Results, threshold: float) -> np.ndarray:
     from scanvi_core.annotation.uncertainty.hierarchy import GROUP, back_off
 
-    groups = found.run.settings.groups
-    open_ = np.flatnonzero((opened.labels().codes < 0) & (found.prediction >= 0))
-    named = back_off(found.probabilities[open_], found.names, groups, threshold)
+    groups = predictions.run.settings.groups
+    open_ = np.flatnonzero((opened.labels().codes < 0) & (predictions.prediction >= 0))
+    named = back_off(predictions.probabilities[open_], predictions.names, groups, threshold)
     grouped = named.level == GROUP
     said = np.full(opened.dataset.n_obs, "", dtype=object)
     said[open_[grouped]] = named.names[grouped]

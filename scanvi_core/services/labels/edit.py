@@ -53,9 +53,9 @@ def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
         If no labelled cell or only one type would remain, or the column names single cells.
     """
     values = _column(opened, key)
-    kept = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
-    codes, found = pd.factorize(kept, sort=True)
-    names = [str(name) for name in found]
+    labels = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
+    codes, categories = pd.factorize(labels, sort=True)
+    names = [str(name) for name in categories]
     check_types(codes, names, key)
     opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
@@ -125,14 +125,14 @@ def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int
     state = opened.labels()
     code = dict(zip(state.active, state.active_codes, strict=True)).get(label, -2)
     rows = np.flatnonzero(state.codes == code)
-    found, codes = np.unique(clusters[rows], return_inverse=True)
-    if len(found) < 2:
+    numbers, codes = np.unique(clusters[rows], return_inverse=True)
+    if len(numbers) < 2:
         raise LabelsUnusable(
             f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
         )
-    names = [f"{label} (cluster {cluster + 1})" for cluster in found]
+    names = [f"{label} (cluster {cluster + 1})" for cluster in numbers]
     opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
-    return len(found)
+    return len(numbers)
 
 
 def rename(opened: Workspace, label: str, to: str) -> None:

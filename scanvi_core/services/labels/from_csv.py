@@ -98,8 +98,8 @@ def from_bytes(opened: Workspace, name: str, content: bytes) -> LabelTable:
     """
     _check_size(len(content), name)
     key = ("label table", name, hashlib.blake2b(content).hexdigest())
-    found: LabelTable = opened.cache.get(key, lambda: _matched(opened, name, content))
-    return found
+    table: LabelTable = opened.cache.get(key, lambda: _matched(opened, name, content))
+    return table
 
 
 def _matched(opened: Workspace, name: str, content: bytes) -> LabelTable:
@@ -208,8 +208,8 @@ def take_over(opened: Workspace, table: LabelTable, column: str, unlabeled: set[
     labels = _column(table, column)
     use = (table.place >= 0) & _is_label(labels, unlabeled)
     codes = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
-    codes[table.place[use]], found = pd.factorize(labels[use], sort=True)
-    names = [str(name) for name in found]
+    codes[table.place[use]], categories = pd.factorize(labels[use], sort=True)
+    names = [str(name) for name in categories]
     edit.check_types(codes, names, column)
     key = f"{column} of {table.name}"
     opened.store.append(events.import_labels(names, codes, key=key))

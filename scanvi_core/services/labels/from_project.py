@@ -77,8 +77,10 @@ def take_over(earlier_id: str, opened: Workspace) -> Found:
         raise LabelsUnusable(f"{earlier.project.name} has no labels.", "Choose another project.")
     lines = translate(earlier.store.records(), found.place, opened.dataset.n_obs)
     opened.store.fill(lines)
-    kept = earlier.project.settings
-    about = {key: kept[key] for key in ("labels_key", "unlabeled", "holdout") if key in kept}
+    settings = earlier.project.settings
+    about = {
+        key: settings[key] for key in ("labels_key", "unlabeled", "holdout") if key in settings
+    }
     opened.project.update_settings(**about)
     return found
 
@@ -114,7 +116,7 @@ def cell_hashes(dataset: Dataset) -> np.ndarray:
     digests = (hashlib.blake2b(str(g).encode(), digest_size=8).digest() for g in dataset.var_names)
     genes = np.frombuffer(b"".join(digests), dtype="<u8")
     counts = dataset.counts
-    found = np.zeros(dataset.n_obs, dtype=np.uint64)
+    hashes = np.zeros(dataset.n_obs, dtype=np.uint64)
     for start in range(0, dataset.n_obs, BLOCK_ROWS):
         bounds = np.asarray(counts.indptr[start : start + BLOCK_ROWS + 1], dtype=np.int64)
         inside = slice(bounds[0], bounds[-1])
@@ -125,8 +127,8 @@ def cell_hashes(dataset: Dataset) -> np.ndarray:
         mixed[values == 0] = 0  # a stored zero is no count
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
         at = bounds - bounds[0]
-        found[start : start + len(at) - 1] = sums[at[1:]] - sums[at[:-1]]
-    return found
+        hashes[start : start + len(at) - 1] = sums[at[1:]] - sums[at[:-1]]
+    return hashes
 
 
 def _where(old: np.ndarray, new: np.ndarray) -> np.ndarray:

@@ -55,14 +55,14 @@ class Choice:
 
 def saved(opened: Workspace, batch_key: str | None) -> Choice:
     """Return what was chosen for the project; limits of single batches hold for their column."""
-    found = opened.project.settings.get(SETTING) or {}
-    same = found.get("batch_key") == batch_key
+    chosen = opened.project.settings.get(SETTING) or {}
+    same = chosen.get("batch_key") == batch_key
     limits = {
         name: Limit(limit["every"], limit["own"] if same else {})
-        for name, limit in found.get("limits", {}).items()
+        for name, limit in chosen.get("limits", {}).items()
         if limit["every"] is not None or same
     }
-    return Choice(limits, bool(found.get("leave_out")))
+    return Choice(limits, bool(chosen.get("leave_out")))
 
 
 def save(opened: Workspace, choice: Choice) -> None:

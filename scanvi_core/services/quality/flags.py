@@ -70,26 +70,26 @@ def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
 
 def limits(opened: Workspace, measure: str, batches: Batches, choice: Choice) -> np.ndarray:
     """Return the limit of each batch [n_batch]: chosen for it, for all, or suggested."""
-    found = suggested(opened, measure, batches).copy()
+    limit_of = suggested(opened, measure, batches).copy()
     limit = choice.limits.get(measure, Limit())
     if limit.every is not None:
-        found[:] = limit.every
+        limit_of[:] = limit.every
     if limit.own:
         place = {name: i for i, name in enumerate(batches.names)}
         for name in limit.own.keys() & place.keys():
-            found[place[name]] = limit.own[name]
-    return found
+            limit_of[place[name]] = limit.own[name]
+    return limit_of
 
 
 def codes(opened: Workspace, batches: Batches, choice: Choice) -> np.ndarray:
     """Return what is wrong with each cell, int8 [n_obs]: positions in `qc.FLAG_NAMES`."""
-    found = np.zeros(opened.dataset.n_obs, dtype=np.int8)
+    flagged = np.zeros(opened.dataset.n_obs, dtype=np.int8)
     for measure in reversed(measures(opened, batches)):
         limit = limits(opened, measure, batches, choice)[batches.index]
         own = values(opened, measure, batches)
-        found[own > limit if measure in STEP else own < limit] = CODES[measure]
-    found[opened.dataset.totals == 0] = qc_limits.NO_COUNTS
-    return found
+        flagged[own > limit if measure in STEP else own < limit] = CODES[measure]
+    flagged[opened.dataset.totals == 0] = qc_limits.NO_COUNTS
+    return flagged
 
 
 def flags(opened: Workspace, batches: Batches) -> np.ndarray:

@@ -101,13 +101,15 @@ def of(opened: Workspace, item: ReviewItem) -> Evidence:
 
 def _trusted(opened: Workspace, item: ReviewItem, name: str) -> np.ndarray:
     """Return cells that surely are of a type: labelled so, else confidently predicted."""
-    found, y = _as_predicted(opened, item)
-    if name not in found.names:  # newer than the model, and the provisional predictions are gone
+    predictions, y = _as_predicted(opened, item)
+    if (
+        name not in predictions.names
+    ):  # newer than the model, and the provisional predictions are gone
         return np.empty(0, dtype=np.int64)
-    code = found.names.index(name)
+    code = predictions.names.index(name)
     rows = np.flatnonzero(y == code)
     if rows.size < 2 * config.RARE_CELLS:
-        sure = (found.prediction == code) & (found.confidence >= TRUSTED)
+        sure = (predictions.prediction == code) & (predictions.confidence >= TRUSTED)
         rows = np.union1d(rows, np.flatnonzero(sure))
     return rows
 
@@ -117,22 +119,22 @@ def _as_predicted(opened: Workspace, item: ReviewItem) -> tuple[results.Results,
     made = provisional.state(opened).found if item.seq else None
     if made is not None:
         return made.predictions, made.y
-    found = results.load(opened, item.run_id)
-    return found, found.run.array("y")
+    predictions = results.load(opened, item.run_id)
+    return predictions, predictions.run.array("y")
 
 
 def _labelled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count the types of the nearest labelled cells, and of those in the midst of the group."""
-    found, y = _as_predicted(opened, item)
-    rows = np.flatnonzero((y >= 0) & (y < len(found.names)) & (found.prediction >= 0))
-    z1 = found.run.array(results.Z1)
+    predictions, y = _as_predicted(opened, item)
+    rows = np.flatnonzero((y >= 0) & (y < len(predictions.names)) & (predictions.prediction >= 0))
+    z1 = predictions.run.array(results.Z1)
     own = z1[item.rows]
     middle = own.mean(axis=0)
     radius = np.quantile(((own - middle) ** 2).sum(axis=1), INSIDE)
     distance = ((z1[rows] - middle) ** 2).sum(axis=1)
     nearest = rows[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
     inside = rows[distance <= radius]
-    return _counted(y[nearest], found.names), _counted(y[inside], found.names)
+    return _counted(y[nearest], predictions.names), _counted(y[inside], predictions.names)
 
 
 def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:

@@ -74,24 +74,26 @@ def _made_cards(
     if made is not None:
         groups, names = made.groups, made.predictions.names
     else:
-        found = results.load(opened, run_id)
-        y = found.run.array("y")  # labels as they were when it was trained
-        open_ = (y < 0) & ~found.holdout & (found.prediction >= 0)
-        groups = _groups(opened, found, y, open_, kind)
-        names = found.names
+        predictions = results.load(opened, run_id)
+        y = predictions.run.array("y")  # labels as they were when it was trained
+        open_ = (y < 0) & ~predictions.holdout & (predictions.prediction >= 0)
+        groups = _groups(opened, predictions, y, open_, kind)
+        names = predictions.names
     return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
 
 
 def _groups(
-    opened: Workspace, found: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
+    opened: Workspace, predictions: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
 ) -> tuple[ReviewGroup, ...]:
-    z1, p = found.run.array(results.Z1), found.probabilities
+    z1, p = predictions.run.array(results.Z1), predictions.probabilities
     if kind == RANDOM:
-        return tuple(random_checks(z1, p, open_ & (found.confidence >= config.LOW_CONFIDENCE)))
+        return tuple(
+            random_checks(z1, p, open_ & (predictions.confidence >= config.LOW_CONFIDENCE))
+        )
     if kind == SUGGESTED:
         return tuple(review_queue(z1, p, open_, known=y))
     doubts = uncertainty.reasons(opened)
-    if doubts is None or doubts.run_id != found.run_id:
+    if doubts is None or doubts.run_id != predictions.run_id:
         return ()
     open_ = open_ & (doubts.reason == REASONS[kind])
     return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
@@ -132,12 +134,12 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
     made = provisional.state(opened).found if item.seq else None
-    found = results.load(opened, item.run_id) if made is None else made.predictions
-    rows = split_group(item.rows, found.run.array(results.Z1))
-    groups = [describe(np.sort(part), found.probabilities) for part in rows]
+    predictions = results.load(opened, item.run_id) if made is None else made.predictions
+    rows = split_group(item.rows, predictions.run.array(results.Z1))
+    groups = [describe(np.sort(part), predictions.probabilities) for part in rows]
     return tuple(
         replace(
-            _item(group, found.names, item.run_id, item.seq, item.kind),
+            _item(group, predictions.names, item.run_id, item.seq, item.kind),
             key=item.key,
             drawn=item.drawn if item.drawn in group.rows else -1,
             path=(*item.path, place),
@@ -198,8 +200,8 @@ class Desk:
         """
         if self.run_id is None:
             return ()
-        found = self.made.found
-        return _cards(self.opened, self.run_id, found.seq if found else 0, SUGGESTED)
+        newest = self.made.found
+        return _cards(self.opened, self.run_id, newest.seq if newest else 0, SUGGESTED)
 
     def cards(self, kind: str) -> tuple[ReviewItem, ...]:
         """Return the cards of a kind, in order; none while their reasons are not known."""

@@ -89,17 +89,17 @@ def rest(desk: Desk) -> Rest:
     """
     if desk.run_id is None:
         return Rest(desk.named.size, 0, 0, 0, 0, 0.0, 1.0)
-    found, state = results.load(desk.opened, desk.run_id), desk.opened.labels()
-    sure = (found.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~found.holdout
+    predictions, state = results.load(desk.opened, desk.run_id), desk.opened.labels()
+    sure = (predictions.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~predictions.holdout
     right = []
     for check in desk.cards(RANDOM):
         if not desk.named[check.drawn]:
             break
         name = state.names[state.codes[check.drawn]]
         if name != keys.UNKNOWN:
-            right.append(name == found.names[found.prediction[check.drawn]])
+            right.append(name == predictions.names[predictions.prediction[check.drawn]])
     open_ = [item for item in desk.queue if not desk.is_decided(item)]
     expected = sum(item.rows.size * (1 - item.confidence) for item in open_)
-    promised = float(found.confidence[sure].mean()) if sure.any() else 1.0
+    promised = float(predictions.confidence[sure].mean()) if sure.any() else 1.0
     n, n_sure = desk.named.size, int(np.count_nonzero(sure))
     return Rest(n, n_sure, len(right), sum(right), len(open_), expected, promised)

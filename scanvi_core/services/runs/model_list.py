@@ -58,13 +58,13 @@ class ModelList:
     def comparison(self, opened: Workspace, other: int) -> str:
         """Compare the current model with another, in words."""
         number, run_id = self.current
-        found = compare(opened, run_id, self.others[other])
-        if found is None:
+        compared = compare(opened, run_id, self.others[other])
+        if compared is None:
             return (
                 f"No cell was held out from both model {number} and model {other}, so they "
                 "cannot be compared fairly."
             )
-        return found.sentence(number, other)
+        return compared.sentence(number, other)
 
 
 def models(opened: Workspace) -> ModelList:
@@ -79,9 +79,9 @@ def models(opened: Workspace) -> ModelList:
     return opened.cache.get(key, lambda: _models(done, current_id))
 
 
-def _models(found: list[Run], current_id: str) -> ModelList:
-    rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
-    numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
+def _models(runs: list[Run], current_id: str) -> ModelList:
+    rows = [_row(run, runs[i - 1] if i else None) for i, run in enumerate(runs)]
+    numbers = {int(run.summary["number"]): run.id for run in reversed(runs)}
     current = next(pair for pair in numbers.items() if pair[1] == current_id)
     others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
     return ModelList(pd.DataFrame(rows[::-1]), current, others)
@@ -89,14 +89,14 @@ def _models(found: list[Run], current_id: str) -> ModelList:
 
 def _row(run: Run, before: Run | None) -> dict[str, str]:
     summary = run.summary
-    told = summary["holdout"]
+    score = summary["holdout"]
     return {
         "model": f"Model {summary['number']}",
         "trained": f"{run.created:%d %b, %H:%M}",
         "labelled cells": f"{summary['n_labelled']:,}",
-        "held out": f"{told['n']:,}" if told else "none",
-        "right": percent(told["accuracy"]) if told else "",
-        "mean F1": f"{told['macro_f1']:.2f}" if told and told["macro_f1"] is not None else "",
+        "held out": f"{score['n']:,}" if score else "none",
+        "right": percent(score["accuracy"]) if score else "",
+        "mean F1": f"{score['macro_f1']:.2f}" if score and score["macro_f1"] is not None else "",
         "what changed": "; ".join(differences(before, run)) if before else "",
     }
 
@@ -104,16 +104,16 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
 def differences(before: Run, run: Run) -> list[str]:
     """Return what is different in `run`, in words: settings, labels, types, hold-out."""
     was, now = _flat(before), _flat(run)
-    found = ["trained on from it"] if run.settings.warm_from == before.id else []
-    found += [
+    sentences = ["trained on from it"] if run.settings.warm_from == before.id else []
+    sentences += [
         f"{LABELS.get(name, name)}: {_shown(was[name])} → {_shown(now[name])}"
         for name in now
         if name in was and was[name] != now[name]
     ]
-    found += _label_differences(before, run)
+    sentences += _label_differences(before, run)
     if (run.array("holdout") != before.array("holdout")).any():
-        found.append("other cells set aside")
-    return found or ["nothing"]
+        sentences.append("other cells set aside")
+    return sentences or ["nothing"]
 
 
 def _label_differences(before: Run, run: Run) -> list[str]:
@@ -123,9 +123,9 @@ def _label_differences(before: Run, run: Run) -> list[str]:
     )
     types, earlier = (set(item.settings.label_names) for item in (run, before))
     changed = int((was != now).sum())
-    found = [f"{changed:,} labels changed"] if changed else []
-    found += [f"new type {name}" for name in sorted(types - earlier)]
-    return found + [f"without type {name}" for name in sorted(earlier - types)]
+    sentences = [f"{changed:,} labels changed"] if changed else []
+    sentences += [f"new type {name}" for name in sorted(types - earlier)]
+    return sentences + [f"without type {name}" for name in sorted(earlier - types)]
 
 
 def compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None:

@@ -71,13 +71,13 @@ def state(opened: Workspace) -> State:
     now = _moment(opened)
     if now is None:
         return State()
-    found = opened.cache.peek(PROVISIONAL)
-    if found is not None and found.moment == now:
-        return State(found)
-    if found is not None and found.predictions.run_id != now[0]:
-        found = None
+    newest = opened.cache.peek(PROVISIONAL)
+    if newest is not None and newest.moment == now:
+        return State(newest)
+    if newest is not None and newest.predictions.run_id != now[0]:
+        newest = None
     error = _begin(opened, now)
-    return State(found, working=error is None, error=error)
+    return State(newest, working=error is None, error=error)
 
 
 def _moment(opened: Workspace) -> Moment | None:
@@ -113,9 +113,9 @@ def _follow(opened: Workspace, job: jobs.Job) -> None:
     done = None
     while (now := _moment(opened)) not in (None, done) and not job.should_stop():
         job.add_record({"moment": now})
-        found = _work_out(opened, inputs_of(opened))
-        opened.cache.put(PROVISIONAL, found)
-        done = found.moment
+        newest = _work_out(opened, inputs_of(opened))
+        opened.cache.put(PROVISIONAL, newest)
+        done = newest.moment
 
 
 def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:

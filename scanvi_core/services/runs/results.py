@@ -62,12 +62,12 @@ def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None
     if not usable.any():
         return None
     names = run.settings.label_names
-    found = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
+    scores = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
     return {
-        "n": found.n,
-        "accuracy": found.accuracy,
-        "macro_f1": found.macro_f1,
-        "ece": found.ece,
+        "n": scores.n,
+        "accuracy": scores.accuracy,
+        "macro_f1": scores.macro_f1,
+        "ece": scores.ece,
     }
 
 
@@ -173,14 +173,16 @@ def final_labels(opened: Workspace, *, threshold: float) -> tuple[np.ndarray, np
     labels = np.array([*state.names, ""], dtype=object)[state.codes]
     words = np.array([keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED], dtype=object)
     sources = words[state.sources]
-    found = current(opened)
-    if found is not None:
-        open_ = filled(state, found, threshold)
-        labels[open_] = np.array(found.names, dtype=object)[found.prediction[open_]]
+    predictions = current(opened)
+    if predictions is not None:
+        open_ = filled(state, predictions, threshold)
+        labels[open_] = np.array(predictions.names, dtype=object)[predictions.prediction[open_]]
         sources[open_] = keys.PREDICTED
     return labels, sources
 
 
-def filled(state: LabelState, found: Results, threshold: float) -> np.ndarray:
+def filled(state: LabelState, predictions: Results, threshold: float) -> np.ndarray:
     """Return the cells [n_obs] without a label that a prediction is sure enough to fill."""
-    return (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)
+    return (
+        (state.codes < 0) & (predictions.prediction >= 0) & (predictions.confidence >= threshold)
+    )

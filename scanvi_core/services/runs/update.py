@@ -66,10 +66,10 @@ def go_back(opened: Workspace) -> None:
     _settle(opened, before)
 
 
-def _settle(opened: Workspace, found: results.Results | None) -> None:
-    if found is not None:
+def _settle(opened: Workspace, chosen: results.Results | None) -> None:
+    if chosen is not None:
         project = opened.project
-        project.update_settings(**{"current_run": found.run_id, KEPT: found.run_id})
+        project.update_settings(**{"current_run": chosen.run_id, KEPT: chosen.run_id})
 
 
 def _before(opened: Workspace) -> results.Results | None:
@@ -84,12 +84,12 @@ def _before(opened: Workspace) -> results.Results | None:
 
 
 def _changes(before: results.Results, now: results.Results) -> tuple[pd.DataFrame, np.ndarray]:
-    names_before, names_now = (np.array([*found.names, ""]) for found in (before, now))
+    names_before, names_now = (np.array([*pairs_seen.names, ""]) for pairs_seen in (before, now))
     pairs = before.prediction * len(names_now) + now.prediction  # -1 in both: without counts
-    found, which, cells = np.unique(
+    pairs_seen, which, cells = np.unique(
         pairs[now.prediction >= 0], return_inverse=True, return_counts=True
     )
-    old, new = np.divmod(found, len(names_now))
+    old, new = np.divmod(pairs_seen, len(names_now))
     differs = names_before[old] != names_now[new]
     table = pd.DataFrame({"before": names_before[old], "now": names_now[new], "cells": cells})
     table = table[differs].sort_values("cells", ascending=False, kind="stable", ignore_index=True)

@@ -57,10 +57,10 @@ def cut_off(opened: Workspace) -> CutOff | None:
 
     Nothing is said while a training runs.
     """
-    found = Run.list(opened.project)
-    if not found or jobs.active(opened.id, TRAIN):
+    started = Run.list(opened.project)
+    if not started or jobs.active(opened.id, TRAIN):
         return None
-    run = found[-1]
+    run = started[-1]
     seen = status_seen(run)
     if seen.status != INTERRUPTED:
         return None

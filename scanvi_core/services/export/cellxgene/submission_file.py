@@ -88,8 +88,8 @@ def _columns(opened: Workspace, made: Draft, labels: np.ndarray) -> dict[str, Co
             obs[item.key] = (np.zeros(n_obs, dtype=np.int32), [terms.NOT_APPLICABLE])
         elif column:
             codes, names = opened.categories(column)
-            found = [term_of(made, item, value) for value in (*names, "")]
-            obs[item.key] = _joined(np.where(codes < 0, len(names), codes), found)
+            ids = [term_of(made, item, value) for value in (*names, "")]
+            obs[item.key] = _joined(np.where(codes < 0, len(names), codes), ids)
         else:
             obs[item.key] = (np.zeros(n_obs, dtype=np.int32), [term_of(made, item, "")])
     return obs
@@ -97,8 +97,8 @@ def _columns(opened: Workspace, made: Draft, labels: np.ndarray) -> dict[str, Co
 
 def _joined(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
     """Return codes for words that may be there several times."""
-    found, place = np.unique(words, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in found]
+    categories, place = np.unique(words, return_inverse=True)
+    return place[codes].astype(np.int32), [str(word) for word in categories]
 
 
 def _has_counts(opened: Workspace, genes: np.ndarray) -> np.ndarray:
