@@ -8,6 +8,7 @@ from pages.ui.frame import header, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.frame.text import md
 from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import data_report
 
 opened = requires.data_set("Check data")
@@ -36,7 +37,6 @@ with st.container(border=True):
     if key is not None:
         cells = data_report.batch_table(opened, key)
         with table:
-            noun = "batch" if len(cells) == 1 else "batches"
-            st.caption(f"{len(cells):,} {noun} in {md(key)}")
+            st.caption(f"{count(len(cells), 'batch', 'batches')} in {md(key)}")
             st.dataframe(cells, hide_index=True, height=min(38 + 35 * len(cells), 178))
 quality.card(opened)

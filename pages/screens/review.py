@@ -21,7 +21,7 @@ if opened.current_run() is None:
         st.stop()
     requires.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-desk = queue.desk(opened)
-update.top_row(desk)
-tabs.draw(desk)
-update.below(desk)
+review = queue.review_state(opened)
+update.top_row(review)
+tabs.draw(review)
+update.below(review)

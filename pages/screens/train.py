@@ -5,8 +5,9 @@ import streamlit as st
 from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from pages.ui.train import form, live, resume, where_form
+from scanvi_core.services.formatting import count
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import train_plan
 
@@ -36,8 +37,8 @@ else:
         st.markdown(
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
             f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
-            f"{plan.n_holdout:,} set aside), {plan.n_batches} "
-            f"{'batch' if plan.n_batches == 1 else 'batches'}. "
+            f"{plan.n_holdout:,} set aside), "
+            f"{count(plan.n_batches, 'batch', 'batches')}. "
             f"{plan.duration if where.place == where_form.HERE else ''}"
         )
         if plan.problem:

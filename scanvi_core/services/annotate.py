@@ -64,7 +64,7 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
         run_id = train(opened, request.training, job)
-        uncertainty_job.look(opened, run_id, job)
+        uncertainty_job.check_run(opened, run_id, job)
         progress(0.95, "Writing the file")
         path = write.write(opened, ExportChoice(), request.target)
         return summary(opened, run_id, path, notes) | {

@@ -130,7 +130,7 @@ def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(
         assert f"**{len(part.rows)} similar cell" in question(app)
         assert ":gray-badge[part of a group]" in question(app)
         app.button(key="accept").click().run()
-    assert queue.desk(workspace(trained)).is_decided(first)
+    assert queue.review_state(workspace(trained)).is_decided(first)
     assert "part of a group" not in question(app)
     assert not app.exception
 
@@ -175,7 +175,7 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
 def test_technical_cells_are_decided_like_others(visit, trained):
     uncertainty.start(workspace(trained))
     assert jobs.wait(uncertainty.latest(workspace(trained)).id).status is jobs.JobStatus.DONE
-    cards = queue.desk(workspace(trained)).cards(queue.TECHNICAL)
+    cards = queue.review_state(workspace(trained)).cards(queue.TECHNICAL)
     reason = uncertainty.reasons(workspace(trained)).reason
     assert all((reason[item.rows] == uncertainty.TECHNICAL).all() for item in cards)
     app = visit("review", trained)
@@ -185,7 +185,7 @@ def test_technical_cells_are_decided_like_others(visit, trained):
         assert "No group of cells" in app.info[0].value
         return
     app.button(key="unknown").click().run()
-    assert queue.desk(workspace(trained)).is_decided(cards[0])
+    assert queue.review_state(workspace(trained)).is_decided(cards[0])
 
 
 def test_the_last_tab_says_whether_to_go_on_and_what_was_decided(visit, trained):
@@ -262,7 +262,7 @@ def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visi
 
 def test_what_people_differ_on_is_a_review_item(visit, trained):
     other = library.duplicate(trained)
-    row = queue.desk(workspace(trained)).queue[0].rows[:1]
+    row = queue.review_state(workspace(trained)).queue[0].rows[:1]
     edit.name_cells(workspace(other), row, "Theirs", "lasso")
     edit.name_cells(workspace(trained), row, "Mine", "lasso")
     history.import_log(trained, history.export_log(other))

@@ -107,7 +107,7 @@ def test_recent_projects_are_those_with_data(project):
 
 def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     assert status.of(project).label_set == status.of(project).saved_at == ""
-    assert status.stations_done(project) == {"open", "check"}
+    assert status.pages_done(project) == {"open", "check"}
     edit.use_column(workspace.workspace(project), "cell_type", set())
     now = status.of(project)
     assert (now.n_obs, now.n_vars, now.label_set) == (700, 765, "cell_type")
@@ -115,8 +115,8 @@ def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     train_now(project, request_brief)
     accuracy = results.current(workspace.workspace(project)).summary["holdout"]["accuracy"]
     assert status.of(project).model == f"Model 1: {accuracy:.0%} right"
-    assert status.stations_done(project) == {"open", "check", "labels", "train"}
-    assert status.stations_done(None) == set()
+    assert status.pages_done(project) == {"open", "check", "labels", "train"}
+    assert status.pages_done(None) == set()
 
 
 def test_the_check_page_shows_the_counts_and_the_batches(labelled):

@@ -8,9 +8,10 @@ import streamlit as st
 from pages.ui.explore import gene_charts, gene_search
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.explore import colours, gene_groups, gene_tests, selection
 from scanvi_core.services.explore.gene_tests import MODEL, TEST, Question
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 DOTS, VIOLIN, MARKERS, COMPARE = (
@@ -133,7 +134,9 @@ def _compare(opened: Workspace, by: str) -> None:
     _table(table.drop(columns="group"), conditioned)
 
 
-def _answered(opened: Workspace, question: Question, label: str, told: str) -> pd.DataFrame | None:
+def _answered(
+    opened: Workspace, question: Question, label: str, caption: str
+) -> pd.DataFrame | None:
     """Return the kept answer; without one, offer to work it out, or show how far it is."""
     table = gene_tests.answer(opened, question)
     if table is not None:
@@ -141,7 +144,7 @@ def _answered(opened: Workspace, question: Question, label: str, told: str) -> p
             st.info("No gene differs clearly.")
             return None
         return table
-    st.markdown(told)
+    st.markdown(caption)
     job = jobs.latest(opened.id, gene_tests.GENE_TEST)
     if job is not None:
         jobs.show(job)

@@ -8,12 +8,13 @@ from pages.ui.cell_map import maps
 from pages.ui.explore import rule_chips
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Selection, Term
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 
@@ -115,8 +116,8 @@ def undo_buttons(opened: Workspace) -> None:
             _turn(edit.redo, opened)
 
 
-def _turn(deed: Callable[[Workspace], None], opened: Workspace) -> None:
-    do(lambda: deed(opened))
+def _turn(action: Callable[[Workspace], None], opened: Workspace) -> None:
+    do(lambda: action(opened))
 
 
 def _offer_base_map(opened: Workspace) -> None:

@@ -7,10 +7,11 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Applied, LabelRule
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_project
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -22,9 +23,9 @@ def draw(opened: Workspace) -> None:
     """Draw the rules of this project, and the way to bring others'."""
     own = rules.logged(opened)
     if own:
-        told = f"**{count(len(own), 'rule')}** led to labels here; History shows each."
+        sentence = f"**{count(len(own), 'rule')}** led to labels here; History shows each."
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(told, width="content")
+            st.markdown(sentence, width="content")
             st.download_button(
                 "Download the rules", lambda: rules.to_file(opened), "rules.json",
                 "application/json", key="rules-file", on_click="ignore",

@@ -6,10 +6,11 @@ import streamlit as st
 
 from pages.ui.explore import rule_form
 from pages.ui.frame import state
-from pages.ui.frame.text import count, error_text, md, short
+from pages.ui.frame.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules, selection
 from scanvi_core.services.explore.rules import Group, Rule, Selection
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 LONGEST = 34  # letters of a condition on its chip
@@ -70,9 +71,9 @@ def _chip(opened: Workspace, rule: Rule, at: tuple[int, int], n: int | None) -> 
     lone = len(group.terms) == 1
     join = (group.join if g else "") if lone else (term.join if t else "")
     number = "?" if n is None else f"{n:,}"
-    said = md(short(rules.words_of(term), LONGEST))
+    words = md(short(rules.words_of(term), LONGEST))
     step = term.kind == "near"
-    label = said if step else f"{join} {said} · {number}".strip()
+    label = words if step else f"{join} {words} · {number}".strip()
     done = st.menu_button(
         label, _options(group, at, step=step), key=f"chip-{g}-{t}",
         format_func=_WORDS.__getitem__, help=md(rules.words_of(term)),

@@ -7,10 +7,11 @@ import streamlit as st
 from pages.ui.explore import gene_search
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text
+from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore.rules import Kind, Operation, Term
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 GENE, MARKERS, COLUMN, CONFIDENCE, NEAR = (

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from pages.ui.frame import jobs
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
@@ -17,13 +18,13 @@ def summary(opened: Workspace) -> None:
         _not_yet(opened)
         return
     n = sum(counts.values())
-    told = ", ".join(
+    counted = ", ".join(
         f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
     )
     checked = uncertainty.reasons(opened)
     notes = " ".join(checked.notes) if checked is not None else ""
     if n:
-        st.markdown(f"**{count(n, 'cell')} without a label:** {told}. {md(notes)}")
+        st.markdown(f"**{count(n, 'cell')} without a label:** {counted}. {md(notes)}")
     elif notes:
         st.caption(md(notes))
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.cellxgene.fields import FIELDS, TISSUE_TYPES, Field
 from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 FOR_ALL = "One value for all cells"
@@ -119,8 +120,8 @@ def _cell_types(made: Draft, types: list[str]) -> Draft:
     )
     table = form.type_table(made, types)
     terms = _edited(table, "cxg-types", "type")
-    said = {name: form.understood_type(text) for name, text in terms.items()}
-    return replace(made, cell_types={**made.cell_types, **said}) if said else made
+    chosen_terms = {name: form.understood_type(text) for name, text in terms.items()}
+    return replace(made, cell_types={**made.cell_types, **chosen_terms}) if chosen_terms else made
 
 
 def _edited(table: pd.DataFrame, key: str, first: str) -> dict[str, str]:
@@ -151,12 +152,12 @@ def _look_up(made: Draft) -> None:
 
 
 def _missing(opened: Workspace, made: Draft) -> bool:
-    said = form.missing(opened, made)
-    if said:
+    sentences = form.missing(opened, made)
+    if sentences:
         st.warning(
-            "Still missing for CELLxGENE:\n\n" + "\n".join(f"- {md(line)}" for line in said),
+            "Still missing for CELLxGENE:\n\n" + "\n".join(f"- {md(line)}" for line in sentences),
             icon=":material/checklist:",
         )
     else:
         st.success("Nothing CELLxGENE asks for is missing.", icon=":material/check:")
-    return not said
+    return not sentences

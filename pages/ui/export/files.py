@@ -42,18 +42,18 @@ def _downloads(opened: Workspace, path: Path) -> None:
 
 
 def _about(path: Path) -> None:
-    told = write.about(path)
-    if not told:
+    about = write.about(path)
+    if not about:
         return
-    notes = told["notes"]
+    notes = about["notes"]
     words = f"What was written; {len(notes)} things to know" if notes else "What was written"
     with st.expander(words):
         for note in notes:
             st.markdown(f"- {md(note)}")
-        for slot, names in told["written"].items():
+        for slot, names in about["written"].items():
             if names:
-                said = f" ({SLOTS[slot]})" if SLOTS.get(slot) else ""
-                st.markdown(f"**{slot}**{said}: {md(', '.join(names))}")
+                slot_name = f" ({SLOTS[slot]})" if SLOTS.get(slot) else ""
+                st.markdown(f"**{slot}**{slot_name}: {md(', '.join(names))}")
 
 
 def draw_methods(opened: Workspace, choice: ExportChoice) -> None:

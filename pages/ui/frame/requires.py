@@ -5,7 +5,7 @@ from typing import NoReturn
 import streamlit as st
 
 from pages.ui.frame import jobs, state
-from pages.ui.frame.pages import OPEN, Station, next_button
+from pages.ui.frame.pages import OPEN, Page, next_button
 from scanvi_core.services.projects import open_file, questions
 from scanvi_core.services.training import distributed
 from scanvi_core.services.workspace import Workspace, workspace
@@ -30,9 +30,9 @@ def data_set(title: str) -> Workspace:
     return opened
 
 
-def locked(sentence: str, station: Station, label: str) -> NoReturn:
+def locked(sentence: str, page: Page, label: str) -> NoReturn:
     """Say what a page still needs and offer the way there, in place of an empty page."""
     with st.container(border=True):
         st.markdown(f"**{sentence}**")
-        next_button(station, label)
+        next_button(page, label)
     st.stop()

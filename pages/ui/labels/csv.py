@@ -5,9 +5,10 @@ from typing import IO
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from pages.ui.labels import unlabelled_values
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import from_csv
 from scanvi_core.services.labels.from_csv import LabelTable, Match
 from scanvi_core.services.workspace import Workspace
@@ -56,12 +57,14 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
 def _report(match: Match) -> None:
     """Say how the table fits."""
     first = f"**{match.found:,}** cells found by name, **{match.labelled:,}** of them with a label"
-    said = [f"{first} of {count(match.types, 'type')}."]
+    sentences = [f"{first} of {count(match.types, 'type')}."]
     if match.without_line:
-        said.append(f"{count(match.without_line, 'cell')} here without a line in the table.")
+        sentences.append(f"{count(match.without_line, 'cell')} here without a line in the table.")
     if match.strange:
         such = ", ".join(md(name) for name in match.examples)
-        said.append(f"{count(match.strange, 'line')} of cells that are not here, such as {such}.")
+        sentences.append(
+            f"{count(match.strange, 'line')} of cells that are not here, such as {such}."
+        )
     if match.repeated:
-        said.append(f"{count(match.repeated, 'line')} left out: their cell is there twice.")
-    st.markdown("\n".join(f"- {line}" for line in said))
+        sentences.append(f"{count(match.repeated, 'line')} left out: their cell is there twice.")
+    st.markdown("\n".join(f"- {line}" for line in sentences))

@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text
+from pages.ui.frame.text import error_text
 from pages.ui.labels import csv, unlabelled_values
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
 from scanvi_core.services.workspace import Workspace
 

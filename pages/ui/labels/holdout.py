@@ -3,8 +3,8 @@
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count
 from scanvi_core import config
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects import data_report
 from scanvi_core.services.workspace import Workspace

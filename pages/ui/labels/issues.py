@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame import state
-from pages.ui.frame.text import count, error_text
+from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.diagnostics.uncertainty import LabelIssue
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 

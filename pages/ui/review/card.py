@@ -7,9 +7,10 @@ import streamlit as st
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import state
-from pages.ui.frame.text import count, error_text, md, short
+from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.review import evidence, queue
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, TECHNICAL, Candidate, ReviewItem

@@ -7,9 +7,10 @@ import streamlit as st
 
 from pages.ui.cell_map import maps
 from pages.ui.frame import jobs, state
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.review.queue import Desk
+from scanvi_core.services.formatting import count
+from scanvi_core.services.review.queue import ReviewState
 from scanvi_core.services.runs import provisional, results, train_request
 from scanvi_core.services.runs import update as runs_update
 from scanvi_core.services.runs.update import Update
@@ -20,21 +21,21 @@ POLL_S = 0.4
 ROW_HEIGHT = 48  # pixels: a button's and a progress bar's alike
 
 
-def top_row(desk: Desk) -> None:
+def top_row(review: ReviewState) -> None:
     """Draw the progress of the review and, beside it, the button that updates the model."""
     row = st.container(height=ROW_HEIGHT, border=False, key="review-row")
     left, right = row.columns([3, 2], gap="medium")
     with left:
-        now = desk.progress
+        now = review.progress
         named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
         clear = f", {now.n_clear:,} more clear by now" if now.n_clear else ""
         st.progress(now.fraction, text=f"{named}{clear}; {count(now.n_groups, 'group')} left")
     with right:
-        job = jobs.latest(desk.opened.id, train_request.TRAIN)
+        job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:
             jobs.show(job)
         else:
-            _offer(desk.opened)
+            _offer(review.opened)
 
 
 def _offer(opened: Workspace) -> None:
@@ -59,16 +60,16 @@ def _start(opened: Workspace) -> None:
         state.remember("update-error", error_text(error))
 
 
-def below(desk: Desk) -> None:
+def below(review: ReviewState) -> None:
     """Draw what belongs under the card: errors, what the decisions and the last update changed."""
-    opened = desk.opened
+    opened = review.opened
     job = jobs.latest(opened.id, train_request.TRAIN)
     if job is not None and job.error is not None:
         jobs.show(job)
     if state.recall("update-error"):
         st.error(state.recall("update-error"))
         state.forget("update-error")
-    working = desk.made.working
+    working = review.made.working
     st.fragment(_provisional_line, run_every=POLL_S if working else None)(opened, working)
     update = runs_update.latest(opened)
     if update is not None:
@@ -93,8 +94,8 @@ def _what_changed(opened: Workspace, update: Update) -> None:
     now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
     changed = count(int(update.changed["cells"].sum()), "prediction")
     with st.container(key="update-outcome"):
-        told, buttons = st.columns([2, 1], gap="medium", vertical_alignment="center")
-        told.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
+        sentence, buttons = st.columns([2, 1], gap="medium", vertical_alignment="center")
+        sentence.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
         with buttons, st.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 f"Keep {now.lower()}", key="keep-model", on_click=runs_update.keep,

@@ -94,9 +94,11 @@ def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
     if not cells.rows.size:
         return None
     whole = score(cells.truth, cells.prediction, cells.names)
-    said = _said(opened, cells)
+    predictions = _said(opened, cells)
     rivals = tuple(
-        _rival(name, predicted, cells) for name, predicted in said.items() if predicted is not None
+        _rival(name, predicted, cells)
+        for name, predicted in predictions.items()
+        if predicted is not None
     )
     linear = max(
         (rival for rival in rivals if rival.name in LINEAR), key=lambda rival: rival.difference

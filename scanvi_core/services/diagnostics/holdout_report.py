@@ -19,7 +19,7 @@ from scanvi_core.metrics.confidence import (
     reliability,
 )
 from scanvi_core.project.runs import Run
-from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
+from scanvi_core.services.formatting import count, percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace
@@ -43,7 +43,7 @@ class HeldOut:
     ----------
     rows, truth, prediction, confidence
         Position, true type, predicted type and confidence of each [n].
-    strangers
+    unseen_types
         Cells of the types that the model was never shown, by name.
     n_empty
         Held-out cells without counts, which have no prediction.
@@ -55,7 +55,7 @@ class HeldOut:
     truth: np.ndarray
     prediction: np.ndarray
     confidence: np.ndarray
-    strangers: Counter[str]
+    unseen_types: Counter[str]
     n_empty: int
 
     @cached_property
@@ -121,9 +121,9 @@ def _held_out(opened: Workspace, run_id: str) -> HeldOut:
     truth, rows = frozen_run.holdout_truth(opened, predictions.names, predictions.holdout, seq)
     state = opened.store.labels(seq)
     words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
-    strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)
-    told = predictions.prediction[rows] >= 0
-    usable = (truth >= 0) & told
+    unseen_types = Counter(str(name) for name in words if name != keys.UNKNOWN)
+    predicted = predictions.prediction[rows] >= 0
+    usable = (truth >= 0) & predicted
     rows = rows[usable]
     return HeldOut(
         run,
@@ -132,8 +132,8 @@ def _held_out(opened: Workspace, run_id: str) -> HeldOut:
         truth[usable],
         predictions.prediction[rows],
         predictions.confidence[rows],
-        strangers,
-        int(((truth >= 0) & ~told).sum()),
+        unseen_types,
+        int(((truth >= 0) & ~predicted).sum()),
     )
 
 
@@ -164,9 +164,8 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
 
 def headline(scores: Scores) -> str:
     """Say how often the model is right, and how sure that number is."""
-    cells = "1 held-out cell" if scores.n == 1 else f"{scores.n:,} held-out cells"
     return (
-        f"Right on {percent(scores.accuracy, scores.n)} of {cells} "
+        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')} "
         f"(95 % interval {percent_range(scores.interval, scores.n)})."
     )
 
@@ -289,11 +288,11 @@ def _honesty(scores: Scores, confidence: np.ndarray) -> str:
 
 def _notes(scores: Scores, cells: HeldOut) -> tuple[str, ...]:
     notes = []
-    if cells.strangers:
-        n = sum(cells.strangers.values())
+    if cells.unseen_types:
+        n = sum(cells.unseen_types.values())
         notes.append(
             f"Not in these scores: {n:,} held-out cells of types the model was never shown "
-            f"({', '.join(cells.strangers)}). It cannot name them right."
+            f"({', '.join(cells.unseen_types)}). It cannot name them right."
         )
     if cells.n_empty:
         notes.append(f"Not in these scores: {cells.n_empty:,} held-out cells without counts.")

@@ -4,14 +4,14 @@ For pages: `reasons` is None until the job of `start` has looked at the current 
 looked at yet"); the job runs by itself after a training on a page, and `latest` shows it. What is
 returned is kept and shared: never change it.
 
-    found = doubt.reasons(project_id)
-    if found is not None:
-        found.reason == doubt.NOVEL            # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
-        doubt.NEXT_STEPS[doubt.NOVEL]          # one sentence for the page
-        found.qc                               # [n_obs], positions in QC_NAMES
-    doubt.label_issues(project_id)             # brought labels that look wrong, the worst first
-    doubt.decide(project_id, issues, keep=False, seen=seq)
-    doubt.prediction_sets(project_id)          # None where there are too few labels
+    checked = uncertainty.reasons(opened)
+    if checked is not None:
+        checked.reason == uncertainty.NOVEL       # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
+        uncertainty.NEXT_STEPS[uncertainty.NOVEL] # one sentence for the page
+        checked.qc                                # [n_obs], positions in QC_NAMES
+    uncertainty.label_issues(opened)              # brought labels that look wrong, the worst first
+    uncertainty.decide(opened, issues, keep=False, seen=seq)
+    uncertainty.prediction_sets(opened)           # None where there are too few labels
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ CHECKED = "label check"  # the reason that goes into the log
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
+class Uncertainty:
     """What was found about the cells of one run; all arrays are [n_obs].
 
     Attributes
@@ -130,26 +130,26 @@ def start(opened: Workspace) -> None:
 
 def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     """Return the newest job that looks for reasons, running or ended."""
-    checks = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.DOUBT]
+    checks = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.UNCERTAINTY]
     return checks[-1] if checks else None
 
 
-def reasons(opened: Workspace) -> Doubt | None:
+def reasons(opened: Workspace) -> Uncertainty | None:
     """Return what was found about the current model; None before it was looked at."""
     run = opened.current_run()
     if run is None or not uncertainty_job.is_done(run):
         return None
-    key = ("doubt", run.id, flags.revision(opened, run.settings.batch_key))
+    key = ("uncertainty", run.id, flags.revision(opened, run.settings.batch_key))
     return opened.cache.get(key, lambda: _read(opened, run))
 
 
-def _read(opened: Workspace, run: Run) -> Doubt:
+def _read(opened: Workspace, run: Run) -> Uncertainty:
     """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
     from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
 
-    seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
+    seen = Uncertainty(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
     batches = opened.batches(run.settings.batch_key)
-    poor = flags.after_look(opened, batches, np.asarray(seen.qc))
+    poor = flags.with_model_checks(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened, run.id).confidence
     novel = np.asarray(run.array(uncertainty_job.NOVEL))
     score = flags.doublet_scores(opened, batches)
@@ -179,7 +179,7 @@ def label_issues(opened: Workspace) -> tuple[LabelIssue, ...]:
     return opened.cache.get(key, lambda: _issues(opened, checked))
 
 
-def _issues(opened: Workspace, checked: Doubt) -> tuple[LabelIssue, ...]:
+def _issues(opened: Workspace, checked: Uncertainty) -> tuple[LabelIssue, ...]:
     run = Run.open(opened.project, checked.run_id)
     seq, now = run.settings.labels_seq, opened.labels()
     then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))

@@ -1,4 +1,4 @@
-"""The work behind `services.doubt`: look at every cell of a run and keep what is found.
+"""Checks of every cell of a run, whose results `services.diagnostics.uncertainty` reads.
 
 Each step writes its arrays into the run, so that a look that was cut short goes on where it was.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scanvi_core.annotation.model.linear_models import Companions
 from scanvi_core.services.jobs import give_way
 
-DOUBT = "doubt"  # kind and lane
+UNCERTAINTY = "uncertainty"  # kind and lane
 OUT_OF_FOLD = results.OUT_OF_FOLD
 REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
@@ -43,12 +43,12 @@ def begin(opened: Workspace) -> None:
     def work(job: jobs.Job) -> None:
         give_way()
         while (run := opened.current_run()) is not None and not is_done(run):
-            look(opened, run.id, job)
+            check_run(opened, run.id, job)
             if job.should_stop():
                 return
 
     with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
-        jobs.submit(jobs.JobRequest(opened.id, DOUBT, DOUBT, work))
+        jobs.submit(jobs.JobRequest(opened.id, UNCERTAINTY, UNCERTAINTY, work))
 
 
 def is_done(run: Run) -> bool:
@@ -56,29 +56,29 @@ def is_done(run: Run) -> bool:
     return run.has_array(REASON)
 
 
-def look(opened: Workspace, run_id: str, job: jobs.Job) -> None:
+def check_run(opened: Workspace, run_id: str, job: jobs.Job) -> None:
     """Find the reasons for doubt and the labels that look wrong, unless the job is stopped.
 
     A look at a run that is no longer the current one ends early.
     """
-    seen = Look(opened, run_id)
+    checks = Checks(opened, run_id)
     steps: list[tuple[str, str, Callable[[], None]]] = [
-        (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
-        (SUGGESTION, "Looking for labels that look wrong", seen.labels),
-        (NOVEL, "Looking for new types", seen.novelty),
-        (QC, "Looking for doublets and poor cells", seen.quality),
-        (REASON, "Weighing the reasons", seen.reasons),
+        (OUT_OF_FOLD, "Judging each labelled cell without its label", checks.out_of_fold),
+        (SUGGESTION, "Looking for labels that look wrong", checks.labels),
+        (NOVEL, "Looking for new types", checks.novelty),
+        (QC, "Looking for doublets and poor cells", checks.quality),
+        (REASON, "Weighing the reasons", checks.reasons),
     ]
     for i, (array, message, step) in enumerate(steps):
-        now = seen.opened.current_run()
+        now = checks.opened.current_run()
         if job.should_stop() or now is None or now.id != run_id:
             return
         job.report(i / len(steps), message)
-        if not seen.run.has_array(array):
+        if not checks.run.has_array(array):
             step()
 
 
-class Look:
+class Checks:
     """One look at a run; every step writes arrays [n_obs] into it, its marker last."""
 
     def __init__(self, opened: Workspace, run_id: str) -> None:

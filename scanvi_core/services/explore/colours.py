@@ -99,7 +99,7 @@ def _by_quality(opened: Workspace) -> Colouring:
     )
 
 
-def _by_doubt(what: str, seen: uncertainty.Doubt, revision: str) -> Colouring:
+def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Colouring:
     revision = f"{what}/{seen.run_id}/{revision}"
     if what == REASON:
         codes = seen.reason.astype(np.int32)

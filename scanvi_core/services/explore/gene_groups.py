@@ -95,8 +95,8 @@ def of_two(opened: Workspace, tab: str, what: str, names: tuple[str, str]) -> Gr
         first = second = np.zeros(opened.dataset.n_obs, dtype=bool)
     codes = np.full(len(first), -1, dtype=np.int32)
     codes[first & ~second], codes[second & ~first] = 0, 1
-    said = " ".join(dict.fromkeys(filter(None, warnings)))
-    return Groups("two groups", codes, names, (0, 1), said)
+    warning_text = " ".join(dict.fromkeys(filter(None, warnings)))
+    return Groups("two groups", codes, names, (0, 1), warning_text)
 
 
 def _one(opened: Workspace, tab: str, what: str, name: str) -> tuple[np.ndarray | None, str]:

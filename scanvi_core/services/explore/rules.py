@@ -114,8 +114,8 @@ def words_of(term: Term) -> str:
 
 def words(rule: Rule) -> str:
     """Return a whole rule in words, for the history."""
-    said = rule_in_words(rule, maps.TITLES)
-    return said if len(said) <= MAX_WORDS else f"{said[: MAX_WORDS - 1]}…"
+    text = rule_in_words(rule, maps.TITLES)
+    return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
 
 
 def of_markers(opened: Workspace, text: str) -> tuple[Term, ...]:
@@ -240,16 +240,16 @@ class Applied:
     @property
     def note(self) -> str:
         """What is left out and why, in words."""
-        said = list(self.selection.notes)
-        if said and not self.selection.n:
-            said.append("The rule cannot be used here.")
-        elif said:
-            said.append("Only cells that fulfil the rule without that are named.")
+        sentences = list(self.selection.notes)
+        if sentences and not self.selection.n:
+            sentences.append("The rule cannot be used here.")
+        elif sentences:
+            sentences.append("Only cells that fulfil the rule without that are named.")
         if self.contested:
-            said.append(f"{self.contested:,} cells fit other rules too and are left out.")
+            sentences.append(f"{self.contested:,} cells fit other rules too and are left out.")
         if self.labelled:
-            said.append(f"{self.labelled:,} cells have a label already and keep it.")
-        return " ".join(said)
+            sentences.append(f"{self.labelled:,} cells have a label already and keep it.")
+        return " ".join(sentences)
 
 
 def preview(

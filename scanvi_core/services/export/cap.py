@@ -67,8 +67,8 @@ def save_table(opened: Workspace, made: Draft, before: pd.DataFrame, edited: pd.
     save(opened, replace(made, types={name: texts for name, texts in types.items() if texts}))
     if chosen:
         draft_ = form.draft(opened)
-        said = replace(draft_, cell_types={**draft_.cell_types, **chosen})
-        form.save(opened, said)
+        answers = replace(draft_, cell_types={**draft_.cell_types, **chosen})
+        form.save(opened, answers)
 
 
 def _table(opened: Workspace, labels: np.ndarray, sources: np.ndarray) -> pd.DataFrame:
@@ -107,8 +107,8 @@ def rationale(sources: "pd.Series") -> str:
         keys.PREDICTED: "are predictions of SCANVI",
         keys.PARENT: "are predicted groups of types",
     }
-    said = [f"{sources[word]:,} {text}" for word, text in words.items() if sources.get(word, 0)]
-    return f"Of {sources.sum():,} cells {', '.join(said)}."
+    parts = [f"{sources[word]:,} {text}" for word, text in words.items() if sources.get(word, 0)]
+    return f"Of {sources.sum():,} cells {', '.join(parts)}."
 
 
 def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
@@ -154,26 +154,26 @@ def fields(
     labels, sources
         As `export_columns.final_labels` gives them.
     """
-    said = _table(opened, labels, sources)
-    codes = pd.Index(said["type"]).get_indexer(labels)
-    codes = np.where(codes < 0, len(said), codes).astype(np.int32)
-    synonyms = [", ".join(_synonyms(term)) for term in said["term"]]
-    ontology = [terms.name_of(t, terms.CELL_TYPE) if _is_term(t) else "" for t in said["term"]]
+    types = _table(opened, labels, sources)
+    codes = pd.Index(types["type"]).get_indexer(labels)
+    codes = np.where(codes < 0, len(types), codes).astype(np.int32)
+    synonyms = [", ".join(_synonyms(term)) for term in types["term"]]
+    ontology = [terms.name_of(t, terms.CELL_TYPE) if _is_term(t) else "" for t in types["term"]]
     texts = {
-        "": said["type"].tolist(),
-        "--cell_fullname": said["full name"].tolist(),
-        "--cell_ontology_term_id": [t if _is_term(t) else "" for t in said["term"]],
+        "": types["type"].tolist(),
+        "--cell_fullname": types["full name"].tolist(),
+        "--cell_ontology_term_id": [t if _is_term(t) else "" for t in types["term"]],
         "--cell_ontology_term": ontology,
-        "--rationale": said["rationale"].tolist(),
-        "--rationale_dois": [PAPER if "SCANVI" in text else "" for text in said["rationale"]],
-        "--marker_gene_evidence": said["marker genes"].tolist(),
-        "--canonical_marker_genes": said["canonical markers"].tolist(),
+        "--rationale": types["rationale"].tolist(),
+        "--rationale_dois": [PAPER if "SCANVI" in text else "" for text in types["rationale"]],
+        "--marker_gene_evidence": types["marker genes"].tolist(),
+        "--canonical_marker_genes": types["canonical markers"].tolist(),
         "--synonyms": synonyms,
     }
     obs: dict[str, Column] = {
         key + ending: _column(codes, words) for ending, words in texts.items()
     }
-    exists = np.array([*(_is_term(term) for term in said["term"]), False])
+    exists = np.array([*(_is_term(term) for term in types["term"]), False])
     obs[f"{key}--cell_ontology_exists"] = exists[codes]
     predictions = results.current(opened)
     if predictions is not None:

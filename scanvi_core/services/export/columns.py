@@ -57,10 +57,10 @@ def final_labels(opened: Workspace, choice: ExportChoice) -> tuple[np.ndarray, n
     threshold = uncertainty_columns.least(choice.threshold, groups=choice.groups)
     labels, sources = results.final_labels(opened, threshold=threshold)
     if choice.groups:
-        said = uncertainty_columns.group_names(opened, threshold)
+        group_names = uncertainty_columns.group_names(opened, threshold)
         labels, sources = (
-            np.where(said != "", said, labels),
-            np.where(said != "", keys.PARENT, sources),
+            np.where(group_names != "", group_names, labels),
+            np.where(group_names != "", keys.PARENT, sources),
         )
     return labels, sources
 

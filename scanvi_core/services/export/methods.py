@@ -19,14 +19,14 @@ def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
         f"{dataset.n_obs:,} cells and {dataset.n_vars:,} genes; counts were taken from "
         f"{dataset.manifest['counts_source']}."
     )
-    said = [start]
+    sentences = [start]
     if run is not None:
-        said += [_model(run.settings, run.summary), _quality(run)]
-    said.append(_labels(opened, choice or ExportChoice()))
+        sentences += [_model(run.settings, run.summary), _quality(run)]
+    sentences.append(_labels(opened, choice or ExportChoice()))
     if run is not None:
         used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
-        said.append(f"Versions: {used}.")
-    return " ".join(said)
+        sentences.append(f"Versions: {used}.")
+    return " ".join(sentences)
 
 
 def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
@@ -68,9 +68,9 @@ def _labels(opened: Workspace, choice: ExportChoice) -> str:
         (n.get(keys.PARENT, 0), "were predicted groups of types"),
         (n.get(keys.UNLABELED, 0), "were left without a label"),
     ]
-    told = [f"{count:,} {words}" for count, words in parts if count]
+    counted = [f"{count:,} {words}" for count, words in parts if count]
     least = f" (of a confidence of at least {choice.threshold:.2f})" if choice.threshold else ""
-    return f"Of the final labels, {_listed(told)}{least}."
+    return f"Of the final labels, {_listed(counted)}{least}."
 
 
 def _listed(parts: list[str]) -> str:

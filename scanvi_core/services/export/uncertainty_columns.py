@@ -68,6 +68,6 @@ def _group_names(opened: Workspace, predictions: results.Results, threshold: flo
     open_ = np.flatnonzero((opened.labels().codes < 0) & (predictions.prediction >= 0))
     named = back_off(predictions.probabilities[open_], predictions.names, groups, threshold)
     grouped = named.level == GROUP
-    said = np.full(opened.dataset.n_obs, "", dtype=object)
-    said[open_[grouped]] = named.names[grouped]
-    return said
+    names = np.full(opened.dataset.n_obs, "", dtype=object)
+    names[open_[grouped]] = named.names[grouped]
+    return names

@@ -213,8 +213,12 @@ def model_beside(path: Path) -> Path:
 
 def about(path: Path) -> dict[str, Any]:
     """Return what was written into an export: ``written`` and ``notes``; empty when unknown."""
-    told = path.with_suffix(".about.json")
-    return dict(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else {}
+    path_of_notes = path.with_suffix(".about.json")
+    return (
+        dict(json.loads(path_of_notes.read_text(encoding="utf-8")))
+        if path_of_notes.is_file()
+        else {}
+    )
 
 
 def exported_file(opened: Workspace, name: str) -> Path:
@@ -258,6 +262,6 @@ def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: 
 
 
 def _write_about(choice: ExportChoice, exported: Exported) -> None:
-    told = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
+    notes = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
     with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:
-        temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")

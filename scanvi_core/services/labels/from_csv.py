@@ -225,5 +225,5 @@ def _column(table: LabelTable, column: str) -> pd.Series:
 
 
 def _is_label(labels: pd.Series, unlabeled: set[str]) -> np.ndarray:
-    told = (labels.str.strip() != "") & ~labels.isin(unlabeled)
-    return np.asarray(told)
+    named = (labels.str.strip() != "") & ~labels.isin(unlabeled)
+    return np.asarray(named)

@@ -75,7 +75,7 @@ def model_line(project_id: str) -> str:
     return f"Model {summary['number']}{score}"
 
 
-def stations_done(project_id: str | None) -> set[str]:
+def pages_done(project_id: str | None) -> set[str]:
     """Return the slugs of the pages whose work is done, for the ticks in the menu."""
     if project_id is None or not is_ready(project_id):
         return set()

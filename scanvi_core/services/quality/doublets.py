@@ -26,7 +26,7 @@ def start(opened: Workspace) -> str:
 
     def work(job: jobs.Job) -> None:
         give_way()
-        look(opened, batches, job)
+        search(opened, batches, job)
 
     return jobs.submit(jobs.JobRequest(opened.id, DOUBLETS, DOUBLETS, work))
 
@@ -37,7 +37,7 @@ def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     return searches[-1] if searches else None
 
 
-def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
+def search(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
     """Score the cells of every batch and keep the scores; a stopped job leaves nothing."""
     from scanvi_core.data.guard.child_process import free_memory_mb
     from scanvi_core.data.qc.doublets import find_doublets, why_not
@@ -75,14 +75,14 @@ def sentences(skipped: dict[str, list[str]], batch_key: str | None) -> list[str]
     batch_key
         Column of the batches; None when all cells are one.
     """
-    said = []
+    texts = []
     for problem, names in skipped.items():
         where = "The cells were" if batch_key is None else _named(names)
         advice = ""
         if batch_key is None and "more than" in problem:
             advice = " Choose the batch column that tells the samples apart."
-        said.append(f"{where} not looked at: {problem}.{advice}")
-    return said
+        texts.append(f"{where} not looked at: {problem}.{advice}")
+    return texts
 
 
 def notes(opened: Workspace, batch_key: str | None) -> tuple[str, ...]:

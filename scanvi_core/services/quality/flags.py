@@ -70,15 +70,15 @@ def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
 
 def limits(opened: Workspace, measure: str, batches: Batches, choice: Choice) -> np.ndarray:
     """Return the limit of each batch [n_batch]: chosen for it, for all, or suggested."""
-    limit_of = suggested(opened, measure, batches).copy()
+    per_batch = suggested(opened, measure, batches).copy()
     limit = choice.limits.get(measure, Limit())
     if limit.every is not None:
-        limit_of[:] = limit.every
+        per_batch[:] = limit.every
     if limit.own:
         place = {name: i for i, name in enumerate(batches.names)}
         for name in limit.own.keys() & place.keys():
-            limit_of[place[name]] = limit.own[name]
-    return limit_of
+            per_batch[place[name]] = limit.own[name]
+    return per_batch
 
 
 def codes(opened: Workspace, batches: Batches, choice: Choice) -> np.ndarray:
@@ -99,7 +99,7 @@ def flags(opened: Workspace, batches: Batches) -> np.ndarray:
     return opened.cache.get(key, lambda: codes(opened, batches, choice))
 
 
-def after_look(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:
+def with_model_checks(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:
     """Return `flags` with what only the look after a training could tell, int8 [n_obs].
 
     That is cells without counts in the genes of the model, stray batches, and doublets where

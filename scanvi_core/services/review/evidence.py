@@ -8,6 +8,7 @@ import pandas as pd
 from scanvi_core import config
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.formatting import count
 from scanvi_core.services.review.queue import ReviewItem, card
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
@@ -52,12 +53,12 @@ class Evidence:
         """Say what naming the card's `n_open` cells so would do."""
         others = self.inside[self.inside["type"] != name]
         n = int(others["cells"].sum())
-        told = f"+{n_open:,} {'cell' if n_open == 1 else 'cells'}"
+        added = f"+{count(n_open, 'cell')}"
         if not n:
-            return f"{told}; contradicts none of your labels."
+            return f"{added}; contradicts none of your labels."
         labels = "label" if n == 1 else "labels"
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
-        return f"{told}; contradicts {n:,} of your {labels} ({whose})."
+        return f"{added}; contradicts {n:,} of your {labels} ({whose})."
 
 
 def _evidence(opened: Workspace, token: str) -> Evidence:
@@ -150,8 +151,8 @@ def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -
     if not signs:
         return "Nothing separates the candidates: no genes, no labelled cells nearby."
     if all(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
-        told = " and ".join(sign.text for sign in signs)
-        return f"Looks like {signs[0].name}: {told}."
+        reasons = " and ".join(sign.text for sign in signs)
+        return f"Looks like {signs[0].name}: {reasons}."
     word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
     return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}."
 

@@ -174,7 +174,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewState:
     """The review at one moment: labels and predictions are read once for all that is asked.
 
     Attributes
@@ -251,16 +251,16 @@ class Desk:
         return Progress(rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED))
 
 
-def desk(opened: Workspace) -> Desk:
+def review_state(opened: Workspace) -> ReviewState:
     """Return the review as it is now."""
     run, made = opened.current_run(), provisional.state(opened)
     named = opened.labels().codes >= 0
-    return Desk(opened, None if run is None else run.id, named, made)
+    return ReviewState(opened, None if run is None else run.id, named, made)
 
 
 def queue(opened: Workspace) -> list[ReviewItem]:
-    """Return the cards as they are now, see `Desk.queue`."""
-    return list(desk(opened).queue)
+    """Return the cards as they are now, see `ReviewState.queue`."""
+    return list(review_state(opened).queue)
 
 
 def n_open_cells(opened: Workspace, item: ReviewItem) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.run_paths import RunPaths
+from scanvi_core.services.formatting import count
 from scanvi_core.services.training import cluster_templates as texts
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
@@ -135,8 +136,8 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
 
 def _words(elsewhere: Elsewhere) -> dict[str, str]:
     machines = elsewhere.machines
-    computers = "1 computer" if machines.nodes == 1 else f"{machines.nodes} computers"
-    each = "1 process" if machines.processes == 1 else f"{machines.processes} processes"
+    computers = count(machines.nodes, "computer")
+    each = count(machines.processes, "process", "processes")
     gpus = ", each with a GPU of its own" if machines.gpus else ""
     where = (
         "The clusters must see the project folder on a shared disk; submit-ssh.sh copies the\n"

@@ -130,12 +130,12 @@ def _checked(opened: Workspace, request: TrainRequest) -> TrainRequest:
 def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside) -> Run:
     """Freeze a run, and cut out the counts that all its processes read."""
     from scanvi_core.services.training.in_process import begin
-    from scanvi_core.services.training.trainer import Attempt
+    from scanvi_core.services.training.trainer import Trainer
 
     run = begin(opened, request, job, outside)
     if outside.store is None:
         job.report(0.02, "Writing the counts of these genes")
-        _ = Attempt(opened.project, opened.dataset, run, job).counts
+        _ = Trainer(opened.project, opened.dataset, run, job).counts
     run.set_status(runs.WAITING)
     opened.project.update_settings(**{AWAITED: run.id})
     return run
@@ -158,8 +158,8 @@ def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
         return follow(opened, run, job, team)
     except TeamEnded as error:
         _wait(team)
-        said = log.read_bytes()[begun:].decode("utf-8", "replace")
-        cause = _root_cause(said, n) or str(error) or f"The {n} processes could not be started."
+        output = log.read_bytes()[begun:].decode("utf-8", "replace")
+        cause = _root_cause(output, n) or str(error) or f"The {n} processes could not be started."
         raise TrainingError(cause, f"{GO_ON} Their words: {log}.") from error
     finally:
         if team.poll() is None:
@@ -192,9 +192,9 @@ def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     )
 
 
-def _root_cause(said: str, n: int) -> str:
+def _root_cause(output: str, n: int) -> str:
     """Return which process ended first, from what torchrun wrote; empty where it did not."""
-    cause = said.rpartition("Root Cause")[2]
+    cause = output.rpartition("Root Cause")[2]
     rank, code = (re.search(rf"{what}\s*:\s*(-?\d+)", cause) for what in ("rank", "exitcode"))
     if rank is None or code is None:
         return ""

@@ -15,7 +15,7 @@ from scanvi_core.services.runs import frozen_run
 from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
-from scanvi_core.services.training.trainer import Attempt
+from scanvi_core.services.training.trainer import Trainer
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
 
@@ -57,12 +57,12 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     """
     run.set_status(runs.RUNNING)
     torch.set_num_threads(run.settings.threads)
-    attempt = Attempt(opened.project, opened.dataset, run, job)
-    alone = joined(torch.device("cpu")) if attempt.settings.processes else nullcontext()
-    with attempt.told_of_failure():
+    trainer = Trainer(opened.project, opened.dataset, run, job)
+    alone = joined(torch.device("cpu")) if trainer.settings.processes else nullcontext()
+    with trainer.failure_recorded():
         with alone:
-            learnt = attempt.learn()
-        attempt.finish(learnt)
+            learnt = trainer.learn()
+        trainer.finish(learnt)
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
-    attempt.redraw()  # last: the predictions are in use meanwhile
+    trainer.redraw()  # last: the predictions are in use meanwhile
     return run.id

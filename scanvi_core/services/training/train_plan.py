@@ -9,6 +9,7 @@ from scanvi_core import config, runtime
 from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
+from scanvi_core.services.formatting import duration
 from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
@@ -79,8 +80,7 @@ def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:
     steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
     scale = (request.train.batch_size + request.train.labelled_batch_size) / 192
     seconds = steps * (0.015 + 9e-6 * n_genes) * scale
-    about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"About {about} on this computer's CPU."
+    return f"About {duration(seconds)} on this computer's CPU."
 
 
 def device_name(name: str) -> str:

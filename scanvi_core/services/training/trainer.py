@@ -37,12 +37,12 @@ from scanvi_core.train.history import EpochRecord, Hooks
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
 
 
-class Ended(BaseException):
+class EndRequested(BaseException):
     """The system asked the process to end."""
 
 
 @dataclass
-class Attempt:
+class Trainer:
     """One go at a run: from its start, or from where an earlier one was cut off."""
 
     project: Project
@@ -51,16 +51,16 @@ class Attempt:
     job: jobs.Job
     started: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
-    told: int = 0  # the last step that was reported, also before the run was cut off
+    last_step: int = 0  # the last step that was reported, also before the run was cut off
     threads: int = field(default_factory=torch.get_num_threads)
-    leads: bool = True  # whether this process writes into the run folder
+    is_main: bool = True  # whether this process writes into the run folder
     processes: int = 1  # that train the network together
-    heard: bool = False  # whether this attempt got as far as an epoch
+    reported: bool = False  # whether this process got as far as an epoch
 
     def __post_init__(self) -> None:
         for line in self.run.records():
             self.job.add_record(EpochRecord(**line))
-            self.told = line["step"]
+            self.last_step = line["step"]
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -95,11 +95,11 @@ class Attempt:
         return Previewer(self.counts, self.inputs.y, len(self.inputs.label_names), seed)
 
     @contextmanager
-    def told_of_failure(self) -> Iterator[None]:
+    def failure_recorded(self) -> Iterator[None]:
         """Write down why the run failed, if it does, or that it can go on later."""
         try:
             yield
-        except (Ended, TeamBroken) as error:
+        except (EndRequested, TeamBroken) as error:
             self.run.set_status(runs.INTERRUPTED, str(error))
             raise
         except BaseException as error:
@@ -111,7 +111,7 @@ class Attempt:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
         hooks = Hooks(should_stop=self.job.should_stop)
-        if self.leads:
+        if self.is_main:
             show = self.show if self.job.watched else None
             hooks = Hooks(self.tell, self.job.should_stop, show)
         begin = partial(
@@ -122,7 +122,7 @@ class Attempt:
             return begin()
         except TrainingError as error:
             checkpoint = self.run.paths.checkpoint
-            if isinstance(error, TeamBroken) or self.heard or not checkpoint.exists():
+            if isinstance(error, TeamBroken) or self.reported or not checkpoint.exists():
                 raise
             checkpoint.unlink(missing_ok=True)  # by another process, perhaps
             self.notes.append(f"{error.message} The run was begun again from its start.")
@@ -136,14 +136,14 @@ class Attempt:
 
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
-        self.heard = True
+        self.reported = True
         left = record.seconds / record.step * (record.n_steps - record.step)
         share = SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps
         self.job.report(
             share, f"Training, epoch {record.epoch} of {record.n_epochs}, {left:.0f} s left"
         )
-        if record.step > self.told:
-            self.told = record.step
+        if record.step > self.last_step:
+            self.last_step = record.step
             self.run.append_record(record)  # first on disk, then in sight
             self.job.add_record(record)
 

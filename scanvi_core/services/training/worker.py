@@ -21,7 +21,7 @@ from scanvi_core.project.heartbeat import Progress
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs.train_request import TRAIN
-from scanvi_core.services.training.trainer import Attempt, Ended
+from scanvi_core.services.training.trainer import EndRequested, Trainer
 from scanvi_core.train.team import joined
 
 LOOK_EVERY_S = 1.0  # for a wish to stop: shared storage is slow to ask
@@ -49,26 +49,26 @@ def take_part(folder: Path) -> None:
     if first and status_seen(run).status == runs.RUNNING:
         raise InputError(f"Run {run.id} is being trained.", "Wait until it has ended.")
     device = _own_device(run)
-    job = Member(project.id, run if first else None)
+    job = Worker(project.id, run if first else None)
     if first:
         run.set_status(runs.RUNNING)
-    attempt = Attempt(project, Dataset.open(project.dataset), run, job, leads=first)
+    trainer = Trainer(project, Dataset.open(project.dataset), run, job, is_main=first)
     try:
-        with _watched_over(attempt) if first else nullcontext():
+        with _watched_over(trainer) if first else nullcontext():
             with joined(device) as me:
-                attempt.processes = me.size
-                learnt = attempt.learn()
+                trainer.processes = me.size
+                learnt = trainer.learn()
             job.leave_if_asked()
             if first:
-                attempt.finish(learnt)
-                attempt.redraw()
-    except Ended:
+                trainer.finish(learnt)
+                trainer.redraw()
+    except EndRequested:
         print(CUT_OFF, file=sys.stderr)
 
 
 @contextmanager
-def _watched_over(attempt: Attempt) -> Iterator[None]:
-    with heartbeat.signs_of_life(attempt.run.paths), attempt.told_of_failure():
+def _watched_over(trainer: Trainer) -> Iterator[None]:
+    with heartbeat.signs_of_life(trainer.run.paths), trainer.failure_recorded():
         yield
 
 
@@ -95,8 +95,8 @@ def _own_device(run: Run) -> torch.device:
     return device
 
 
-class Member(jobs.Job):
-    """The job as a member of the team sees it: the first one tells the run's folder about it."""
+class Worker(jobs.Job):
+    """The job of one of several processes; the first writes it into the run's folder."""
 
     def __init__(self, project_id: str, run: Run | None) -> None:
         super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
@@ -112,10 +112,10 @@ class Member(jobs.Job):
     def leave_if_asked(self) -> None:
         """End this process if the system asked for it; from now on, end as soon as it does."""
         if self.ended.is_set():
-            raise Ended(CUT_OFF)
+            raise EndRequested(CUT_OFF)
 
         def end(_number: int, _frame: FrameType | None) -> None:
-            raise Ended(CUT_OFF)
+            raise EndRequested(CUT_OFF)
 
         for number in ASKED_TO_END:
             signal.signal(number, end)

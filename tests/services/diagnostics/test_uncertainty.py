@@ -34,7 +34,7 @@ def run_of(project):
 
 def look(project):
     job = ForegroundJob(project, lambda *_: None)
-    uncertainty_job.look(workspace(project), run_of(project).id, job)
+    uncertainty_job.check_run(workspace(project), run_of(project).id, job)
     found = uncertainty.reasons(workspace(project))
     assert found is not None
     return found
@@ -78,7 +78,7 @@ def test_a_look_that_was_stopped_goes_on_where_it_was(trained):
             return run_of(trained).has_array(uncertainty_job.NOVEL)
 
     run = run_of(trained)
-    uncertainty_job.look(workspace(trained), run.id, Stopped(trained, lambda *_: None))
+    uncertainty_job.check_run(workspace(trained), run.id, Stopped(trained, lambda *_: None))
     assert uncertainty.reasons(workspace(trained)) is None and run.has_array(uncertainty_job.NOVEL)
     before = (run.root / "novelty.npy").stat().st_mtime_ns
     look(trained)

@@ -117,7 +117,7 @@ def test_clusters_are_those_that_were_meant(project):
 
 def test_reasons_for_doubt(trained, monkeypatch):
     reason = np.arange(700) % 4
-    found = uncertainty.Doubt("0001", reason.astype(np.int8), *[np.zeros(700)] * 6)
+    found = uncertainty.Uncertainty("0001", reason.astype(np.int8), *[np.zeros(700)] * 6)
     monkeypatch.setattr(uncertainty, "reasons", lambda _: found)
     assert np.array_equal(mask(trained, Term("reason", values=("novel",))), reason == 2)
 

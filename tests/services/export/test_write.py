@@ -162,7 +162,7 @@ def test_doubt_is_written_once_the_model_was_looked_at(trained, written, tmp_pat
     before = anndata.read_h5ad(written).obs  # quality flags need no model
     assert not ours & set(before) and keys.QC_FLAG in before
     run = workspace(trained).current_run()
-    uncertainty_job.look(workspace(trained), run.id, ForegroundJob(trained, lambda *_: None))
+    uncertainty_job.check_run(workspace(trained), run.id, ForegroundJob(trained, lambda *_: None))
     found = uncertainty.reasons(workspace(trained))
     result = anndata.read_h5ad(
         write.write(workspace(trained), ExportChoice(), tmp_path / "o.h5ad")

@@ -47,7 +47,7 @@ def poor(project):
 def look(project):
     opened = workspace(project)
     job = ForegroundJob(project, lambda *_: None)
-    doublets.look(opened, batches_of(project), job)
+    doublets.search(opened, batches_of(project), job)
 
 
 def names_of(codes):
@@ -179,10 +179,10 @@ def test_what_only_the_look_after_training_tells_is_added_to_flags(poor):
     rows = [0, 10, 11, 12, 13]
     words = ["doublet", "doublet", "stray batch", "no counts", "few genes"]
     seen[rows] = [CODE[word] for word in words]
-    told = names_of(flags.after_look(opened, batches, seen)[rows])
+    told = names_of(flags.with_model_checks(opened, batches, seen)[rows])
     assert told == ["low counts", "doublet", "stray batch", "no counts", "ok"]
     look(poor)  # now the Check page judges doublets
-    told = names_of(flags.after_look(opened, batches, seen)[[10, 11]])
+    told = names_of(flags.with_model_checks(opened, batches, seen)[[10, 11]])
     assert told == ["ok", "stray batch"]
 
 
@@ -231,6 +231,6 @@ def test_a_stopped_search_leaves_nothing(project):
         def should_stop(self):
             return self._now.fraction > 0.2
 
-    doublets.look(workspace(project), batches_of(project), Stopped(project, lambda *_: None))
+    doublets.search(workspace(project), batches_of(project), Stopped(project, lambda *_: None))
     assert not flags.doublet_version(workspace(project), workspace(project).batch_key)
     assert doublets.notes(workspace(project), "batch") == ()

@@ -62,7 +62,9 @@ def test_cells_left_out_of_training_are_predicted(labelled, request_brief, train
 
 
 def test_a_limit_changed_after_the_look_changes_reasons_export_and_map_alike(trained):
-    uncertainty_job.look(workspace(trained), workspace(trained).current_run().id, silent(trained))
+    uncertainty_job.check_run(
+        workspace(trained), workspace(trained).current_run().id, silent(trained)
+    )
     before = uncertainty.reasons(workspace(trained))
     chosen_limits.save(workspace(trained), CHOICE)
     after = uncertainty.reasons(workspace(trained))
@@ -78,9 +80,11 @@ def test_a_limit_changed_after_the_look_changes_reasons_export_and_map_alike(tra
 
 
 def test_doublets_of_the_check_page_go_before_those_of_the_look(trained):
-    doublets.look(workspace(trained), batches_of(trained), silent(trained))
+    doublets.search(workspace(trained), batches_of(trained), silent(trained))
     chosen_limits.save(workspace(trained), Choice().with_limit(DOUBLET, 0.12))
-    uncertainty_job.look(workspace(trained), workspace(trained).current_run().id, silent(trained))
+    uncertainty_job.check_run(
+        workspace(trained), workspace(trained).current_run().id, silent(trained)
+    )
     found = uncertainty.reasons(workspace(trained))
     assert ((found.qc == limits.DOUBLETS) == (found.doublet_score > 0.12)).all()
     assert (found.qc == limits.DOUBLETS).any()

@@ -43,13 +43,13 @@ def test_accepting_a_part_names_only_its_cells(trained, large):
     queue.accept(workspace(trained), part)
     named = workspace(trained).labels().codes[large.rows] >= 0
     assert np.array_equal(np.sort(large.rows[named]), np.sort(part.rows))
-    assert not queue.desk(workspace(trained)).is_decided(large)
+    assert not queue.review_state(workspace(trained)).is_decided(large)
 
 
 def test_open_cards_and_open_cells_are_counted(trained, large):
     n = len(queue.queue(workspace(trained)))
-    assert queue.desk(workspace(trained)).n_open(queue.SUGGESTED) == n
-    assert queue.desk(workspace(trained)).n_open(queue.NOVEL) == 0  # not looked at yet
+    assert queue.review_state(workspace(trained)).n_open(queue.SUGGESTED) == n
+    assert queue.review_state(workspace(trained)).n_open(queue.NOVEL) == 0  # not looked at yet
     edit.name_cells(workspace(trained), large.rows[:3], "By hand", "lasso")
     assert queue.n_open_cells(workspace(trained), large) == large.rows.size - 3
     queue.accept(workspace(trained), large)

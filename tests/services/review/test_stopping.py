@@ -15,15 +15,15 @@ from scanvi_core.services.workspace import workspace
 
 @pytest.fixture
 def checks(trained):
-    return queue.desk(workspace(trained)).cards(RANDOM)
+    return queue.review_state(workspace(trained)).cards(RANDOM)
 
 
 def rest(project):
-    return stopping.rest(queue.desk(workspace(project)))
+    return stopping.rest(queue.review_state(workspace(project)))
 
 
 def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
-    desk = queue.desk(workspace(trained))
+    review = queue.review_state(workspace(trained))
     assert len(checks) > 3 and rest(trained).n_checked == 0
     names = results.current(workspace(trained)).names
     told = [
@@ -31,13 +31,13 @@ def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
     ]
     other = next(name for name in names if name != told[1])
     for check, name in zip(checks, (told[0], other, keys.UNKNOWN), strict=False):
-        assert desk.next_card(checks[:0], RANDOM) is not None
+        assert review.next_card(checks[:0], RANDOM) is not None
         edit.name_cells(workspace(trained), np.array([check.drawn]), name, "review")
     found = rest(trained)
     assert (found.n_right, found.n_checked) == (1, 2)
     assert found.interval == wilson_interval(1, 2)
     assert "1 of 2 random checks were right" in found.accuracy()
-    assert queue.desk(workspace(trained)).next_card([], RANDOM).token == checks[3].token
+    assert queue.review_state(workspace(trained)).next_card([], RANDOM).token == checks[3].token
 
 
 def test_a_check_counts_only_when_all_before_it_were_decided(trained, checks):
@@ -56,7 +56,7 @@ def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
     )
     for item in open_:
         queue.unknown(workspace(trained), item)
-    after = stopping.rest(queue.desk(workspace(trained)))
+    after = stopping.rest(queue.review_state(workspace(trained)))
     assert after.can_stop and after.advice().startswith("You can stop now.")
 
 
@@ -70,6 +70,8 @@ def test_checks_that_were_wrong_forbid_to_stop(trained, checks):
     assert found.n_right == 0 and found.is_misled and not found.can_stop
     assert "right less often than it says" in found.advice()
     sure = results.current(workspace(trained)).confidence >= LOW_CONFIDENCE
-    named = queue.desk(workspace(trained)).named | results.current(workspace(trained)).holdout
+    named = (
+        queue.review_state(workspace(trained)).named | results.current(workspace(trained)).holdout
+    )
     promised = results.current(workspace(trained)).confidence[sure & ~named].mean()
     assert found.promised == pytest.approx(promised, rel=1e-5)

@@ -98,7 +98,7 @@ def test_undoing_the_decision_brings_the_models_word_back(asked):
 
 
 def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
-    front = queue.desk(workspace(asked)).next_card([])
+    front = queue.review_state(workspace(asked)).next_card([])
     made = ready(asked).found
     cards = queue.queue(workspace(asked))
     assert {item.seq for item in cards} == {made.seq}
@@ -111,10 +111,10 @@ def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
 
 
 def test_no_card_asks_again_about_cells_that_were_skipped(asked):
-    skipped = queue.desk(workspace(asked)).next_card([])
+    skipped = queue.review_state(workspace(asked)).next_card([])
     ready(asked)
     seen = [skipped]
-    while (item := queue.desk(workspace(asked)).next_card(seen)) is not None:
+    while (item := queue.review_state(workspace(asked)).next_card(seen)) is not None:
         shared = np.isin(item.rows, np.concatenate([card.rows for card in seen])).sum()
         assert 2 * shared <= item.rows.size
         seen.append(item)
@@ -136,10 +136,10 @@ def test_progress_counts_named_clear_and_open(asked):
         workspace(asked), results.current(workspace(asked)).run_id, 0, queue.SUGGESTED
     )
     n_cells = sum(item.rows.size for item in cards)
-    now = queue.desk(workspace(asked)).progress
+    now = queue.review_state(workspace(asked)).progress
     assert (now.n_cells, now.n_named, now.n_clear) == (n_cells, cards[0].rows.size, 0)
     made = ready(asked).found
-    after = queue.desk(workspace(asked)).progress
+    after = queue.review_state(workspace(asked)).progress
     rows = np.concatenate([item.rows for item in cards[1:]])
     sure = made.predictions.confidence[rows] >= LOW_CONFIDENCE
     assert after.n_clear == sure.sum()

@@ -88,7 +88,7 @@ def test_a_card_tells_its_candidates_best_first(trained):
 def test_accepting_takes_the_first_candidate_for_the_cards_cells_only(trained):
     item, before = queue.queue(workspace(trained))[0], words(trained)
     queue.accept(workspace(trained), item)
-    assert queue.desk(workspace(trained)).is_decided(item)
+    assert queue.review_state(workspace(trained)).is_decided(item)
     after = words(trained)
     assert (after[item.rows] == item.candidates[0].name).all()
     assert (state(trained).sources[item.rows] == ACCEPTED).all()
@@ -103,7 +103,7 @@ def test_a_decision_never_touches_a_label_of_the_user(trained, act):
     getattr(queue, act)(trained, item, *more)
     assert (words(trained)[item.rows[:2]] == "Mine").all()
     assert (words(trained)[item.rows[2:]] != "Mine").all()
-    assert queue.desk(workspace(trained)).is_decided(item)
+    assert queue.review_state(workspace(trained)).is_decided(item)
 
 
 def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained):
@@ -114,10 +114,10 @@ def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained)
     both = np.concatenate([first.rows, second.rows])
     assert (state(trained).sources[both] == MANUAL).all()
     edit.undo(workspace(trained))
-    desk = queue.desk(workspace(trained))
-    assert desk.is_decided(first) and not desk.is_decided(second)
+    review = queue.review_state(workspace(trained))
+    assert review.is_decided(first) and not review.is_decided(second)
     edit.undo(workspace(trained))
-    assert not queue.desk(workspace(trained)).is_decided(first)
+    assert not queue.review_state(workspace(trained)).is_decided(first)
 
 
 def test_choosing_for_a_decided_card_is_refused(trained):

@@ -196,8 +196,8 @@ def test_a_warm_retrain_learns_a_new_type_in_a_few_steps(trained, train_now, req
     assert (found.summary["number"], found.summary["warm"]) == (2, True)
     assert found.summary["steps"] == RETRAIN_STEPS
     assert workspace(trained).current_run().settings.warm_from == "0001"
-    told = np.array(found.names)[found.prediction[rows[rows.size // 2 :]]]
-    assert np.isin(told, ["New B", "CD19+ B"]).mean() > 0.7
+    last_step = np.array(found.names)[found.prediction[rows[rows.size // 2 :]]]
+    assert np.isin(last_step, ["New B", "CD19+ B"]).mean() > 0.7
     assert results.changed_labels(workspace(trained)) == 0
 
 

@@ -29,7 +29,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import start
-from scanvi_core.services.training.trainer import Attempt
+from scanvi_core.services.training.trainer import Trainer
 from scanvi_core.services.workspace import workspace
 from scanvi_core.train import loop
 from scanvi_core.annotation.layout import embedding
@@ -38,8 +38,8 @@ embedding.umap_of = lambda z, **_: z[:, :2].copy()  # takes longer to compile th
 jobs.Job.watched = False
 loop.Timer.due = lambda self: True
 uncertainty_job.begin = lambda opened: None  # what comes after a training is not asked here
-tell = Attempt.tell
-Attempt.tell = lambda self, record: (tell(self, record), print(record.epoch, flush=True))
+tell = Trainer.tell
+Trainer.tell = lambda self, record: (tell(self, record), print(record.epoch, flush=True))
 opened, run = workspace(sys.argv[1]), sys.argv[2]
 request = TrainRequest(
     ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=12, device="cpu")
@@ -116,7 +116,7 @@ def interrupted(labelled, train_now, request_brief, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("scanvi_core.services.training.in_process.Attempt.tell", cut)
+        patch.setattr("scanvi_core.services.training.in_process.Trainer.tell", cut)
         train_now(labelled, request_brief)
     run = Run.list(open_project(labelled))[-1]
     status = json.loads(run.paths.status.read_text())

@@ -153,27 +153,27 @@ def _meaning(term: str, scope: Scope | None) -> str:
 
 def missing(opened: Workspace, made: Draft) -> list[str]:
     """Return what keeps the file from being taken, one sentence each."""
-    said = [] if made.title.strip() else ["The data set has no title yet."]
+    sentences = [] if made.title.strip() else ["The data set has no title yet."]
     for item in FIELDS:
-        said += _missing(opened, made, item)
+        sentences += _missing(opened, made, item)
     positions, _, without = gene_ids(opened)
     if not positions.size:
-        said.append(
+        sentences.append(
             "The genes have no Ensembl ids: they must be the gene names of your file, or one of "
             "its columns of genes (gene_ids, for example)."
         )
     elif without > positions.size:
-        said.append(f"{without:,} genes have no Ensembl id, more than have one.")
+        sentences.append(f"{without:,} genes have no Ensembl id, more than have one.")
     if opened.current_run() is None and not any(
         name.startswith("X_") for name in opened.dataset.obsm_keys
     ):
-        said.append("There is no map of the cells (an embedding): train a model first.")
+        sentences.append("There is no map of the cells (an embedding): train a model first.")
     wrong = [
         f"{name}: {term} {problem}."
         for name, term in made.cell_types.items()
         if term and (problem := terms.problem(term, terms.CELL_TYPE))
     ]
-    return said + wrong
+    return sentences + wrong
 
 
 def _missing(opened: Workspace, made: Draft, item: Field) -> list[str]:
@@ -195,8 +195,8 @@ def _missing(opened: Workspace, made: Draft, item: Field) -> list[str]:
         more = f" and {len(open_) - SHOWN} more" if len(open_) > SHOWN else ""
         of = f" of column {column}: {shown}{more}" if column else ""
         return [f"{item.label}: no term yet{of}." if column else f"{item.label}: not said yet."]
-    said = {value: term_of(made, item, value) for value in found}
-    problems = [(term, terms.problem(term, scope)) for term in said.values()]
+    terms_of = {value: term_of(made, item, value) for value in found}
+    problems = [(term, terms.problem(term, scope)) for term in terms_of.values()]
     return [f"{item.label}: {term} {why}." for term, why in dict(problems).items() if why]
 
 
