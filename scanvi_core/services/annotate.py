@@ -22,7 +22,7 @@ from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
 
-Progress = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AnnotateRequest:
     answers: dict[str, str] = field(default_factory=dict)
 
 
-def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
+def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     """Run the whole loop without a browser and return the summary.
 
     Raises
@@ -143,7 +143,7 @@ class ForegroundJob(jobs.Job):
 
     watched = False
 
-    def __init__(self, project_id: str, progress: Progress) -> None:
+    def __init__(self, project_id: str, progress: Report) -> None:
         super().__init__(jobs.JobRequest(project_id, train_request.TRAIN, "", lambda _: None))
         self._progress = progress
 

@@ -219,7 +219,7 @@ def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
     rows = (model.prediction == 0).nonzero()[0]
     edit.name_cells(workspace(trained), rows[::2], "<b>New</b>", "lasso")
     ready(trained)
-    n = provisional.state(workspace(trained)).found.n_changed
+    n = provisional.state(workspace(trained)).newest.n_changed
     app = visit("review", trained)
     assert n > 1
     assert any(f"change {n} other predictions so far" in text for text in captions(app))

@@ -10,7 +10,7 @@ from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import md
 from scanvi_core.services.explore import colours, gene_groups, gene_tests, selection
-from scanvi_core.services.explore.gene_tests import MODEL, TEST, Question
+from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
@@ -75,7 +75,7 @@ def _violin(opened: Workspace, by: str) -> None:
 
 def _markers(opened: Workspace, by: str) -> None:
     groups = gene_groups.groups(opened, by)
-    question = Question(groups)
+    question = GeneTest(groups)
     table = _answered(
         opened, question, "Find the markers of each group",
         f"Which genes are higher in each group of “{by}” than in all others? "
@@ -121,7 +121,7 @@ def _compare(opened: Workspace, by: str) -> None:
     groups = gene_groups.of_two(opened, tab, by, (first, second))
     n_a, n_b = int((groups.codes == 0).sum()), int((groups.codes == 1).sum())
     table = _answered(
-        opened, Question(groups, True, method), "Compare A with B",
+        opened, GeneTest(groups, True, method), "Compare A with B",
         f"A: {md(first)}, {count(n_a, 'cell')}. B: {md(second)}, {count(n_b, 'cell')}.",
     )  # fmt: skip
     if table is None:
@@ -135,7 +135,7 @@ def _compare(opened: Workspace, by: str) -> None:
 
 
 def _answered(
-    opened: Workspace, question: Question, label: str, caption: str
+    opened: Workspace, question: GeneTest, label: str, caption: str
 ) -> pd.DataFrame | None:
     """Return the kept answer; without one, offer to work it out, or show how far it is."""
     table = gene_tests.answer(opened, question)

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.frame.text import md
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.cellxgene.fields import FIELDS, TISSUE_TYPES, Field
-from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.export.cellxgene.form import Submission
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
@@ -48,7 +48,7 @@ def draw(opened: Workspace, types: list[str]) -> bool:
     return _missing(opened, made)
 
 
-def _general(made: Draft) -> Draft:
+def _general(made: Submission) -> Submission:
     title = st.text_input("Title of the data set", made.title, key="cxg-title", max_chars=200)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     organisms = form.organisms()
@@ -66,7 +66,7 @@ def _general(made: Draft) -> Draft:
     return replace(made, title=title, organism=organism, kind=kind, primary=primary)
 
 
-def _fields(opened: Workspace, made: Draft) -> Draft:
+def _fields(opened: Workspace, made: Submission) -> Submission:
     st.markdown("**About the cells**: a column of your file, or one value for all.")
     places = st.columns(2, gap="medium")
     for at, item in enumerate(FIELDS):
@@ -75,7 +75,7 @@ def _fields(opened: Workspace, made: Draft) -> Draft:
     return made
 
 
-def _field(opened: Workspace, made: Draft, item: Field) -> Draft:
+def _field(opened: Workspace, made: Submission, item: Field) -> Submission:
     columns = ["", *form.columns(opened)]
     chosen = made.columns.get(item.key, "")
     column = st.selectbox(
@@ -113,7 +113,7 @@ def _field(opened: Workspace, made: Draft, item: Field) -> Draft:
     )
 
 
-def _cell_types(made: Draft, types: list[str]) -> Draft:
+def _cell_types(made: Submission, types: list[str]) -> Submission:
     st.markdown(
         "**Cell types**: the term of the Cell Ontology for each of your names. Types without a "
         "term are written as unknown; your names stay in the file as well."
@@ -140,7 +140,7 @@ def _edited(table: pd.DataFrame, key: str, first: str) -> dict[str, str]:
     return dict(zip(table[first][changed], new[changed], strict=True))
 
 
-def _look_up(made: Draft) -> None:
+def _look_up(made: Submission) -> None:
     with st.expander("Look up a term", icon=":material/search:"):
         left, right = st.columns([1, 2])
         names = {"Cell type": None} | {item.label: item for item in FIELDS if item.scope}
@@ -151,7 +151,7 @@ def _look_up(made: Draft) -> None:
             st.dataframe(found, hide_index=True) if len(found) else st.caption("Nothing found.")
 
 
-def _missing(opened: Workspace, made: Draft) -> bool:
+def _missing(opened: Workspace, made: Submission) -> bool:
     sentences = form.missing(opened, made)
     if sentences:
         st.warning(

@@ -83,8 +83,8 @@ def _provisional_line(opened: Workspace, was_working: bool) -> None:
         st.rerun()
     if now.error is not None:
         st.warning(error_text(ScanviError(*now.error)))
-    elif now.found is not None and now.found.n_changed:
-        n = count(now.found.n_changed, "other prediction")
+    elif now.newest is not None and now.newest.n_changed:
+        n = count(now.newest.n_changed, "other prediction")
         st.caption(f"Your decisions change {n} so far. Provisional, until you update the model.")
     elif now.working:
         st.caption("Working out what your decision changes…")

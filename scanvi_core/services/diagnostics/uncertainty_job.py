@@ -83,7 +83,7 @@ class Checks:
 
     def __init__(self, opened: Workspace, run_id: str) -> None:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
-        self.found = results.load(opened, run_id)
+        self.predictions = results.load(opened, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
         self.random = np.random.default_rng(self.run.settings.seed)
 
@@ -91,8 +91,10 @@ class Checks:
         """Write what the linear models say about labelled cells of folds they were not shown."""
         from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
 
-        n_labels, companions = len(self.found.names), self.companions
-        rows = np.flatnonzero((self.y >= 0) & (self.y < n_labels) & (self.found.prediction >= 0))
+        n_labels, companions = len(self.predictions.names), self.companions
+        rows = np.flatnonzero(
+            (self.y >= 0) & (self.y < n_labels) & (self.predictions.prediction >= 0)
+        )
         judged = companions_out_of_fold(
             self.counts[rows],
             self.y[rows],
@@ -117,9 +119,9 @@ class Checks:
         """Write which cells are unlike every labelled one."""
         from scanvi_core.annotation.uncertainty.novelty import find_novel
 
-        y, n_labels = self.y, len(self.found.names)
+        y, n_labels = self.y, len(self.predictions.names)
         # a cell of which only the group is known counts for its likeliest type: it is not new
-        y = np.where(y >= n_labels, self.found.prediction, y)
+        y = np.where(y >= n_labels, self.predictions.prediction, y)
         check = find_novel(self._points(), y, n_labels, self.random)
         self.run.write_array(NOVELTY, check.score)
         self.run.write_array(NOVEL, check.flagged)
@@ -137,13 +139,13 @@ class Checks:
         doublet = np.zeros(len(score), dtype=bool)
         known = quality_flags.doublet_version(self.opened, batches.key) > 0
         if not known and len(score) <= MAX_DOUBLET_CELLS:
-            check = doublets.find_doublets(self.counts, self.found.prediction, self.random)
+            check = doublets.find_doublets(self.counts, self.predictions.prediction, self.random)
             score, doublet = check.score, check.flagged
         flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
         stray = find_stray(z1, batches.index, self.y >= 0, self.random)
         seen = np.select(
-            [self.found.prediction < 0, flags != limits.FINE, doublet, stray],
+            [self.predictions.prediction < 0, flags != limits.FINE, doublet, stray],
             [limits.NO_COUNTS, flags, limits.DOUBLETS, limits.STRAY],
             limits.FINE,
         )
@@ -155,13 +157,15 @@ class Checks:
         from scanvi_core.annotation.uncertainty.reasons import reasons
 
         novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        codes = reasons(self.found.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE)
+        codes = reasons(
+            self.predictions.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE
+        )
         self.run.write_array(REASON, codes)
 
     @cached_property
     def companions(self) -> "Companions":
         """The linear models that were fitted with the run."""
-        return baselines.companions_of(self.run, len(self.found.names))
+        return baselines.companions_of(self.run, len(self.predictions.names))
 
     @cached_property
     def counts(self) -> sparse.csr_matrix:
@@ -174,5 +178,5 @@ class Checks:
         starts = range(0, self.counts.shape[0], BLOCK)
         parts = [self.companions.project(self.counts[i : i + BLOCK]) for i in starts]
         points = np.concatenate(parts)
-        points[self.found.prediction < 0] = np.nan
+        points[self.predictions.prediction < 0] = np.nan
         return points

@@ -50,7 +50,7 @@ def coded(opened: Workspace, kind: str, column: str = "") -> tuple[np.ndarray, t
 
 def newest(opened: Workspace) -> results.Results:
     """Return the newest predictions there are: provisional ones after a decision."""
-    made, trained = provisional.state(opened).found, results.current(opened)
+    made, trained = provisional.state(opened).newest, results.current(opened)
     if trained is None:
         raise ColumnMissing("There are no predictions here yet: train a model first.")
     return trained if made is None else made.predictions

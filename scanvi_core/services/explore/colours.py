@@ -77,7 +77,7 @@ def colouring(opened: Workspace, what: str) -> Colouring:
 
 def _by_prediction(opened: Workspace, what: str) -> Colouring:
     """Colour by the newest predictions there are: provisional ones after a decision."""
-    made, predictions = provisional.state(opened).found, results.current(opened)
+    made, predictions = provisional.state(opened).newest, results.current(opened)
     if made is not None:
         predictions = made.predictions
     assert predictions is not None  # noqa: S101 - told to the type checker: there is a current run

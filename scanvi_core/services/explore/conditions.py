@@ -29,7 +29,7 @@ NEAR_WHERE = "The model's map (z1)"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Matches:
     """The cells that fulfil a condition, and what has to be said about it.
 
     Attributes
@@ -44,14 +44,14 @@ class Answer:
     note: str = ""
 
 
-def answer(opened: Workspace, term: Term) -> Answer:
+def answer(opened: Workspace, term: Term) -> Matches:
     """Return the cells that fulfil a condition, whether or not it is negated."""
     about = term.about
     try:
         key = ("condition", about, _MOMENTS.get(term.kind, _always)(opened))
         return opened.cache.get(key, lambda: _LOOKS[term.kind](opened, about))
     except ColumnMissing as error:
-        return Answer(None, error.message)
+        return Matches(None, error.message)
 
 
 def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
@@ -75,7 +75,7 @@ def by_hand(opened: Workspace, mask: np.ndarray) -> Term:
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
     term = Term("cells", name)
-    opened.selections.put(term.about, Answer(bits))
+    opened.selections.put(term.about, Matches(bits))
     return term
 
 
@@ -127,7 +127,7 @@ def _digest(xy: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
 
 
-def _polygon(opened: Workspace, term: Term) -> Answer:
+def _polygon(opened: Workspace, term: Term) -> Matches:
     title = explore_maps.title_of(term.name)
     maps = list(_maps_called(opened, term.name))
     if not maps:
@@ -136,7 +136,7 @@ def _polygon(opened: Workspace, term: Term) -> Answer:
     xy = next(same, None)
     if xy is None:
         raise ColumnMissing(f"{title} is another one here than the one that was drawn on.")
-    return Answer(packed(in_polygon(xy, np.array(term.corners))))
+    return Matches(packed(in_polygon(xy, np.array(term.corners))))
 
 
 def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
@@ -149,14 +149,14 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
         yield explore_maps.coordinates(opened, name)
 
 
-def _gene(opened: Workspace, term: Term) -> Answer:
+def _gene(opened: Workspace, term: Term) -> Matches:
     name = gene_search.gene_here(opened, term.name)
     if name is None:
         raise ColumnMissing(f"There is no gene {term.name} here.")
-    return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
+    return Matches(packed(opened.dataset.gene(name) > (term.low or 0.0)))
 
 
-def _categories(opened: Workspace, term: Term) -> Answer:
+def _categories(opened: Workspace, term: Term) -> Matches:
     codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
@@ -168,16 +168,16 @@ def _categories(opened: Workspace, term: Term) -> Answer:
     lookup = np.zeros(len(names) + 1, dtype=bool)
     lookup[chosen] = True
     lookup[-1] = NO_VALUE in term.values  # cells without a value have the code -1
-    return Answer(packed(lookup[codes]), note)
+    return Matches(packed(lookup[codes]), note)
 
 
-def _same_clusters(opened: Workspace, term: Term) -> Answer:
+def _same_clusters(opened: Workspace, term: Term) -> Matches:
     if term.origin and term.origin != cluster_origin(opened):
         raise ColumnMissing("The clusters are other ones here.")
     return _categories(opened, term)
 
 
-def _column(opened: Workspace, term: Term) -> Answer:
+def _column(opened: Workspace, term: Term) -> Matches:
     known = opened.dataset.manifest["obs_columns"].get(term.name)
     if known is None:
         raise ColumnMissing(f"There is no column {term.name} here.")
@@ -186,11 +186,11 @@ def _column(opened: Workspace, term: Term) -> Answer:
     if known["kind"] != "number":
         raise ColumnMissing(f"The column {term.name} holds no numbers here.")
     values = colours.colouring(opened, term.name).values
-    return Answer(packed(_within(values, term)))
+    return Matches(packed(_within(values, term)))
 
 
-def _confidence(opened: Workspace, term: Term) -> Answer:
-    return Answer(packed(_within(newest(opened).confidence, term)))
+def _confidence(opened: Workspace, term: Term) -> Matches:
+    return Matches(packed(_within(newest(opened).confidence, term)))
 
 
 def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
@@ -201,15 +201,15 @@ def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
     return np.asarray((values >= low) & (values <= high))  # NaN compares false
 
 
-def _cells(opened: Workspace, term: Term) -> Answer:
+def _cells(opened: Workspace, term: Term) -> Matches:
     picked = opened.selections.peek(term)
-    if isinstance(picked, Answer):
+    if isinstance(picked, Matches):
         return picked
     n = term.name.rpartition(".")[2]
     raise ColumnMissing(f"The {n} cells that were picked by hand are not known here.")
 
 
-def _near(_: Workspace, __: Term) -> Answer:
+def _near(_: Workspace, __: Term) -> Matches:
     raise ColumnMissing(f"{NEAR_WHERE} is not here: train a model first.")
 
 
@@ -218,7 +218,7 @@ def _of_labels(opened: Workspace) -> Hashable:
 
 
 def _of_predictions(opened: Workspace) -> Hashable:
-    made, run = provisional.state(opened).found, opened.current_run()
+    made, run = provisional.state(opened).newest, opened.current_run()
     return (run.id if run else "", made.seq if made else 0)
 
 
@@ -236,7 +236,7 @@ def _always(_: Workspace) -> Hashable:
     return None
 
 
-_LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
+_LOOKS: dict[str, Callable[[Workspace, Term], Matches]] = {
     "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,

@@ -27,7 +27,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Question:
+class GeneTest:
     """What is asked: the markers of every group, or, of `two` groups, what differs.
 
     Attributes
@@ -48,7 +48,7 @@ class Question:
         return f"genes-{counts}-{zlib.crc32(about.encode()):08x}"
 
 
-def answer(opened: Workspace, question: Question) -> pd.DataFrame | None:
+def answer(opened: Workspace, question: GeneTest) -> pd.DataFrame | None:
     """Return the table that answers a question; None before `start` has.
 
     Of markers: ``group``, ``gene``, ``score``, ``log2 change``, ``adjusted p``, ``seen in group``,
@@ -60,7 +60,7 @@ def answer(opened: Workspace, question: Question) -> pd.DataFrame | None:
     return opened.cache.get((path.name,), lambda: pd.read_parquet(path))
 
 
-def start(opened: Workspace, question: Question) -> str:
+def start(opened: Workspace, question: GeneTest) -> str:
     """Answer a question in the background; return the job id.
 
     Raises
@@ -84,7 +84,7 @@ def start(opened: Workspace, question: Question) -> str:
     )
 
 
-def _work(opened: Workspace, question: Question, job: jobs.Job) -> None:
+def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
     job.report(0.1, "Reading the cells")
     if question.method == MODEL:
         table = _by_model(opened, question.groups)
@@ -99,7 +99,7 @@ def _work(opened: Workspace, question: Question, job: jobs.Job) -> None:
         table.to_parquet(temporary, index=False)
 
 
-def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
+def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
     from scanvi_core.annotation.genes.levels import REST, rank
 
     groups, dataset = question.groups, opened.dataset
@@ -157,5 +157,5 @@ def _positions(opened: Workspace, run: "Run") -> np.ndarray:
     return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings.genes))
 
 
-def _path(opened: Workspace, question: Question) -> Path:
+def _path(opened: Workspace, question: GeneTest) -> Path:
     return opened.project.derived / f"{question.key(opened)}.parquet"

@@ -28,7 +28,7 @@ TEXTS = ("full name", "rationale", "marker genes", "canonical markers")
 
 
 @dataclass(frozen=True)
-class Draft:
+class CapDraft:
     """What the user has said so far: about the data set, and per type the texts of `TEXTS`."""
 
     title: str = ""
@@ -36,12 +36,12 @@ class Draft:
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def draft(opened: Workspace) -> Draft:
+def draft(opened: Workspace) -> CapDraft:
     """Return what was said before."""
-    return Draft(**opened.project.settings.get(SETTINGS, {}))
+    return CapDraft(**opened.project.settings.get(SETTINGS, {}))
 
 
-def save(opened: Workspace, made: Draft) -> None:
+def save(opened: Workspace, made: CapDraft) -> None:
     """Keep what was said in the project."""
     opened.project.update_settings(**{SETTINGS: asdict(made)})
 
@@ -51,7 +51,9 @@ def table(opened: Workspace, choice: ExportChoice) -> pd.DataFrame:
     return _table(opened, *final_labels(opened, choice))
 
 
-def save_table(opened: Workspace, made: Draft, before: pd.DataFrame, edited: pd.DataFrame) -> None:
+def save_table(
+    opened: Workspace, made: CapDraft, before: pd.DataFrame, edited: pd.DataFrame
+) -> None:
     """Keep what was said, and what was changed in the table of types."""
     types = {name: dict(texts) for name, texts in made.types.items()}
     chosen = dict[str, str]()

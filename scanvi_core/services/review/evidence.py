@@ -117,7 +117,7 @@ def _trusted(opened: Workspace, item: ReviewItem, name: str) -> np.ndarray:
 
 def _as_predicted(opened: Workspace, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
     """Return the predictions a card was made of, and the labels they know [n_obs]."""
-    made = provisional.state(opened).found if item.seq else None
+    made = provisional.state(opened).newest if item.seq else None
     if made is not None:
         return made.predictions, made.y
     predictions = results.load(opened, item.run_id)

@@ -62,7 +62,7 @@ class ReviewItem:
 def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
     cache, key = opened.cache, ("cards", run_id, seq, kind)
-    made = provisional.state(opened).found if seq else None
+    made = provisional.state(opened).newest if seq else None
     if seq and (made is None or made.moment != (run_id, seq)):
         return cache.peek(key) or ()
     return cache.get(key, lambda: _made_cards(opened, run_id, made, kind))
@@ -133,7 +133,7 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
     item = card(opened, token)
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
-    made = provisional.state(opened).found if item.seq else None
+    made = provisional.state(opened).newest if item.seq else None
     predictions = results.load(opened, item.run_id) if made is None else made.predictions
     rows = split_group(item.rows, predictions.run.array(results.Z1))
     groups = [describe(np.sort(part), predictions.probabilities) for part in rows]
@@ -149,7 +149,7 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReviewProgress:
     """How far the review of a model's doubtful cells is.
 
     Attributes
@@ -190,7 +190,7 @@ class ReviewState:
     opened: Workspace
     run_id: str | None
     named: np.ndarray
-    made: provisional.State
+    made: provisional.ProvisionalState
 
     @cached_property
     def queue(self) -> tuple[ReviewItem, ...]:
@@ -200,7 +200,7 @@ class ReviewState:
         """
         if self.run_id is None:
             return ()
-        newest = self.made.found
+        newest = self.made.newest
         return _cards(self.opened, self.run_id, newest.seq if newest else 0, SUGGESTED)
 
     def cards(self, kind: str) -> tuple[ReviewItem, ...]:
@@ -237,18 +237,20 @@ class ReviewState:
         return None
 
     @cached_property
-    def progress(self) -> Progress:
+    def progress(self) -> ReviewProgress:
         """What is done and what is left."""
         if self.run_id is None:
-            return Progress(0, 0, 0, 0)
+            return ReviewProgress(0, 0, 0, 0)
         cards = _cards(self.opened, self.run_id, 0, SUGGESTED)
         rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in cards)])
         named = self.named[rows]
         clear = np.zeros_like(named)
-        if self.made.found is not None:
-            confidence = self.made.found.predictions.confidence[rows]
+        if self.made.newest is not None:
+            confidence = self.made.newest.predictions.confidence[rows]
             clear = ~named & (confidence >= config.LOW_CONFIDENCE)
-        return Progress(rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED))
+        return ReviewProgress(
+            rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED)
+        )
 
 
 def review_state(opened: Workspace) -> ReviewState:

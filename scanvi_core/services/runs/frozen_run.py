@@ -45,9 +45,23 @@ def new_run(
     Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
     the app trains it; else its random numbers do not depend on how many processes share the work.
     """
-    outside = outside or Outside()
+    settings = _settings(opened, request, inputs, genes, outside or Outside())
+    run = Run.create(opened.project, settings)
+    truth = np.full(inputs.y.size, -1, dtype=np.int32)
+    known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
+    truth[rows] = known
+    arrays = {"y": inputs.y.astype(np.int32), "holdout": inputs.holdout, "rows": inputs.rows}
+    arrays |= {"batch_index": inputs.batch_index.astype(np.int32), TRUTH: truth}
+    for name, array in arrays.items():
+        run.write_array(name, array)
+    return run
+
+
+def _settings(
+    opened: Workspace, request: TrainRequest, inputs: Inputs, genes: np.ndarray, outside: Outside
+) -> RunSettings:
     chosen = opened.project.settings
-    settings = RunSettings(
+    return RunSettings(
         model=request.model,
         train=request.train,
         warm_from=chosen.get("current_run") if request.warm else None,
@@ -70,15 +84,6 @@ def new_run(
         prior=dict(inputs.prior),
         genes=tuple(map(str, genes)),
     )
-    run = Run.create(opened.project, settings)
-    truth = np.full(inputs.y.size, -1, dtype=np.int32)
-    known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
-    truth[rows] = known
-    arrays = {"y": inputs.y.astype(np.int32), "holdout": inputs.holdout, "rows": inputs.rows}
-    arrays |= {"batch_index": inputs.batch_index.astype(np.int32), TRUTH: truth}
-    for name, array in arrays.items():
-        run.write_array(name, array)
-    return run
 
 
 def frozen_inputs(run: Run) -> Inputs:

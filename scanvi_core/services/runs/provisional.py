@@ -54,15 +54,15 @@ class Provisional:
 
 
 @dataclass(frozen=True)
-class State:
-    """What there is now; `found` may be a decision behind while a newer one is `working`."""
+class ProvisionalState:
+    """What there is now; `newest` may be a decision behind while a newer one is `working`."""
 
-    found: Provisional | None = None
+    newest: Provisional | None = None
     working: bool = False
     error: tuple[str, str] | None = None
 
 
-def state(opened: Workspace) -> State:
+def state(opened: Workspace) -> ProvisionalState:
     """Return the provisional predictions; work on newer ones begins when labels changed.
 
     Cheap enough for every rerun of a page. Without a model, without a change since its training,
@@ -70,14 +70,14 @@ def state(opened: Workspace) -> State:
     """
     now = _moment(opened)
     if now is None:
-        return State()
+        return ProvisionalState()
     newest = opened.cache.peek(PROVISIONAL)
     if newest is not None and newest.moment == now:
-        return State(newest)
+        return ProvisionalState(newest)
     if newest is not None and newest.predictions.run_id != now[0]:
         newest = None
     error = _begin(opened, now)
-    return State(newest, working=error is None, error=error)
+    return ProvisionalState(newest, working=error is None, error=error)
 
 
 def _moment(opened: Workspace) -> Moment | None:

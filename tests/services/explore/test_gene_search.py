@@ -15,7 +15,7 @@ from scanvi_core.services.explore import (
     selection,
 )
 from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
-from scanvi_core.services.explore.gene_tests import Question
+from scanvi_core.services.explore.gene_tests import GeneTest
 from scanvi_core.services.explore.rules import Rule, Term
 from scanvi_core.services.workspace import workspace
 
@@ -72,7 +72,7 @@ def answered(project, question):
 
 
 def test_markers_of_every_type_are_kept_and_textbook(labelled):
-    question = Question(gene_groups.groups(workspace(labelled), colours.LABEL))
+    question = GeneTest(gene_groups.groups(workspace(labelled), colours.LABEL))
     assert gene_tests.answer(workspace(labelled), question) is None
     found = answered(labelled, question)
     assert "CD79A" in set(found[found["group"] == "CD19+ B"]["gene"][:8])
@@ -81,7 +81,7 @@ def test_markers_of_every_type_are_kept_and_textbook(labelled):
         [Term("gene", "LYZ", low=2.0)], "replace")), "New")  # fmt: skip
     assert (
         gene_tests.answer(
-            workspace(labelled), Question(gene_groups.groups(workspace(labelled), "Label"))
+            workspace(labelled), GeneTest(gene_groups.groups(workspace(labelled), "Label"))
         )
         is None
     )
@@ -90,7 +90,7 @@ def test_markers_of_every_type_are_kept_and_textbook(labelled):
 def test_one_group_against_another_agrees_with_scipy(labelled):
     names = ("CD19+ B", "CD56+ NK")
     groups = gene_groups.of_two(workspace(labelled), "t", colours.LABEL, names)
-    found = answered(labelled, Question(groups, True)).set_index("gene")
+    found = answered(labelled, GeneTest(groups, True)).set_index("gene")
     for gene in found.index[:5]:
         values = workspace(labelled).dataset.gene(gene)
         a, b = values[groups.codes == 0], values[groups.codes == 1]
@@ -104,7 +104,7 @@ def test_one_group_against_another_agrees_with_scipy(labelled):
 
 def test_the_model_compares_two_groups_too(trained):
     groups = gene_groups.of_two(workspace(trained), "t", "Label", ("CD19+ B", "CD14+ Monocyte"))
-    found = answered(trained, Question(groups, True, gene_tests.MODEL))
+    found = answered(trained, GeneTest(groups, True, gene_tests.MODEL))
     assert len(found) and {"likely different", "log2 change"} <= set(found)
 
 
@@ -120,7 +120,7 @@ def test_picked_cells_and_the_rest_are_groups_and_cells_in_both_in_neither(label
     same = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, KEPT))
     assert (same.codes < 0).all()
     with pytest.raises(InputError):
-        gene_tests.start(workspace(labelled), Question(same, True))
+        gene_tests.start(workspace(labelled), GeneTest(same, True))
 
 
 def test_groups_chosen_by_the_same_genes_are_warned_of(labelled):

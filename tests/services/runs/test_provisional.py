@@ -32,14 +32,14 @@ def asked(trained):
 
 
 def test_before_a_decision_there_are_none_and_no_job(trained):
-    assert provisional.state(workspace(trained)) == provisional.State()
+    assert provisional.state(workspace(trained)) == provisional.ProvisionalState()
     assert jobs.list_jobs(f"{trained}/{provisional.PROVISIONAL}") == []
 
 
 def test_a_decision_is_answered_off_the_page_and_labelled_cells_keep_their_label(asked):
     first = provisional.state(workspace(asked))
-    assert first.working and first.found is None
-    found = ready(asked).found
+    assert first.working and first.newest is None
+    found = ready(asked).newest
     state = workspace(asked).labels()
     assert found.seq == state.seq
     known = found.y >= 0
@@ -51,7 +51,7 @@ def test_a_type_the_model_does_not_know_is_predicted(trained):
     model = results.current(workspace(trained))
     rows = np.flatnonzero(model.prediction == model.names.index("Dendritic"))
     edit.name_cells(workspace(trained), rows[: rows.size // 2], "Brand new", "lasso")
-    found = ready(trained).found
+    found = ready(trained).newest
     code = found.predictions.names.index("Brand new")
     open_ = workspace(trained).labels().codes[rows] < 0
     assert (found.predictions.prediction[rows[open_]] == code).mean() > 0.5
@@ -63,7 +63,7 @@ def test_many_decisions_are_worked_out_together_and_the_newest_counts(trained):
     for item in cards[:6]:
         queue.accept(workspace(trained), item)
         provisional.state(workspace(trained))
-    found = ready(trained).found
+    found = ready(trained).newest
     assert found.seq == workspace(trained).labels().seq
     worked = [
         record["moment"]
@@ -79,15 +79,15 @@ def test_they_are_not_told_among_the_jobs_of_the_project(asked):
 
 
 def test_a_new_run_puts_an_end_to_them(asked, train_now, request_brief):
-    assert ready(asked).found is not None
+    assert ready(asked).newest is not None
     train_now(asked, request_brief)
-    assert provisional.state(workspace(asked)) == provisional.State()
+    assert provisional.state(workspace(asked)) == provisional.ProvisionalState()
 
 
 def test_undoing_the_decision_brings_the_models_word_back(asked):
     ready(asked)
     edit.undo(workspace(asked))
-    found, model = ready(asked).found, results.current(workspace(asked))
+    found, model = ready(asked).newest, results.current(workspace(asked))
     open_ = workspace(asked).labels().codes < 0
     assert found.n_changed == 0
     p, q = found.predictions.probabilities[open_], model.probabilities[open_]
@@ -99,7 +99,7 @@ def test_undoing_the_decision_brings_the_models_word_back(asked):
 
 def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
     front = queue.review_state(workspace(asked)).next_card([])
-    made = ready(asked).found
+    made = ready(asked).newest
     cards = queue.queue(workspace(asked))
     assert {item.seq for item in cards} == {made.seq}
     rows = np.concatenate([item.rows for item in cards])
@@ -138,7 +138,7 @@ def test_progress_counts_named_clear_and_open(asked):
     n_cells = sum(item.rows.size for item in cards)
     now = queue.review_state(workspace(asked)).progress
     assert (now.n_cells, now.n_named, now.n_clear) == (n_cells, cards[0].rows.size, 0)
-    made = ready(asked).found
+    made = ready(asked).newest
     after = queue.review_state(workspace(asked)).progress
     rows = np.concatenate([item.rows for item in cards[1:]])
     sure = made.predictions.confidence[rows] >= LOW_CONFIDENCE
@@ -149,14 +149,14 @@ def test_progress_counts_named_clear_and_open(asked):
 
 def test_a_verdict_of_unknown_is_no_type(trained):
     queue.unknown(workspace(trained), queue.queue(workspace(trained))[0])
-    found = ready(trained).found
+    found = ready(trained).newest
     assert keys.UNKNOWN not in found.predictions.names
     assert found.n_changed == 0
 
 
 def test_maps_are_coloured_by_them_and_say_so(asked):
     before = colours.colouring(workspace(asked), colours.PREDICTION)
-    made = ready(asked).found
+    made = ready(asked).newest
     now = colours.colouring(workspace(asked), colours.PREDICTION)
     assert now.name == "Prediction (provisional)" and now.revision != before.revision
     told, should = np.array(now.names)[now.codes], np.array(made.predictions.names)

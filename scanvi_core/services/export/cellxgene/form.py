@@ -20,7 +20,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Draft:
+class Submission:
     """What the user has said about the data set so far.
 
     Attributes
@@ -67,11 +67,11 @@ def versions() -> str:
     )
 
 
-def draft(opened: Workspace) -> Draft:
+def draft(opened: Workspace) -> Submission:
     """Return what was said before; columns with a usual name are taken at first."""
     saved = opened.project.settings.get(SETTINGS)
     if saved is not None:
-        return Draft(**saved)
+        return Submission(**saved)
     known = {name.casefold(): name for name in opened.dataset.manifest["obs_columns"]}
     columns = dict[str, str]()
     for item in FIELDS:
@@ -79,15 +79,15 @@ def draft(opened: Workspace) -> Draft:
         usable = [name for name in found if item.scope is None or len(_values(opened, name)) > 0]
         if usable:
             columns[item.key] = usable[0]
-    return Draft(columns=columns)
+    return Submission(columns=columns)
 
 
-def save(opened: Workspace, made: Draft) -> None:
+def save(opened: Workspace, made: Submission) -> None:
     """Keep what was said in the project."""
     opened.project.update_settings(**{SETTINGS: asdict(made)})
 
 
-def values(opened: Workspace, made: Draft, item: Field) -> list[str]:
+def values(opened: Workspace, made: Submission, item: Field) -> list[str]:
     """Return the values of a field's column; [''] where one value is for all cells."""
     column = made.columns.get(item.key, "")
     return _values(opened, column) if column else [""]
@@ -101,7 +101,7 @@ def _values(opened: Workspace, column: str) -> list[str]:
     return found + ([""] if (codes < 0).any() and found else [])
 
 
-def term_of(made: Draft, item: Field, value: str) -> str:
+def term_of(made: Submission, item: Field, value: str) -> str:
     """Return the term of a value: the one that was chosen, else the one of that very name."""
     chosen = made.chosen.get(item.key, {}).get(value, "")
     scope = made.scope(item)
@@ -113,7 +113,7 @@ def term_of(made: Draft, item: Field, value: str) -> str:
     return "" if found is None else found.id
 
 
-def cell_type_term(made: Draft, name: str) -> str:
+def cell_type_term(made: Submission, name: str) -> str:
     """Return the term of a type: the one that was chosen, else the one of that very name."""
     if name in made.cell_types:
         return made.cell_types[name]
@@ -121,7 +121,7 @@ def cell_type_term(made: Draft, name: str) -> str:
     return "" if found is None else found.id
 
 
-def table(opened: Workspace, made: Draft, item: Field) -> pd.DataFrame:
+def table(opened: Workspace, made: Submission, item: Field) -> pd.DataFrame:
     """Return one row per value of a field: value, term and what the term means."""
     scope = made.scope(item)
     rows = []
@@ -131,7 +131,7 @@ def table(opened: Workspace, made: Draft, item: Field) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["value", "term", "meaning"])
 
 
-def type_table(made: Draft, names: list[str]) -> pd.DataFrame:
+def type_table(made: Submission, names: list[str]) -> pd.DataFrame:
     """Return one row per type: its name, term and what the term means."""
     found = [(name, cell_type_term(made, name)) for name in names]
     rows = [(name, term, _meaning(term, terms.CELL_TYPE)) for name, term in found]
@@ -151,7 +151,7 @@ def _meaning(term: str, scope: Scope | None) -> str:
     return f"{term} {problem}" if problem else terms.name_of(term, scope)
 
 
-def missing(opened: Workspace, made: Draft) -> list[str]:
+def missing(opened: Workspace, made: Submission) -> list[str]:
     """Return what keeps the file from being taken, one sentence each."""
     sentences = [] if made.title.strip() else ["The data set has no title yet."]
     for item in FIELDS:
@@ -176,7 +176,7 @@ def missing(opened: Workspace, made: Draft) -> list[str]:
     return sentences + wrong
 
 
-def _missing(opened: Workspace, made: Draft, item: Field) -> list[str]:
+def _missing(opened: Workspace, made: Submission, item: Field) -> list[str]:
     scope, found = made.scope(item), values(opened, made, item)
     column = made.columns.get(item.key, "")
     if not found and scope is not None:
@@ -237,7 +237,7 @@ def understood_type(text: str) -> str:
     return understood(text, terms.CELL_TYPE)
 
 
-def look_up(text: str, made: Draft, item: Field | None) -> pd.DataFrame:
+def look_up(text: str, made: Submission, item: Field | None) -> pd.DataFrame:
     """Return terms, of a field or of cell types, whose names hold all words of a text."""
     scope = terms.CELL_TYPE if item is None else made.scope(item)
     found = [] if scope is None else terms.search(text, scope)

@@ -11,7 +11,7 @@ from scanvi_core.export import cellxgene, terms
 from scanvi_core.export.request import Column, ExportRequest, OwnCopy
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS
 from scanvi_core.services.export.cellxgene.form import (
-    Draft,
+    Submission,
     cell_type_term,
     draft,
     gene_ids,
@@ -72,7 +72,7 @@ def _rows(column: Column, rows: np.ndarray) -> Column:
     return table_[codes], [column[1][code] for code in used]
 
 
-def _columns(opened: Workspace, made: Draft, labels: np.ndarray) -> dict[str, Column]:
+def _columns(opened: Workspace, made: Submission, labels: np.ndarray) -> dict[str, Column]:
     """Return the columns CELLxGENE asks for, for all cells."""
     n_obs = opened.dataset.n_obs
     types, codes = np.unique(labels.astype(str), return_inverse=True)

@@ -17,7 +17,7 @@ from scanvi_core.export import terms
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.export import cap, write
 from scanvi_core.services.export.cellxgene import form
-from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.export.cellxgene.form import Submission
 from scanvi_core.services.export.columns import CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
@@ -91,7 +91,9 @@ def test_usual_columns_and_names_are_found_by_themselves(project):
 
 def test_what_is_missing_is_said_one_sentence_each(project, complete):
     assert form.missing(workspace(complete), form.draft(workspace(complete))) == []
-    told = form.missing(workspace(project), Draft(columns={"sex_ontology_term_id": "cell_type"}))
+    told = form.missing(
+        workspace(project), Submission(columns={"sex_ontology_term_id": "cell_type"})
+    )
     assert "The data set has no title yet." in told
     assert "Assay: not said yet." in told
     (sex,) = [line for line in told if line.startswith("Sex: ")]
@@ -147,7 +149,7 @@ def test_a_label_column_of_a_reserved_name_is_refused(complete, tmp_path):
 
 def test_the_fields_of_the_cell_annotation_platform(complete, tmp_path):
     cap.save(
-        workspace(complete), cap.Draft("T", "All of it", {"B": {"canonical markers": "MS4A1"}})
+        workspace(complete), cap.CapDraft("T", "All of it", {"B": {"canonical markers": "MS4A1"}})
     )
     path = write.write(workspace(complete), ExportChoice(profile=CAP), tmp_path / "cap.h5ad")
     found = ad.read_h5ad(path)
