@@ -20,7 +20,7 @@ methods.txt     a paragraph for a paper
 To use it again:
 
     from pathlib import Path
-    from scanvi_core.annotation.estimator import Annotator
+    from scanvi_core.annotation.model.annotator import Annotator
 
     model = Annotator.load(Path("model"))
     found = model.predict(counts)  # counts of model.genes, CSR [cells, genes]
