@@ -76,13 +76,13 @@ def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
 def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
     started = []
 
-    def slow(project, choice):
+    def slow(opened, choice):
         def work(job):
             while not job.should_stop():
                 np.random.default_rng(0)
             return ""
 
-        started.append(jobs.submit(jobs.JobRequest(project, write.EXPORT, "test", work)))
+        started.append(jobs.submit(jobs.JobRequest(opened.id, write.EXPORT, "test", work)))
 
     monkeypatch.setattr(write, "start", slow)
     app = visit("export", labelled)

@@ -143,7 +143,7 @@ def told(project):
     report = data_report.report(workspace.workspace(project))
     key = opened.project.settings.get("batch_key")
     parts = [dataclasses.asdict(inputs), now, results.changed_labels(workspace.workspace(project))]
-    parts += [write.source_table(project, 0.5), report.median_total]
+    parts += [write.source_table(workspace.workspace(project), 0.5), report.median_total]
     parts += [data_report.batch_table(workspace.workspace(project), key)] if key else []
     parts += [
         colours.colouring(workspace.workspace(project), "louvain").codes,

@@ -119,7 +119,7 @@ def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
 
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
-    """Compare two groups by the current model; see `annotation.differential.compare`."""
+    """Compare two groups by the current model; see `annotation.model.differential.compare`."""
     from scanvi_core.annotation.genes.levels import drawn
     from scanvi_core.annotation.model.annotator import Annotator
     from scanvi_core.services.diagnostics.baselines import model_counts

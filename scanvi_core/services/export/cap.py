@@ -154,7 +154,7 @@ def fields(
     key
         Column of the final labels: CAP's name of the set of annotations.
     labels, sources
-        As `export_columns.final_labels` gives them.
+        As `columns.final_labels` gives them.
     """
     types = _table(opened, labels, sources)
     codes = pd.Index(types["type"]).get_indexer(labels)

@@ -127,7 +127,7 @@ def test_with_nothing_to_export_nothing_is_written(project, tmp_path):
 
 
 def test_the_preview_counts_where_labels_come_from(trained):
-    table = write.source_table(trained, 0.6).set_index("source")["cells"]
+    table = write.source_table(workspace(trained), 0.6).set_index("source")["cells"]
     _, sources = results.final_labels(workspace(trained), threshold=0.6)
     assert table.sum() == 700
     assert table["your file"] == (sources == keys.GIVEN).sum()
@@ -217,8 +217,8 @@ def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):
 
 
 def test_the_preview_counts_the_groups_that_will_be_said(grouped):
-    project, _ = grouped
-    _, sources = write.final_labels(project, ExportChoice(groups=True))
-    table = write.source_table(project, 0.0, groups=True).set_index("source")["cells"]
+    opened = workspace(grouped[0])
+    _, sources = write.final_labels(opened, ExportChoice(groups=True))
+    table = write.source_table(opened, 0.0, groups=True).set_index("source")["cells"]
     assert table.sum() == 700 and table["predicted groups"] == (sources == keys.PARENT).sum()
-    assert "predicted groups" not in write.source_table(project, 0.0)["source"].to_numpy()
+    assert "predicted groups" not in write.source_table(opened, 0.0)["source"].to_numpy()

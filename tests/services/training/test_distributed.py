@@ -37,7 +37,7 @@ LONG = 10_000  # epochs: until it is stopped
 def begun(monkeypatch):
     """Leave out what comes after a training; return the projects it began for."""
     projects = []
-    monkeypatch.setattr(uncertainty_job, "begin", projects.append)
+    monkeypatch.setattr(uncertainty_job, "begin", lambda opened: projects.append(opened.id))
     return projects
 
 
