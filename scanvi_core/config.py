@@ -31,6 +31,7 @@ PREVIEW_CELLS = 800  # cells in the map drawn during training
 PREVIEW_FIRST_S = 1.0
 PREVIEW_EVERY_S = 4.0
 UMAP_NEIGHBORS = 15
+CACHE_BYTES, CACHE_CELL_BYTES = 2**28, 200  # of answers about an open project: the larger one
 DRAWN_CELLS = 1_000_000  # on a map; of more a sample is drawn, with all unsure cells that fit
 EXAMPLE_LABELED = 0.4  # part of the example's labels that is shown
 HOLDOUT_FRACTION = 0.15
@@ -39,6 +40,7 @@ LOW_CONFIDENCE = 0.8
 # A run that other processes train
 HEARTBEAT_S = 10.0  # between their signs of life
 SILENT_S = 120.0  # without one, a run on another machine counts as cut off
+MOST_PROCESSES = 64  # on one computer
 
 # A label history from elsewhere: far more than an honest one needs, held against the data set
 HISTORY_EVENTS = 100_000

@@ -70,7 +70,7 @@ def trained_folder(once: Once, imported: Path) -> Path:
     def build(folder: Path) -> Path:
         with runtime.home_at(folder):
             project = copy_of(imported)
-            edit.use_column(project, "cell_type", set())
+            edit.use_column(workspace(project), "cell_type", set())
             train_now(project, BRIEF)
             return workspace(project).project.root
 

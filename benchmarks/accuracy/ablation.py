@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.accuracy.compare import Table
 from benchmarks.accuracy.task import Task
 from benchmarks.results_file import Result
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import stack
 from scanvi_core.config import ModelConfig, TrainConfig
 
@@ -52,7 +53,7 @@ def ablate(name: str, task: Task) -> dict[str, np.ndarray]:
         tuple(map(str, range(n)))
         for n in (task.counts.shape[1], task.n_types, int(task.batch.max()) + 1)
     )
-    cells = TrainingSet(task.counts, genes, task.y, types, task.batch, batches)
+    cells = Inputs(task.counts, genes, task.y, types, task.batch, batches)
     config = TrainConfig(preset=PRESET, seed=task.seed, device="cpu")
     fitted = Annotator.fit(
         cells,

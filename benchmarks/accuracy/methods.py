@@ -58,13 +58,14 @@ def product(task: Task) -> dict[str, np.ndarray]:
 
 def annotate(preset: str, task: Task) -> dict[str, np.ndarray]:
     """Run our program with its defaults: all that it reports, and its network alone."""
-    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+    from scanvi_core.annotation.model.annotator import Annotator
+    from scanvi_core.annotation.model.inputs import Inputs
 
     genes, types, batches = (
         tuple(map(str, range(n)))
         for n in (task.counts.shape[1], task.n_types, int(task.batch.max()) + 1)
     )
-    cells = TrainingSet(task.counts, genes, task.y, types, task.batch, batches)
+    cells = Inputs(task.counts, genes, task.y, types, task.batch, batches)
     config = TrainConfig(preset=preset, seed=task.seed, device="cpu")
     found = Annotator.fit(cells, ModelConfig(), config).predict(task.counts)
     return {preset: found.probabilities, preset + ALONE: found.scanvi}

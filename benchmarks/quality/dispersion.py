@@ -29,7 +29,8 @@ from scipy import sparse
 
 from benchmarks.results_file import FOLDER, SHARED
 from benchmarks.speed.step import CELLS, LABELLED, G, counts
-from scanvi_core.annotation.model.training_set import TrainingSet, build, training_data
+from scanvi_core.annotation.model.inputs import Inputs
+from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.module import SCANVI
 from scanvi_core.train.history import Hooks
@@ -102,7 +103,7 @@ def train(cells: Cells, dispersion: str, seed: int, n_steps: int, rate: float) -
     n, n_genes = cells.counts.shape
     held_out = random.random(n) < HELD_OUT
     y = np.where(random.random(n) < SHOWN, cells.types, -1)
-    training_set = TrainingSet(
+    training_set = Inputs(
         counts=cells.counts,
         genes=tuple(map(str, range(n_genes))),
         y=y,

@@ -28,8 +28,9 @@ from benchmarks import results_file
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, load, split, words
 from benchmarks.results_file import SHARED
 from scanvi_core.annotation.genes.markers import log_normalized
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import fit_companions, principal_components, stack
 from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
 from scanvi_core.annotation.uncertainty.doublets import find_doublets, low_counts
@@ -91,7 +92,7 @@ def _train(cells: Cells, y: np.ndarray, seed: int) -> np.ndarray:
     """Return what a quick model says about all cells, uncalibrated."""
     batches = tuple(f"batch {code}" for code in range(int(cells.batch.max()) + 1))
     names = tuple(f"type {code}" for code in range(int(y.max()) + 1))
-    training_set = TrainingSet(cells.counts, cells.genes, y, names, cells.batch, batches)
+    training_set = Inputs(cells.counts, cells.genes, y, names, cells.batch, batches)
     config = TrainConfig(preset="quick", seed=seed, device="cpu")
     model = Annotator.fit(training_set, ModelConfig(), config)
     model.calibration = Calibration()

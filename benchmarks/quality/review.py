@@ -185,7 +185,8 @@ def simulate(review: Review, way: Way) -> dict[str, Any]:
 
 def begin(cells: Cells, seed: int) -> dict[str, np.ndarray]:
     """Choose the cells and the labels at the start, train; return what `Review` needs."""
-    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+    from scanvi_core.annotation.model.annotator import Annotator
+    from scanvi_core.annotation.model.inputs import Inputs
 
     random = np.random.default_rng(seed)
     rows = np.sort(random.permutation(len(cells.types))[:MAX_CELLS])
@@ -196,7 +197,7 @@ def begin(cells: Cells, seed: int) -> dict[str, np.ndarray]:
     batch = np.unique(cells.batch[rows], return_inverse=True)[1]
     names = tuple(f"batch {code}" for code in range(batch.max() + 1))
     counts = cells.counts[rows]
-    shown = TrainingSet(counts, cells.genes, labels.y, labels.names, batch, names)
+    shown = Inputs(counts, cells.genes, labels.y, labels.names, batch, names)
     config = TrainConfig(preset="quick", seed=seed, device="cpu")
     told = Annotator.fit(shown, ModelConfig(), config).predict(counts)
     p = np.zeros((len(types), len(cells.type_names)), dtype=np.float32)

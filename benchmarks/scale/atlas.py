@@ -127,14 +127,15 @@ def cut(folder: Path) -> Any:
 
 def train(folder: Path) -> dict[str, Any]:
     """Train for one epoch and save the model; return what it says of itself."""
-    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+    from scanvi_core.annotation.model.annotator import Annotator
+    from scanvi_core.annotation.model.inputs import Inputs
     from scanvi_core.config import ModelConfig, TrainConfig
     from scanvi_core.data.dataset import Dataset
     from scanvi_core.train.history import Hooks
 
     dataset, genes = Dataset.open(folder / "dataset"), np.load(folder / "genes.npy")
     label, batch = (dataset.values(name).array for name in ("label", "batch"))
-    cells = TrainingSet(
+    cells = Inputs(
         counts=dataset.genes_matrix(genes),
         genes=tuple(dataset.var_names[genes]),
         y=label.codes.astype(np.int64),

@@ -126,12 +126,12 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
         project = create_project("big")
         note.write_text(project.id)
         open_file.import_into(project, path, job=ForegroundJob(project.id, tell))
-        edit.use_column(project.id, "cell_type", set())
+        edit.use_column(workspace.workspace(project.id), "cell_type", set())
         return
     project_id = note.read_text()
     opened, job = workspace.workspace(project_id), ForegroundJob(project_id, tell)
     if stage == "check":
-        found = data_report.report(project_id)
+        found = data_report.report(workspace.workspace(project_id))
         tell(1, f"Median counts {found.median_total:,.0f}, {len(opened.dataset.gene('GENE7')):,}")
     elif stage == "genes":
         from scanvi_core.data.genes.choose import variable_genes
@@ -145,7 +145,9 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
             opened, TrainRequest(train=TrainConfig(preset="quick", device="cpu")), job
         )
     else:
-        export_write.write(project_id, export_write.ExportChoice(), folder / "annotated.h5ad")
+        export_write.write(
+            workspace.workspace(project_id), export_write.ExportChoice(), folder / "annotated.h5ad"
+        )
 
 
 def measure(stage: str, folder: Path, n_obs: int) -> list[Cell]:

@@ -178,7 +178,8 @@ def measure(folder: Path) -> dict[str, Any]:
     import pandas as pd
     import torch
 
-    from scanvi_core.annotation.model.annotator import Annotator, TrainingSet, warm_up
+    from scanvi_core.annotation.model.annotator import Annotator, warm_up
+    from scanvi_core.annotation.model.inputs import Inputs
     from scanvi_core.config import ModelConfig, TrainConfig
     from scanvi_core.data.dataset import Dataset
     from scanvi_core.data.genes.choose import variable_genes
@@ -198,7 +199,7 @@ def measure(folder: Path) -> dict[str, Any]:
     with watch.phase("cut"):
         counts = dataset.genes_matrix(genes)
     named = tuple(dataset.var_names[genes]), y, tuple(names), batch.astype(np.int64)
-    cells = TrainingSet(counts, *named, tuple(batch_names))
+    cells = Inputs(counts, *named, tuple(batch_names))
     with watch.phase("fit"):
         config = TrainConfig(preset="quick", device="cpu")
         model = Annotator.fit(cells, ModelConfig(), config, hooks=Hooks(should_stop=watch.tick))

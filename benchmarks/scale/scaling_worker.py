@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.training_set import network
+from scanvi_core.annotation.model.network import network
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.runtime import keep_memory
 from scanvi_core.train.loader import HostRows, TrainingData

@@ -20,7 +20,8 @@ from scipy import sparse
 from sklearn.metrics import f1_score
 
 from benchmarks.results_file import SHARED, Cell, Result, write
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.refit import Known, fit_head, refit
 from scanvi_core.annotation.review.queue import review_queue
 from scanvi_core.config import ModelConfig, TrainConfig
@@ -51,7 +52,7 @@ class Cells:
         lookup[present] = np.arange(present.size)
         genes = tuple(map(str, range(self.counts.shape[1])))
         batches = tuple(map(str, range(int(self.batch.max()) + 1)))
-        cells = TrainingSet(
+        cells = Inputs(
             self.counts, genes, lookup[y], tuple(map(str, present)), self.batch, batches
         )
         config = TrainConfig(preset="quick", seed=seed, device="cpu")

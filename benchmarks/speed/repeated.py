@@ -36,7 +36,7 @@ def _repeated(small: str, n: int) -> str:
     project.dataset.rmdir()
     _write_data(source.dataset, project.dataset, n)
     project.update_settings(batch_key=source.project.settings["batch_key"])
-    edit.use_column(project.id, "cell_type", {"unknown"})
+    edit.use_column(workspace(project.id), "cell_type", {"unknown"})
     run = Run.open(source.project, source.project.settings["current_run"])
     target = project.runs / run.id
     shutil.copytree(run.root, target, ignore=shutil.ignore_patterns("*.npy"))

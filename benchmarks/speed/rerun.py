@@ -83,11 +83,11 @@ def prepare(n: int) -> str:
     project = create_project(f"{n:,} cells")
     source = resampled(project.source / "cells.h5ad", n)
     opened = open_file.import_into(project, source)
-    edit.use_column(project.id, "cell_type", {keys.UNKNOWN})
+    edit.use_column(workspace.workspace(project.id), "cell_type", {keys.UNKNOWN})
     quick = TrainRequest(train=TrainConfig(preset="quick", device="cpu"))
     train(opened, quick, ForegroundJob(project.id, lambda *_: None))
-    jobs.wait(maps.start_base_map(project.id))
-    jobs.wait(export_write.start(project.id, export_write.ExportChoice()))
+    jobs.wait(maps.start_base_map(workspace.workspace(project.id)))
+    jobs.wait(export_write.start(workspace.workspace(project.id), export_write.ExportChoice()))
     project.update_settings(benchmark=n)
     return project.id
 
@@ -110,15 +110,16 @@ def page(project: str, name: str) -> Any:
 def rerun_times(project: str, name: str) -> list[Cell]:
     """Rerun a page, unchanged and each time after a new label; return a row of the table."""
     from scanvi_core.services.labels import edit
+    from scanvi_core.services.workspace import workspace
 
     app = page(project, name)
     same, changed = [], []
     for cell in range(RERUNS):
         same.append(_timed(app))
-        edit.name_cells(project, np.array([cell]), TYPE, "benchmark")
+        edit.name_cells(workspace(project), np.array([cell]), TYPE, "benchmark")
         changed.append(_timed(app))
     for _ in range(RERUNS):
-        edit.undo(project)
+        edit.undo(workspace(project))
     kilobytes = round(sum(_sizes(app)) / 1e3, 1)
     return [name, *_middle(same), max(wall for wall, _ in same), *_middle(changed), kilobytes]
 
@@ -143,11 +144,12 @@ def _sizes(app: Any) -> list[int]:
 def profile(project: str, name: str, changed: bool) -> None:
     """Print where a rerun of a page spends its time."""
     from scanvi_core.services.labels import edit
+    from scanvi_core.services.workspace import workspace
 
     app, found = page(project, name), cProfile.Profile()
     run = threading.Thread.run
     if changed:
-        edit.name_cells(project, np.array([0]), TYPE, "benchmark")
+        edit.name_cells(workspace(project), np.array([0]), TYPE, "benchmark")
 
     def watched(thread: threading.Thread) -> None:
         found.runcall(run, thread)  # the script runs on a thread of its own
@@ -155,7 +157,7 @@ def profile(project: str, name: str, changed: bool) -> None:
     threading.Thread.run = watched  # type: ignore[assignment,method-assign]  # here only
     app.run()
     if changed:
-        edit.undo(project)
+        edit.undo(workspace(project))
     pstats.Stats(found, stream=sys.stdout).sort_stats("cumulative").print_stats(90)
 
 

@@ -29,7 +29,8 @@ from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core import runtime
 from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.layout.embedding import FAST_EPOCHS, umap_of
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import fit_companions
 from scanvi_core.annotation.model.prediction import Predictions
 from scanvi_core.annotation.model.refit import Known, refit
@@ -50,12 +51,12 @@ class Cells:
     types: np.ndarray
     batch: np.ndarray
 
-    def training_set(self, y: np.ndarray, n_types: int) -> TrainingSet:
+    def training_set(self, y: np.ndarray, n_types: int) -> Inputs:
         """Return what an `Annotator` learns from."""
         genes = tuple(f"gene {i}" for i in range(self.counts.shape[1]))
         names = tuple(f"type {i}" for i in range(n_types))
         batches = tuple(f"batch {i}" for i in range(int(self.batch.max()) + 1))
-        return TrainingSet(self.counts, genes, y, names, self.batch, batches)
+        return Inputs(self.counts, genes, y, names, self.batch, batches)
 
 
 def source() -> tuple[str, Cells]:
@@ -112,7 +113,7 @@ def tier_0(model: Annotator, said: Predictions, before: np.ndarray, now: np.ndar
         return timed(lambda: refit(*args), REFITS)[0]
 
 
-def tier_1(cells: TrainingSet, model: Annotator, config: TrainConfig) -> list[list[Cell]]:
+def tier_1(cells: Inputs, model: Annotator, config: TrainConfig) -> list[list[Cell]]:
     """Time an update of the model, its parts once more by themselves, and the map."""
 
     def update() -> tuple[Annotator, Predictions]:

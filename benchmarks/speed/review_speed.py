@@ -22,6 +22,7 @@ from benchmarks.results_file import Cell, Result, write
 from benchmarks.speed.rerun import ROOT, page, prepare
 from scanvi_core import runtime
 from scanvi_core.annotation.review.queue import review_queue
+from scanvi_core.services.workspace import workspace
 
 QUEUES = (30_000, 300_000)
 N_TYPES, N_LATENT, N_CARDS = 20, 20, 7
@@ -62,10 +63,10 @@ def card_times(project: str) -> list[float]:
         start = time.process_time()
         app.button(key="accept").click().run()
         found.append(time.process_time() - start)
-        while provisional.state(project).working:  # its time is not the card's
+        while provisional.state(workspace(project)).working:  # its time is not the card's
             time.sleep(0.05)
     for _ in range(N_CARDS):
-        edit.undo(project)
+        edit.undo(workspace(project))
     return found
 
 

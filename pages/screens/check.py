@@ -8,17 +8,18 @@ from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.frame.text import md
 from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import data_report, sharing
 
-project = requires.data_set("Check data")
+opened = requires.data_set("Check data")
 header.draw("Check data", (LABELS, "Go on to Labels"))
-closed = not sharing.may_change(project)
+closed = not sharing.may_change(opened.id)
 if closed:
-    read_only.note(project)
+    read_only.note(opened)
 
-data = data_report.report(project)
+data = data_report.report(opened)
 with st.container(border=True):
-    counts_card(project, data)
+    counts_card(opened, data)
 findings(data)
 with st.container(border=True):
     said, table = st.columns([2, 3], gap="medium")
@@ -35,12 +36,11 @@ with st.container(border=True):
             format_func=lambda name: "No batches" if name is None else name,
         )  # fmt: skip
     if key != data.batch_key:
-        workspace.set_batch_key(project, key)
+        workspace.set_batch_key(opened, key)
         st.rerun()
     if key is not None:
-        cells = data_report.batch_table(project, key)
+        cells = data_report.batch_table(opened, key)
         with table:
-            noun = "batch" if len(cells) == 1 else "batches"
-            st.caption(f"{len(cells):,} {noun} in {md(key)}")
+            st.caption(f"{count(len(cells), 'batch', 'batches')} in {md(key)}")
             st.dataframe(cells, hide_index=True, height=min(38 + 35 * len(cells), 178))
-quality.card(project)
+quality.card(opened)

@@ -3,17 +3,16 @@
 from pages.ui.evaluate import sections
 from pages.ui.frame import header, requires
 from pages.ui.frame.pages import EXPORT, LABELS, REVIEW, TRAIN
-from scanvi_core.services import workspace
 from scanvi_core.services.diagnostics import holdout_report
 
-project = requires.data_set("Evaluate")
+opened = requires.data_set("Evaluate")
 header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
-if workspace.workspace(project).current_run() is None:
+if opened.current_run() is None:
     requires.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
 
-report = holdout_report.report(project)
+report = holdout_report.report(opened)
 if report is None:
-    sections.cross_validated(project)
+    sections.cross_validated(opened)
     requires.locked(
         "No held-out cells. Accuracy on training cells would flatter the model, so it is not "
         "shown. Set some labels aside and train again.",
@@ -21,8 +20,8 @@ if report is None:
         "Set labels aside",
     )
 sections.headline(report)
-sections.quick_models(project)
-sections.cross_validated(project)
+sections.quick_models(opened)
+sections.cross_validated(opened)
 sections.types(report)
-sections.accepting(project, report)
-sections.models(project)
+sections.accepting(opened, report)
+sections.models(opened)

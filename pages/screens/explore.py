@@ -7,23 +7,22 @@ from pages.ui.explore import gene_tab, naming, rule_apply, uncertainty
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS, REVIEW
 from pages.ui.labels import issues
-from scanvi_core.services import workspace
 from scanvi_core.services.explore import colours
 from scanvi_core.services.explore import maps as explore_maps
 
-project = requires.data_set("Explore")
-if not explore_maps.embeddings(project):
+opened = requires.data_set("Explore")
+if not explore_maps.embeddings(opened):
     requires.locked("There is no map yet: compute one, or train a model.", LABELS, "Go to Labels")
 
-trained = workspace.workspace(project).current_run() is not None
+trained = opened.current_run() is not None
 header.draw(
     "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
 )
-read_only.note(project)
+read_only.note(opened)
 if not trained:
     st.info("No model yet: this is the file's own map. Train to see the model's.")
 else:
-    uncertainty.summary(project)
+    uncertainty.summary(opened)
 picking_tab, genes_tab, rules_tab = st.tabs(
     ["Map and selection", "Genes", "Rules"], key="explore-tab", on_change="rerun"
 )
@@ -31,16 +30,16 @@ if picking_tab.open:
     with picking_tab:
         with st.container(border=True):
             colour = maps.explorable(
-                project, key="explore", height=340,
+                opened, key="explore", height=340,
                 default_colour=colours.PREDICTION if trained else colours.LABEL, compare=True,
             )  # fmt: skip
             if colour == colours.REASON:
                 uncertainty.legend()
-            naming.name_picked(project)
-        issues.section(project)
+            naming.name_picked(opened)
+        issues.section(opened)
 elif genes_tab.open:
     with genes_tab, st.container(border=True):
-        gene_tab.draw(project)
+        gene_tab.draw(opened)
 elif rules_tab.open:
     with rules_tab, st.container(border=True):
-        rule_apply.draw(project)
+        rule_apply.draw(opened)

@@ -8,7 +8,7 @@ from pages.ui.frame import jobs as frame_jobs
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import LABELS
 from scanvi_core import keys
-from scanvi_core.services import jobs, workspace
+from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.export import columns, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
@@ -27,13 +27,12 @@ WHAT_STAYS = {
     CAP: "X, raw, layers and all your columns stay bit for bit as they are in your file.",
 }
 
-project = requires.data_set("Export")
+opened = requires.data_set("Export")
 header.draw("Export")
-if not sharing.may_change(project):
-    read_only.note(project)
-    files.draw(project)
+if not sharing.may_change(opened.id):
+    read_only.note(opened)
+    files.draw(opened)
     st.stop()
-opened = workspace.workspace(project)
 trained = opened.current_run() is not None
 if not trained and not (opened.labels().codes >= 0).any():
     requires.locked(
@@ -57,13 +56,13 @@ with settings.container(border=True, height="stretch"):
             "Fill unlabelled cells with predictions of at least this confidence", 0, 100, 0, 5,
             format="%d %%", key="export-threshold",
         ) / 100  # fmt: skip
-    groups = trained and uncertainty_columns.has_groups(project)
+    groups = trained and uncertainty_columns.has_groups(opened)
     if groups:
         groups = st.toggle("Say the group where the type is not sure", key="export-groups")
     if groups:
         least = 100 * uncertainty_columns.least(threshold, groups=True)
         st.caption(f"Types and groups less sure than {least:.0f} % are left without a label.")
-    sets = trained and uncertainty.prediction_sets(project) is not None
+    sets = trained and uncertainty.prediction_sets(opened) is not None
     if sets:
         sets = st.toggle(
             "Also write the few types a cell may be of", key="export-sets",
@@ -84,10 +83,10 @@ with settings.container(border=True, height="stretch"):
     )
 with preview.container(border=True, height="stretch"):
     st.subheader("Where the labels come from")
-    st.dataframe(columns.source_table(project, threshold, groups=groups), hide_index=True)
-    if trained and results.changed_labels(project):
+    st.dataframe(columns.source_table(opened, threshold, groups=groups), hide_index=True)
+    if trained and results.changed_labels(opened):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
-    if trained and uncertainty.reasons(project) is None:
+    if trained and uncertainty.reasons(opened) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
     st.caption(WHAT_STAYS[profile])
     if profile != CELLXGENE and "origin" in opened.dataset.manifest:
@@ -100,18 +99,18 @@ if profile != ANALYSIS:
     with st.container(border=True):
         st.subheader(PROFILES[profile])
         if profile == CELLXGENE:
-            complete = cellxgene.draw(project, columns.type_names(project, choice))
+            complete = cellxgene.draw(opened, columns.type_names(opened, choice))
         else:
-            cap.draw(project, choice)
+            cap.draw(opened, choice)
 
-job = frame_jobs.latest(project, write.EXPORT)
+job = frame_jobs.latest(opened.id, write.EXPORT)
 busy = job is not None and not job.status.final
 with st.container(horizontal=True):
     if st.button(
         "Write the file", type="primary", key="export", icon=":material/save:",
         disabled=busy or not complete,
     ):  # fmt: skip
-        do(lambda: write.start(project, choice))
+        do(lambda: write.start(opened, choice))
     if (
         job is not None
         and busy
@@ -126,5 +125,5 @@ if job is not None:
     if job.status is JobStatus.STOPPED:
         st.info("The export was stopped; nothing was written.")
 if not busy:
-    files.draw(project)
-files.draw_methods(project, choice)
+    files.draw(opened)
+files.draw_methods(opened, choice)

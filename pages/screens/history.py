@@ -6,23 +6,22 @@ from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.history import merge_logs
 from pages.ui.history import steps as history_steps
-from scanvi_core.services import workspace
 
-project = requires.data_set("History")
+opened = requires.data_set("History")
 header.draw("History")
-read_only.note(project)
-if not workspace.workspace(project).labels().seq:
+read_only.note(opened)
+if not opened.labels().seq:
     requires.locked("Nothing was labelled yet.", LABELS, "Go to Labels")
 
 steps, moments = st.columns([3, 2], gap="medium")
 with steps.container(border=True):
     st.subheader("Steps")
-    history_steps.draw(project)
+    history_steps.draw(opened)
 with moments:
-    merge_logs.draw_differences(project)
+    merge_logs.draw_differences(opened)
     with st.container(border=True):
         st.subheader("Compare")
-        history_steps.compare(project)
+        history_steps.compare(opened)
     with st.container(border=True):
         st.subheader("Work of others")
-        merge_logs.draw(project)
+        merge_logs.draw(opened)

@@ -6,34 +6,33 @@ from pages.ui.explore import naming
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import TRAIN
 from pages.ui.labels import form, holdout, type_form
-from scanvi_core.services import workspace
 
-project = requires.data_set("Labels")
+opened = requires.data_set("Labels")
 
-labels = workspace.workspace(project).labels()
+labels = opened.labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
-read_only.note(project)
+read_only.note(opened)
 if labels.seq:
     with st.expander("Take the labels from another column, or start empty"):
-        form.choose_source(project, begun=True)
+        form.choose_source(opened, begun=True)
 else:
     with st.container(border=True):
         st.subheader("Which cells are labelled?")
-        form.choose_source(project, begun=False)
+        form.choose_source(opened, begun=False)
 
 if has_labels:
     types, aside = st.columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
         st.subheader("Types")
-        form.draw_types(project)
-        type_form.draw(project)
+        form.draw_types(opened)
+        type_form.draw(opened)
     with aside.container(border=True, height="stretch"):
         st.subheader("Set aside for an honest score")
-        holdout.draw(project)
+        holdout.draw(opened)
 if labels.seq:
     with st.container(border=True):
         st.subheader("Name cells by hand")
         if not has_labels:
             st.markdown("Name cells of at least two types, then train.")
-        naming.draw_ways(project)
+        naming.draw_ways(opened)

@@ -5,12 +5,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.frame import jobs, login, read_only, state
 from pages.ui.frame.pages import CHECK, go, next_button
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from pages.ui.open import file_question, project_list
 from pages.ui.train import resume
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import open_file
 
 
@@ -54,8 +55,8 @@ def show_open(project: str) -> None:
         )
         next_button(CHECK, "Go on to check the data")
     project_list.draw_health(project)
-    read_only.note(project)
-    resume.draw(project)
+    read_only.note(opened)
+    resume.draw(opened)
 
 
 if project and file_question.pending(project):

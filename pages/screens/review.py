@@ -6,23 +6,22 @@ from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.pages import EVALUATE, EXPORT, TRAIN
 from pages.ui.review import tabs, update
 from pages.ui.train import live, resume
-from scanvi_core.services import workspace
 from scanvi_core.services.review import queue
 from scanvi_core.services.runs import train_request
 
-project = requires.data_set("Review")
+opened = requires.data_set("Review")
 header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
-read_only.note(project)
-resume.draw(project)
-if workspace.workspace(project).current_run() is None:
-    job = jobs.latest(project, train_request.TRAIN)
+read_only.note(opened)
+resume.draw(opened)
+if opened.current_run() is None:
+    job = jobs.latest(opened.id, train_request.TRAIN)
     if job is not None and not job.status.final:
         st.info("The first model is in training. The queue appears when it is ready.")
         live.watch(job)
         st.stop()
     requires.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
-desk = queue.desk(project)
-update.top_row(desk)
-tabs.draw(desk)
-update.below(desk)
+review = queue.review_state(opened)
+update.top_row(review)
+tabs.draw(review)
+update.below(review)

@@ -5,41 +5,41 @@ import streamlit as st
 from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from pages.ui.train import form, live, resume, where_form
-from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import train_plan
 
-project = requires.data_set("Train")
-trained = workspace.workspace(project).current_run() is not None
+opened = requires.data_set("Train")
+trained = opened.current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
-read_only.note(project)
-broken = resume.draw(project)
-if not (workspace.workspace(project).labels().codes >= 0).any():
+read_only.note(opened)
+broken = resume.draw(opened)
+if not (opened.labels().codes >= 0).any():
     requires.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
 
-job = jobs.latest(project, train_request.TRAIN)
+job = jobs.latest(opened.id, train_request.TRAIN)
 if job is not None and not job.status.final:
     live.watch(job)
 else:
     if job is not None:
-        live.outcome(project, job)
+        live.outcome(opened, job)
     elif trained:
-        live.notes(project)
+        live.notes(opened)
     with st.container(border=True):
-        request = form.draw(project)
+        request = form.draw(opened)
         where = where_form.draw()
-        plan = train_plan.plan(project, request)
+        plan = train_plan.plan(opened, request)
         for note in plan.notes:
             st.markdown(f":orange[:material/info:] {md(note)}")
         st.markdown(
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
             f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
-            f"{plan.n_holdout:,} set aside), {plan.n_batches} "
-            f"{'batch' if plan.n_batches == 1 else 'batches'}. "
+            f"{plan.n_holdout:,} set aside), "
+            f"{count(plan.n_batches, 'batch', 'batches')}. "
             f"{plan.duration if where.place == where_form.HERE else ''}"
         )
         if plan.problem:
@@ -47,6 +47,6 @@ else:
         if st.button(
             where.button, type="secondary" if broken else "primary", key="train",
             icon=":material/model_training:",
-            disabled=bool(plan.problem) or not sharing.may_change(project),
+            disabled=bool(plan.problem) or not sharing.may_change(opened.id),
         ):  # fmt: skip
-            do(lambda: where.start(project, request))
+            do(lambda: where.start(opened, request))

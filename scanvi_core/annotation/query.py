@@ -16,7 +16,7 @@ from torch import Tensor
 from scanvi_core.annotation.model.align import match_genes, select_columns
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.expression import device_of
-from scanvi_core.annotation.model.training_set import network
+from scanvi_core.annotation.model.network import network
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.nn.networks import Decoded

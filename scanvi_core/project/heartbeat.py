@@ -9,14 +9,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 from scanvi_core.config import HEARTBEAT_S, SILENT_S
 from scanvi_core.project.files import read_record, write_json
-
-STOP, ALIVE, PROGRESS = "stop", "alive", "progress.json"
-LOG = "processes.log"
+from scanvi_core.project.run_paths import RunPaths
 
 
 class Progress(NamedTuple):
@@ -31,24 +28,24 @@ class _Told(TypedDict):
     message: str
 
 
-def ask_to_stop(folder: Path) -> None:
+def ask_to_stop(run: RunPaths) -> None:
     """Ask the processes of a run to stop and keep the best."""
-    (folder / STOP).touch()
+    run.stop.touch()
 
 
-def is_asked_to_stop(folder: Path) -> bool:
+def is_asked_to_stop(run: RunPaths) -> bool:
     """Tell whether a stop was asked for."""
-    return (folder / STOP).exists()
+    return run.stop.exists()
 
 
-def write_progress(folder: Path, progress: Progress) -> None:
+def write_progress(run: RunPaths, progress: Progress) -> None:
     """Say how far a run is."""
-    write_json(folder / PROGRESS, progress._asdict())
+    write_json(run.progress, progress._asdict())
 
 
-def read_progress(folder: Path) -> Progress:
+def read_progress(run: RunPaths) -> Progress:
     """Return how far a run is by its own word."""
-    path = folder / PROGRESS
+    path = run.progress
     if not path.is_file():
         return Progress()
     told = read_record(path, _Told)
@@ -56,13 +53,13 @@ def read_progress(folder: Path) -> Progress:
 
 
 @contextmanager
-def signs_of_life(folder: Path) -> Iterator[None]:
+def signs_of_life(run: RunPaths) -> Iterator[None]:
     """Give a sign of life every `HEARTBEAT_S` seconds, for those who cannot see this process."""
     ended = threading.Event()
 
     def beat() -> None:
         while not ended.is_set():
-            (folder / ALIVE).touch()
+            run.alive.touch()
             ended.wait(HEARTBEAT_S)
 
     thread = threading.Thread(target=beat, name="signs of life", daemon=True)
@@ -72,13 +69,13 @@ def signs_of_life(folder: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        (folder / ALIVE).unlink(missing_ok=True)
+        run.alive.unlink(missing_ok=True)
 
 
-def shows_life(folder: Path) -> bool:
+def shows_life(run: RunPaths) -> bool:
     """Tell whether there was a sign of life in the last `SILENT_S` seconds.
 
     Clocks of machines that share storage may differ by less than that.
     """
-    path = folder / ALIVE
+    path = run.alive
     return path.is_file() and time.time() - path.stat().st_mtime < SILENT_S

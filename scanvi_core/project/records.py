@@ -107,7 +107,7 @@ class Shown(TypedDict):
     created: Date
 
 
-class RunSettings(TypedDict, total=False):
+class FrozenSettings(TypedDict, total=False):
     """What a run was begun with."""
 
     model: ModelConfig
@@ -134,12 +134,12 @@ class RunSettings(TypedDict, total=False):
 
 
 class RunRecord(TypedDict):
-    """``run.json``: `RunSettings` and when they were frozen."""
+    """``run.json``: `FrozenSettings` and when they were frozen."""
 
     format: Literal[1]
     id: RunId
     created: Date
-    settings: RunSettings
+    settings: FrozenSettings
 
 
 class Status(TypedDict):

@@ -27,11 +27,13 @@ from scanvi_core.project.records import (
     Count,
     Date,
     Epoch,
-    RunSettings,
+    FrozenSettings,
     Status,
     Summary,
     run_kinds,
 )
+from scanvi_core.project.run_paths import RunPaths
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import taken
 
@@ -42,12 +44,11 @@ STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # wai
 ZEROS = 2**24  # bytes written at once
 RUNS_KNOWN = 64
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
-_ARRAY = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
 class _Frozen(TypedDict):
     created: Date
-    settings: RunSettings
+    settings: FrozenSettings
 
 
 class _Cells(TypedDict):
@@ -74,8 +75,8 @@ class Run:
     root: Path
 
     @classmethod
-    def create(cls, project: Project, settings: Mapping[str, Any]) -> Self:
-        """Make the folder of a new run and freeze its settings (plain JSON values).
+    def create(cls, project: Project, settings: RunSettings) -> Self:
+        """Make the folder of a new run and freeze its settings.
 
         Raises
         ------
@@ -95,8 +96,8 @@ class Run:
         except OSError as error:
             raise not_written(project.runs, error) from error
         run.set_status(QUEUED)
-        record = {"format": 1, "id": run.id, "created": _now(), "settings": settings}
-        write_json(run.root / "run.json", record)
+        record = {"format": 1, "id": run.id, "created": _now(), "settings": settings.as_dict()}
+        write_json(run.paths.settings, record)
         return run
 
     @classmethod
@@ -109,7 +110,7 @@ class Run:
             If there is none.
         """
         run = cls(identifier, project.runs / identifier) if _ID.fullmatch(identifier) else None
-        if run is None or not (run.root / "run.json").is_file():
+        if run is None or not run.paths.settings.is_file():
             raise ProjectError(f"There is no run {identifier[:20]!r}.", "Choose one of the list.")
         return run
 
@@ -123,7 +124,7 @@ class Run:
             If it is no such folder.
         """
         root = folder.resolve()
-        if not (root / "run.json").is_file() or root.parent.name != "runs":
+        if not RunPaths(root).settings.is_file() or root.parent.name != "runs":
             raise InputError(
                 f"{folder} is not the folder of a training run.",
                 "Name a folder such as PROJECT/runs/0001, which the Train page prepares.",
@@ -133,24 +134,35 @@ class Run:
     @classmethod
     def list(cls, project: Project) -> list[Self]:
         """Return all runs of a project, the oldest first."""
-        found = [path.parent.name for path in project.runs.glob("*/run.json")]
-        names = sorted((name for name in found if _ID.fullmatch(name)), key=int)
+        settings = RunPaths(Path("*")).settings
+        folders = [path.parent.name for path in project.runs.glob(str(settings))]
+        names = sorted((name for name in folders if _ID.fullmatch(name)), key=int)
         return [cls(name, project.runs / name) for name in names]
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """What the run was started with."""
-        return dict(read_record(self.root / "run.json", _Frozen)["settings"])
+    def settings(self) -> RunSettings:
+        """What the run was started with.
+
+        Raises
+        ------
+        ProjectError
+            If the file is damaged.
+        """
+        return RunSettings.from_dict(self._record.get("settings"))
 
     @property
-    def created(self) -> str:
-        """When it was made (UTC, ISO text)."""
-        return str(read_record(self.root / "run.json", _Frozen)["created"])
+    def created(self) -> datetime:
+        """When it was made, in local time."""
+        return datetime.fromisoformat(self._record["created"]).astimezone()
 
     @property
-    def checkpoint(self) -> Path:
-        """Where the weights go."""
-        return self.root / "checkpoint.safetensors"
+    def _record(self) -> dict[str, Any]:
+        return dict(read_record(self.paths.settings, _Frozen))
+
+    @property
+    def paths(self) -> RunPaths:
+        """Where its files lie."""
+        return RunPaths(self.root)
 
     def append_record(self, record: Any) -> None:
         """Add one line to the metrics: a mapping or a dataclass.
@@ -160,7 +172,7 @@ class Run:
         ProjectError
             If the disk refuses.
         """
-        path = self.root / "metrics.jsonl"
+        path = self.paths.records
         try:
             with path.open("ab+") as file:
                 if file.tell() and _last_byte(file) != b"\n":
@@ -171,7 +183,7 @@ class Run:
 
     def records(self) -> tuple[dict[str, Any], ...]:
         """Return the metrics; a line that a crash cut short, or no record, is left out."""
-        path = self.root / "metrics.jsonl"
+        path = self.paths.records
         if not path.exists():
             return ()
         records = []
@@ -193,7 +205,7 @@ class Run:
             If the name is not lower-case letters, digits and ``_``, the array holds Python
             objects, or the disk refuses.
         """
-        path = self._array_path(name)
+        path = self.paths.array(name)
         if array.dtype.hasobject:
             raise ProjectError(f"The result {name} holds Python objects and cannot be saved.")
         try:
@@ -216,7 +228,7 @@ class Run:
         with ExitStack() as stack:
             files = dict[str, NDArray[Any]]()
             for name, shape in shapes.items():
-                path = self._array_path(name)
+                path = self.paths.array(name)
                 temporary = stack.enter_context(replacing(path))
                 try:
                     files[name] = _reserved(temporary, shape)
@@ -232,7 +244,7 @@ class Run:
         ProjectError
             If it is not there or damaged.
         """
-        path = self._array_path(name)
+        path = self.paths.array(name)
         try:
             return open_array(path, self._kinds().get(name, Kind()))
         except DataDamaged as error:
@@ -242,21 +254,21 @@ class Run:
 
     def has_array(self, name: str) -> bool:
         """Tell whether an array was saved under this name."""
-        return self._array_path(name).is_file()
+        return self.paths.array(name).is_file()
 
     def array_time(self, name: str) -> int:
         """Return when an array was written, in ns; 0 when it was not."""
-        path = self._array_path(name)
+        path = self.paths.array(name)
         return path.stat().st_mtime_ns if path.is_file() else 0
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Save the outcome in plain JSON values."""
-        write_json(self.root / "summary.json", summary)
+        write_json(self.paths.summary, summary)
 
     @property
     def summary(self) -> dict[str, Any]:
         """The outcome; empty before there is one."""
-        path = self.root / "summary.json"
+        path = self.paths.summary
         return read_record(path, Summary) if path.exists() else {}
 
     def set_status(self, status: str, message: str = "") -> None:
@@ -264,23 +276,18 @@ class Run:
         if status not in STATUSES:
             raise ProjectError(f"{status} is not a status of a run.")
         now = RunStatus(status, message, _now(), locks.own_mark())
-        write_json(self.root / "status", now._asdict())
+        write_json(self.paths.status, now._asdict())
 
     @property
     def status(self) -> RunStatus:
         """Where the run stands by its own word; see `status_seen`."""
-        return RunStatus(**taken(read_record(self.root / "status", Status), Status))
+        return RunStatus(**taken(read_record(self.paths.status, Status), Status))
 
     def _kinds(self) -> dict[str, Kind]:
-        record, manifest = self.root / "run.json", self.root.parents[1] / "dataset/manifest.json"
+        record, manifest = self.paths.settings, self.root.parents[1] / "dataset/manifest.json"
         if not record.is_file():
             return {}
         return _kinds(stamp(record), stamp(manifest) if manifest.is_file() else None)
-
-    def _array_path(self, name: str) -> Path:
-        if not _ARRAY.fullmatch(name):
-            raise ProjectError(f"{name[:80]!r} cannot be the name of a result.")
-        return self.root / f"{name}.npy"
 
 
 @lru_cache(RUNS_KNOWN)
@@ -307,7 +314,7 @@ def status_seen(run: Run) -> RunStatus:
 
 def _lives(run: Run, mark: str) -> bool:
     if locks.is_elsewhere(mark):
-        return heartbeat.shows_life(run.root)
+        return heartbeat.shows_life(run.paths)
     return locks.lives(mark)
 
 

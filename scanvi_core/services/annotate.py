@@ -22,7 +22,7 @@ from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
 
-Progress = Callable[[float, str], None]
+Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AnnotateRequest:
     answers: dict[str, str] = field(default_factory=dict)
 
 
-def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
+def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     """Run the whole loop without a browser and return the summary.
 
     Raises
@@ -64,9 +64,9 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
         run_id = train(opened, request.training, job)
-        uncertainty_job.look(opened.project.id, run_id, job)
+        uncertainty_job.check_run(opened, run_id, job)
         progress(0.95, "Writing the file")
-        path = write.write(opened.project.id, ExportChoice(), request.target)
+        path = write.write(opened, ExportChoice(), request.target)
         return summary(opened, run_id, path, notes) | {
             "total_seconds": round(time.monotonic() - started, 2),
             "peak_rss_mb": round(runtime.peak_rss_mb()),
@@ -75,13 +75,12 @@ def annotate(request: AnnotateRequest, progress: Progress) -> dict[str, Any]:
 
 def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     """Choose labels and batches as the pages would; return the notices."""
-    project_id = opened.project.id
     if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
         known = ", ".join(map(str, opened.dataset.obs.columns))
         raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
     opened.project.update_settings(batch_key=request.batch_key)
-    edit.use_column(project_id, request.labels_key, set(request.unlabeled))
-    values = edit.column_values(project_id, request.labels_key)
+    edit.use_column(opened, request.labels_key, set(request.unlabeled))
+    values = edit.column_values(opened, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
@@ -89,7 +88,7 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
 def odd_value(value: str) -> str:
     """Return the notice about a label that usually means "no label" and was not named as such."""
     was = "was taken as a cell type"
-    if value == keys.UNKNOWN:  # the verdict of a reviewer, see `design_of`
+    if value == keys.UNKNOWN:  # the verdict of a reviewer, see `inputs_of`
         was = "was kept as your label, but it is no type to learn"
     return f"{value} {was}. If it means unlabelled, add --unlabeled-category."
 
@@ -103,10 +102,10 @@ def matrix_name(layer: str | None) -> str | None:
 
 def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dict[str, Any]:
     """Return the summary the command line prints, times and memory aside."""
-    found = results.load(opened.project.id, run_id)
-    labels, _ = results.final_labels(opened.project.id, threshold=0.0)
+    predictions = results.load(opened, run_id)
+    labels, _ = results.final_labels(opened, threshold=0.0)
     names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
-    about = found.summary
+    about = predictions.summary
     return {
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],
@@ -144,7 +143,7 @@ class ForegroundJob(jobs.Job):
 
     watched = False
 
-    def __init__(self, project_id: str, progress: Progress) -> None:
+    def __init__(self, project_id: str, progress: Report) -> None:
         super().__init__(jobs.JobRequest(project_id, train_request.TRAIN, "", lambda _: None))
         self._progress = progress
 

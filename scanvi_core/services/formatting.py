@@ -1,8 +1,19 @@
-"""Numbers in words, the same on every page."""
+"""Numbers and their nouns in words, the same on every page."""
 
 from math import isnan
 
+LONG_S = 90  # from here on, minutes
 MANY = 1_000  # cells from which a tenth of a percent means something
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 cell``, ``2,638 cells``; the plural takes an s unless it is given."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def duration(seconds: float) -> str:
+    """Return ``45 s`` or ``3 min``."""
+    return f"{seconds:.0f} s" if seconds < LONG_S else f"{seconds / 60:.0f} min"
 
 
 def percent(share: float, n: int = 0) -> str:

@@ -5,10 +5,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from scanvi_core.config import CACHE_BYTES, CACHE_CELL_BYTES
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.manifest import check_complete
 from scanvi_core.errors import ProjectError
@@ -17,21 +19,66 @@ from scanvi_core.project.folder import Project, list_projects, open_project
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.runs import Run
-from scanvi_core.services.cache import Kept
+from scanvi_core.services.cache import Cache
 from scanvi_core.services.paths import stored_path
 
 IO_LANE = "files"
 OPEN_PROJECTS = 16  # at once in memory
+SELECTIONS = 64  # per project, one byte per cell each
+ONE_BATCH, NO_BATCH = "all cells", "missing"
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """How the cells are divided: the column, batch codes [n_obs] and the names of the batches."""
+
+    key: str | None
+    index: np.ndarray
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One opened data set with its labels, and the answers kept about it."""
+    """One opened data set with its labels, and what is remembered as long as it is open.
+
+    Attributes
+    ----------
+    cache
+        Answers that can be worked out again.
+    selections
+        Cells that people picked in their tabs; those of tabs long left go first.
+    """
 
     project: Project
     dataset: Dataset
     store: LabelStore
-    kept: Kept = field(default_factory=Kept, compare=False, repr=False)
+    cache: Cache = field(compare=False, repr=False)
+    selections: Cache = field(compare=False, repr=False)
+
+    @classmethod
+    def open(cls, project: Project) -> Self:
+        """Open the data set and the labels of a project.
+
+        Raises
+        ------
+        ProjectError
+            If the data set was never imported, or is damaged.
+        """
+        dataset = Dataset.open(project.dataset)
+        check_complete(dataset.folder, dataset.manifest)
+        n = dataset.n_obs
+        return cls(
+            project,
+            dataset,
+            LabelStore.open(project.root, n),
+            Cache(max(CACHE_BYTES, CACHE_CELL_BYTES * n)),
+            Cache(SELECTIONS * n),
+        )
+
+    @property
+    def id(self) -> str:
+        """The id of the project."""
+        return self.project.id
 
     def labels(self) -> LabelState:
         """Return the labels as they are now."""
@@ -55,7 +102,32 @@ class Workspace:
             codes, names = pd.factorize(self.dataset.values(key).astype("string"), sort=True)
             return codes.astype(np.int32), tuple(map(str, names))
 
-        return self.kept.get(("categories", key), read)
+        return self.cache.get(("categories", key), read)
+
+    @property
+    def batch_key(self) -> str | None:
+        """The obs column that tells batches apart; None: no batches."""
+        return self.project.settings.get("batch_key")
+
+    def batches(self, key: str | None) -> Batches:
+        """Return how a column divides the cells; without one, all are one batch.
+
+        Cells without a value are a batch of their own.
+
+        Raises
+        ------
+        ColumnMissing
+            If there is no such column.
+        """
+
+        def read() -> Batches:
+            if not key:
+                return Batches(key, np.zeros(self.dataset.n_obs, dtype=np.int64), (ONE_BATCH,))
+            values = self.dataset.values(key).astype("string").fillna(NO_BATCH)
+            codes, names = pd.factorize(values, sort=True)
+            return Batches(key, codes.astype(np.int64), tuple(map(str, names)))
+
+        return self.cache.get(("batches", key), read)
 
 
 _open: OrderedDict[str, Workspace] = OrderedDict()
@@ -75,11 +147,7 @@ def workspace(project_id: str) -> Workspace:
         open_project(project_id)  # refuses: what is open for one is not for all
     with _lock:
         if project_id not in _open:
-            project = open_project(project_id)
-            dataset = Dataset.open(project.dataset)
-            check_complete(dataset.folder, dataset.manifest)
-            store = LabelStore.open(project.root, dataset.n_obs)
-            _open[project_id] = Workspace(project, dataset, store)
+            _open[project_id] = Workspace.open(open_project(project_id))
         _open.move_to_end(project_id)
         while len(_open) > OPEN_PROJECTS:  # those who still work with it keep it
             _open.popitem(last=False)
@@ -121,22 +189,9 @@ def source_path(opened: Workspace) -> Path:
     return stored_path(opened.project, opened.dataset.manifest["source"]["path"])
 
 
-def set_batch_key(project_id: str, key: str | None) -> None:
+def set_batch_key(opened: Workspace, key: str | None) -> None:
     """Choose the obs column that tells batches apart (None: no batches)."""
-    workspace(project_id).project.update_settings(batch_key=key)
+    opened.project.update_settings(batch_key=key)
 
 
 ONE_BATCH = "all cells"
-
-
-def batches_of(opened: Workspace, key: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return batch codes [n_obs] and names; one batch when no column was chosen."""
-    if not key:
-        return np.zeros(opened.dataset.n_obs, dtype=np.int64), (ONE_BATCH,)
-
-    def read() -> tuple[np.ndarray, tuple[str, ...]]:
-        values = opened.dataset.values(key).astype("string").fillna("missing")
-        codes, names = pd.factorize(values, sort=True)
-        return codes.astype(np.int64), tuple(str(name) for name in names)
-
-    return opened.kept.get(("batches", key), read)

@@ -21,7 +21,11 @@ DEVICE_SHARE = 0.5  # the counts stay on a GPU when they need less than this of 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The cells of one training run.
+    """The cells of one training run, as a step takes them: all of them usable, in numbers alone.
+
+    Its shape is another than that of what a model is trained on, in which cells without counts,
+    left out or held out keep their places and types and batches have names: a step has no use for
+    those, and several processes share what is here.
 
     Parameters
     ----------

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.query import QuerySettings, extended, map_query
 from scanvi_core.config import DISPERSIONS, ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate
@@ -34,7 +35,7 @@ def batches(simulated):
 
 def trained(simulated, counts, known, config=MODEL, epochs=50):
     own = simulated.batch_indices[:, 0] < known
-    cells = TrainingSet(
+    cells = Inputs(
         counts[own], simulated.gene_names, simulated.labels[own, 0], simulated.cell_types,
         simulated.batch_indices[own, 0], tuple(NAMES[:known]),
     )  # fmt: skip

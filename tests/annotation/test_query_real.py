@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.query import map_query
 from scanvi_core.config import ModelConfig, TrainConfig
 from tests import SHARED
@@ -43,7 +44,7 @@ def reference(blood, control, types):
     variance = logs.power(2).mean(axis=0) - logs.mean(axis=0) ** 2
     chosen = np.union1d(np.argsort(-variance)[:N_GENES], blood.var_names.get_indexer(["CD79A"]))
     names, codes = np.unique(types[control], return_inverse=True)
-    cells = TrainingSet(
+    cells = Inputs(
         own[:, chosen], tuple(blood.var_names[chosen]), codes, tuple(names),
         np.zeros(len(codes), dtype=np.int64), ("CTRL",),
     )  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of
 
@@ -38,7 +39,7 @@ def labelled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     home = tmp_path_factory.mktemp("home")
     with runtime.home_at(home):
         project = copy_of(imported, "Deep cells")
-        edit.use_column(project, "cell_type", set())
+        edit.use_column(workspace(project), "cell_type", set())
     return home, project
 
 

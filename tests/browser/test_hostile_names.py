@@ -18,6 +18,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import start
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -45,8 +46,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     with runtime.home_at(home):
         project = create_project(f"{IMG} {PICTURE}")
         import_into(project, source)
-        edit.use_column(project.id, IMG, {SCRIPT})
-        job = start.start(project.id, train_request.TrainRequest(train=TrainConfig(max_epochs=2)))
+        edit.use_column(workspace(project.id), IMG, {SCRIPT})
+        job = start.start(
+            workspace(project.id), train_request.TrainRequest(train=TrainConfig(max_epochs=2))
+        )
         assert jobs.wait(job).error is None
     return home, project.id
 

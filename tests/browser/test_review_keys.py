@@ -9,6 +9,7 @@ import pytest
 from scanvi_core import keys, runtime
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of, train_now
 
@@ -32,9 +33,10 @@ def hostile(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     home = tmp_path_factory.mktemp("home")
     with runtime.home_at(home):
         project = copy_of(imported, "Hostile")
-        state = edit.use_column(project, "cell_type", set())
+        opened = workspace(project)
+        state = edit.use_column(opened, "cell_type", set())
         for old, new in zip(state.active, HOSTILE, strict=False):
-            edit.rename(project, old, new)
+            edit.rename(opened, old, new)
         train_now(project)
     return home, project
 

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from scanvi_core import runtime
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of
 
@@ -31,7 +32,7 @@ def project(imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """A project with the labels of its column."""
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 

@@ -4,10 +4,15 @@ import json
 
 import pytest
 
-from scanvi_core.services.quality import current, preview
+from scanvi_core.services.quality import chosen_limits, preview
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.workspace import workspace
 from tests.pages.test_screens import sound, texts
+
+
+def batches_of(project):
+    opened = workspace(project)
+    return opened.batches(opened.batch_key)
 
 
 def slider(app, words):
@@ -87,9 +92,9 @@ def test_moving_a_slider_previews_and_saves_nothing(visit, project):
     assert "quality-use" not in keys_of(app)
     slider(app, "fewer counts").set_value(500).run()
     sound(app)
-    n = preview.view(project, Choice().with_limit("totals", 500)).n_flagged
+    n = preview.view(workspace(project), Choice().with_limit("totals", 500)).n_flagged
     assert f"{n} cells of 700 would be flagged" in said(app)
-    assert current.saved(project) == Choice()
+    assert chosen_limits.saved(workspace(project), workspace(project).batch_key) == Choice()
 
 
 def test_limits_are_put_in_force_with_one_click_and_taken_back_with_another(visit, project):
@@ -97,10 +102,12 @@ def test_limits_are_put_in_force_with_one_click_and_taken_back_with_another(visi
     slider(app, "fewer genes").set_value(200).run()
     app.button(key="quality-use").click().run()
     sound(app)
-    n = preview.view(project, current.saved(project)).n_flagged
+    n = preview.view(
+        workspace(project), chosen_limits.saved(workspace(project), workspace(project).batch_key)
+    ).n_flagged
     assert n > 0 and f"{n} cells of 700 are flagged" in said(app)
     app.button(key="quality-suggested").click().run()
-    assert current.saved(project) == Choice()
+    assert chosen_limits.saved(workspace(project), workspace(project).batch_key) == Choice()
     assert "0 cells of 700 are flagged" in said(sound(app))
     assert slider(app, "fewer genes").value < 100
 
@@ -116,12 +123,14 @@ def test_changes_can_be_forgotten(visit, project):
 
 def test_a_batch_has_its_own_limit(visit, project):
     app = visit("check", project)
-    names = current.batches(project).names
+    names = batches_of(project).names
     app.selectbox(key="quality-batch").select(1).run()
     slider(app, "fewer counts").set_value(400).run()
     app.button(key="quality-use").click().run()
     sound(app)
-    assert current.saved(project).limits["totals"].own == {names[1]: 400.0}
+    assert chosen_limits.saved(workspace(project), workspace(project).batch_key).limits[
+        "totals"
+    ].own == {names[1]: 400.0}
 
 
 def test_another_batch_column_begins_with_its_own_limits(visit, project):
@@ -139,9 +148,9 @@ def test_another_batch_column_begins_with_its_own_limits(visit, project):
 def test_leaving_flagged_cells_out_is_a_choice_that_can_be_taken_back(visit, project):
     app = visit("check", project)
     app.checkbox(key="quality-leave").check().run()
-    assert current.saved(project).leave_out
+    assert chosen_limits.saved(workspace(project), workspace(project).batch_key).leave_out
     sound(app).checkbox(key="quality-leave").uncheck().run()
-    assert not current.saved(project).leave_out
+    assert not chosen_limits.saved(workspace(project), workspace(project).batch_key).leave_out
 
 
 def test_without_mitochondrial_genes_the_page_says_so(visit, project, manifest):

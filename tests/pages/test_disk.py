@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_to_is_shown_and_said_so_on_every_page(
     visit,
     labelled,
 ):
-    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
     restart()
     with locked(open_project(labelled).root):
         for slug in ("open", "labels", "train", "history"):

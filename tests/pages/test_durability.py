@@ -20,6 +20,7 @@ from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
+from tests.project.run_settings import settings
 
 
 def names(project):
@@ -31,7 +32,7 @@ def pick(app, project, rows):
     """Pick cells as the lasso does, and draw the page again."""
     mask = np.zeros(700, dtype=bool)
     mask[rows] = True
-    selection.pick(project, tab_of(app), mask)
+    selection.pick(workspace(project), tab_of(app), mask)
     return app.run()
 
 
@@ -39,7 +40,9 @@ def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visi
     app = visit("labels", labelled)
     pick(app, labelled, [3, 4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    edit.name_cells(labelled, np.array([4, 5]), "Theirs", "lasso")  # another tab, meanwhile
+    edit.name_cells(
+        workspace(labelled), np.array([4, 5]), "Theirs", "lasso"
+    )  # another tab, meanwhile
     app.button(key="name-cells").click().run()
     assert not app.exception
     assert "assign Theirs to 2 cells, 1 of them yours too" in said(app)
@@ -54,7 +57,7 @@ def test_theirs_can_be_kept(visit, labelled):
     app = visit("labels", labelled)
     pick(app, labelled, [4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    edit.name_cells(labelled, np.array([4]), "Theirs", "lasso")
+    edit.name_cells(workspace(labelled), np.array([4]), "Theirs", "lasso")
     app.button(key="name-cells").click().run()
     app.button(key="keep-theirs").click().run()
     assert names(labelled)[4] == "Theirs"
@@ -65,7 +68,7 @@ def test_theirs_can_be_kept(visit, labelled):
 
 
 def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
-    edit.name_cells(labelled, np.arange(5), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
     app = visit("history", labelled)
     assert not app.exception
     table = app.dataframe[0].value
@@ -80,8 +83,8 @@ def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
 def test_differences_between_people_are_decided_with_one_click(visit, labelled):
     other = library.duplicate(labelled)
     workspace(other).store.actor = "ben"
-    edit.name_cells(other, np.array([7]), "Theirs", "lasso")
-    edit.name_cells(labelled, np.array([7]), "Mine", "lasso")
+    edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
+    edit.name_cells(workspace(labelled), np.array([7]), "Mine", "lasso")
     history.import_log(labelled, history.export_log(other))
     app = visit("history", labelled)
     assert "ben: Theirs" in said(app)
@@ -91,12 +94,12 @@ def test_differences_between_people_are_decided_with_one_click(visit, labelled):
 
 
 def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
-    run = Run.create(open_project(labelled), {"train": {"device": "cpu"}})
+    run = Run.create(open_project(labelled), settings())
     run.set_status(RUNNING)
     run.append_record({"epoch": 3, "n_epochs": 9})
     run.write_array("truth", np.full(700, -1))
-    status = json.loads((run.root / "status").read_text())
-    (run.root / "status").write_text(json.dumps(status | {"process": ""}))
+    status = json.loads(run.paths.status.read_text())
+    run.paths.status.write_text(json.dumps(status | {"process": ""}))
     app = visit("open", labelled)
     assert "Training was interrupted at epoch 3 of 9" in said(app)
     assert app.button(key="resume").label == "Go on training"
@@ -198,10 +201,10 @@ def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_w
         ModelConfig(n_hidden=32, n_latent=8),
         TrainConfig(max_epochs=6, n_top_genes=200, device="cpu"),
     )
-    job = jobs.wait(start.start(labelled, request), 60.0)
+    job = jobs.wait(start.start(workspace(labelled), request), 60.0)
     assert job.status is jobs.JobStatus.DONE
     assert max(record.epoch for record in job.records) == 4
-    found = results.current(labelled)
+    found = results.current(workspace(labelled))
     assert np.isfinite(found.probabilities).all()
     told = said(visit("train", labelled))
     assert "The loss was nan at step" in told and "learning rate" in told
@@ -222,7 +225,7 @@ def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labelled):
 
 
 def test_labels_are_taken_from_an_exported_file(visit, labelled, tmp_path):
-    file = write.write(labelled, write.ExportChoice(), tmp_path / "out.h5ad")
+    file = write.write(workspace(labelled), write.ExportChoice(), tmp_path / "out.h5ad")
     fresh = import_into(create_project("Again"), file).project.id
     app = visit("labels", fresh)
     app.segmented_control(key="label-source").set_value("An exported file").run()

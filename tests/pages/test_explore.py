@@ -25,7 +25,7 @@ def pick(app, project, *steps):
     rule = Rule()
     for operation, term in steps:
         rule = rule.joined([term], operation)
-    selection.set_rule(project, tab_of(app), rule)
+    selection.set_rule(workspace(project), tab_of(app), rule)
     return sound(app.run())
 
 
@@ -64,7 +64,7 @@ def test_naming_keeps_the_rule_and_drops_the_chips(visit, labelled):
     app.selectbox(key="picked-name").set_value("Dendritic").run()
     app.button(key="name-cells").click().run()
     sound(app)
-    assert rules.logged(labelled)[0].words == "CD79A over 0 and not CD3D over 0"
+    assert rules.logged(workspace(labelled))[0].words == "CD79A over 0 and not CD3D over 0"
     state = workspace(labelled).labels()
     meant = (values(labelled, "CD79A") > 0) & (values(labelled, "CD3D") == 0)
     assert {state.names[code] for code in state.codes[meant]} == {"Dendritic"}
@@ -81,7 +81,7 @@ def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled
 
 
 def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labelled):
-    edit.rename(labelled, "CD19+ B", HOSTILE)
+    edit.rename(workspace(labelled), "CD19+ B", HOSTILE)
     app = visit("explore", labelled)
     pick(app, labelled, ("replace", Term("label", values=(HOSTILE,))))
     assert app.button(key="name-cells").label != "Name 0 cells"

@@ -16,7 +16,7 @@ CELLXGENE, CAP = "cellxgene", "cap"
 
 @pytest.fixture
 def labelled(project):
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 
@@ -51,9 +51,11 @@ def test_an_answer_is_kept_and_understood_by_name(page, labelled):
     app = page(CELLXGENE)
     box = next(item for item in app.text_input if "tissue_ontology" in str(item.key))
     box.input("Blood").run()
-    assert form.draft(labelled).chosen["tissue_ontology_term_id"] == {"": "UBERON:0000178"}
+    assert form.draft(workspace(labelled)).chosen["tissue_ontology_term_id"] == {
+        "": "UBERON:0000178"
+    }
     app.text_input(key="cxg-title").input("My cells").run()
-    assert form.draft(labelled).title == "My cells"
+    assert form.draft(workspace(labelled)).title == "My cells"
     assert "no title yet" not in said(app)
 
 
@@ -67,20 +69,20 @@ def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
     app = page(CAP)
     assert f"schema {cap.SCHEMA_VERSION}" in said(app).replace("\\", "")
     app.text_input(key="cap-title").input("Ours").run()
-    assert cap.draft(labelled).title == "Ours"
+    assert cap.draft(workspace(labelled)).title == "Ours"
     assert not app.button(key="export").disabled
 
 
 def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
     started = []
 
-    def slow(project, choice):
+    def slow(opened, choice):
         def work(job):
             while not job.should_stop():
                 np.random.default_rng(0)
             return ""
 
-        started.append(jobs.submit(jobs.JobRequest(project, write.EXPORT, "test", work)))
+        started.append(jobs.submit(jobs.JobRequest(opened.id, write.EXPORT, "test", work)))
 
     monkeypatch.setattr(write, "start", slow)
     app = visit("export", labelled)

@@ -28,7 +28,7 @@ def test_values_chosen_as_unlabelled_bring_no_label_from_a_column(visit, project
     assert question.value == []
     question.select("Dendritic").run()
     app.button(key="use-labels").click().run()
-    every = set(edit.column_values(project, "cell_type")["value"])
+    every = set(edit.column_values(workspace(project), "cell_type")["value"])
     assert set(workspace(project).labels().active) == every - {"Dendritic"}
 
 
@@ -63,12 +63,12 @@ def test_the_map_of_the_counts_is_cancelled_where_its_bar_is_and_offered_again(
     assert jobs.snapshot(job.id).status is JobStatus.STOPPED
     app.run()
     assert app.button(key="base-map") is not None
-    assert maps.clusters_of(labelled) is None
+    assert maps.clusters_of(workspace(labelled)) is None
 
 
 def test_clusters_without_their_map_still_offer_it(visit, labelled):
     """As when the work was cancelled between the two; this file brings maps of its own."""
-    assert maps.embeddings(labelled)
+    assert maps.embeddings(workspace(labelled))
     opened = workspace(labelled)
     maps._save(maps._derived(opened, maps.CLUSTERS), np.zeros(700, dtype=np.int32))
     assert sound(visit("labels", labelled)).button(key="base-map") is not None

@@ -18,7 +18,7 @@ from tests.projects import train_now
 
 def ready(project):
     end = time.monotonic() + 120
-    while provisional.state(project).working:
+    while provisional.state(workspace(project)).working:
         assert time.monotonic() < end
         time.sleep(0.02)
 
@@ -75,7 +75,7 @@ def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_rando
     visit, trained
 ):
     app = visit("review", trained)
-    n = len(queue.queue(trained))
+    n = len(queue.queue(workspace(trained)))
     checks = [9, 19, 29][: n // 9]
     n += len(checks)
     seen = [question(app)]
@@ -89,14 +89,14 @@ def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_rando
 
 def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(visit, trained):
     app = visit("review", trained)
-    first = queue.queue(trained)[0]
-    parts = queue.parts(trained, first)
+    first = queue.queue(workspace(trained))[0]
+    parts = queue.parts(workspace(trained), first)
     app.button(key="split").click().run()
     for part in parts:
         assert f"**{len(part.rows)} similar cell" in question(app)
         assert ":gray-badge[part of a group]" in question(app)
         app.button(key="accept").click().run()
-    assert queue.desk(trained).is_decided(first)
+    assert queue.review_state(workspace(trained)).is_decided(first)
     assert "part of a group" not in question(app)
     assert not app.exception
 
@@ -104,13 +104,13 @@ def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(
 def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
     app = visit("review", trained)
     tabs = app.button_group(key="review-tab")
-    n = len(queue.queue(trained))
+    n = len(queue.queue(workspace(trained)))
     assert tabs.options[0] == f"Suggested ({n})"
     assert tabs.options[1:] == [
         "Label check", "Novel", "Technical", "Conflicts", "Done",
     ]  # fmt: skip
     tabs.set_value("Done").run()
-    queue.accept(trained, queue.queue(trained)[0])
+    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
     app.run()
     tabs = app.button_group(key="review-tab")
     assert tabs.options[0] != f"Suggested ({n})"
@@ -119,7 +119,7 @@ def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
 
 def test_the_card_says_what_accepting_would_do_and_what_was_done_last(visit, trained):
     app = visit("review", trained)
-    n = len(queue.queue(trained)[0].rows)
+    n = len(queue.queue(workspace(trained))[0].rows)
     assert any(f"Accepting: \\+{n} cells; contradicts" in text for text in captions(app))
     assert not any("Last step: accept" in text for text in captions(app))
     app.button(key="accept").click().run()
@@ -139,10 +139,10 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
 
 
 def test_technical_cells_are_decided_like_others(visit, trained):
-    uncertainty.start(trained)
-    assert jobs.wait(uncertainty.latest(trained).id).status is jobs.JobStatus.DONE
-    cards = queue.desk(trained).cards(queue.TECHNICAL)
-    reason = uncertainty.reasons(trained).reason
+    uncertainty.start(workspace(trained))
+    assert jobs.wait(uncertainty.latest(workspace(trained)).id).status is jobs.JobStatus.DONE
+    cards = queue.review_state(workspace(trained)).cards(queue.TECHNICAL)
+    reason = uncertainty.reasons(workspace(trained)).reason
     assert all((reason[item.rows] == uncertainty.TECHNICAL).all() for item in cards)
     app = visit("review", trained)
     app.button_group(key="review-tab").set_value("Technical").run()
@@ -151,7 +151,7 @@ def test_technical_cells_are_decided_like_others(visit, trained):
         assert "No group of cells" in app.info[0].value
         return
     app.button(key="unknown").click().run()
-    assert queue.desk(trained).is_decided(cards[0])
+    assert queue.review_state(workspace(trained)).is_decided(cards[0])
 
 
 def test_the_last_tab_says_whether_to_go_on_and_what_was_decided(visit, trained):
@@ -181,11 +181,11 @@ def test_the_button_that_updates_waits_for_a_decision(visit, trained):
 
 
 def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
-    model = results.current(trained)
+    model = results.current(workspace(trained))
     rows = (model.prediction == 0).nonzero()[0]
-    edit.name_cells(trained, rows[::2], "<b>New</b>", "lasso")
+    edit.name_cells(workspace(trained), rows[::2], "<b>New</b>", "lasso")
     ready(trained)
-    n = provisional.state(trained).found.n_changed
+    n = provisional.state(workspace(trained)).newest.n_changed
     app = visit("review", trained)
     assert n > 1
     assert any(f"change {n} other predictions so far" in text for text in captions(app))
@@ -193,16 +193,16 @@ def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
 
 @pytest.mark.parametrize(("button", "stays"), [("keep-model", True), ("go-back", False)])
 def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, stays):
-    queue.accept(trained, queue.queue(trained)[0])
-    first = results.current(trained).run_id
+    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
+    first = results.current(workspace(trained)).run_id
     second = train_now(trained)
     app = visit("review", trained)
     told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
     assert any("see below the card" in str(item.value) for item in app.markdown)
-    n = int(update.latest(trained).changed["cells"].sum())
+    n = int(update.latest(workspace(trained)).changed["cells"].sum())
     assert told.startswith(f"**Model 2 is in use: {n} prediction")
     app.button(key=button).click().run()
-    assert results.current(trained).run_id == (second if stays else first)
+    assert results.current(workspace(trained)).run_id == (second if stays else first)
     assert not any("is in use" in str(item.value) for item in app.markdown)
     assert not any("see below the card" in str(item.value) for item in app.markdown)
     assert not app.exception
@@ -211,13 +211,13 @@ def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, 
 def in_front(app, project):
     """Return the card the page shows: the queue may have been made anew since."""
     trail = app.session_state[f"{state._PREFIX}{card_order.TRAIL}.{queue.SUGGESTED}"]
-    return queue.card(project, trail[-1])
+    return queue.card(workspace(project), trail[-1])
 
 
 def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visit, trained):
     app = visit("review", trained)
     item = in_front(app, trained)
-    edit.name_cells(trained, item.rows[:1], "Theirs", "lasso")  # another tab, meanwhile
+    edit.name_cells(workspace(trained), item.rows[:1], "Theirs", "lasso")  # another tab, meanwhile
     app.button(key="accept").click().run()
     told = " ".join(str(error.value) for error in app.error).replace("\\", "")
     assert "assign Theirs to 1 cell" in told and f"to {len(item.rows)} cells" in told
@@ -228,9 +228,9 @@ def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visi
 
 def test_what_people_differ_on_is_a_review_item(visit, trained):
     other = library.duplicate(trained)
-    row = queue.desk(trained).queue[0].rows[:1]
-    edit.name_cells(other, row, "Theirs", "lasso")
-    edit.name_cells(trained, row, "Mine", "lasso")
+    row = queue.review_state(workspace(trained)).queue[0].rows[:1]
+    edit.name_cells(workspace(other), row, "Theirs", "lasso")
+    edit.name_cells(workspace(trained), row, "Mine", "lasso")
     history.import_log(trained, history.export_log(other))
     app = visit("review", trained)
     assert not any(button.key == "decide-0-Theirs" for button in app.button)

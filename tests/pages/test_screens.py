@@ -83,7 +83,7 @@ def test_the_project_of_the_address_is_adopted_and_its_strip_is_on_top(visit, pr
 
 @pytest.mark.parametrize("slug", PAGES)
 def test_every_page_draws_for_a_labelled_project(visit, project, slug):
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     app = sound(visit(slug, project))
     assert any("Labels: cell\\_type" in text for text in texts(app))
     assert len(app.title) == 1
@@ -114,8 +114,8 @@ def test_labels_are_taken_from_the_column_with_one_click(visit, project):
 
 
 def test_undo_on_the_labels_page_takes_the_last_step_back(visit, project):
-    edit.use_column(project, "cell_type", set())
-    edit.name_cells(project, np.array([3]), "Mine", "lasso")
+    edit.use_column(workspace(project), "cell_type", set())
+    edit.name_cells(workspace(project), np.array([3]), "Mine", "lasso")
     app = visit("labels", project)
     app.button(key="undo").click().run()
     sound(app)
@@ -123,24 +123,24 @@ def test_undo_on_the_labels_page_takes_the_last_step_back(visit, project):
 
 
 def test_train_says_what_it_would_use(visit, project):
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     app = sound(visit("train", project))
     assert any("700 cells, 765 genes, 10 types" in text for text in texts(app))
     assert not app.button(key="train").disabled
 
 
 def test_train_with_one_type_says_so_and_offers_no_start(visit, project):
-    edit.start_empty(project)
-    edit.name_cells(project, np.arange(30), "B", "lasso")
+    edit.start_empty(workspace(project))
+    edit.name_cells(workspace(project), np.arange(30), "B", "lasso")
     app = sound(visit("train", project))
     assert "Only one label has cells" in app.error[0].value
     assert app.button(key="train").disabled
 
 
 def test_train_draws_with_labels_that_only_name_a_group(visit, project):
-    edit.use_column(project, "cell_type", set())
-    edit.set_groups(project, {"CD8+ Cytotoxic T": "T", "CD4+/CD25 T Reg": "T"})
-    edit.name_cells(project, np.arange(5), "T", "lasso")
+    edit.use_column(workspace(project), "cell_type", set())
+    edit.set_groups(workspace(project), {"CD8+ Cytotoxic T": "T", "CD4+/CD25 T Reg": "T"})
+    edit.name_cells(workspace(project), np.arange(5), "T", "lasso")
     sound(visit("train", project))
 
 
@@ -188,9 +188,9 @@ def _unescaped(hostile, text):
 @pytest.mark.parametrize("slug", ["open", "check", "labels", "train", "explore", "export"])
 def test_names_from_files_are_shown_and_never_interpreted(visit, project, slug, name):
     opened = workspace(project)
-    edit.use_column(project, "cell_type", set())
-    edit.rename(project, "Dendritic", name)
-    edit.name_cells(project, np.array([0, 1]), f"rare {name}", f"lasso {name}")
+    edit.use_column(workspace(project), "cell_type", set())
+    edit.rename(workspace(project), "Dendritic", name)
+    edit.name_cells(workspace(project), np.array([0, 1]), f"rare {name}", f"lasso {name}")
     opened.project.update_settings(name=name, labels_key=name)
     app = sound(visit(slug, project))
     assert any(re.escape(name[:2]).strip("\\") in text for text in everything(app))

@@ -19,6 +19,7 @@ from scanvi_core.project import (
     status_seen,
 )
 from scanvi_core.project import files as project_files
+from tests.project.run_settings import settings
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def project():
 
 @pytest.fixture
 def run(project):
-    return Run.create(project, {"n_latent": 20})
+    return Run.create(project, settings())
 
 
 def test_a_project_is_found_again_by_its_id(project):
@@ -100,10 +101,10 @@ def test_a_write_that_fails_leaves_the_old_file_whole(project, monkeypatch):
 
 
 def test_runs_count_up_and_keep_their_settings(project, run):
-    second = Run.create(project, {"seed": np.int64(3)})
+    second = Run.create(project, settings(seed=3))
     assert [r.id for r in Run.list(project)] == ["0001", "0002"]
-    assert Run.open(project, "0001").settings == {"n_latent": 20}
-    assert second.settings == {"seed": 3}
+    assert Run.open(project, "0001").settings == settings()
+    assert second.settings == settings(seed=3)
 
 
 @pytest.mark.parametrize("bad", ["0009", "..", "../0001", ""])
@@ -126,7 +127,7 @@ def test_records_come_back_in_order_from_mappings_and_dataclasses(run):
 
 def test_a_line_cut_short_by_a_crash_spoils_no_other(run):
     run.append_record({"epoch": 0})
-    with (run.root / "metrics.jsonl").open("a") as file:
+    with run.paths.records.open("a") as file:
         file.write('{"epoch": 1, "lo')
     run.append_record({"epoch": 2})
     assert [record["epoch"] for record in run.records()] == [0, 2]
@@ -176,9 +177,9 @@ def test_a_run_left_running_by_a_process_that_is_gone_was_interrupted(run):
     assert run.status.status == "queued"
     run.set_status("running", "epoch 3")
     assert status_seen(run).message == "epoch 3"
-    status = json.loads((run.root / "status").read_text())
+    status = json.loads(run.paths.status.read_text())
     for gone in ("", "elsewhere 1:0.00", status["process"] + "9", "no mark at all"):
-        (run.root / "status").write_text(json.dumps(status | {"process": gone}))
+        run.paths.status.write_text(json.dumps(status | {"process": gone}))
         assert status_seen(run).status == "interrupted", gone
     run.set_status("done")
     assert status_seen(run).status == "done"

@@ -13,7 +13,7 @@ from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import batches_of
+from scanvi_core.services.workspace import batches_of, workspace
 from tests import projects
 from tests.conftest import Once
 from tests.projects import copy_of
@@ -47,8 +47,8 @@ def packed(once: Once, request_brief: TrainRequest) -> bytes:
             opened = import_into(create_project("Small"), small_example(folder / "small.h5ad"))
             project = opened.project.id
             job = ForegroundJob(project, lambda *_: None)
-            edit.use_column(project, "expert_label", set())
-            edit.name_cells(project, np.arange(5), "Mine", "lasso")
+            edit.use_column(opened, "expert_label", set())
+            edit.name_cells(opened, np.arange(5), "Mine", "lasso")
             first = projects.train_now(project, request_brief)
             second = projects.train_now(project, replace(request_brief, warm=True))
             assert first != second
@@ -76,7 +76,7 @@ def project(home: Path, imported: Path) -> str:
 @pytest.fixture
 def labelled(project: str) -> str:
     """The same with the labels of its column, a part of them set aside."""
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     return project
 
 

@@ -107,24 +107,24 @@ def test_recent_projects_are_those_with_data(project):
 
 def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     assert status.of(project).label_set == status.of(project).saved_at == ""
-    assert status.stations_done(project) == {"open", "check"}
-    edit.use_column(project, "cell_type", set())
+    assert status.pages_done(project) == {"open", "check"}
+    edit.use_column(workspace.workspace(project), "cell_type", set())
     now = status.of(project)
     assert (now.n_obs, now.n_vars, now.label_set) == (700, 765, "cell_type")
     assert now.saved_at and not now.model
     train_now(project, request_brief)
-    accuracy = results.current(project).summary["holdout"]["accuracy"]
+    accuracy = results.current(workspace.workspace(project)).summary["holdout"]["accuracy"]
     assert status.of(project).model == f"Model 1: {accuracy:.0%} right"
-    assert status.stations_done(project) == {"open", "check", "labels", "train"}
-    assert status.stations_done(None) == set()
+    assert status.pages_done(project) == {"open", "check", "labels", "train"}
+    assert status.pages_done(None) == set()
 
 
 def test_the_check_page_shows_the_counts_and_the_batches(labelled):
-    report = data_report.report(labelled)
+    report = data_report.report(workspace.workspace(labelled))
     assert (report.n_obs, report.n_vars, report.counts_source) == (700, 765, "X")
     assert report.median_total == np.median(opened(labelled).dataset.totals)
     assert report.batch_key == report.batch_columns[0] == "batch"
-    table = data_report.batch_table(labelled, "batch").set_index("batch")
+    table = data_report.batch_table(workspace.workspace(labelled), "batch").set_index("batch")
     codes, batch = opened(labelled).labels().codes, opened(labelled).dataset.obs["batch"]
     assert table["cells"].to_dict() == batch.value_counts().to_dict()
     assert table["labelled"].sum() == (codes >= 0).sum()
@@ -134,41 +134,49 @@ def test_the_check_page_shows_the_counts_and_the_batches(labelled):
 
 
 def test_the_models_maps_come_first(trained):
-    titles = list(maps.embeddings(trained))
+    titles = list(maps.embeddings(workspace.workspace(trained)))
     assert titles == ["z1", "z2", "X_umap", "X_pca"]
     for name in titles:
-        assert maps.coordinates(trained, name).shape == (700, 2)
-    run_map = results.current(trained).array(trained, "umap_z1")
-    assert np.array_equal(maps.coordinates(trained, "z1"), run_map)
-    assert maps.map_revision(trained, "z1") != maps.map_revision(trained, "X_umap")
+        assert maps.coordinates(workspace.workspace(trained), name).shape == (700, 2)
+    run_map = results.current(workspace.workspace(trained)).run.array("umap_z1")
+    assert np.array_equal(maps.coordinates(workspace.workspace(trained), "z1"), run_map)
+    assert maps.map_revision(workspace.workspace(trained), "z1") != maps.map_revision(
+        workspace.workspace(trained), "X_umap"
+    )
 
 
 def test_the_map_of_the_counts_is_a_job_and_belongs_to_those_counts(project, monkeypatch):
-    assert maps.clusters_of(project) is None
-    job = jobs.wait(maps.start_base_map(project), WAIT_S)
+    assert maps.clusters_of(workspace.workspace(project)) is None
+    job = jobs.wait(maps.start_base_map(workspace.workspace(project)), WAIT_S)
     assert job.status is JobStatus.DONE, job.error
-    codes, xy = maps.clusters_of(project), maps.coordinates(project, maps.BASE)
+    codes, xy = (
+        maps.clusters_of(workspace.workspace(project)),
+        maps.coordinates(workspace.workspace(project), maps.BASE),
+    )
     assert xy.shape == (700, 2) and np.isfinite(xy).all()
     assert codes.shape == (700,) and 3 < codes.max() < 30
-    assert maps.BASE in maps.embeddings(project)
+    assert maps.BASE in maps.embeddings(workspace.workspace(project))
     monkeypatch.setitem(opened(project).dataset.manifest, "counts_sha256", "of another matrix")
-    assert maps.clusters_of(project) is None
-    assert maps.BASE not in maps.embeddings(project)
+    assert maps.clusters_of(workspace.workspace(project)) is None
+    assert maps.BASE not in maps.embeddings(workspace.workspace(project))
 
 
 def test_a_retrain_shows_its_own_map(trained, train_now, request_brief):
     from dataclasses import replace
 
-    before = maps.map_revision(trained, "z1"), maps.coordinates(trained, "z1").copy()
+    before = (
+        maps.map_revision(workspace.workspace(trained), "z1"),
+        maps.coordinates(workspace.workspace(trained), "z1").copy(),
+    )
     other = replace(request_brief, train=replace(request_brief.train, seed=4))
     train_now(trained, other)
-    assert maps.map_revision(trained, "z1") != before[0]
-    assert not np.array_equal(maps.coordinates(trained, "z1"), before[1])
+    assert maps.map_revision(workspace.workspace(trained), "z1") != before[0]
+    assert not np.array_equal(maps.coordinates(workspace.workspace(trained), "z1"), before[1])
 
 
 def test_every_offered_colour_covers_every_cell(trained):
-    for what in colours.colour_options(trained):
-        found = colours.colouring(trained, what)
+    for what in colours.colour_options(workspace.workspace(trained)):
+        found = colours.colouring(workspace.workspace(trained), what)
         values = found.codes if found.values is None else found.values
         assert len(values) == 700, what
         if found.codes is not None:
@@ -176,37 +184,40 @@ def test_every_offered_colour_covers_every_cell(trained):
 
 
 def test_colours_say_what_the_labels_and_the_model_say(trained):
-    now, found = opened(trained).labels(), results.current(trained)
-    label = colours.colouring(trained, colours.LABEL)
+    now, found = opened(trained).labels(), results.current(workspace.workspace(trained))
+    label = colours.colouring(workspace.workspace(trained), colours.LABEL)
     truth = np.array([*now.names, ""], dtype=object)[now.codes]
     assert (np.array([*label.names, ""], dtype=object)[label.codes] == truth).all()
-    told = colours.colouring(trained, colours.PREDICTION)
+    told = colours.colouring(workspace.workspace(trained), colours.PREDICTION)
     assert (np.array(told.names)[told.codes] == np.array(found.names)[found.prediction]).all()
-    assert np.array_equal(colours.colouring(trained, colours.CONFIDENCE).values, found.confidence)
-    aside = colours.colouring(trained, colours.HELD_OUT)
+    assert np.array_equal(
+        colours.colouring(workspace.workspace(trained), colours.CONFIDENCE).values,
+        found.confidence,
+    )
+    aside = colours.colouring(workspace.workspace(trained), colours.HELD_OUT)
     assert ((aside.codes == 0) == now.holdout).all()
-    batch = colours.colouring(trained, "batch")
+    batch = colours.colouring(workspace.workspace(trained), "batch")
     own = opened(trained).dataset.obs["batch"].astype(str)
     assert (np.array(batch.names)[batch.codes] == own).all()
 
 
 def test_a_type_keeps_its_place_in_the_palette_after_a_rename(trained):
     before = dict(zip(*_names_and_places(trained), strict=True))
-    edit.rename(trained, "Dendritic", "DC")
+    edit.rename(workspace.workspace(trained), "Dendritic", "DC")
     after = dict(zip(*_names_and_places(trained), strict=True))
     assert after["DC"] == before["Dendritic"]
     assert after["CD19+ B"] == before["CD19+ B"]
 
 
 def _names_and_places(project):
-    found = colours.colouring(project, colours.LABEL)
+    found = colours.colouring(workspace.workspace(project), colours.LABEL)
     return found.names, found.places
 
 
 def test_a_new_label_gives_the_colours_a_new_revision(trained):
-    before = colours.colouring(trained, colours.LABEL).revision
-    edit.name_cells(trained, np.array([0]), "Mine", "lasso")
-    assert colours.colouring(trained, colours.LABEL).revision != before
+    before = colours.colouring(workspace.workspace(trained), colours.LABEL).revision
+    edit.name_cells(workspace.workspace(trained), np.array([0]), "Mine", "lasso")
+    assert colours.colouring(workspace.workspace(trained), colours.LABEL).revision != before
 
 
 def test_a_gene_colours_by_its_log_level(project):
@@ -214,17 +225,24 @@ def test_a_gene_colours_by_its_log_level(project):
     gene = dataset.var_names[10]
     column = np.asarray(dataset.counts[:, [10]].todense()).ravel()
     expected = np.log1p(column / dataset.totals * 1e4)
-    assert np.allclose(colours.gene_colouring(project, gene).values, expected, rtol=1e-5)
+    assert np.allclose(
+        colours.gene_colouring(workspace.workspace(project), gene).values, expected, rtol=1e-5
+    )
 
 
 def test_a_marker_rule_picks_the_cells_that_follow_it(project):
     values = {gene: opened(project).dataset.gene(gene) for gene in ("CD3D", "CD79A")}
-    selection.join(project, "tab", rules.of_markers(project, "CD79A+, CD3D-"), "replace")
-    mask = selection.picked(project, "tab")
+    selection.join(
+        workspace.workspace(project),
+        "tab",
+        rules.of_markers(workspace.workspace(project), "CD79A+, CD3D-"),
+        "replace",
+    )
+    mask = selection.picked(workspace.workspace(project), "tab")
     assert mask.any() and (values["CD79A"][mask] > 0).all() and (values["CD3D"][mask] == 0).all()
     for rule in ("NOGENE+", "+"):
         with pytest.raises(InputError):
-            rules.of_markers(project, rule)
+            rules.of_markers(workspace.workspace(project), rule)
 
 
 # Picked cells -----------------------------------------------------------------------------------
@@ -243,25 +261,43 @@ def test_shapes_add_and_subtract_for_each_tab_alone(project):
     xy = np.full((700, 2), 9.0)
     xy[:10], xy[10:20] = 0.5, (2.5, 0.5)
     wide = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 1.0], [0.0, 1.0]])
-    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "replace")) == 10
-    assert selection.pick_polygon(project, "tab", xy, Shape(wide, "add")) == 20
-    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "subtract")) == 10
-    assert np.flatnonzero(selection.picked(project, "tab")).tolist() == list(range(10, 20))
-    assert not selection.picked(project, "other tab").any()
-    assert selection.pick_polygon(project, "tab", xy, Shape(SQUARE, "clear")) == 0
+    assert (
+        selection.pick_polygon(workspace.workspace(project), "tab", xy, Shape(SQUARE, "replace"))
+        == 10
+    )
+    assert (
+        selection.pick_polygon(workspace.workspace(project), "tab", xy, Shape(wide, "add")) == 20
+    )
+    assert (
+        selection.pick_polygon(workspace.workspace(project), "tab", xy, Shape(SQUARE, "subtract"))
+        == 10
+    )
+    assert np.flatnonzero(selection.picked(workspace.workspace(project), "tab")).tolist() == list(
+        range(10, 20)
+    )
+    assert not selection.picked(workspace.workspace(project), "other tab").any()
+    assert (
+        selection.pick_polygon(workspace.workspace(project), "tab", xy, Shape(SQUARE, "clear"))
+        == 0
+    )
 
 
 def test_a_shape_can_be_held_to_the_cells_shown(project):
     xy, shown = np.full((700, 2), 0.5), np.arange(700) < 5
-    assert selection.pick_polygon(project, "t", xy, Shape(SQUARE, "replace"), shown) == 5
+    assert (
+        selection.pick_polygon(
+            workspace.workspace(project), "t", xy, Shape(SQUARE, "replace"), shown
+        )
+        == 5
+    )
 
 
 def test_picks_of_old_tabs_are_forgotten(project):
     mask = np.ones(700, dtype=bool)
     for i in range(selection.KEPT + 1):
-        selection.pick(project, f"t{i}", mask)
-    assert not selection.picked(project, "t0").any()
-    assert selection.picked(project, "t1").all()
+        selection.pick(workspace.workspace(project), f"t{i}", mask)
+    assert not selection.picked(workspace.workspace(project), "t0").any()
+    assert selection.picked(workspace.workspace(project), "t1").all()
 
 
 # Cancelling -------------------------------------------------------------------------------------

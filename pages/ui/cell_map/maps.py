@@ -14,9 +14,9 @@ from pages.ui.cell_map.component import (
 )
 from pages.ui.frame import state
 from scanvi_core.colours import type_colour
-from scanvi_core.services import workspace
 from scanvi_core.services.explore import colours, conditions, maps, selection, subsample
 from scanvi_core.services.explore.colours import Colouring
+from scanvi_core.services.workspace import Workspace
 
 GENE = "A gene…"
 ONE, FOUR = "One", "Four"
@@ -25,13 +25,13 @@ FURNITURE = 520  # pixels of the page around a map, naming bar included; it grow
 
 
 def explorable(
-    project: str, *, key: str, height: int, default_colour: str = "", compare: bool = False
+    opened: Workspace, *, key: str, height: int, default_colour: str = "", compare: bool = False
 ) -> str:
     """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it.
 
     With `compare`, four linked maps can be had instead of one.
     """
-    titles = maps.embeddings(project)
+    titles = maps.embeddings(opened)
     columns = st.columns([2, 3, 3, 3] if compare else [3, 3, 3], vertical_alignment="bottom")
     four = compare and _four(columns.pop(0), key)
     with columns[0]:
@@ -39,16 +39,16 @@ def explorable(
             "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map"
         )
     if four:
-        colourings = [colours.colouring(project, what) for what in _compared(project)]
-        draw_linked(project, embedding, colourings, key=key, height=height)
+        colourings = [colours.colouring(opened, what) for what in _compared(opened)]
+        draw_linked(opened, embedding, colourings, key=key, height=height)
         return ""
-    options = [*colours.colour_options(project), GENE]
+    options = [*colours.colour_options(opened), GENE]
     start = options.index(default_colour) if default_colour in options else 0
     with columns[1]:
         what = st.selectbox("Colour by", options, start, key=f"{key}.colour")
     with columns[2]:
-        colouring = _chosen_colouring(project, what, key)
-    draw(project, embedding, colouring, key=key, height=height)
+        colouring = _chosen_colouring(opened, what, key)
+    draw(opened, embedding, colouring, key=key, height=height)
     return what
 
 
@@ -62,70 +62,72 @@ def _four(column: DeltaGenerator, key: str) -> bool:
     return chosen == FOUR
 
 
-def _compared(project: str) -> list[str]:
+def _compared(opened: Workspace) -> list[str]:
     """Return what the four maps show: batch, label, prediction, confidence, as far as there."""
-    options = colours.colour_options(project)
-    batch = workspace.workspace(project).project.settings.get("batch_key")
+    options = colours.colour_options(opened)
+    batch = opened.batch_key
     wanted = [batch, colours.LABEL, colours.PREDICTION, colours.CONFIDENCE]
-    found = [what for what in wanted if what in options]
-    return found if len(found) > 2 else [*found, *(o for o in options if o not in found)][:4]
+    usable = [what for what in wanted if what in options]
+    return usable if len(usable) > 2 else [*usable, *(o for o in options if o not in usable)][:4]
 
 
-def _chosen_colouring(project: str, what: str, key: str) -> Colouring:
+def _chosen_colouring(opened: Workspace, what: str, key: str) -> Colouring:
     if what != GENE:
-        return colours.colouring(project, what)
-    genes = colours.gene_names(project)
+        return colours.colouring(opened, what)
+    genes = colours.gene_names(opened)
     gene = st.selectbox("Gene", genes, key=f"{key}.gene")
-    return colours.gene_colouring(project, gene)
+    return colours.gene_colouring(opened, gene)
 
 
-def draw(project: str, embedding: str, colouring: Colouring, *, key: str, height: int) -> None:
+def draw(
+    opened: Workspace, embedding: str, colouring: Colouring, *, key: str, height: int
+) -> None:
     """Draw one map; a lasso changes the picked cells of this tab."""
-    xy = maps.coordinates(project, embedding)
+    xy = maps.coordinates(opened, embedding)
     cell_map(
         key,
         xy,
         colour=as_colour(colouring),
-        revision=maps.map_revision(project, embedding),
-        selected=selection.picked(project, state.tab()),
+        revision=maps.map_revision(opened, embedding),
+        selected=selection.picked(opened, state.tab()),
         height=height,
         fill=FURNITURE,
-        on_select=lambda event: _pick(project, xy, colouring, event),
+        on_select=lambda event: _pick(opened, xy, colouring, event),
         also=ALSO,
-        drawn=subsample.drawn(project, embedding),
+        drawn=subsample.drawn(opened, embedding),
     )
 
 
 def draw_linked(
-    project: str, embedding: str, colourings: list[Colouring], *, key: str, height: int
+    opened: Workspace, embedding: str, colourings: list[Colouring], *, key: str, height: int
 ) -> None:
     """Draw small maps of the same cells that move and select together."""
-    xy = maps.coordinates(project, embedding)
+    xy = maps.coordinates(opened, embedding)
     linked_maps(
         f"{key}-linked",
         xy,
         {colouring.name: as_colour(colouring) for colouring in colourings},
-        revision=maps.map_revision(project, embedding),
-        selected=selection.picked(project, state.tab()),
+        revision=maps.map_revision(opened, embedding),
+        selected=selection.picked(opened, state.tab()),
         height=height + 90,
         fill=FURNITURE,
-        on_select=lambda event: _pick(project, xy, colourings[event.panel], event),
+        on_select=lambda event: _pick(opened, xy, colourings[event.panel], event),
         also=ALSO,
-        drawn=subsample.drawn(project, embedding),
+        drawn=subsample.drawn(opened, embedding),
     )
 
 
-def highlight(project: str, rows: np.ndarray, *, key: str, height: int) -> None:
+def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> None:
     """Draw a still map with some cells emphasised, coloured by prediction."""
-    embedding = next(iter(maps.embeddings(project)))
-    selected = np.zeros(workspace.workspace(project).dataset.n_obs, dtype=bool)
+    embedding = next(iter(maps.embeddings(opened)))
+    selected = np.zeros(opened.dataset.n_obs, dtype=bool)
     selected[rows] = True
-    drawn = subsample.drawn(project, embedding)
+    drawn = subsample.drawn(opened, embedding)
     cell_map(
         key,
-        maps.coordinates(project, embedding),
-        colour=as_colour(colours.colouring(project, colours.PREDICTION)),
-        revision=maps.map_revision(project, embedding),
+        maps.coordinates(opened, embedding),
+        colour=as_colour(colours.colouring(opened, colours.PREDICTION)),
+        revision=maps.map_revision(opened, embedding),
         selected=selected,
         height=height,
         tools=False,
@@ -144,14 +146,14 @@ def as_colour(colouring: Colouring) -> CategoryColour | ValueColour:
     )
 
 
-def _pick(project: str, xy: np.ndarray, colouring: Colouring, event: SelectionEvent) -> None:
+def _pick(opened: Workspace, xy: np.ndarray, colouring: Colouring, event: SelectionEvent) -> None:
     if not event.only or colouring.codes is None:
-        selection.pick_polygon(project, state.tab(), xy, event)
+        selection.pick_polygon(opened, state.tab(), xy, event)
         return
-    only = conditions.shown(project, colouring, event.only)
+    only = conditions.shown(opened, colouring, event.only)
     if only is None:  # nothing says it in words: these very cells then
         selection.pick_polygon(
-            project, state.tab(), xy, event, np.isin(colouring.codes, event.only)
+            opened, state.tab(), xy, event, np.isin(colouring.codes, event.only)
         )
     else:
-        selection.pick_polygon(project, state.tab(), xy, event, only)
+        selection.pick_polygon(opened, state.tab(), xy, event, only)

@@ -5,11 +5,12 @@ import streamlit as st
 from pages.ui.frame.text import md
 from scanvi_core.services.projects import open_file
 from scanvi_core.services.projects.data_report import DataReport
+from scanvi_core.services.workspace import Workspace
 
 FIRST = 5  # repairs in sight; the others behind a click
 
 
-def counts_card(project: str, data: DataReport) -> None:
+def counts_card(opened: Workspace, data: DataReport) -> None:
     """Say which matrix the model reads and why, and what each of the others holds."""
     found, cells, genes, counts = st.columns([5, 1, 1, 1.3])
     with found:
@@ -28,7 +29,7 @@ def counts_card(project: str, data: DataReport) -> None:
     if others:
         choice = st.selectbox("Use another matrix", others, index=None, key="matrix")
         if choice and st.button("Read the file again with it", key="reimport"):
-            open_file.reimport(project, choice)
+            open_file.reimport(opened.id, choice)
             st.rerun()
 
 

@@ -8,6 +8,7 @@ from pages.ui.frame.text import md
 from scanvi_core.services.diagnostics import baselines, holdout_report, integration
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.runs import model_list
+from scanvi_core.services.workspace import Workspace
 
 TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
 ROW = 35  # pixels
@@ -22,26 +23,26 @@ def headline(report: HoldoutReport) -> None:
         st.caption(md(sentence))
 
 
-def quick_models(project: str) -> None:
+def quick_models(opened: Workspace) -> None:
     """Draw the quick linear models on the same cells; loud when one of them wins."""
-    found = baselines.baselines(project)
-    if found is None:
+    quick = baselines.baselines(opened)
+    if quick is None:
         return
-    if found.beaten:
-        st.warning(md(found.sentence), icon=":material/warning:")
+    if quick.beaten:
+        st.warning(md(quick.sentence), icon=":material/warning:")
     else:
-        st.markdown(md(found.sentence))
+        st.markdown(md(quick.sentence))
     with st.expander("Quick models on the same cells"):
         st.caption(
             "The same labels, the same held-out cells. SCANVI and the two linear models vote "
             "together in this model. Differences that span 0 may be luck."
         )
-        _table(found.table, "mean F1")
+        _table(quick.table, "mean F1")
 
 
-def cross_validated(project: str) -> None:
+def cross_validated(opened: Workspace) -> None:
     """Draw what the linear models get right without a hold-out, if that is known."""
-    sentence = baselines.cross_validated(project)
+    sentence = baselines.cross_validated(opened)
     if sentence is not None:
         st.caption(md(sentence))
 
@@ -75,7 +76,7 @@ def types(report: HoldoutReport) -> None:
         _table(report.table, "F1")
 
 
-def accepting(project: str, report: HoldoutReport) -> None:
+def accepting(opened: Workspace, report: HoldoutReport) -> None:
     """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
     accepted, right = st.columns(2, gap="medium")
     with accepted.container(border=True, height="stretch"):
@@ -93,17 +94,17 @@ def accepting(project: str, report: HoldoutReport) -> None:
     with right.container(border=True, height="stretch"):
         st.subheader("Types kept apart, batches mixed")
         with st.spinner("Measuring the map"):
-            found = integration.map_scores(project)
-        if found is not None:
-            st.caption(md(found.note))
-            _table(found.table, *integration.SPACES)
+            scores = integration.map_scores(opened)
+        if scores is not None:
+            st.caption(md(scores.note))
+            _table(scores.table, *integration.SPACES)
 
 
-def models(project: str) -> None:
+def models(opened: Workspace) -> None:
     """Draw the list of models, and compare the current one with another."""
     with st.container(border=True):
         st.subheader("All models of this project")
-        listed = model_list.models(project)
+        listed = model_list.models(opened)
         st.table(listed.table.map(md), hide_index=True, border="horizontal")
         if not listed.others:
             return
@@ -111,7 +112,7 @@ def models(project: str) -> None:
             "Compare the current model with", list(listed.others),
             format_func=lambda number: f"Model {number}", key="compare-with", width=260,
         )  # fmt: skip
-        st.markdown(md(listed.comparison(other)))
+        st.markdown(md(listed.comparison(opened, other)))
 
 
 def _table(table: pd.DataFrame, *decimals: str, most: int = LONG_TABLE) -> None:

@@ -5,18 +5,19 @@ import streamlit as st
 from pages.ui.frame import state
 from pages.ui.frame.text import md
 from scanvi_core.services.explore import gene_search
+from scanvi_core.services.workspace import Workspace
 
 CHOSEN = "genes"  # of this tab
 MAX_CHOSEN = 60
 
 
-def find_one(project: str, *, key: str, label: str = "Gene") -> str | None:
+def find_one(opened: Workspace, *, key: str, label: str = "Gene") -> str | None:
     """Draw a search box with suggestions below it; return the gene that is chosen."""
     text = st.text_input(
         label, key=f"{key}.text", live=True, placeholder="CD3D, or a part of it",
         icon=":material/search:",
     )  # fmt: skip
-    hits = gene_search.search(project, text or "")
+    hits = gene_search.search(opened, text or "")
     if not hits:
         st.caption(f"No gene is called {md(text)}." if text else "Type the first letters.")
         return None
@@ -27,18 +28,18 @@ def find_one(project: str, *, key: str, label: str = "Gene") -> str | None:
     )  # fmt: skip
 
 
-def chosen(project: str) -> list[str]:
+def chosen(opened: Workspace) -> list[str]:
     """Return the genes chosen in this tab that are in these data."""
-    known = gene_search.index(project).places
+    known = gene_search.index(opened).places
     return [gene for gene in state.recall(CHOSEN, []) if gene in known]
 
 
-def choose(project: str) -> list[str]:
+def choose(opened: Workspace) -> list[str]:
     """Draw search, list and paste side by side; return the chosen genes."""
-    now = chosen(project)
+    now = chosen(opened)
     left, right = st.columns([2, 5], gap="medium", vertical_alignment="top")
     with left:
-        _search(project, now)
+        _search(opened, now)
     with right:
         kept = _list(now)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -46,7 +47,7 @@ def choose(project: str) -> list[str]:
             with st.popover(
                 "Paste a list", icon=":material/content_paste:", key=f"genes-paste-{len(now)}"
             ):
-                _paste(project, now)
+                _paste(opened, now)
             if now and st.button("Remove all", key="genes-none"):
                 _set([])
         report = state.recall("genes-report")
@@ -55,12 +56,12 @@ def choose(project: str) -> list[str]:
     return kept
 
 
-def _search(project: str, now: list[str]) -> None:
+def _search(opened: Workspace, now: list[str]) -> None:
     text = st.text_input(
         "Find a gene", key="genes-find", live=True, placeholder="CD3D, or a part of it",
         icon=":material/search:",
     )  # fmt: skip
-    hits = [gene for gene in gene_search.search(project, text or "") if gene not in now]
+    hits = [gene for gene in gene_search.search(opened, text or "") if gene not in now]
     if hits:
         added = st.pills(
             "Add", hits, key=f"genes-add.{text}.{len(now)}", label_visibility="collapsed",
@@ -82,11 +83,11 @@ def _list(now: list[str]) -> list[str]:
     return now
 
 
-def _paste(project: str, now: list[str]) -> None:
+def _paste(opened: Workspace, now: list[str]) -> None:
     with st.form("paste-genes", border=False, clear_on_submit=True):
         text = st.text_area("Genes, by blanks, commas or lines", key="genes-pasted", height=120)
         if st.form_submit_button("Add these genes", type="primary") and text:
-            found = gene_search.read_list(project, text)
+            found = gene_search.read_list(opened, text)
             state.remember("genes-report", found.report)
             _set(list(dict.fromkeys([*now, *found.found])))
 

@@ -8,10 +8,11 @@ import streamlit as st
 from pages.ui.explore import gene_charts, gene_search
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.explore import colours, gene_groups, gene_tests, selection
-from scanvi_core.services.explore.gene_tests import MODEL, TEST, Question
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
+from scanvi_core.services.formatting import count
+from scanvi_core.services.workspace import Workspace
 
 DOTS, VIOLIN, MARKERS, COMPARE = (
     "Dot plot", "Spread of one gene", "Markers of each type", "One group against another",
@@ -20,7 +21,7 @@ SIDES = ("seen in group", "seen in others")
 TOP = 5  # markers of each type that one click adds
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the choice of groups and of what to see."""
     left, right = st.columns([5, 2], gap="medium", vertical_alignment="bottom")
     with left:
@@ -28,7 +29,7 @@ def draw(project: str) -> None:
             "What to see", [DOTS, VIOLIN, MARKERS, COMPARE], default=DOTS, key="genes-view",
             required=True, label_visibility="collapsed", persist_state="session",
         )  # fmt: skip
-    options = gene_groups.options(project)
+    options = gene_groups.options(opened)
     if not options:
         st.info("There are no groups yet: name some cells, or compute clusters on Labels.")
         return
@@ -38,18 +39,18 @@ def draw(project: str) -> None:
             "Groups of cells", options, options.index(start), key="genes-by",
             persist_state="session",
         )  # fmt: skip
-    _VIEWS[what](project, by)
+    _VIEWS[what](opened, by)
 
 
-def _dots(project: str, by: str) -> None:
-    chosen = gene_search.choose(project)
+def _dots(opened: Workspace, by: str) -> None:
+    chosen = gene_search.choose(opened)
     if not chosen:
         st.info(
             "Choose genes to see where they are expressed, or add the top markers of every type "
             f"under “{MARKERS}”."
         )
         return
-    table = gene_groups.levels(project, by, chosen)
+    table = gene_groups.levels(opened, by, chosen)
     gene_charts.dots(table, key="genes-dots")
     st.caption("Level: log(1 + counts per 10,000). Dot size: share of cells with a count.")
     with st.expander("The same as a table"):
@@ -57,8 +58,8 @@ def _dots(project: str, by: str) -> None:
         st.dataframe(shown.round(3), hide_index=True, height=250)
 
 
-def _violin(project: str, by: str) -> None:
-    chosen = gene_search.choose(project)
+def _violin(opened: Workspace, by: str) -> None:
+    chosen = gene_search.choose(opened)
     if not chosen:
         st.info("Choose a gene to see its spread in each group.")
         return
@@ -66,44 +67,44 @@ def _violin(project: str, by: str) -> None:
         "Gene", chosen, default=chosen[-1], key=f"genes-one.{len(chosen)}", required=True,
         label_visibility="collapsed", format_func=md,
     )  # fmt: skip
-    found, values = gene_groups.groups(project, by), gene_groups.violins(project, by, gene)
-    places = [found.places[found.names.index(name)] for name in values]
+    groups, values = gene_groups.groups(opened, by), gene_groups.violins(opened, by, gene)
+    places = [groups.places[groups.names.index(name)] for name in values]
     gene_charts.violins(values, places, gene, key="genes-violin")
     st.caption(f"At most {gene_groups.VIOLIN_CELLS} cells of each group, drawn at random.")
 
 
-def _markers(project: str, by: str) -> None:
-    groups = gene_groups.groups(project, by)
-    question = Question(groups)
-    found = _answered(
-        project, question, "Find the markers of each group",
+def _markers(opened: Workspace, by: str) -> None:
+    groups = gene_groups.groups(opened, by)
+    question = GeneTest(groups)
+    table = _answered(
+        opened, question, "Find the markers of each group",
         f"Which genes are higher in each group of “{by}” than in all others? "
         "Wilcoxon's test on at most 10,000 cells.",
     )  # fmt: skip
-    if found is None:
+    if table is None:
         return
     _warn(groups.warning)
-    names = list(dict.fromkeys(found["group"]))
+    names = list(dict.fromkeys(table["group"]))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     one = left.selectbox("Markers of", names, key="markers-of")
-    now, top = gene_search.chosen(project), found.groupby("group", sort=False).head(TOP)["gene"]
+    now, top = gene_search.chosen(opened), table.groupby("group", sort=False).head(TOP)["gene"]
     more = list(dict.fromkeys([*now, *top]))[: gene_search.MAX_CHOSEN]
     label = f"Add the top {TOP} of every group to the dot plot"
     if right.button(
         label if more != now else "Added to the dot plot", key="markers-add", disabled=more == now
     ):
         do(lambda: state.remember(gene_search.CHOSEN, more))
-    _table(found[found["group"] == one].drop(columns="group"), set())
+    _table(table[table["group"] == one].drop(columns="group"), set())
 
 
-def _compare(project: str, by: str) -> None:
+def _compare(opened: Workspace, by: str) -> None:
     tab = state.tab()
-    sides = gene_groups.sides(project, tab, by)
-    picked = selection.selection(project, tab).n
+    sides = gene_groups.sides(opened, tab, by)
+    picked = selection.selection(opened, tab).n
     left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
     first = left.selectbox("Group A", sides[:-1] or sides, key="compare-a")
     second = middle.selectbox("against B", sides, len(sides) - 1, key="compare-b")
-    methods = [TEST, MODEL] if workspace(project).current_run() else [TEST]
+    methods = [TEST, MODEL] if opened.current_run() else [TEST]
     method = right.selectbox(
         "By", methods, key="compare-by",
         help="The test is quick and sees the counts. The model takes batches out, and says which "
@@ -111,44 +112,46 @@ def _compare(project: str, by: str) -> None:
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         if picked and st.button(f"Keep the {count(picked, 'picked cell')} as a second group"):
-            do(lambda: gene_groups.keep_picked(project, tab))
+            do(lambda: gene_groups.keep_picked(opened, tab))
         if not picked:
             st.caption("Pick cells on the map to compare them, too.")
     if first == second:
         st.info("Choose two different groups.")
         return
-    groups = gene_groups.of_two(project, tab, by, (first, second))
+    groups = gene_groups.of_two(opened, tab, by, (first, second))
     n_a, n_b = int((groups.codes == 0).sum()), int((groups.codes == 1).sum())
-    found = _answered(
-        project, Question(groups, True, method), "Compare A with B",
+    table = _answered(
+        opened, GeneTest(groups, True, method), "Compare A with B",
         f"A: {md(first)}, {count(n_a, 'cell')}. B: {md(second)}, {count(n_b, 'cell')}.",
     )  # fmt: skip
-    if found is None:
+    if table is None:
         return
     _warn(groups.warning)
-    conditioned = gene_groups.conditions_on(project, tab, (first, second))
+    conditioned = gene_groups.conditions_on(opened, tab, (first, second))
     st.caption(
         f"Positive: higher in {md(first)} ({n_a:,}); negative: higher in {md(second)} ({n_b:,})."
     )
-    _table(found.drop(columns="group"), conditioned)
+    _table(table.drop(columns="group"), conditioned)
 
 
-def _answered(project: str, question: Question, label: str, told: str) -> pd.DataFrame | None:
+def _answered(
+    opened: Workspace, question: GeneTest, label: str, caption: str
+) -> pd.DataFrame | None:
     """Return the kept answer; without one, offer to work it out, or show how far it is."""
-    found = gene_tests.answer(project, question)
-    if found is not None:
-        if found.empty:
+    table = gene_tests.answer(opened, question)
+    if table is not None:
+        if table.empty:
             st.info("No gene differs clearly.")
             return None
-        return found
-    st.markdown(told)
-    job = jobs.latest(project, gene_tests.GENE_TEST)
+        return table
+    st.markdown(caption)
+    job = jobs.latest(opened.id, gene_tests.GENE_TEST)
     if job is not None:
         jobs.show(job)
         if not job.status.final:
             return None
     if st.button(label, key="gene-test", type="primary", icon=":material/biotech:"):
-        do(lambda: gene_tests.start(project, question))
+        do(lambda: gene_tests.start(opened, question))
     return None
 
 
@@ -157,16 +160,16 @@ def _warn(sentence: str) -> None:
         st.warning(md(sentence), icon=":material/warning:")
 
 
-def _table(found: pd.DataFrame, conditioned: set[str]) -> None:
+def _table(table: pd.DataFrame, conditioned: set[str]) -> None:
     """Draw genes with their numbers; say of which the cells were chosen by them."""
     if conditioned:
-        note = ["the cells were chosen by it" if g in conditioned else "" for g in found["gene"]]
-        found = found.assign(note=note)
+        note = ["the cells were chosen by it" if g in conditioned else "" for g in table["gene"]]
+        table = table.assign(note=note)
     for side in SIDES:
-        found = found.assign(**{side: 100 * found[side]})
+        table = table.assign(**{side: 100 * table[side]})
     share = st.column_config.NumberColumn(format="%.0f %%")
     st.dataframe(
-        found, hide_index=True, height=330, key="gene-table",
+        table, hide_index=True, height=330, key="gene-table",
         column_config={
             "score": st.column_config.NumberColumn(format="%.1f"),
             "log2 change": st.column_config.NumberColumn(
@@ -178,6 +181,6 @@ def _table(found: pd.DataFrame, conditioned: set[str]) -> None:
     )  # fmt: skip
 
 
-_VIEWS: dict[str, Callable[[str, str], None]] = {
+_VIEWS: dict[str, Callable[[Workspace, str], None]] = {
     DOTS: _dots, VIOLIN: _violin, MARKERS: _markers, COMPARE: _compare,
 }  # fmt: skip

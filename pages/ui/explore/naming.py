@@ -8,79 +8,80 @@ from pages.ui.cell_map import maps
 from pages.ui.explore import rule_chips
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import workspace
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Selection, Term
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import Workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
 SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
 
 
-def draw_ways(project: str) -> None:
+def draw_ways(opened: Workspace) -> None:
     """Draw the three ways to pick cells and the naming bar below them."""
-    if explore_maps.BASE not in explore_maps.embeddings(project):
-        _offer_base_map(project)
+    if explore_maps.BASE not in explore_maps.embeddings(opened):
+        _offer_base_map(opened)
     way = st.segmented_control(
         "How to pick cells", [LASSO, CLUSTER, RULE], default=LASSO, key="naming-way",
         label_visibility="collapsed",
     )  # fmt: skip
     if way == CLUSTER:
-        _pick_clusters(project)
+        _pick_clusters(opened)
     elif way == RULE:
-        _pick_rule(project)
-    if explore_maps.embeddings(project):
+        _pick_rule(opened)
+    if explore_maps.embeddings(opened):
         start = explore_maps.CLUSTER if way == CLUSTER else colours.LABEL
-        maps.explorable(project, key=f"labels-map-{start}", height=390, default_colour=start)
-    name_picked(project)
+        maps.explorable(opened, key=f"labels-map-{start}", height=390, default_colour=start)
+    name_picked(opened)
 
 
-def name_picked(project: str) -> None:
+def name_picked(opened: Workspace) -> None:
     """Draw the picked cells as chips, and the bar that names them."""
-    found = rule_chips.draw(project)
-    labels = workspace.workspace(project).labels()
+    picked = rule_chips.draw(opened)
+    labels = opened.labels()
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
-    closed = bool(edit.read_only(project))
+    closed = bool(edit.read_only(opened))
     with st.container(horizontal=True, vertical_alignment="bottom", key="naming-bar"):
         options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
         name = st.selectbox(
             "Name of the picked cells", options, index=None, key="picked-name",
             accept_new_options=True, placeholder="Choose or type a name", width=320,
         )  # fmt: skip
-        ready = bool(found.n and name) and not closed
+        ready = bool(picked.n and name) and not closed
         if st.button(
-            f"Name {count(found.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
+            f"Name {count(picked.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
         ):
-            _name(project, found, str(name), seen)
-        undo_buttons(project)
+            _name(opened, picked, str(name), seen)
+        undo_buttons(opened)
     state.remember(SEEN, labels.seq)
-    if state.recall(STALE) is not None and found.n:
-        _choose_version(project, found)
-    elif found.n:
-        already = int((labels.codes[found.mask] >= 0).sum())
+    if state.recall(STALE) is not None and picked.n:
+        _choose_version(opened, picked)
+    elif picked.n:
+        already = int((labels.codes[picked.mask] >= 0).sum())
         if already:
             st.caption(
                 f"{count(already, 'cell')} of them have a label already; it will be replaced."
             )
 
 
-def _name(project: str, found: Selection, name: str, seen: int | None) -> None:
+def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:
     try:
-        rules.name_cells(project, found, name, seen)
+        rules.name_cells(opened, picked, name, seen)
     except edit.StaleEdit as error:
         state.remember(STALE, (name, error.theirs, error.yours))
         return
     except ScanviError as error:
         st.error(error_text(error))
         return
-    _drop(project)
+    _drop(opened)
 
 
-def _choose_version(project: str, found: Selection) -> None:
+def _choose_version(opened: Workspace, picked: Selection) -> None:
     """Show what somebody else did to these cells meanwhile, beside one's own edit."""
     name, theirs, yours = state.recall(STALE)
     with st.container(border=True, key="stale"):
@@ -90,37 +91,37 @@ def _choose_version(project: str, found: Selection) -> None:
         )
         with st.container(horizontal=True):
             if st.button("Keep theirs", key="keep-theirs", type="primary"):
-                _drop(project)
+                _drop(opened)
             if st.button("Use mine", key="use-mine"):
-                _name(project, found, name, None)
+                _name(opened, picked, name, None)
 
 
-def _drop(project: str) -> None:
+def _drop(opened: Workspace) -> None:
     state.forget(STALE)
     state.forget(SEEN)
-    selection.clear(project, state.tab())
+    selection.clear(opened, state.tab())
     st.rerun()
 
 
-def undo_buttons(project: str) -> None:
+def undo_buttons(opened: Workspace) -> None:
     """Draw Undo and Redo."""
-    store = workspace.workspace(project).store
+    store = opened.store
     closed = bool(store.read_only)
     with st.container(horizontal=True, width="content"):
         if st.button("Undo", key="undo", icon=":material/undo:", shortcut="Ctrl+Z",
                      disabled=closed or store.undoable() is None):  # fmt: skip
-            _turn(edit.undo, project)
+            _turn(edit.undo, opened)
         if st.button("Redo", key="redo", icon=":material/redo:", shortcut="Ctrl+Shift+Z",
                      disabled=closed or store.redoable() is None):  # fmt: skip
-            _turn(edit.redo, project)
+            _turn(edit.redo, opened)
 
 
-def _turn(deed: Callable[[str], None], project: str) -> None:
-    do(lambda: deed(project))
+def _turn(action: Callable[[Workspace], None], opened: Workspace) -> None:
+    do(lambda: action(opened))
 
 
-def _offer_base_map(project: str) -> None:
-    job = jobs.latest(project, explore_maps.MAP)
+def _offer_base_map(opened: Workspace) -> None:
+    job = jobs.latest(opened.id, explore_maps.MAP)
     if job is not None:
         jobs.show(job, can_stop=True)
         if not job.status.final:
@@ -128,12 +129,12 @@ def _offer_base_map(project: str) -> None:
     if st.button(
         "Compute clusters and a map of the counts", key="base-map", icon=":material/hub:"
     ):
-        explore_maps.start_base_map(project)
+        explore_maps.start_base_map(opened)
         st.rerun()
 
 
-def _pick_clusters(project: str) -> None:
-    codes = explore_maps.clusters_of(project)
+def _pick_clusters(opened: Workspace) -> None:
+    codes = explore_maps.clusters_of(opened)
     if codes is None:
         st.caption("Clusters come with the map of the counts.")
         return
@@ -142,24 +143,23 @@ def _pick_clusters(project: str) -> None:
         format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
     )  # fmt: skip
     if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
-        opened = workspace.workspace(project)
         term = Term(
             "cluster",
             values=tuple(str(code + 1) for code in chosen),
             origin=cell_values.cluster_origin(opened),
         )
-        do(lambda: selection.join(project, state.tab(), [term], "replace"))
+        do(lambda: selection.join(opened, state.tab(), [term], "replace"))
 
 
-def _pick_rule(project: str) -> None:
+def _pick_rule(opened: Workspace) -> None:
     with st.form("rule", border=False):
         rule = st.text_input(
             "Marker rule", placeholder="MS4A1+, CD79A+, CD3D-", key="rule-text",
             help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
         )  # fmt: skip
         if st.form_submit_button("Pick these cells") and rule:
-            do(lambda: _pick_markers(project, rule))
+            do(lambda: _pick_markers(opened, rule))
 
 
-def _pick_markers(project: str, rule: str) -> None:
-    selection.join(project, state.tab(), rules.of_markers(project, rule), "replace")
+def _pick_markers(opened: Workspace, rule: str) -> None:
+    selection.join(opened, state.tab(), rules.of_markers(opened, rule), "replace")

@@ -6,49 +6,51 @@ import streamlit as st
 
 from pages.ui.explore import rule_form
 from pages.ui.frame import state
-from pages.ui.frame.text import count, error_text, md, short
+from pages.ui.frame.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules, selection
 from scanvi_core.services.explore.rules import Group, Rule, Selection
+from scanvi_core.services.formatting import count
+from scanvi_core.services.workspace import Workspace
 
 LONGEST = 34  # letters of a condition on its chip
 NOT, JOIN, TIE, UNTIE, REMOVE = "not", "join", "tie", "untie", "remove"
 
 
-def draw(project: str) -> Selection:
+def draw(opened: Workspace) -> Selection:
     """Draw the chips, the way to add one, and how many cells they pick together."""
-    found = selection.selection(project, state.tab())
+    picked = selection.selection(opened, state.tab())
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
-        counts = iter(found.counts)
-        for g, group in enumerate(found.rule.groups):
+        counts = iter(picked.counts)
+        for g, group in enumerate(picked.rule.groups):
             own = [next(counts) for _ in group.terms]
             if len(own) == 1:
-                _chip(project, found.rule, (g, 0), own[0])
+                _chip(opened, picked.rule, (g, 0), own[0])
             else:
-                _bracket(project, found.rule, g, own)
+                _bracket(opened, picked.rule, g, own)
         with st.popover("Add a condition", icon=":material/add:"):
-            rule_form.draw(project)
-        if not found.rule:
+            rule_form.draw(opened)
+        if not picked.rule:
             st.caption("Pick cells on the map, or by gene, label, batch…", width="content")
         else:
-            st.markdown(f"**= {count(found.n, 'cell')}**", width="content")
+            st.markdown(f"**= {count(picked.n, 'cell')}**", width="content")
             if st.button("Pick nothing", key="pick-nothing", type="tertiary"):
-                selection.clear(project, state.tab())
+                selection.clear(opened, state.tab())
                 st.rerun()
-    _said(project, found)
-    return found
+    _said(opened, picked)
+    return picked
 
 
-def _said(project: str, found: Selection) -> None:
+def _said(opened: Workspace, picked: Selection) -> None:
     """Say what would help where no cell is left, and what could not be looked up."""
-    advice = rules.advice(project, found)
+    advice = rules.advice(opened, picked)
     if advice:
         st.caption(f"No cell fulfils all of that. {md(advice)}")
-    if found.notes:
-        st.warning(md(" ".join([*found.notes, "Only cells that fit without that are picked."])))
+    if picked.notes:
+        st.warning(md(" ".join([*picked.notes, "Only cells that fit without that are picked."])))
 
 
-def _bracket(project: str, rule: Rule, g: int, counts: list[int | None]) -> None:
+def _bracket(opened: Workspace, rule: Rule, g: int, counts: list[int | None]) -> None:
     group = rule.groups[g]
     with st.container(
         horizontal=True, border=True, width="content", gap="small", vertical_alignment="center",
@@ -58,10 +60,10 @@ def _bracket(project: str, rule: Rule, g: int, counts: list[int | None]) -> None
             before = f"{group.join} " if g else ""
             st.markdown(f"{before}{'not' if group.negated else ''}", width="content")
         for t, n in enumerate(counts):
-            _chip(project, rule, (g, t), n)
+            _chip(opened, rule, (g, t), n)
 
 
-def _chip(project: str, rule: Rule, at: tuple[int, int], n: int | None) -> None:
+def _chip(opened: Workspace, rule: Rule, at: tuple[int, int], n: int | None) -> None:
     """Draw one condition; a click opens what can be done with it."""
     g, t = at
     group = rule.groups[g]
@@ -69,15 +71,15 @@ def _chip(project: str, rule: Rule, at: tuple[int, int], n: int | None) -> None:
     lone = len(group.terms) == 1
     join = (group.join if g else "") if lone else (term.join if t else "")
     number = "?" if n is None else f"{n:,}"
-    said = md(short(rules.words_of(term), LONGEST))
+    words = md(short(rules.words_of(term), LONGEST))
     step = term.kind == "near"
-    label = said if step else f"{join} {said} · {number}".strip()
+    label = words if step else f"{join} {words} · {number}".strip()
     done = st.menu_button(
         label, _options(group, at, step=step), key=f"chip-{g}-{t}",
         format_func=_WORDS.__getitem__, help=md(rules.words_of(term)),
     )  # fmt: skip
     if done is not None:
-        change(project, lambda: _EDITS[done](rule, g, t))
+        change(opened, lambda: _EDITS[done](rule, g, t))
 
 
 def _options(group: Group, at: tuple[int, int], *, step: bool) -> list[str]:
@@ -111,10 +113,10 @@ _EDITS: dict[str, Callable[[Rule, int, int], Rule]] = {
 }
 
 
-def change(project: str, edit: Callable[[], Rule]) -> None:
+def change(opened: Workspace, edit: Callable[[], Rule]) -> None:
     """Pick what a changed rule selects, and draw the page anew."""
     try:
-        selection.set_rule(project, state.tab(), edit())
+        selection.set_rule(opened, state.tab(), edit())
     except ScanviError as error:
         st.error(error_text(error))
     else:

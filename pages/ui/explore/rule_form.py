@@ -7,11 +7,12 @@ import streamlit as st
 from pages.ui.explore import gene_search
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text
+from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore.rules import Kind, Operation, Term
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.formatting import count
+from scanvi_core.services.workspace import Workspace
 
 GENE, MARKERS, COLUMN, CONFIDENCE, NEAR = (
     "Level of a gene", "Marker rule", "Column of the file", "Confidence", "Nearest neighbours",
@@ -24,20 +25,20 @@ MISSING = "none"
 OPERATIONS: dict[str, Operation] = {"and": "intersect", "or": "add", "but not": "subtract"}
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the choice of a condition and the button that adds it."""
-    begun = bool(selection.selection(project, state.tab()).rule)
-    what = st.selectbox("Condition", _offered(project, begun=begun), key="rule-what")
-    terms = _FORMS[what](project) if what in _FORMS else _values(project, KINDS[what])
+    begun = bool(selection.selection(opened, state.tab()).rule)
+    what = st.selectbox("Condition", _offered(opened, begun=begun), key="rule-what")
+    terms = _FORMS[what](opened) if what in _FORMS else _values(opened, KINDS[what])
     if what == NEAR:
         if st.button("Add the neighbours", key="rule-add", type="primary"):
-            do(lambda: selection.join(project, state.tab(), terms, "add"))
+            do(lambda: selection.join(opened, state.tab(), terms, "add"))
         return
     how: Operation = OPERATIONS[_how()] if begun else "replace"
-    n = rules.select(project, rules.Rule().joined(terms, "replace")).n if terms else 0
+    n = rules.select(opened, rules.Rule().joined(terms, "replace")).n if terms else 0
     label = f"Add: {count(n, 'cell')}" if terms else "Add"
     if st.button(label, key="rule-add", type="primary", disabled=not terms):
-        do(lambda: selection.join(project, state.tab(), terms, how))
+        do(lambda: selection.join(opened, state.tab(), terms, how))
 
 
 def _how() -> str:
@@ -47,22 +48,22 @@ def _how() -> str:
     )  # fmt: skip
 
 
-def _offered(project: str, *, begun: bool) -> list[str]:
+def _offered(opened: Workspace, *, begun: bool) -> list[str]:
     """Return the conditions that mean something here, the most used first."""
     offered = [GENE, MARKERS]
     for words, kind in KINDS.items():
-        if cell_values.known(project, kind):
+        if cell_values.known(opened, kind):
             offered.append(words)
-    if cell_values.known(project, "confidence"):
+    if cell_values.known(opened, "confidence"):
         offered.append(CONFIDENCE)
     offered.append(COLUMN)
-    if begun and cell_values.known(project, "near"):
+    if begun and cell_values.known(opened, "near"):
         offered.append(NEAR)
     return offered
 
 
-def _gene(project: str) -> list[Term]:
-    gene = gene_search.find_one(project, key="rule-gene")
+def _gene(opened: Workspace) -> list[Term]:
+    gene = gene_search.find_one(opened, key="rule-gene")
     if gene is None:
         return []
     low = st.number_input(
@@ -72,20 +73,20 @@ def _gene(project: str) -> list[Term]:
     return [Term("gene", gene, low=float(low))]
 
 
-def _markers(project: str) -> list[Term]:
+def _markers(opened: Workspace) -> list[Term]:
     text = st.text_input(
         "Marker rule", key="rule-text", placeholder="MS4A1+, CD79A+, CD3D-",
         help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
     )  # fmt: skip
     try:
-        return list(rules.of_markers(project, text)) if text else []
+        return list(rules.of_markers(opened, text)) if text else []
     except ScanviError as error:
         st.error(error_text(error))
         return []
 
 
-def _values(project: str, kind: Kind, column: str = "") -> list[Term]:
-    names = cell_values.values_of(project, kind, column)
+def _values(opened: Workspace, kind: Kind, column: str = "") -> list[Term]:
+    names = cell_values.values_of(opened, kind, column)
     shown = [*names, ""] if kind != "reason" else list(names)
     chosen = st.multiselect(
         "Is one of", shown, format_func=lambda name: name or MISSING,
@@ -93,23 +94,23 @@ def _values(project: str, kind: Kind, column: str = "") -> list[Term]:
     )  # fmt: skip
     if not chosen:
         return []
-    origin = cell_values.cluster_origin(workspace(project)) if kind == "cluster" else ""
+    origin = cell_values.cluster_origin(opened) if kind == "cluster" else ""
     return [Term(kind, column, values=tuple(chosen), origin=origin)]
 
 
-def _column(project: str) -> list[Term]:
-    columns = cell_values.columns(project)
+def _column(opened: Workspace) -> list[Term]:
+    columns = cell_values.columns(opened)
     column = st.selectbox("Column", list(columns), key="rule-column")
     if column is None:
         return []
     if not columns[column]:
-        return _values(project, "column", column)
-    ends = colours.range_of(project, column)
+        return _values(opened, "column", column)
+    ends = colours.range_of(opened, column)
     low, high = st.slider("From, to", *ends, value=ends, key=f"rule-range-{column}")
     return [Term("column", column, low=low, high=high)]
 
 
-def _confidence(_: str) -> list[Term]:
+def _confidence(_: Workspace) -> list[Term]:
     low, high = st.slider(
         "From, to (%)", 0, 100, (0, 80), key="rule-confidence",
         help="How sure the model is of its prediction.",
@@ -117,7 +118,7 @@ def _confidence(_: str) -> list[Term]:
     return [Term("confidence", low=low / 100, high=high / 100)]
 
 
-def _near(_: str) -> list[Term]:
+def _near(_: Workspace) -> list[Term]:
     steps = st.number_input(
         "Steps from neighbour to neighbour", 1, rules.MAX_STEPS, 1, key="rule-steps",
         help="Adds the 15 cells most similar to each picked one, and theirs, so many times.",
@@ -125,6 +126,6 @@ def _near(_: str) -> list[Term]:
     return [Term("near", steps=int(steps))]
 
 
-_FORMS: dict[str, Callable[[str], list[Term]]] = {
+_FORMS: dict[str, Callable[[Workspace], list[Term]]] = {
     GENE: _gene, MARKERS: _markers, COLUMN: _column, CONFIDENCE: _confidence, NEAR: _near,
 }  # fmt: skip

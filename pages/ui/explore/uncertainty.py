@@ -3,26 +3,28 @@
 import streamlit as st
 
 from pages.ui.frame import jobs
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.formatting import count
+from scanvi_core.services.workspace import Workspace
 
 WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
 
 
-def summary(project: str) -> None:
+def summary(opened: Workspace) -> None:
     """Draw one line: the cells per reason, or how far the look for them is."""
-    counts = uncertainty.counts(project)
+    counts = uncertainty.counts(opened)
     if counts is None:
-        _not_yet(project)
+        _not_yet(opened)
         return
     n = sum(counts.values())
-    told = ", ".join(
+    counted = ", ".join(
         f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
     )
-    found = uncertainty.reasons(project)
-    notes = " ".join(found.notes) if found is not None else ""
+    checked = uncertainty.reasons(opened)
+    notes = " ".join(checked.notes) if checked is not None else ""
     if n:
-        st.markdown(f"**{count(n, 'cell')} without a label:** {told}. {md(notes)}")
+        st.markdown(f"**{count(n, 'cell')} without a label:** {counted}. {md(notes)}")
     elif notes:
         st.caption(md(notes))
 
@@ -33,9 +35,9 @@ def legend() -> None:
     st.caption("  \n".join(f"**{name}**: {md(step)}" for name, step in steps))
 
 
-def _not_yet(project: str) -> None:
+def _not_yet(opened: Workspace) -> None:
     """Say that nobody has looked yet, and how far it is; offer to begin."""
-    job = uncertainty.latest(project)
+    job = uncertainty.latest(opened)
     if job is not None:
         jobs.show(job, can_stop=True, about="Reasons for doubt")
         if not job.status.final:
@@ -43,5 +45,5 @@ def _not_yet(project: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("Reasons for doubt and wrong labels: not looked at yet.", width="content")
         if st.button("Look at every cell", key="look", icon=":material/troubleshoot:"):
-            uncertainty.start(project)
+            uncertainty.start(opened)
             st.rerun()

@@ -6,11 +6,12 @@ import streamlit as st
 
 from scanvi_core.services.export import cap
 from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.workspace import Workspace
 
 
-def draw(project: str, choice: ExportChoice) -> None:
+def draw(opened: Workspace, choice: ExportChoice) -> None:
     """Draw title, description and the table of types; what is said in it is kept at once."""
-    before = cap.draft(project)
+    before = cap.draft(opened)
     st.caption(
         "Your file with its fields of the Cell Annotation Platform (schema "
         f"{cap.SCHEMA_VERSION}) beside the column of final labels. Cells without a label "
@@ -20,7 +21,7 @@ def draw(project: str, choice: ExportChoice) -> None:
     description = st.text_area("What the data set is", before.description, key="cap-text")
     made = replace(before, title=title, description=description)
     st.markdown("**Cell types**: change what you like; empty fields are written as unknown.")
-    table = cap.table(project, choice)
+    table = cap.table(opened, choice)
     edited = st.data_editor(
         table, hide_index=True, key=f"cap-types-{hash(tuple(map(tuple, table.to_numpy())))}",
         disabled=["type"], placeholder="",
@@ -33,5 +34,5 @@ def draw(project: str, choice: ExportChoice) -> None:
         },
     ).fillna("")  # fmt: skip
     if made != before or not edited.equals(table):
-        cap.save_table(project, made, table, edited)
+        cap.save_table(opened, made, table, edited)
         st.rerun()

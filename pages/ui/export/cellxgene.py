@@ -5,10 +5,12 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.cellxgene.fields import FIELDS, TISSUE_TYPES, Field
-from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.export.cellxgene.form import Submission
+from scanvi_core.services.formatting import count
+from scanvi_core.services.workspace import Workspace
 
 FOR_ALL = "One value for all cells"
 EXAMPLES = {
@@ -23,7 +25,7 @@ EXAMPLES = {
 }
 
 
-def draw(project: str, types: list[str]) -> bool:
+def draw(opened: Workspace, types: list[str]) -> bool:
     """Draw the form; what is said in it is kept at once. Return whether nothing is missing."""
     if not form.available():
         st.info(
@@ -32,21 +34,21 @@ def draw(project: str, types: list[str]) -> bool:
             icon=":material/info:",
         )
         return False
-    before = form.draft(project)
+    before = form.draft(opened)
     st.caption(
         f"{form.versions()}. Written is a new file with your counts in raw.X, "
         "normalised values in X and the answers below; your own file stays as it is."
     )
-    made = _fields(project, _general(before))
+    made = _fields(opened, _general(before))
     made = _cell_types(made, types)
     _look_up(made)
     if made != before:
-        form.save(project, made)
+        form.save(opened, made)
         st.rerun()
-    return _missing(project, made)
+    return _missing(opened, made)
 
 
-def _general(made: Draft) -> Draft:
+def _general(made: Submission) -> Submission:
     title = st.text_input("Title of the data set", made.title, key="cxg-title", max_chars=200)
     left, middle, right = st.columns(3, vertical_alignment="bottom")
     organisms = form.organisms()
@@ -64,42 +66,42 @@ def _general(made: Draft) -> Draft:
     return replace(made, title=title, organism=organism, kind=kind, primary=primary)
 
 
-def _fields(project: str, made: Draft) -> Draft:
+def _fields(opened: Workspace, made: Submission) -> Submission:
     st.markdown("**About the cells**: a column of your file, or one value for all.")
     places = st.columns(2, gap="medium")
     for at, item in enumerate(FIELDS):
         with places[at % 2].container(border=True):
-            made = _field(project, made, item)
+            made = _field(opened, made, item)
     return made
 
 
-def _field(project: str, made: Draft, item: Field) -> Draft:
-    columns = ["", *form.columns(project)]
+def _field(opened: Workspace, made: Submission, item: Field) -> Submission:
+    columns = ["", *form.columns(opened)]
     chosen = made.columns.get(item.key, "")
     column = st.selectbox(
         item.label, columns, columns.index(chosen) if chosen in columns else 0,
         format_func=lambda name: name or FOR_ALL, key=f"cxg-{item.key}", help=item.help,
     )  # fmt: skip
     made = replace(made, columns={**made.columns, item.key: column})
-    found = form.table(project, made, item)
+    values = form.table(opened, made, item)
     scope = made.scope(item)
     if scope is None and column:
-        st.caption(f"{count(len(found), 'value')}, written as they are.")
+        st.caption(f"{count(len(values), 'value')}, written as they are.")
         return made
     if column:
-        open_ = int((found["term"] == "").sum())
-        words = f"{count(len(found), 'value')}, {open_} without a term" if open_ else "All found"
+        open_ = int((values["term"] == "").sum())
+        words = f"{count(len(values), 'value')}, {open_} without a term" if open_ else "All found"
         with st.expander(words, expanded=bool(open_)):
-            terms = _edited(found, f"cxg-{item.key}-{column}", "value")
+            terms = _edited(values, f"cxg-{item.key}-{column}", "value")
     else:
         typed = st.text_input(
-            "Value", found["term"].iloc[0], placeholder=f"such as {EXAMPLES[item.key]}",
-            key=f"cxg-value-{item.key}-{hash(found['term'].iloc[0])}",
+            "Value", values["term"].iloc[0], placeholder=f"such as {EXAMPLES[item.key]}",
+            key=f"cxg-value-{item.key}-{hash(values['term'].iloc[0])}",
             label_visibility="collapsed",
         )  # fmt: skip
-        if found["meaning"].iloc[0]:
-            st.caption(md(found["meaning"].iloc[0]))
-        terms = {} if typed == found["term"].iloc[0] else {"": typed}
+        if values["meaning"].iloc[0]:
+            st.caption(md(values["meaning"].iloc[0]))
+        terms = {} if typed == values["term"].iloc[0] else {"": typed}
     if not terms:
         return made
     said = {
@@ -111,15 +113,15 @@ def _field(project: str, made: Draft, item: Field) -> Draft:
     )
 
 
-def _cell_types(made: Draft, types: list[str]) -> Draft:
+def _cell_types(made: Submission, types: list[str]) -> Submission:
     st.markdown(
         "**Cell types**: the term of the Cell Ontology for each of your names. Types without a "
         "term are written as unknown; your names stay in the file as well."
     )
-    found = form.type_table(made, types)
-    terms = _edited(found, "cxg-types", "type")
-    said = {name: form.understood_type(text) for name, text in terms.items()}
-    return replace(made, cell_types={**made.cell_types, **said}) if said else made
+    table = form.type_table(made, types)
+    terms = _edited(table, "cxg-types", "type")
+    chosen_terms = {name: form.understood_type(text) for name, text in terms.items()}
+    return replace(made, cell_types={**made.cell_types, **chosen_terms}) if chosen_terms else made
 
 
 def _edited(table: pd.DataFrame, key: str, first: str) -> dict[str, str]:
@@ -138,7 +140,7 @@ def _edited(table: pd.DataFrame, key: str, first: str) -> dict[str, str]:
     return dict(zip(table[first][changed], new[changed], strict=True))
 
 
-def _look_up(made: Draft) -> None:
+def _look_up(made: Submission) -> None:
     with st.expander("Look up a term", icon=":material/search:"):
         left, right = st.columns([1, 2])
         names = {"Cell type": None} | {item.label: item for item in FIELDS if item.scope}
@@ -149,13 +151,13 @@ def _look_up(made: Draft) -> None:
             st.dataframe(found, hide_index=True) if len(found) else st.caption("Nothing found.")
 
 
-def _missing(project: str, made: Draft) -> bool:
-    said = form.missing(project, made)
-    if said:
+def _missing(opened: Workspace, made: Submission) -> bool:
+    sentences = form.missing(opened, made)
+    if sentences:
         st.warning(
-            "Still missing for CELLxGENE:\n\n" + "\n".join(f"- {md(line)}" for line in said),
+            "Still missing for CELLxGENE:\n\n" + "\n".join(f"- {md(line)}" for line in sentences),
             icon=":material/checklist:",
         )
     else:
         st.success("Nothing CELLxGENE asks for is missing.", icon=":material/check:")
-    return not said
+    return not sentences

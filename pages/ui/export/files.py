@@ -9,56 +9,57 @@ from pages.ui.frame.server import download_url
 from pages.ui.frame.text import md
 from scanvi_core.services.export import methods, write
 from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.workspace import Workspace
 
 SLOTS = {"obs": "per cell", "obsm": "arrays per cell", "uns": "about the data set", "layers": ""}
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw each exported file with its downloads."""
-    for path in write.exported_files(project):
+    for path in write.exported_files(opened):
         with st.container(border=True):
             st.markdown(
                 f"**{md(path.name)}** ({path.stat().st_size / 1e6:,.1f} MB), written and verified"
             )
             with st.container(horizontal=True):
-                _downloads(project, path)
+                _downloads(opened, path)
             _about(path)
             if not login.wanted():
                 st.caption(f"On this computer: {md(path)}")
 
 
-def _downloads(project: str, path: Path) -> None:
+def _downloads(opened: Workspace, path: Path) -> None:
     others = (
         ("Labels (.csv)", write.csv_beside(path), "table"),
         ("Labels for Excel", write.excel_beside(path), "table_view"),
         ("Model folder (.zip)", write.model_beside(path), "neurology"),
     )
     st.link_button(
-        "Download .h5ad", download_url(project, path.name), icon=":material/download:",
+        "Download .h5ad", download_url(opened.id, path.name), icon=":material/download:",
         type="primary",
     )  # fmt: skip
     for label, file, icon in others:
         if file.is_file():
-            st.link_button(label, download_url(project, file.name), icon=f":material/{icon}:")
+            st.link_button(label, download_url(opened.id, file.name), icon=f":material/{icon}:")
 
 
 def _about(path: Path) -> None:
-    told = write.about(path)
-    if not told:
+    about = write.about(path)
+    if not about:
         return
-    notes = told["notes"]
+    notes = about["notes"]
     words = f"What was written; {len(notes)} things to know" if notes else "What was written"
     with st.expander(words):
         for note in notes:
             st.markdown(f"- {md(note)}")
-        for slot, names in told["written"].items():
+        for slot, names in about["written"].items():
             if names:
-                said = f" ({SLOTS[slot]})" if SLOTS.get(slot) else ""
-                st.markdown(f"**{slot}**{said}: {md(', '.join(names))}")
+                slot_name = f" ({SLOTS[slot]})" if SLOTS.get(slot) else ""
+                st.markdown(f"**{slot}**{slot_name}: {md(', '.join(names))}")
 
 
-def draw_methods(project: str, choice: ExportChoice) -> None:
+def draw_methods(opened: Workspace, choice: ExportChoice) -> None:
     """Draw the paragraph for a paper, with a button that copies it."""
     with st.expander("Text for the methods section of a paper", icon=":material/article:"):
         st.caption("The button at the upper right of the text copies it.")
-        st.code(methods.paragraph(project, choice), language=None, wrap_lines=True)
+        st.code(methods.paragraph(opened, choice), language=None, wrap_lines=True)

@@ -8,10 +8,10 @@ from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 
 
-def do(deed: Callable[[], object]) -> None:
+def do(action: Callable[[], object]) -> None:
     """Do `deed` and draw the page anew; where it cannot be done, say why in its place."""
     try:
-        deed()
+        action()
     except ScanviError as error:
         st.error(error_text(error))
     else:

@@ -1,11 +1,11 @@
-"""The title of a page, with the next station always in the same place."""
+"""The title of a page, with the next one always in the same place."""
 
 import streamlit as st
 
-from pages.ui.frame.pages import Station, next_button
+from pages.ui.frame.pages import Page, next_button
 
 
-def draw(title: str, *nexts: tuple[Station, str]) -> None:
+def draw(title: str, *nexts: tuple[Page, str]) -> None:
     """Draw the title; to its right the buttons that lead on, the likeliest first."""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -13,5 +13,5 @@ def draw(title: str, *nexts: tuple[Station, str]) -> None:
         st.title(title, anchor=False, width="content")
         if nexts:
             with st.container(horizontal=True, width="content"):
-                for i, (station, label) in enumerate(nexts):
-                    next_button(station, label, primary=i == 0)
+                for i, (page, label) in enumerate(nexts):
+                    next_button(page, label, primary=i == 0)

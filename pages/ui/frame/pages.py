@@ -1,4 +1,4 @@
-"""The stations of the loop, in the order a biologist walks them."""
+"""The pages of the app, in the order a biologist walks them."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,7 @@ SCREENS = "pages/screens"
 
 
 @dataclass(frozen=True)
-class Station:
+class Page:
     """One page of the app."""
 
     slug: str
@@ -22,26 +22,26 @@ class Station:
         return f"{SCREENS}/{self.slug}.py"
 
 
-OPEN = Station("open", "Open", ":material/folder_open:")
-CHECK = Station("check", "Check data", ":material/fact_check:")
-LABELS = Station("labels", "Labels", ":material/label:")
-TRAIN = Station("train", "Train", ":material/model_training:")
-EXPLORE = Station("explore", "Explore", ":material/scatter_plot:")
-REVIEW = Station("review", "Review", ":material/rate_review:")
-EVALUATE = Station("evaluate", "Evaluate", ":material/analytics:")
-EXPORT = Station("export", "Export", ":material/download:")
-HISTORY = Station("history", "History", ":material/history:")
+OPEN = Page("open", "Open", ":material/folder_open:")
+CHECK = Page("check", "Check data", ":material/fact_check:")
+LABELS = Page("labels", "Labels", ":material/label:")
+TRAIN = Page("train", "Train", ":material/model_training:")
+EXPLORE = Page("explore", "Explore", ":material/scatter_plot:")
+REVIEW = Page("review", "Review", ":material/rate_review:")
+EVALUATE = Page("evaluate", "Evaluate", ":material/analytics:")
+EXPORT = Page("export", "Export", ":material/download:")
+HISTORY = Page("history", "History", ":material/history:")
 
-STATIONS = (OPEN, CHECK, LABELS, TRAIN, EXPLORE, REVIEW, EVALUATE, EXPORT, HISTORY)
+PAGES = (OPEN, CHECK, LABELS, TRAIN, EXPLORE, REVIEW, EVALUATE, EXPORT, HISTORY)
 
 
-def go(station: Station) -> None:
+def go(page: Page) -> None:
     """Switch to another page."""
-    st.switch_page(station.path)
+    st.switch_page(page.path)
 
 
-def next_button(station: Station, label: str, *, primary: bool = True) -> None:
-    """Draw the button that leads to the next station."""
+def next_button(page: Page, label: str, *, primary: bool = True) -> None:
+    """Draw the button that leads to the next page."""
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    if st.button(label, type=kind, key=f"next-{station.slug}", icon=":material/arrow_forward:"):
-        go(station)
+    if st.button(label, type=kind, key=f"next-{page.slug}", icon=":material/arrow_forward:"):
+        go(page)

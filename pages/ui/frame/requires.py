@@ -5,13 +5,14 @@ from typing import NoReturn
 import streamlit as st
 
 from pages.ui.frame import jobs, state
-from pages.ui.frame.pages import OPEN, Station, next_button
+from pages.ui.frame.pages import OPEN, Page, next_button
 from scanvi_core.services.projects import open_file, questions
 from scanvi_core.services.training import distributed
+from scanvi_core.services.workspace import Workspace, workspace
 
 
-def data_set(title: str) -> str:
-    """Return the open project; without one, say so under the title and offer the way to Open."""
+def data_set(title: str) -> Workspace:
+    """Return the opened data set; without one, say so under the title and lead to Open."""
     project = state.project_id()
     if project is None or not jobs.is_open(project):
         st.title(title, anchor=False)
@@ -24,13 +25,14 @@ def data_set(title: str) -> str:
         if questions.question(project) is not None:
             locked("The file has a question for you.", OPEN, "Answer it")
         locked("This data set could not be opened.", OPEN, "Open another one")
-    distributed.follow_again(project)
-    return project
+    opened = workspace(project)
+    distributed.follow_again(opened)
+    return opened
 
 
-def locked(sentence: str, station: Station, label: str) -> NoReturn:
+def locked(sentence: str, page: Page, label: str) -> NoReturn:
     """Say what a page still needs and offer the way there, in place of an empty page."""
     with st.container(border=True):
         st.markdown(f"**{sentence}**")
-        next_button(station, label)
+        next_button(page, label)
     st.stop()

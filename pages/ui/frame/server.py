@@ -19,6 +19,7 @@ from pages.ui.frame import door, login
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import closing, warmup
 from scanvi_core.services.export import write
+from scanvi_core.services.workspace import workspace
 
 
 def routes() -> list[Route]:
@@ -38,7 +39,8 @@ async def send_export(request: Request) -> FileResponse:
     Where nobody signs in, its unguessable id is the permission.
     """
     try:
-        path = write.exported_file(request.path_params["project"], request.path_params["name"])
+        opened = workspace(request.path_params["project"])
+        path = write.exported_file(opened, request.path_params["name"])
     except ScanviError as error:
         raise HTTPException(404, error.message) from error
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")

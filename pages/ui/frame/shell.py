@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui.frame import login, state, status_strip
-from pages.ui.frame.pages import OPEN, STATIONS, next_button
+from pages.ui.frame.pages import OPEN, PAGES, next_button
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import failures, workspace
@@ -45,7 +45,7 @@ def _run_page() -> None:
     if gone:
         project = None
         state.set_project(None)
-    done, fault = _stations_done(project)
+    done, fault = _pages_done(project)
     page = st.navigation(_pages(done))
     try:
         login.draw_person()
@@ -69,13 +69,13 @@ def _pages(done: set[str]) -> list[StreamlitPage]:
     """Return the pages for the menu, with a tick where the work is done."""
     return [
         st.Page(
-            station.path,
-            title=station.title,
-            icon=":material/check_circle:" if station.slug in done else station.icon,
-            url_path=None if station is OPEN else station.slug,
-            default=station is OPEN,
+            page.path,
+            title=page.title,
+            icon=":material/check_circle:" if page.slug in done else page.icon,
+            url_path=None if page is OPEN else page.slug,
+            default=page is OPEN,
         )
-        for station in STATIONS
+        for page in PAGES
     ]
 
 
@@ -83,9 +83,9 @@ def _say(error: Exception) -> None:
     st.error(error_text(ScanviError(*failures.in_words(error, "page"))))
 
 
-def _stations_done(project: str | None) -> tuple[set[str], Exception | None]:
+def _pages_done(project: str | None) -> tuple[set[str], Exception | None]:
     """Return the pages whose work is done, and why the project cannot be opened, if so."""
     try:
-        return status.stations_done(project), None
+        return status.pages_done(project), None
     except Exception as fault:  # noqa: BLE001 - said on the page, inside the net
         return set(), fault

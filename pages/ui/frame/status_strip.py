@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from pages.ui.frame.text import count, md
+from pages.ui.frame.text import md
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.export import write
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import open_file, status
 from scanvi_core.services.quality import doublets
 from scanvi_core.services.runs import train_request

@@ -30,8 +30,3 @@ def short(text: object, width: int) -> str:
     """Cut a text to `width` characters, so that a row of buttons keeps its place."""
     text = str(text)
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def count(number: int, noun: str) -> str:
-    """Return ``1 cell``, ``2,638 cells``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

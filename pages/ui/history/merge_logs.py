@@ -4,33 +4,33 @@ import streamlit as st
 
 from pages.ui.frame import login, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import users
+from scanvi_core.services.workspace import Workspace
 
 DIFFERENCES = 10
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the download, the upload, and how well people agree."""
-    opened = workspace.workspace(project)
     _your_name()
     st.download_button(
-        "Download the history", data=lambda: history.export_log(project), key="download-log",
+        "Download the history", data=lambda: history.export_log(opened.id), key="download-log",
         file_name=f"{opened.project.name}.history.jsonl", mime="application/jsonl",
         icon=":material/download:",
         help="Every step, as lines of text. It can be taken over wherever the same file is open.",
     )  # fmt: skip
     file = st.file_uploader(
         "Take over a colleague's history of the same cells", key="upload-log",
-        disabled=bool(edit.read_only(project)),
+        disabled=bool(edit.read_only(opened)),
         help="That you took it over, and when, is verified; who did what in it is its own claim.",
     )  # fmt: skip
     if file is not None and state.recall("log-taken") != file.file_id:
         state.remember("log-taken", file.file_id)
-        _take_over(project, file.getvalue())
+        _take_over(opened, file.getvalue())
     said = state.recall("log-said")
     if said is not None:
         st.markdown(said)
@@ -54,9 +54,9 @@ def _your_name() -> None:
         st.error(error_text(error))
 
 
-def _take_over(project: str, text: bytes) -> None:
+def _take_over(opened: Workspace, text: bytes) -> None:
     try:
-        taken = history.import_log(project, text)
+        taken = history.import_log(opened.id, text)
     except ScanviError as error:
         st.error(error_text(error))
         return
@@ -74,9 +74,9 @@ def _take_over(project: str, text: bytes) -> None:
     st.rerun()
 
 
-def draw_differences(project: str) -> None:
+def draw_differences(opened: Workspace) -> None:
     """Draw what people differ on and nobody has decided yet, if there is such a thing."""
-    found = history.conflicts(project)
+    found = history.conflicts(opened.id)
     if not found:
         return
     with st.container(border=True, key="differences"):
@@ -90,9 +90,9 @@ def draw_differences(project: str) -> None:
             with st.container(horizontal=True):
                 for label in names:
                     if st.button(f"{md(label)} is right", key=f"decide-{i}-{label}"):
-                        _decide(project, item, label)
+                        _decide(opened, item, label)
 
 
-def _decide(project: str, item: history.Difference, label: str) -> None:
+def _decide(opened: Workspace, item: history.Difference, label: str) -> None:
     reason = "decided between people"
-    do(lambda: edit.name_cells(project, item.rows, label, reason=reason))
+    do(lambda: edit.name_cells(opened, item.rows, label, reason=reason))

@@ -5,18 +5,20 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, history, provenance
+from scanvi_core.services.workspace import Workspace
 
 SHOWN = ["step", "when", "what", "who", "why", "proof"]
 HEIGHT = 420
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the filter, the steps, and the actions for the one that was clicked."""
-    found = _filtered(history.table(project))
-    warning = history.warning(project)
+    found = _filtered(history.table(opened.id))
+    warning = history.warning(opened.id)
     if warning:
         st.warning(md(warning))
     said = state.recall("history-said")
@@ -38,15 +40,15 @@ def draw(project: str) -> None:
             "proof": st.column_config.TextColumn(width=110, help=provenance.HELP),
         },
     )  # fmt: skip
-    _note(project)
+    _note(opened)
     rows = chosen["selection"]["rows"]
     if not rows or rows[0] >= len(found):
         st.caption("Click a row to go back to it, or to take back only that step.")
         return
-    _actions(project, found.iloc[rows[0]])
+    _actions(opened, found.iloc[rows[0]])
 
 
-def _note(project: str) -> None:
+def _note(opened: Workspace) -> None:
     with (
         st.form("note", border=False, clear_on_submit=True),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -54,7 +56,7 @@ def _note(project: str) -> None:
         text = st.text_input("Note", placeholder="why, who said so, what to look at again")
         saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
     if saved and text:
-        do(lambda: history.note(project, text))
+        do(lambda: history.note(opened.id, text))
 
 
 def _filtered(found: pd.DataFrame) -> pd.DataFrame:
@@ -76,26 +78,26 @@ def _filtered(found: pd.DataFrame) -> pd.DataFrame:
     return found[keep]
 
 
-def _actions(project: str, row: pd.Series) -> None:
+def _actions(opened: Workspace, row: pd.Series) -> None:
     step = int(row["step"])
     st.markdown(f"**Step {step}:** {md(row['what'])}")
     st.caption(md(row["told"]))
-    closed = bool(edit.read_only(project))
+    closed = bool(edit.read_only(opened))
     with st.container(horizontal=True):
         if st.button("Go back to here", key="go-back", icon=":material/history:", disabled=closed,
                      help="Takes back every later step. Redo brings them back."):  # fmt: skip
-            _go_back(project, step)
+            _go_back(opened, step)
         changes = row["kind"] not in ("undo", "redo", "note", "checkpoint")
         if changes and st.button(
             "Take back only this", key="take-back", icon=":material/undo:",
             disabled=closed or bool(row["undone"]),
         ):  # fmt: skip
-            _take_back(project, step)
+            _take_back(opened, step)
 
 
-def _go_back(project: str, step: int) -> None:
+def _go_back(opened: Workspace, step: int) -> None:
     try:
-        n = history.go_back_to(project, step)
+        n = history.go_back_to(opened.id, step)
     except ScanviError as error:
         st.error(error_text(error))
         return
@@ -103,14 +105,14 @@ def _go_back(project: str, step: int) -> None:
     st.rerun()
 
 
-def _take_back(project: str, step: int) -> None:
+def _take_back(opened: Workspace, step: int) -> None:
     try:
-        history.take_back_only(project, step)
+        history.take_back_only(opened.id, step)
     except ScanviError as error:
         st.error(error_text(error))
         rows = getattr(error, "rows", None)  # only a step that others build on has cells
         if rows is not None and len(rows):
-            names = history.cell_names(project, rows)
+            names = history.cell_names(opened.id, rows)
             more = f" and {len(rows) - len(names):,} more" if len(rows) > len(names) else ""
             with st.expander(f"The {count(len(rows), 'cell')} later steps changed"):
                 st.markdown(f"{md(', '.join(names))}{more}")
@@ -119,15 +121,15 @@ def _take_back(project: str, step: int) -> None:
     st.rerun()
 
 
-def compare(project: str) -> None:
+def compare(opened: Workspace) -> None:
     """Draw the naming of the present moment, and the comparison of two moments."""
     with st.form("checkpoint", border=False, clear_on_submit=True):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Name this moment", placeholder="before the review")
             saved = st.form_submit_button("Save it", icon=":material/bookmark_add:")
         if saved and name:
-            do(lambda: history.checkpoint(project, name))
-    moments = history.moments(project)
+            do(lambda: history.checkpoint(opened.id, name))
+    moments = history.moments(opened.id)
     steps = list(moments)
     names = {step: f"{moments[step]} (step {step})" if step else moments[step] for step in steps}
     left, right = st.columns(2)
@@ -137,7 +139,7 @@ def compare(project: str) -> None:
                             index=len(steps) - 1)  # fmt: skip
     if before is None or after is None:
         return
-    changed = history.compare(project, before, after)
+    changed = history.compare(opened.id, before, after)
     total = int(changed["cells"].sum())
     st.markdown(f"**{count(total, 'cell')}** with another label.")
     if total:

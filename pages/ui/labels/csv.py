@@ -5,14 +5,16 @@ from typing import IO
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from pages.ui.labels import unlabelled_values
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import from_csv
 from scanvi_core.services.labels.from_csv import LabelTable, Match
+from scanvi_core.services.workspace import Workspace
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the choice of the table, how its cells match those here, and the button."""
     st.markdown(
         "A table with one line per cell: its name and its label, such as the labels.csv of the "
@@ -22,20 +24,20 @@ def draw(project: str) -> None:
     file = left.file_uploader("Upload the table", key="csv-upload", max_upload_size=500)
     path = right.text_input("or its path on this computer", key="csv-path")
     try:
-        table = _read(project, file, path)
+        table = _read(opened, file, path)
         if table is not None:
-            _offer(project, table)
+            _offer(opened, table)
     except ScanviError as error:
         st.error(error_text(error))
 
 
-def _read(project: str, file: IO[bytes] | None, path: str) -> LabelTable | None:
+def _read(opened: Workspace, file: IO[bytes] | None, path: str) -> LabelTable | None:
     if file is not None:
-        return from_csv.from_bytes(project, file.name, file.read())
-    return from_csv.from_path(project, path) if path.strip() else None
+        return from_csv.from_bytes(opened, file.name, file.read())
+    return from_csv.from_path(opened, path) if path.strip() else None
 
 
-def _offer(project: str, table: LabelTable) -> None:
+def _offer(opened: Workspace, table: LabelTable) -> None:
     columns = from_csv.label_columns(table)
     if not columns:
         st.warning(f"{md(table.name)} has no column that looks like cell types.")
@@ -45,22 +47,24 @@ def _offer(project: str, table: LabelTable) -> None:
         column = st.selectbox("Column with the labels", columns, key="csv-column")
         values = from_csv.values(table, column)
         unlabeled, kept = unlabelled_values.ask(values, f"csv-unlabeled-{column}")
-        _report(from_csv.match(project, table, column, unlabeled))
+        _report(from_csv.match(opened, table, column, unlabeled))
         if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
-            do(lambda: from_csv.take_over(project, table, column, unlabeled))
+            do(lambda: from_csv.take_over(opened, table, column, unlabeled))
     with right:
         st.dataframe(kept, hide_index=True, height=260)
 
 
-def _report(found: Match) -> None:
+def _report(match: Match) -> None:
     """Say how the table fits."""
-    first = f"**{found.found:,}** cells found by name, **{found.labelled:,}** of them with a label"
-    said = [f"{first} of {count(found.types, 'type')}."]
-    if found.without_line:
-        said.append(f"{count(found.without_line, 'cell')} here without a line in the table.")
-    if found.strange:
-        such = ", ".join(md(name) for name in found.examples)
-        said.append(f"{count(found.strange, 'line')} of cells that are not here, such as {such}.")
-    if found.repeated:
-        said.append(f"{count(found.repeated, 'line')} left out: their cell is there twice.")
-    st.markdown("\n".join(f"- {line}" for line in said))
+    first = f"**{match.found:,}** cells found by name, **{match.labelled:,}** of them with a label"
+    sentences = [f"{first} of {count(match.types, 'type')}."]
+    if match.without_line:
+        sentences.append(f"{count(match.without_line, 'cell')} here without a line in the table.")
+    if match.strange:
+        such = ", ".join(md(name) for name in match.examples)
+        sentences.append(
+            f"{count(match.strange, 'line')} of cells that are not here, such as {such}."
+        )
+    if match.repeated:
+        sentences.append(f"{count(match.repeated, 'line')} left out: their cell is there twice.")
+    st.markdown("\n".join(f"- {line}" for line in sentences))

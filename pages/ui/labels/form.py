@@ -6,19 +6,21 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text
+from pages.ui.frame.text import error_text
 from pages.ui.labels import csv, unlabelled_values
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
+from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
 
 
-def choose_source(project: str, *, begun: bool) -> None:
+def choose_source(opened: Workspace, *, begun: bool) -> None:
     """Draw the ways to bring labels, and the one chosen."""
-    columns = edit.label_columns(project)
-    before = {} if begun else from_project.candidates(project)
+    columns = edit.label_columns(opened)
+    before = {} if begun else from_project.candidates(opened)
     way = st.segmented_control(
         "Where the labels come from",
         [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
@@ -26,35 +28,35 @@ def choose_source(project: str, *, begun: bool) -> None:
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
-        _from_earlier(project, before)
+        _from_earlier(opened, before)
     elif way == EXPORTED:
-        _from_export(project)
+        _from_export(opened)
     elif way == TABLE:
-        csv.draw(project)
+        csv.draw(opened)
     elif way == COLUMN and columns:
-        _from_column(project, columns, begun=begun)
+        _from_column(opened, columns, begun=begun)
     else:
-        _from_nothing(project)
+        _from_nothing(opened)
 
 
-def _from_nothing(project: str) -> None:
+def _from_nothing(opened: Workspace) -> None:
     st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
     if st.button("Start empty", key="start-empty"):
-        edit.start_empty(project)
+        edit.start_empty(opened)
         st.rerun()
 
 
-def _from_column(project: str, columns: list[str], *, begun: bool) -> None:
+def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
     """Draw the choice of the column, and the types it would bring."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
         key = st.selectbox("Label column", columns, key="labels-key")
-        values = edit.column_values(project, key)
+        values = edit.column_values(opened, key)
         unlabeled, kept = unlabelled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
         kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
-            do(lambda: edit.use_column(project, key, unlabeled))
+            do(lambda: edit.use_column(opened, key, unlabeled))
         if begun:
             st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
@@ -64,7 +66,7 @@ def _from_column(project: str, columns: list[str], *, begun: bool) -> None:
         st.dataframe(kept, hide_index=True, height=220)
 
 
-def _from_earlier(project: str, names: dict[str, str]) -> None:
+def _from_earlier(opened: Workspace, names: dict[str, str]) -> None:
     """Draw the choice of the project whose labels are wanted again, and how many were found."""
     st.markdown(
         "For another version of a file you have labelled before: cells may be in another order, "
@@ -73,15 +75,15 @@ def _from_earlier(project: str, names: dict[str, str]) -> None:
     chosen = st.selectbox("Project", list(names), format_func=names.__getitem__, key="earlier")
     try:
         if chosen is not None and st.toggle("Look for its cells here", key="earlier-look"):
-            _say_found(from_project.find(chosen, project))
+            _say_found(from_project.find(chosen, opened))
             if st.button("Take over its labels", key="take-earlier", type="primary"):
-                from_project.take_over(chosen, project)
+                from_project.take_over(chosen, opened)
                 st.rerun()
     except ScanviError as error:
         st.error(error_text(error))
 
 
-def _from_export(project: str) -> None:
+def _from_export(opened: Workspace) -> None:
     """Draw the choice of a file from the Export page, which carries labels with their history."""
     st.markdown("Every file from the Export page holds the labels with their whole history.")
     path = st.text_input(
@@ -90,11 +92,11 @@ def _from_export(project: str) -> None:
     )  # fmt: skip
     try:
         if st.toggle("Look for its cells here", key="exported-look"):
-            carried = from_export.find(project, path)
+            carried = from_export.find(opened.id, path)
             st.markdown(f"It holds {count(len(carried.lines), 'step')} of labelling.")
             _say_found(carried.found)
             if st.button("Take over its labels", key="take-exported", type="primary"):
-                from_export.take_over(project, path)
+                from_export.take_over(opened.id, path)
                 st.rerun()
     except ScanviError as error:
         st.error(error_text(error))
@@ -107,9 +109,9 @@ def _say_found(found: from_project.Found) -> None:
     )
 
 
-def draw_types(project: str) -> None:
+def draw_types(opened: Workspace) -> None:
     """Draw the table of types; groups and expected shares can be edited and saved."""
-    table = edit.label_table(project)
+    table = edit.label_table(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
         disabled=["type", "labelled", "set aside", "note"], placeholder="",
@@ -124,17 +126,17 @@ def draw_types(project: str) -> None:
     if not edited.equals(table) and st.button(
         "Save groups and shares", type="primary", key="save-types"
     ):
-        _save(project, edited)
+        _save(opened, edited)
 
 
-def _save(project: str, edited: pd.DataFrame) -> None:
+def _save(opened: Workspace, edited: pd.DataFrame) -> None:
     groups = edited[["type", "group"]].dropna()
     shares = edited[["type", "expected share"]].dropna()
     try:
         edit.set_groups(
-            project, {name: group for name, group in groups.to_numpy() if str(group).strip()}
+            opened, {name: group for name, group in groups.to_numpy() if str(group).strip()}
         )
-        edit.set_prior(project, dict(shares.to_numpy()))
+        edit.set_prior(opened, dict(shares.to_numpy()))
     except ScanviError as error:
         st.error(error_text(error))
         return

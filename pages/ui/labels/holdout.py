@@ -3,11 +3,11 @@
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count
 from scanvi_core import config
-from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects import data_report
+from scanvi_core.services.workspace import Workspace
 
 WAYS = {
     "A share of every type": holdout.CELLS,
@@ -26,9 +26,8 @@ MEANING = {
 }
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw what is set aside and the form to change it."""
-    opened = workspace.workspace(project)
     labels = opened.labels()
     n = int((labels.holdout & (labels.codes >= 0)).sum())
     st.markdown(
@@ -42,12 +41,12 @@ def draw(project: str) -> None:
     with st.expander("Change"):
         way = WAYS[st.radio("What to set aside", list(WAYS), key="holdout-how")]
         st.caption(MEANING[way])
-        request = _request(project, way)
+        request = _request(opened, way)
         if st.button("Set aside", key="set-aside", disabled=request is None) and request:
-            do(lambda: holdout.set_aside(project, request))
+            do(lambda: holdout.set_aside(opened, request))
 
 
-def _request(project: str, way: str) -> holdout.HoldoutRequest | None:
+def _request(opened: Workspace, way: str) -> holdout.HoldoutRequest | None:
     if way == holdout.CELLS:
         share = st.slider(
             "Share of each type with 10 labelled cells or more", 5, 50,
@@ -56,17 +55,17 @@ def _request(project: str, way: str) -> holdout.HoldoutRequest | None:
         return holdout.HoldoutRequest(way, share / 100)
     if way == holdout.NONE:
         return holdout.HoldoutRequest(way)
-    return _donors(project)
+    return _donors(opened)
 
 
-def _donors(project: str) -> holdout.HoldoutRequest | None:
+def _donors(opened: Workspace) -> holdout.HoldoutRequest | None:
     """Draw the choice of donors; None until one is chosen."""
-    columns = data_report.batch_columns(project)
+    columns = data_report.batch_columns(opened)
     if not columns:
         st.caption("The file has no column that tells donors apart.")
         return None
     column = st.selectbox("Column with the donors", columns, key="holdout-column")
-    table = data_report.batch_table(project, column).set_index("batch")
+    table = data_report.batch_table(opened, column).set_index("batch")
     labelled = table["labelled"].to_dict()
     values = st.multiselect(
         "Donors to set aside", [name for name, n in labelled.items() if n],

@@ -3,62 +3,62 @@
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from scanvi_core.services import workspace
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import Workspace
 
 ADD, RENAME, SPLIT, COLOUR, DELETE = "Add", "Rename or merge", "Split", "Colour", "Delete"
 
 
-def draw(project: str) -> None:
+def draw(opened: Workspace) -> None:
     """Draw the choice of what to change, folded in, and its one form."""
-    types = workspace.workspace(project).labels().active
+    types = opened.labels().active
     with st.expander("Change the types"):
         what = st.segmented_control(
             "What to change", [ADD, RENAME, SPLIT, COLOUR, DELETE], default=RENAME,
             key="type-change", label_visibility="collapsed",
         )  # fmt: skip
         if what == ADD:
-            _add(project)
+            _add(opened)
         elif what and types:
             chosen = st.selectbox("Type", types, key="type-to-change")
             if chosen is not None:
                 {RENAME: _rename, SPLIT: _split, COLOUR: _colour, DELETE: _delete}[what](
-                    project, chosen
+                    opened, chosen
                 )
 
 
-def _add(project: str) -> None:
+def _add(opened: Workspace) -> None:
     with st.form("add-type", border=False, clear_on_submit=True):
         name = st.text_input("Name of the new type")
         if st.form_submit_button("Add this type") and name:
-            do(lambda: edit.add_type(project, name))
+            do(lambda: edit.add_type(opened, name))
 
 
-def _rename(project: str, chosen: str) -> None:
+def _rename(opened: Workspace, chosen: str) -> None:
     with st.form("rename-type", border=False):
         name = st.text_input("New name", chosen, help="The name of another type merges the two.")
         if st.form_submit_button("Rename or merge") and name != chosen:
-            do(lambda: edit.rename(project, chosen, name))
+            do(lambda: edit.rename(opened, chosen, name))
 
 
-def _split(project: str, chosen: str) -> None:
-    clusters = maps.clusters_of(project)
+def _split(opened: Workspace, chosen: str) -> None:
+    clusters = maps.clusters_of(opened)
     if clusters is None:
         st.caption("Compute the clusters below first, or name a part of its cells on the map.")
     elif st.button("Split it by clusters", key="split-type"):
-        do(lambda: edit.split_by_cluster(project, chosen, clusters))
+        do(lambda: edit.split_by_cluster(opened, chosen, clusters))
 
 
-def _colour(project: str, chosen: str) -> None:
+def _colour(opened: Workspace, chosen: str) -> None:
     with st.form("colour-type", border=False):
-        now = workspace.workspace(project).labels().colours.get(chosen, "#4477aa")
+        now = opened.labels().colours.get(chosen, "#4477aa")
         colour = st.color_picker("Colour", now)
         if st.form_submit_button("Use this colour"):
-            do(lambda: edit.recolour(project, chosen, colour))
+            do(lambda: edit.recolour(opened, chosen, colour))
 
 
-def _delete(project: str, chosen: str) -> None:
-    n = workspace.workspace(project).labels().counts.get(chosen, 0)
+def _delete(opened: Workspace, chosen: str) -> None:
+    n = opened.labels().counts.get(chosen, 0)
     if st.button(f"Delete it; {n:,} cells lose their label", key="delete-type"):
-        do(lambda: edit.delete_type(project, chosen))
+        do(lambda: edit.delete_type(opened, chosen))

@@ -4,9 +4,10 @@ import streamlit as st
 
 from pages.ui.frame import jobs, server, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import count, error_text, md
+from pages.ui.frame.text import error_text, md
 from pages.ui.open import share_form
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import library
 
 RECENT = 6

@@ -7,13 +7,14 @@ import streamlit as st
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import state
-from pages.ui.frame.text import count, error_text, md, short
+from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
-from scanvi_core.services import workspace
+from scanvi_core.services.formatting import count
 from scanvi_core.services.review import evidence, queue
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, TECHNICAL, Candidate, ReviewItem
+from scanvi_core.services.workspace import Workspace
 
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
@@ -29,11 +30,11 @@ CHECK_HELP = (
 )
 
 
-def draw(project: str, item: ReviewItem, kind: str) -> None:
+def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
     first = item.candidates[0].name
-    found = evidence.of(project, item)
+    shown = evidence.of(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. "
@@ -43,44 +44,44 @@ def draw(project: str, item: ReviewItem, kind: str) -> None:
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.seq else None,
         )
-        asked = _actions(project, item, kind)
-        n_open = queue.n_open_cells(project, item)
-        st.caption(f"Accepting: {md(found.effect(first, n_open))}")
+        asked = _actions(opened, item, kind)
+        n_open = queue.n_open_cells(opened, item)
+        st.caption(f"Accepting: {md(shown.effect(first, n_open))}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
-            maps.highlight(project, item.rows, key="review-map", height=270)
+            maps.highlight(opened, item.rows, key="review-map", height=270)
         with right:
-            _genes(found)
-        _around(found)
-    step = queue.last_step(project)
+            _genes(shown)
+        _around(shown)
+    step = queue.last_step(opened)
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
     if asked:
-        _ask_name(project, item)
+        _ask_name(opened, item)
 
 
-def _genes(found: Evidence) -> None:
-    st.markdown(f"**{md(found.verdict)}**")
-    if found.markers.empty:
+def _genes(shown: Evidence) -> None:
+    st.markdown(f"**{md(shown.verdict)}**")
+    if shown.markers.empty:
         return
-    levels = [name for name in found.markers.columns if name != "gene"]
-    top = float(found.markers[levels].to_numpy().max())
+    levels = [name for name in shown.markers.columns if name != "gene"]
+    top = float(shown.markers[levels].to_numpy().max())
     bars = {
         name: st.column_config.ProgressColumn(
             short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
         )
         for name in levels
     }
-    st.dataframe(found.markers, hide_index=True, column_config=bars, height="content")
+    st.dataframe(shown.markers, hide_index=True, column_config=bars, height="content")
     st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
 
 
-def _around(found: Evidence) -> None:
+def _around(shown: Evidence) -> None:
     """Draw who is near, where the cells come from, and how good they are, side by side."""
     near, quality, batches = st.columns(3, gap="medium")
     with near:
         st.caption("Nearest labelled cells")
-        st.dataframe(found.neighbours.head(MOST_ROWS), hide_index=True, height="content")
+        st.dataframe(shown.neighbours.head(MOST_ROWS), hide_index=True, height="content")
     with quality:
         st.caption("Quality (medians)")
         numbers = {
@@ -88,9 +89,9 @@ def _around(found: Evidence) -> None:
             for name in ("these cells", "all cells")
         }
         st.dataframe(
-            found.quality.round(2), hide_index=True, column_config=numbers, height="content"
+            shown.quality.round(2), hide_index=True, column_config=numbers, height="content"
         )
-    if len(found.batches) > 1 or found.batches["all cells"].max() < ALL:
+    if len(shown.batches) > 1 or shown.batches["all cells"].max() < ALL:
         with batches:
             st.caption("Batches")
             share = st.column_config.ProgressColumn(
@@ -98,23 +99,23 @@ def _around(found: Evidence) -> None:
             )
             every = st.column_config.NumberColumn("of all cells", format="%.0f %%")
             st.dataframe(
-                found.batches.head(MOST_ROWS)[["batch", "share", "all cells"]], hide_index=True,
+                shown.batches.head(MOST_ROWS)[["batch", "share", "all cells"]], hide_index=True,
                 column_config={"share": share, "all cells": every}, height="content",
             )  # fmt: skip
 
 
-def _move(project: str, item: ReviewItem, kind: str) -> None:
+def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
     st.button("Split", shortcut="T", key="split", on_click=card_order.split,
-              args=(project, item, kind), disabled=not item.can_split,
+              args=(opened, item, kind), disabled=not item.can_split,
               help="Cells of several types? See them as two to four smaller groups.")  # fmt: skip
     st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(kind,))
-    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(project, kind))
+    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind))
 
 
-def _actions(project: str, item: ReviewItem, kind: str) -> bool:
+def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     """Draw the buttons; return whether another name is asked for."""
     first, *others = item.candidates
-    seen = workspace.workspace(project).labels().seq  # as this card is drawn
+    seen = opened.labels().seq  # as this card is drawn
 
     def decide(work: Callable[[], None]) -> None:
         try:
@@ -126,20 +127,20 @@ def _actions(project: str, item: ReviewItem, kind: str) -> bool:
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
             type="secondary" if item.kind == TECHNICAL else "primary",
-            on_click=decide, args=(lambda: queue.accept(project, item, seen),),
+            on_click=decide, args=(lambda: queue.accept(opened, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
                 _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
-                args=(lambda name=other.name: queue.choose(project, item, name, seen),),
+                args=(lambda name=other.name: queue.choose(opened, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label")
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   type="primary" if item.kind == TECHNICAL else "secondary",
-                  args=(lambda: queue.unknown(project, item, seen),))  # fmt: skip
-        _move(project, item, kind)
-        naming.undo_buttons(project)
+                  args=(lambda: queue.unknown(opened, item, seen),))  # fmt: skip
+        _move(opened, item, kind)
+        naming.undo_buttons(opened)
     if state.recall("review-error"):
         st.error(state.recall("review-error"))
         state.forget("review-error")
@@ -151,15 +152,15 @@ def _named(candidate: Candidate) -> str:
 
 
 @st.dialog("Another name")
-def _ask_name(project: str, item: ReviewItem) -> None:
-    known = list(workspace.workspace(project).labels().active)
+def _ask_name(opened: Workspace, item: ReviewItem) -> None:
+    known = list(opened.labels().active)
     name = st.selectbox(
         f"Name of these {count(len(item.rows), 'cell')}", known, index=None,
         accept_new_options=True, placeholder="Choose or type a name", key="review-name",
     )  # fmt: skip
     if st.button("Name them", type="primary", key="name-them", disabled=not name):
         try:
-            queue.choose(project, item, str(name))
+            queue.choose(opened, item, str(name))
         except ScanviError as error:
             st.error(error_text(error))
             return

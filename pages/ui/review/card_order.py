@@ -8,36 +8,39 @@ from typing import Any
 
 from pages.ui.frame import state
 from scanvi_core.services.review import queue
-from scanvi_core.services.review.queue import RANDOM, SUGGESTED, Desk, ReviewItem
+from scanvi_core.services.review.queue import RANDOM, SUGGESTED, ReviewItem, ReviewState
+from scanvi_core.services.workspace import Workspace
 
 TRAIL, PLACE, DECIDED = "review-trail", "review-place", "review-decided"
 CHECK_EVERY = 10  # so many suggested cards hold one random check
 
 
-def front(desk: Desk, kind: str) -> ReviewItem | None:
+def front(review: ReviewState, kind: str) -> ReviewItem | None:
     """Return the card to show now, None when everything is decided."""
-    cards = _cards(desk.project_id, kind)
-    open_ = {item.token for item in cards if not desk.is_decided(item)}
+    cards = _cards(review.opened, kind)
+    open_ = {item.token for item in cards if not review.is_decided(item)}
     tokens = [item.token for item in cards]
     undone = [token for token in _recall(DECIDED, kind, []) if token in open_]
     place = tokens.index(undone[-1]) if undone else _recall(PLACE, kind, 0)
     while place < len(cards) and tokens[place] not in open_:
         place += 1
     if place >= len(cards):
-        place = _further(desk, kind, cards, open_)
+        place = _further(review, kind, cards, open_)
     _remember(DECIDED, kind, [token for token in tokens if token not in open_])
     _remember(TRAIL, kind, [item.token for item in cards])
     _remember(PLACE, kind, place or 0)
     return None if place is None else cards[place]
 
 
-def _further(desk: Desk, kind: str, cards: list[ReviewItem], open_: set[str]) -> int | None:
+def _further(
+    review: ReviewState, kind: str, cards: list[ReviewItem], open_: set[str]
+) -> int | None:
     """Return the place of the next card: a new one put on the trail, else the first skipped."""
     seen = [item for item in cards if item.token in open_]
     fresh = None
     if kind == SUGGESTED and len(cards) % CHECK_EVERY == CHECK_EVERY - 1:
-        fresh = desk.next_card(seen, RANDOM)
-    fresh = fresh or desk.next_card(seen, kind)
+        fresh = review.next_card(seen, RANDOM)
+    fresh = fresh or review.next_card(seen, kind)
     if fresh is not None:
         cards.append(fresh)
         return len(cards) - 1
@@ -49,27 +52,31 @@ def skip(kind: str) -> None:
     _remember(PLACE, kind, _recall(PLACE, kind, 0) + 1)
 
 
-def split(project: str, item: ReviewItem, kind: str) -> None:
+def split(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Put the parts of a mixed card in its place."""
-    tokens = [card.token for card in _cards(project, kind)]
+    tokens = [card.token for card in _cards(opened, kind)]
     place = tokens.index(item.token)
-    tokens[place : place + 1] = [part.token for part in queue.parts(project, item)]
+    tokens[place : place + 1] = [part.token for part in queue.parts(opened, item)]
     _remember(TRAIL, kind, tokens)
     _remember(PLACE, kind, place)
 
 
-def back(project: str, kind: str) -> None:
+def back(opened: Workspace, kind: str) -> None:
     """Return to the last card before this one that is still open."""
-    cards, place, desk = _cards(project, kind), _recall(PLACE, kind, 0), queue.desk(project)
+    cards, place, review = (
+        _cards(opened, kind),
+        _recall(PLACE, kind, 0),
+        queue.review_state(opened),
+    )
     for i in range(min(place, len(cards)) - 1, -1, -1):
-        if not desk.is_decided(cards[i]):
+        if not review.is_decided(cards[i]):
             _remember(PLACE, kind, i)
             return
 
 
-def _cards(project: str, kind: str) -> list[ReviewItem]:
-    found = (queue.card(project, token) for token in _recall(TRAIL, kind, []))
-    return [item for item in found if item is not None]
+def _cards(opened: Workspace, kind: str) -> list[ReviewItem]:
+    cards = (queue.card(opened, token) for token in _recall(TRAIL, kind, []))
+    return [item for item in cards if item is not None]
 
 
 def _recall(name: str, kind: str, default: Any) -> Any:

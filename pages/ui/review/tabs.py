@@ -12,68 +12,68 @@ from pages.ui.review import card, card_order
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
 from scanvi_core.services.labels import history
 from scanvi_core.services.review import stopping
-from scanvi_core.services.review.queue import NOVEL, SUGGESTED, TECHNICAL, Desk
+from scanvi_core.services.review.queue import NOVEL, SUGGESTED, TECHNICAL, ReviewState
 from scanvi_core.services.runs import results
 
 N_DONE = 50  # decisions shown
-Tab = Callable[[Desk], None]
+Tab = Callable[[ReviewState], None]
 
 
-def draw(desk: Desk) -> None:
+def draw(review: ReviewState) -> None:
     """Draw the choice of a tab and what is in it."""
-    waiting = _waiting(desk)
+    waiting = _waiting(review)
     name = st.segmented_control(
         "Show", list(TABS), key="review-tab", default=next(iter(TABS)), required=True,
         label_visibility="collapsed",
         format_func=lambda tab: f"{tab} ({waiting[tab]:,})" if waiting.get(tab) else tab,
     )  # fmt: skip
-    TABS[name](desk)
+    TABS[name](review)
 
 
-def _waiting(desk: Desk) -> dict[str, int]:
+def _waiting(review: ReviewState) -> dict[str, int]:
     """Return how many items wait behind each tab."""
     return {
-        "Suggested": desk.n_open(SUGGESTED),
-        "Label check": len(diagnostics_uncertainty.label_issues(desk.project_id)),
-        "Novel": desk.n_open(NOVEL),
-        "Technical": desk.n_open(TECHNICAL),
-        "Conflicts": len(history.conflicts(desk.project_id)),
+        "Suggested": review.n_open(SUGGESTED),
+        "Label check": len(diagnostics_uncertainty.label_issues(review.opened)),
+        "Novel": review.n_open(NOVEL),
+        "Technical": review.n_open(TECHNICAL),
+        "Conflicts": len(history.conflicts(review.opened.id)),
     }
 
 
-def _suggested(desk: Desk) -> None:
-    item = card_order.front(desk, SUGGESTED)
+def _suggested(review: ReviewState) -> None:
+    item = card_order.front(review, SUGGESTED)
     if item is not None:
-        card.draw(desk.project_id, item, SUGGESTED)
+        card.draw(review.opened, item, SUGGESTED)
         return
-    if not desk.progress.n_cells:
+    if not review.progress.n_cells:
         st.success("Nothing doubtful is left.")
     else:
-        changed = results.changed_labels(desk.project_id)
+        changed = results.changed_labels(review.opened)
         st.success(
             "All groups are decided."
             + (" Update the model to see what your decisions change." if changed else "")
         )
-    st.markdown(stopping.rest(desk).accuracy())
+    st.markdown(stopping.rest(review).accuracy())
 
 
-def _novel(desk: Desk) -> None:
-    _doubted(desk, NOVEL, "No group of cells looks unlike every labelled one.")
+def _novel(review: ReviewState) -> None:
+    _doubted(review, NOVEL, "No group of cells looks unlike every labelled one.")
 
 
-def _technical(desk: Desk) -> None:
-    _doubted(desk, TECHNICAL, "No group of cells has a technical fault.")
+def _technical(review: ReviewState) -> None:
+    _doubted(review, TECHNICAL, "No group of cells has a technical fault.")
 
 
-def _doubted(desk: Desk, kind: str, nothing: str) -> None:
+def _doubted(review: ReviewState, kind: str, nothing: str) -> None:
     """Draw the card of cells that are doubted for one reason."""
-    found = diagnostics_uncertainty.reasons(desk.project_id)
-    if found is None:
-        uncertainty.summary(desk.project_id)
+    checked = diagnostics_uncertainty.reasons(review.opened)
+    if checked is None:
+        uncertainty.summary(review.opened)
         return
-    item = card_order.front(desk, kind)
+    item = card_order.front(review, kind)
     if item is None:
-        notes = [note for note in found.notes if ("New" in note) == (kind == NOVEL)]
+        notes = [note for note in checked.notes if ("New" in note) == (kind == NOVEL)]
         st.info(" ".join([*notes] or [nothing]))
         return
     st.caption(
@@ -81,33 +81,33 @@ def _doubted(desk: Desk, kind: str, nothing: str) -> None:
             diagnostics_uncertainty.NOVEL if kind == NOVEL else diagnostics_uncertainty.TECHNICAL
         ]
     )
-    card.draw(desk.project_id, item, kind)
+    card.draw(review.opened, item, kind)
 
 
-def _label_check(desk: Desk) -> None:
+def _label_check(review: ReviewState) -> None:
     """Draw the labels that were brought and look wrong; the chosen ones are kept or changed."""
-    if diagnostics_uncertainty.reasons(desk.project_id) is None:
-        uncertainty.summary(desk.project_id)
-    elif diagnostics_uncertainty.label_issues(desk.project_id):
-        issues.section(desk.project_id)
+    if diagnostics_uncertainty.reasons(review.opened) is None:
+        uncertainty.summary(review.opened)
+    elif diagnostics_uncertainty.label_issues(review.opened):
+        issues.section(review.opened)
     else:
         st.info("No label that you brought looks wrong.")
 
 
-def _conflicts(desk: Desk) -> None:
+def _conflicts(review: ReviewState) -> None:
     """Draw the cells that two people named differently."""
-    if history.conflicts(desk.project_id):
-        merge_logs.draw_differences(desk.project_id)
+    if history.conflicts(review.opened.id):
+        merge_logs.draw_differences(review.opened)
     else:
         st.info("Nobody named the same cells differently.")
 
 
-def _done(desk: Desk) -> None:
+def _done(review: ReviewState) -> None:
     """Draw whether more clicks would pay, and the decisions so far."""
-    rest = stopping.rest(desk)
+    rest = stopping.rest(review)
     (st.success if rest.can_stop else st.info)(md(rest.advice()))
     st.markdown(md(rest.accuracy()))
-    steps = history.table(desk.project_id)
+    steps = history.table(review.opened.id)
     steps = steps[(steps["why"] == "review") & ~steps["undone"]]
     if steps.empty:
         st.caption("No group was decided yet.")

@@ -6,6 +6,7 @@ from pages.ui.frame.settings_form import drawer, setting
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import train_plan
+from scanvi_core.services.workspace import Workspace
 
 MODEL_DRAWER = (
     "n_latent",
@@ -46,7 +47,7 @@ LIKELIHOOD_WORDS = {
 }
 
 
-def draw(project: str) -> TrainRequest:
+def draw(opened: Workspace) -> TrainRequest:
     """Draw the settings and return the request they make."""
     model, train = ModelConfig(), TrainConfig()
     chosen = st.segmented_control(
@@ -83,7 +84,7 @@ def draw(project: str) -> TrainRequest:
     model = ModelConfig(dispersion=dispersion, gene_likelihood=likelihood, **model_values)
     train = TrainConfig(preset=chosen or train.preset, max_epochs=epochs, **train_values)
     warm = False
-    if train_plan.can_go_on(project, model):
+    if train_plan.can_go_on(opened, model):
         warm = st.toggle(
             "Go on from the current model",
             key="train.warm",

@@ -14,6 +14,7 @@ from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import distributed
+from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
 
@@ -32,7 +33,7 @@ def _view(job_id: str) -> None:
             st.markdown("Waiting: another data set is training on this machine. This one is next.")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(job.fraction, text=md(job.message or "Starting"))
-            prepared = distributed.waits_for_machine(job.project_id)
+            prepared = distributed.waits_for_machine(workspace(job.project_id))
             label = "Give it up" if prepared else "Stop and keep the best"
             if st.button(
                 "Stopping…" if job.stopping else label,
@@ -78,7 +79,7 @@ def curves(records: tuple[Any, ...]) -> None:
 
 def _preview(job: JobSnapshot) -> None:
     version, preview = job.previews["preview"]
-    names = results.preview_names(job.project_id)
+    names = results.preview_names(workspace(job.project_id))
     left, right = st.columns(2)
     with left:
         st.caption("Map of a sample of cells, coloured by prediction")
@@ -90,30 +91,30 @@ def _preview(job: JobSnapshot) -> None:
         charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
 
 
-def notes(project: str) -> None:
+def notes(opened: Workspace) -> None:
     """Say what the user should know about how the current model was trained."""
-    found = results.current(project)
-    for note in found.summary["notes"] if found is not None else []:
+    predictions = results.current(opened)
+    for note in predictions.summary["notes"] if predictions is not None else []:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
-def outcome(project: str, job: JobSnapshot) -> None:
+def outcome(opened: Workspace, job: JobSnapshot) -> None:
     """Say how the last run ended."""
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
-    found = results.current(project)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         st.warning("Training was stopped before the first epoch. Nothing was kept.")
         return
-    about = found.summary
+    about = predictions.summary
     with st.container(border=True):
         stopped = " You stopped it; the best state was kept." if about["stopped"] else ""
         st.markdown(
             f"**Model {about['number']} is ready** after {about['total_seconds']:.0f} s "
             f"and {about['epochs']} epochs.{stopped}"
         )
-        notes(project)
+        notes(opened)
         holdout = about["holdout"]
         if holdout:
             a, b, c = st.columns(3)

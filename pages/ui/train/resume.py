@@ -7,12 +7,13 @@ from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.training import start
+from scanvi_core.services.workspace import Workspace
 
 
-def draw(project: str) -> bool:
+def draw(opened: Workspace) -> bool:
     """Say that the last training was cut off, and offer to go on or to leave it; tell if so."""
-    run = start.cut_off(project)
-    if run is None or not sharing.may_change(project):
+    run = start.cut_off(opened)
+    if run is None or not sharing.may_change(opened.id):
         return False
     reached = (
         f" at epoch {run.epoch} of {run.n_epochs}" if run.epoch else " before its first epoch"
@@ -26,16 +27,16 @@ def draw(project: str) -> bool:
             if run.can_go_on and st.button(
                 "Go on training", type="primary", key="resume", icon=":material/resume:"
             ):
-                _resume(project, run.run_id)
+                _resume(opened, run.run_id)
             if st.button("Leave it", key="leave-run"):
-                start.leave(project, run.run_id)
+                start.leave(opened, run.run_id)
                 st.rerun()
     return True
 
 
-def _resume(project: str, run_id: str) -> None:
+def _resume(opened: Workspace, run_id: str) -> None:
     try:
-        start.resume(project, run_id)
+        start.resume(opened, run_id)
     except ScanviError as error:
         st.error(error_text(error))
     else:

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from scanvi_core import config
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import distributed
 from scanvi_core.services.training import start as training_start
 from scanvi_core.services.training.cluster_scripts import Machines
+from scanvi_core.services.workspace import Workspace
 
 HERE, SEVERAL, ELSEWHERE = "here", "several", "elsewhere"
 WORDS = {
@@ -36,13 +38,13 @@ class Where:
         """What the button says."""
         return BUTTONS[self.place]
 
-    def start(self, project: str, request: TrainRequest) -> str:
+    def start(self, opened: Workspace, request: TrainRequest) -> str:
         """Start the training, or prepare it for other computers; return the job id."""
         if self.place == SEVERAL:
-            return distributed.start_here(project, request, self.processes)
+            return distributed.start_here(opened, request, self.processes)
         if self.place == ELSEWHERE:
-            return distributed.hand_over(project, request, self.machines)
-        return training_start.start(project, request)
+            return distributed.hand_over(opened, request, self.machines)
+        return training_start.start(opened, request)
 
 
 def draw() -> Where:
@@ -50,11 +52,11 @@ def draw() -> Where:
     place = st.segmented_control(
         "Where", list(WORDS), default=HERE, required=True, key="train.where",
         format_func=WORDS.__getitem__, persist_state="session",
-        help="Other computers: a cluster (Slurm, Kubernetes) or one that you reach by ssh.",
+        help="Other computers: a Slurm cluster or one that you reach by ssh.",
     )  # fmt: skip
     if place == SEVERAL:
         processes = st.number_input(
-            "Processes", 2, distributed.MOST_PROCESSES, 2, key="train.processes", width=160,
+            "Processes", 2, config.MOST_PROCESSES, 2, key="train.processes", width=160,
             help="One for each graphics card, or for every few cores.",
         )  # fmt: skip
         st.caption(LAYER_NORM)
@@ -101,9 +103,8 @@ def how_to_begin(folder: Path) -> None:
     )
     st.code(
         f"cd {distributed.quoted(folder)}\n"
-        "sbatch submit-slurm.sh                   # a Slurm cluster\n"
-        "kubectl apply -f submit-kubernetes.yaml  # a Kubernetes cluster\n"
-        "bash submit-ssh.sh YOU@COMPUTER          # one computer by ssh",
+        "sbatch submit-slurm.sh           # a Slurm cluster\n"
+        "bash submit-ssh.sh YOU@COMPUTER  # one computer by ssh",
         language="bash",
     )
     st.caption("README.txt there says more.")

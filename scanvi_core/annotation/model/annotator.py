@@ -7,16 +7,11 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.annotation.model.calibration import fit_temperature
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import Companions, fit_companions
+from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
 from scanvi_core.annotation.model.trained import TrainedModel
-from scanvi_core.annotation.model.training_set import (
-    TrainingSet,
-    build,
-    group_names,
-    prior_of,
-    training_data,
-)
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
     RETRAIN_STEPS,
@@ -29,8 +24,6 @@ from scanvi_core.train.history import History, Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
 from scanvi_core.train.warmstart import carry_over
-
-__all__ = ["Annotator", "Learnt", "TrainingSet", "group_names", "learn", "prior_of", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class Learnt:
 
 
 def learn(
-    cells: TrainingSet,
+    inputs: Inputs,
     model_config: ModelConfig,
     train_config: TrainConfig,
     *,
@@ -58,11 +51,11 @@ def learn(
 
     Arguments and errors are those of `Annotator.fit`, which goes on from here in one process.
     """
-    usable, data = training_data(cells, train_config)
+    usable, data = training_data(inputs, train_config)
     n_steps = train_config.n_steps(data.counts.shape[0])
-    module, schedule = build(cells, model_config, train_config), train_config
+    module, schedule = build(inputs, model_config, train_config), train_config
     if warm_start is not None:
-        warm_start.hand_over(module, cells, model_config)
+        warm_start.hand_over(module, inputs, model_config)
         schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
     history = fit(
         module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
@@ -77,7 +70,7 @@ class Annotator(TrainedModel):
     @classmethod
     def fit(
         cls,
-        cells: TrainingSet,
+        inputs: Inputs,
         model_config: ModelConfig,
         train_config: TrainConfig,
         *,
@@ -85,7 +78,7 @@ class Annotator(TrainedModel):
         warm_start: "Annotator | None" = None,
         checkpoint: Path | None = None,
     ) -> "Annotator":
-        """Train on `cells`; with `warm_start`, go on from that model in a few steps.
+        """Train on `inputs`; with `warm_start`, go on from that model in a few steps.
 
         Confidence is calibrated on labelled cells out of fold; going on from an earlier model
         keeps that model's calibration.
@@ -105,28 +98,28 @@ class Annotator(TrainedModel):
             If the training diverges at once, or `checkpoint` is of another run.
         """
         learnt = learn(
-            cells, model_config, train_config,
+            inputs, model_config, train_config,
             hooks=hooks, warm_start=warm_start, checkpoint=checkpoint,
         )  # fmt: skip
-        return cls.complete(cells, learnt, warm_start)
+        return cls.complete(inputs, learnt, warm_start)
 
     @classmethod
     def complete(
-        cls, cells: TrainingSet, learnt: "Learnt", warm_start: "Annotator | None" = None
+        cls, inputs: Inputs, learnt: "Learnt", warm_start: "Annotator | None" = None
     ) -> "Annotator":
         """Join a trained network with the linear models and the calibration; see `fit`."""
         data, seed = learnt.data, learnt.train_config.seed
         annotator = cls(
-            genes=cells.genes,
-            label_names=cells.label_names,
-            batch_names=cells.batch_names,
-            groups=dict(cells.groups),
+            genes=inputs.genes,
+            label_names=inputs.label_names,
+            batch_names=inputs.batch_names,
+            groups=dict(inputs.groups),
             model_config=learnt.model_config,
             train_config=learnt.train_config,
             module=learnt.module,
             companions=_companions(data, seed, warm_start),
             history=learnt.history,
-            validation=np.zeros(len(cells.y), dtype=bool),
+            validation=np.zeros(len(inputs.y), dtype=bool),
         )
         annotator.validation[learnt.usable] = data.validation
         if warm_start is not None:
@@ -146,8 +139,8 @@ class Annotator(TrainedModel):
         self.out_of_fold = np.full((len(self.validation), data.n_labels), np.nan, np.float32)
         self.out_of_fold[usable] = judged
 
-    def hand_over(self, module: SCANVI, cells: TrainingSet, model_config: ModelConfig) -> None:
-        """Copy the weights into a fresh network for `cells`, type by type.
+    def hand_over(self, module: SCANVI, inputs: Inputs, model_config: ModelConfig) -> None:
+        """Copy the weights into a fresh network for `inputs`, type by type.
 
         Raises
         ------
@@ -157,8 +150,8 @@ class Annotator(TrainedModel):
         wrong = [
             name
             for name, same in (
-                ("genes", self.genes == cells.genes),
-                ("batches", self.batch_names == cells.batch_names),
+                ("genes", self.genes == inputs.genes),
+                ("batches", self.batch_names == inputs.batch_names),
                 ("model settings", self.model_config == model_config),
             )
             if not same
@@ -168,7 +161,7 @@ class Annotator(TrainedModel):
                 f"The earlier model has other {' and '.join(wrong)}.", "Train from the start."
             )
         old = {name: code for code, name in enumerate(self.label_names)}
-        carry_over(self.module, module, np.array([old.get(n, -1) for n in cells.label_names]))
+        carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
 def _companions(data: TrainingData, seed: int, before: Annotator | None) -> Companions:
@@ -183,8 +176,8 @@ def warm_up() -> None:
     random = np.random.default_rng(0)
     counts = sparse.csr_array(1.0 + random.poisson(1.0, (40, 20)), dtype=np.float32)
     y, one = np.arange(40) % 2, np.zeros(40, dtype=np.int64)
-    cells = TrainingSet(counts, tuple("abcdefghijklmnopqrst"), y, ("a", "b"), one, ("a",))
-    Annotator.fit(cells, ModelConfig(), TrainConfig(max_epochs=1, device="cpu"))
+    inputs = Inputs(counts, tuple("abcdefghijklmnopqrst"), y, ("a", "b"), one, ("a",))
+    Annotator.fit(inputs, ModelConfig(), TrainConfig(max_epochs=1, device="cpu"))
 
 
 def _retrain(config: TrainConfig) -> TrainConfig:

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scanvi_core.annotation.model.inputs import group_names
+
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
@@ -39,7 +41,7 @@ class Known:
     ----------
     y
         Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `training_set.group_names`).
+        as in `inputs.group_names`).
     names
         Names of the K types.
     groups
@@ -53,8 +55,6 @@ class Known:
     @property
     def code_names(self) -> tuple[str, ...]:
         """What each code stands for: the K types, then their groups."""
-        from scanvi_core.annotation.model.training_set import group_names
-
         return self.names + group_names(self.names, self.groups)
 
     @property

@@ -15,8 +15,8 @@ from scanvi_core.annotation.model.align import align
 from scanvi_core.annotation.model.calibration import Calibration
 from scanvi_core.annotation.model.differential import DifferentialSettings
 from scanvi_core.annotation.model.linear_models import Companions, stack
+from scanvi_core.annotation.model.network import network
 from scanvi_core.annotation.model.prediction import Predictions, summarise
-from scanvi_core.annotation.model.training_set import network
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.blocks.mapped import let_go
 from scanvi_core.data.blocks.rows import filled_rows, take_rows

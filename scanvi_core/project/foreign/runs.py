@@ -14,9 +14,9 @@ from scanvi_core.project.foreign.tensors import check_model, shapes_in
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import (
     Epoch,
+    FrozenSettings,
     ModelRecord,
     RunRecord,
-    RunSettings,
     Settings,
     Shown,
     Status,
@@ -83,8 +83,8 @@ def take_in(project: Project, manifest: Mapping[str, Any], genes: list[str]) -> 
             open_array(path, run_kinds(settings, n_obs)[path.stem], mapped=True)
         found[run.id] = _status(run, settings)
         _records(run)
-        if run.checkpoint.exists():
-            shapes_in(run.checkpoint)
+        if run.paths.checkpoint.exists():
+            shapes_in(run.paths.checkpoint)
         if found[run.id] == runs.DONE:
             _check_complete(run, settings)
     return found
@@ -94,7 +94,7 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of a run, written anew without what belongs to another place."""
     record = taken(_read(run.root / "run.json"), RunRecord, f"run {run.id}")
     settings: dict[str, Any] = record["settings"]
-    missing = sorted(set(RunSettings.__annotations__) - LATER - set(settings))
+    missing = sorted(set(FrozenSettings.__annotations__) - LATER - set(settings))
     if missing or record["id"] != run.id:
         raise cannot_open(f"the record of run {run.id} in it lacks {(missing or ['its id'])[0]}")
     names, codes = settings["label_order"], settings["code_names"]

@@ -1,7 +1,6 @@
 """The quick linear models and SCANVI alone, on the same held-out cells as the whole model."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,8 @@ from scanvi_core.services.formatting import (
     points,
     signed_range,
 )
-from scanvi_core.services.runs import results, run_files
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.model.linear_models import Companions
@@ -54,23 +53,25 @@ class Baselines:
     beaten: bool
 
 
-def baselines(project_id: str) -> Baselines | None:
+def baselines(opened: Workspace) -> Baselines | None:
     """Score the quick models of the current run on its hold-out; None without one."""
-    run = workspace(project_id).current_run()
-    return None if run is None else _baselines(project_id, run.id)
+    run = opened.current_run()
+    if run is None:
+        return None
+    run_id = run.id
+    return opened.cache.get(("baselines", run_id), lambda: _baselines(opened, run_id))
 
 
-def cross_validated(project_id: str) -> str | None:
+def cross_validated(opened: Workspace) -> str | None:
     """Say how often the linear models are right about labels of folds they were not shown.
 
     That needs no hold-out: each labelled training cell is judged by models fitted on the others.
     None before there are such judgements.
     """
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None or not run.has_array(results.OUT_OF_FOLD):
         return None
-    sentence: str | None = opened.kept.get(("cross", run.id), lambda: _cross_validated(run))
+    sentence: str | None = opened.cache.get(("cross", run.id), lambda: _cross_validated(run))
     return sentence
 
 
@@ -79,24 +80,25 @@ def _cross_validated(run: Run) -> str | None:
     usable = (y >= 0) & (y < judged.shape[1]) & np.isfinite(judged).all(axis=1)
     if not usable.any():
         return None
-    found = score(y[usable], judged[usable].argmax(axis=1), tuple(run.settings["label_order"]))
+    scores = score(y[usable], judged[usable].argmax(axis=1), run.settings.label_names)
     return (
-        f"The one-second linear models together, cross-validated on {found.n:,} labelled cells: "
-        f"right on {percent(found.accuracy, found.n)} "
-        f"(95 % interval {percent_range(found.interval, found.n)}), "
-        f"mean F1 {found.macro_f1:.2f}."
+        f"The one-second linear models together, cross-validated on {scores.n:,} labelled cells: "
+        f"right on {percent(scores.accuracy, scores.n)} "
+        f"(95 % interval {percent_range(scores.interval, scores.n)}), "
+        f"mean F1 {scores.macro_f1:.2f}."
     )
 
 
-@lru_cache(maxsize=8)
-def _baselines(project_id: str, run_id: str) -> Baselines | None:
-    cells = holdout_report.held_out(project_id, run_id)
+def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
+    cells = holdout_report.held_out(opened, run_id)
     if not cells.rows.size:
         return None
     whole = score(cells.truth, cells.prediction, cells.names)
-    said = _said(workspace(project_id), cells)
+    predictions = _said(opened, cells)
     rivals = tuple(
-        _rival(name, predicted, cells) for name, predicted in said.items() if predicted is not None
+        _rival(name, predicted, cells)
+        for name, predicted in predictions.items()
+        if predicted is not None
     )
     linear = max(
         (rival for rival in rivals if rival.name in LINEAR), key=lambda rival: rival.difference
@@ -142,13 +144,13 @@ def companions_of(run: Run, n_labels: int) -> "Companions":
     from scanvi_core.annotation.model.files import read
     from scanvi_core.annotation.model.linear_models import Companions
 
-    _, _, arrays = read(run_files.model_folder(run))
+    _, _, arrays = read(run.paths.model)
     return Companions.from_tensors(arrays, n_labels)
 
 
 def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:
     """Return the counts of the run's genes in some cells, CSR [len(rows), genes]."""
-    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"])
+    genes = pd.Index(opened.dataset.var_names).get_indexer(run.settings.genes)
     return opened.dataset.counts[rows][:, genes]
 
 

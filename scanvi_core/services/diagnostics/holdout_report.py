@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,10 @@ from scanvi_core.metrics.confidence import (
     reliability,
 )
 from scanvi_core.project.runs import Run
-from scanvi_core.services.formatting import percent, percent_range, percent_with_interval
+from scanvi_core.services.formatting import count, percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
-from scanvi_core.services.runs import results, run_files
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.runs import frozen_run, results
+from scanvi_core.services.workspace import Workspace
 
 SURE = 0.9  # the confidence that the page puts into words
 ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
@@ -43,7 +43,7 @@ class HeldOut:
     ----------
     rows, truth, prediction, confidence
         Position, true type, predicted type and confidence of each [n].
-    strangers
+    unseen_types
         Cells of the types that the model was never shown, by name.
     n_empty
         Held-out cells without counts, which have no prediction.
@@ -55,7 +55,7 @@ class HeldOut:
     truth: np.ndarray
     prediction: np.ndarray
     confidence: np.ndarray
-    strangers: Counter[str]
+    unseen_types: Counter[str]
     n_empty: int
 
     @cached_property
@@ -100,41 +100,45 @@ class HoldoutReport:
     notes: tuple[str, ...]
 
 
-def report(project_id: str) -> HoldoutReport | None:
+def report(opened: Workspace) -> HoldoutReport | None:
     """Score the current model on its hold-out; None when nothing was set aside."""
-    run = workspace(project_id).current_run()
-    return None if run is None else _report(project_id, run.id)
+    run = opened.current_run()
+    if run is None:
+        return None
+    run_id = run.id
+    return opened.cache.get(("holdout report", run_id), lambda: _report(opened, run_id))
 
 
-@lru_cache(maxsize=8)
-def held_out(project_id: str, run_id: str) -> HeldOut:
+def held_out(opened: Workspace, run_id: str) -> HeldOut:
     """Return the cells a run is scored on; its labels are those it was trained with."""
-    opened = workspace(project_id)
-    found = results.load(project_id, run_id)
+    return opened.cache.get(("held out", run_id), lambda: _held_out(opened, run_id))
+
+
+def _held_out(opened: Workspace, run_id: str) -> HeldOut:
+    predictions = results.load(opened, run_id)
     run = Run.open(opened.project, run_id)
-    seq = run.settings["labels_seq"]
-    truth, rows = run_files.holdout_truth(opened, found.names, found.holdout, seq)
+    seq = run.settings.labels_seq
+    truth, rows = frozen_run.holdout_truth(opened, predictions.names, predictions.holdout, seq)
     state = opened.store.labels(seq)
     words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
-    strangers = Counter(str(name) for name in words if name != keys.UNKNOWN)
-    told = found.prediction[rows] >= 0
-    usable = (truth >= 0) & told
+    unseen_types = Counter(str(name) for name in words if name != keys.UNKNOWN)
+    predicted = predictions.prediction[rows] >= 0
+    usable = (truth >= 0) & predicted
     rows = rows[usable]
     return HeldOut(
         run,
-        found.names,
+        predictions.names,
         rows,
         truth[usable],
-        found.prediction[rows],
-        found.confidence[rows],
-        strangers,
-        int(((truth >= 0) & ~told).sum()),
+        predictions.prediction[rows],
+        predictions.confidence[rows],
+        unseen_types,
+        int(((truth >= 0) & ~predicted).sum()),
     )
 
 
-@lru_cache(maxsize=8)
-def _report(project_id: str, run_id: str) -> HoldoutReport | None:
-    opened, cells = workspace(project_id), held_out(project_id, run_id)
+def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
+    cells = held_out(opened, run_id)
     if not cells.rows.size:
         return None
     summary = cells.run.summary
@@ -144,7 +148,7 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
         names=cells.names,
         model_number=int(summary["number"]),
         headline=headline(scores),
-        reading=_reading(scores, holdout.how_now(opened, cells.run.settings["labels_seq"])),
+        reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
         curve=_curve_table(cells),
@@ -160,9 +164,8 @@ def _report(project_id: str, run_id: str) -> HoldoutReport | None:
 
 def headline(scores: Scores) -> str:
     """Say how often the model is right, and how sure that number is."""
-    cells = "1 held-out cell" if scores.n == 1 else f"{scores.n:,} held-out cells"
     return (
-        f"Right on {percent(scores.accuracy, scores.n)} of {cells} "
+        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')} "
         f"(95 % interval {percent_range(scores.interval, scores.n)})."
     )
 
@@ -249,16 +252,16 @@ def _curve_table(cells: HeldOut) -> pd.DataFrame:
 
 
 def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
-    key = cells.run.settings["batch_key"]
+    key = cells.run.settings.batch_key
     if not key:
         return None
-    codes, names = batches_of(opened, key)
-    found = score_groups(cells.right, codes[cells.rows], names)
+    batches = opened.batches(key)
+    scores = score_groups(cells.right, batches.index[cells.rows], batches.names)
     return pd.DataFrame(
         {
-            "batch": [group.name for group in found],
-            "cells": [group.n for group in found],
-            "right": [percent_with_interval(group.accuracy, group.interval) for group in found],
+            "batch": [group.name for group in scores],
+            "cells": [group.n for group in scores],
+            "right": [percent_with_interval(group.accuracy, group.interval) for group in scores],
         }
     )
 
@@ -285,11 +288,11 @@ def _honesty(scores: Scores, confidence: np.ndarray) -> str:
 
 def _notes(scores: Scores, cells: HeldOut) -> tuple[str, ...]:
     notes = []
-    if cells.strangers:
-        n = sum(cells.strangers.values())
+    if cells.unseen_types:
+        n = sum(cells.unseen_types.values())
         notes.append(
             f"Not in these scores: {n:,} held-out cells of types the model was never shown "
-            f"({', '.join(cells.strangers)}). It cannot name them right."
+            f"({', '.join(cells.unseen_types)}). It cannot name them right."
         )
     if cells.n_empty:
         notes.append(f"Not in these scores: {cells.n_empty:,} held-out cells without counts.")

@@ -1,7 +1,6 @@
 """Whether the model's map keeps types apart and mixes batches, beside plain components."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypedDict
 
 import numpy as np
@@ -14,7 +13,7 @@ from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.diagnostics.baselines import model_counts
 from scanvi_core.services.diagnostics.holdout_report import HeldOut
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace
 
 MAX_CELLS = 2_000  # silhouettes cost n^2
 SPACES = MODEL, PLAIN = "model map", "plain PCA"
@@ -43,18 +42,20 @@ class MapScores:
     note: str
 
 
-def map_scores(project_id: str) -> MapScores | None:
+def map_scores(opened: Workspace) -> MapScores | None:
     """Score the map of the current model; None when no cells were set aside.
 
     Measured once per run, in about a second, and kept in the project.
     """
-    run = workspace(project_id).current_run()
-    return None if run is None else _map_scores(project_id, run.id)
+    run = opened.current_run()
+    if run is None:
+        return None
+    run_id = run.id
+    return opened.cache.get(("map scores", run_id), lambda: _map_scores(opened, run_id))
 
 
-@lru_cache(maxsize=8)
-def _map_scores(project_id: str, run_id: str) -> MapScores | None:
-    opened, cells = workspace(project_id), holdout_report.held_out(project_id, run_id)
+def _map_scores(opened: Workspace, run_id: str) -> MapScores | None:
+    cells = holdout_report.held_out(opened, run_id)
     if not cells.rows.size:
         return None
     path = opened.project.derived / f"map_scores_{run_id}.json"
@@ -79,10 +80,10 @@ def _measure(opened: Workspace, cells: HeldOut) -> dict[str, Any]:
     random = np.random.default_rng(0)
     aside = _sample(len(cells.rows), random)
     anywhere = _sample(opened.dataset.n_obs, random)
-    key = cells.run.settings["batch_key"]
-    batches = batches_of(opened, key)[0][anywhere] if key else None
+    key = cells.run.settings.batch_key
+    batches = opened.batches(key).index[anywhere] if key else None
     rows = np.concatenate([cells.rows[aside], anywhere])
-    predicted = results.load(opened.project.id, cells.run.id).prediction[anywhere]
+    predicted = results.load(opened, cells.run.id).prediction[anywhere]
     filled = predicted >= 0
     scores = {}
     for name, space in (

@@ -4,14 +4,14 @@ For pages: `reasons` is None until the job of `start` has looked at the current 
 looked at yet"); the job runs by itself after a training on a page, and `latest` shows it. What is
 returned is kept and shared: never change it.
 
-    found = doubt.reasons(project_id)
-    if found is not None:
-        found.reason == doubt.NOVEL            # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
-        doubt.NEXT_STEPS[doubt.NOVEL]          # one sentence for the page
-        found.qc                               # [n_obs], positions in QC_NAMES
-    doubt.label_issues(project_id)             # brought labels that look wrong, the worst first
-    doubt.decide(project_id, issues, keep=False, seen=seq)
-    doubt.prediction_sets(project_id)          # None where there are too few labels
+    checked = uncertainty.reasons(opened)
+    if checked is not None:
+        checked.reason == uncertainty.NOVEL       # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
+        uncertainty.NEXT_STEPS[uncertainty.NOVEL] # one sentence for the page
+        checked.qc                                # [n_obs], positions in QC_NAMES
+    uncertainty.label_issues(opened)              # brought labels that look wrong, the worst first
+    uncertainty.decide(opened, issues, keep=False, seen=seq)
+    uncertainty.prediction_sets(opened)           # None where there are too few labels
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.labels import edit
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace
 
 OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
 REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
@@ -46,7 +46,7 @@ CHECKED = "label check"  # the reason that goes into the log
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
+class Uncertainty:
     """What was found about the cells of one run; all arrays are [n_obs].
 
     Attributes
@@ -114,45 +114,43 @@ class PredictionSets:
 
     def coded(self) -> tuple[np.ndarray, list[str]]:
         """Return the sets as codes [n_obs] (-1: empty) and texts like ``B | Plasma``."""
-        found, codes = np.unique(self.members, axis=0, return_inverse=True)
+        sets, codes = np.unique(self.members, axis=0, return_inverse=True)
         names = np.array(self.names, dtype=object)
-        texts = [SEPARATOR.join(names[row]) for row in found]
+        texts = [SEPARATOR.join(names[row]) for row in sets]
         kept = [text for text in texts if text]
         lookup = np.array([kept.index(text) if text else -1 for text in texts])
         return lookup[codes.ravel()].astype(np.int32), kept
 
 
-def start(project_id: str) -> None:
+def start(opened: Workspace) -> None:
     """Look at the current model in the background; once begun, asking again does nothing."""
-    if workspace(project_id).current_run() is not None:
-        uncertainty_job.begin(project_id)
+    if opened.current_run() is not None:
+        uncertainty_job.begin(opened)
 
 
-def latest(project_id: str) -> jobs.JobSnapshot | None:
+def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     """Return the newest job that looks for reasons, running or ended."""
-    found = [job for job in jobs.list_jobs(project_id) if job.kind == uncertainty_job.DOUBT]
-    return found[-1] if found else None
+    checks = [job for job in jobs.list_jobs(opened.id) if job.kind == uncertainty_job.UNCERTAINTY]
+    return checks[-1] if checks else None
 
 
-def reasons(project_id: str) -> Doubt | None:
+def reasons(opened: Workspace) -> Uncertainty | None:
     """Return what was found about the current model; None before it was looked at."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None or not uncertainty_job.is_done(run):
         return None
-    key = ("doubt", run.id, flags.revision(opened, run.settings["batch_key"]))
-    return opened.kept.get(key, lambda: _read(opened, run))
+    key = ("uncertainty", run.id, flags.revision(opened, run.settings.batch_key))
+    return opened.cache.get(key, lambda: _read(opened, run))
 
 
-def _read(opened: Workspace, run: Run) -> Doubt:
+def _read(opened: Workspace, run: Run) -> Uncertainty:
     """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
     from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
 
-    seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
-    key = run.settings["batch_key"]
-    batches = flags.Batches(key, *batches_of(opened, key))
-    poor = flags.after_look(opened, batches, np.asarray(seen.qc))
-    confidence = results.load(opened.project.id, run.id).confidence
+    seen = Uncertainty(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
+    batches = opened.batches(run.settings.batch_key)
+    poor = flags.with_model_checks(opened, batches, np.asarray(seen.qc))
+    confidence = results.load(opened, run.id).confidence
     novel = np.asarray(run.array(uncertainty_job.NOVEL))
     score = flags.doublet_scores(opened, batches)
     return replace(
@@ -163,47 +161,47 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     )
 
 
-def counts(project_id: str) -> dict[str, int] | None:
+def counts(opened: Workspace) -> dict[str, int] | None:
     """Return the cells without a label per reason, by name; None before it was looked at."""
-    found, state = reasons(project_id), workspace(project_id).labels()
-    if found is None:
+    checked, state = reasons(opened), opened.labels()
+    if checked is None:
         return None
-    n = np.bincount(found.reason[state.codes < 0], minlength=len(REASON_NAMES))
+    n = np.bincount(checked.reason[state.codes < 0], minlength=len(REASON_NAMES))
     return dict(zip(REASON_NAMES, map(int, n), strict=True))
 
 
-def label_issues(project_id: str) -> tuple[LabelIssue, ...]:
+def label_issues(opened: Workspace) -> tuple[LabelIssue, ...]:
     """Return the brought labels that look wrong and that nobody has decided on, worst first."""
-    opened, found = workspace(project_id), reasons(project_id)
-    if found is None:
+    checked = reasons(opened)
+    if checked is None:
         return ()
-    key = ("label issues", found.run_id, opened.labels().seq)
-    return opened.kept.get(key, lambda: _issues(opened, found))
+    key = ("label issues", checked.run_id, opened.labels().seq)
+    return opened.cache.get(key, lambda: _issues(opened, checked))
 
 
-def _issues(opened: Workspace, found: Doubt) -> tuple[LabelIssue, ...]:
-    run = Run.open(opened.project, found.run_id)
-    seq, now = run.settings["labels_seq"], opened.labels()
-    then = opened.kept.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+def _issues(opened: Workspace, checked: Uncertainty) -> tuple[LabelIssue, ...]:
+    run = Run.open(opened.project, checked.run_id)
+    seq, now = run.settings.labels_seq, opened.labels()
+    then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
     same = (now.codes == then.codes) & (now.sources == GIVEN)
-    rows = np.flatnonzero(found.issue & same)
-    rows = rows[np.argsort(-found.issue_score[rows], kind="stable")]
+    rows = np.flatnonzero(checked.issue & same)
+    rows = rows[np.argsort(-checked.issue_score[rows], kind="stable")]
     codes = dict(zip(then.active, then.active_codes, strict=True))
     # a type that was renamed since goes by its new name; codes stay
-    names = [now.names[codes[name]] for name in run.settings["label_order"]]
+    names = [now.names[codes[name]] for name in run.settings.label_names]
     return tuple(
         LabelIssue(
             int(row),
             now.names[now.codes[row]],
-            names[found.suggestion[row]],
-            float(found.issue_score[row]),
+            names[checked.suggestion[row]],
+            float(checked.issue_score[row]),
         )
         for row in rows
     )
 
 
 def decide(
-    project_id: str, issues: Sequence[LabelIssue], *, keep: bool, seen: int | None = None
+    opened: Workspace, issues: Sequence[LabelIssue], *, keep: bool, seen: int | None = None
 ) -> None:
     """Keep the labels of some cells, or change them to the suggestions; both are by hand then.
 
@@ -218,30 +216,30 @@ def decide(
     for name in dict.fromkeys(names):
         chosen = zip(issues, names, strict=True)
         rows = np.array([issue.row for issue, own in chosen if own == name])
-        edit.name_cells(project_id, rows, name, CHECKED, seen)
+        edit.name_cells(opened, rows, name, CHECKED, seen)
 
 
-def prediction_sets(project_id: str, coverage: float = COVERAGE) -> PredictionSets | None:
+def prediction_sets(opened: Workspace, coverage: float = COVERAGE) -> PredictionSets | None:
     """Return the set of types of each cell; None without a model or with too few labels."""
-    opened, found = workspace(project_id), results.current(project_id)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return None
-    key = ("sets", found.run_id, coverage)
-    return opened.kept.get(key, lambda: _sets(opened, found, coverage))
+    key = ("sets", predictions.run_id, coverage)
+    return opened.cache.get(key, lambda: _sets(predictions, coverage))
 
 
-def _sets(opened: Workspace, found: results.Results, coverage: float) -> PredictionSets | None:
+def _sets(predictions: results.Results, coverage: float) -> PredictionSets | None:
     from scanvi_core.annotation.model.calibration import Calibration
     from scanvi_core.annotation.uncertainty.prediction_sets import fit_sets
 
-    run = Run.open(opened.project, found.run_id)
+    run = predictions.run
     if not run.has_array(uncertainty_job.OUT_OF_FOLD):
         return None
-    calibration = Calibration(float(found.summary["temperature"]))
+    calibration = Calibration(float(predictions.summary["temperature"]))
     judged = calibration.apply(np.array(run.array(uncertainty_job.OUT_OF_FOLD)))
     try:
         rule = fit_sets(judged, np.array(run.array("y")), coverage, by_type=True)
     except LabelsUnusable:  # no promise can be made; the page says so
         return None
-    members = rule.apply(found.probabilities) & (found.prediction >= 0)[:, None]
-    return PredictionSets(members, found.names, coverage, rule.n_cells)
+    members = rule.apply(predictions.probabilities) & (predictions.prediction >= 0)[:, None]
+    return PredictionSets(members, predictions.names, coverage, rule.n_cells)

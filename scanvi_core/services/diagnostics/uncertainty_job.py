@@ -1,4 +1,4 @@
-"""The work behind `services.doubt`: look at every cell of a run and keep what is found.
+"""Checks of every cell of a run, whose results `services.diagnostics.uncertainty` reads.
 
 Each step writes its arrays into the run, so that a look that was cut short goes on where it was.
 """
@@ -18,7 +18,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, batches_of, workspace
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scanvi_core.annotation.model.linear_models import Companions
 from scanvi_core.services.jobs import give_way
 
-DOUBT = "doubt"  # kind and lane
+UNCERTAINTY = "uncertainty"  # kind and lane
 OUT_OF_FOLD = results.OUT_OF_FOLD
 REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
@@ -37,19 +37,18 @@ MAX_DOUBLET_CELLS = 50_000
 BLOCK = 20_000  # cells that are normalised at a time
 
 
-def begin(project_id: str) -> None:
+def begin(opened: Workspace) -> None:
     """See to it that the current run is looked at, or a newer one that comes meanwhile."""
-    opened = workspace(project_id)
 
     def work(job: jobs.Job) -> None:
         give_way()
         while (run := opened.current_run()) is not None and not is_done(run):
-            look(project_id, run.id, job)
+            check_run(opened, run.id, job)
             if job.should_stop():
                 return
 
     with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
-        jobs.submit(jobs.JobRequest(project_id, DOUBT, DOUBT, work, changes=False))
+        jobs.submit(jobs.JobRequest(opened.id, UNCERTAINTY, UNCERTAINTY, work, changes=False))
 
 
 def is_done(run: Run) -> bool:
@@ -57,43 +56,45 @@ def is_done(run: Run) -> bool:
     return run.has_array(REASON)
 
 
-def look(project_id: str, run_id: str, job: jobs.Job) -> None:
+def check_run(opened: Workspace, run_id: str, job: jobs.Job) -> None:
     """Find the reasons for doubt and the labels that look wrong, unless the job is stopped.
 
     A look at a run that is no longer the current one ends early.
     """
-    seen = Look(workspace(project_id), run_id)
+    checks = Checks(opened, run_id)
     steps: list[tuple[str, str, Callable[[], None]]] = [
-        (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
-        (SUGGESTION, "Looking for labels that look wrong", seen.labels),
-        (NOVEL, "Looking for new types", seen.novelty),
-        (QC, "Looking for doublets and poor cells", seen.quality),
-        (REASON, "Weighing the reasons", seen.reasons),
+        (OUT_OF_FOLD, "Judging each labelled cell without its label", checks.out_of_fold),
+        (SUGGESTION, "Looking for labels that look wrong", checks.labels),
+        (NOVEL, "Looking for new types", checks.novelty),
+        (QC, "Looking for doublets and poor cells", checks.quality),
+        (REASON, "Weighing the reasons", checks.reasons),
     ]
     for i, (array, message, step) in enumerate(steps):
-        now = seen.opened.current_run()
+        now = checks.opened.current_run()
         if job.should_stop() or now is None or now.id != run_id:
             return
         job.report(i / len(steps), message)
-        if not seen.run.has_array(array):
+        if not checks.run.has_array(array):
             step()
 
 
-class Look:
+class Checks:
     """One look at a run; every step writes arrays [n_obs] into it, its marker last."""
 
     def __init__(self, opened: Workspace, run_id: str) -> None:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
-        self.found = results.load(opened.project.id, run_id)
+        self.predictions = results.load(opened, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
-        self.random = np.random.default_rng(self.run.settings["seed"])
+        self.random = np.random.default_rng(self.run.settings.seed)
 
     def out_of_fold(self) -> None:
         """Write what the linear models say about labelled cells of folds they were not shown."""
         from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
 
-        n_labels, companions = len(self.found.names), self.companions
-        rows = np.flatnonzero((self.y >= 0) & (self.y < n_labels) & (self.found.prediction >= 0))
+        n_labels, companions = len(self.predictions.names), self.companions
+        rows = np.flatnonzero(
+            (self.y >= 0) & (self.y < n_labels) & (self.predictions.prediction >= 0)
+        )
         judged = companions_out_of_fold(
             self.counts[rows],
             self.y[rows],
@@ -118,9 +119,9 @@ class Look:
         """Write which cells are unlike every labelled one."""
         from scanvi_core.annotation.uncertainty.novelty import find_novel
 
-        y, n_labels = self.y, len(self.found.names)
+        y, n_labels = self.y, len(self.predictions.names)
         # a cell of which only the group is known counts for its likeliest type: it is not new
-        y = np.where(y >= n_labels, self.found.prediction, y)
+        y = np.where(y >= n_labels, self.predictions.prediction, y)
         check = find_novel(self._points(), y, n_labels, self.random)
         self.run.write_array(NOVELTY, check.score)
         self.run.write_array(NOVEL, check.flagged)
@@ -133,19 +134,18 @@ class Look:
         from scanvi_core.annotation.uncertainty import doublets
         from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
 
-        key = self.run.settings["batch_key"]
-        batches = quality_flags.Batches(key, *batches_of(self.opened, key))
+        batches = self.opened.batches(self.run.settings.batch_key)
         score = quality_flags.doublet_scores(self.opened, batches)
         doublet = np.zeros(len(score), dtype=bool)
-        known = quality_flags.doublet_version(self.opened, key) > 0
+        known = quality_flags.doublet_version(self.opened, batches.key) > 0
         if not known and len(score) <= MAX_DOUBLET_CELLS:
-            check = doublets.find_doublets(self.counts, self.found.prediction, self.random)
+            check = doublets.find_doublets(self.counts, self.predictions.prediction, self.random)
             score, doublet = check.score, check.flagged
         flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
         stray = find_stray(z1, batches.index, self.y >= 0, self.random)
         seen = np.select(
-            [self.found.prediction < 0, flags != limits.FINE, doublet, stray],
+            [self.predictions.prediction < 0, flags != limits.FINE, doublet, stray],
             [limits.NO_COUNTS, flags, limits.DOUBLETS, limits.STRAY],
             limits.FINE,
         )
@@ -157,18 +157,20 @@ class Look:
         from scanvi_core.annotation.uncertainty.reasons import reasons
 
         novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        found = reasons(self.found.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE)
-        self.run.write_array(REASON, found)
+        codes = reasons(
+            self.predictions.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE
+        )
+        self.run.write_array(REASON, codes)
 
     @cached_property
     def companions(self) -> "Companions":
         """The linear models that were fitted with the run."""
-        return baselines.companions_of(self.run, len(self.found.names))
+        return baselines.companions_of(self.run, len(self.predictions.names))
 
     @cached_property
     def counts(self) -> sparse.csr_matrix:
         """Counts of the run's genes in all cells, on disk."""
-        genes = pd.Index(self.opened.dataset.var_names).get_indexer(self.run.settings["genes"])
+        genes = pd.Index(self.opened.dataset.var_names).get_indexer(self.run.settings.genes)
         return self.opened.dataset.genes_matrix(genes)
 
     def _points(self) -> np.ndarray:
@@ -176,5 +178,5 @@ class Look:
         starts = range(0, self.counts.shape[0], BLOCK)
         parts = [self.companions.project(self.counts[i : i + BLOCK]) for i in starts]
         points = np.concatenate(parts)
-        points[self.found.prediction < 0] = np.nan
+        points[self.predictions.prediction < 0] = np.nan
         return points

@@ -10,17 +10,16 @@ from scanvi_core.errors import ColumnMissing
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import colours, maps
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 
-def values_of(project_id: str, kind: str, column: str = "") -> tuple[str, ...]:
+def values_of(opened: Workspace, kind: str, column: str = "") -> tuple[str, ...]:
     """Return the values a condition of a kind can ask for here, none of them missing."""
-    return coded(workspace(project_id), kind, column)[1]
+    return coded(opened, kind, column)[1]
 
 
-def known(project_id: str, kind: Kind) -> bool:
+def known(opened: Workspace, kind: Kind) -> bool:
     """Tell whether a condition of a kind can be looked up here."""
-    opened = workspace(project_id)
     if kind in ("near", "confidence", "predicted"):
         return opened.current_run() is not None
     try:
@@ -29,12 +28,12 @@ def known(project_id: str, kind: Kind) -> bool:
         return False
 
 
-def columns(project_id: str) -> dict[str, bool]:
+def columns(opened: Workspace) -> dict[str, bool]:
     """Return the columns of the file that conditions can ask for; True where they hold numbers."""
-    found = workspace(project_id).dataset.manifest["obs_columns"]
+    known = opened.dataset.manifest["obs_columns"]
     return {
         name: about["kind"] == "number"
-        for name, about in found.items()
+        for name, about in known.items()
         if about["kind"] == "number" or about["n_unique"] <= colours.MAX_CATEGORIES
     }
 
@@ -51,15 +50,15 @@ def coded(opened: Workspace, kind: str, column: str = "") -> tuple[np.ndarray, t
 
 def newest(opened: Workspace) -> results.Results:
     """Return the newest predictions there are: provisional ones after a decision."""
-    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
-    if found is None:
+    made, trained = provisional.state(opened).newest, results.current(opened)
+    if trained is None:
         raise ColumnMissing("There are no predictions here yet: train a model first.")
-    return found if made is None else made.predictions
+    return trained if made is None else made.predictions
 
 
 def cluster_origin(opened: Workspace) -> str:
     """Return what tells these very clusters from others."""
-    codes = maps.clusters_of(opened.project.id)
+    codes = maps.clusters_of(opened)
     return "" if codes is None else f"{zlib.crc32(codes.tobytes()):08x}"
 
 
@@ -75,29 +74,29 @@ def _given(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _predicted(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = newest(opened)
-    return found.prediction, found.names
+    predictions = newest(opened)
+    return predictions.prediction, predictions.names
 
 
 def _batch(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    key = opened.project.settings.get("batch_key")
+    key = opened.batch_key
     if not key:
         raise ColumnMissing("No column tells the batches apart here.")
     return opened.categories(key)
 
 
 def _cluster(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    codes = maps.clusters_of(opened.project.id)
+    codes = maps.clusters_of(opened)
     if codes is None:
         raise ColumnMissing("Clusters were not computed here.")
     return np.asarray(codes), numbered(codes)
 
 
 def _reason(opened: Workspace) -> tuple[np.ndarray, tuple[str, ...]]:
-    found = uncertainty.reasons(opened.project.id)
-    if found is None:
+    checked = uncertainty.reasons(opened)
+    if checked is None:
         raise ColumnMissing("Reasons for doubt were not looked for here.")
-    return found.reason, uncertainty.REASON_NAMES
+    return checked.reason, uncertainty.REASON_NAMES
 
 
 _CODES: dict[str, Callable[[Workspace], tuple[np.ndarray, tuple[str, ...]]]] = {

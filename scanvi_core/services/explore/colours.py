@@ -7,9 +7,9 @@ import numpy as np
 
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.genes.markers import Marker
@@ -40,15 +40,14 @@ class Colouring:
     values: np.ndarray | None = None
 
 
-def colour_options(project_id: str) -> list[str]:
+def colour_options(opened: Workspace) -> list[str]:
     """Return what cells can be coloured by, genes aside."""
-    opened = workspace(project_id)
     options = [LABEL, QUALITY]
-    if clusters_of(project_id) is not None:
+    if clusters_of(opened) is not None:
         options.append(CLUSTER)
     if opened.current_run() is not None:
         options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
-    if uncertainty.reasons(project_id) is not None:
+    if uncertainty.reasons(opened) is not None:
         options += [REASON, NOVELTY, DOUBLET]
     usable = [
         name
@@ -58,49 +57,49 @@ def colour_options(project_id: str) -> list[str]:
     return options + usable
 
 
-def colouring(project_id: str, what: str) -> Colouring:
+def colouring(opened: Workspace, what: str) -> Colouring:
     """Return how to colour all cells by one of `colour_options`."""
-    opened = workspace(project_id)
     if what in (LABEL, SOURCE, HELD_OUT):
         return _by_labels(opened, what)
-    clusters = clusters_of(project_id) if what == CLUSTER else None
+    clusters = clusters_of(opened) if what == CLUSTER else None
     if clusters is not None:
         names = tuple(f"cluster {i + 1}" for i in range(int(clusters.max()) + 1))
-        return Colouring(what, f"{what}/{project_id}", clusters.astype(np.int32), names)
+        return Colouring(what, f"{what}/{opened.id}", clusters.astype(np.int32), names)
     if what in (PREDICTION, CONFIDENCE) and opened.current_run() is not None:
         return _by_prediction(opened, what)
     if what == QUALITY:
-        return _by_quality(project_id)
-    seen = uncertainty.reasons(project_id) if what in (REASON, NOVELTY, DOUBLET) else None
+        return _by_quality(opened)
+    seen = uncertainty.reasons(opened) if what in (REASON, NOVELTY, DOUBLET) else None
     if seen is None:
         return _by_column(opened, what)
-    return _by_doubt(what, seen, current.revision(project_id))
+    return _by_doubt(what, seen, quality_flags.revision(opened, opened.batch_key))
 
 
 def _by_prediction(opened: Workspace, what: str) -> Colouring:
     """Colour by the newest predictions there are: provisional ones after a decision."""
-    made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
+    made, predictions = provisional.state(opened).newest, results.current(opened)
     if made is not None:
-        found = made.predictions
-    assert found is not None  # noqa: S101 - told to the type checker: there is a current run
+        predictions = made.predictions
+    assert predictions is not None  # noqa: S101 - told to the type checker: there is a current run
     title = f"{what} (provisional)" if made else what
-    moment = f"{found.run_id}.{made.seq if made else 0}"
+    moment = f"{predictions.run_id}.{made.seq if made else 0}"
     if what == CONFIDENCE:
-        return Colouring(title, f"{what}/{moment}", values=found.confidence)
-    return _by_type(opened, title, found.prediction, found.names, moment)
+        return Colouring(title, f"{what}/{moment}", values=predictions.confidence)
+    return _by_type(opened, title, predictions.prediction, predictions.names, moment)
 
 
-def _by_quality(project_id: str) -> Colouring:
+def _by_quality(opened: Workspace) -> Colouring:
     """Colour poor cells by their flag, after training with what its look found; others grey."""
-    seen, revision = uncertainty.reasons(project_id), current.revision(project_id)
-    flags = current.flags(project_id) if seen is None else seen.qc
+    seen, revision = uncertainty.reasons(opened), quality_flags.revision(opened, opened.batch_key)
+    batches = opened.batches(opened.batch_key)
+    flags = quality_flags.flags(opened, batches) if seen is None else seen.qc
     moment = f"{revision}/{seen.run_id if seen is not None else ''}"
     return Colouring(
         QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, limits.FLAG_NAMES[1:]
     )
 
 
-def _by_doubt(what: str, seen: uncertainty.Doubt, revision: str) -> Colouring:
+def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Colouring:
     revision = f"{what}/{seen.run_id}/{revision}"
     if what == REASON:
         codes = seen.reason.astype(np.int32)
@@ -109,15 +108,15 @@ def _by_doubt(what: str, seen: uncertainty.Doubt, revision: str) -> Colouring:
     return Colouring(what, revision, values=values)
 
 
-def range_of(project_id: str, column: str) -> tuple[float, float]:
+def range_of(opened: Workspace, column: str) -> tuple[float, float]:
     """Return the smallest and the largest number of a column; 0 and 1 where there is none."""
-    values = colouring(project_id, column).values
+    values = colouring(opened, column).values
     known = values[np.isfinite(values)] if values is not None else np.empty(0)
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     return low, high if high > low else low + 1.0
 
 
-def gene_colouring(project_id: str, gene: str) -> Colouring:
+def gene_colouring(opened: Workspace, gene: str) -> Colouring:
     """Return how to colour all cells by a gene: log1p of counts per 10,000.
 
     Raises
@@ -125,16 +124,16 @@ def gene_colouring(project_id: str, gene: str) -> Colouring:
     ColumnMissing
         If there is no such gene.
     """
-    values = workspace(project_id).dataset.gene(gene)
+    values = opened.dataset.gene(gene)
     return Colouring(gene, f"gene/{gene}", values=values)
 
 
-def gene_names(project_id: str) -> list[str]:
+def gene_names(opened: Workspace) -> list[str]:
     """Return the names of all genes, for a search box."""
-    return list(dict.fromkeys(workspace(project_id).dataset.symbols.tolist()))
+    return list(dict.fromkeys(opened.dataset.symbols.tolist()))
 
 
-def markers_of(project_id: str, rule: str) -> "list[Marker]":
+def markers_of(opened: Workspace, rule: str) -> "list[Marker]":
     """Return the terms of a marker rule, its genes as the data call them.
 
     Raises
@@ -144,7 +143,7 @@ def markers_of(project_id: str, rule: str) -> "list[Marker]":
     """
     from scanvi_core.annotation.genes.markers import known_markers
 
-    dataset = workspace(project_id).dataset
+    dataset = opened.dataset
     return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))
 
 
@@ -183,4 +182,4 @@ def _by_column(opened: Workspace, key: str) -> Colouring:
     def read() -> np.ndarray:
         return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)
 
-    return Colouring(key, revision, values=opened.kept.get(("numbers", key), read))
+    return Colouring(key, revision, values=opened.cache.get(("numbers", key), read))

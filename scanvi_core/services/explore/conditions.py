@@ -3,12 +3,9 @@
 Answers are kept as bits under everything they depend on, so that combining them again is quick.
 """
 
-import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from mmap import mmap
 from pathlib import Path
 
@@ -25,15 +22,14 @@ from scanvi_core.services.explore import colours, gene_search
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.cell_values import cluster_origin, coded, newest
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
-KEPT_SETS = 256
 SHOWN_VALUES = 3
 NEAR_WHERE = "The model's map (z1)"
 
 
 @dataclass(frozen=True)
-class Answer:
+class Matches:
     """The cells that fulfil a condition, and what has to be said about it.
 
     Attributes
@@ -48,64 +44,57 @@ class Answer:
     note: str = ""
 
 
-_kept: OrderedDict[Hashable, Answer] = OrderedDict()
-_lock = threading.Lock()
-
-
-def answer(project_id: str, term: Term) -> Answer:
+def answer(opened: Workspace, term: Term) -> Matches:
     """Return the cells that fulfil a condition, whether or not it is negated."""
-    opened, about = workspace(project_id), term.about
+    about = term.about
     try:
-        moment = _MOMENTS.get(term.kind, _always)(opened)
-        key = (project_id, opened.dataset.manifest["counts_sha256"], about, moment)
-        return _remembered(key, lambda: _LOOKS[term.kind](opened, about))
+        key = ("condition", about, _MOMENTS.get(term.kind, _always)(opened))
+        return opened.cache.get(key, lambda: _LOOKS[term.kind](opened, about))
     except ColumnMissing as error:
-        return Answer(None, error.message)
+        return Matches(None, error.message)
 
 
-def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
+def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
     """Return cells with their neighbours on the current model's map; None without a model."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None:
         return None
-    index = opened.kept.get(
+    index = opened.cache.get(
         ("neighbours", run.id), lambda: Neighbours(run.array(results.Z1), UMAP_NEIGHBORS)
     )
-    key = (project_id, "near", run.id, steps, bits.tobytes())
+    key = ("near", run.id, steps, bits.tobytes())
 
-    def look() -> Answer:
-        return Answer(packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps)))
+    def look() -> Bits:
+        return packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps))
 
-    return _remembered(key, look).bits
+    return opened.cache.get(key, look)
 
 
-def by_hand(project_id: str, mask: np.ndarray) -> Term:
+def by_hand(opened: Workspace, mask: np.ndarray) -> Term:
     """Return a condition for a set of cells that no rule describes."""
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
     term = Term("cells", name)
-    key = (project_id, workspace(project_id).dataset.manifest["counts_sha256"], term, None)
-    _remembered(key, lambda: Answer(bits))
+    opened.selections.put(term.about, Matches(bits))
     return term
 
 
-def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
-    place = place_of(xy)
-    found = (
+    place = place_of(opened, xy)
+    names = (
         name
-        for name in explore_maps.embeddings(project_id)
-        if place_of(explore_maps.coordinates(project_id, name)) == place
+        for name in explore_maps.embeddings(opened)
+        if place_of(opened, explore_maps.coordinates(opened, name)) == place
     )
-    name = next(found, None)
+    name = next(names, None)
     if name is None:
         return None
     corners = tuple((float(x), float(y)) for x, y in polygon)
     return Term("polygon", name, corners=corners, origin=place)
 
 
-def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
+def shown(opened: Workspace, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
     """Return the condition of the types isolated in a map's legend; None where none says it."""
     kinds: dict[str, Kind] = {
         colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
@@ -118,72 +107,56 @@ def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -
         return Term(
             "cluster",
             values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
-            origin=cluster_origin(workspace(project_id)),
+            origin=cluster_origin(opened),
         )
-    if what in workspace(project_id).dataset.manifest["obs_columns"]:
+    if what in opened.dataset.manifest["obs_columns"]:
         return Term("column", what, values=values)
     return None
 
 
-def place_of(xy: np.ndarray) -> str:
+def place_of(opened: Workspace, xy: np.ndarray) -> str:
     """Return what tells the coordinates of one map from those of another."""
     if isinstance(xy, np.memmap) and isinstance(xy.base, mmap):  # a whole file: read once
         path = Path(str(xy.filename))
-        return _place_of_file(path, path.stat().st_mtime_ns)
+        key = ("place", path, path.stat().st_mtime_ns)
+        return opened.cache.get(key, lambda: _digest(np.load(path, mmap_mode="r")))
+    return _digest(xy)
+
+
+def _digest(xy: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
 
 
-@lru_cache(maxsize=KEPT_SETS)
-def _place_of_file(path: Path, _: int) -> str:
-    return place_of(np.asarray(np.load(path, mmap_mode="r")))
-
-
-def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = look()
-    if found.bits is None:  # what is not here may come
-        return found
-    found.bits.flags.writeable = False
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > KEPT_SETS:
-            _kept.popitem(last=False)
-    return found
-
-
-def _polygon(opened: Workspace, term: Term) -> Answer:
+def _polygon(opened: Workspace, term: Term) -> Matches:
     title = explore_maps.title_of(term.name)
     maps = list(_maps_called(opened, term.name))
     if not maps:
-        return Answer(None, f"{title} is not in this project.")
-    same = (xy for xy in maps if place_of(xy) == term.origin)
+        raise ColumnMissing(f"{title} is not in this project.")
+    same = (xy for xy in maps if place_of(opened, xy) == term.origin)
     xy = next(same, None)
     if xy is None:
-        return Answer(None, f"{title} is another one here than the one that was drawn on.")
-    return Answer(packed(in_polygon(xy, np.array(term.corners))))
+        raise ColumnMissing(f"{title} is another one here than the one that was drawn on.")
+    return Matches(packed(in_polygon(xy, np.array(term.corners))))
 
 
 def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
     """Return every map of a name, those of earlier models included."""
     if name in results.MAPS:
         runs = reversed(Run.list(opened.project))
-        found = (run for run in runs if run.has_array(results.MAPS[name]))
-        yield from (run.array(results.MAPS[name]) for run in found)
-    elif name in explore_maps.embeddings(opened.project.id):
-        yield explore_maps.coordinates(opened.project.id, name)
+        mapped = (run for run in runs if run.has_array(results.MAPS[name]))
+        yield from (run.array(results.MAPS[name]) for run in mapped)
+    elif name in explore_maps.embeddings(opened):
+        yield explore_maps.coordinates(opened, name)
 
 
-def _gene(opened: Workspace, term: Term) -> Answer:
-    name = gene_search.gene_here(opened.project.id, term.name)
+def _gene(opened: Workspace, term: Term) -> Matches:
+    name = gene_search.gene_here(opened, term.name)
     if name is None:
-        return Answer(None, f"There is no gene {term.name} here.")
-    return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
+        raise ColumnMissing(f"There is no gene {term.name} here.")
+    return Matches(packed(opened.dataset.gene(name) > (term.low or 0.0)))
 
 
-def _categories(opened: Workspace, term: Term) -> Answer:
+def _categories(opened: Workspace, term: Term) -> Matches:
     codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
@@ -191,33 +164,33 @@ def _categories(opened: Workspace, term: Term) -> Answer:
     listed = ", ".join(missing[:SHOWN_VALUES]) + ("…" if len(missing) > SHOWN_VALUES else "")
     note = f"There is no {noun} {listed} here." if missing else ""
     if len(missing) == len(term.values):
-        return Answer(None, note)
+        raise ColumnMissing(note)
     lookup = np.zeros(len(names) + 1, dtype=bool)
     lookup[chosen] = True
     lookup[-1] = NO_VALUE in term.values  # cells without a value have the code -1
-    return Answer(packed(lookup[codes]), note)
+    return Matches(packed(lookup[codes]), note)
 
 
-def _same_clusters(opened: Workspace, term: Term) -> Answer:
+def _same_clusters(opened: Workspace, term: Term) -> Matches:
     if term.origin and term.origin != cluster_origin(opened):
-        return Answer(None, "The clusters are other ones here.")
+        raise ColumnMissing("The clusters are other ones here.")
     return _categories(opened, term)
 
 
-def _column(opened: Workspace, term: Term) -> Answer:
+def _column(opened: Workspace, term: Term) -> Matches:
     known = opened.dataset.manifest["obs_columns"].get(term.name)
     if known is None:
-        return Answer(None, f"There is no column {term.name} here.")
+        raise ColumnMissing(f"There is no column {term.name} here.")
     if term.values:
         return _categories(opened, term)
     if known["kind"] != "number":
-        return Answer(None, f"The column {term.name} holds no numbers here.")
-    values = colours.colouring(opened.project.id, term.name).values
-    return Answer(packed(_within(values, term)))
+        raise ColumnMissing(f"The column {term.name} holds no numbers here.")
+    values = colours.colouring(opened, term.name).values
+    return Matches(packed(_within(values, term)))
 
 
-def _confidence(opened: Workspace, term: Term) -> Answer:
-    return Answer(packed(_within(newest(opened).confidence, term)))
+def _confidence(opened: Workspace, term: Term) -> Matches:
+    return Matches(packed(_within(newest(opened).confidence, term)))
 
 
 def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
@@ -228,13 +201,16 @@ def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
     return np.asarray((values >= low) & (values <= high))  # NaN compares false
 
 
-def _cells(_: Workspace, term: Term) -> Answer:
+def _cells(opened: Workspace, term: Term) -> Matches:
+    picked = opened.selections.peek(term)
+    if isinstance(picked, Matches):
+        return picked
     n = term.name.rpartition(".")[2]
-    return Answer(None, f"The {n} cells that were picked by hand are not known here.")
+    raise ColumnMissing(f"The {n} cells that were picked by hand are not known here.")
 
 
-def _near(_: Workspace, __: Term) -> Answer:
-    return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
+def _near(_: Workspace, __: Term) -> Matches:
+    raise ColumnMissing(f"{NEAR_WHERE} is not here: train a model first.")
 
 
 def _of_labels(opened: Workspace) -> Hashable:
@@ -242,7 +218,7 @@ def _of_labels(opened: Workspace) -> Hashable:
 
 
 def _of_predictions(opened: Workspace) -> Hashable:
-    made, run = provisional.state(opened.project.id).found, opened.current_run()
+    made, run = provisional.state(opened).newest, opened.current_run()
     return (run.id if run else "", made.seq if made else 0)
 
 
@@ -260,7 +236,7 @@ def _always(_: Workspace) -> Hashable:
     return None
 
 
-_LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
+_LOOKS: dict[str, Callable[[Workspace, Term], Matches]] = {
     "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,

@@ -13,7 +13,7 @@ import pandas as pd
 
 from scanvi_core.annotation.selection.rules import Rule
 from scanvi_core.services.explore import colours, gene_search, maps, rules, selection
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 PICKED, KEPT, REST = "Picked cells", "Kept cells", "All other cells"
 VIOLIN_CELLS = 300  # drawn per type
@@ -49,9 +49,8 @@ class Groups:
         return f"{zlib.crc32(self.codes.tobytes(), zlib.crc32(text)):08x}"
 
 
-def options(project_id: str) -> list[str]:
+def options(opened: Workspace) -> list[str]:
     """Return what cells can be grouped by, the most useful first."""
-    opened = workspace(project_id)
     columns = opened.dataset.manifest["obs_columns"]
 
     def usable(what: str) -> bool:
@@ -59,34 +58,33 @@ def options(project_id: str) -> list[str]:
             return columns[what]["kind"] != "number" and columns[what]["n_unique"] <= MAX_GROUPS
         return what in (colours.LABEL, colours.PREDICTION, maps.CLUSTER)
 
-    found = [what for what in colours.colour_options(project_id) if usable(what)]
+    choices = [what for what in colours.colour_options(opened) if usable(what)]
     if not opened.labels().active:
-        found.remove(colours.LABEL)
-    return found
+        choices.remove(colours.LABEL)
+    return choices
 
 
-def groups(project_id: str, what: str) -> Groups:
+def groups(opened: Workspace, what: str) -> Groups:
     """Return the groups of one of `options`."""
-    colouring = colours.colouring(project_id, what)
-    opened = workspace(project_id)
+    colouring = colours.colouring(opened, what)
 
     def work_out() -> Groups:
         assert colouring.codes is not None  # noqa: S101  - `options` lists no values
         places = colouring.places or tuple(range(len(colouring.names)))
         codes = np.array(colouring.codes, dtype=np.int32)
-        return Groups(what, codes, colouring.names, places, _why(project_id, what))
+        return Groups(what, codes, colouring.names, places, _why(opened, what))
 
-    return opened.kept.get(("groups", colouring.revision), work_out)
+    return opened.cache.get(("groups", colouring.revision), work_out)
 
 
-def of_two(project_id: str, tab: str, what: str, names: tuple[str, str]) -> Groups:
+def of_two(opened: Workspace, tab: str, what: str, names: tuple[str, str]) -> Groups:
     """Return two groups to compare: types of `what`, or the cells picked or kept in a tab.
 
     Cells in both are in neither; `REST` means all cells that are not in the other.
     """
     masks, warnings = [], []
     for name in names:
-        mask, warning = _one(project_id, tab, what, name)
+        mask, warning = _one(opened, tab, what, name)
         masks.append(mask)
         warnings.append(warning)
     first, second = masks
@@ -94,21 +92,21 @@ def of_two(project_id: str, tab: str, what: str, names: tuple[str, str]) -> Grou
         first = ~second if first is None and second is not None else first
         second = ~first if second is None and first is not None else second
     if first is None or second is None:  # both are the rest
-        first = second = np.zeros(workspace(project_id).dataset.n_obs, dtype=bool)
+        first = second = np.zeros(opened.dataset.n_obs, dtype=bool)
     codes = np.full(len(first), -1, dtype=np.int32)
     codes[first & ~second], codes[second & ~first] = 0, 1
-    said = " ".join(dict.fromkeys(filter(None, warnings)))
-    return Groups("two groups", codes, names, (0, 1), said)
+    warning_text = " ".join(dict.fromkeys(filter(None, warnings)))
+    return Groups("two groups", codes, names, (0, 1), warning_text)
 
 
-def _one(project_id: str, tab: str, what: str, name: str) -> tuple[np.ndarray | None, str]:
+def _one(opened: Workspace, tab: str, what: str, name: str) -> tuple[np.ndarray | None, str]:
     if name == REST:
         return None, ""
     if name in (PICKED, KEPT):
-        own = selection.selection(project_id, tab if name == PICKED else kept_tab(tab))
+        own = selection.selection(opened, tab if name == PICKED else kept_tab(tab))
         return own.mask, _why_rule(own.rule)
-    found = groups(project_id, what)
-    return found.codes == found.names.index(name), found.warning
+    types = groups(opened, what)
+    return types.codes == types.names.index(name), types.warning
 
 
 def kept_tab(tab: str) -> str:
@@ -116,63 +114,63 @@ def kept_tab(tab: str) -> str:
     return f"{tab}/kept"
 
 
-def keep_picked(project_id: str, tab: str) -> int:
+def keep_picked(opened: Workspace, tab: str) -> int:
     """Put the picked cells aside as the second selection; return how many."""
-    return selection.set_rule(project_id, kept_tab(tab), selection.selection(project_id, tab).rule)
+    return selection.set_rule(opened, kept_tab(tab), selection.selection(opened, tab).rule)
 
 
-def sides(project_id: str, tab: str, what: str) -> list[str]:
+def sides(opened: Workspace, tab: str, what: str) -> list[str]:
     """Return what can stand on either side of a comparison."""
     own = [
         name
         for name, where in ((PICKED, tab), (KEPT, kept_tab(tab)))
-        if selection.selection(project_id, where).n
+        if selection.selection(opened, where).n
     ]
-    found = groups(project_id, what)
-    filled = np.bincount(found.codes[found.codes >= 0], minlength=len(found.names)) > 0
-    names = [name for name, some in zip(found.names, filled, strict=True) if some]
+    types = groups(opened, what)
+    filled = np.bincount(types.codes[types.codes >= 0], minlength=len(types.names)) > 0
+    names = [name for name, some in zip(types.names, filled, strict=True) if some]
     return [*own, *names, REST]
 
 
-def levels(project_id: str, what: str, chosen: Sequence[str]) -> pd.DataFrame:
+def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
     """Return a row per group and gene: columns ``group``, ``gene``, ``mean``, ``share``.
 
     Groups without a cell are left out.
     """
     from scanvi_core.annotation.genes.levels import by_group
 
-    opened, found = workspace(project_id), groups(project_id, what)
-    key = ("levels", what, found.digest, tuple(chosen))
+    types = groups(opened, what)
+    key = ("levels", what, types.digest, tuple(chosen))
 
     def work_out() -> pd.DataFrame:
         dataset = opened.dataset
-        places = [gene_search.position(project_id, gene) for gene in chosen]
+        places = [gene_search.position(opened, gene) for gene in chosen]
         mean, share = by_group(
-            dataset.counts_by_gene, dataset.totals, places, found.codes, len(found.names)
+            dataset.counts_by_gene, dataset.totals, places, types.codes, len(types.names)
         )
         table = pd.DataFrame(
             {
-                "group": np.repeat(np.array(found.names, dtype=object), len(chosen)),
-                "gene": np.tile(np.array(chosen, dtype=object), len(found.names)),
+                "group": np.repeat(np.array(types.names, dtype=object), len(chosen)),
+                "gene": np.tile(np.array(chosen, dtype=object), len(types.names)),
                 "mean": mean.ravel(),
                 "share": share.ravel(),
             }
         )
         return table.dropna(subset=["mean"])
 
-    return opened.kept.get(key, work_out)
+    return opened.cache.get(key, work_out)
 
 
-def violins(project_id: str, what: str, gene: str) -> dict[str, np.ndarray]:
+def violins(opened: Workspace, what: str, gene: str) -> dict[str, np.ndarray]:
     """Return levels of a gene in at most 300 cells of each group, by name."""
     from scanvi_core.annotation.genes.levels import drawn
 
-    found, values = groups(project_id, what), gene_search.levels(project_id, gene)
-    rows = drawn(found.codes, len(found.names), VIOLIN_CELLS)
-    own = found.codes[rows]
+    types, values = groups(opened, what), gene_search.levels(opened, gene)
+    rows = drawn(types.codes, len(types.names), VIOLIN_CELLS)
+    own = types.codes[rows]
     return {
         name: values[rows[own == code]]
-        for code, name in enumerate(found.names)
+        for code, name in enumerate(types.names)
         if (own == code).any()
     }
 
@@ -182,10 +180,10 @@ def conditioned(selections: Iterable[Rule]) -> set[str]:
     return {term.name for rule in selections for term in rule.terms if term.kind == "gene"}
 
 
-def conditions_on(project_id: str, tab: str, names: Sequence[str]) -> set[str]:
+def conditions_on(opened: Workspace, tab: str, names: Sequence[str]) -> set[str]:
     """Return the genes by which the picked or kept cells among `names` were chosen."""
     where = {PICKED: tab, KEPT: kept_tab(tab)}
-    chosen = [selection.selection(project_id, where[name]).rule for name in names if name in where]
+    chosen = [selection.selection(opened, where[name]).rule for name in names if name in where]
     return conditioned(chosen)
 
 
@@ -195,12 +193,12 @@ FLATTERED = (
 )
 
 
-def _why(project_id: str, what: str) -> str:
+def _why(opened: Workspace, what: str) -> str:
     if what == maps.CLUSTER:
         return f"Clusters were made from the same genes, {FLATTERED}"
     if what == colours.PREDICTION:
         return f"The model predicted these types from the same genes, {FLATTERED}"
-    if what == colours.LABEL and any(_why_rule(own.rule) for own in rules.logged(project_id)):
+    if what == colours.LABEL and any(_why_rule(own.rule) for own in rules.logged(opened)):
         return f"Some labels were given by shapes, clusters or levels of genes, {FLATTERED}"
     if what not in colours.STANDARD and any(w in what.casefold() for w in LIKE_CLUSTERS):
         return f"If “{what}” holds clusters, they were made from the same genes, {FLATTERED}"

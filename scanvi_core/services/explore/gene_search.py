@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 SUGGESTIONS = 12
 MAX_PASTED = 500
@@ -58,10 +58,9 @@ class Pasted:
         return f"{len(self.found):,} of {n:,} genes found. Not in these data: {listed}."
 
 
-def index(project_id: str) -> GeneIndex:
+def index(opened: Workspace) -> GeneIndex:
     """Return all genes of a project for searching."""
-    opened = workspace(project_id)
-    found: GeneIndex = opened.kept.get(("gene index",), lambda: _index(opened))
+    found: GeneIndex = opened.cache.get(("gene index",), lambda: _index(opened))
     return found
 
 
@@ -87,7 +86,7 @@ def _index(opened: Workspace) -> GeneIndex:
     return GeneIndex(names, ids, places, folded, searched)
 
 
-def search(project_id: str, text: str, n: int = SUGGESTIONS) -> list[str]:
+def search(opened: Workspace, text: str, n: int = SUGGESTIONS) -> list[str]:
     """Return genes for what was typed: exact, then beginning with it, then holding it.
 
     Symbols and identifiers are searched without regard to case; shorter names come first.
@@ -95,7 +94,7 @@ def search(project_id: str, text: str, n: int = SUGGESTIONS) -> list[str]:
     sought = text.strip().casefold()
     if not sought:
         return []
-    known = index(project_id)
+    known = index(opened)
     found = []
     for place, (symbol, own) in enumerate(known.searched):
         if sought in symbol or sought in own:
@@ -105,28 +104,28 @@ def search(project_id: str, text: str, n: int = SUGGESTIONS) -> list[str]:
     return [known.names[place] for *_, place in sorted(found)[:n]]
 
 
-def gene_here(project_id: str, name: str) -> str | None:
+def gene_here(opened: Workspace, name: str) -> str | None:
     """Return what a gene is called here; None without it, or where case alone tells two apart."""
-    known = index(project_id)
+    known = index(opened)
     place = known.places.get(name)
     if place is None:
         place = known.folded.get(name.strip().casefold(), -1)
     return known.names[place] if place >= 0 else None
 
 
-def read_list(project_id: str, text: str) -> Pasted:
+def read_list(opened: Workspace, text: str) -> Pasted:
     """Find the genes of a pasted list, separated by blanks, lines, commas or semicolons."""
     written = list(dict.fromkeys(filter(None, _SEPARATORS.split(text))))[:MAX_PASTED]
-    here = [(name, gene_here(project_id, name)) for name in written]
+    here = [(name, gene_here(opened, name)) for name in written]
     found = dict.fromkeys(gene for _, gene in here if gene is not None)
     return Pasted(tuple(found), tuple(name for name, gene in here if gene is None))
 
 
-def position(project_id: str, name: str) -> int:
+def position(opened: Workspace, name: str) -> int:
     """Return the column of a gene in the counts; `name` as the pages call it."""
-    return index(project_id).places[name]
+    return index(opened).places[name]
 
 
-def levels(project_id: str, name: str) -> np.ndarray:
+def levels(opened: Workspace, name: str) -> np.ndarray:
     """Return log1p of counts per 10,000 of a gene in every cell, float32 [n_obs]."""
-    return workspace(project_id).dataset.gene(name)
+    return opened.dataset.gene(name)

@@ -13,8 +13,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.explore import gene_search
 from scanvi_core.services.explore.gene_groups import Groups
-from scanvi_core.services.runs import run_files
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.project.runs import Run
@@ -28,7 +27,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Question:
+class GeneTest:
     """What is asked: the markers of every group, or, of `two` groups, what differs.
 
     Attributes
@@ -49,20 +48,19 @@ class Question:
         return f"genes-{counts}-{zlib.crc32(about.encode()):08x}"
 
 
-def answer(project_id: str, question: Question) -> pd.DataFrame | None:
+def answer(opened: Workspace, question: GeneTest) -> pd.DataFrame | None:
     """Return the table that answers a question; None before `start` has.
 
     Of markers: ``group``, ``gene``, ``score``, ``log2 change``, ``adjusted p``, ``seen in group``,
     ``seen in others``. Of two groups, positive scores and changes: higher in the first.
     """
-    opened = workspace(project_id)
     path = _path(opened, question)
     if not path.is_file():
         return None
-    return opened.kept.get((path.name, path.stat().st_mtime_ns), lambda: derived.table(path))
+    return opened.cache.get((path.name,), lambda: derived.table(path))
 
 
-def start(project_id: str, question: Question) -> str:
+def start(opened: Workspace, question: GeneTest) -> str:
     """Answer a question in the background; return the job id.
 
     Raises
@@ -83,23 +81,22 @@ def start(project_id: str, question: Question) -> str:
         )
     return jobs.submit(
         jobs.JobRequest(
-            project_id,
+            opened.id,
             GENE_TEST,
             IO_LANE,
-            lambda job: _work(project_id, question, job),
+            lambda job: _work(opened, question, job),
             changes=False,
         )
     )
 
 
-def _work(project_id: str, question: Question, job: jobs.Job) -> None:
-    opened = workspace(project_id)
+def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
     job.report(0.1, "Reading the cells")
     if question.method == MODEL:
         table = _by_model(opened, question.groups)
     else:
         table = _by_test(opened, question)
-    names = gene_search.index(project_id).names
+    names = gene_search.index(opened).names
     table.insert(1, "gene", [names[at] for at in table.pop("at")])
     path = _path(opened, question)
     path.parent.mkdir(exist_ok=True)
@@ -108,11 +105,11 @@ def _work(project_id: str, question: Question, job: jobs.Job) -> None:
         derived.write_table(temporary, table)
 
 
-def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
+def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
     from scanvi_core.annotation.genes.levels import REST, rank
 
     groups, dataset = question.groups, opened.dataset
-    found = rank(
+    ranked = rank(
         dataset.counts,
         groups.codes,
         groups.names,
@@ -124,23 +121,22 @@ def _by_test(opened: Workspace, question: Question) -> pd.DataFrame:
         "group": "group", "gene": "at", "score": "score", "log2_change": "log2 change",
         "p_adjusted": "adjusted p", "share": "seen in group", "share_others": "seen in others",
     }  # fmt: skip
-    return found.rename(columns=columns)
+    return ranked.rename(columns=columns)
 
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
-    """Compare two groups by the current model; see `annotation.differential.compare`."""
+    """Compare two groups by the current model; see `annotation.model.differential.compare`."""
     from scanvi_core.annotation.genes.levels import drawn
     from scanvi_core.annotation.model.annotator import Annotator
     from scanvi_core.services.diagnostics.baselines import model_counts
-    from scanvi_core.services.workspace import batches_of
 
     run = opened.current_run()
     if run is None:
         raise InputError("There is no model yet.", "Train one, or use the test.")
-    model = Annotator.load(run_files.model_folder(run))
+    model = Annotator.load(run.paths.model)
     rows = drawn(groups.codes, 2, MODEL_CELLS)
-    index, names = batches_of(opened, run.settings["batch_key"])
-    batches = np.array(names, dtype=object)[index[rows]]
+    division = opened.batches(run.settings.batch_key)
+    batches = np.array(division.names, dtype=object)[division.index[rows]]
     sides = groups.codes[rows] == 0, groups.codes[rows] == 1
     several = len(model.batch_names) > 1
     table = model.differential_expression(
@@ -164,8 +160,8 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
 
 def _positions(opened: Workspace, run: "Run") -> np.ndarray:
     """Return where the genes of a run's model are among all genes."""
-    return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings["genes"]))
+    return np.asarray(pd.Index(opened.dataset.var_names).get_indexer(run.settings.genes))
 
 
-def _path(opened: Workspace, question: Question) -> Path:
+def _path(opened: Workspace, question: GeneTest) -> Path:
     return opened.project.derived / f"{question.key(opened)}.parquet"

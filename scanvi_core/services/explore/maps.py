@@ -9,7 +9,7 @@ from scanvi_core.errors import DataDamaged
 from scanvi_core.project.records import derived_kinds
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import IO_LANE, Workspace, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace
 
 MAP = "map"
 
@@ -30,18 +30,19 @@ TITLES = {
 }
 
 
-def embeddings(project_id: str) -> dict[str, str]:
+def embeddings(opened: Workspace) -> dict[str, str]:
     """Return the maps that can be drawn now: id and title, the most useful first."""
-    opened = workspace(project_id)
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     run = opened.current_run()
     if run is not None:
-        found |= {name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])}
+        titles |= {
+            name: TITLES[name] for name in results.MAPS if run.has_array(results.MAPS[name])
+        }
     usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
-    found |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
+    titles |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
     if _kept(opened, BASE_MAP) is not None:
-        found[BASE] = TITLES[BASE]
-    return found
+        titles[BASE] = TITLES[BASE]
+    return titles
 
 
 def title_of(embedding: str) -> str:
@@ -49,9 +50,8 @@ def title_of(embedding: str) -> str:
     return TITLES.get(embedding, f"The map {embedding}")
 
 
-def coordinates(project_id: str, embedding: str) -> np.ndarray:
+def coordinates(opened: Workspace, embedding: str) -> np.ndarray:
     """Return the map's coordinates, float32 [n_obs, 2]."""
-    opened = workspace(project_id)
     run = opened.current_run()
     if embedding in results.MAPS and run is not None:
         return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
@@ -68,38 +68,33 @@ def coordinates(project_id: str, embedding: str) -> np.ndarray:
     def read() -> np.ndarray:
         return np.array(places[:, :2], order="C")
 
-    return opened.kept.get(("coordinates", embedding), read)
+    return opened.cache.get(("coordinates", embedding), read)
 
 
-def map_revision(project_id: str, embedding: str) -> str:
+def map_revision(opened: Workspace, embedding: str) -> str:
     """Return a key that changes when the map's coordinates do."""
-    run = workspace(project_id).current_run() if embedding in results.MAPS else None
+    run = opened.current_run() if embedding in results.MAPS else None
     if run is None:
-        return f"{project_id}/{embedding}/"
+        return f"{opened.id}/{embedding}/"
     # the maps of a run may be those of the run before for a while
-    return f"{project_id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
+    return f"{opened.id}/{embedding}/{run.id}.{run.array_time(results.MAPS[embedding])}"
 
 
-def start_base_map(project_id: str) -> str:
+def start_base_map(opened: Workspace) -> str:
     """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
     return jobs.submit(
-        jobs.JobRequest(
-            project_id, MAP, IO_LANE, lambda job: _base_map(project_id, job), changes=False
-        )
+        jobs.JobRequest(opened.id, MAP, IO_LANE, lambda job: _base_map(opened, job), changes=False)
     )
 
 
-def _base_map(project_id: str, job: jobs.Job) -> None:
+def _base_map(opened: Workspace, job: jobs.Job) -> None:
     from scanvi_core.annotation.genes import markers
     from scanvi_core.annotation.layout import clusters, embedding
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
 
-    opened = workspace(project_id)
     job.report(0.1, "Choosing variable genes")
-    genes = variable_genes(
-        opened.dataset.folder, TrainConfig().n_top_genes, opened.project.settings.get("batch_key")
-    )
+    genes = variable_genes(opened.dataset.folder, TrainConfig().n_top_genes, opened.batch_key)
     if job.should_stop():
         return
     job.report(0.3, "Computing principal components")
@@ -120,9 +115,9 @@ def _save(path: Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def clusters_of(project_id: str) -> np.ndarray | None:
+def clusters_of(opened: Workspace) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
-    return _kept(workspace(project_id), CLUSTERS)
+    return _kept(opened, CLUSTERS)
 
 
 def _derived(opened: Workspace, name: str) -> Path:

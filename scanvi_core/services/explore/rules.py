@@ -23,7 +23,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project import names
 from scanvi_core.project.label_log import events
 from scanvi_core.services.explore import colours, conditions, maps
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 __all__ = ["MAX_STEPS", "Group", "Kind", "Operation", "Rule", "Term"]  # for pages
 
@@ -57,35 +57,35 @@ class Selection:
     notes: tuple[str, ...]
 
 
-def select(project_id: str, rule: Rule) -> Selection:
+def select(opened: Workspace, rule: Rule) -> Selection:
     """Return what a rule selects now.
 
     A condition that cannot be looked up here counts as unknown: only cells that fulfil the rule
     whatever it would say are selected, and a note says so.
     """
-    n_obs = workspace(project_id).dataset.n_obs
+    n_obs = opened.dataset.n_obs
     notes: dict[str, None] = {}
 
     def look(term: Term) -> Bits | None:
-        found = conditions.answer(project_id, term)
-        if found.note:
-            notes[found.note] = None
-        return found.bits
+        answern = conditions.answer(opened, term)
+        if answern.note:
+            notes[answern.note] = None
+        return answern.bits
 
     def grow(bits: Bits, steps: int) -> Bits | None:
-        grown = conditions.grown(project_id, bits, steps)
+        grown = conditions.grown(opened, bits, steps)
         if grown is None:
             notes[f"{conditions.NEAR_WHERE} is not here: train a model first."] = None
         return grown
 
-    found = evaluate(rule, n_obs, look, grow)
+    chosen = evaluate(rule, n_obs, look, grow)
     counts = tuple(
         None if term.kind == "near" else _count(look(term.about), term, n_obs)
         for term in rule.terms
     )
-    mask = unpacked(found.surely, n_obs)
+    mask = unpacked(chosen.surely, n_obs)
     mask.flags.writeable = False
-    return Selection(rule, mask, size(found.surely), counts, tuple(notes))
+    return Selection(rule, mask, size(chosen.surely), counts, tuple(notes))
 
 
 def _count(bits: Bits | None, term: Term, n_obs: int) -> int | None:
@@ -94,14 +94,14 @@ def _count(bits: Bits | None, term: Term, n_obs: int) -> int | None:
     return n_obs - size(bits) if term.negated else size(bits)
 
 
-def advice(project_id: str, selection: Selection) -> str:
+def advice(opened: Workspace, selection: Selection) -> str:
     """Say which condition to take away when none is left; empty when there is no such one."""
     if selection.n or not selection.rule:
         return ""
     best, most = "", 0
     for g, group in enumerate(selection.rule.groups):
         for t, term in enumerate(group.terms):
-            n = select(project_id, selection.rule.without(g, t)).n
+            n = select(opened, selection.rule.without(g, t)).n
             if n > most:
                 best, most = words_of(term), n
     return f"Without “{best}” it would be {most:,}." if most else ""
@@ -114,11 +114,11 @@ def words_of(term: Term) -> str:
 
 def words(rule: Rule) -> str:
     """Return a whole rule in words, for the history."""
-    said = rule_in_words(rule, maps.TITLES)
-    return said if len(said) <= MAX_WORDS else f"{said[: MAX_WORDS - 1]}…"
+    text = rule_in_words(rule, maps.TITLES)
+    return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
 
 
-def of_markers(project_id: str, text: str) -> tuple[Term, ...]:
+def of_markers(opened: Workspace, text: str) -> tuple[Term, ...]:
     """Return the conditions of a marker rule such as ``MS4A1+, CD3D-``.
 
     Raises
@@ -128,14 +128,16 @@ def of_markers(project_id: str, text: str) -> tuple[Term, ...]:
     """
     return tuple(
         Term("gene", marker.gene, low=marker.threshold, negated=not marker.positive)
-        for marker in colours.markers_of(project_id, text)
+        for marker in colours.markers_of(opened, text)
     )
 
 
 # The log ----------------------------------------------------------------------------------------
 
 
-def name_cells(project_id: str, selection: Selection, label: str, seen: int | None = None) -> None:
+def name_cells(
+    opened: Workspace, selection: Selection, label: str, seen: int | None = None
+) -> None:
     """Give the selected cells a label; the rule is kept with it.
 
     Raises
@@ -143,7 +145,6 @@ def name_cells(project_id: str, selection: Selection, label: str, seen: int | No
     StaleEdit
         If somebody changed the same cells since step `seen`; both versions are in it.
     """
-    opened = workspace(project_id)
     model = opened.project.settings.get("current_run") or ""
     rows, reason = np.flatnonzero(selection.mask), words(selection.rule)
     event = events.assign(rows, label, reason=reason, model=model)
@@ -164,28 +165,27 @@ class LabelRule:
         return words(self.rule)
 
 
-def logged(project_id: str) -> list[LabelRule]:
+def logged(opened: Workspace) -> list[LabelRule]:
     """Return the rules behind the labels of a project, in the order they were used."""
-    opened = workspace(project_id)
-    return opened.kept.get(("rules", opened.labels().seq), lambda: _logged(opened.store.events()))
+    return opened.cache.get(("rules", opened.labels().seq), lambda: _logged(opened.store.events()))
 
 
 def _logged(entries: list[events.Event]) -> list[LabelRule]:
-    found: dict[LabelRule, None] = {}
+    rules: dict[LabelRule, None] = {}
     for event in entries:
         plain = event.payload.get(RULE)
         if event.kind == "assign" and plain is not None and not event.undone:
             with suppress(InputError):  # of a newer version, or of a colleague's damaged copy
-                found[LabelRule(event.payload["labels"][0], Rule.from_json(plain))] = None
-    return list(found)
+                rules[LabelRule(event.payload["labels"][0], Rule.from_json(plain))] = None
+    return list(rules)
 
 
-def to_file(project_id: str) -> bytes:
+def to_file(opened: Workspace) -> bytes:
     """Return the rules of a project as JSON, to run them on other data."""
     plain = {
         FILE: FILE_VERSION,
-        "project": workspace(project_id).project.name,
-        "rules": [{"label": own.label, "rule": own.rule.to_json()} for own in logged(project_id)],
+        "project": opened.project.name,
+        "rules": [{"label": own.label, "rule": own.rule.to_json()} for own in logged(opened)],
     }
     return json.dumps(plain, ensure_ascii=False, indent=1).encode()
 
@@ -240,28 +240,28 @@ class Applied:
     @property
     def note(self) -> str:
         """What is left out and why, in words."""
-        said = list(self.selection.notes)
-        if said and not self.selection.n:
-            said.append("The rule cannot be used here.")
-        elif said:
-            said.append("Only cells that fulfil the rule without that are named.")
+        sentences = list(self.selection.notes)
+        if sentences and not self.selection.n:
+            sentences.append("The rule cannot be used here.")
+        elif sentences:
+            sentences.append("Only cells that fulfil the rule without that are named.")
         if self.contested:
-            said.append(f"{self.contested:,} cells fit other rules too and are left out.")
+            sentences.append(f"{self.contested:,} cells fit other rules too and are left out.")
         if self.labelled:
-            said.append(f"{self.labelled:,} cells have a label already and keep it.")
-        return " ".join(said)
+            sentences.append(f"{self.labelled:,} cells have a label already and keep it.")
+        return " ".join(sentences)
 
 
 def preview(
-    project_id: str, rules: Sequence[LabelRule], *, replace_labels: bool = False
+    opened: Workspace, rules: Sequence[LabelRule], *, replace_labels: bool = False
 ) -> list[Applied]:
     """Return what each rule would do here, all of them together."""
-    state = workspace(project_id).labels()
-    found = [select(project_id, own.rule) for own in rules]
+    state = opened.labels()
+    selections = [select(opened, own.rule) for own in rules]
     places = {name: code for code, name in enumerate(dict.fromkeys(own.label for own in rules))}
     claims = np.full(len(state.codes), -1, dtype=np.int32)
     torn = np.zeros(len(state.codes), dtype=bool)
-    for own, selection in zip(rules, found, strict=True):
+    for own, selection in zip(rules, selections, strict=True):
         torn |= selection.mask & (claims >= 0) & (claims != places[own.label])
         claims[selection.mask] = places[own.label]
     free = np.ones_like(torn) if replace_labels else state.codes < 0
@@ -273,11 +273,11 @@ def preview(
             int((selection.mask & ~free & ~torn).sum()),
             int((selection.mask & torn).sum()),
         )
-        for own, selection in zip(rules, found, strict=True)
+        for own, selection in zip(rules, selections, strict=True)
     ]
 
 
-def apply(project_id: str, chosen: Sequence[Applied], seen: int | None = None) -> int:
+def apply(opened: Workspace, chosen: Sequence[Applied], seen: int | None = None) -> int:
     """Name the cells of each rule, one step of the history each; return how many cells.
 
     Raises
@@ -291,6 +291,6 @@ def apply(project_id: str, chosen: Sequence[Applied], seen: int | None = None) -
     for item in chosen:
         mask = np.zeros_like(item.selection.mask)
         mask[item.rows] = True
-        name_cells(project_id, replace(item.selection, mask=mask), item.own.label, seen)
-        seen = None if seen is None else workspace(project_id).labels().seq
+        name_cells(opened, replace(item.selection, mask=mask), item.own.label, seen)
+        seen = None if seen is None else opened.labels().seq
     return int(sum(item.rows.size for item in chosen))

@@ -4,7 +4,6 @@ What a rule selects is worked out when it changes, not at every rerun: the cells
 are those that were shown, whatever a newer prediction says meanwhile.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -14,47 +13,43 @@ from scanvi_core.annotation.selection.polygon import Operation, in_polygon
 from scanvi_core.annotation.selection.rules import Rule, Term
 from scanvi_core.services.explore import conditions, rules
 from scanvi_core.services.explore.rules import Selection
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
-KEPT = 64
-_picked: OrderedDict[tuple[str, str], Selection] = OrderedDict()
+TAB = "tab"
 
 
-def selection(project_id: str, tab: str) -> Selection:
+def selection(opened: Workspace, tab: str) -> Selection:
     """Return the picked cells with the rule that picked them."""
-    found = _picked.get((project_id, tab))
-    if found is not None:
-        return found
-    none = np.zeros(workspace(project_id).dataset.n_obs, dtype=bool)
+    picked = opened.selections.peek((TAB, tab))
+    if isinstance(picked, Selection):
+        return picked
+    none = np.zeros(opened.dataset.n_obs, dtype=bool)
     none.flags.writeable = False
     return Selection(Rule(), none, 0, (), ())
 
 
-def picked(project_id: str, tab: str) -> np.ndarray:
+def picked(opened: Workspace, tab: str) -> np.ndarray:
     """Return the picked cells as a mask [n_obs]."""
-    return selection(project_id, tab).mask
+    return selection(opened, tab).mask
 
 
-def set_rule(project_id: str, tab: str, rule: Rule) -> int:
+def set_rule(opened: Workspace, tab: str, rule: Rule) -> int:
     """Pick what a rule selects now; return how many cells."""
     if not rule:
-        return clear(project_id, tab)
-    found = rules.select(project_id, rule)
-    _picked[project_id, tab] = found
-    _picked.move_to_end((project_id, tab))
-    while len(_picked) > KEPT:
-        _picked.popitem(last=False)
-    return found.n
+        return clear(opened, tab)
+    picked = rules.select(opened, rule)
+    opened.selections.put((TAB, tab), picked)
+    return picked.n
 
 
-def join(project_id: str, tab: str, terms: Sequence[Term], op: Operation) -> int:
+def join(opened: Workspace, tab: str, terms: Sequence[Term], op: Operation) -> int:
     """Let conditions replace, add to, cut or take from the picked cells; return their number."""
-    return set_rule(project_id, tab, selection(project_id, tab).rule.joined(terms, op))
+    return set_rule(opened, tab, selection(opened, tab).rule.joined(terms, op))
 
 
-def pick(project_id: str, tab: str, mask: np.ndarray, op: Operation = "replace") -> int:
+def pick(opened: Workspace, tab: str, mask: np.ndarray, op: Operation = "replace") -> int:
     """Replace, add to, subtract from or intersect the picked cells; return their number."""
-    return join(project_id, tab, [conditions.by_hand(project_id, mask)], op)
+    return join(opened, tab, [conditions.by_hand(opened, mask)], op)
 
 
 class Shape(Protocol):
@@ -70,7 +65,11 @@ class Shape(Protocol):
 
 
 def pick_polygon(
-    project_id: str, tab: str, xy: np.ndarray, shape: Shape, only: np.ndarray | Term | None = None
+    opened: Workspace,
+    tab: str,
+    xy: np.ndarray,
+    shape: Shape,
+    only: np.ndarray | Term | None = None,
 ) -> int:
     """Pick the cells inside a shape, of those that `only` holds when it is given.
 
@@ -82,16 +81,16 @@ def pick_polygon(
         Mask [n_obs] of the cells on show, or what they have in common.
     """
     if shape.op == "clear":
-        return clear(project_id, tab)
-    term = conditions.drawn(project_id, xy, shape.polygon)
-    inside = [term or conditions.by_hand(project_id, in_polygon(xy, shape.polygon))]
+        return clear(opened, tab)
+    term = conditions.drawn(opened, xy, shape.polygon)
+    inside = [term or conditions.by_hand(opened, in_polygon(xy, shape.polygon))]
     if only is not None:
-        shown = only if isinstance(only, Term) else conditions.by_hand(project_id, only)
+        shown = only if isinstance(only, Term) else conditions.by_hand(opened, only)
         inside.append(shown)
-    return join(project_id, tab, inside, shape.op)
+    return join(opened, tab, inside, shape.op)
 
 
-def clear(project_id: str, tab: str) -> int:
+def clear(opened: Workspace, tab: str) -> int:
     """Pick nothing."""
-    _picked.pop((project_id, tab), None)
+    opened.selections.drop((TAB, tab))
     return 0

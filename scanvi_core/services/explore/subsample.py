@@ -7,7 +7,7 @@ import numpy as np
 from scanvi_core import config
 from scanvi_core.services.explore import maps
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 LABELS = "labels_key"  # of the settings: the column of the file that holds labels
 
@@ -51,38 +51,37 @@ class Drawn:
         return Drawn(more, self.n_placed, self.n_unsure, self.n_unsure_drawn)
 
 
-def drawn(project_id: str, embedding: str) -> Drawn | None:
+def drawn(opened: Workspace, embedding: str) -> Drawn | None:
     """Return the cells that a map draws; None where it draws all.
 
     Crowded places lose cells; sparse places, rare types and cells the model is unsure of keep
     theirs, see `scanvi_core.annotation.layout.thinning.thinned`. The same cells are drawn until
     the map or the model is another one: neither labels, nor colours, nor a selection change them.
     """
-    opened = workspace(project_id)
     if opened.dataset.n_obs <= config.DRAWN_CELLS:
         return None
     run = opened.project.settings.get("current_run")
-    by = run or (maps.clusters_of(project_id) is None, opened.project.settings.get(LABELS))
-    key = ("drawn", maps.map_revision(project_id, embedding), by, config.DRAWN_CELLS)
-    return opened.kept.get(key, lambda: _thinned(opened, embedding))
+    by = run or (maps.clusters_of(opened) is None, opened.project.settings.get(LABELS))
+    key = ("drawn", maps.map_revision(opened, embedding), by, config.DRAWN_CELLS)
+    return opened.cache.get(key, lambda: _thinned(opened, embedding))
 
 
 def _thinned(opened: Workspace, embedding: str) -> Drawn:
     from scanvi_core.annotation.layout.thinning import thinned
 
-    found = results.current(opened.project.id)
+    predictions = results.current(opened)
     chosen = thinned(
-        maps.coordinates(opened.project.id, embedding),
+        maps.coordinates(opened, embedding),
         config.DRAWN_CELLS,
-        keep=None if found is None else found.confidence < config.LOW_CONFIDENCE,
-        types=_types(opened) if found is None else found.prediction,
+        keep=None if predictions is None else predictions.confidence < config.LOW_CONFIDENCE,
+        types=_types(opened) if predictions is None else predictions.prediction,
     )
     return Drawn(chosen.rows, chosen.n_placed, chosen.n_keep, chosen.n_kept)
 
 
 def _types(opened: Workspace) -> np.ndarray | None:
     """Return what comes nearest to types without a model: clusters, or the file's labels."""
-    clusters, key = maps.clusters_of(opened.project.id), opened.project.settings.get(LABELS)
+    clusters, key = maps.clusters_of(opened), opened.project.settings.get(LABELS)
     if clusters is not None:
         return clusters
     known = key if key in opened.dataset.manifest["obs_columns"] else None

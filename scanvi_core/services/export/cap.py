@@ -16,7 +16,7 @@ from scanvi_core.export.request import Column
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.columns import ExportChoice, final_labels
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 SETTINGS = "cap"
 SCHEMA_VERSION = "2.0.0"
@@ -28,7 +28,7 @@ TEXTS = ("full name", "rationale", "marker genes", "canonical markers")
 
 
 @dataclass(frozen=True)
-class Draft:
+class CapDraft:
     """What the user has said so far: about the data set, and per type the texts of `TEXTS`."""
 
     title: str = ""
@@ -36,22 +36,24 @@ class Draft:
     types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def draft(project_id: str) -> Draft:
+def draft(opened: Workspace) -> CapDraft:
     """Return what was said before."""
-    return Draft(**workspace(project_id).project.settings.get(SETTINGS, {}))
+    return CapDraft(**opened.project.settings.get(SETTINGS, {}))
 
 
-def save(project_id: str, made: Draft) -> None:
+def save(opened: Workspace, made: CapDraft) -> None:
     """Keep what was said in the project."""
-    workspace(project_id).project.update_settings(**{SETTINGS: asdict(made)})
+    opened.project.update_settings(**{SETTINGS: asdict(made)})
 
 
-def table(project_id: str, choice: ExportChoice) -> pd.DataFrame:
+def table(opened: Workspace, choice: ExportChoice) -> pd.DataFrame:
     """Return one row per type: its name, term of the Cell Ontology and the texts of `TEXTS`."""
-    return _table(project_id, *final_labels(project_id, choice))
+    return _table(opened, *final_labels(opened, choice))
 
 
-def save_table(project_id: str, made: Draft, before: pd.DataFrame, edited: pd.DataFrame) -> None:
+def save_table(
+    opened: Workspace, made: CapDraft, before: pd.DataFrame, edited: pd.DataFrame
+) -> None:
     """Keep what was said, and what was changed in the table of types."""
     types = {name: dict(texts) for name, texts in made.types.items()}
     chosen = dict[str, str]()
@@ -64,19 +66,19 @@ def save_table(project_id: str, made: Draft, before: pd.DataFrame, edited: pd.Da
         types.setdefault(str(old.type), {}).update(changed)
         if new.term != old.term:
             chosen[str(old.type)] = form.understood_type(str(new.term))
-    save(project_id, replace(made, types={name: texts for name, texts in types.items() if texts}))
+    save(opened, replace(made, types={name: texts for name, texts in types.items() if texts}))
     if chosen:
-        draft_ = form.draft(project_id)
-        said = replace(draft_, cell_types={**draft_.cell_types, **chosen})
-        form.save(project_id, said)
+        draft_ = form.draft(opened)
+        answers = replace(draft_, cell_types={**draft_.cell_types, **chosen})
+        form.save(opened, answers)
 
 
-def _table(project_id: str, labels: np.ndarray, sources: np.ndarray) -> pd.DataFrame:
-    opened, made = workspace(project_id), draft(project_id)
+def _table(opened: Workspace, labels: np.ndarray, sources: np.ndarray) -> pd.DataFrame:
+    made = draft(opened)
     types = pd.DataFrame({"type": labels, "source": sources})
     types = types[types["type"] != ""]
-    found = markers(opened, labels)
-    terms_of = _terms(project_id, sorted(types["type"].unique()))
+    genes = markers(opened, labels)
+    terms_of = _terms(opened, sorted(types["type"].unique()))
     rows = []
     for name, cells in types.groupby("type", sort=True):
         term = terms_of[name]
@@ -84,17 +86,17 @@ def _table(project_id: str, labels: np.ndarray, sources: np.ndarray) -> pd.DataF
         own = {
             "full name": full,
             "rationale": rationale(cells["source"].value_counts()),
-            "marker genes": ", ".join(found.get(str(name), [])),
+            "marker genes": ", ".join(genes.get(str(name), [])),
             "canonical markers": "",
         }
         rows.append({"type": name, "term": term} | own | dict(made.types.get(str(name), {})))
     return pd.DataFrame(rows, columns=["type", "term", *TEXTS])
 
 
-def _terms(project_id: str, names: list[str]) -> dict[str, str]:
+def _terms(opened: Workspace, names: list[str]) -> dict[str, str]:
     if not terms.available():
         return dict.fromkeys(names, "")
-    made = form.draft(project_id)
+    made = form.draft(opened)
     return {name: form.cell_type_term(made, name) for name in names}
 
 
@@ -107,8 +109,8 @@ def rationale(sources: "pd.Series") -> str:
         keys.PREDICTED: "are predictions of SCANVI",
         keys.PARENT: "are predicted groups of types",
     }
-    said = [f"{sources[word]:,} {text}" for word, text in words.items() if sources.get(word, 0)]
-    return f"Of {sources.sum():,} cells {', '.join(said)}."
+    parts = [f"{sources[word]:,} {text}" for word, text in words.items() if sources.get(word, 0)]
+    return f"Of {sources.sum():,} cells {', '.join(parts)}."
 
 
 def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
@@ -122,63 +124,63 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
         from scanvi_core.annotation.genes.markers import one_vs_rest
 
         dataset = opened.dataset
-        found = one_vs_rest(dataset.counts, _sure(opened, codes), names, n=N_MARKERS)
+        best = one_vs_rest(dataset.counts, _sure(opened, codes), names, n=N_MARKERS)
         return {
             name: [str(dataset.var_names[marker.gene]) for marker in genes]
-            for name, genes in found.items()
+            for name, genes in best.items()
         }
 
-    return opened.kept.get(key, look)
+    return opened.cache.get(key, look)
 
 
 def _sure(opened: Workspace, codes: np.ndarray) -> np.ndarray:
     """Return the codes without predictions that are not sure: they are no evidence."""
-    found = results.current(opened.project.id)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return codes
-    unsure = (opened.labels().codes < 0) & ~(found.confidence >= SURE)
+    unsure = (opened.labels().codes < 0) & ~(predictions.confidence >= SURE)
     return np.where(unsure, -1, codes)
 
 
 def fields(
-    project_id: str, key: str, labels: np.ndarray, sources: np.ndarray
+    opened: Workspace, key: str, labels: np.ndarray, sources: np.ndarray
 ) -> tuple[dict[str, Column], dict[str, Any]]:
     """Return the columns of obs and entries of uns; cells without a label are ``unknown``.
 
     Parameters
     ----------
-    project_id
+    opened
         Whose labels.
     key
         Column of the final labels: CAP's name of the set of annotations.
     labels, sources
-        As `export_columns.final_labels` gives them.
+        As `columns.final_labels` gives them.
     """
-    said = _table(project_id, labels, sources)
-    codes = pd.Index(said["type"]).get_indexer(labels)
-    codes = np.where(codes < 0, len(said), codes).astype(np.int32)
-    synonyms = [", ".join(_synonyms(term)) for term in said["term"]]
-    ontology = [terms.name_of(t, terms.CELL_TYPE) if _is_term(t) else "" for t in said["term"]]
+    types = _table(opened, labels, sources)
+    codes = pd.Index(types["type"]).get_indexer(labels)
+    codes = np.where(codes < 0, len(types), codes).astype(np.int32)
+    synonyms = [", ".join(_synonyms(term)) for term in types["term"]]
+    ontology = [terms.name_of(t, terms.CELL_TYPE) if _is_term(t) else "" for t in types["term"]]
     texts = {
-        "": said["type"].tolist(),
-        "--cell_fullname": said["full name"].tolist(),
-        "--cell_ontology_term_id": [t if _is_term(t) else "" for t in said["term"]],
+        "": types["type"].tolist(),
+        "--cell_fullname": types["full name"].tolist(),
+        "--cell_ontology_term_id": [t if _is_term(t) else "" for t in types["term"]],
         "--cell_ontology_term": ontology,
-        "--rationale": said["rationale"].tolist(),
-        "--rationale_dois": [PAPER if "SCANVI" in text else "" for text in said["rationale"]],
-        "--marker_gene_evidence": said["marker genes"].tolist(),
-        "--canonical_marker_genes": said["canonical markers"].tolist(),
+        "--rationale": types["rationale"].tolist(),
+        "--rationale_dois": [PAPER if "SCANVI" in text else "" for text in types["rationale"]],
+        "--marker_gene_evidence": types["marker genes"].tolist(),
+        "--canonical_marker_genes": types["canonical markers"].tolist(),
         "--synonyms": synonyms,
     }
     obs: dict[str, Column] = {
         key + ending: _column(codes, words) for ending, words in texts.items()
     }
-    exists = np.array([*(_is_term(term) for term in said["term"]), False])
+    exists = np.array([*(_is_term(term) for term in types["term"]), False])
     obs[f"{key}--cell_ontology_exists"] = exists[codes]
-    found = results.current(project_id)
-    if found is not None:
-        obs[f"{key}--confidence_score"] = found.confidence
-    return obs, _about(project_id, key, sources)
+    predictions = results.current(opened)
+    if predictions is not None:
+        obs[f"{key}--confidence_score"] = predictions.confidence
+    return obs, _about(opened, key, sources)
 
 
 def _is_term(term: str) -> bool:
@@ -192,12 +194,12 @@ def _synonyms(term: str) -> list[str]:
 def _column(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
     """Return words per type as a column; what was not said, and the cells after the last type."""
     filled = [str(word).strip() or terms.UNKNOWN for word in [*words, terms.UNKNOWN]]
-    found, place = np.unique(filled, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in found]
+    categories, place = np.unique(filled, return_inverse=True)
+    return place[codes].astype(np.int32), [str(word) for word in categories]
 
 
-def _about(project_id: str, key: str, sources: np.ndarray) -> dict[str, Any]:
-    made = draft(project_id)
+def _about(opened: Workspace, key: str, sources: np.ndarray) -> dict[str, Any]:
+    made = draft(opened)
     by_model = np.isin(sources, (keys.PREDICTED, keys.ACCEPTED, keys.PARENT)).any()
     by_hand = np.isin(sources, (keys.GIVEN, keys.MANUAL)).any()
     method = BOTH if by_model and by_hand else ALGORITHMIC if by_model else MANUAL
@@ -215,5 +217,5 @@ def _about(project_id: str, key: str, sources: np.ndarray) -> dict[str, Any]:
         "description": made.description.strip() or terms.UNKNOWN,
         "cellannotation_metadata": {key: about},
     }
-    title = made.title.strip() or workspace(project_id).project.name
+    title = made.title.strip() or opened.project.name
     return {"title": title, "cap_metadata": platform}

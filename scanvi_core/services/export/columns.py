@@ -12,9 +12,9 @@ from scanvi_core.export.request import Column
 from scanvi_core.project.label_log.state import SOURCE_NAMES
 from scanvi_core.services.explore import colours as explore_colours
 from scanvi_core.services.export import uncertainty_columns
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
 
@@ -52,15 +52,15 @@ class ExportChoice:
     profile: str = ANALYSIS
 
 
-def final_labels(project_id: str, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
+def final_labels(opened: Workspace, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels to write and where they came from, as `results.final_labels` does."""
     threshold = uncertainty_columns.least(choice.threshold, groups=choice.groups)
-    labels, sources = results.final_labels(project_id, threshold=threshold)
+    labels, sources = results.final_labels(opened, threshold=threshold)
     if choice.groups:
-        said = uncertainty_columns.group_names(project_id, threshold)
+        group_names = uncertainty_columns.group_names(opened, threshold)
         labels, sources = (
-            np.where(said != "", said, labels),
-            np.where(said != "", keys.PARENT, sources),
+            np.where(group_names != "", group_names, labels),
+            np.where(group_names != "", keys.PARENT, sources),
         )
     return labels, sources
 
@@ -79,7 +79,7 @@ def words(column: Column) -> np.ndarray:
 
 
 def columns(
-    project_id: str, choice: ExportChoice, labels: np.ndarray, sources: np.ndarray
+    opened: Workspace, choice: ExportChoice, labels: np.ndarray, sources: np.ndarray
 ) -> tuple[dict[str, Column], dict[str, np.ndarray]]:
     """Return the obs columns and obsm arrays to write."""
     present = sorted({str(name) for name in labels} - {""})
@@ -87,38 +87,38 @@ def columns(
         choice.key: coded(labels, present),
         keys.SOURCE: coded(sources, sorted(set(sources))),
     }
-    found = results.current(project_id)
-    if found is None:
-        return obs | uncertainty_columns.columns(project_id), {}
+    predictions = results.current(opened)
+    if predictions is None:
+        return obs | uncertainty_columns.columns(opened), {}
     obs |= {
-        keys.PREDICTION: (found.prediction.astype(np.int32), list(found.names)),
-        keys.CONFIDENCE: found.confidence,
-        keys.SECOND: (found.second.astype(np.int32), list(found.names)),
-        keys.MARGIN: found.margin,
-        keys.ENTROPY: found.entropy,
-        keys.HOLDOUT: found.holdout,
+        keys.PREDICTION: (predictions.prediction.astype(np.int32), list(predictions.names)),
+        keys.CONFIDENCE: predictions.confidence,
+        keys.SECOND: (predictions.second.astype(np.int32), list(predictions.names)),
+        keys.MARGIN: predictions.margin,
+        keys.ENTROPY: predictions.entropy,
+        keys.HOLDOUT: predictions.holdout,
     }
-    obs |= uncertainty_columns.columns(project_id)
+    obs |= uncertainty_columns.columns(opened)
     if choice.sets:
-        obs |= uncertainty_columns.set_column(project_id)
+        obs |= uncertainty_columns.set_column(opened)
     obsm = {
-        keys.LATENT_Z1: found.array(project_id, results.Z1),
-        keys.LATENT_Z2: found.array(project_id, results.Z2),
-        keys.UMAP_Z1: found.array(project_id, results.MAPS[results.Z1]),
-        keys.UMAP_Z2: found.array(project_id, results.MAPS[results.Z2]),
-        keys.PROBABILITIES: found.probabilities,
+        keys.LATENT_Z1: predictions.run.array(results.Z1),
+        keys.LATENT_Z2: predictions.run.array(results.Z2),
+        keys.UMAP_Z1: predictions.run.array(results.MAPS[results.Z1]),
+        keys.UMAP_Z2: predictions.run.array(results.MAPS[results.Z2]),
+        keys.PROBABILITIES: predictions.probabilities,
     }
     return obs, obsm
 
 
-def colours(project_id: str, obs: dict[str, Column]) -> dict[str, list[str]]:
+def colours(opened: Workspace, obs: dict[str, Column]) -> dict[str, list[str]]:
     """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
-    places = explore_colours.type_colours(workspace(project_id))
-    found: dict[str, list[str]] = {}
+    places = explore_colours.type_colours(opened)
+    entries: dict[str, list[str]] = {}
     for key, column in obs.items():
         if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
-            found[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
-    return found
+            entries[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
+    return entries
 
 
 def record(opened: Workspace) -> dict[str, Any]:
@@ -132,14 +132,14 @@ def record(opened: Workspace) -> dict[str, Any]:
         "origin": opened.dataset.manifest.get("origin"),
         "source_sha256": opened.dataset.manifest["source"]["sha256"],
         "unlabeled_category": keys.UNKNOWN,
-        "quality": current.record(opened.project.id),
+        "quality": flags.record(opened, opened.batches(opened.batch_key)),
     }
     if run is not None:
-        about |= {"run": run.settings, "result": results.without_nan(run.summary)}
+        about |= {"run": run.settings.as_dict(), "result": results.without_nan(run.summary)}
     return about
 
 
-def source_table(project_id: str, threshold: float, *, groups: bool = False) -> pd.DataFrame:
+def source_table(opened: Workspace, threshold: float, *, groups: bool = False) -> pd.DataFrame:
     """Return how many final labels come from where."""
     words_for = {
         keys.GIVEN: "your file",
@@ -149,13 +149,13 @@ def source_table(project_id: str, threshold: float, *, groups: bool = False) -> 
         keys.PARENT: "predicted groups",
         keys.UNLABELED: "left without a label",
     }
-    opened, found = workspace(project_id), results.current(project_id)
+    predictions = results.current(opened)
     state, threshold = opened.labels(), uncertainty_columns.least(threshold, groups=groups)
     open_ = grouped = np.zeros(len(state.codes), bool)
-    if found is not None:
-        open_ = results.filled(state, found, threshold)
+    if predictions is not None:
+        open_ = results.filled(state, predictions, threshold)
     if groups:
-        grouped = uncertainty_columns.group_names(project_id, threshold) != ""
+        grouped = uncertainty_columns.group_names(opened, threshold) != ""
     cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))
     count = dict(zip(SOURCE_NAMES, cells, strict=True))
     count |= {keys.PREDICTED: open_.sum(), keys.PARENT: grouped.sum()}
@@ -165,7 +165,7 @@ def source_table(project_id: str, threshold: float, *, groups: bool = False) -> 
     return pd.DataFrame(rows, columns=["source", "cells"])
 
 
-def type_names(project_id: str, choice: ExportChoice) -> list[str]:
+def type_names(opened: Workspace, choice: ExportChoice) -> list[str]:
     """Return the names among the final labels, sorted."""
-    labels, _ = final_labels(project_id, choice)
+    labels, _ = final_labels(opened, choice)
     return sorted(str(name) for name in pd.unique(labels) if name)

@@ -3,47 +3,47 @@
 from typing import Any
 
 from scanvi_core import __version__, keys
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export.columns import ExportChoice, final_labels
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
 
-def paragraph(project_id: str, choice: ExportChoice | None = None) -> str:
+def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
     """Return what was done to the data set of a project, in plain sentences."""
-    opened = workspace(project_id)
     dataset, run = opened.dataset, opened.current_run()
     start = (
         f"Cells were annotated with scanvi-app {__version__}. The data set held "
         f"{dataset.n_obs:,} cells and {dataset.n_vars:,} genes; counts were taken from "
         f"{dataset.manifest['counts_source']}."
     )
-    said = [start]
+    sentences = [start]
     if run is not None:
-        said += [_model(run.settings, run.summary), _quality(run)]
-    said.append(_labels(opened, choice or ExportChoice()))
+        sentences += [_model(run.settings, run.summary), _quality(run)]
+    sentences.append(_labels(opened, choice or ExportChoice()))
     if run is not None:
-        used = ", ".join(f"{name} {number}" for name, number in run.settings["versions"].items())
-        said.append(f"Versions: {used}.")
-    return " ".join(said)
+        used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
+        sentences.append(f"Versions: {used}.")
+    return " ".join(sentences)
 
 
-def _model(frozen: dict[str, Any], summary: dict[str, Any]) -> str:
-    model, train = frozen["model"], frozen["train"]
-    n = model["n_layers"]
+def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
+    model, train = frozen.model, frozen.train
+    n = model.n_layers
     layers = "one hidden layer" if n == 1 else f"{n} hidden layers"
-    batch = f", corrected for {frozen['batch_key']}" if frozen["batch_key"] else ""
-    again = " starting from the model before it" if frozen["warm_from"] else ""
+    batch = f", corrected for {frozen.batch_key}" if frozen.batch_key else ""
+    again = " starting from the model before it" if frozen.warm_from else ""
     return (
-        f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model['n_latent']} "
-        f"latent dimensions, {layers} of {model['n_hidden']} units, "
-        f"a {LIKELIHOOD[model['gene_likelihood']]} likelihood and dispersion per "
-        f"{model['dispersion']} was trained on {len(frozen['genes']):,} highly variable genes of "
+        f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model.n_latent} "
+        f"latent dimensions, {layers} of {model.n_hidden} units, "
+        f"a {LIKELIHOOD[model.gene_likelihood]} likelihood and dispersion per "
+        f"{model.dispersion} was trained on {len(frozen.genes):,} highly variable genes of "
         f"{summary['n_cells']:,} cells, {summary['n_labelled']:,} of them labelled with "
-        f"{len(frozen['label_order'])} types{batch}, for {summary['steps']:,} steps{again} "
-        f"(preset {train['preset']}, learning rate {train['learning_rate']:g}, "
-        f"{train['batch_size']} cells per step, seed {frozen['seed']}, {frozen['device']})."
+        f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
+        f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
+        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device})."
     )
 
 
@@ -58,7 +58,7 @@ def _quality(run: Run) -> str:
 
 
 def _labels(opened: Workspace, choice: ExportChoice) -> str:
-    _, sources = final_labels(opened.project.id, choice)
+    _, sources = final_labels(opened, choice)
     n = {word: int((sources == word).sum()) for word in set(sources.tolist())}
     parts = [
         (n.get(keys.GIVEN, 0), "came with the data"),
@@ -68,9 +68,9 @@ def _labels(opened: Workspace, choice: ExportChoice) -> str:
         (n.get(keys.PARENT, 0), "were predicted groups of types"),
         (n.get(keys.UNLABELED, 0), "were left without a label"),
     ]
-    told = [f"{count:,} {words}" for count, words in parts if count]
+    counted = [f"{count:,} {words}" for count, words in parts if count]
     least = f" (of a confidence of at least {choice.threshold:.2f})" if choice.threshold else ""
-    return f"Of the final labels, {_listed(told)}{least}."
+    return f"Of the final labels, {_listed(counted)}{least}."
 
 
 def _listed(parts: list[str]) -> str:

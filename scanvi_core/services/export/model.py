@@ -7,7 +7,7 @@ from pathlib import Path
 from scanvi_core import runtime
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export import methods
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
 HOW_TO = """A SCANVI model and how it was made.
@@ -20,7 +20,7 @@ methods.txt     a paragraph for a paper
 To use it again:
 
     from pathlib import Path
-    from scanvi_core.annotation.estimator import Annotator
+    from scanvi_core.annotation.model.annotator import Annotator
 
     model = Annotator.load(Path("model"))
     found = model.predict(counts)  # counts of model.genes, CSR [cells, genes]
@@ -37,9 +37,9 @@ def write(run: Run, opened: Workspace, path: Path) -> Path:
     """
     texts = {
         "README.txt": HOW_TO,
-        "settings.json": json.dumps(run.settings, indent=1, ensure_ascii=False),
+        "settings.json": json.dumps(run.settings.as_dict(), indent=1, ensure_ascii=False),
         "summary.json": json.dumps(results.without_nan(run.summary), indent=1),
-        "methods.txt": methods.paragraph(opened.project.id),
+        "methods.txt": methods.paragraph(opened),
     }
     with (
         runtime.replacing(path) as temporary,
@@ -47,7 +47,7 @@ def write(run: Run, opened: Workspace, path: Path) -> Path:
     ):
         for name, text in texts.items():
             pack.writestr(name, text)
-        for file in sorted(run_files.model_folder(run).iterdir()):
+        for file in sorted(run.paths.model.iterdir()):
             if not file.name.startswith("."):
                 pack.write(file, f"model/{file.name}")
     return path

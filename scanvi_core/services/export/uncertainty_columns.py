@@ -3,37 +3,47 @@
 import numpy as np
 
 from scanvi_core import config, keys
+from scanvi_core.data.qc import limits
 from scanvi_core.export.request import Column
-from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 
-def has_groups(project_id: str) -> bool:
+def has_groups(opened: Workspace) -> bool:
     """Tell whether the current model knows groups of types."""
-    run = workspace(project_id).current_run()
-    return run is not None and bool(run.settings["groups"])
+    run = opened.current_run()
+    return run is not None and bool(run.settings.groups)
 
 
-def columns(project_id: str) -> dict[str, Column]:
+def columns(opened: Workspace) -> dict[str, Column]:
     """Return the obs columns about doubt; without a look, those about poor cells."""
-    found = uncertainty.reasons(project_id)
-    if found is None:
-        return current.columns(project_id)
+    checked = uncertainty.reasons(opened)
+    if checked is None:
+        return _quality_columns(opened)
     return {
-        keys.REASON: (found.reason.astype(np.int32), list(uncertainty.REASON_NAMES)),
-        keys.NOVELTY: found.novelty,
-        keys.QC_FLAG: (found.qc.astype(np.int32), list(uncertainty.QC_NAMES)),
-        keys.DOUBLET: found.doublet_score,
-        keys.ISSUE: found.issue_score,
+        keys.REASON: (checked.reason.astype(np.int32), list(uncertainty.REASON_NAMES)),
+        keys.NOVELTY: checked.novelty,
+        keys.QC_FLAG: (checked.qc.astype(np.int32), list(uncertainty.QC_NAMES)),
+        keys.DOUBLET: checked.doublet_score,
+        keys.ISSUE: checked.issue_score,
     }
 
 
-def set_column(project_id: str) -> dict[str, Column]:
+def _quality_columns(opened: Workspace) -> dict[str, Column]:
+    """Return the obs columns that tell poor cells, as long as there is no model."""
+    batches = opened.batches(opened.batch_key)
+    codes = flags.flags(opened, batches).astype(np.int32)
+    columns: dict[str, Column] = {keys.QC_FLAG: (codes, list(limits.FLAG_NAMES))}
+    if flags.doublet_version(opened, batches.key):
+        columns[keys.DOUBLET] = flags.doublet_scores(opened, batches)
+    return columns
+
+
+def set_column(opened: Workspace) -> dict[str, Column]:
     """Return the obs column of prediction sets; none where nothing can be promised."""
-    sets = uncertainty.prediction_sets(project_id)
+    sets = uncertainty.prediction_sets(opened)
     return {} if sets is None else {keys.PREDICTION_SET: sets.coded()}
 
 
@@ -42,22 +52,22 @@ def least(threshold: float, *, groups: bool) -> float:
     return max(threshold, config.LOW_CONFIDENCE) if groups else threshold
 
 
-def group_names(project_id: str, threshold: float) -> np.ndarray:
+def group_names(opened: Workspace, threshold: float) -> np.ndarray:
     """Return the group to say [n_obs], '' where the cell has a label, a sure type, or neither."""
-    opened, found = workspace(project_id), results.current(project_id)
-    if found is None:
+    predictions = results.current(opened)
+    if predictions is None:
         return np.full(opened.dataset.n_obs, "", dtype=object)
-    key = ("group names", found.run_id, opened.labels().seq, threshold)
-    return opened.kept.get(key, lambda: _group_names(opened, found, threshold))
+    key = ("group names", predictions.run_id, opened.labels().seq, threshold)
+    return opened.cache.get(key, lambda: _group_names(opened, predictions, threshold))
 
 
-def _group_names(opened: Workspace, found: results.Results, threshold: float) -> np.ndarray:
+def _group_names(opened: Workspace, predictions: results.Results, threshold: float) -> np.ndarray:
     from scanvi_core.annotation.uncertainty.hierarchy import GROUP, back_off
 
-    groups = Run.open(opened.project, found.run_id).settings["groups"]
-    open_ = np.flatnonzero((opened.labels().codes < 0) & (found.prediction >= 0))
-    named = back_off(found.probabilities[open_], found.names, groups, threshold)
+    groups = predictions.run.settings.groups
+    open_ = np.flatnonzero((opened.labels().codes < 0) & (predictions.prediction >= 0))
+    named = back_off(predictions.probabilities[open_], predictions.names, groups, threshold)
     grouped = named.level == GROUP
-    said = np.full(opened.dataset.n_obs, "", dtype=object)
-    said[open_[grouped]] = named.names[grouped]
-    return said
+    names = np.full(opened.dataset.n_obs, "", dtype=object)
+    names[open_[grouped]] = named.names[grouped]
+    return names

@@ -27,7 +27,7 @@ from scanvi_core.services.export.columns import (
     words,
 )
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import IO_LANE, Workspace, source_path, workspace
+from scanvi_core.services.workspace import IO_LANE, Workspace, source_path
 
 __all__ = ["ExportChoice", "final_labels", "source_table", "start", "write"]
 
@@ -42,7 +42,7 @@ EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names asid
 ENDINGS = {CELLXGENE: "cellxgene", CAP: "cap"}
 
 
-def start(project_id: str, choice: ExportChoice) -> str:
+def start(opened: Workspace, choice: ExportChoice) -> str:
     """Write the export in the background; return the job id.
 
     Raises
@@ -50,13 +50,12 @@ def start(project_id: str, choice: ExportChoice) -> str:
     InputError
         If the name of the column cannot be used, or something CELLxGENE asks for is missing.
     """
-    check(project_id, choice)
+    check(opened, choice)
 
     def work(job: jobs.Job) -> str:
-        opened = workspace(project_id)
         target = opened.project.exports / f"{base_name(opened)}.{ending(choice)}.h5ad"
         try:
-            exported = _write(project_id, choice, target, job.should_stop, job.report)
+            exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
             return ""
         _write_about(choice, exported)
@@ -66,7 +65,7 @@ def start(project_id: str, choice: ExportChoice) -> str:
             model.write(run, opened, model_beside(target))
         return target.name
 
-    return jobs.submit(jobs.JobRequest(project_id, EXPORT, IO_LANE, work))
+    return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
 
 
 def base_name(opened: Workspace) -> str:
@@ -81,7 +80,7 @@ def ending(choice: ExportChoice) -> str:
 
 
 def write(
-    project_id: str,
+    opened: Workspace,
     choice: ExportChoice,
     target: Path,
     should_stop: Callable[[], bool] = lambda: False,
@@ -96,49 +95,47 @@ def write(
     ExportError
         If there is nothing to export, the source changed, or the disk is full.
     """
-    return _write(project_id, choice, target, should_stop, report).path
+    return _write(opened, choice, target, should_stop, report).path
 
 
 def _write(
-    project_id: str,
+    opened: Workspace,
     choice: ExportChoice,
     target: Path,
     should_stop: Callable[[], bool],
     report: Report,
 ) -> Exported:
-    opened = workspace(project_id)
-    check(project_id, choice)
-    if results.current(project_id) is None and not (opened.labels().codes >= 0).any():
+    check(opened, choice)
+    if results.current(opened) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
     report(0.0, "Collecting the labels")
-    request = request_of(project_id, choice, target)
+    request = request_of(opened, choice, target)
     exported = export_annotated(request, should_stop, report)
     report(1.0, "Writing the table of labels")
     _write_table(opened, choice, csv_beside(target), excel=False)
     return exported
 
 
-def request_of(project_id: str, choice: ExportChoice, target: Path) -> ExportRequest:
+def request_of(opened: Workspace, choice: ExportChoice, target: Path) -> ExportRequest:
     """Return what is to be written."""
-    opened = workspace(project_id)
-    labels, sources = final_labels(project_id, choice)
-    obs, obsm = columns(project_id, choice, labels, sources)
+    labels, sources = final_labels(opened, choice)
+    obs, obsm = columns(opened, choice, labels, sources)
     uns: dict[str, Any] = {
         keys.UNS_RECORD: json.dumps(record(opened)),
         keys.UNS_LOG: opened.store.export_log(),
     }
     if choice.profile == CAP:
-        more, about = cap.fields(project_id, choice.key, labels, sources)
+        more, about = cap.fields(opened, choice.key, labels, sources)
         obs, uns = obs | more, uns | about
     if choice.profile != CELLXGENE:  # its columns have other names
-        uns |= colours(project_id, obs)
+        uns |= colours(opened, obs)
     counts = counts_of(opened) if choice.with_counts else None
     request = ExportRequest(
         source_of(opened), target, obs, obsm, uns, counts,
         keep=("title",) if choice.profile == CAP else (), replace=choice.replace,
     )  # fmt: skip
     if choice.profile == CELLXGENE:
-        return submission_file.adapted(project_id, request, own_copy(opened), labels)
+        return submission_file.adapted(opened, request, own_copy(opened), labels)
     return request
 
 
@@ -157,12 +154,12 @@ def own_copy(opened: Workspace) -> OwnCopy:
     )
 
 
-def check(project_id: str, choice: ExportChoice) -> None:
+def check(opened: Workspace, choice: ExportChoice) -> None:
     """Raise `InputError` when the export cannot be what was asked for."""
-    check_key(workspace(project_id), choice)
+    check_key(opened, choice)
     if choice.profile == CELLXGENE:
-        form.check(project_id)
-    taken = choice.key in workspace(project_id).dataset.manifest["obs_columns"]
+        form.check(opened)
+    taken = choice.key in opened.dataset.manifest["obs_columns"]
     if choice.profile == CAP and taken and not choice.replace:
         raise InputError(
             f"The file has a column {choice.key} already, and the fields of the Cell Annotation "
@@ -218,11 +215,11 @@ def model_beside(path: Path) -> Path:
 
 def about(path: Path) -> dict[str, Any]:
     """Return what was written into an export: ``written`` and ``notes``; empty when unknown."""
-    told = path.with_suffix(".about.json")
-    return dict(json.loads(told.read_text(encoding="utf-8"))) if _is_own(told) else {}
+    notes = path.with_suffix(".about.json")
+    return dict(json.loads(notes.read_text(encoding="utf-8"))) if _is_own(notes) else {}
 
 
-def exported_file(project_id: str, name: str) -> Path:
+def exported_file(opened: Workspace, name: str) -> Path:
     """Return the path of an exported file of the project.
 
     Raises
@@ -230,17 +227,17 @@ def exported_file(project_id: str, name: str) -> Path:
     InputError
         If the name is not that of an exported file.
     """
-    path = workspace(project_id).project.exports / name
+    path = opened.project.exports / name
     if not SAFE_NAME.fullmatch(name) or not _is_own(path):
         raise InputError("There is no such file.", "Export again.")
     return path
 
 
-def exported_files(project_id: str) -> list[Path]:
+def exported_files(opened: Workspace) -> list[Path]:
     """Return the finished exports, newest first."""
-    folder = workspace(project_id).project.exports
-    found = filter(_is_own, folder.glob("*.h5ad"))
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    folder = opened.project.exports
+    exports = filter(_is_own, folder.glob("*.h5ad"))
+    return sorted(exports, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _is_own(path: Path) -> bool:
@@ -259,8 +256,8 @@ def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: 
     if excel and len(barcodes) > EXCEL_ROWS:
         path.unlink(missing_ok=True)
         return
-    labels, sources = final_labels(opened.project.id, choice)
-    obs, _ = columns(opened.project.id, choice, labels, sources)
+    labels, sources = final_labels(opened, choice)
+    obs, _ = columns(opened, choice, labels, sources)
     table = {name: words(column).tolist() for name, column in obs.items()}
     with (
         runtime.replacing(path) as temporary,
@@ -270,6 +267,6 @@ def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: 
 
 
 def _write_about(choice: ExportChoice, exported: Exported) -> None:
-    told = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
+    notes = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
     with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:
-        temporary.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")

@@ -13,18 +13,18 @@ from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noq
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.data_report import columns_with
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 MAX_TYPES = 200
 FEW_TYPES = 20  # so many types may have one cell each
 
 
-def label_columns(project_id: str) -> list[str]:
+def label_columns(opened: Workspace) -> list[str]:
     """Return the obs columns that may hold cell types, the likeliest first."""
-    return columns_with(project_id, "labels_candidates", 1, MAX_TYPES)
+    return columns_with(opened, "labels_candidates", 1, MAX_TYPES)
 
 
-def column_values(project_id: str, key: str) -> pd.DataFrame:
+def column_values(opened: Workspace, key: str) -> pd.DataFrame:
     """Return the values of an obs column with their number of cells.
 
     Returns
@@ -32,7 +32,7 @@ def column_values(project_id: str, key: str) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``value``, ``cells`` and ``unlabeled`` (the word usually means "no label").
     """
-    counts = _column(project_id, key).value_counts()
+    counts = _column(opened, key).value_counts()
     return pd.DataFrame(
         {
             "value": counts.index.astype(str),
@@ -42,7 +42,7 @@ def column_values(project_id: str, key: str) -> pd.DataFrame:
     )
 
 
-def use_column(project_id: str, key: str, unlabeled: set[str]) -> LabelState:
+def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
     """Take the labels of an obs column and set the default hold-out aside.
 
     Missing values and those in `unlabeled` become unlabelled cells.
@@ -52,30 +52,28 @@ def use_column(project_id: str, key: str, unlabeled: set[str]) -> LabelState:
     LabelsUnusable
         If no labelled cell or only one type would remain, or the column names single cells.
     """
-    opened = workspace(project_id)
-    values = _column(project_id, key)
-    kept = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
-    codes, found = pd.factorize(kept, sort=True)
-    names = [str(name) for name in found]
+    values = _column(opened, key)
+    labels = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
+    codes, categories = pd.factorize(labels, sort=True)
+    names = [str(name) for name in categories]
     check_types(codes, names, key)
     opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
-    holdout.set_aside(project_id, holdout.HoldoutRequest())
+    holdout.set_aside(opened, holdout.HoldoutRequest())
     return opened.labels()
 
 
-def start_empty(project_id: str) -> None:
+def start_empty(opened: Workspace) -> None:
     """Begin without labels: cells are named by lasso, cluster or marker rule."""
-    opened = workspace(project_id)
     none = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
     opened.store.append(events.import_labels([], none))
     if opened.labels().holdout.any():  # else cells named from now on would be hidden
-        holdout.set_aside(project_id, holdout.HoldoutRequest(holdout.NONE))
+        holdout.set_aside(opened, holdout.HoldoutRequest(holdout.NONE))
     opened.project.update_settings(labels_key="named by hand", unlabeled=[])
 
 
 def name_cells(
-    project_id: str, rows: np.ndarray, label: str, reason: str, seen: int | None = None
+    opened: Workspace, rows: np.ndarray, label: str, reason: str, seen: int | None = None
 ) -> LabelState:
     """Give cells a label by hand.
 
@@ -91,33 +89,32 @@ def name_cells(
     StaleEdit
         If somebody changed the same cells since `seen`; both versions are in it.
     """
-    opened = workspace(project_id)
     model = opened.project.settings.get("current_run") or ""
     opened.store.append(events.assign(rows, label, reason=reason, model=model), seen)
     return opened.labels()
 
 
-def clear_cells(project_id: str, rows: np.ndarray, reason: str, seen: int | None = None) -> None:
+def clear_cells(opened: Workspace, rows: np.ndarray, reason: str, seen: int | None = None) -> None:
     """Take the labels off cells; see `name_cells`."""
-    workspace(project_id).store.append(events.clear(rows, reason=reason), seen)
+    opened.store.append(events.clear(rows, reason=reason), seen)
 
 
-def add_type(project_id: str, label: str) -> None:
+def add_type(opened: Workspace, label: str) -> None:
     """Add a type that no cell has yet."""
-    workspace(project_id).store.append(events.create(label))
+    opened.store.append(events.create(label))
 
 
-def delete_type(project_id: str, label: str) -> None:
+def delete_type(opened: Workspace, label: str) -> None:
     """Remove a type; its cells lose their label."""
-    workspace(project_id).store.append(events.delete(label))
+    opened.store.append(events.delete(label))
 
 
-def recolour(project_id: str, label: str, colour: str) -> None:
+def recolour(opened: Workspace, label: str, colour: str) -> None:
     """Give a type a colour of its own, such as ``#4477aa``."""
-    workspace(project_id).store.append(events.recolour({label: colour}))
+    opened.store.append(events.recolour({label: colour}))
 
 
-def split_by_cluster(project_id: str, label: str, clusters: np.ndarray) -> int:
+def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int:
     """Divide a type by the clusters its cells lie in; return into how many.
 
     Raises
@@ -125,59 +122,56 @@ def split_by_cluster(project_id: str, label: str, clusters: np.ndarray) -> int:
     LabelsUnusable
         If all its cells lie in one cluster.
     """
-    opened = workspace(project_id)
     state = opened.labels()
     code = dict(zip(state.active, state.active_codes, strict=True)).get(label, -2)
     rows = np.flatnonzero(state.codes == code)
-    found, codes = np.unique(clusters[rows], return_inverse=True)
-    if len(found) < 2:
+    numbers, codes = np.unique(clusters[rows], return_inverse=True)
+    if len(numbers) < 2:
         raise LabelsUnusable(
             f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
         )
-    names = [f"{label} (cluster {cluster + 1})" for cluster in found]
+    names = [f"{label} (cluster {cluster + 1})" for cluster in numbers]
     opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
-    return len(found)
+    return len(numbers)
 
 
-def rename(project_id: str, label: str, to: str) -> None:
+def rename(opened: Workspace, label: str, to: str) -> None:
     """Rename a type; when the new name exists already, the two are merged."""
-    opened = workspace(project_id)
     label, to = project_names.clean_label(label), project_names.clean_label(to)
     others = {project_names.clean_label(name) for name in opened.labels().active} - {label}
     merge = to in others
     opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
 
 
-def set_groups(project_id: str, groups: Mapping[str, str]) -> None:
+def set_groups(opened: Workspace, groups: Mapping[str, str]) -> None:
     """Put types into groups (a hierarchy of two levels); an empty mapping removes them."""
-    workspace(project_id).store.append(events.groups(groups))
+    opened.store.append(events.groups(groups))
 
 
-def set_prior(project_id: str, prior: Mapping[str, float]) -> None:
+def set_prior(opened: Workspace, prior: Mapping[str, float]) -> None:
     """Say how common each type is expected to be; an empty mapping means equally common."""
-    workspace(project_id).store.append(events.prior(prior))
+    opened.store.append(events.prior(prior))
 
 
-def undo(project_id: str) -> None:
+def undo(opened: Workspace) -> None:
     """Take the last change back."""
-    workspace(project_id).store.undo()
+    opened.store.undo()
 
 
-def redo(project_id: str) -> None:
+def redo(opened: Workspace) -> None:
     """Bring back what was undone."""
-    workspace(project_id).store.redo()
+    opened.store.redo()
 
 
-def read_only(project_id: str) -> str:
+def read_only(opened: Workspace) -> str:
     """Return why nothing can be saved in a project; empty where saving is possible."""
-    return workspace(project_id).store.read_only
+    return opened.store.read_only
 
 
-def label_table(project_id: str) -> pd.DataFrame:
+def label_table(opened: Workspace) -> pd.DataFrame:
     """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
-    opened = workspace(project_id)
     state = opened.labels()
-    table: pd.DataFrame = opened.kept.get(("types", state.seq), lambda: _label_table(state))
+    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
     return table
 
 
@@ -198,8 +192,8 @@ def _label_table(state: LabelState) -> pd.DataFrame:
     )
 
 
-def _column(project_id: str, key: str) -> pd.Series:
-    obs = workspace(project_id).dataset.obs
+def _column(opened: Workspace, key: str) -> pd.Series:
+    obs = opened.dataset.obs
     if key not in obs:
         known = ", ".join(map(str, obs.columns[:12]))
         raise ColumnMissing(f"There is no column {key} in obs.", f"The columns are: {known}.")

@@ -16,7 +16,7 @@ from scanvi_core.export.table import is_formula
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.paths import allowed_path
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 MAX_BYTES = 500_000_000
 BARCODES = ("barcode", "barcodes", "cell", "cell_id", "cell_name", "index", "obs_names", "")
@@ -75,14 +75,14 @@ class Match:
     types: int
 
 
-def from_path(project_id: str, text: str) -> LabelTable:
+def from_path(opened: Workspace, text: str) -> LabelTable:
     """Read a table below the data folder; see `from_bytes`."""
     path = allowed_path(text)
     _check_size(path.stat().st_size, path.name)
-    return from_bytes(project_id, path.name, path.read_bytes())
+    return from_bytes(opened, path.name, path.read_bytes())
 
 
-def from_bytes(project_id: str, name: str, content: bytes) -> LabelTable:
+def from_bytes(opened: Workspace, name: str, content: bytes) -> LabelTable:
     """Read a table and find its cells by name.
 
     Commas, semicolons, tabs and bars may separate; the names of the cells are in a column called
@@ -98,18 +98,16 @@ def from_bytes(project_id: str, name: str, content: bytes) -> LabelTable:
     """
     _check_size(len(content), name)
     key = ("label table", name, hashlib.blake2b(content).hexdigest())
-    found: LabelTable = workspace(project_id).kept.get(
-        key, lambda: _matched(project_id, name, content)
-    )
-    return found
+    table: LabelTable = opened.cache.get(key, lambda: _matched(opened, name, content))
+    return table
 
 
-def _matched(project_id: str, name: str, content: bytes) -> LabelTable:
+def _matched(opened: Workspace, name: str, content: bytes) -> LabelTable:
     frame = _parsed(Path(name).name, content)
     lower = {str(column).strip().casefold(): column for column in reversed(frame.columns)}
     barcodes = next((lower[word] for word in BARCODES if word in lower), frame.columns[0])
     names = pd.Index(frame.pop(barcodes))
-    cells = pd.Index(workspace(project_id).dataset.obs_names)
+    cells = pd.Index(opened.dataset.obs_names)
     place = cells.get_indexer(names)
     place[names.duplicated(keep=False)] = -1
     if not (place >= 0).any():
@@ -178,9 +176,9 @@ def values(table: LabelTable, column: str) -> pd.DataFrame:
     )
 
 
-def match(project_id: str, table: LabelTable, column: str, unlabeled: set[str]) -> Match:
+def match(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]) -> Match:
     """Return how the table fits the cells here."""
-    n_obs = workspace(project_id).dataset.n_obs
+    n_obs = opened.dataset.n_obs
     labels, names = _column(table, column), table.frame.index
     repeated = np.asarray(names.duplicated(keep=False))
     strange = (table.place < 0) & ~repeated
@@ -197,7 +195,7 @@ def match(project_id: str, table: LabelTable, column: str, unlabeled: set[str]) 
     )
 
 
-def take_over(project_id: str, table: LabelTable, column: str, unlabeled: set[str]) -> None:
+def take_over(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]) -> None:
     """Take the labels of a column of the table; they replace those there are, in one step.
 
     Raises
@@ -207,17 +205,16 @@ def take_over(project_id: str, table: LabelTable, column: str, unlabeled: set[st
     LabelsUnusable
         If fewer than two types remain, or more than a model can learn.
     """
-    opened = workspace(project_id)
     labels = _column(table, column)
     use = (table.place >= 0) & _is_label(labels, unlabeled)
     codes = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
-    codes[table.place[use]], found = pd.factorize(labels[use], sort=True)
-    names = [str(name) for name in found]
+    codes[table.place[use]], categories = pd.factorize(labels[use], sort=True)
+    names = [str(name) for name in categories]
     edit.check_types(codes, names, column)
     key = f"{column} of {table.name}"
     opened.store.append(events.import_labels(names, codes, key=key))
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
-    holdout.set_aside(project_id, holdout.HoldoutRequest())
+    holdout.set_aside(opened, holdout.HoldoutRequest())
 
 
 def _column(table: LabelTable, column: str) -> pd.Series:
@@ -228,5 +225,5 @@ def _column(table: LabelTable, column: str) -> pd.Series:
 
 
 def _is_label(labels: pd.Series, unlabeled: set[str]) -> np.ndarray:
-    told = (labels.str.strip() != "") & ~labels.isin(unlabeled)
-    return np.asarray(told)
+    named = (labels.str.strip() != "") & ~labels.isin(unlabeled)
+    return np.asarray(named)

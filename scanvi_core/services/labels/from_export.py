@@ -44,7 +44,7 @@ def find(project_id: str, text: str) -> Carried:
     own = path == source_path(opened)
     about = path.stat() if path.is_file() else None
     stamp = None if about is None else (about.st_size, about.st_mtime_ns)
-    carried: Carried = opened.kept.get(
+    carried: Carried = opened.cache.get(
         ("exported", str(path), stamp), lambda: _read(opened, path, rows=own)
     )
     return carried

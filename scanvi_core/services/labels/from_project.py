@@ -14,7 +14,7 @@ from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.transfer import translate
-from scanvi_core.services.workspace import recent_projects, workspace
+from scanvi_core.services.workspace import Workspace, recent_projects, workspace
 
 BLOCK_ROWS = 20_000
 _MIX = (
@@ -42,23 +42,22 @@ class Found:
     new: int
 
 
-def candidates(project_id: str) -> dict[str, str]:
+def candidates(opened: Workspace) -> dict[str, str]:
     """Return ids and names of the other projects with a label log, the one changed last first."""
-    others = [item for item in recent_projects() if item.id != project_id]
+    others = [item for item in recent_projects() if item.id != opened.id]
     return {item.id: item.name for item in others if item.saved_at is not None}
 
 
-def find(earlier_id: str, project_id: str) -> Found:
+def find(earlier_id: str, opened: Workspace) -> Found:
     """Find the cells of an earlier project among those of this one."""
-    opened = workspace(project_id)
 
     def look() -> Found:
         return match(workspace(earlier_id).dataset, opened.dataset)
 
-    return opened.kept.get(("earlier", earlier_id), look)
+    return opened.cache.get(("earlier", earlier_id), look)
 
 
-def take_over(earlier_id: str, project_id: str) -> Found:
+def take_over(earlier_id: str, opened: Workspace) -> Found:
     """Give this project the labels and the history of an earlier one, for the cells found again.
 
     Raises
@@ -68,8 +67,8 @@ def take_over(earlier_id: str, project_id: str) -> Found:
     ProjectError
         If this project has labels already.
     """
-    earlier, opened = workspace(earlier_id), workspace(project_id)
-    found = find(earlier_id, project_id)
+    earlier = workspace(earlier_id)
+    found = find(earlier_id, opened)
     if not found.by_name + found.by_counts:
         raise LabelsUnusable(
             f"No cell of {earlier.project.name} was found here, by name or by its counts.",
@@ -79,8 +78,10 @@ def take_over(earlier_id: str, project_id: str) -> Found:
         raise LabelsUnusable(f"{earlier.project.name} has no labels.", "Choose another project.")
     n_obs = opened.dataset.n_obs
     opened.store.fill(translate(earlier.store.records(), found.place, n_obs))
-    kept = earlier.project.settings
-    about = {key: kept[key] for key in ("labels_key", "unlabeled", "holdout") if key in kept}
+    settings = earlier.project.settings
+    about = {
+        key: settings[key] for key in ("labels_key", "unlabeled", "holdout") if key in settings
+    }
     opened.project.update_settings(**about)
     return found
 
@@ -116,7 +117,7 @@ def cell_hashes(dataset: Dataset) -> np.ndarray:
     digests = (hashlib.blake2b(str(g).encode(), digest_size=8).digest() for g in dataset.var_names)
     genes = np.frombuffer(b"".join(digests), dtype="<u8")
     counts = dataset.counts
-    found = np.zeros(dataset.n_obs, dtype=np.uint64)
+    hashes = np.zeros(dataset.n_obs, dtype=np.uint64)
     for start in range(0, dataset.n_obs, BLOCK_ROWS):
         bounds = np.asarray(counts.indptr[start : start + BLOCK_ROWS + 1], dtype=np.int64)
         values, columns = entries(counts, start, start + len(bounds) - 1)
@@ -127,8 +128,8 @@ def cell_hashes(dataset: Dataset) -> np.ndarray:
         mixed[values == 0] = 0  # a stored zero is no count
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
         at = bounds - bounds[0]
-        found[start : start + len(at) - 1] = sums[at[1:]] - sums[at[:-1]]
-    return found
+        hashes[start : start + len(at) - 1] = sums[at[1:]] - sums[at[:-1]]
+    return hashes
 
 
 def _where(old: np.ndarray, new: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def table(project_id: str) -> pd.DataFrame:
         :mod:`scanvi_core.services.labels.provenance`).
     """
     opened = workspace(project_id)
-    found: pd.DataFrame = opened.kept.get(
+    found: pd.DataFrame = opened.cache.get(
         ("history", opened.labels().seq), lambda: _table(opened.store.events())
     )
     return found
@@ -75,7 +75,7 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
 def warning(project_id: str) -> str:
     """Return what is wrong with the history as a whole; empty where nothing is."""
     opened = workspace(project_id)
-    said: str = opened.kept.get(
+    said: str = opened.cache.get(
         ("history warning", opened.labels().seq),
         lambda: provenance.warning(opened.store, opened.store.events()),
     )

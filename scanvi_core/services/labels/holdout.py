@@ -8,13 +8,13 @@ from scanvi_core import config
 from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.state import ACCEPTED
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 # GROUP leaves whole donors out altogether; HIDDEN hides their labels and keeps their counts.
 CELLS, GROUP, HIDDEN, NONE = "cells", "group", "hidden", "none"
 MIN_TYPE = 10  # smaller types keep all their labels for training
 CAP = 200  # cells of one type
-NO_NAME = "missing"  # cells without a donor, as `design.batches_of` calls them
+NO_NAME = "missing"  # cells without a donor, as `Workspace.batches` calls them
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class HoldoutRequest:
     seed: int = 0
 
 
-def set_aside(project_id: str, request: HoldoutRequest) -> int:
+def set_aside(opened: Workspace, request: HoldoutRequest) -> int:
     """Choose the hold-out anew; return its number of cells.
 
     Raises
@@ -49,7 +49,6 @@ def set_aside(project_id: str, request: HoldoutRequest) -> int:
     LabelsUnusable
         If fewer than two types would keep a visible label, or none would be set aside.
     """
-    opened = workspace(project_id)
     codes = opened.labels().codes
     choose = {CELLS: _cells, HIDDEN: _group, GROUP: _group, NONE: _none}[request.how]
     rows = choose(opened, codes, request)

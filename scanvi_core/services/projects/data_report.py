@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.services.formatting import percent
-from scanvi_core.services.workspace import batches_of, workspace
+from scanvi_core.services.workspace import Workspace
 
 MAX_BATCHES = 500
 
@@ -30,9 +30,8 @@ class DataReport:
     batch_columns: list[str]
 
 
-def report(project_id: str) -> DataReport:
+def report(opened: Workspace) -> DataReport:
     """Describe the project's data set."""
-    opened = workspace(project_id)
     dataset, manifest = opened.dataset, opened.dataset.manifest
     matrices = manifest["matrices"]
     source = manifest["counts_source"]
@@ -48,9 +47,9 @@ def report(project_id: str) -> DataReport:
         proof=proof_of(manifest),
         repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
         warnings=sentences(manifest["warnings"]),
-        median_total=opened.kept.get("median", lambda: float(np.median(dataset.totals))),
-        batch_key=opened.project.settings.get("batch_key"),
-        batch_columns=batch_columns(project_id),
+        median_total=opened.cache.get("median", lambda: float(np.median(dataset.totals))),
+        batch_key=opened.batch_key,
+        batch_columns=batch_columns(opened),
     )
 
 
@@ -86,14 +85,14 @@ def sentences(items: list[Any]) -> list[str]:
     return [str(item["sentence"] if isinstance(item, dict) else item) for item in items]
 
 
-def batch_columns(project_id: str) -> list[str]:
+def batch_columns(opened: Workspace) -> list[str]:
     """Return the obs columns that may tell batches apart, the likeliest first."""
-    return columns_with(project_id, "batch_candidates", 2, MAX_BATCHES)
+    return columns_with(opened, "batch_candidates", 2, MAX_BATCHES)
 
 
-def columns_with(project_id: str, candidates: str, low: int, high: int) -> list[str]:
+def columns_with(opened: Workspace, candidates: str, low: int, high: int) -> list[str]:
     """Return the `candidates` found at import, then other obs columns of low to high values."""
-    manifest = workspace(project_id).dataset.manifest
+    manifest = opened.dataset.manifest
     likely = [candidate["key"] for candidate in manifest[candidates]]
     others = [
         name
@@ -103,12 +102,11 @@ def columns_with(project_id: str, candidates: str, low: int, high: int) -> list[
     return likely + others
 
 
-def batch_table(project_id: str, key: str) -> pd.DataFrame:
+def batch_table(opened: Workspace, key: str) -> pd.DataFrame:
     """Return each batch with its cells and how many of them are labelled."""
-    opened = workspace(project_id)
-    batch, names = batches_of(opened, key)
-    labelled = batch[opened.labels().codes >= 0]
-    cells = {"cells": np.bincount(batch, minlength=len(names))}
-    cells["labelled"] = np.bincount(labelled, minlength=len(names))
-    table = pd.DataFrame({"batch": list(names), **cells})
+    batches = opened.batches(key)
+    labelled = batches.index[opened.labels().codes >= 0]
+    cells = {"cells": np.bincount(batches.index, minlength=len(batches.names))}
+    cells["labelled"] = np.bincount(labelled, minlength=len(batches.names))
+    table = pd.DataFrame({"batch": list(batches.names), **cells})
     return table.sort_values("cells", ascending=False, kind="stable")

@@ -53,7 +53,7 @@ def of(project_id: str) -> Overview:
 def change_and_time(opened: Workspace) -> tuple[str, str]:
     """Return the last label change in words and its local time; empty when there was none."""
     seq = opened.labels().seq
-    return opened.kept.get(("change", seq), lambda: _read_change(opened, seq))
+    return opened.cache.get(("change", seq), lambda: _read_change(opened, seq))
 
 
 def _read_change(opened: Workspace, seq: int) -> tuple[str, str]:
@@ -75,7 +75,7 @@ def model_line(project_id: str) -> str:
     return f"Model {summary['number']}{score}"
 
 
-def stations_done(project_id: str | None) -> set[str]:
+def pages_done(project_id: str | None) -> set[str]:
     """Return the slugs of the pages whose work is done, for the ticks in the menu."""
     if project_id is None or not is_ready(project_id):
         return set()

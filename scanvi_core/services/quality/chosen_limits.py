@@ -55,22 +55,24 @@ class Choice:
 
 def saved(opened: Workspace, batch_key: str | None) -> Choice:
     """Return what was chosen for the project; limits of single batches hold for their column."""
-    found = opened.project.settings.get(SETTING) or {}
-    same = found.get("batch_key") == batch_key
+    chosen = opened.project.settings.get(SETTING) or {}
+    same = chosen.get("batch_key") == batch_key
     limits = {
         name: Limit(limit["every"], limit["own"] if same else {})
-        for name, limit in found.get("limits", {}).items()
+        for name, limit in chosen.get("limits", {}).items()
         if limit["every"] is not None or same
     }
-    return Choice(limits, bool(found.get("leave_out")))
+    return Choice(limits, bool(chosen.get("leave_out")))
 
 
-def save(opened: Workspace, batch_key: str | None, choice: Choice) -> None:
-    """Record a choice in the project.
+def save(opened: Workspace, choice: Choice) -> None:
+    """Put limits in force for the project's batches, and record them.
 
     Raises
     ------
     ProjectError
         If the disk refuses.
     """
-    opened.project.update_settings(**{SETTING: {"batch_key": batch_key, **choice.as_dict()}})
+    opened.project.update_settings(
+        **{SETTING: {"batch_key": opened.batch_key, **choice.as_dict()}}
+    )

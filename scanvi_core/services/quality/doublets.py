@@ -7,30 +7,37 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.project.files import write_json
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.jobs import give_way
-from scanvi_core.services.quality.flags import Batches, doublet_file
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.quality.flags import doublet_file
+from scanvi_core.services.workspace import Batches, Workspace
 
 DOUBLETS = "doublets"  # kind and lane
 SHOWN = 3  # batches named in a sentence
 
 
-def start(project_id: str, batches: Batches) -> str:
-    """Begin to look for doublets; return the job id.
+def start(opened: Workspace) -> str:
+    """Begin to look for doublets in the project's batches; return the job id.
 
     Raises
     ------
     JobRefused
         If the project's cells are being looked at already.
     """
+    batches = opened.batches(opened.batch_key)
 
     def work(job: jobs.Job) -> None:
         give_way()
-        look(workspace(project_id), batches, job)
+        search(opened, batches, job)
 
-    return jobs.submit(jobs.JobRequest(project_id, DOUBLETS, DOUBLETS, work, changes=False))
+    return jobs.submit(jobs.JobRequest(opened.id, DOUBLETS, DOUBLETS, work, changes=False))
 
 
-def look(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
+def latest(opened: Workspace) -> jobs.JobSnapshot | None:
+    """Return the newest search for doublets, running or ended."""
+    searches = [job for job in jobs.list_jobs(opened.id) if job.kind == DOUBLETS]
+    return searches[-1] if searches else None
+
+
+def search(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
     """Score the cells of every batch and keep the scores; a stopped job leaves nothing."""
     from scanvi_core.data.guard.child_process import free_memory_mb
     from scanvi_core.data.qc.doublets import find_doublets, why_not
@@ -68,14 +75,14 @@ def sentences(skipped: dict[str, list[str]], batch_key: str | None) -> list[str]
     batch_key
         Column of the batches; None when all cells are one.
     """
-    said = []
+    texts = []
     for problem, names in skipped.items():
         where = "The cells were" if batch_key is None else _named(names)
         advice = ""
         if batch_key is None and "more than" in problem:
             advice = " Choose the batch column that tells the samples apart."
-        said.append(f"{where} not looked at: {problem}.{advice}")
-    return said
+        texts.append(f"{where} not looked at: {problem}.{advice}")
+    return texts
 
 
 def notes(opened: Workspace, batch_key: str | None) -> tuple[str, ...]:

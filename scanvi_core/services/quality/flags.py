@@ -6,7 +6,6 @@ training; they are predicted all the same.
 """
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from scanvi_core.data.qc.limits import Spread
 from scanvi_core.project.records import derived_kinds
 from scanvi_core.services import derived
 from scanvi_core.services.quality.chosen_limits import Choice, Limit, saved
-from scanvi_core.services.workspace import Workspace
+from scanvi_core.services.workspace import Batches, Workspace
 
 TOTALS, GENES, MT, DOUBLET = "totals", "n_genes", "pct_mt", "doublet_score"
 LEAST = {MT: qc_limits.LEAST_PERCENT, DOUBLET: qc_limits.LEAST_SCORE}
@@ -29,15 +28,6 @@ CODES = {
     MT: qc_limits.MITOCHONDRIA,
     DOUBLET: qc_limits.DOUBLETS,
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """How the cells are divided: the column, batch codes [n_obs] and the names of the batches."""
-
-    key: str | None
-    index: np.ndarray
-    names: tuple[str, ...]
 
 
 def measures(opened: Workspace, batches: Batches) -> tuple[str, ...]:
@@ -66,7 +56,7 @@ def spread(opened: Workspace, measure: str, batches: Batches) -> Spread:
         upper = measure in STEP
         return Spread.of(own, batches.index, len(batches.names), upper=upper, log=not upper)
 
-    return opened.kept.get(("quality", measure, *_version(opened, measure, batches)), sort)
+    return opened.cache.get(("quality", measure, *_version(opened, measure, batches)), sort)
 
 
 def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
@@ -78,41 +68,41 @@ def suggested(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
             return qc_limits.high_limits(own, LEAST[measure], STEP[measure])
         return qc_limits.low_limits(own)
 
-    return opened.kept.get(("suggested", measure, *_version(opened, measure, batches)), suggest)
+    return opened.cache.get(("suggested", measure, *_version(opened, measure, batches)), suggest)
 
 
 def limits(opened: Workspace, measure: str, batches: Batches, choice: Choice) -> np.ndarray:
     """Return the limit of each batch [n_batch]: chosen for it, for all, or suggested."""
-    found = suggested(opened, measure, batches).copy()
+    per_batch = suggested(opened, measure, batches).copy()
     limit = choice.limits.get(measure, Limit())
     if limit.every is not None:
-        found[:] = limit.every
+        per_batch[:] = limit.every
     if limit.own:
         place = {name: i for i, name in enumerate(batches.names)}
         for name in limit.own.keys() & place.keys():
-            found[place[name]] = limit.own[name]
-    return found
+            per_batch[place[name]] = limit.own[name]
+    return per_batch
 
 
 def codes(opened: Workspace, batches: Batches, choice: Choice) -> np.ndarray:
     """Return what is wrong with each cell, int8 [n_obs]: positions in `qc.FLAG_NAMES`."""
-    found = np.zeros(opened.dataset.n_obs, dtype=np.int8)
+    flagged = np.zeros(opened.dataset.n_obs, dtype=np.int8)
     for measure in reversed(measures(opened, batches)):
         limit = limits(opened, measure, batches, choice)[batches.index]
         own = values(opened, measure, batches)
-        found[own > limit if measure in STEP else own < limit] = CODES[measure]
-    found[opened.dataset.totals == 0] = qc_limits.NO_COUNTS
-    return found
+        flagged[own > limit if measure in STEP else own < limit] = CODES[measure]
+    flagged[opened.dataset.totals == 0] = qc_limits.NO_COUNTS
+    return flagged
 
 
 def flags(opened: Workspace, batches: Batches) -> np.ndarray:
     """Return `codes` of the limits that are in force; kept."""
     choice = saved(opened, batches.key)
     key = ("quality flags", revision(opened, batches.key))
-    return opened.kept.get(key, lambda: codes(opened, batches, choice))
+    return opened.cache.get(key, lambda: codes(opened, batches, choice))
 
 
-def after_look(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:
+def with_model_checks(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:
     """Return `flags` with what only the look after a training could tell, int8 [n_obs].
 
     That is cells without counts in the genes of the model, stray batches, and doublets where

@@ -9,9 +9,8 @@ from scanvi_core.data.qc import limits as qc_limits
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.quality.chosen_limits import Choice
-from scanvi_core.services.quality.current import batches_in
-from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS, Batches
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS
+from scanvi_core.services.workspace import Batches, Workspace
 
 NO_MITOCHONDRIA = (
     "No mitochondrial genes were found (names that begin with MT- or mt-, or their Ensembl ids), "
@@ -85,32 +84,31 @@ class QualityView:
     notes: tuple[str, ...]
 
 
-def view(project_id: str, choice: Choice, batch: str | None = None) -> QualityView:
+def view(opened: Workspace, choice: Choice, batch: str | None = None) -> QualityView:
     """Return what `choice` would flag, with the numbers of one batch or (None) of all in view."""
-    opened = workspace(project_id)
-    division = batches_in(opened)
+    division = opened.batches(opened.batch_key)
     limits = {
         measure: flags.limits(opened, measure, division, choice)
         for measure in flags.measures(opened, division)
     }
     own = {measure: flags.spread(opened, measure, division) for measure in limits}
-    found = flags.codes(opened, division, choice)
+    codes = flags.codes(opened, division, choice)
     code = division.names.index(batch) if batch in division.names else None
     shown = [
         _measure_view(opened, measure, division, limits[measure], code, choice)
         for measure in limits
     ]
-    by_batch = _by_batch(division, found)
+    by_batch = _by_batch(division, codes)
     for measure, spread in own.items():
         by_batch[TOLD[measure]] = spread.flagged(limits[measure])
     labelled = opened.labels().codes >= 0
-    poor = found != qc_limits.FINE
+    poor = codes != qc_limits.FINE
     return QualityView(
         measures=tuple(shown),
-        n_cells=len(found),
+        n_cells=len(codes),
         n_flagged=int(np.count_nonzero(poor)),
         n_labelled=int(np.count_nonzero(poor & labelled)),
-        told=_told(found),
+        told=_told(codes),
         by_batch=by_batch,
         notes=_notes(opened, division),
     )
@@ -187,17 +185,17 @@ def _reason(measure: str, limits: np.ndarray, middle: float, chosen: bool) -> st
     return f"{typical} Three to five times fewer is rare in whole cells.{each}"
 
 
-def _by_batch(division: Batches, found: np.ndarray) -> pd.DataFrame:
+def _by_batch(division: Batches, codes: np.ndarray) -> pd.DataFrame:
     n = len(division.names)
     cells = np.bincount(division.index, minlength=n)
-    poor = np.bincount(division.index[found != qc_limits.FINE], minlength=n)
+    poor = np.bincount(division.index[codes != qc_limits.FINE], minlength=n)
     return pd.DataFrame({"batch": division.names, "cells": cells, "flagged": poor})
 
 
-def _told(found: np.ndarray) -> str:
+def _told(codes: np.ndarray) -> str:
     words = {qc_limits.NO_COUNTS: "no counts"}
     words |= {code: TOLD[measure] for measure, code in flags.CODES.items()}
-    cells = np.bincount(found, minlength=len(qc_limits.FLAG_NAMES))
+    cells = np.bincount(codes, minlength=len(qc_limits.FLAG_NAMES))
     return ", ".join(f"{cells[code]:,} {word}" for code, word in words.items() if cells[code])
 
 
@@ -209,6 +207,6 @@ def _notes(opened: Workspace, division: Batches) -> tuple[str, ...]:
     )
 
 
-def share(found: QualityView) -> str:
+def share(view: QualityView) -> str:
     """Return the share of cells that are flagged, in words."""
-    return percent(found.n_flagged / max(1, found.n_cells), found.n_cells)
+    return percent(view.n_flagged / max(1, view.n_cells), view.n_cells)

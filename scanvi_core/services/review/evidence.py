@@ -1,7 +1,6 @@
 """What speaks for one candidate of a review card and what for the other."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -9,9 +8,10 @@ import pandas as pd
 from scanvi_core import config
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.formatting import count
 from scanvi_core.services.review.queue import ReviewItem, card
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 MARKERS = 6
 TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
@@ -53,24 +53,23 @@ class Evidence:
         """Say what naming the card's `n_open` cells so would do."""
         others = self.inside[self.inside["type"] != name]
         n = int(others["cells"].sum())
-        told = f"+{n_open:,} {'cell' if n_open == 1 else 'cells'}"
+        added = f"+{count(n_open, 'cell')}"
         if not n:
-            return f"{told}; contradicts none of your labels."
+            return f"{added}; contradicts none of your labels."
         labels = "label" if n == 1 else "labels"
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
-        return f"{told}; contradicts {n:,} of your {labels} ({whose})."
+        return f"{added}; contradicts {n:,} of your {labels} ({whose})."
 
 
-@lru_cache(maxsize=64)
-def _evidence(project_id: str, token: str) -> Evidence:
+def _evidence(opened: Workspace, token: str) -> Evidence:
     from scanvi_core.annotation.genes.markers import contrast
 
-    item = card(project_id, token)
+    item = card(opened, token)
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
-    dataset = workspace(project_id).dataset
+    dataset = opened.dataset
     first, second = (item.candidates * 2)[:2]
-    trusted = {name: _trusted(project_id, item, name) for name in (first.name, second.name)}
+    trusted = {name: _trusted(opened, item, name) for name in (first.name, second.name)}
     genes = contrast(dataset.counts, trusted[first.name], trusted[second.name], n=MARKERS)
     rows = []
     for gene in genes:
@@ -84,56 +83,59 @@ def _evidence(project_id: str, token: str) -> Evidence:
             }
         )
     table = pd.DataFrame(rows)
-    near, inside = _labelled_around(project_id, item)
+    near, inside = _labelled_around(opened, item)
     return Evidence(
         table,
         _verdict(table, near, first.name, second.name),
-        _batches(project_id, item.rows),
+        _batches(opened, item.rows),
         near,
-        _quality(project_id, item.rows),
+        _quality(opened, item.rows),
         inside,
     )
 
 
-def of(project_id: str, item: ReviewItem) -> Evidence:
+def of(opened: Workspace, item: ReviewItem) -> Evidence:
     """Return the genes that separate the two likeliest candidates, and these cells' levels."""
-    return _evidence(project_id, item.token)
+    cache = opened.cache
+    return cache.get(("evidence", item.token), lambda: _evidence(opened, item.token))
 
 
-def _trusted(project_id: str, item: ReviewItem, name: str) -> np.ndarray:
+def _trusted(opened: Workspace, item: ReviewItem, name: str) -> np.ndarray:
     """Return cells that surely are of a type: labelled so, else confidently predicted."""
-    found, y = _as_predicted(project_id, item)
-    if name not in found.names:  # newer than the model, and the provisional predictions are gone
+    predictions, y = _as_predicted(opened, item)
+    if (
+        name not in predictions.names
+    ):  # newer than the model, and the provisional predictions are gone
         return np.empty(0, dtype=np.int64)
-    code = found.names.index(name)
+    code = predictions.names.index(name)
     rows = np.flatnonzero(y == code)
     if rows.size < 2 * config.RARE_CELLS:
-        sure = (found.prediction == code) & (found.confidence >= TRUSTED)
+        sure = (predictions.prediction == code) & (predictions.confidence >= TRUSTED)
         rows = np.union1d(rows, np.flatnonzero(sure))
     return rows
 
 
-def _as_predicted(project_id: str, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
+def _as_predicted(opened: Workspace, item: ReviewItem) -> tuple[results.Results, np.ndarray]:
     """Return the predictions a card was made of, and the labels they know [n_obs]."""
-    made = provisional.state(project_id).found if item.seq else None
+    made = provisional.state(opened).newest if item.seq else None
     if made is not None:
         return made.predictions, made.y
-    found = results.load(project_id, item.run_id)
-    return found, found.array(project_id, "y")
+    predictions = results.load(opened, item.run_id)
+    return predictions, predictions.run.array("y")
 
 
-def _labelled_around(project_id: str, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _labelled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count the types of the nearest labelled cells, and of those in the midst of the group."""
-    found, y = _as_predicted(project_id, item)
-    rows = np.flatnonzero((y >= 0) & (y < len(found.names)) & (found.prediction >= 0))
-    z1 = found.array(project_id, results.Z1)
+    predictions, y = _as_predicted(opened, item)
+    rows = np.flatnonzero((y >= 0) & (y < len(predictions.names)) & (predictions.prediction >= 0))
+    z1 = predictions.run.array(results.Z1)
     own = z1[item.rows]
     middle = own.mean(axis=0)
     radius = np.quantile(((own - middle) ** 2).sum(axis=1), INSIDE)
     distance = ((z1[rows] - middle) ** 2).sum(axis=1)
     nearest = rows[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
     inside = rows[distance <= radius]
-    return _counted(y[nearest], found.names), _counted(y[inside], found.names)
+    return _counted(y[nearest], predictions.names), _counted(y[inside], predictions.names)
 
 
 def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
@@ -149,8 +151,8 @@ def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -
     if not signs:
         return "Nothing separates the candidates: no genes, no labelled cells nearby."
     if all(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
-        told = " and ".join(sign.text for sign in signs)
-        return f"Looks like {signs[0].name}: {told}."
+        reasons = " and ".join(sign.text for sign in signs)
+        return f"Looks like {signs[0].name}: {reasons}."
     word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
     return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}."
 
@@ -185,10 +187,9 @@ def _of_neighbours(near: pd.DataFrame) -> _Sign | None:
     return _Sign(name, bool(cells >= CLEAR * n), text, "are")
 
 
-def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
+def _quality(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     """Return the medians of counts, genes, mitochondrial share and doublet score."""
-    opened = workspace(project_id)
-    data, doubts = opened.dataset, uncertainty.reasons(project_id)
+    data, doubts = opened.dataset, uncertainty.reasons(opened)
     measures = {
         "counts": data.totals,
         "genes seen": data.n_genes_by_counts,
@@ -203,15 +204,13 @@ def _quality(project_id: str, rows: np.ndarray) -> pd.DataFrame:
 
     key = ("medians", *measures, "" if doubts is None else doubts.run_id)
     these = [float(np.nanmedian(values[rows])) for values in measures.values()]
-    every = opened.kept.get(key, everywhere)
+    every = opened.cache.get(key, everywhere)
     return pd.DataFrame({"measure": [*measures], "these cells": these, "all cells": every})
 
 
-def _batches(project_id: str, rows: np.ndarray) -> pd.DataFrame:
-    from scanvi_core.services.workspace import batches_of
-
-    opened = workspace(project_id)
-    index, names = batches_of(opened, opened.project.settings.get("batch_key"))
+def _batches(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
+    batches = opened.batches(opened.batch_key)
+    index, names = batches.index, batches.names
     cells = np.bincount(index[rows], minlength=len(names))
     every = np.bincount(index, minlength=len(names))
     shares = {"share": 100 * cells / rows.size, "all cells": 100 * every / index.size}

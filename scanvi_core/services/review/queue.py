@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 SUGGESTED, NOVEL, TECHNICAL, RANDOM = KINDS = ("suggested", "novel", "technical", "random")
 REASONS = {NOVEL: uncertainty.NOVEL, TECHNICAL: uncertainty.TECHNICAL}
@@ -59,33 +59,41 @@ class ReviewItem:
         return is_splittable(self.rows)
 
 
-@lru_cache(maxsize=64)
-def _cards(project_id: str, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
+def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
-    if seq:
-        made = provisional.state(project_id).found
-        if made is None or made.moment != (run_id, seq):
-            return ()
+    cache, key = opened.cache, ("cards", run_id, seq, kind)
+    made = provisional.state(opened).newest if seq else None
+    if seq and (made is None or made.moment != (run_id, seq)):
+        return cache.peek(key) or ()
+    return cache.get(key, lambda: _made_cards(opened, run_id, made, kind))
+
+
+def _made_cards(
+    opened: Workspace, run_id: str, made: provisional.Provisional | None, kind: str
+) -> tuple[ReviewItem, ...]:
+    if made is not None:
         groups, names = made.groups, made.predictions.names
     else:
-        found = results.load(project_id, run_id)
-        y = found.array(project_id, "y")  # labels as they were when it was trained
-        open_ = (y < 0) & ~found.holdout & (found.prediction >= 0)
-        groups = _groups(project_id, found, y, open_, kind)
-        names = found.names
-    return tuple(_item(group, names, run_id, seq, kind) for group in groups)
+        predictions = results.load(opened, run_id)
+        y = predictions.run.array("y")  # labels as they were when it was trained
+        open_ = (y < 0) & ~predictions.holdout & (predictions.prediction >= 0)
+        groups = _groups(opened, predictions, y, open_, kind)
+        names = predictions.names
+    return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
 
 
 def _groups(
-    project_id: str, found: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
+    opened: Workspace, predictions: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
 ) -> tuple[ReviewGroup, ...]:
-    z1, p = found.array(project_id, results.Z1), found.probabilities
+    z1, p = predictions.run.array(results.Z1), predictions.probabilities
     if kind == RANDOM:
-        return tuple(random_checks(z1, p, open_ & (found.confidence >= config.LOW_CONFIDENCE)))
+        return tuple(
+            random_checks(z1, p, open_ & (predictions.confidence >= config.LOW_CONFIDENCE))
+        )
     if kind == SUGGESTED:
         return tuple(review_queue(z1, p, open_, known=y))
-    doubts = uncertainty.reasons(project_id)
-    if doubts is None or doubts.run_id != found.run_id:
+    doubts = uncertainty.reasons(opened)
+    if doubts is None or doubts.run_id != predictions.run_id:
         return ()
     open_ = open_ & (doubts.reason == REASONS[kind])
     return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
@@ -100,36 +108,38 @@ def _item(
     )
 
 
-def card(project_id: str, token: str) -> ReviewItem | None:
+def card(opened: Workspace, token: str) -> ReviewItem | None:
     """Return a card by its token, None when its predictions are gone (after a restart)."""
     run_id, seq, kind, key, *path = token.split(".")
-    cards = _cards(project_id, run_id, int(seq), kind)
+    cards = _cards(opened, run_id, int(seq), kind)
     item = next((item for item in cards if item.key == key), None)
     for place in path:
-        item = parts(project_id, item)[int(place)] if item is not None else None
+        item = parts(opened, item)[int(place)] if item is not None else None
     return item
 
 
-def parts(project_id: str, item: ReviewItem) -> tuple[ReviewItem, ...]:
+def parts(opened: Workspace, item: ReviewItem) -> tuple[ReviewItem, ...]:
     """Return the two to four cards a mixed one falls into, the largest first.
 
     Only itself when it `can_split` no more.
     """
-    return _parts(project_id, item.token) if item.can_split else (item,)
+    if not item.can_split:
+        return (item,)
+    key = ("parts of a card", item.token)
+    return opened.cache.get(key, lambda: _parts(opened, item.token))
 
 
-@lru_cache(maxsize=256)
-def _parts(project_id: str, token: str) -> tuple[ReviewItem, ...]:
-    item = card(project_id, token)
+def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
+    item = card(opened, token)
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
-    made = provisional.state(project_id).found if item.seq else None
-    found = results.load(project_id, item.run_id) if made is None else made.predictions
-    rows = split_group(item.rows, found.array(project_id, results.Z1))
-    groups = [describe(np.sort(part), found.probabilities) for part in rows]
+    made = provisional.state(opened).newest if item.seq else None
+    predictions = results.load(opened, item.run_id) if made is None else made.predictions
+    rows = split_group(item.rows, predictions.run.array(results.Z1))
+    groups = [describe(np.sort(part), predictions.probabilities) for part in rows]
     return tuple(
         replace(
-            _item(group, found.names, item.run_id, item.seq, item.kind),
+            _item(group, predictions.names, item.run_id, item.seq, item.kind),
             key=item.key,
             drawn=item.drawn if item.drawn in group.rows else -1,
             path=(*item.path, place),
@@ -139,7 +149,7 @@ def _parts(project_id: str, token: str) -> tuple[ReviewItem, ...]:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReviewProgress:
     """How far the review of a model's doubtful cells is.
 
     Attributes
@@ -164,7 +174,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewState:
     """The review at one moment: labels and predictions are read once for all that is asked.
 
     Attributes
@@ -177,10 +187,10 @@ class Desk:
         The provisional predictions, and whether newer ones are on their way.
     """
 
-    project_id: str
+    opened: Workspace
     run_id: str | None
     named: np.ndarray
-    made: provisional.State
+    made: provisional.ProvisionalState
 
     @cached_property
     def queue(self) -> tuple[ReviewItem, ...]:
@@ -190,22 +200,20 @@ class Desk:
         """
         if self.run_id is None:
             return ()
-        found = self.made.found
-        return _cards(self.project_id, self.run_id, found.seq if found else 0, SUGGESTED)
+        newest = self.made.newest
+        return _cards(self.opened, self.run_id, newest.seq if newest else 0, SUGGESTED)
 
     def cards(self, kind: str) -> tuple[ReviewItem, ...]:
         """Return the cards of a kind, in order; none while their reasons are not known."""
         if kind == SUGGESTED or self.run_id is None:
             return self.queue
-        if kind in REASONS and uncertainty.reasons(self.project_id) is None:
+        if kind in REASONS and uncertainty.reasons(self.opened) is None:
             return ()  # not kept: they may be known a moment later
-        return _cards(self.project_id, self.run_id, 0, kind)
+        return _cards(self.opened, self.run_id, 0, kind)
 
     def n_open(self, kind: str) -> int:
         """Return how many cards of a kind wait; 0 while their reasons are not known."""
-        if kind != SUGGESTED and (
-            self.run_id is None or uncertainty.reasons(self.project_id) is None
-        ):
+        if kind != SUGGESTED and (self.run_id is None or uncertainty.reasons(self.opened) is None):
             return 0
         return sum(not self.is_decided(item) for item in self.cards(kind))
 
@@ -229,45 +237,46 @@ class Desk:
         return None
 
     @cached_property
-    def progress(self) -> Progress:
+    def progress(self) -> ReviewProgress:
         """What is done and what is left."""
         if self.run_id is None:
-            return Progress(0, 0, 0, 0)
-        cards = _cards(self.project_id, self.run_id, 0, SUGGESTED)
+            return ReviewProgress(0, 0, 0, 0)
+        cards = _cards(self.opened, self.run_id, 0, SUGGESTED)
         rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in cards)])
         named = self.named[rows]
         clear = np.zeros_like(named)
-        if self.made.found is not None:
-            confidence = self.made.found.predictions.confidence[rows]
+        if self.made.newest is not None:
+            confidence = self.made.newest.predictions.confidence[rows]
             clear = ~named & (confidence >= config.LOW_CONFIDENCE)
-        return Progress(rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED))
+        return ReviewProgress(
+            rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED)
+        )
 
 
-def desk(project_id: str) -> Desk:
+def review_state(opened: Workspace) -> ReviewState:
     """Return the review as it is now."""
-    opened = workspace(project_id)
-    run, made = opened.current_run(), provisional.state(project_id)
+    run, made = opened.current_run(), provisional.state(opened)
     named = opened.labels().codes >= 0
-    return Desk(project_id, None if run is None else run.id, named, made)
+    return ReviewState(opened, None if run is None else run.id, named, made)
 
 
-def queue(project_id: str) -> list[ReviewItem]:
-    """Return the cards as they are now, see `Desk.queue`."""
-    return list(desk(project_id).queue)
+def queue(opened: Workspace) -> list[ReviewItem]:
+    """Return the cards as they are now, see `ReviewState.queue`."""
+    return list(review_state(opened).queue)
 
 
-def n_open_cells(project_id: str, item: ReviewItem) -> int:
+def n_open_cells(opened: Workspace, item: ReviewItem) -> int:
     """Return how many cells of a card have no label yet."""
-    return int(np.count_nonzero(workspace(project_id).labels().codes[item.rows] < 0))
+    return int(np.count_nonzero(opened.labels().codes[item.rows] < 0))
 
 
-def last_step(project_id: str) -> str:
+def last_step(opened: Workspace) -> str:
     """Say in words what an undo would take back; empty when there is nothing."""
-    event = workspace(project_id).store.undoable()
+    event = opened.store.undoable()
     return "" if event is None else events.describe(event)
 
 
-def accept(project_id: str, item: ReviewItem, seen: int | None = None) -> None:
+def accept(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
     """Take the first suggestion for the card's cells.
 
     Parameters
@@ -280,18 +289,17 @@ def accept(project_id: str, item: ReviewItem, seen: int | None = None) -> None:
     StaleEdit
         If somebody changed cells of the card since `seen`; both versions are in it.
     """
-    name, store = item.candidates[0].name, workspace(project_id).store
-    _refuse_stale(project_id, item, name, seen)
+    name, store = item.candidates[0].name, opened.store
+    _refuse_stale(opened, item, name, seen)
     store.append(events.accept(item.rows, name, reason="review", model=item.run_id))
 
 
-def choose(project_id: str, item: ReviewItem, name: str, seen: int | None = None) -> None:
+def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = None) -> None:
     """Give the card's open cells another name; see `accept`.
 
     Cells the user labelled before keep theirs.
     """
-    _refuse_stale(project_id, item, name, seen)
-    opened = workspace(project_id)
+    _refuse_stale(opened, item, name, seen)
     labels = opened.labels()
     rows = item.rows[labels.codes[item.rows] < 0]
     if not rows.size:
@@ -299,11 +307,11 @@ def choose(project_id: str, item: ReviewItem, name: str, seen: int | None = None
     opened.store.append(events.assign(rows, name, reason="review", model=item.run_id), labels.seq)
 
 
-def unknown(project_id: str, item: ReviewItem, seen: int | None = None) -> None:
+def unknown(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
     """Say that these cells cannot be named; they stay out of training as labels."""
-    choose(project_id, item, keys.UNKNOWN, seen)
+    choose(opened, item, keys.UNKNOWN, seen)
 
 
-def _refuse_stale(project_id: str, item: ReviewItem, name: str, seen: int | None) -> None:
+def _refuse_stale(opened: Workspace, item: ReviewItem, name: str, seen: int | None) -> None:
     if seen is not None:
-        workspace(project_id).store.refuse_stale(events.assign(item.rows, name), seen)
+        opened.store.refuse_stale(events.assign(item.rows, name), seen)

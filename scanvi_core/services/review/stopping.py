@@ -6,9 +6,9 @@ import numpy as np
 
 from scanvi_core import config, keys
 from scanvi_core.metrics.intervals import Interval, wilson_interval
-from scanvi_core.services.review.queue import RANDOM, Desk
+from scanvi_core.services.formatting import count
+from scanvi_core.services.review.queue import RANDOM, ReviewState
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import workspace
 
 ENOUGH = 0.01  # share of the cells: groups expected to correct fewer are not worth the clicks
 
@@ -57,17 +57,16 @@ class Rest:
         if not self.n_checked:
             return "Every tenth card is a random check of a cell the model is sure of. None yet."
         low, high = self.interval
-        checks = "random check" if self.n_checked == 1 else "random checks"
         return (
-            f"{self.n_right} of {self.n_checked} {checks} were right: of the {self.n_sure:,} "
-            f"cells the model is sure of, between {low:.0%} and {high:.0%} are right."
+            f"{self.n_right} of {count(self.n_checked, 'random check')} were right: "
+            f"of the {self.n_sure:,} cells the model is sure of, "
+            f"between {low:.0%} and {high:.0%} are right."
         )
 
     def advice(self) -> str:
         """Say whether more decisions would pay."""
-        groups = "1 group" if self.n_groups == 1 else f"{self.n_groups:,} groups"
         left = (
-            f"The {groups} left would correct about {self.n_expected:,.0f} "
+            f"The {count(self.n_groups, 'group')} left would correct about {self.n_expected:,.0f} "
             f"of {self.n_cells:,} cells."
             if self.n_groups
             else "No group is left."
@@ -80,7 +79,7 @@ class Rest:
         return f"You can stop now. {left}" if self.can_stop else left
 
 
-def rest(desk: Desk) -> Rest:
+def rest(review: ReviewState) -> Rest:
     """Return what is known about the cells that nobody named; a model must be there.
 
     Random checks are a fixed random order of the cells the model was sure of, and they count up
@@ -88,19 +87,19 @@ def rest(desk: Desk) -> Rest:
     that the share is unbiased. They begin anew with every model, which has learnt the old ones.
     Checks called "unknown" are left out.
     """
-    if desk.run_id is None:
-        return Rest(desk.named.size, 0, 0, 0, 0, 0.0, 1.0)
-    found, state = results.load(desk.project_id, desk.run_id), workspace(desk.project_id).labels()
-    sure = (found.confidence >= config.LOW_CONFIDENCE) & ~desk.named & ~found.holdout
+    if review.run_id is None:
+        return Rest(review.named.size, 0, 0, 0, 0, 0.0, 1.0)
+    predictions, state = results.load(review.opened, review.run_id), review.opened.labels()
+    sure = (predictions.confidence >= config.LOW_CONFIDENCE) & ~review.named & ~predictions.holdout
     right = []
-    for check in desk.cards(RANDOM):
-        if not desk.named[check.drawn]:
+    for check in review.cards(RANDOM):
+        if not review.named[check.drawn]:
             break
         name = state.names[state.codes[check.drawn]]
         if name != keys.UNKNOWN:
-            right.append(name == found.names[found.prediction[check.drawn]])
-    open_ = [item for item in desk.queue if not desk.is_decided(item)]
+            right.append(name == predictions.names[predictions.prediction[check.drawn]])
+    open_ = [item for item in review.queue if not review.is_decided(item)]
     expected = sum(item.rows.size * (1 - item.confidence) for item in open_)
-    promised = float(found.confidence[sure].mean()) if sure.any() else 1.0
-    n, n_sure = desk.named.size, int(np.count_nonzero(sure))
+    promised = float(predictions.confidence[sure].mean()) if sure.any() else 1.0
+    n, n_sure = review.named.size, int(np.count_nonzero(sure))
     return Rest(n, n_sure, len(right), sum(right), len(open_), expected, promised)

@@ -1,8 +1,6 @@
 """All models of a project: what was changed from one to the next, and what it brought."""
 
-from dataclasses import dataclass, fields
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from scanvi_core.project.label_log.state import GIVEN, MANUAL
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, points, signed_range
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 LABELS = {
     field.name: field.metadata["label"]
@@ -53,54 +51,52 @@ class ModelList:
     before it first, with their runs.
     """
 
-    project_id: str
     table: pd.DataFrame
     current: tuple[int, str]
     others: dict[int, str]
 
-    def comparison(self, other: int) -> str:
+    def comparison(self, opened: Workspace, other: int) -> str:
         """Compare the current model with another, in words."""
         number, run_id = self.current
-        found = compare(self.project_id, run_id, self.others[other])
-        if found is None:
+        compared = compare(opened, run_id, self.others[other])
+        if compared is None:
             return (
                 f"No cell was held out from both model {number} and model {other}, so they "
                 "cannot be compared fairly."
             )
-        return found.sentence(number, other)
+        return compared.sentence(number, other)
 
 
-def models(project_id: str) -> ModelList:
+def models(opened: Workspace) -> ModelList:
     """List the models of a project that has one, with what changed from each to the next.
 
     Scores of models with different hold-outs cannot be compared; `ModelList.comparison` can.
     """
-    done = results.finished_runs(project_id)
-    current = workspace(project_id).current_run()
-    return _models(project_id, tuple(run.id for run in done), current.id if current else "")
+    done = results.finished_runs(opened)
+    current = opened.current_run()
+    current_id = current.id if current else ""
+    key = ("models", tuple(run.id for run in done), current_id)
+    return opened.cache.get(key, lambda: _models(done, current_id))
 
 
-@lru_cache(maxsize=8)
-def _models(project_id: str, run_ids: tuple[str, ...], current_id: str) -> ModelList:
-    opened = workspace(project_id)
-    found = [Run.open(opened.project, run_id) for run_id in run_ids]
-    rows = [_row(run, found[i - 1] if i else None) for i, run in enumerate(found)]
-    numbers = {int(run.summary["number"]): run.id for run in reversed(found)}
+def _models(runs: list[Run], current_id: str) -> ModelList:
+    rows = [_row(run, runs[i - 1] if i else None) for i, run in enumerate(runs)]
+    numbers = {int(run.summary["number"]): run.id for run in reversed(runs)}
     current = next(pair for pair in numbers.items() if pair[1] == current_id)
     others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
-    return ModelList(project_id, pd.DataFrame(rows[::-1]), current, others)
+    return ModelList(pd.DataFrame(rows[::-1]), current, others)
 
 
 def _row(run: Run, before: Run | None) -> dict[str, str]:
     summary = run.summary
-    told = summary["holdout"]
+    score = summary["holdout"]
     return {
         "model": f"Model {summary['number']}",
-        "trained": f"{datetime.fromisoformat(run.created).astimezone():%d %b, %H:%M}",
+        "trained": f"{run.created:%d %b, %H:%M}",
         "labelled cells": f"{summary['n_labelled']:,}",
-        "held out": f"{told['n']:,}" if told else "none",
-        "right": percent(told["accuracy"]) if told else "",
-        "mean F1": f"{told['macro_f1']:.2f}" if told and told["macro_f1"] is not None else "",
+        "held out": f"{score['n']:,}" if score else "none",
+        "right": percent(score["accuracy"]) if score else "",
+        "mean F1": f"{score['macro_f1']:.2f}" if score and score["macro_f1"] is not None else "",
         "what changed": "; ".join(differences(before, run)) if before else "",
     }
 
@@ -108,41 +104,41 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
 def differences(before: Run, run: Run) -> list[str]:
     """Return what is different in `run`, in words: settings, labels, types, hold-out."""
     was, now = _flat(before), _flat(run)
-    found = ["trained on from it"] if run.settings["warm_from"] == before.id else []
-    found += [
+    sentences = ["trained on from it"] if run.settings.warm_from == before.id else []
+    sentences += [
         f"{LABELS.get(name, name)}: {_shown(was[name])} → {_shown(now[name])}"
         for name in now
         if name in was and was[name] != now[name]
     ]
-    found += _label_differences(before, run)
+    sentences += _label_differences(before, run)
     if (run.array("holdout") != before.array("holdout")).any():
-        found.append("other cells set aside")
-    return found or ["nothing"]
+        sentences.append("other cells set aside")
+    return sentences or ["nothing"]
 
 
 def _label_differences(before: Run, run: Run) -> list[str]:
     was, now = (
-        np.array([*item.settings["code_names"], ""], dtype=object)[item.array("y")]
+        np.array([*item.settings.code_names, ""], dtype=object)[item.array("y")]
         for item in (before, run)
     )
-    types, earlier = (set(item.settings["label_order"]) for item in (run, before))
+    types, earlier = (set(item.settings.label_names) for item in (run, before))
     changed = int((was != now).sum())
-    found = [f"{changed:,} labels changed"] if changed else []
-    found += [f"new type {name}" for name in sorted(types - earlier)]
-    return found + [f"without type {name}" for name in sorted(earlier - types)]
+    sentences = [f"{changed:,} labels changed"] if changed else []
+    sentences += [f"new type {name}" for name in sorted(types - earlier)]
+    return sentences + [f"without type {name}" for name in sorted(earlier - types)]
 
 
-def compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
+def compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None:
     """Compare two models on the cells that were held out from both; None when there are none."""
-    return _compare(project_id, run_id, other_id)
+    return opened.cache.get(
+        ("compare", run_id, other_id), lambda: _compare(opened, run_id, other_id)
+    )
 
 
-@lru_cache(maxsize=32)
-def _compare(project_id: str, run_id: str, other_id: str) -> Comparison | None:
-    opened = workspace(project_id)
+def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None:
     run, other = (Run.open(opened.project, i) for i in (run_id, other_id))
     aside = np.asarray(run.array("holdout")) & np.asarray(other.array("holdout"))
-    state = opened.store.labels(max(item.settings["labels_seq"] for item in (run, other)))
+    state = opened.store.labels(max(item.settings.labels_seq for item in (run, other)))
     rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
     if not rows.size:
         return None
@@ -155,15 +151,17 @@ def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
     """Return predicted label codes, which a rename between two models does not change."""
     from scanvi_core.annotation.model.prediction import summarise
 
-    state = opened.store.labels(run.settings["labels_seq"])
+    state = opened.store.labels(run.settings.labels_seq)
     code_of = dict(zip(state.active, state.active_codes, strict=True))
-    codes = np.array([*(code_of[name] for name in run.settings["label_order"]), -1])
+    codes = np.array([*(code_of[name] for name in run.settings.label_names), -1])
     return np.asarray(codes[summarise(run.array("probabilities")[rows]).label])
 
 
 def _flat(run: Run) -> dict[str, Any]:
     settings = run.settings
-    return {**settings["model"], **settings["train"], "batch column": settings["batch_key"]}
+    return {
+        **asdict(settings.model), **asdict(settings.train), "batch column": settings.batch_key,
+    }  # fmt: skip
 
 
 def _shown(value: Any) -> str:

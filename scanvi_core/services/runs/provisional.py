@@ -4,8 +4,6 @@ They are worked out off the page's thread, for the newest labels only, and stay 
 are there again within a second. A new run of the model puts an end to them.
 """
 
-import threading
-from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core import config
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.inputs import Design, design_of
-from scanvi_core.services.workspace import OPEN_PROJECTS, Workspace, workspace
+from scanvi_core.services.runs.inputs import inputs_of
+from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.review.queue import ReviewGroup
@@ -55,36 +54,30 @@ class Provisional:
 
 
 @dataclass(frozen=True)
-class State:
-    """What there is now; `found` may be a decision behind while a newer one is `working`."""
+class ProvisionalState:
+    """What there is now; `newest` may be a decision behind while a newer one is `working`."""
 
-    found: Provisional | None = None
+    newest: Provisional | None = None
     working: bool = False
     error: tuple[str, str] | None = None
 
 
-_lock = threading.Lock()
-_newest: OrderedDict[str, Provisional] = OrderedDict()
-
-
-def state(project_id: str) -> State:
+def state(opened: Workspace) -> ProvisionalState:
     """Return the provisional predictions; work on newer ones begins when labels changed.
 
     Cheap enough for every rerun of a page. Without a model, without a change since its training,
     or with labels of fewer than two types, there are none.
     """
-    opened = workspace(project_id)
     now = _moment(opened)
     if now is None:
-        return State()
-    with _lock:
-        found = _newest.get(project_id)
-    if found is not None and found.moment == now:
-        return State(found)
-    if found is not None and found.predictions.run_id != now[0]:
-        found = None
-    error = _begin(project_id, now)
-    return State(found, working=error is None, error=error)
+        return ProvisionalState()
+    newest = opened.cache.peek(PROVISIONAL)
+    if newest is not None and newest.moment == now:
+        return ProvisionalState(newest)
+    if newest is not None and newest.predictions.run_id != now[0]:
+        newest = None
+    error = _begin(opened, now)
+    return ProvisionalState(newest, working=error is None, error=error)
 
 
 def _moment(opened: Workspace) -> Moment | None:
@@ -92,45 +85,40 @@ def _moment(opened: Workspace) -> Moment | None:
     run = opened.current_run()
     if run is None:
         return None
-    learnt = opened.kept.get(("learnt", run.id), lambda: int(run.settings["labels_seq"]))
-    design = design_of(opened)
-    if design.seq == learnt or len(design.label_names) < config.MIN_LABELS:
+    learnt = opened.cache.get(("learnt", run.id), lambda: run.settings.labels_seq)
+    inputs = inputs_of(opened)
+    if inputs.seq == learnt or len(inputs.label_names) < config.MIN_LABELS:
         return None
-    return run.id, design.seq
+    return run.id, inputs.seq
 
 
-def _begin(project_id: str, now: Moment) -> tuple[str, str] | None:
+def _begin(opened: Workspace, now: Moment) -> tuple[str, str] | None:
     """See to it that a job works on the newest labels; return the error if it failed on them."""
-    drawer = f"{project_id}/{PROVISIONAL}"  # apart: these jobs are neither shown nor kept
+    drawer = f"{opened.id}/{PROVISIONAL}"  # apart: these jobs are neither shown nor kept
     last = jobs.list_jobs(drawer)[-1:]
     if last and last[0].error is not None and last[0].records[-1]["moment"] == now:
         return last[0].error
     if not last or last[0].status.final:
 
         def work(job: jobs.Job) -> None:
-            _follow(project_id, job)
+            _follow(opened, job)
 
         with suppress(jobs.JobRefused):  # another tab was first
             jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work, changes=False))
     return None
 
 
-def _follow(project_id: str, job: jobs.Job) -> None:
+def _follow(opened: Workspace, job: jobs.Job) -> None:
     """Work until no decision is newer: those that came meanwhile are taken together."""
-    opened = workspace(project_id)
     done = None
     while (now := _moment(opened)) not in (None, done) and not job.should_stop():
         job.add_record({"moment": now})
-        found = _work_out(opened, design_of(opened))
-        with _lock:
-            _newest[project_id] = found
-            _newest.move_to_end(project_id)
-            while len(_newest) > OPEN_PROJECTS:
-                _newest.popitem(last=False)
-        done = found.moment
+        newest = _work_out(opened, inputs_of(opened))
+        opened.cache.put(PROVISIONAL, newest)
+        done = newest.moment
 
 
-def _work_out(opened: Workspace, design: Design) -> Provisional:
+def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
     from scanvi_core.annotation.model.refit import Known, refit
@@ -138,17 +126,17 @@ def _work_out(opened: Workspace, design: Design) -> Provisional:
 
     run = opened.current_run()
     assert run is not None  # noqa: S101 - told to the type checker: `_moment` found one
-    model = results.load(opened.project.id, run.id)
-    z1, open_ = run.array(results.Z1), opened.store.labels(design.seq).codes < 0
-    before = Known(np.array(run.array("y"), np.int64), model.names, run.settings["groups"])
-    now = Known(design.y, design.label_names, design.groups)
+    model = results.load(opened, run.id)
+    z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
+    before = Known(np.array(run.array("y"), np.int64), model.names, run.settings.groups)
+    now = Known(inputs.y, inputs.label_names, inputs.groups)
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
-        groups = review_queue(z1, probabilities, open_ & ~design.holdout, known=design.y)
-    predictions = replace(model, names=design.label_names, **results.readings(probabilities))
+        groups = review_queue(z1, probabilities, open_ & ~inputs.holdout, known=inputs.y)
+    predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)
-    return Provisional(design.seq, predictions, design.y, n_changed, tuple(groups))
+    return Provisional(inputs.seq, predictions, inputs.y, n_changed, tuple(groups))
 
 
 def _n_other(model: results.Results, now: results.Results, cells: np.ndarray) -> int:

@@ -1,18 +1,15 @@
 """What a training run leaves behind, and reading it again."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scanvi_core import keys
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.project.label_log.state import LabelState
 from scanvi_core.project.runs import DONE, RUNNING, Run
-from scanvi_core.services.workspace import workspace
-
-if TYPE_CHECKING:
-    from scanvi_core.services.runs.inputs import Design
+from scanvi_core.services.workspace import Workspace
 
 Z1, Z2 = "z1", "z2"
 TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
@@ -36,7 +33,7 @@ class Results:
         int [n_obs], column of the second likeliest type.
     """
 
-    run_id: str
+    run: Run
     names: tuple[str, ...]
     probabilities: np.ndarray
     prediction: np.ndarray
@@ -47,9 +44,10 @@ class Results:
     holdout: np.ndarray
     summary: dict[str, Any]
 
-    def array(self, project_id: str, name: str) -> np.ndarray:
-        """Return another array of the run, memory-mapped: ``z1``, ``umap_z1``..."""
-        return Run.open(workspace(project_id).project, self.run_id).array(name)
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self.run.id
 
 
 def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None:
@@ -63,13 +61,13 @@ def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None
     usable = reading.label >= 0
     if not usable.any():
         return None
-    names = tuple(run.settings["label_order"])
-    found = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
+    names = run.settings.label_names
+    scores = score(truth[usable], reading.label[usable], names, reading.confidence[usable])
     return {
-        "n": found.n,
-        "accuracy": found.accuracy,
-        "macro_f1": found.macro_f1,
-        "ece": found.ece,
+        "n": scores.n,
+        "accuracy": scores.accuracy,
+        "macro_f1": scores.macro_f1,
+        "ece": scores.ece,
     }
 
 
@@ -80,13 +78,16 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-@lru_cache(maxsize=8)
-def load(project_id: str, run_id: str) -> Results:
-    """Read the results of a run; arrays stay memory-mapped where they are big."""
-    run = Run.open(workspace(project_id).project, run_id)
+def load(opened: Workspace, run_id: str) -> Results:
+    """Return the results of a run; arrays stay memory-mapped where they are big."""
+    return opened.cache.get(("results", run_id), lambda: _load(opened, run_id))
+
+
+def _load(opened: Workspace, run_id: str) -> Results:
+    run = Run.open(opened.project, run_id)
     return Results(
-        run_id=run_id,
-        names=tuple(run.settings["label_order"]),
+        run=run,
+        names=run.settings.label_names,
         holdout=np.asarray(run.array("holdout")),
         summary=run.summary,
         **readings(run.array("probabilities")),
@@ -108,57 +109,56 @@ def readings(probabilities: np.ndarray) -> dict[str, Any]:
     }
 
 
-def current(project_id: str) -> Results | None:
+def current(opened: Workspace) -> Results | None:
     """Return the results the pages show, None before the first training."""
-    run = workspace(project_id).current_run()
-    return None if run is None else load(project_id, run.id)
+    run = opened.current_run()
+    return None if run is None else load(opened, run.id)
 
 
-def previous(project_id: str) -> Results | None:
+def previous(opened: Workspace) -> Results | None:
     """Return the results of the run before the current one, if there is one."""
-    done = finished_runs(project_id)
-    return load(project_id, done[-2].id) if len(done) > 1 else None
+    done = finished_runs(opened)
+    return load(opened, done[-2].id) if len(done) > 1 else None
 
 
-def finished_runs(project_id: str) -> list[Run]:
+def finished_runs(opened: Workspace) -> list[Run]:
     """Return the finished runs in the order they were trained."""
-    return [run for run in Run.list(workspace(project_id).project) if run.status.status == DONE]
+    return [run for run in Run.list(opened.project) if run.status.status == DONE]
 
 
-def preview_names(project_id: str) -> tuple[str, ...]:
+def preview_names(opened: Workspace) -> tuple[str, ...]:
     """Return the types of the run in training, for its preview."""
-    from scanvi_core.services.runs.inputs import design_of
+    from scanvi_core.services.runs.inputs import inputs_of
 
-    started = Run.list(workspace(project_id).project)
+    started = Run.list(opened.project)
     if started and started[-1].status.status == RUNNING:
-        return tuple(started[-1].settings["label_order"])
-    return design_of(workspace(project_id)).label_names
+        return started[-1].settings.label_names
+    return inputs_of(opened).label_names
 
 
-def changed_labels(project_id: str) -> int:
+def changed_labels(opened: Workspace) -> int:
     """Return how many cells carry another label now than when the current model was trained."""
-    from scanvi_core.services.runs.inputs import design_of
+    from scanvi_core.services.runs.inputs import inputs_of
 
-    opened = workspace(project_id)
     run = opened.current_run()
     if run is None:
         return 0
-    design = design_of(opened)
-    key = ("changed", run.id, design.seq, design.code_names)
-    return opened.kept.get(key, lambda: _count_changed(run, design))
+    inputs = inputs_of(opened)
+    key = ("changed", run.id, inputs.seq, inputs.code_names)
+    return opened.cache.get(key, lambda: _count_changed(run, inputs))
 
 
-def _count_changed(run: Run, design: "Design") -> int:
+def _count_changed(run: Run, inputs: Inputs) -> int:
     """Return the cells whose name differs, by comparing codes: names of all cells are slow."""
     numbers = {"": -1}  # a type and its group of one share a name
     before, now = (
         np.array([*(numbers.setdefault(name, len(numbers)) for name in names), -1])
-        for names in (run.settings["code_names"], design.code_names)
+        for names in (run.settings.code_names, inputs.code_names)
     )
-    return int(np.count_nonzero(before[run.array("y")] != now[design.y]))
+    return int(np.count_nonzero(before[run.array("y")] != now[inputs.y]))
 
 
-def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def final_labels(opened: Workspace, *, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the final label and where it came from, for every cell.
 
     The user's labels come first and are never replaced; cells without one get the prediction
@@ -169,19 +169,20 @@ def final_labels(project_id: str, *, threshold: float) -> tuple[np.ndarray, np.n
     labels, sources
         object [n_obs] of names ('' where there is none) and of the words in `scanvi_core.keys`.
     """
-    opened = workspace(project_id)
     state = opened.labels()
     labels = np.array([*state.names, ""], dtype=object)[state.codes]
     words = np.array([keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED], dtype=object)
     sources = words[state.sources]
-    found = current(project_id)
-    if found is not None:
-        open_ = filled(state, found, threshold)
-        labels[open_] = np.array(found.names, dtype=object)[found.prediction[open_]]
+    predictions = current(opened)
+    if predictions is not None:
+        open_ = filled(state, predictions, threshold)
+        labels[open_] = np.array(predictions.names, dtype=object)[predictions.prediction[open_]]
         sources[open_] = keys.PREDICTED
     return labels, sources
 
 
-def filled(state: LabelState, found: Results, threshold: float) -> np.ndarray:
+def filled(state: LabelState, predictions: Results, threshold: float) -> np.ndarray:
     """Return the cells [n_obs] without a label that a prediction is sure enough to fill."""
-    return (state.codes < 0) & (found.prediction >= 0) & (found.confidence >= threshold)
+    return (
+        (state.codes < 0) & (predictions.prediction >= 0) & (predictions.confidence >= threshold)
+    )

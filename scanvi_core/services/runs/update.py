@@ -7,7 +7,7 @@ import pandas as pd
 
 from scanvi_core.errors import InputError
 from scanvi_core.services.runs import model_list, results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 KEPT = "kept_run"  # setting of a project: the run the user said to keep
 
@@ -35,24 +35,24 @@ class Update:
     comparison: str
 
 
-def latest(project_id: str) -> Update | None:
+def latest(opened: Workspace) -> Update | None:
     """Return what the last update brought, None when it was kept or there is no earlier model."""
-    now, before = results.current(project_id), _before(project_id)
+    now, before = results.current(opened), _before(opened)
     if now is None or before is None:
         return None
-    kept, key = workspace(project_id).kept, ("changes", before.run_id, now.run_id)
-    compared = model_list.compare(project_id, now.run_id, before.run_id)
+    cache, key = opened.cache, ("changes", before.run_id, now.run_id)
+    compared = model_list.compare(opened, now.run_id, before.run_id)
     numbers = now.summary["number"], before.summary["number"]
     sentence = "" if compared is None else compared.sentence(*numbers)
-    return Update(before, now, *kept.get(key, lambda: _changes(before, now)), sentence)
+    return Update(before, now, *cache.get(key, lambda: _changes(before, now)), sentence)
 
 
-def keep(project_id: str) -> None:
+def keep(opened: Workspace) -> None:
     """Stay with the current model: later updates are compared with it."""
-    _settle(project_id, results.current(project_id))
+    _settle(opened, results.current(opened))
 
 
-def go_back(project_id: str) -> None:
+def go_back(opened: Workspace) -> None:
     """Make the model before the update the current one again; all labels stay.
 
     Raises
@@ -60,36 +60,36 @@ def go_back(project_id: str) -> None:
     InputError
         If there is no earlier model.
     """
-    before = _before(project_id)
+    before = _before(opened)
     if before is None:
         raise InputError("There is no earlier model to go back to.", "Train again instead.")
-    _settle(project_id, before)
+    _settle(opened, before)
 
 
-def _settle(project_id: str, found: results.Results | None) -> None:
-    if found is not None:
-        project = workspace(project_id).project
-        project.update_settings(**{"current_run": found.run_id, KEPT: found.run_id})
+def _settle(opened: Workspace, chosen: results.Results | None) -> None:
+    if chosen is not None:
+        project = opened.project
+        project.update_settings(**{"current_run": chosen.run_id, KEPT: chosen.run_id})
 
 
-def _before(project_id: str) -> results.Results | None:
+def _before(opened: Workspace) -> results.Results | None:
     """Return the results to compare with: those kept last, else those of the run before."""
-    current = results.current(project_id)
-    kept = workspace(project_id).project.settings.get(KEPT)
+    current = results.current(opened)
+    kept = opened.project.settings.get(KEPT)
     if kept is None:
-        return results.previous(project_id)
+        return results.previous(opened)
     if current is None or current.run_id == kept:
         return None
-    return results.load(project_id, kept)
+    return results.load(opened, kept)
 
 
 def _changes(before: results.Results, now: results.Results) -> tuple[pd.DataFrame, np.ndarray]:
-    names_before, names_now = (np.array([*found.names, ""]) for found in (before, now))
+    names_before, names_now = (np.array([*pairs_seen.names, ""]) for pairs_seen in (before, now))
     pairs = before.prediction * len(names_now) + now.prediction  # -1 in both: without counts
-    found, which, cells = np.unique(
+    pairs_seen, which, cells = np.unique(
         pairs[now.prediction >= 0], return_inverse=True, return_counts=True
     )
-    old, new = np.divmod(found, len(names_now))
+    old, new = np.divmod(pairs_seen, len(names_now))
     differs = names_before[old] != names_now[new]
     table = pd.DataFrame({"before": names_before[old], "now": names_now[new], "cells": cells})
     table = table[differs].sort_values("cells", ascending=False, kind="stable", ignore_index=True)

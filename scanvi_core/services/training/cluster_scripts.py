@@ -1,4 +1,4 @@
-"""Files that carry a training run to other computers: Slurm, Kubernetes, or one by ssh.
+"""Files that carry a training run to other computers: Slurm, or one by ssh.
 
 All of them start ``torchrun ... -m scanvi_core train RUN``; ``torchrun`` is called by its module,
 ``python -m torch.distributed.run``, so that it belongs to the Python that has this program. How
@@ -6,21 +6,19 @@ the run goes is read from the run folder, on a shared disk or copied back by the
 """
 
 import hashlib
-import json
 import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.project import heartbeat, runs
+from scanvi_core.project import runs
+from scanvi_core.project.run_paths import RunPaths
+from scanvi_core.services.formatting import count
 from scanvi_core.services.training import cluster_templates as texts
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
-TRIES_PER_NODE = 6  # one dead process takes all pods along; tries span config.SILENT_S
 FOLLOW_EVERY_S = 5
-HOME_IN_POD = PurePosixPath("/var/lib/scanvi/projects")  # as .docker/Dockerfile has it
-IMAGE = "scanvi-app"
 _PLACE = re.compile("@([A-Z_]+)@")
 
 
@@ -117,17 +115,17 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
     files = {
         "README.txt": (texts.README, _words(elsewhere)),
         "submit-slurm.sh": (texts.SLURM, _slurm(elsewhere)),
-        "submit-kubernetes.yaml": (texts.KUBERNETES, _kubernetes(elsewhere)),
         "submit-ssh.sh": (texts.SSH, _ssh(elsewhere)),
     }
+    run = RunPaths(elsewhere.run)
     common = {
         "ID": _spoken(elsewhere.project.name),
         "RUN": _spoken(elsewhere.run.name),
         "NAME": elsewhere.job_name,
-        "STOP": heartbeat.STOP,
-        "ALIVE": heartbeat.ALIVE,
-        "PROGRESS": heartbeat.PROGRESS,
-        "LOG": heartbeat.LOG,
+        "STOP": run.stop.name,
+        "ALIVE": run.alive.name,
+        "PROGRESS": run.progress.name,
+        "LOG": run.log.name,
         "DONE": f'"status": "{runs.DONE}"',
         "NODES": str(machines.nodes),
         "PROCESSES": str(machines.processes),
@@ -138,8 +136,8 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
 
 def _words(elsewhere: Elsewhere) -> dict[str, str]:
     machines = elsewhere.machines
-    computers = "1 computer" if machines.nodes == 1 else f"{machines.nodes} computers"
-    each = "1 process" if machines.processes == 1 else f"{machines.processes} processes"
+    computers = count(machines.nodes, "computer")
+    each = count(machines.processes, "process", "processes")
     gpus = ", each with a GPU of its own" if machines.gpus else ""
     where = (
         "The clusters must see the project folder on a shared disk; submit-ssh.sh copies the\n"
@@ -164,21 +162,6 @@ def _slurm(elsewhere: Elsewhere) -> dict[str, str]:
     }
 
 
-def _kubernetes(elsewhere: Elsewhere) -> dict[str, str]:
-    machines = elsewhere.machines
-    project = HOME_IN_POD / elsewhere.safe_id
-    run = str(project / _within(elsewhere, elsewhere.run))
-    limits = f"            limits:\n              nvidia.com/gpu: {machines.processes}\n"
-    return {
-        "RETRIES": str(TRIES_PER_NODE * machines.nodes),
-        "IMAGE": IMAGE,
-        "RUN_IN_POD": json.dumps(run.replace("$", "$$")),  # $(NAME) would be a variable
-        "LIMITS": limits if machines.gpus else "",
-        "PROJECT_IN_POD": json.dumps(str(project)),
-        "SUBPATH": json.dumps(f"projects/{elsewhere.project.name}"),
-    }
-
-
 def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
     machines = elsewhere.machines
     shared, run = machines.seen_at is not None, _within(elsewhere, elsewhere.run)
@@ -195,7 +178,7 @@ def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
         "NEEDED": shlex.join(needed),
         "MKDIR": "" if shared else f"mkdir -p {quoted}\n",
         "RUN_THERE": quoted,
-        "NO_STOP": "" if shared else f" {heartbeat.STOP}",
+        "NO_STOP": "" if shared else f" {RunPaths(elsewhere.run).stop.name}",
         "PYTHON": shlex.quote(machines.python),
         "PAUSE": str(FOLLOW_EVERY_S),
     }

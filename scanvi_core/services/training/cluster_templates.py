@@ -1,6 +1,6 @@
 """The texts of the files that carry a training run to other computers.
 
-``@NAME@`` stands for a value that `scanvi_core.services.training.start.cluster_scripts` fills in,
+``@NAME@`` stands for a value that `scanvi_core.services.training.cluster_scripts` fills in,
 quoted as its place needs it.
 """
 
@@ -15,7 +15,6 @@ and takes the results, as if it ran at home.
 2. Choose one way and type what stands there.
 
    A Slurm cluster            sbatch submit-slurm.sh        (there, in this folder)
-   A Kubernetes cluster       kubectl apply -f submit-kubernetes.yaml
    One other computer         bash submit-ssh.sh YOU@COMPUTER
 
    @WHERE@
@@ -89,78 +88,6 @@ if ! grep -q '@DONE@' "$run/status" && { [ "$out_of_time" = yes ] || pushed_out;
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"
-"""
-
-KUBERNETES = """\
-# Trains run @RUN@ of project @ID@ on Kubernetes:  kubectl apply -f submit-kubernetes.yaml
-# Start again after a failure:  kubectl replace --force -f submit-kubernetes.yaml
-# Fill in what your cluster calls them: the claim of the volume in which the folder `projects`
-# lies (claimName), its owner (runAsUser), and the image of the team server (image), built from
-# .docker/Dockerfile; for GPUs with the large torch (TORCH_INDEX there).
-apiVersion: v1
-kind: Service
-metadata:
-  name: @NAME@
-spec:
-  clusterIP: None
-  publishNotReadyAddresses: true
-  selector:
-    job-name: @NAME@
-  ports:
-    - name: meet
-      port: 29500
----
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: @NAME@
-spec:
-  completionMode: Indexed
-  completions: @NODES@
-  parallelism: @NODES@
-  backoffLimit: @RETRIES@
-  podFailurePolicy:
-    rules:
-      - action: Ignore # a pod that had to make room is no failure
-        onPodConditions:
-          - type: DisruptionTarget
-            status: "True"
-  template:
-    spec:
-      subdomain: @NAME@
-      restartPolicy: Never # the job starts a new pod, which goes on from the checkpoint
-      securityContext:
-        runAsUser: 10001
-      containers:
-        - name: train
-          image: @IMAGE@
-          command: [python, -m, torch.distributed.run]
-          args:
-            - --nnodes=@NODES@
-            - --nproc-per-node=@PROCESSES@
-            - --node-rank=$(JOB_COMPLETION_INDEX)
-            - --master-addr=@NAME@-0.@NAME@
-            - --master-port=29500
-            - -m
-            - scanvi_core
-            - train
-            - @RUN_IN_POD@
-          resources:
-            requests:
-              cpu: @CPUS@
-@LIMITS@          volumeMounts:
-            - name: projects
-              mountPath: @PROJECT_IN_POD@
-              subPath: @SUBPATH@
-            - name: shared-memory
-              mountPath: /dev/shm
-      volumes:
-        - name: projects
-          persistentVolumeClaim:
-            claimName: scanvi-projects
-        - name: shared-memory # the processes of a pod talk through it; 64 MB by default
-          emptyDir:
-            medium: Memory
 """
 
 SSH = """\

@@ -14,25 +14,24 @@ from pathlib import Path
 from typing import IO, Any
 
 from scanvi_core import runtime
+from scanvi_core.config import MOST_PROCESSES
 from scanvi_core.errors import SettingInvalid, TrainingError
-from scanvi_core.project import heartbeat, runs
-from scanvi_core.project.folder import open_project
+from scanvi_core.project import runs
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import train_request
+from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import check_labels
-from scanvi_core.services.runs.run_files import Outside
 from scanvi_core.services.runs.train_request import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.training import train_plan
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
 from scanvi_core.services.training.monitor import GO_ON, TeamEnded, follow
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 END_S = 20.0  # for processes to write a checkpoint when the program ends
-MOST_PROCESSES = 64
 
 
-def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
+def start_here(opened: Workspace, request: TrainRequest, processes: int) -> str:
     """Train with several processes on this computer; return the job id.
 
     Raises
@@ -44,24 +43,22 @@ def start_here(project_id: str, request: TrainRequest, processes: int) -> str:
     """
     if not 2 <= processes <= MOST_PROCESSES:
         raise SettingInvalid(f"{processes} processes.", f"Choose 2 to {MOST_PROCESSES}.")
-    opened, request = _checked(project_id, request)
+    request = _checked(opened, request)
 
     def work(job: jobs.Job) -> str:
         return _train_here(opened, _prepared(opened, request, job, Outside(processes)), job)
 
-    return _submit(project_id, train_request.lane(request.train.device), work)
+    return _submit(opened, train_request.lane(request.train.device), work)
 
 
-def go_on_here(project_id: str, run: Run) -> str:
+def go_on_here(opened: Workspace, run: Run) -> str:
     """Go on, with several processes, with a run that they began here; return the job id."""
-    opened, device = workspace(project_id), run.settings["train"]["device"]
+    device = run.settings.train.device
     opened.project.update_settings(**{AWAITED: run.id})
-    return _submit(
-        project_id, train_request.lane(device), lambda job: _train_here(opened, run, job)
-    )
+    return _submit(opened, train_request.lane(device), lambda job: _train_here(opened, run, job))
 
 
-def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str:
+def hand_over(opened: Workspace, request: TrainRequest, machines: Machines) -> str:
     """Prepare a run for other computers, and follow it until it has ended; return the job id.
 
     Raises
@@ -71,43 +68,42 @@ def hand_over(project_id: str, request: TrainRequest, machines: Machines) -> str
     JobRefused
         If this project is training already.
     """
-    opened, request = _checked(project_id, request)
+    request = _checked(opened, request)
 
     def work(job: jobs.Job) -> str:
         run = _prepared(opened, request, job, Outside(1, machines.store))
-        root, earlier = opened.project.root, run.settings["warm_from"]
-        before = {earlier, run.settings["map_from"]} - {None}
-        folders = tuple(root / "runs" / name for name in before)
+        root, frozen = opened.project.root, run.settings
+        earlier = filter(None, {frozen.warm_from, frozen.map_from})
+        folders = tuple(root / "runs" / name for name in earlier)
         where = Elsewhere(root, run.root, machines, folders)
         for name, text in submit_files(where).items():
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
         return follow(opened, run, job)
 
-    return _submit(project_id, f"follow:{project_id}", work)
+    return _submit(opened, f"follow:{opened.id}", work)
 
 
-def follow_again(project_id: str) -> None:
+def follow_again(opened: Workspace) -> None:
     """Follow the run whose results are awaited, unless that is done already."""
-    run = awaited(project_id)
-    if run is None or jobs.active(project_id, TRAIN):
+    run = awaited(opened)
+    if run is None or jobs.active(opened.id, TRAIN):
         return
     if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
-        opened = workspace(project_id)
-        lane = f"follow:{project_id}"
-        _submit(project_id, lane, lambda job: follow(opened, run, job), changes=False)
+        lane = f"follow:{opened.id}"
+        _submit(opened, lane, lambda job: follow(opened, run, job), changes=False)
 
 
-def awaited(project_id: str) -> Run | None:
+def awaited(opened: Workspace) -> Run | None:
     """Return the run that other processes train and whose results are to be shown, if any."""
-    project = open_project(project_id)
+    project = opened.project
     run_id = project.settings.get(AWAITED)
     return Run.open(project, run_id) if run_id else None
 
 
-def waits_for_machine(project_id: str) -> Path | None:
+def waits_for_machine(opened: Workspace) -> Path | None:
     """Return the folder of the run that was prepared for other computers and is not begun."""
-    run = awaited(project_id)
-    if run is None or run.status.status != runs.WAITING or run.settings["together"] > 1:
+    run = awaited(opened)
+    if run is None or run.status.status != runs.WAITING or run.settings.processes > 1:
         return None
     return run.root
 
@@ -117,47 +113,46 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
-def with_layer_norm(project_id: str, request: TrainRequest) -> TrainRequest:
+def with_layer_norm(opened: Workspace, request: TrainRequest) -> TrainRequest:
     """Return the request with layer norm, which several processes need.
 
     It goes on from the current model only where that has layer norm, too.
     """
     model = replace(request.model, use_layer_norm=True)
-    warm = request.warm and train_plan.can_go_on(project_id, model)
+    warm = request.warm and train_plan.can_go_on(opened, model)
     return TrainRequest(model, request.train, warm)
 
 
-def _checked(project_id: str, request: TrainRequest) -> tuple[Workspace, TrainRequest]:
-    """Return the project, whose labels can train a model, and the request for processes."""
-    opened = workspace(project_id)
+def _checked(opened: Workspace, request: TrainRequest) -> TrainRequest:
+    """Return the request for processes, if the labels can train a model."""
     check_labels(opened)
-    return opened, with_layer_norm(project_id, request)
+    return with_layer_norm(opened, request)
 
 
 def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside) -> Run:
     """Freeze a run, and cut out the counts that all its processes read."""
     from scanvi_core.services.training.in_process import begin
-    from scanvi_core.services.training.trainer import Attempt
+    from scanvi_core.services.training.trainer import Trainer
 
     run = begin(opened, request, job, outside)
     if outside.store is None:
         job.report(0.02, "Writing the counts of these genes")
-        _ = Attempt(opened.project, opened.dataset, run, job).counts
+        _ = Trainer(opened.project, opened.dataset, run, job).counts
     run.set_status(runs.WAITING)
     opened.project.update_settings(**{AWAITED: run.id})
     return run
 
 
-def _submit(project_id: str, lane: str, work: Any, *, changes: bool = True) -> str:
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane, work, changes))
+def _submit(opened: Workspace, lane: str, work: Any, *, changes: bool = True) -> str:
+    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane, work, changes))
 
 
 def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
     """Start the processes of a run and follow them; they end with this program."""
-    n = run.settings["together"]
+    n = run.settings.processes
     run.set_status(runs.WAITING)  # what it was when it was cut off is over
     job.report(0.03, f"Starting {n} processes")
-    log = run.root / heartbeat.LOG
+    log = run.paths.log
     with log.open("ab") as file:
         begun = file.tell()
         team = _started(run, n, file)
@@ -165,8 +160,8 @@ def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
         return follow(opened, run, job, team)
     except TeamEnded as error:
         _wait(team)
-        said = log.read_bytes()[begun:].decode("utf-8", "replace")
-        cause = _root_cause(said, n) or str(error) or f"The {n} processes could not be started."
+        output = log.read_bytes()[begun:].decode("utf-8", "replace")
+        cause = _root_cause(output, n) or str(error) or f"The {n} processes could not be started."
         raise TrainingError(cause, f"{GO_ON} Their words: {log}.") from error
     finally:
         if team.poll() is None:
@@ -206,9 +201,9 @@ def _started(run: Run, n: int, log: IO[bytes]) -> "subprocess.Popen[bytes]":
     )
 
 
-def _root_cause(said: str, n: int) -> str:
+def _root_cause(output: str, n: int) -> str:
     """Return which process ended first, from what torchrun wrote; empty where it did not."""
-    cause = said.rpartition("Root Cause")[2]
+    cause = output.rpartition("Root Cause")[2]
     rank, code = (re.search(rf"{what}\s*:\s*(-?\d+)", cause) for what in ("rank", "exitcode"))
     if rank is None or code is None:
         return ""

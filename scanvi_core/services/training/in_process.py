@@ -6,16 +6,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.data.genes.choose import variable_genes
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.paths import stored_path
-from scanvi_core.services.runs import run_files
-from scanvi_core.services.runs.inputs import Design, design_of
-from scanvi_core.services.runs.run_files import Outside
+from scanvi_core.services.runs import frozen_run
+from scanvi_core.services.runs.frozen_run import Outside
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
-from scanvi_core.services.training.trainer import Attempt
+from scanvi_core.services.training.trainer import Trainer
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
 
@@ -29,23 +30,23 @@ def begin(
     opened: Workspace, request: TrainRequest, job: jobs.Job, outside: Outside | None = None
 ) -> Run:
     """Choose the genes and freeze a run of the labels as they are now; it is not trained yet."""
-    design = design_of(opened)
+    inputs = inputs_of(opened)
     job.report(0.0, "Choosing genes")
-    genes = opened.dataset.var_names[chosen_genes(opened, request, design)]
-    return run_files.new_run(opened, request, design, genes, outside)
+    genes = opened.dataset.var_names[chosen_genes(opened, request, inputs)]
+    return frozen_run.new_run(opened, request, inputs, genes, outside)
 
 
-def chosen_genes(opened: Workspace, request: TrainRequest, design: Design) -> np.ndarray:
+def chosen_genes(opened: Workspace, request: TrainRequest, inputs: Inputs) -> np.ndarray:
     """Return the positions of the genes to read: those of the model that training goes on from."""
     earlier = opened.current_run() if request.warm else None
     if earlier is not None:
-        names = earlier.settings["genes"]
+        names = earlier.settings.genes
         return pd.Index(opened.dataset.var_names).get_indexer(names)
     return variable_genes(
         opened.dataset.folder,
         request.train.n_top_genes,
-        opened.project.settings.get("batch_key"),
-        design.rows,
+        opened.batch_key,
+        inputs.rows,
     )
 
 
@@ -56,15 +57,15 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     cut off is that of an unbroken one.
     """
     run.set_status(runs.RUNNING)
-    torch.set_num_threads(run.settings["threads"])
-    store = run.settings["store"]
-    attempt = Attempt(opened.project, opened.dataset, run, job)
-    attempt.store = None if store is None else stored_path(opened.project, store)
-    alone = joined(torch.device("cpu")) if attempt.frozen["together"] else nullcontext()
-    with attempt.told_of_failure():
+    torch.set_num_threads(run.settings.threads)
+    trainer = Trainer(opened.project, opened.dataset, run, job)
+    store = trainer.settings.store
+    trainer.store = None if store is None else stored_path(opened.project, store)
+    alone = joined(torch.device("cpu")) if trainer.settings.processes else nullcontext()
+    with trainer.failure_recorded():
         with alone:
-            learnt = attempt.learn()
-        attempt.finish(learnt)
+            learnt = trainer.learn()
+        trainer.finish(learnt)
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
-    attempt.redraw()  # last: the predictions are in use meanwhile
+    trainer.redraw()  # last: the predictions are in use meanwhile
     return run.id

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanvi_core.errors import TrainingError
 from scanvi_core.project import heartbeat, runs
+from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
@@ -53,12 +54,12 @@ def follow(
         if job.should_stop():
             if now.status == runs.WAITING and team is None:
                 return _given_up(opened, run)
-            heartbeat.ask_to_stop(run.root)
+            heartbeat.ask_to_stop(run.paths)
         time.sleep(LOOK_EVERY_S)
     if job.is_closing:
         return run.id
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
-    uncertainty_job.begin(opened.project.id)
+    uncertainty_job.begin(opened)
     while team is not None and team.poll() is None and not job.is_closing:
         seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
         time.sleep(LOOK_EVERY_S)
@@ -80,7 +81,6 @@ class Seen:
 
     def look(self, status: str) -> None:
         """Tell the job what is new in the folder of the run."""
-        from scanvi_core.services.training.trainer import PREVIEW
         from scanvi_core.train.history import EpochRecord
 
         for line in self.run.records()[self.n_records :]:
@@ -89,14 +89,14 @@ class Seen:
         if status == runs.WAITING:
             self.job.report(0.03, "Waiting for the computers to begin")
         else:
-            self.job.report(*heartbeat.read_progress(self.run.root))
+            self.job.report(*heartbeat.read_progress(self.run.paths))
         drawn = self.run.array_time(f"{PREVIEW}_confusion")  # the part that is written last
         if drawn > self.picture:
             self.picture = drawn
-            self.job.set_preview(PREVIEW, self._preview(PREVIEW))
+            self.job.set_preview(PREVIEW, self._preview())
 
-    def _preview(self, name: str) -> Any:
+    def _preview(self) -> Any:
         from scanvi_core.annotation.model.preview import Preview
 
         parts = Preview.__dataclass_fields__
-        return Preview(**{part: self.run.array(f"{name}_{part}") for part in parts})
+        return Preview(**{part: self.run.array(f"{PREVIEW}_{part}") for part in parts})

@@ -13,10 +13,10 @@ from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.results import TRUTH
 from scanvi_core.services.runs.train_request import AWAITED, TRAIN, TrainRequest, lane
 from scanvi_core.services.training.train_plan import holdout_was_seen
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import Workspace
 
 
-def start(project_id: str, request: TrainRequest) -> str:
+def start(opened: Workspace, request: TrainRequest) -> str:
     """Start training in the background; return the job id.
 
     Raises
@@ -26,7 +26,6 @@ def start(project_id: str, request: TrainRequest) -> str:
     JobRefused
         If this project is training already.
     """
-    opened = workspace(project_id)
     check_labels(opened)
     if request.warm and holdout_was_seen(opened):
         raise LabelsUnusable(
@@ -40,7 +39,7 @@ def start(project_id: str, request: TrainRequest) -> str:
 
         return train(opened, request, job)
 
-    return _submit(project_id, request.train.device, work)
+    return _submit(opened, request.train.device, work)
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,15 @@ class CutOff:
     can_go_on: bool
 
 
-def cut_off(project_id: str) -> CutOff | None:
+def cut_off(opened: Workspace) -> CutOff | None:
     """Return the newest run of a project when it was cut off, None when it ended well.
 
     Nothing is said while a training runs.
     """
-    found = Run.list(open_project(project_id))
-    if not found or jobs.active(project_id, TRAIN):
+    started = Run.list(opened.project)
+    if not started or jobs.active(opened.id, TRAIN):
         return None
-    run = found[-1]
+    run = started[-1]
     seen = status_seen(run)
     if seen.status != INTERRUPTED:
         return None
@@ -72,7 +71,7 @@ def cut_off(project_id: str) -> CutOff | None:
     return CutOff(run.id, epoch, n_epochs, since, run.has_array(TRUTH))
 
 
-def resume(project_id: str, run_id: str) -> str:
+def resume(opened: Workspace, run_id: str) -> str:
     """Go on with a run that was cut off, from its last checkpoint; return the job id.
 
     Raises
@@ -80,34 +79,33 @@ def resume(project_id: str, run_id: str) -> str:
     JobRefused
         If this project is training already.
     """
-    opened = workspace(project_id)
     run = Run.open(opened.project, run_id)
-    if run.settings["together"] > 1:
+    if run.settings.processes > 1:
         from scanvi_core.services.training import distributed
 
-        return distributed.go_on_here(project_id, run)
+        return distributed.go_on_here(opened, run)
 
     def work(job: jobs.Job) -> str:
         from scanvi_core.services.training.in_process import carry_through
 
         return carry_through(opened, run, job)
 
-    return _submit(project_id, run.settings["train"]["device"], work)
+    return _submit(opened, run.settings.train.device, work)
 
 
-def leave(project_id: str, run_id: str) -> None:
+def leave(opened: Workspace, run_id: str) -> None:
     """Give up a run that was cut off; what it left behind is not offered again."""
-    project = open_project(project_id, to_change=True)
+    project = open_project(opened.id, to_change=True)
     run = Run.open(project, run_id)
     run.set_status(STOPPED, "It was cut off and not taken up again.")
     project.update_settings(**{AWAITED: None})
-    run.checkpoint.unlink(missing_ok=True)
+    run.paths.checkpoint.unlink(missing_ok=True)
 
 
-def _submit(project_id: str, device: str, work: Callable[[jobs.Job], str]) -> str:
+def _submit(opened: Workspace, device: str, work: Callable[[jobs.Job], str]) -> str:
     def work_and_look(job: jobs.Job) -> str:
         run_id = work(job)
-        uncertainty_job.begin(project_id)
+        uncertainty_job.begin(opened)
         return run_id
 
-    return jobs.submit(jobs.JobRequest(project_id, TRAIN, lane(device), work_and_look))
+    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane(device), work_and_look))

@@ -1,17 +1,18 @@
 """What a training would use and take, before it starts."""
 
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from scanvi_core import config, runtime
-from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
-from scanvi_core.services.runs.inputs import check_labels, design_of
+from scanvi_core.services.formatting import duration
+from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,18 @@ class TrainPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan(project_id: str, request: TrainRequest) -> TrainPlan:
+def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
     """Describe what training with these settings would use; problems are told, not raised."""
-    opened = workspace(project_id)
     problem = hint = ""
     try:
         check_labels(opened)
     except InputError as error:
         problem, hint = error.message, error.hint
-    design = design_of(opened)
-    known = design.y[design.y >= 0]
-    counts = np.bincount(known, minlength=len(design.code_names))[: len(design.label_names)]
+    inputs = inputs_of(opened)
+    known = inputs.y[inputs.y >= 0]
+    counts = np.bincount(known, minlength=len(inputs.code_names))[: len(inputs.label_names)]
     rare = [
-        name for name, n in zip(design.label_names, counts, strict=True) if n < config.RARE_CELLS
+        name for name, n in zip(inputs.label_names, counts, strict=True) if n < config.RARE_CELLS
     ]
     notes = []
     if rare:
@@ -55,13 +55,13 @@ def plan(project_id: str, request: TrainRequest) -> TrainPlan:
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
     return TrainPlan(
-        n_obs=int(design.rows.sum()),
+        n_obs=int(inputs.rows.sum()),
         n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
-        n_labels=len(design.label_names),
+        n_labels=len(inputs.label_names),
         n_labelled=int(known.size),
-        n_batches=len(design.batch_names),
-        n_holdout=int(design.holdout.sum()),
-        duration=duration_words(request, int(design.rows.sum()), opened.dataset.n_vars),
+        n_batches=len(inputs.batch_names),
+        n_holdout=int(inputs.holdout.sum()),
+        duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
         problem=problem,
         hint=hint,
         notes=tuple(notes),
@@ -80,8 +80,7 @@ def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:
     steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
     scale = (request.train.batch_size + request.train.labelled_batch_size) / 192
     seconds = steps * (0.015 + 9e-6 * n_genes) * scale
-    about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"About {about} on this computer's CPU."
+    return f"About {duration(seconds)} on this computer's CPU."
 
 
 def device_name(name: str) -> str:
@@ -91,29 +90,28 @@ def device_name(name: str) -> str:
     return str(runtime.choose_device(name))
 
 
-def can_go_on(project_id: str, model: ModelConfig) -> bool:
+def can_go_on(opened: Workspace, model: ModelConfig) -> bool:
     """Tell whether the current model can be trained further with these model settings."""
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return False
-    if holdout_was_seen(workspace(project_id)):
+    if holdout_was_seen(opened):
         return False
     frozen = run.settings
-    same_batches = frozen["batch_key"] == workspace(project_id).project.settings.get("batch_key")
-    return frozen["model"] == asdict(model) and same_batches
+    same_batches = frozen.batch_key == opened.batch_key
+    return frozen.model == model and same_batches
 
 
-def update_request(project_id: str) -> TrainRequest:
+def update_request(opened: Workspace) -> TrainRequest:
     """Return the request that trains the current model on the labels as they are now.
 
     It goes on from the current weights where that is honest and possible, else from the start.
     """
-    run = workspace(project_id).current_run()
+    run = opened.current_run()
     if run is None:
         return TrainRequest()
-    model = ModelConfig(**run.settings["model"])
-    train = TrainConfig(**run.settings["train"])
-    return TrainRequest(model, train, warm=can_go_on(project_id, model))
+    frozen = run.settings
+    return TrainRequest(frozen.model, frozen.train, warm=can_go_on(opened, frozen.model))
 
 
 def holdout_was_seen(opened: Workspace) -> bool:
@@ -122,6 +120,6 @@ def holdout_was_seen(opened: Workspace) -> bool:
     while run is not None:
         if (run.array("y")[aside] >= 0).any():
             return True
-        earlier = run.settings["warm_from"]
+        earlier = run.settings.warm_from
         run = Run.open(opened.project, earlier) if earlier else None
     return False

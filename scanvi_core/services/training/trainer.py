@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from scipy import sparse
 
 from scanvi_core import config
 from scanvi_core.annotation.layout import embedding
-from scanvi_core.annotation.model.annotator import Annotator, Learnt, TrainingSet, learn
+from scanvi_core.annotation.model.annotator import Annotator, Learnt, learn
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.prediction import Predictions, summarise
 from scanvi_core.annotation.model.preview import Previewer
-from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
@@ -26,23 +26,23 @@ from scanvi_core.errors import ScanviError, TeamBroken, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.project import runs
 from scanvi_core.project.folder import Project
+from scanvi_core.project.run_paths import PREVIEW
+from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import jobs
-from scanvi_core.services.runs import results, run_files
-from scanvi_core.services.runs.inputs import Design
+from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.train.history import EpochRecord, Hooks
 
 # Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
-PREVIEW = "preview"
 
 
-class Ended(BaseException):
+class EndRequested(BaseException):
     """The system asked the process to end."""
 
 
 @dataclass
-class Attempt:
+class Trainer:
     """One go at a run: from its start, or from where an earlier one was cut off."""
 
     project: Project
@@ -51,81 +51,56 @@ class Attempt:
     job: jobs.Job
     started: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list)
-    told: int = 0  # the last step that was reported, also before the run was cut off
+    last_step: int = 0  # the last step that was reported, also before the run was cut off
     threads: int = field(default_factory=torch.get_num_threads)
-    leads: bool = True  # whether this process writes into the run folder
+    is_main: bool = True  # whether this process writes into the run folder
     processes: int = 1  # that train the network together
     store: Path | None = None  # the collection that the counts are read from
-    heard: bool = False  # whether this attempt got as far as an epoch
+    reported: bool = False  # whether this process got as far as an epoch
 
     def __post_init__(self) -> None:
         for line in self.run.records():
             self.job.add_record(EpochRecord(**line))
-            self.told = line["step"]
+            self.last_step = line["step"]
 
     @cached_property
-    def frozen(self) -> dict[str, Any]:
+    def settings(self) -> RunSettings:
         """What the run was begun with."""
         return self.run.settings
 
     @cached_property
-    def design(self) -> Design:
-        """The arrays the run was begun with."""
-        return run_files.frozen_design(self.run)
-
-    @cached_property
-    def model_config(self) -> ModelConfig:
-        """How the network is built."""
-        return ModelConfig(**self.frozen["model"])
-
-    @cached_property
-    def train_config(self) -> TrainConfig:
-        """How it is trained."""
-        return TrainConfig(**self.frozen["train"])
+    def inputs(self) -> Inputs:
+        """What the run was begun with, with its counts."""
+        return replace(frozen_run.frozen_inputs(self.run), counts=self.counts)
 
     @cached_property
     def previous(self) -> Annotator | None:
         """The model that training goes on from."""
-        earlier = self.frozen["warm_from"]
+        earlier = self.settings.warm_from
         if not earlier:
             return None
-        return Annotator.load(run_files.model_folder(Run.open(self.project, earlier)))
+        return Annotator.load(Run.open(self.project, earlier).paths.model)
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:
         """Counts of the chosen genes in all cells."""
         if self.store is not None:
-            return stored_counts(self.store, self.dataset, self.frozen["genes"])
-        genes = pd.Index(self.dataset.var_names).get_indexer(self.frozen["genes"])
+            return stored_counts(self.store, self.dataset, self.settings.genes)
+        genes = pd.Index(self.dataset.var_names).get_indexer(self.settings.genes)
         return self.dataset.genes_matrix(genes)
-
-    @cached_property
-    def cells(self) -> TrainingSet:
-        """What the model learns from."""
-        return TrainingSet(
-            counts=self.counts,
-            genes=tuple(self.frozen["genes"]),
-            y=self.design.y,
-            label_names=self.design.label_names,
-            batch_index=self.design.batch_index,
-            batch_names=self.design.batch_names,
-            groups=self.design.groups,
-            prior=self.design.prior,
-            rows=self.design.rows,
-        )
 
     @cached_property
     def previewer(self) -> Previewer:
         """Draws the small pictures shown while training."""
-        seed = self.train_config.seed
-        return Previewer(self.counts, self.design.y, len(self.design.label_names), seed)
+        seed = self.settings.train.seed
+        return Previewer(self.counts, self.inputs.y, len(self.inputs.label_names), seed)
 
     @contextmanager
-    def told_of_failure(self) -> Iterator[None]:
+    def failure_recorded(self) -> Iterator[None]:
         """Write down why the run failed, if it does, or that it can go on later."""
         try:
             yield
-        except (Ended, TeamBroken) as error:
+        except (EndRequested, TeamBroken) as error:
             self.run.set_status(runs.INTERRUPTED, str(error))
             raise
         except BaseException as error:
@@ -137,38 +112,39 @@ class Attempt:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
         hooks = Hooks(should_stop=self.job.should_stop)
-        if self.leads:
+        if self.is_main:
             show = self.show if self.job.watched else None
             hooks = Hooks(self.tell, self.job.should_stop, show)
         begin = partial(
-            learn, self.cells, self.model_config, self.train_config, hooks=hooks,
-            warm_start=self.previous, checkpoint=self.run.checkpoint,
+            learn, self.inputs, self.settings.model, self.settings.train, hooks=hooks,
+            warm_start=self.previous, checkpoint=self.run.paths.checkpoint,
         )  # fmt: skip
         try:
             return begin()
         except TrainingError as error:
-            if isinstance(error, TeamBroken) or self.heard or not self.run.checkpoint.exists():
+            checkpoint = self.run.paths.checkpoint
+            if isinstance(error, TeamBroken) or self.reported or not checkpoint.exists():
                 raise
-            self.run.checkpoint.unlink(missing_ok=True)  # by another process, perhaps
+            checkpoint.unlink(missing_ok=True)  # by another process, perhaps
             self.notes.append(f"{error.message} The run was begun again from its start.")
             return begin()
 
     def finish(self, learnt: Learnt) -> None:
         """Complete the model, predict all cells and keep everything in the run folder."""
-        self.keep(Annotator.complete(self.cells, learnt, self.previous))
+        self.keep(Annotator.complete(self.inputs, learnt, self.previous))
         self.run.set_status(DONE)
-        self.run.checkpoint.unlink(missing_ok=True)
+        self.run.paths.checkpoint.unlink(missing_ok=True)
 
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
-        self.heard = True
+        self.reported = True
         left = record.seconds / record.step * (record.n_steps - record.step)
         share = SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps
         self.job.report(
             share, f"Training, epoch {record.epoch} of {record.n_epochs}, {left:.0f} s left"
         )
-        if record.step > self.told:
-            self.told = record.step
+        if record.step > self.last_step:
+            self.last_step = record.step
             self.run.append_record(record)  # first on disk, then in sight
             self.job.add_record(record)
 
@@ -188,7 +164,7 @@ class Attempt:
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
         if not self._carry_maps():
             self._draw_maps(probabilities)
-        model.save(run_files.model_folder(self.run))
+        model.save(self.run.paths.model)
         self.run.write_summary(self._summary(model, probabilities, train_seconds))
 
     def _predict(self, model: Annotator) -> None:
@@ -204,7 +180,7 @@ class Attempt:
     @cached_property
     def map_before(self) -> Run | None:
         """The run whose maps these start from; None when it has not both."""
-        earlier = self.frozen.get("map_from")
+        earlier = self.settings.map_from
         before = Run.open(self.project, earlier) if earlier else None
         complete = before is not None and all(map(before.has_array, results.MAPS.values()))
         return before if complete else None
@@ -225,13 +201,13 @@ class Attempt:
     def _draw_maps(self, probabilities: np.ndarray) -> None:
         """Draw both maps; cells start where the user knows them, rare and doubtful ones are in."""
         reading = summarise(probabilities)
-        strata = np.where(self.design.y >= 0, self.design.y, reading.label)
+        strata = np.where(self.inputs.y >= 0, self.inputs.y, reading.label)
         for i, (latent, name) in enumerate(results.MAPS.items()):
             self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
             before = self.map_before
             layout = embedding.umap_of(
                 self.run.array(latent),
-                seed=self.train_config.seed,
+                seed=self.settings.train.seed,
                 strata=strata,
                 keep=reading.confidence < config.LOW_CONFIDENCE,
                 init=None if before is None else before.array(name),
@@ -242,17 +218,17 @@ class Attempt:
     def _summary(
         self, model: Annotator, probabilities: np.ndarray, train_seconds: float
     ) -> dict[str, Any]:
-        records = model.history.records
-        last = records[-1]
-        n_cells = int(self.design.rows.sum())
+        last = model.history.records[-1]
+        n_trained = last.step * self.settings.train.batch_size
+        n_cells = int(self.inputs.rows.sum())
         finished = [run for run in Run.list(self.project) if run.status.status == DONE]
         return {
             "number": len(finished) + 1,
             "warm": self.previous is not None,
             "n_genes": len(model.genes),
             "n_cells": n_cells,
-            "n_labelled": int((self.design.y >= 0).sum()),
-            "n_batches": len(self.design.batch_names),
+            "n_labelled": int((self.inputs.y >= 0).sum()),
+            "n_batches": len(self.inputs.batch_names),
             "device": str(next(model.module.parameters()).device),
             "threads": self.threads,
             "processes": self.processes,
@@ -264,7 +240,7 @@ class Attempt:
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),
             "train_seconds": round(train_seconds, 3),
-            "train_cells_per_s": round(last.step * self.train_config.batch_size / last.seconds, 1),
+            "train_cells_per_s": round(n_trained / last.seconds, 1),
             "total_seconds": round(time.monotonic() - self.started, 3),
             "holdout": results.holdout_scores(self.run, probabilities),
         }

@@ -21,7 +21,7 @@ from scanvi_core.project.heartbeat import Progress
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs.train_request import TRAIN
-from scanvi_core.services.training.trainer import Attempt, Ended
+from scanvi_core.services.training.trainer import EndRequested, Trainer
 from scanvi_core.train.team import joined
 
 LOOK_EVERY_S = 1.0  # for a wish to stop: shared storage is slow to ask
@@ -49,28 +49,28 @@ def take_part(folder: Path) -> None:
     if first and status_seen(run).status == runs.RUNNING:
         raise InputError(f"Run {run.id} is being trained.", "Wait until it has ended.")
     device = _own_device(run)
-    job = Member(project.id, run.root if first else None)
+    job = Worker(project.id, run if first else None)
     if first:
         run.set_status(runs.RUNNING)
-    attempt = Attempt(project, Dataset.open(project.dataset), run, job, leads=first)
+    trainer = Trainer(project, Dataset.open(project.dataset), run, job, is_main=first)
     # Who starts this command named the folder: what its run names may be read with their rights.
-    attempt.store = Path(run.settings["store"]) if run.settings["store"] else None
+    trainer.store = Path(run.settings.store) if run.settings.store else None
     try:
-        with _watched_over(attempt) if first else nullcontext():
+        with _watched_over(trainer) if first else nullcontext():
             with joined(device) as me:
-                attempt.processes = me.size
-                learnt = attempt.learn()
+                trainer.processes = me.size
+                learnt = trainer.learn()
             job.leave_if_asked()
             if first:
-                attempt.finish(learnt)
-                attempt.redraw()
-    except Ended:
+                trainer.finish(learnt)
+                trainer.redraw()
+    except EndRequested:
         print(CUT_OFF, file=sys.stderr)
 
 
 @contextmanager
-def _watched_over(attempt: Attempt) -> Iterator[None]:
-    with heartbeat.signs_of_life(attempt.run.root), attempt.told_of_failure():
+def _watched_over(trainer: Trainer) -> Iterator[None]:
+    with heartbeat.signs_of_life(trainer.run.paths), trainer.failure_recorded():
         yield
 
 
@@ -79,7 +79,7 @@ def _check(run: Run) -> None:
     if state in (runs.DONE, runs.STOPPED):
         done = "has been trained already" if state == runs.DONE else "was given up"
         raise InputError(f"Run {run.id} {done}.", "Prepare another one on the Train page.")
-    if not run.settings["together"]:
+    if not run.settings.processes:
         raise InputError(
             f"Run {run.id} was begun for training in the app.",
             'Choose "elsewhere" on the Train page: it prepares a run for other computers.',
@@ -90,19 +90,19 @@ def _own_device(run: Run) -> torch.device:
     """Take this process's graphics card, or its share of the cores."""
     place = int(os.environ.get("LOCAL_RANK", "0"))  # these variables are torchrun's
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    device = runtime.choose_device(run.settings["train"]["device"])
+    device = runtime.choose_device(run.settings.train.device)
     torch.set_num_threads(max(1, runtime.worker_threads() // here))
     if device.type == "cuda":
         torch.cuda.set_device(place % torch.cuda.device_count())
     return device
 
 
-class Member(jobs.Job):
-    """The job as a member of the team sees it: the first one tells the run's folder about it."""
+class Worker(jobs.Job):
+    """The job of one of several processes; the first writes it into the run's folder."""
 
-    def __init__(self, project_id: str, folder: Path | None) -> None:
+    def __init__(self, project_id: str, run: Run | None) -> None:
         super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
-        self.folder, self.watched = folder, folder is not None
+        self.run, self.watched = run, run is not None
         self.ended = threading.Event()
         self._looked, self._asked = -LOOK_EVERY_S, False
         for number in ASKED_TO_END:
@@ -114,10 +114,10 @@ class Member(jobs.Job):
     def leave_if_asked(self) -> None:
         """End this process if the system asked for it; from now on, end as soon as it does."""
         if self.ended.is_set():
-            raise Ended(CUT_OFF)
+            raise EndRequested(CUT_OFF)
 
         def end(_number: int, _frame: FrameType | None) -> None:
-            raise Ended(CUT_OFF)
+            raise EndRequested(CUT_OFF)
 
         for number in ASKED_TO_END:
             signal.signal(number, end)
@@ -125,19 +125,19 @@ class Member(jobs.Job):
     def should_stop(self) -> bool:
         """Tell whether the system asks this process to end, or the user the run to stop."""
         now = time.monotonic()
-        if self.folder is not None and now - self._looked >= LOOK_EVERY_S:
-            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.folder)
+        if self.run is not None and now - self._looked >= LOOK_EVERY_S:
+            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.run.paths)
         return self._asked or self.ended.is_set()
 
     def report(self, fraction: float, message: str = "") -> None:
         """Write down how far the run is."""
         super().report(fraction, message)
-        if self.folder is not None:
-            heartbeat.write_progress(self.folder, Progress(self._now.fraction, self._now.message))
+        if self.run is not None:
+            progress = Progress(self._now.fraction, self._now.message)
+            heartbeat.write_progress(self.run.paths, progress)
 
     def set_preview(self, name: str, value: Preview) -> None:
         """Keep the pictures in the run's folder, where the app finds them."""
-        if self.folder is not None:
-            preview = Run(self.folder.name, self.folder)
+        if self.run is not None:
             for part in Preview.__dataclass_fields__:
-                preview.write_array(f"{name}_{part}", getattr(value, part))
+                self.run.write_array(f"{name}_{part}", getattr(value, part))

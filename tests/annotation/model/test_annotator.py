@@ -5,8 +5,10 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet, group_names, prior_of
+from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import fit_temperature
+from scanvi_core.annotation.model.inputs import Inputs, group_names
+from scanvi_core.annotation.model.network import prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.train.history import Hooks
@@ -35,12 +37,18 @@ def cells(truth):
     y = np.where(random.random(240) < 0.5, truth, -1)
     genes = tuple(f"gene{i}" for i in range(40))
     batch = random.integers(0, 2, 240)
-    return TrainingSet(sparse.csr_matrix(counts), genes, y, NAMES, batch, ("a", "b"))
+    return Inputs(sparse.csr_matrix(counts), genes, y, NAMES, batch, ("a", "b"))
 
 
 @pytest.fixture(scope="module")
 def model(cells):
     return Annotator.fit(cells, MODEL, replace(TRAIN, validation_fraction=0.3))
+
+
+def some(cells, rows):
+    """Return the inputs of some of the cells."""
+    names = ("counts", "y", "batch_index", "rows", "holdout")
+    return replace(cells, **{name: getattr(cells, name)[rows] for name in names})
 
 
 def brief(cells, **settings):
@@ -70,9 +78,7 @@ def test_cells_without_counts_get_nan_everywhere(model, cells):
 
 def test_cells_without_counts_are_not_trained_on(cells):
     keep = np.arange(240) != EMPTY
-    without = replace(
-        cells, counts=cells.counts[keep], y=cells.y[keep], batch_index=cells.batch_index[keep]
-    )
+    without = some(cells, keep)
     assert same(brief(cells), brief(without))
 
 
@@ -165,7 +171,7 @@ def test_all_cells_labelled_can_be_trained_and_checked(cells, truth):
 
 @pytest.mark.parametrize("n", [20, 64, 65, 66])
 def test_any_number_of_cells_can_be_trained_on(cells, n):
-    few = replace(cells, counts=cells.counts[:n], y=cells.y[:n], batch_index=cells.batch_index[:n])
+    few = some(cells, slice(n))
     assert np.isfinite(brief(few).history.records[-1].loss)
 
 
@@ -295,7 +301,7 @@ def test_a_short_run_names_blood_cells_from_a_tenth_of_the_labels():
         y[rows[: max(3, round(0.1 * len(rows)))]] = code
     names, genes = tuple(labels.cat.categories), tuple(adata.var_names)
     one = np.zeros(len(truth), dtype=np.int64)
-    cells = TrainingSet(sparse.csr_matrix(adata.X), genes, y, names, one, ("all",))
+    cells = Inputs(sparse.csr_matrix(adata.X), genes, y, names, one, ("all",))
     model = Annotator.fit(cells, ModelConfig(), TrainConfig(max_epochs=15, device="cpu"))
     found = model.predict(cells.counts)
     right = (found.probabilities.argmax(1) == truth)[y < 0].mean()

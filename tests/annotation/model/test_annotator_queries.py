@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate
 from scanvi_core.errors import InputError, TrainingError
@@ -23,7 +24,7 @@ def cells():
     y = np.where(np.arange(240) % 2 == 0, data.labels[:, 0], -1)
     batch = data.batch_indices[:, 0]
     counts = sparse.csr_array(data.X)
-    return TrainingSet(counts, data.gene_names, y, data.cell_types, batch, ("a", "b"))
+    return Inputs(counts, data.gene_names, y, data.cell_types, batch, ("a", "b"))
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,10 @@ from scipy import sparse
 from scipy.stats import ks_2samp
 
 from scanvi_core.annotation.model import differential
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.differential import DifferentialSettings, compare, marked
 from scanvi_core.annotation.model.expression import sampled_scales
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate
 from scanvi_core.errors import InputError, SettingInvalid
@@ -38,7 +39,7 @@ def groups(simulated):
 @pytest.fixture(scope="module")
 def model(simulated, counts):
     torch.set_num_threads(1)
-    cells = TrainingSet(
+    cells = Inputs(
         counts, simulated.gene_names, simulated.labels[:, 0], simulated.cell_types,
         simulated.batch_indices[:, 0], ("a", "b"),
     )  # fmt: skip

@@ -3,8 +3,9 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.expression import sampled_scales
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate
 from scanvi_core.errors import InputError
@@ -31,7 +32,7 @@ def batches(simulated):
 
 def trained(simulated, counts, **settings):
     torch.set_num_threads(1)
-    cells = TrainingSet(
+    cells = Inputs(
         counts, simulated.gene_names, simulated.labels[:, 0], simulated.cell_types,
         simulated.batch_indices[:, 0], ("a", "b"),
     )  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
+from scanvi_core.annotation.model.annotator import Annotator
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 
 GENES = 150
@@ -45,7 +46,7 @@ def fitted(request):
     for label in range(case.n_labels):
         rows = np.flatnonzero(types == label)
         y[rows[: case.shown]] = label
-    data = TrainingSet(
+    data = Inputs(
         sparse.csr_array(counts, dtype=np.float32),
         tuple(f"gene {i}" for i in range(GENES)),
         y,

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 
 from scanvi_core.annotation.model import linear_models
 from scanvi_core.annotation.model.align import select_columns
-from scanvi_core.annotation.model.annotator import Annotator, TrainingSet, warm_up
+from scanvi_core.annotation.model.annotator import Annotator, warm_up
+from scanvi_core.annotation.model.inputs import Inputs
+from scanvi_core.annotation.model.network import training_data
 from scanvi_core.annotation.model.prediction import Predictions
-from scanvi_core.annotation.model.training_set import training_data
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.blocks import rows
 from scanvi_core.data.blocks.columns import row_blocks
@@ -55,7 +56,7 @@ def model(dataset, y):
 def cells_of(dataset, y, **more):
     counts, one = dataset.genes_matrix(np.arange(CHOSEN)), np.zeros(N, dtype=np.int64)
     names = tuple(dataset.var_names[:CHOSEN])
-    return TrainingSet(counts, names, y, ("a", "b"), one, ("x",), **more)
+    return Inputs(counts, names, y, ("a", "b"), one, ("x",), **more)
 
 
 def fit(dataset, y):

@@ -105,7 +105,7 @@ def busy(store, rng, n):
     for _ in range(n):
         word, other = (str(word) for word in rng.choice(WORDS, 2))
         rows = rng.choice(N, int(rng.integers(1, 9)), replace=False)
-        deed = [
+        action = [
             lambda rows=rows, word=word: store.append(events.assign(rows, word)),
             lambda rows=rows, word=word: store.append(events.accept(rows, word)),
             lambda rows=rows: store.append(events.clear(rows)),
@@ -115,7 +115,7 @@ def busy(store, rng, n):
             store.undo,
         ][int(rng.choice(7, p=[0.4, 0.1, 0.1, 0.1, 0.1, 0.05, 0.15]))]
         try:
-            deed()
+            action()
         except (ProjectError, SettingInvalid):
             continue
 

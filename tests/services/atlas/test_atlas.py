@@ -27,6 +27,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.training import distributed
 from scanvi_core.services.training.cluster_scripts import Machines
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 WHY = "needs annbatch (Python 3.12 or newer, the extra scale)"
@@ -99,14 +100,14 @@ def test_a_project_of_a_gathered_store_is_trained_from_it(tmp_path, monkeypatch,
         part.copy().write_h5ad(tmp_path / f"{name}.h5ad")
     gather(tmp_path / "atlas", [tmp_path / "a.h5ad", tmp_path / "b.h5ad"])
     project = import_into(create_project("Atlas"), tmp_path / "atlas").project.id
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     latents = []
     for several in ([], ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]):
         open_project(project).update_settings(current_run=None)
         job = distributed.hand_over(
-            project, request_brief, Machines(store=str(tmp_path / "atlas"))
+            workspace(project), request_brief, Machines(store=str(tmp_path / "atlas"))
         )
-        while distributed.waits_for_machine(project) is None:
+        while distributed.waits_for_machine(workspace(project)) is None:
             time.sleep(0.1)
         run = Run.list(open_project(project))[-1]
         command = [sys.executable, *several, "-m", "scanvi_core", "train", str(run.root)]

@@ -45,7 +45,10 @@ def texts(app):
 
 def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
     app = visit("evaluate", trained)
-    report, quick = holdout_report.report(trained), baselines.baselines(trained)
+    report, quick = (
+        holdout_report.report(workspace(trained)),
+        baselines.baselines(workspace(trained)),
+    )
     _, read = texts(app)
     assert app.subheader[0].value.replace("\\", "") == report.headline
     for sentence in (report.sure, report.accept):
@@ -58,10 +61,10 @@ def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
 
 
 def test_names_are_shown_and_never_interpreted(labelled, train_now, request_brief, visit):
-    edit.rename(labelled, "Dendritic", HOSTILE)
+    edit.rename(workspace(labelled), "Dendritic", HOSTILE)
     train_now(labelled, request_brief)
     edit.name_cells(
-        labelled,
+        workspace(labelled),
         np.flatnonzero(workspace(labelled).labels().codes < 0)[:5],
         f"{HOSTILE}!",
         "lasso",
@@ -77,7 +80,7 @@ def test_two_models_can_be_compared(trained, train_now, request_brief, visit):
     train_now(trained, request_brief)
     app = visit("evaluate", trained)
     assert app.selectbox(key="compare-with").value == 1
-    assert model_list.models(trained).comparison(1) in texts(app)[1]
+    assert model_list.models(workspace(trained)).comparison(workspace(trained), 1) in texts(app)[1]
 
 
 def test_donors_are_set_aside_on_the_labels_page(labelled, visit):
@@ -98,7 +101,7 @@ def test_donors_are_set_aside_on_the_labels_page(labelled, visit):
 def test_without_held_out_cells_the_page_says_so_and_leads_on(
     labelled, train_now, request_brief, visit
 ):
-    holdout.set_aside(labelled, HoldoutRequest(holdout.NONE))
+    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
     train_now(labelled, request_brief)
     app = visit("evaluate", labelled)
     assert any("would flatter" in text for text in texts(app)[0])

@@ -12,9 +12,10 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.config import RARE_CELLS
 from scanvi_core.project.label_log import events
+from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.diagnostics import baselines, holdout_report, integration
 from scanvi_core.services.labels import edit, holdout
-from scanvi_core.services.runs import model_list, results, run_files
+from scanvi_core.services.runs import model_list, results
 from scanvi_core.services.workspace import workspace
 
 
@@ -34,7 +35,7 @@ def told(project):
     run = workspace(project).current_run()
     _, rows = truth_of(project)
     p = np.array(run.array("probabilities"))[rows]
-    return np.array(run.settings["label_order"], dtype=object)[p.argmax(1)], p.max(1)
+    return np.array(run.settings.label_names, dtype=object)[p.argmax(1)], p.max(1)
 
 
 def numbers(sentence):
@@ -48,7 +49,7 @@ def test_the_headline_equals_an_independent_computation(trained):
     (truth, _), (named, _) = truth_of(trained), told(trained)
     right = truth == named
     low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
-    assert holdout_report.report(trained).headline == (
+    assert holdout_report.report(workspace(trained)).headline == (
         f"Right on {100 * accuracy_score(truth, named):.0f} % of {right.size} held-out cells "
         f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %)."
     )
@@ -82,14 +83,14 @@ def test_the_sentence_about_accepting_equals_an_independent_computation(trained)
     (truth, _), (named, confidence) = truth_of(trained), told(trained)
     n = int(np.ceil(0.8 * truth.size))
     best = np.argsort(-confidence, kind="stable")[:n]
-    coverage, threshold, accuracy = numbers(holdout_report.report(trained).accept)[:3]
+    coverage, threshold, accuracy = numbers(holdout_report.report(workspace(trained)).accept)[:3]
     assert coverage == round(100 * n / truth.size)
     assert threshold == pytest.approx(confidence[best].min(), abs=0.005)
     assert accuracy == round(100 * (truth == named)[best].mean())
 
 
 def test_the_charts_show_all_cells_and_end_at_the_accuracy(trained):
-    report = holdout_report.report(trained)
+    report = holdout_report.report(workspace(trained))
     assert report.bins["cells"].sum() == report.scores.n
     assert (report.bins["cells"] >= holdout_report.CELLS_PER_BIN).all()
     mean = np.average(report.bins["right"], weights=report.bins["cells"])
@@ -111,7 +112,7 @@ def test_many_cells_are_told_to_a_tenth_of_a_percent():
 
 def test_the_table_of_types_holds_sklearns_numbers(trained):
     (truth, _), (named, _) = truth_of(trained), told(trained)
-    report = holdout_report.report(trained)
+    report = holdout_report.report(workspace(trained))
     precision, recall, f1, cells = precision_recall_fscore_support(
         truth, named, labels=list(report.names), zero_division=0
     )
@@ -126,7 +127,7 @@ def test_the_table_of_types_holds_sklearns_numbers(trained):
 def test_batches_are_scored_by_their_own_cells(trained):
     (truth, rows), (named, _) = truth_of(trained), told(trained)
     batch = workspace(trained).dataset.obs["batch"].astype(str).to_numpy()[rows]
-    table = holdout_report.report(trained).batches.set_index("batch")
+    table = holdout_report.report(workspace(trained)).batches.set_index("batch")
     assert set(table.index) == set(batch)
     for name, row in table.iterrows():
         assert row["cells"] == (batch == name).sum()
@@ -138,9 +139,9 @@ def test_types_the_model_was_never_shown_are_told_and_not_hidden(
     labelled, train_now, request_brief
 ):
     rows = np.flatnonzero(state(labelled).holdout)[:4]
-    edit.name_cells(labelled, rows, "Only set aside", "lasso")
+    edit.name_cells(workspace(labelled), rows, "Only set aside", "lasso")
     train_now(labelled, request_brief)
-    report = holdout_report.report(labelled)
+    report = holdout_report.report(workspace(labelled))
     assert report.scores.n == truth_of(labelled)[0].size - 4
     assert (
         "4 held-out cells of types the model was never shown (Only set aside)" in (report.notes[0])
@@ -153,12 +154,12 @@ def test_types_the_model_was_never_shown_are_told_and_not_hidden(
 def test_the_quick_models_are_scored_on_the_same_cells(trained):
     opened, run = workspace(trained), workspace(trained).current_run()
     truth, rows = truth_of(trained)
-    genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings["genes"]]
-    model = Annotator.load(run_files.model_folder(run), "cpu")
+    genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings.genes]
+    model = Annotator.load(run.paths.model, "cpu")
     linear = model.companions.predict(opened.dataset.genes_matrix(np.array(genes)))
     said = [run.array("probabilities_scanvi"), *linear]
-    names = np.array(run.settings["label_order"], dtype=object)
-    found, ours = baselines.baselines(trained), told(trained)[0] == truth
+    names = np.array(run.settings.label_names, dtype=object)
+    found, ours = baselines.baselines(workspace(trained)), told(trained)[0] == truth
     assert [rival.name for rival in found.rivals] == [baselines.ALONE, *baselines.LINEAR]
     for rival, probabilities in zip(found.rivals, said, strict=True):
         right = names[probabilities[rows].argmax(1)] == truth
@@ -206,14 +207,14 @@ def _partly(truth, share):
 
 
 def test_the_map_is_measured_once_and_kept(trained):
-    found = integration.map_scores(trained)
+    found = integration.map_scores(workspace(trained))
     assert found.table.shape == (4, 3)
     values = found.table[list(integration.SPACES)].to_numpy(float)
     assert ((values >= 0) & (values <= 1)).all()
-    integration._map_scores.cache_clear()
+    workspaces._open.clear()  # as after a restart
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(integration, "_measure", None)
-        assert integration.map_scores(trained).table.equals(found.table)
+        assert integration.map_scores(workspace(trained)).table.equals(found.table)
 
 
 def test_without_batches_only_types_are_measured(trained):
@@ -221,32 +222,34 @@ def test_without_batches_only_types_are_measured(trained):
     record = json.loads(path.read_text())
     record["settings"]["batch_key"] = None  # as frozen by a run without batches
     path.write_text(json.dumps(record))
-    found = integration.map_scores(trained)
+    found = integration.map_scores(workspace(trained))
     assert found.table["what is measured"].tolist() == [
         integration.MEANING["types_apart"], integration.MEANING["type_neighbours"],
     ]  # fmt: skip
     assert "No batch column" in found.note
-    assert holdout_report.report(trained).batches is None
+    assert holdout_report.report(workspace(trained)).batches is None
 
 
 def test_the_list_of_models_tells_what_changed_and_compares_fairly(
     trained, train_now, request_brief
 ):
-    assert not model_list.models(trained).others
+    assert not model_list.models(workspace(trained)).others
     truth, rows = truth_of(trained)
     before = told(trained)[0]
-    edit.name_cells(trained, np.flatnonzero(state(trained).codes < 0)[:3], "New", "lasso")
-    edit.rename(trained, "Dendritic", "DC")
+    edit.name_cells(
+        workspace(trained), np.flatnonzero(state(trained).codes < 0)[:3], "New", "lasso"
+    )
+    edit.rename(workspace(trained), "Dendritic", "DC")
     train_now(trained, replace(request_brief, train=replace(request_brief.train, seed=7)))
     after = told(trained)[0]
-    listed = model_list.models(trained)
+    listed = model_list.models(workspace(trained))
     changed = listed.table["what changed"].tolist()
     assert "Seed: 0 → 7" in changed[0] and "new type New" in changed[0] and changed[1] == ""
-    found = model_list.compare(trained, listed.current[1], listed.others[1])
+    found = model_list.compare(workspace(trained), listed.current[1], listed.others[1])
     now = np.where(truth == "Dendritic", "DC", truth)
     expected = (after == now).mean() - (before == truth).mean()
     assert (found.n, found.difference) == (rows.size, pytest.approx(expected))
-    assert listed.comparison(1) == found.sentence(2, 1)
+    assert listed.comparison(workspace(trained), 1) == found.sentence(2, 1)
 
 
 def test_models_with_nothing_held_out_from_both_are_not_compared(
@@ -256,9 +259,9 @@ def test_models_with_nothing_held_out_from_both_are_not_compared(
     others = np.setdiff1d(np.flatnonzero(state(trained).codes >= 0), rows)[::9]
     workspace(trained).store.append(events.holdout(others, how=holdout.CELLS))
     train_now(trained, request_brief)
-    listed = model_list.models(trained)
+    listed = model_list.models(workspace(trained))
     assert "other cells set aside" in listed.table["what changed"][0]
-    assert "cannot be compared fairly" in listed.comparison(1)
+    assert "cannot be compared fairly" in listed.comparison(workspace(trained), 1)
 
 
 # Without a hold-out -----------------------------------------------------------------------------
@@ -268,12 +271,12 @@ def test_the_linear_models_are_cross_validated_on_the_labels_that_were_shown(tra
     run = workspace(trained).current_run()
     judged, y = np.array(run.array("out_of_fold")), np.array(run.array("y"))
     known = np.isfinite(judged).all(axis=1)
-    assert (y[known] >= 0).all() and not results.current(trained).holdout[known].any()
+    assert (y[known] >= 0).all() and not results.current(workspace(trained)).holdout[known].any()
     right = judged[known].argmax(axis=1) == y[known]
     low, high = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
     often = np.flatnonzero(np.bincount(y[known]) >= RARE_CELLS)
     f1 = f1_score(y[known], judged[known].argmax(axis=1), labels=often, average="macro")
-    assert baselines.cross_validated(trained) == (
+    assert baselines.cross_validated(workspace(trained)) == (
         f"The one-second linear models together, cross-validated on {right.size} labelled cells: "
         f"right on {100 * right.mean():.0f} % "
         f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %), mean F1 {f1:.2f}."
@@ -281,4 +284,4 @@ def test_the_linear_models_are_cross_validated_on_the_labels_that_were_shown(tra
 
 
 def test_nothing_is_said_of_labels_that_were_not_judged_yet(labelled):
-    assert baselines.cross_validated(labelled) is None
+    assert baselines.cross_validated(workspace(labelled)) is None

@@ -34,40 +34,40 @@ def run_of(project):
 
 def look(project):
     job = ForegroundJob(project, lambda *_: None)
-    uncertainty_job.look(project, run_of(project).id, job)
-    found = uncertainty.reasons(project)
+    uncertainty_job.check_run(workspace(project), run_of(project).id, job)
+    found = uncertainty.reasons(workspace(project))
     assert found is not None
     return found
 
 
 def test_nothing_is_claimed_before_a_model_was_looked_at(trained):
-    assert uncertainty.reasons(trained) is None
-    assert uncertainty.counts(trained) is None
-    assert uncertainty.label_issues(trained) == ()
-    assert uncertainty.latest(trained) is None
+    assert uncertainty.reasons(workspace(trained)) is None
+    assert uncertainty.counts(workspace(trained)) is None
+    assert uncertainty.label_issues(workspace(trained)) == ()
+    assert uncertainty.latest(workspace(trained)) is None
 
 
 def test_a_job_looks_at_the_model(trained):
-    uncertainty.start(trained)
-    uncertainty.start(trained)  # asked twice, done once
-    job = jobs.wait(uncertainty.latest(trained).id, WAIT_S)
+    uncertainty.start(workspace(trained))
+    uncertainty.start(workspace(trained))  # asked twice, done once
+    job = jobs.wait(uncertainty.latest(workspace(trained)).id, WAIT_S)
     assert job.status is jobs.JobStatus.DONE, job.error
     assert len(jobs.list_jobs(trained)) == 1
-    assert uncertainty.reasons(trained).run_id == run_of(trained).id
+    assert uncertainty.reasons(workspace(trained)).run_id == run_of(trained).id
 
 
 def test_a_training_from_a_page_is_followed_by_a_look(labelled, request_brief):
-    trained = jobs.wait(start.start(labelled, request_brief), WAIT_S)
+    trained = jobs.wait(start.start(workspace(labelled), request_brief), WAIT_S)
     assert trained.status is jobs.JobStatus.DONE, trained.error
-    job = jobs.wait(uncertainty.latest(labelled).id, WAIT_S)
+    job = jobs.wait(uncertainty.latest(workspace(labelled)).id, WAIT_S)
     assert job.status is jobs.JobStatus.DONE, job.error
-    assert uncertainty.reasons(labelled).run_id == trained.result
+    assert uncertainty.reasons(workspace(labelled)).run_id == trained.result
 
 
 def test_a_run_keeps_what_was_said_of_labels_that_were_not_shown(trained):
     run = run_of(trained)
     judged, y = np.array(run.array(results.OUT_OF_FOLD)), np.array(run.array("y"))
-    assert judged.shape == (700, len(results.current(trained).names))
+    assert judged.shape == (700, len(results.current(workspace(trained)).names))
     assert (np.isfinite(judged).all(axis=1) <= (y >= 0)).all()
     assert np.isfinite(judged[y >= 0]).all(axis=1).mean() > 0.95
 
@@ -78,8 +78,8 @@ def test_a_look_that_was_stopped_goes_on_where_it_was(trained):
             return run_of(trained).has_array(uncertainty_job.NOVEL)
 
     run = run_of(trained)
-    uncertainty_job.look(trained, run.id, Stopped(trained, lambda *_: None))
-    assert uncertainty.reasons(trained) is None and run.has_array(uncertainty_job.NOVEL)
+    uncertainty_job.check_run(workspace(trained), run.id, Stopped(trained, lambda *_: None))
+    assert uncertainty.reasons(workspace(trained)) is None and run.has_array(uncertainty_job.NOVEL)
     before = (run.root / "novelty.npy").stat().st_mtime_ns
     look(trained)
     assert (run.root / "novelty.npy").stat().st_mtime_ns == before
@@ -95,7 +95,7 @@ def test_a_model_that_went_on_is_looked_at_too(trained, train_now, request_brief
 
 
 def test_the_reasons_are_those_of_the_arrays(trained):
-    found, model = look(trained), results.current(trained)
+    found, model = look(trained), results.current(workspace(trained))
     poor = found.qc != 0
     novel = np.nan_to_num(found.novelty) >= novelty.NOVEL
     assert (found.reason[poor] == uncertainty.TECHNICAL).all() and poor.any()
@@ -119,7 +119,7 @@ def test_poor_cells_are_technical_each_with_its_flag(trained):
     assert told == ["low counts", "low counts", "high mitochondrial", "no counts"]
     assert (found.reason[:4] == uncertainty.TECHNICAL).all()
     assert np.isnan(found.novelty[3]) and np.isfinite(np.delete(found.novelty, 3)).all()
-    assert not uncertainty.prediction_sets(trained).members[3].any()
+    assert not uncertainty.prediction_sets(workspace(trained)).members[3].any()
     doublets = found.qc == uncertainty.QC_NAMES.index("doublet")
     assert doublets.any() and found.doublet_score[doublets].min() > 0
 
@@ -129,9 +129,9 @@ def test_cells_of_which_only_the_group_is_known_count_as_labelled(
 ):
     names = workspace(labelled).labels().active
     groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(labelled, groups)
+    edit.set_groups(workspace(labelled), groups)
     rows = np.flatnonzero(workspace(labelled).labels().codes < 0)[:20]
-    edit.name_cells(labelled, rows, "T cell", "lasso")
+    edit.name_cells(workspace(labelled), rows, "T cell", "lasso")
     train_now(labelled, request_brief)
     given, find = [], novelty.find_novel
     monkeypatch.setattr(
@@ -139,7 +139,7 @@ def test_cells_of_which_only_the_group_is_known_count_as_labelled(
     )
     look(labelled)
     assert (np.array(run_of(labelled).array("y"))[rows] >= len(names)).all()
-    assert (given[0][rows] == results.current(labelled).prediction[rows]).all()
+    assert (given[0][rows] == results.current(workspace(labelled)).prediction[rows]).all()
 
 
 def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch):
@@ -150,11 +150,11 @@ def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch)
 
 
 def test_a_type_that_is_hidden_altogether_is_found_as_new(labelled, train_now, request_brief):
-    edit.delete_type(labelled, "CD19+ B")
+    edit.delete_type(workspace(labelled), "CD19+ B")
     train_now(labelled, request_brief)
     expert = workspace(labelled).dataset.obs["expert_label"].astype(str).to_numpy()
     mine = expert == "CD19+ B"
-    assert "CD19+ B" not in results.current(labelled).names and mine.sum() > 20
+    assert "CD19+ B" not in results.current(workspace(labelled)).names and mine.sum() > 20
     found = look(labelled)
     assert np.nanmedian(found.novelty[mine]) > np.nanmedian(found.novelty[~mine]) + 0.3
 
@@ -162,7 +162,7 @@ def test_a_type_that_is_hidden_altogether_is_found_as_new(labelled, train_now, r
 def test_the_counts_per_reason_are_of_cells_without_a_label(trained):
     found = look(trained)
     open_ = workspace(trained).labels().codes < 0
-    counts = uncertainty.counts(trained)
+    counts = uncertainty.counts(workspace(trained))
     assert sum(counts.values()) == open_.sum()
     assert counts["technical"] == (found.reason[open_] == uncertainty.TECHNICAL).sum()
 
@@ -187,7 +187,7 @@ def swapped_folder(imported, request_brief, train_now, tmp_path_factory):
         rows = random.choice(np.flatnonzero(codes >= 0), 32, replace=False)
         codes[rows] = (codes[rows] + random.integers(1, 3, 32)) % 3
         opened.store.append(events.import_labels(list(KINDS), codes, key="x"))
-        edit.set_groups(project, {"T cell": "Lymphocyte", "CD19+ B": "Lymphocyte"})
+        edit.set_groups(workspace(project), {"T cell": "Lymphocyte", "CD19+ B": "Lymphocyte"})
         train_now(project, request_brief)
         look(project)
         return opened.project.root, dict(zip(rows.tolist(), truth[rows], strict=True))
@@ -202,7 +202,7 @@ def swapped(home, swapped_folder):
 
 def test_wrong_labels_are_listed_the_worst_first(swapped):
     project, wrong = swapped
-    issues = uncertainty.label_issues(project)
+    issues = uncertainty.label_issues(workspace(project))
     scores = [issue.score for issue in issues]
     assert scores == sorted(scores, reverse=True)
     hits = [issue for issue in issues if issue.row in wrong]
@@ -214,34 +214,36 @@ def test_wrong_labels_are_listed_the_worst_first(swapped):
 
 def test_a_decision_is_one_event_and_leaves_the_list(swapped):
     project, _ = swapped
-    first, second, *rest = uncertainty.label_issues(project)
+    first, second, *rest = uncertainty.label_issues(workspace(project))
     seq = workspace(project).labels().seq
-    uncertainty.decide(project, [first], keep=True, seen=seq)
-    uncertainty.decide(project, [second], keep=False, seen=seq + 1)
+    uncertainty.decide(workspace(project), [first], keep=True, seen=seq)
+    uncertainty.decide(workspace(project), [second], keep=False, seen=seq + 1)
     state = workspace(project).labels()
     assert state.seq == seq + 2
     assert state.names[state.codes[first.row]] == first.given
     assert state.names[state.codes[second.row]] == second.suggestion
-    assert uncertainty.label_issues(project) == tuple(rest)
-    edit.undo(project)
-    assert second in uncertainty.label_issues(project)
+    assert uncertainty.label_issues(workspace(project)) == tuple(rest)
+    edit.undo(workspace(project))
+    assert second in uncertainty.label_issues(workspace(project))
 
 
 def test_a_decision_does_not_replace_what_somebody_said_meanwhile(swapped):
     project, _ = swapped
-    first = uncertainty.label_issues(project)[0]
+    first = uncertainty.label_issues(workspace(project))[0]
     seq = workspace(project).labels().seq
-    edit.name_cells(project, np.array([first.row]), "Else", "lasso")
+    edit.name_cells(workspace(project), np.array([first.row]), "Else", "lasso")
     with pytest.raises(edit.StaleEdit):
-        uncertainty.decide(project, [first], keep=True, seen=seq)
+        uncertainty.decide(workspace(project), [first], keep=True, seen=seq)
 
 
 def test_a_renamed_type_goes_by_its_new_name(swapped):
     project, _ = swapped
-    before = uncertainty.label_issues(project)
-    edit.rename(project, "T cell", "Lymphoid")
+    before = uncertainty.label_issues(workspace(project))
+    edit.rename(workspace(project), "T cell", "Lymphoid")
     new = {"T cell": "Lymphoid"}
-    told = [(issue.given, issue.suggestion) for issue in uncertainty.label_issues(project)]
+    told = [
+        (issue.given, issue.suggestion) for issue in uncertainty.label_issues(workspace(project))
+    ]
     assert told == [
         (new.get(issue.given, issue.given), new.get(issue.suggestion, issue.suggestion))
         for issue in before
@@ -252,7 +254,10 @@ def test_a_renamed_type_goes_by_its_new_name(swapped):
 
 
 def test_sets_hold_the_likeliest_type_and_the_truth_mostly(trained):
-    sets, found = uncertainty.prediction_sets(trained), results.current(trained)
+    sets, found = (
+        uncertainty.prediction_sets(workspace(trained)),
+        results.current(workspace(trained)),
+    )
     rows = np.arange(len(found.prediction))
     assert sets.members[rows, found.prediction].all()
     expert = workspace(trained).dataset.obs["expert_label"].astype(str).to_numpy()
@@ -260,15 +265,15 @@ def test_sets_hold_the_likeliest_type_and_the_truth_mostly(trained):
     own = (names == expert[:, None]) & sets.members
     aside = found.holdout
     assert own[aside].any(axis=1).mean() >= 0.8
-    wide = uncertainty.prediction_sets(trained, 0.99)
+    wide = uncertainty.prediction_sets(workspace(trained), 0.99)
     assert wide.members.sum() > sets.members.sum()
 
 
 def test_a_type_with_many_cells_has_the_threshold_of_its_own_calibrated_cells(trained):
     run, sets, found = (
         run_of(trained),
-        uncertainty.prediction_sets(trained),
-        results.current(trained),
+        uncertainty.prediction_sets(workspace(trained)),
+        results.current(workspace(trained)),
     )
     powers = np.array(run.array("out_of_fold"), np.float64) ** (1 / found.summary["temperature"])
     judged = powers / powers.sum(axis=1, keepdims=True)
@@ -283,7 +288,7 @@ def test_a_type_with_many_cells_has_the_threshold_of_its_own_calibrated_cells(tr
 
 
 def test_sets_are_written_as_the_names_in_them(trained):
-    sets = uncertainty.prediction_sets(trained)
+    sets = uncertainty.prediction_sets(workspace(trained))
     codes, texts = sets.coded()
     for row in range(0, 700, 50):
         told = texts[codes[row]].split(" | ")
@@ -299,4 +304,4 @@ def test_an_empty_set_has_no_text():
 def test_no_promise_without_labels_to_check_on(trained):
     run = run_of(trained)
     run.write_array("out_of_fold", np.full((700, 10), np.nan, np.float32))
-    assert uncertainty.prediction_sets(trained) is None
+    assert uncertainty.prediction_sets(workspace(trained)) is None

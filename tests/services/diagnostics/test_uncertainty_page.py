@@ -25,18 +25,20 @@ def no_job_left():
 def test_explore_says_that_nobody_has_looked_and_begins(trained, visit):
     app = visit("explore", trained)
     assert any("not looked at yet" in text for text in texts(app)[1])
-    assert colours.REASON not in colours.colour_options(trained)
+    assert colours.REASON not in colours.colour_options(workspace(trained))
     app.button(key="look").click().run()
-    assert jobs.wait(uncertainty.latest(trained).id, WAIT_S).status is jobs.JobStatus.DONE
+    assert (
+        jobs.wait(uncertainty.latest(workspace(trained)).id, WAIT_S).status is jobs.JobStatus.DONE
+    )
     app = visit("explore", trained)
     assert not any("not looked at yet" in text for text in texts(app)[1])
-    assert colours.REASON in colours.colour_options(trained)
+    assert colours.REASON in colours.colour_options(workspace(trained))
 
 
 def test_explore_counts_the_cells_per_reason_and_explains_them(trained, visit):
     look(trained)
     app = visit("explore", trained)
-    counts = uncertainty.counts(trained)
+    counts = uncertainty.counts(workspace(trained))
     line = next(text for text in texts(app)[1] if "without a label:" in text)
     assert f"{sum(counts.values())} cells" in line
     assert f"{counts['ambiguous']} ambiguous, {counts['novel']} novel" in line
@@ -50,7 +52,7 @@ def test_explore_counts_the_cells_per_reason_and_explains_them(trained, visit):
 @pytest.mark.parametrize("what", [colours.REASON, colours.NOVELTY, colours.DOUBLET])
 def test_cells_are_coloured_by_doubt(trained, what):
     found = look(trained)
-    colouring = colours.colouring(trained, what)
+    colouring = colours.colouring(workspace(trained), what)
     if what == colours.REASON:
         assert (colouring.codes == found.reason).all() and len(set(colouring.places)) == 4
     else:
@@ -61,7 +63,7 @@ def test_cells_are_coloured_by_doubt(trained, what):
 def test_ticked_labels_are_kept_or_changed(swapped, visit):
     project, _ = swapped
     app = visit("explore", project)
-    first, second, *rest = uncertainty.label_issues(project)
+    first, second, *rest = uncertainty.label_issues(workspace(project))
     assert app.button(key="issues-keep").disabled
     _tick(app, project)
     sound(app.button(key="issues-change").click().run())
@@ -71,7 +73,7 @@ def test_ticked_labels_are_kept_or_changed(swapped, visit):
     sound(app.button(key="issues-keep").click().run())
     state = workspace(project).labels()
     assert state.names[state.codes[second.row]] == second.given
-    assert uncertainty.label_issues(project) == tuple(rest)
+    assert uncertainty.label_issues(workspace(project)) == tuple(rest)
 
 
 def _tick(app, project):
@@ -84,10 +86,10 @@ def _tick(app, project):
 def test_without_a_hold_out_the_linear_models_are_told_all_the_same(
     labelled, train_now, request_brief, visit
 ):
-    holdout.set_aside(labelled, HoldoutRequest(holdout.NONE))
+    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
     train_now(labelled, request_brief)
     told = texts(visit("evaluate", labelled))[1]
-    assert baselines.cross_validated(labelled) in told
+    assert baselines.cross_validated(workspace(labelled)) in told
     assert any("No held-out cells" in text for text in told)
 
 

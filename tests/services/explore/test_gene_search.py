@@ -15,7 +15,7 @@ from scanvi_core.services.explore import (
     selection,
 )
 from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
-from scanvi_core.services.explore.gene_tests import Question
+from scanvi_core.services.explore.gene_tests import GeneTest
 from scanvi_core.services.explore.rules import Rule, Term
 from scanvi_core.services.workspace import workspace
 
@@ -24,25 +24,29 @@ WAIT_S = 120
 
 def test_the_exact_gene_comes_first_then_beginnings_then_the_rest(project):
     names = [str(name) for name in workspace(project).dataset.symbols]
-    hits = gene_search.search(project, "cd3", 100)
+    hits = gene_search.search(workspace(project), "cd3", 100)
     begin = [name for name in names if name.lower().startswith("cd3")]
     assert set(hits[: len(begin)]) == set(begin)
     assert set(hits) == {name for name in names if "cd3" in name.lower()}
-    assert gene_search.search(project, "lyz")[0] == "LYZ"
-    assert gene_search.search(project, "  ") == gene_search.search(project, "nosuchgene") == []
+    assert gene_search.search(workspace(project), "lyz")[0] == "LYZ"
+    assert (
+        gene_search.search(workspace(project), "  ")
+        == gene_search.search(workspace(project), "nosuchgene")
+        == []
+    )
 
 
 def test_a_pasted_list_is_read_whatever_separates_it_and_reported(project):
-    found = gene_search.read_list(project, "CD3D, cd79a;NKG7\nCD3D\t'LYZ' NOSUCH")
+    found = gene_search.read_list(workspace(project), "CD3D, cd79a;NKG7\nCD3D\t'LYZ' NOSUCH")
     assert found.found == ("CD3D", "CD79A", "NKG7", "LYZ")
     assert found.report == "4 of 5 genes found. Not in these data: NOSUCH."
 
 
 def test_levels_are_means_and_shares_of_each_group(labelled):
-    table = gene_groups.levels(labelled, colours.LABEL, ["CD3D", "LYZ"]).set_index(
+    table = gene_groups.levels(workspace(labelled), colours.LABEL, ["CD3D", "LYZ"]).set_index(
         ["group", "gene"]
     )
-    groups = gene_groups.groups(labelled, colours.LABEL)
+    groups = gene_groups.groups(workspace(labelled), colours.LABEL)
     for gene in ("CD3D", "LYZ"):
         values = workspace(labelled).dataset.gene(gene)
         for code, name in enumerate(groups.names):
@@ -54,34 +58,39 @@ def test_levels_are_means_and_shares_of_each_group(labelled):
 
 def test_violins_hold_cells_of_their_group_only(labelled, monkeypatch):
     monkeypatch.setattr(gene_groups, "VIOLIN_CELLS", 5)
-    groups = gene_groups.groups(labelled, colours.LABEL)
+    groups = gene_groups.groups(workspace(labelled), colours.LABEL)
     values = workspace(labelled).dataset.gene("LYZ")
-    for name, own in gene_groups.violins(labelled, colours.LABEL, "LYZ").items():
+    for name, own in gene_groups.violins(workspace(labelled), colours.LABEL, "LYZ").items():
         assert len(own) <= 5
         assert set(own) <= set(values[groups.codes == groups.names.index(name)])
 
 
 def answered(project, question):
-    job = jobs.wait(gene_tests.start(project, question), WAIT_S)
+    job = jobs.wait(gene_tests.start(workspace(project), question), WAIT_S)
     assert job.error is None, job.error
-    return gene_tests.answer(project, question)
+    return gene_tests.answer(workspace(project), question)
 
 
 def test_markers_of_every_type_are_kept_and_textbook(labelled):
-    question = Question(gene_groups.groups(labelled, colours.LABEL))
-    assert gene_tests.answer(labelled, question) is None
+    question = GeneTest(gene_groups.groups(workspace(labelled), colours.LABEL))
+    assert gene_tests.answer(workspace(labelled), question) is None
     found = answered(labelled, question)
     assert "CD79A" in set(found[found["group"] == "CD19+ B"]["gene"][:8])
     assert (found["score"] > 0).all()
-    rules.name_cells(labelled, rules.select(labelled, Rule().joined(
+    rules.name_cells(workspace(labelled), rules.select(workspace(labelled), Rule().joined(
         [Term("gene", "LYZ", low=2.0)], "replace")), "New")  # fmt: skip
-    assert gene_tests.answer(labelled, Question(gene_groups.groups(labelled, "Label"))) is None
+    assert (
+        gene_tests.answer(
+            workspace(labelled), GeneTest(gene_groups.groups(workspace(labelled), "Label"))
+        )
+        is None
+    )
 
 
 def test_one_group_against_another_agrees_with_scipy(labelled):
     names = ("CD19+ B", "CD56+ NK")
-    groups = gene_groups.of_two(labelled, "t", colours.LABEL, names)
-    found = answered(labelled, Question(groups, True)).set_index("gene")
+    groups = gene_groups.of_two(workspace(labelled), "t", colours.LABEL, names)
+    found = answered(labelled, GeneTest(groups, True)).set_index("gene")
     for gene in found.index[:5]:
         values = workspace(labelled).dataset.gene(gene)
         a, b = values[groups.codes == 0], values[groups.codes == 1]
@@ -94,41 +103,47 @@ def test_one_group_against_another_agrees_with_scipy(labelled):
 
 
 def test_the_model_compares_two_groups_too(trained):
-    groups = gene_groups.of_two(trained, "t", "Label", ("CD19+ B", "CD14+ Monocyte"))
-    found = answered(trained, Question(groups, True, gene_tests.MODEL))
+    groups = gene_groups.of_two(workspace(trained), "t", "Label", ("CD19+ B", "CD14+ Monocyte"))
+    found = answered(trained, GeneTest(groups, True, gene_tests.MODEL))
     assert len(found) and {"likely different", "log2 change"} <= set(found)
 
 
 def test_picked_cells_and_the_rest_are_groups_and_cells_in_both_in_neither(labelled):
-    selection.set_rule(labelled, "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace"))
-    picked = selection.picked(labelled, "t")
-    assert gene_groups.keep_picked(labelled, "t") == picked.sum()
-    assert gene_groups.sides(labelled, "t", "Label")[:2] == [PICKED, KEPT]
-    rest = gene_groups.of_two(labelled, "t", "Label", (PICKED, REST))
+    selection.set_rule(
+        workspace(labelled), "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace")
+    )
+    picked = selection.picked(workspace(labelled), "t")
+    assert gene_groups.keep_picked(workspace(labelled), "t") == picked.sum()
+    assert gene_groups.sides(workspace(labelled), "t", "Label")[:2] == [PICKED, KEPT]
+    rest = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST))
     assert np.array_equal(rest.codes == 0, picked) and np.array_equal(rest.codes == 1, ~picked)
-    same = gene_groups.of_two(labelled, "t", "Label", (PICKED, KEPT))
+    same = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, KEPT))
     assert (same.codes < 0).all()
     with pytest.raises(InputError):
-        gene_tests.start(labelled, Question(same, True))
+        gene_tests.start(workspace(labelled), GeneTest(same, True))
 
 
 def test_groups_chosen_by_the_same_genes_are_warned_of(labelled):
-    given = gene_groups.of_two(labelled, "t", "Label", ("CD19+ B", "CD56+ NK"))
+    given = gene_groups.of_two(workspace(labelled), "t", "Label", ("CD19+ B", "CD56+ NK"))
     assert given.warning == ""
-    selection.set_rule(labelled, "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace"))
-    picked = gene_groups.of_two(labelled, "t", "Label", (PICKED, REST))
+    selection.set_rule(
+        workspace(labelled), "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace")
+    )
+    picked = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST))
     assert "chosen by the same genes (CD79A over 0)" in picked.warning
-    assert gene_groups.conditions_on(labelled, "t", (PICKED, REST)) == {"CD79A"}
+    assert gene_groups.conditions_on(workspace(labelled), "t", (PICKED, REST)) == {"CD79A"}
     batch = Rule().joined([Term("batch", values=("0",))], "replace")
-    selection.set_rule(labelled, "t", batch)
-    assert gene_groups.of_two(labelled, "t", "Label", (PICKED, REST)).warning == ""
-    assert "louvain" in gene_groups.groups(labelled, "louvain").warning
-    rules.name_cells(
-        labelled, rules.select(labelled, Rule().joined([Term("gene", "LYZ", low=2.0)], "replace")),
-        "New",
-    )  # fmt: skip
-    assert "Some labels were given by shapes" in gene_groups.groups(labelled, "Label").warning
+    selection.set_rule(workspace(labelled), "t", batch)
+    assert gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST)).warning == ""
+    assert "louvain" in gene_groups.groups(workspace(labelled), "louvain").warning
+    expressing = Rule().joined([Term("gene", "LYZ", low=2.0)], "replace")
+    opened = workspace(labelled)
+    rules.name_cells(opened, rules.select(opened, expressing), "New")
+    assert (
+        "Some labels were given by shapes"
+        in gene_groups.groups(workspace(labelled), "Label").warning
+    )
 
 
 def test_predicted_types_and_clusters_are_warned_of(trained):
-    assert "predicted" in gene_groups.groups(trained, colours.PREDICTION).warning
+    assert "predicted" in gene_groups.groups(workspace(trained), colours.PREDICTION).warning

@@ -21,7 +21,7 @@ def one(*terms):
 
 
 def mask(project, *terms):
-    found = rules.select(project, one(*terms))
+    found = rules.select(workspace(project), one(*terms))
     assert not found.notes, found.notes
     assert found.n == found.mask.sum()
     return found.mask
@@ -44,7 +44,7 @@ def test_labels_as_they_are_and_as_they_came(labelled):
     b = np.array([*state.names, ""], dtype=object)[state.codes] == "CD19+ B"
     assert np.array_equal(mask(labelled, Term("label", values=("CD19+ B",))), b)
     assert np.array_equal(mask(labelled, Term("label", values=("",))), state.codes < 0)
-    edit.name_cells(labelled, np.flatnonzero(b), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.flatnonzero(b), "Mine", "lasso")
     brought = column(labelled, "cell_type").astype(str) == "CD19+ B"
     assert np.array_equal(mask(labelled, Term("given", values=("CD19+ B",))), brought)
     assert np.array_equal(mask(labelled, Term("label", values=("Mine",))), b)
@@ -58,7 +58,7 @@ def test_batches_and_columns_of_the_file(project):
     chosen = ("0", "2")
     found = mask(project, Term("column", "louvain", values=chosen))
     assert np.array_equal(found, louvain.isin(chosen))
-    name = next(name for name, number in cell_values.columns(project).items() if number)
+    name = next(name for name, number in cell_values.columns(workspace(project)).items() if number)
     values = column(project, name).to_numpy(float)
     low, high = np.nanquantile(values, (0.2, 0.6))
     found = mask(project, Term("column", name, low=float(low), high=float(high)))
@@ -66,7 +66,7 @@ def test_batches_and_columns_of_the_file(project):
 
 
 def test_what_a_model_says(trained):
-    found = results.current(trained)
+    found = results.current(workspace(trained))
     name = found.names[0]
     assert np.array_equal(mask(trained, Term("predicted", values=(name,))), found.prediction == 0)
     sure = mask(trained, Term("confidence", low=0.5, high=0.9))
@@ -74,11 +74,11 @@ def test_what_a_model_says(trained):
 
 
 def test_a_shape_holds_the_cells_inside_of_its_map(project):
-    xy = maps.coordinates(project, "X_umap")
+    xy = maps.coordinates(workspace(project), "X_umap")
     middle = np.median(xy, axis=0)
     low, high = middle - 2, middle + 2
     square = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
-    term = conditions.drawn(project, xy, square)
+    term = conditions.drawn(workspace(project), xy, square)
     assert (term.kind, term.name) == ("polygon", "X_umap")
     inside = ((xy > low) & (xy < high)).all(axis=1)
     assert inside.any() and np.array_equal(mask(project, term), inside)
@@ -88,17 +88,18 @@ def test_neighbours_are_those_of_the_models_map(trained):
     z1 = np.asarray(workspace(trained).current_run().array(results.Z1))
     start = np.arange(5)
     near = NearestNeighbors(n_neighbors=16).fit(z1).kneighbors(z1[start], return_distance=False)
-    selection.pick(trained, "t", np.isin(np.arange(700), start))
-    selection.join(trained, "t", [Term("near", steps=1)], "add")
-    picked = np.flatnonzero(selection.picked(trained, "t"))
+    selection.pick(workspace(trained), "t", np.isin(np.arange(700), start))
+    selection.join(workspace(trained), "t", [Term("near", steps=1)], "add")
+    picked = np.flatnonzero(selection.picked(workspace(trained), "t"))
     assert set(picked) == {*start.tolist(), *near.ravel().tolist()}
-    found = selection.selection(trained, "t")
+    found = selection.selection(workspace(trained), "t")
     assert (found.counts, found.notes) == ((5, None), ())
 
 
 def test_without_a_model_neighbours_are_unknown_and_it_is_said(project):
     found = rules.select(
-        project, one(Term("gene", "CD3D", low=0.0)).joined([Term("near", steps=1)], "add")
+        workspace(project),
+        one(Term("gene", "CD3D", low=0.0)).joined([Term("near", steps=1)], "add"),
     )
     assert found.n == mask(project, Term("gene", "CD3D", low=0.0)).sum()
     assert "train a model first" in found.notes[0]
@@ -110,13 +111,13 @@ def test_clusters_are_those_that_were_meant(project):
     maps._save(maps._derived(opened, maps.CLUSTERS), codes)
     term = Term("cluster", values=("2",), origin=cell_values.cluster_origin(opened))
     assert np.array_equal(mask(project, term), codes == 1)
-    other = rules.select(project, one(replace(term, origin="other")))
+    other = rules.select(workspace(project), one(replace(term, origin="other")))
     assert not other.n and "clusters are other ones" in other.notes[0]
 
 
 def test_reasons_for_doubt(trained, monkeypatch):
     reason = np.arange(700) % 4
-    found = uncertainty.Doubt("0001", reason.astype(np.int8), *[np.zeros(700)] * 6)
+    found = uncertainty.Uncertainty("0001", reason.astype(np.int8), *[np.zeros(700)] * 6)
     monkeypatch.setattr(uncertainty, "reasons", lambda _: found)
     assert np.array_equal(mask(trained, Term("reason", values=("novel",))), reason == 2)
 
@@ -131,24 +132,24 @@ def test_what_is_not_here_is_named_and_selects_nothing_by_itself(project):
         (Term("predicted", values=("B",)), "no predictions"),
         (Term("cells", "abc.12"), "12 cells that were picked by hand"),
     ):
-        found = rules.select(project, one(term))
+        found = rules.select(workspace(project), one(term))
         assert (found.n, found.counts) == (0, (None,))
         assert said in found.notes[0]
-        assert not rules.select(project, one(replace(term, negated=True))).n
+        assert not rules.select(workspace(project), one(replace(term, negated=True))).n
 
 
 def test_a_known_way_to_fulfil_a_rule_is_used_where_another_is_unknown(project):
     known, unknown = Term("gene", "CD3D", low=0.0), Term("batch", values=("B77",))
-    either = rules.select(project, one(known).joined([unknown], "add"))
-    both = rules.select(project, one(known).joined([unknown], "intersect"))
+    either = rules.select(workspace(project), one(known).joined([unknown], "add"))
+    both = rules.select(workspace(project), one(known).joined([unknown], "intersect"))
     assert (either.n, both.n) == (mask(project, known).sum(), 0)
 
 
 def test_the_chip_to_remove_is_named_when_none_is_left(project):
     some, none = Term("gene", "CD3D", low=0.0), Term("gene", "CD3D", low=9.0)
-    found = rules.select(project, one(some).joined([none], "intersect"))
+    found = rules.select(workspace(project), one(some).joined([none], "intersect"))
     n = mask(project, some).sum()
-    assert rules.advice(project, found) == f"Without “CD3D over 9” it would be {n:,}."
+    assert rules.advice(workspace(project), found) == f"Without “CD3D over 9” it would be {n:,}."
 
 
 # The log ----------------------------------------------------------------------------------------
@@ -156,12 +157,12 @@ def test_the_chip_to_remove_is_named_when_none_is_left(project):
 
 def test_the_rule_is_kept_with_the_label_and_told_in_words(project):
     rule = one(Term("gene", "CD79A", low=0.5)).joined([Term("gene", "CD3D", low=0.0)], "subtract")
-    rules.name_cells(project, rules.select(project, rule), "B")
-    assert rules.logged(project) == [LabelRule("B", rule)]
+    rules.name_cells(workspace(project), rules.select(workspace(project), rule), "B")
+    assert rules.logged(workspace(project)) == [LabelRule("B", rule)]
     steps = history.table(project)
     assert steps["why"].iloc[0] == "CD79A over 0.5 and not CD3D over 0"
-    edit.undo(project)
-    assert rules.logged(project) == []
+    edit.undo(workspace(project))
+    assert rules.logged(workspace(project)) == []
 
 
 @dataclass
@@ -171,31 +172,33 @@ class Shape:
 
 
 def test_a_lasso_is_a_rule_that_finds_the_same_cells_again(project):
-    xy = maps.coordinates(project, "X_umap")
+    xy = maps.coordinates(workspace(project), "X_umap")
     square = np.array([[-99.0, -99.0], [0.0, -99.0], [0.0, 99.0], [-99.0, 99.0]])
-    selection.pick_polygon(project, "t", xy, Shape(square, "replace"))
-    before = selection.picked(project, "t").copy()
-    rules.name_cells(project, selection.selection(project, "t"), "Left")
-    again = rules.from_file(rules.to_file(project))
-    assert np.array_equal(rules.select(project, again[0].rule).mask, before)
+    selection.pick_polygon(workspace(project), "t", xy, Shape(square, "replace"))
+    before = selection.picked(workspace(project), "t").copy()
+    rules.name_cells(workspace(project), selection.selection(workspace(project), "t"), "Left")
+    again = rules.from_file(rules.to_file(workspace(project)))
+    assert np.array_equal(rules.select(workspace(project), again[0].rule).mask, before)
     assert "drawn on X_umap" in again[0].words
 
 
 def test_a_lasso_held_to_types_on_show_says_so(labelled):
-    xy = maps.coordinates(labelled, "X_umap")
+    xy = maps.coordinates(workspace(labelled), "X_umap")
     wide = np.array([[-99.0, -99.0], [99.0, -99.0], [99.0, 99.0], [-99.0, 99.0]])
-    colouring = colours.colouring(labelled, colours.LABEL)
-    shown = conditions.shown(labelled, colouring, [0, -1])
-    selection.pick_polygon(labelled, "t", xy, Shape(wide, "replace"), shown)
-    assert np.array_equal(selection.picked(labelled, "t"), np.isin(colouring.codes, [0, -1]))
+    colouring = colours.colouring(workspace(labelled), colours.LABEL)
+    shown = conditions.shown(workspace(labelled), colouring, [0, -1])
+    selection.pick_polygon(workspace(labelled), "t", xy, Shape(wide, "replace"), shown)
+    assert np.array_equal(
+        selection.picked(workspace(labelled), "t"), np.isin(colouring.codes, [0, -1])
+    )
 
 
 def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labelled):
     rule = one(Term("label", values=("CD19+ B",)))
-    shown = rules.select(labelled, rule)
-    edit.name_cells(labelled, np.flatnonzero(shown.mask)[:3], "Other", "lasso")
+    shown = rules.select(workspace(labelled), rule)
+    edit.name_cells(workspace(labelled), np.flatnonzero(shown.mask)[:3], "Other", "lasso")
     with pytest.raises(edit.StaleEdit):
-        rules.name_cells(labelled, shown, "Mine", workspace(labelled).labels().seq - 1)
+        rules.name_cells(workspace(labelled), shown, "Mine", workspace(labelled).labels().seq - 1)
 
 
 # On other data ----------------------------------------------------------------------------------
@@ -206,25 +209,27 @@ def test_rules_name_the_same_cells_in_another_project(home, imported):
 
     first, second = copy_of(imported), copy_of(imported)
     rule = one(Term("gene", "CD79A", low=0.5))
-    rules.name_cells(first, rules.select(first, rule), "B")
-    found = rules.preview(second, rules.from_file(rules.to_file(first)))
-    assert rules.apply(second, found) == mask(first, *rule.terms).sum()
+    rules.name_cells(workspace(first), rules.select(workspace(first), rule), "B")
+    found = rules.preview(workspace(second), rules.from_file(rules.to_file(workspace(first))))
+    assert rules.apply(workspace(second), found) == mask(first, *rule.terms).sum()
     assert np.array_equal(
         workspace(first).labels().codes >= 0, workspace(second).labels().codes >= 0
     )
-    assert rules.logged(second) == rules.logged(first)
+    assert rules.logged(workspace(second)) == rules.logged(workspace(first))
 
 
 def test_cells_that_two_labels_claim_and_labelled_ones_are_left_out(project):
-    edit.name_cells(project, np.arange(100), "Known", "lasso")
+    edit.name_cells(workspace(project), np.arange(100), "Known", "lasso")
     low, high = (Term("gene", "CD3D", low=level) for level in (0.0, 1.0))
-    found = rules.preview(project, [LabelRule("T", one(low)), LabelRule("Other", one(high))])
+    found = rules.preview(
+        workspace(project), [LabelRule("T", one(low)), LabelRule("Other", one(high))]
+    )
     free = np.arange(700) >= 100
     torn = mask(project, high)
     assert np.array_equal(found[0].rows, np.flatnonzero(mask(project, low) & ~torn & free))
     assert (found[1].rows.size, found[1].contested) == (0, torn.sum())
     assert found[0].labelled == (mask(project, low) & ~torn & ~free).sum()
-    every = rules.preview(project, [LabelRule("T", one(low))], replace_labels=True)
+    every = rules.preview(workspace(project), [LabelRule("T", one(low))], replace_labels=True)
     assert every[0].rows.size == mask(project, low).sum()
 
 
@@ -238,6 +243,6 @@ def test_a_file_that_holds_no_rules_is_refused_in_a_sentence(text):
 
 
 def test_the_file_of_rules_says_what_it_is(project):
-    assert json.loads(rules.to_file(project)) == {
+    assert json.loads(rules.to_file(workspace(project))) == {
         "scanvi_rules": 1, "project": "Cells", "rules": [],
     }  # fmt: skip

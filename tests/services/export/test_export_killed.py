@@ -15,6 +15,7 @@ from scanvi_core import keys
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 N_KILLS = 25 if os.environ.get("SCANVI_FAULTS") == "all" else 4
@@ -22,10 +23,11 @@ N_KILLS = 25 if os.environ.get("SCANVI_FAULTS") == "all" else 4
 SCRIPT = """
 import sys
 from pathlib import Path
-from scanvi_core.services import exporting
-from scanvi_core.services.exporting import ExportChoice
+from scanvi_core.services.export import write
+from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.workspace import workspace
 print("ready", flush=True)
-exporting.write(sys.argv[1], ExportChoice(), Path(sys.argv[2]))
+write.write(workspace(sys.argv[1]), ExportChoice(), Path(sys.argv[2]))
 print("done", flush=True)
 """
 
@@ -37,10 +39,10 @@ def cells_named(path, label):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_a_kill_in_the_middle_of_an_export_leaves_a_whole_file(labelled, tmp_path):
     chance, target = random.Random(0), tmp_path / "out.h5ad"
-    edit.name_cells(labelled, np.arange(3), "Mine", "lasso")
-    write.write(labelled, ExportChoice(), target)
+    edit.name_cells(workspace(labelled), np.arange(3), "Mine", "lasso")
+    write.write(workspace(labelled), ExportChoice(), target)
     old = target.read_bytes()
-    edit.name_cells(labelled, np.arange(5), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
     whole = {"old": 0, "new": 0}
     for _ in range(N_KILLS):
         target.write_bytes(old)
@@ -54,5 +56,5 @@ def test_a_kill_in_the_middle_of_an_export_leaves_a_whole_file(labelled, tmp_pat
         whole["old" if target.read_bytes() == old else "new"] += 1
         assert cells_named(target, "Mine") in (3, 5)
     print(f"kills of an export: {N_KILLS}, whole files: {whole}")
-    write.write(labelled, ExportChoice(), target)
+    write.write(workspace(labelled), ExportChoice(), target)
     assert cells_named(target, "Mine") == 5

@@ -16,19 +16,19 @@ from scanvi_core.services.workspace import workspace
 
 def test_the_paragraph_names_numbers_versions_and_seeds(trained):
     run = workspace(trained).current_run()
-    text = methods.paragraph(trained, ExportChoice(threshold=0.6))
+    text = methods.paragraph(workspace(trained), ExportChoice(threshold=0.6))
     assert "700 cells" in text and "counts were taken from X" in text
-    assert f"{len(run.settings['genes']):,} highly variable genes" in text
-    assert f"seed {run.settings['seed']}" in text and "negative binomial" in text
-    assert f"torch {run.settings['versions']['torch']}" in text
+    assert f"{len(run.settings.genes):,} highly variable genes" in text
+    assert f"seed {run.settings.seed}" in text and "negative binomial" in text
+    assert f"torch {run.settings.versions['torch']}" in text
     assert f"macro-F1 {run.summary['holdout']['macro_f1']:.3f}" in text
-    _, sources = results.final_labels(trained, threshold=0.6)
+    _, sources = results.final_labels(workspace(trained), threshold=0.6)
     assert f"{(sources == 'predicted').sum():,} were predictions of the model" in text
     assert "confidence of at least 0.60" in text and "  " not in text
 
 
 def test_without_a_model_it_says_what_was_done_by_hand(labelled):
-    text = methods.paragraph(labelled)
+    text = methods.paragraph(workspace(labelled))
     assert "SCANVI model" not in text and "came with the data" in text
 
 
@@ -42,27 +42,27 @@ def test_the_packed_model_predicts_as_the_one_here(trained, tmp_path):
     model = Annotator.load(tmp_path / "out" / "model")
     counts = opened.dataset.counts[:, np.isin(opened.dataset.var_names, model.genes)]
     assert np.array_equal(
-        model.predict(counts).probabilities, results.current(trained).probabilities
+        model.predict(counts).probabilities, results.current(workspace(trained)).probabilities
     )
     frozen = json.loads((tmp_path / "out" / "settings.json").read_text())
-    assert frozen["seed"] == run.settings["seed"]
+    assert frozen["seed"] == run.settings.seed
 
 
 def test_the_job_leaves_all_files_and_says_what_is_in_them(trained):
-    job = jobs.wait(write.start(trained, ExportChoice()), 120)
-    path = write.exported_file(trained, job.result)
+    job = jobs.wait(write.start(workspace(trained), ExportChoice()), 120)
+    path = write.exported_file(workspace(trained), job.result)
     for beside in (write.csv_beside, write.excel_beside, write.model_beside):
         assert beside(path).is_file()
-        assert write.exported_file(trained, beside(path).name) == beside(path)
+        assert write.exported_file(workspace(trained), beside(path).name) == beside(path)
     assert write.about(path)["notes"] == []
     assert "scanvi_confidence" in write.about(path)["written"]["obs"]
 
 
 def test_a_stopped_export_leaves_the_file_of_before(trained):
-    first = jobs.wait(write.start(trained, ExportChoice()), 120)
-    path = write.exported_file(trained, first.result)
+    first = jobs.wait(write.start(workspace(trained), ExportChoice()), 120)
+    path = write.exported_file(workspace(trained), first.result)
     before = path.read_bytes()
-    again = write.start(trained, ExportChoice("other"))
+    again = write.start(workspace(trained), ExportChoice("other"))
     jobs.stop(again)
     ended = jobs.wait(again, 120)
     assert ended.status is jobs.JobStatus.STOPPED

@@ -30,7 +30,7 @@ def source(project):
 
 @pytest.fixture
 def written(trained, tmp_path):
-    return write.write(trained, ExportChoice(threshold=0.6), tmp_path / "out.h5ad")
+    return write.write(workspace(trained), ExportChoice(threshold=0.6), tmp_path / "out.h5ad")
 
 
 def test_the_users_part_is_untouched_and_ours_is_the_models(trained, written):
@@ -38,12 +38,12 @@ def test_the_users_part_is_untouched_and_ours_is_the_models(trained, written):
     assert (original.X != result.X).nnz == 0
     pd.testing.assert_frame_equal(result.obs[list(original.obs)], original.obs)
     assert np.array_equal(result.obsm["X_umap"], original.obsm["X_umap"])
-    found = results.current(trained)
+    found = results.current(workspace(trained))
     assert np.array_equal(result.obsm[keys.PROBABILITIES], found.probabilities)
-    assert np.array_equal(result.obsm[keys.LATENT_Z1], found.array(trained, "z1"))
+    assert np.array_equal(result.obsm[keys.LATENT_Z1], found.run.array("z1"))
     assert np.array_equal(result.obs[keys.CONFIDENCE], found.confidence)
     assert (result.obs[keys.HOLDOUT] == found.holdout).all()
-    labels, sources = results.final_labels(trained, threshold=0.6)
+    labels, sources = results.final_labels(workspace(trained), threshold=0.6)
     assert (result.obs[keys.CURATED].astype(object).fillna("") == labels).all()
     assert (result.obs[keys.SOURCE] == sources).all()
 
@@ -67,7 +67,7 @@ def test_the_table_beside_says_the_same_as_the_file(trained, written):
 def test_the_record_and_the_log_are_json(trained, written):
     uns = anndata.read_h5ad(written).uns
     record = json.loads(uns[keys.UNS_RECORD], parse_constant=pytest.fail)
-    assert record["run"]["label_order"] == list(results.current(trained).names)
+    assert record["run"]["label_order"] == list(results.current(workspace(trained)).names)
     assert [json.loads(line)["kind"] for line in uns[keys.UNS_LOG]] == ["import", "holdout"]
 
 
@@ -75,74 +75,78 @@ def test_exporting_an_export_adds_numbered_columns(trained, written, home, tmp_p
     from scanvi_core.project.folder import create_project
 
     again = import_into(create_project("Again"), written).project.id
-    edit.use_column(again, keys.CURATED, set())
-    second = write.write(again, ExportChoice(), tmp_path / "second.h5ad")
+    edit.use_column(workspace(again), keys.CURATED, set())
+    second = write.write(workspace(again), ExportChoice(), tmp_path / "second.h5ad")
     first, result = anndata.read_h5ad(written).obs, anndata.read_h5ad(second).obs
     assert result[keys.CURATED].equals(first[keys.CURATED])
     assert {f"{keys.CURATED}_2", f"{keys.SOURCE}_2"} <= set(result)
     assert f"{keys.CURATED}_2_colors" in anndata.read_h5ad(second).uns
-    third = write.write(again, ExportChoice(replace=True), tmp_path / "third.h5ad")
+    third = write.write(workspace(again), ExportChoice(replace=True), tmp_path / "third.h5ad")
     assert f"{keys.CURATED}_2" not in anndata.read_h5ad(third).obs
 
 
 def test_replacing_never_takes_a_column_the_user_brought(trained, tmp_path):
     with pytest.raises(InputError, match="column cell_type of its own"):
-        write.write(trained, ExportChoice("cell_type", replace=True), tmp_path / "o.h5ad")
+        write.write(
+            workspace(trained), ExportChoice("cell_type", replace=True), tmp_path / "o.h5ad"
+        )
     assert not (tmp_path / "o.h5ad").exists()
 
 
 @pytest.mark.parametrize("key", [keys.SOURCE, keys.PREDICTION, keys.HOLDOUT])
 def test_the_labels_cannot_take_the_name_of_another_column(trained, tmp_path, key):
     with pytest.raises(InputError, match="with other content"):
-        write.write(trained, ExportChoice(key), tmp_path / "o.h5ad")
+        write.write(workspace(trained), ExportChoice(key), tmp_path / "o.h5ad")
     with pytest.raises(InputError, match="with other content"):
-        write.start(trained, ExportChoice(key))
+        write.start(workspace(trained), ExportChoice(key))
 
 
 def test_the_column_of_labels_can_be_named(trained, tmp_path):
-    path = write.write(trained, ExportChoice("my types"), tmp_path / "o.h5ad")
+    path = write.write(workspace(trained), ExportChoice("my types"), tmp_path / "o.h5ad")
     assert "my types" in anndata.read_h5ad(path).obs
 
 
 def test_counts_can_be_added(labelled, tmp_path):
-    path = write.write(labelled, ExportChoice(with_counts=True), tmp_path / "o.h5ad")
+    path = write.write(workspace(labelled), ExportChoice(with_counts=True), tmp_path / "o.h5ad")
     result = anndata.read_h5ad(path)
     assert (result.layers["counts"] != workspace(labelled).dataset.counts).nnz == 0
 
 
 def test_labels_alone_can_be_exported(labelled, tmp_path):
-    result = anndata.read_h5ad(write.write(labelled, ExportChoice(), tmp_path / "o.h5ad"))
+    result = anndata.read_h5ad(
+        write.write(workspace(labelled), ExportChoice(), tmp_path / "o.h5ad")
+    )
     assert keys.PREDICTION not in result.obs
     assert result.obs[keys.CURATED].astype(object).equals(result.obs["cell_type"].astype(object))
 
 
 def test_with_nothing_to_export_nothing_is_written(project, tmp_path):
     with pytest.raises(ExportError, match="nothing to export"):
-        write.write(project, ExportChoice(), tmp_path / "o.h5ad")
+        write.write(workspace(project), ExportChoice(), tmp_path / "o.h5ad")
     assert not (tmp_path / "o.h5ad").exists()
 
 
 def test_the_preview_counts_where_labels_come_from(trained):
-    table = write.source_table(trained, 0.6).set_index("source")["cells"]
-    _, sources = results.final_labels(trained, threshold=0.6)
+    table = write.source_table(workspace(trained), 0.6).set_index("source")["cells"]
+    _, sources = results.final_labels(workspace(trained), threshold=0.6)
     assert table.sum() == 700
     assert table["your file"] == (sources == keys.GIVEN).sum()
     assert table["predictions"] == (sources == keys.PREDICTED).sum()
 
 
 def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labelled):
-    job = jobs.wait(write.start(labelled, ExportChoice()), 60)
+    job = jobs.wait(write.start(workspace(labelled), ExportChoice()), 60)
     assert job.status is JobStatus.DONE and job.result == "Cells.annotated.h5ad"
-    assert [path.name for path in write.exported_files(labelled)] == [job.result]
-    path = write.exported_file(labelled, job.result)
-    assert write.exported_file(labelled, write.csv_beside(path).name).is_file()
+    assert [path.name for path in write.exported_files(workspace(labelled))] == [job.result]
+    path = write.exported_file(workspace(labelled), job.result)
+    assert write.exported_file(workspace(labelled), write.csv_beside(path).name).is_file()
     for name in ("../project.db", "..", ".hidden", "", "settings.json", "/etc/hostname"):
         with pytest.raises(InputError, match="no such file"):
-            write.exported_file(labelled, name)
+            write.exported_file(workspace(labelled), name)
 
 
 def test_types_have_the_colours_of_the_pages(trained, written):
-    shown = colours.colouring(trained, colours.PREDICTION)
+    shown = colours.colouring(workspace(trained), colours.PREDICTION)
     on_page = dict(zip(shown.names, map(type_colour, shown.places), strict=True))
     file = anndata.read_h5ad(written)
     for key in (keys.CURATED, keys.PREDICTION):
@@ -158,9 +162,11 @@ def test_doubt_is_written_once_the_model_was_looked_at(trained, written, tmp_pat
     before = anndata.read_h5ad(written).obs  # quality flags need no model
     assert not ours & set(before) and keys.QC_FLAG in before
     run = workspace(trained).current_run()
-    uncertainty_job.look(trained, run.id, ForegroundJob(trained, lambda *_: None))
-    found = uncertainty.reasons(trained)
-    result = anndata.read_h5ad(write.write(trained, ExportChoice(), tmp_path / "o.h5ad")).obs
+    uncertainty_job.check_run(workspace(trained), run.id, ForegroundJob(trained, lambda *_: None))
+    found = uncertainty.reasons(workspace(trained))
+    result = anndata.read_h5ad(
+        write.write(workspace(trained), ExportChoice(), tmp_path / "o.h5ad")
+    ).obs
     assert (result[keys.REASON] == np.array(uncertainty.REASON_NAMES)[found.reason]).all()
     assert (result[keys.QC_FLAG] == np.array(uncertainty.QC_NAMES)[found.qc]).all()
     for name, array in (
@@ -174,7 +180,7 @@ def test_doubt_is_written_once_the_model_was_looked_at(trained, written, tmp_pat
 
 def test_prediction_sets_are_written_when_asked(trained, tmp_path):
     choice = ExportChoice(sets=True)
-    result = anndata.read_h5ad(write.write(trained, choice, tmp_path / "o.h5ad"))
+    result = anndata.read_h5ad(write.write(workspace(trained), choice, tmp_path / "o.h5ad"))
     for text, prediction in zip(
         result.obs[keys.PREDICTION_SET], result.obs[keys.PREDICTION], strict=True
     ):
@@ -189,7 +195,7 @@ def grouped(labelled, train_now, request_brief):
     """A model that knows which types are T cells."""
     names = workspace(labelled).labels().active
     groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(labelled, groups)
+    edit.set_groups(workspace(labelled), groups)
     train_now(labelled, request_brief)
     return labelled, groups
 
@@ -197,8 +203,8 @@ def grouped(labelled, train_now, request_brief):
 def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):
     project, groups = grouped
     choice = ExportChoice(groups=True)
-    result = anndata.read_h5ad(write.write(project, choice, tmp_path / "o.h5ad")).obs
-    found, open_ = results.current(project), workspace(project).labels().codes < 0
+    result = anndata.read_h5ad(write.write(workspace(project), choice, tmp_path / "o.h5ad")).obs
+    found, open_ = results.current(workspace(project)), workspace(project).labels().codes < 0
     in_group = np.array([name in groups for name in found.names])
     p_group = found.probabilities[:, in_group].sum(axis=1)
     sure = found.confidence >= LOW_CONFIDENCE
@@ -211,8 +217,8 @@ def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):
 
 
 def test_the_preview_counts_the_groups_that_will_be_said(grouped):
-    project, _ = grouped
-    _, sources = write.final_labels(project, ExportChoice(groups=True))
-    table = write.source_table(project, 0.0, groups=True).set_index("source")["cells"]
+    opened = workspace(grouped[0])
+    _, sources = write.final_labels(opened, ExportChoice(groups=True))
+    table = write.source_table(opened, 0.0, groups=True).set_index("source")["cells"]
     assert table.sum() == 700 and table["predicted groups"] == (sources == keys.PARENT).sum()
-    assert "predicted groups" not in write.source_table(project, 0.0)["source"].to_numpy()
+    assert "predicted groups" not in write.source_table(opened, 0.0)["source"].to_numpy()

@@ -25,14 +25,14 @@ def column(project, key="cell_type"):
 
 
 def test_the_likeliest_label_column_comes_first(project):
-    columns = edit.label_columns(project)
+    columns = edit.label_columns(workspace(project))
     assert columns[0] == "cell_type"
     assert {"expert_label", "louvain"} <= set(columns)
     assert "n_counts" not in columns  # a number per cell is no type
 
 
 def test_a_column_becomes_labels_and_missing_values_stay_open(project):
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     given = column(project)
     assert (words(project) == given.astype(object).fillna("").to_numpy()).all()
     assert ((state(project).sources == GIVEN) == given.notna()).all()
@@ -40,15 +40,15 @@ def test_a_column_becomes_labels_and_missing_values_stay_open(project):
 
 
 def test_values_that_mean_unlabelled_leave_their_cells_open(project):
-    edit.use_column(project, "expert_label", {"Dendritic", "CD34+"})
+    edit.use_column(workspace(project), "expert_label", {"Dendritic", "CD34+"})
     hidden = column(project, "expert_label").isin(["Dendritic", "CD34+"]).to_numpy()
     assert ((state(project).codes < 0) == hidden).all()
     assert "Dendritic" not in state(project).active
 
 
 def test_using_a_column_sets_a_share_of_each_large_type_aside(project):
-    edit.use_column(project, "cell_type", set())
-    table = edit.label_table(project).set_index("type")
+    edit.use_column(workspace(project), "cell_type", set())
+    table = edit.label_table(workspace(project)).set_index("type")
     total = table["labelled"] + table["set aside"]
     large = total >= holdout.MIN_TYPE
     assert (table["set aside"][large] == (0.15 * total[large]).round()).all()
@@ -57,16 +57,16 @@ def test_using_a_column_sets_a_share_of_each_large_type_aside(project):
 
 def test_an_unknown_column_is_refused_with_those_there_are(project):
     with pytest.raises(ColumnMissing, match="no column nothing") as caught:
-        edit.use_column(project, "nothing", set())
+        edit.use_column(workspace(project), "nothing", set())
     assert "cell_type" in caught.value.hint
 
 
 def test_a_column_without_labelled_cells_is_refused_and_changes_nothing(project):
     everything = set(column(project).dropna().unique())
     with pytest.raises(LabelsUnusable, match="no labelled cells"):
-        edit.use_column(project, "cell_type", everything)
+        edit.use_column(workspace(project), "cell_type", everything)
     with pytest.raises(LabelsUnusable, match="Only one label"):
-        edit.use_column(project, "cell_type", everything - {"Dendritic"})
+        edit.use_column(workspace(project), "cell_type", everything - {"Dendritic"})
     assert state(project).seq == 0
 
 
@@ -74,19 +74,19 @@ def test_barcodes_are_no_types(project):
     dataset = workspace(project).dataset
     dataset.obs["name"] = dataset.obs_names
     with pytest.raises(LabelsUnusable, match="700 different values for 700 cells"):
-        edit.use_column(project, "name", set())
+        edit.use_column(workspace(project), "name", set())
 
 
 def test_values_are_listed_with_their_cells_and_a_guess(project):
     dataset = workspace(project).dataset
     dataset.obs["mine"] = np.resize(["B", "B", " N/A ", "Unknown "], 700)
-    table = edit.column_values(project, "mine").set_index("value")
+    table = edit.column_values(workspace(project), "mine").set_index("value")
     assert table["cells"].to_dict() == {"B": 350, " N/A ": 175, "Unknown ": 175}
     assert table["unlabeled"].to_dict() == {"B": False, " N/A ": True, "Unknown ": True}
 
 
 def test_naming_by_hand_replaces_and_is_marked(labelled):
-    edit.name_cells(labelled, np.array([3, 5]), "My type", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3, 5]), "My type", "lasso")
     assert words(labelled)[[3, 5]].tolist() == ["My type", "My type"]
     assert (state(labelled).sources[[3, 5]] == MANUAL).all()
 
@@ -94,7 +94,7 @@ def test_naming_by_hand_replaces_and_is_marked(labelled):
 def test_clearing_takes_only_those_labels_off(labelled):
     before = words(labelled)
     rows = np.flatnonzero(before != "")[:4]
-    edit.clear_cells(labelled, rows, "lasso")
+    edit.clear_cells(workspace(labelled), rows, "lasso")
     after = words(labelled)
     assert (after[rows] == "").all()
     assert (np.delete(after, rows) == np.delete(before, rows)).all()
@@ -102,78 +102,78 @@ def test_clearing_takes_only_those_labels_off(labelled):
 
 def test_a_rename_keeps_the_cells(labelled):
     before = words(labelled) == "CD56+ NK"
-    edit.rename(labelled, "CD56+ NK", "NK cell")
+    edit.rename(workspace(labelled), "CD56+ NK", "NK cell")
     assert ((words(labelled) == "NK cell") == before).all()
     assert "CD56+ NK" not in state(labelled).active
 
 
 def test_a_rename_to_a_known_name_merges(labelled):
     before = words(labelled)
-    edit.rename(labelled, "CD56+ NK", " CD19+ B ")
+    edit.rename(workspace(labelled), "CD56+ NK", " CD19+ B ")
     assert ((words(labelled) == "CD19+ B") == np.isin(before, ["CD56+ NK", "CD19+ B"])).all()
-    edit.undo(labelled)
+    edit.undo(workspace(labelled))
     assert (words(labelled) == before).all()
 
 
 def test_an_empty_name_is_refused(labelled):
     with pytest.raises(SettingInvalid, match="empty"):
-        edit.name_cells(labelled, np.array([1]), "  ", "lasso")
+        edit.name_cells(workspace(labelled), np.array([1]), "  ", "lasso")
     with pytest.raises(SettingInvalid, match="empty"):
-        edit.rename(labelled, "CD56+ NK", "")
+        edit.rename(workspace(labelled), "CD56+ NK", "")
 
 
 def test_groups_and_shares_are_shown_in_the_table_and_can_be_emptied(labelled):
-    edit.set_groups(labelled, {"CD56+ NK": "NK/T", "CD8+ Cytotoxic T": "NK/T"})
-    edit.set_prior(labelled, {"CD56+ NK": 0.2})
-    table = edit.label_table(labelled).set_index("type")
+    edit.set_groups(workspace(labelled), {"CD56+ NK": "NK/T", "CD8+ Cytotoxic T": "NK/T"})
+    edit.set_prior(workspace(labelled), {"CD56+ NK": 0.2})
+    table = edit.label_table(workspace(labelled)).set_index("type")
     assert table["group"]["CD56+ NK"] == table["group"]["CD8+ Cytotoxic T"] == "NK/T"
     assert table["expected share"]["CD56+ NK"] == 0.2
     assert table["expected share"].isna().sum() == len(table) - 1
-    edit.set_groups(labelled, {})
-    edit.set_prior(labelled, {})
+    edit.set_groups(workspace(labelled), {})
+    edit.set_prior(workspace(labelled), {})
     assert not state(labelled).groups and not state(labelled).prior
 
 
 def test_a_share_of_nothing_is_refused(labelled):
     with pytest.raises(SettingInvalid, match="share"):
-        edit.set_prior(labelled, {"CD56+ NK": 0.0})
+        edit.set_prior(workspace(labelled), {"CD56+ NK": 0.0})
 
 
 def test_types_too_rare_to_score_are_noted(labelled):
-    edit.name_cells(labelled, np.array([0, 1]), "Rare", "lasso")
-    notes = edit.label_table(labelled).set_index("type")["note"]
+    edit.name_cells(workspace(labelled), np.array([0, 1]), "Rare", "lasso")
+    notes = edit.label_table(workspace(labelled)).set_index("type")["note"]
     assert notes["Rare"] == "too few to score"
     assert notes["Dendritic"] == ""
 
 
 def test_undo_and_redo_walk_the_log_in_words(labelled):
     before = words(labelled)
-    edit.name_cells(labelled, np.array([3]), "My type", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3]), "My type", "lasso")
     assert status.of(labelled).last_change == "assign My type to 1 cell"
-    edit.undo(labelled)
+    edit.undo(workspace(labelled))
     assert "assign My type" in status.of(labelled).last_change
     assert (words(labelled) == before).all()
-    edit.redo(labelled)
+    edit.redo(workspace(labelled))
     assert words(labelled)[3] == "My type"
 
 
 def test_undo_of_the_hold_out_and_of_the_column_leaves_nothing(labelled):
-    edit.undo(labelled)
+    edit.undo(workspace(labelled))
     assert not state(labelled).holdout.any()
-    edit.undo(labelled)
+    edit.undo(workspace(labelled))
     assert (state(labelled).codes < 0).all()
     with pytest.raises(ProjectError, match="othing"):
-        edit.undo(labelled)
+        edit.undo(workspace(labelled))
 
 
 def test_starting_empty_forgets_labels_and_hold_out(labelled):
     assert state(labelled).holdout.any()
-    edit.start_empty(labelled)
+    edit.start_empty(workspace(labelled))
     now = state(labelled)
     assert (now.codes < 0).all() and not now.active
     assert not now.holdout.any(), "cells named from now on would be hidden from the model"
 
 
 def test_unknown_is_a_word_like_others_for_the_store(labelled):
-    edit.name_cells(labelled, np.array([3]), keys.UNKNOWN, "review")
+    edit.name_cells(workspace(labelled), np.array([3]), keys.UNKNOWN, "review")
     assert words(labelled)[3] == keys.UNKNOWN

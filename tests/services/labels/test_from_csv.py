@@ -24,19 +24,19 @@ def cells(project, n=700):
 
 @pytest.mark.parametrize("excel", [False, True])
 def test_exported_labels_come_back_in_any_order(labelled, imported, tmp_path, excel):
-    edit.name_cells(labelled, np.array([3, 4]), "-CD3 =1,5", "lasso")
-    path = write.write(labelled, ExportChoice(), tmp_path / "out.h5ad")
+    edit.name_cells(workspace(labelled), np.array([3, 4]), "-CD3 =1,5", "lasso")
+    path = write.write(workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
     write._write_table(workspace(labelled), ExportChoice(), tmp_path / "x.csv", excel=excel)
     table = tmp_path / "x.csv" if excel else write.csv_beside(path)
     head, *lines = table.read_text(encoding="utf-8").splitlines()
     shuffled = np.random.default_rng(0).permutation(lines)
     fresh = copy_of(imported)
     content = "\n".join([head, *shuffled]).encode()
-    found = from_csv.from_bytes(fresh, "labels.csv", content)
+    found = from_csv.from_bytes(workspace(fresh), "labels.csv", content)
     assert from_csv.label_columns(found)[0] == keys.CURATED
-    match = from_csv.match(fresh, found, keys.CURATED, set())
+    match = from_csv.match(workspace(fresh), found, keys.CURATED, set())
     assert (match.found, match.without_line, match.strange, match.repeated) == (700, 0, 0, 0)
-    from_csv.take_over(fresh, found, keys.CURATED, set())
+    from_csv.take_over(workspace(fresh), found, keys.CURATED, set())
     assert (names(fresh) == names(labelled)).all()
     assert workspace(fresh).labels().holdout.any()
 
@@ -46,8 +46,8 @@ def test_the_report_counts_what_does_not_fit(project):
     rows = [(here[0], "T"), (here[1], "B"), (here[2], ""), (here[3], "none"), ("x1", "T"),
             ("x2", "B"), (here[5], "T"), (here[5], "B")]  # fmt: skip
     text = "Cell;label\n" + "\n".join(f"{name};{label}" for name, label in rows)
-    table = from_csv.from_bytes(project, "l.csv", text.encode("utf-8-sig"))
-    found = from_csv.match(project, table, "label", {"none"})
+    table = from_csv.from_bytes(workspace(project), "l.csv", text.encode("utf-8-sig"))
+    found = from_csv.match(workspace(project), table, "label", {"none"})
     assert (found.found, found.labelled, found.types) == (4, 2, 2)
     assert (found.without_line, found.strange, found.repeated) == (696, 2, 2)
     assert found.examples == ("x1", "x2") and table.barcodes == "Cell"
@@ -59,11 +59,13 @@ def test_the_report_counts_what_does_not_fit(project):
 def test_taking_a_table_is_one_step_that_can_be_undone(labelled):
     before = names(labelled)
     pairs = [f"{name}\t{'AB'[at % 2]}" for at, name in enumerate(cells(labelled, 40))]
-    table = from_csv.from_bytes(labelled, "l.tsv", "\n".join(["index\tkind", *pairs]).encode())
-    from_csv.take_over(labelled, table, "kind", set())
+    table = from_csv.from_bytes(
+        workspace(labelled), "l.tsv", "\n".join(["index\tkind", *pairs]).encode()
+    )
+    from_csv.take_over(workspace(labelled), table, "kind", set())
     assert (names(labelled) != "").sum() == 40
-    edit.undo(labelled)
-    edit.undo(labelled)  # the hold-out is a step of its own
+    edit.undo(workspace(labelled))
+    edit.undo(workspace(labelled))  # the hold-out is a step of its own
     assert (names(labelled) == before).all()
 
 
@@ -71,7 +73,7 @@ def test_a_path_below_the_data_folder_is_read(project, tmp_path, monkeypatch):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
     frame = pd.DataFrame({"barcode": cells(project, 30), "t": ["a", "b"] * 15})
     frame.to_csv(tmp_path / "l.csv", index=False)
-    assert (from_csv.from_path(project, "l.csv").place[:30] == np.arange(30)).all()
+    assert (from_csv.from_path(workspace(project), "l.csv").place[:30] == np.arange(30)).all()
 
 
 @pytest.mark.parametrize(
@@ -80,17 +82,17 @@ def test_a_path_below_the_data_folder_is_read(project, tmp_path, monkeypatch):
 )
 def test_what_is_no_table_is_refused_with_a_sentence(project, content):
     with pytest.raises((FileRefused, LabelsUnusable)) as refusal:
-        from_csv.from_bytes(project, "l.csv", content)
+        from_csv.from_bytes(workspace(project), "l.csv", content)
     assert refusal.value.hint
 
 
 def test_a_line_of_another_length_is_named(project):
     with pytest.raises(FileRefused, match="line 3 has 3 fields, those before 2"):
-        from_csv.from_bytes(project, "l.csv", b"cell,type\nq,T\nr,T,U\n")
+        from_csv.from_bytes(workspace(project), "l.csv", b"cell,type\nq,T\nr,T,U\n")
 
 
 def test_a_table_of_other_cells_is_refused_with_both_names(project):
     with pytest.raises(
         LabelsUnusable, match=r"None of the 1 cells of l\.csv is here, such as 'q'"
     ):
-        from_csv.from_bytes(project, "l.csv", b"cell,type\nq,T\n")
+        from_csv.from_bytes(workspace(project), "l.csv", b"cell,type\nq,T\n")

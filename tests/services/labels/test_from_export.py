@@ -30,10 +30,10 @@ def log_of(project):
 def exported(labelled, tmp_path, monkeypatch):
     """A file exported after a few steps."""
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
-    edit.name_cells(labelled, np.array([3, 4, 700 - 1]), "Mine", "lasso")
-    edit.rename(labelled, "Mine", "Ours")
-    edit.undo(labelled)
-    return write.write(labelled, ExportChoice(), tmp_path / "out.h5ad")
+    edit.name_cells(workspace(labelled), np.array([3, 4, 700 - 1]), "Mine", "lasso")
+    edit.rename(workspace(labelled), "Mine", "Ours")
+    edit.undo(workspace(labelled))
+    return write.write(workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
 
 
 def test_an_export_of_the_same_file_gives_labels_and_history_back(labelled, exported, imported):
@@ -42,7 +42,7 @@ def test_an_export_of_the_same_file_gives_labels_and_history_back(labelled, expo
     assert (found.by_name, found.new) == (700, 0)
     assert log_of(fresh) == log_of(labelled)
     assert (names(fresh) == names(labelled)).all()
-    edit.redo(fresh)
+    edit.redo(workspace(fresh))
     assert names(fresh)[3] == "Ours"
 
 

@@ -22,8 +22,8 @@ def names(project):
 
 def test_the_table_tells_who_did_what_why_and_with_which_model(trained, monkeypatch):
     workspace(trained).store.actor = "anna"
-    edit.name_cells(trained, np.array([3, 5]), "Mine", "rule CD3D+")
-    edit.undo(trained)
+    edit.name_cells(workspace(trained), np.array([3, 5]), "Mine", "rule CD3D+")
+    edit.undo(workspace(trained))
     table = history.table(trained).set_index("step")
     last = table.loc[table.index.max() - 1]
     assert (last["who"], last["what"], last["cells"]) == ("anna", "assign Mine to 2 cells", 2)
@@ -35,19 +35,19 @@ def test_going_back_to_a_step_and_forward_again(labelled):
     here = workspace(labelled).labels().seq
     before = names(labelled)
     for i in range(3):
-        edit.name_cells(labelled, np.array([i]), f"new {i}", "lasso")
+        edit.name_cells(workspace(labelled), np.array([i]), f"new {i}", "lasso")
     after = names(labelled)
     assert history.go_back_to(labelled, here) == 3
     assert (names(labelled) == before).all()
     for _ in range(3):
-        edit.redo(labelled)
+        edit.redo(workspace(labelled))
     assert (names(labelled) == after).all()
 
 
 def test_taking_back_one_step_that_later_ones_changed_names_the_cells(labelled):
-    edit.name_cells(labelled, np.array([3, 4]), "A", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3, 4]), "A", "lasso")
     step = workspace(labelled).labels().seq
-    edit.name_cells(labelled, np.array([4, 9]), "B", "lasso")
+    edit.name_cells(workspace(labelled), np.array([4, 9]), "B", "lasso")
     with pytest.raises(StepInUse) as caught:
         history.take_back_only(labelled, step)
     own = workspace(labelled).dataset.obs_names[4]
@@ -55,11 +55,11 @@ def test_taking_back_one_step_that_later_ones_changed_names_the_cells(labelled):
 
 
 def test_checkpoints_are_compared_by_cells_and_names(labelled):
-    edit.start_empty(labelled)
+    edit.start_empty(workspace(labelled))
     history.checkpoint(labelled, "nothing yet")
-    edit.name_cells(labelled, np.arange(10), "A", "lasso")
+    edit.name_cells(workspace(labelled), np.arange(10), "A", "lasso")
     history.checkpoint(labelled, "first")
-    edit.name_cells(labelled, np.arange(4), "B", "lasso")
+    edit.name_cells(workspace(labelled), np.arange(4), "B", "lasso")
     steps = {name: step for step, name in history.moments(labelled).items()}
     table = history.compare(labelled, steps["nothing yet"], steps["Now"])
     assert table.to_numpy().tolist() == [["no label", "A", 6], ["no label", "B", 4]]
@@ -72,20 +72,20 @@ def test_a_type_is_split_by_clusters_and_the_split_undone(labelled):
     rows = np.flatnonzero(before == "CD56+ NK")
     clusters = np.zeros(700, dtype=np.int32)
     clusters[rows[:7]] = 3
-    assert edit.split_by_cluster(labelled, "CD56+ NK", clusters) == 2
+    assert edit.split_by_cluster(workspace(labelled), "CD56+ NK", clusters) == 2
     assert (names(labelled)[rows[:7]] == "CD56+ NK (cluster 4)").all()
     assert "CD56+ NK" not in workspace(labelled).labels().active
-    edit.undo(labelled)
+    edit.undo(workspace(labelled))
     assert (names(labelled) == before).all()
     with pytest.raises(LabelsUnusable, match="one cluster"):
-        edit.split_by_cluster(labelled, "CD56+ NK", np.zeros(700, dtype=np.int32))
+        edit.split_by_cluster(workspace(labelled), "CD56+ NK", np.zeros(700, dtype=np.int32))
 
 
 def test_types_are_added_coloured_and_deleted(labelled):
-    edit.add_type(labelled, "Rare")
-    edit.recolour(labelled, "Rare", "#112233")
+    edit.add_type(workspace(labelled), "Rare")
+    edit.recolour(workspace(labelled), "Rare", "#112233")
     assert workspace(labelled).labels().colours == {"Rare": "#112233"}
-    edit.delete_type(labelled, "Dendritic")
+    edit.delete_type(workspace(labelled), "Dendritic")
     active = workspace(labelled).labels().active
     assert "Rare" in active and "Dendritic" not in active
     assert "Dendritic" not in names(labelled)
@@ -93,12 +93,12 @@ def test_types_are_added_coloured_and_deleted(labelled):
 
 def test_an_edit_of_what_another_tab_changed_is_refused_with_both_versions(labelled):
     seen = workspace(labelled).labels().seq
-    edit.name_cells(labelled, np.array([3, 4]), "Theirs", "lasso", seen=seen)
+    edit.name_cells(workspace(labelled), np.array([3, 4]), "Theirs", "lasso", seen=seen)
     with pytest.raises(StaleEdit) as caught:
-        edit.name_cells(labelled, np.array([4, 5]), "Mine", "lasso", seen=seen)
+        edit.name_cells(workspace(labelled), np.array([4, 5]), "Mine", "lasso", seen=seen)
     assert "Theirs" in caught.value.theirs and "Mine" in caught.value.yours
     assert names(labelled)[4] == "Theirs"
-    edit.name_cells(labelled, np.array([4, 5]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([4, 5]), "Mine", "lasso")
     assert names(labelled)[4] == "Mine"
 
 
@@ -106,9 +106,9 @@ def test_an_edit_of_what_another_tab_changed_is_refused_with_both_versions(label
 
 
 def test_the_log_alone_gives_the_same_labels_byte_for_byte(labelled):
-    edit.name_cells(labelled, np.array([3, 4]), "Mine", "lasso")
-    edit.rename(labelled, "Dendritic", "DC")
-    edit.undo(labelled)
+    edit.name_cells(workspace(labelled), np.array([3, 4]), "Mine", "lasso")
+    edit.rename(workspace(labelled), "Dendritic", "DC")
+    edit.undo(workspace(labelled))
     _, *lines = history.export_log(labelled).decode().split("\n")
     replayed, now = LabelStore.replay(lines, 700), workspace(labelled).labels()
     assert replayed.codes.tobytes() == now.codes.tobytes()
@@ -120,17 +120,20 @@ def test_the_log_alone_gives_the_same_labels_byte_for_byte(labelled):
 def test_an_exported_log_gives_the_same_file_opened_elsewhere_labels_and_history(
     labelled, imported
 ):
-    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
-    edit.undo(labelled)
+    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
+    edit.undo(workspace(labelled))
     elsewhere = copy_of(imported)
     assert history.import_log(elsewhere, history.export_log(labelled)) is None
-    final = [results.final_labels(p, threshold=1.0)[0].tolist() for p in (labelled, elsewhere)]
+    final = [
+        results.final_labels(workspace(p), threshold=1.0)[0].tolist()
+        for p in (labelled, elsewhere)
+    ]
     assert final[0] == final[1]
     marks = ["verified", "proof", "told"]
     here, there = history.table(labelled), history.table(elsewhere)
     assert there.drop(columns=marks).equals(here.drop(columns=marks))
     assert here["verified"].all() and not there["verified"].any()
-    edit.redo(elsewhere)
+    edit.redo(workspace(elsewhere))
     assert names(elsewhere)[3] == "Mine"
 
 
@@ -139,15 +142,15 @@ def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labell
     history.import_log(theirs, history.export_log(ours))
     assert names(ours)[1]  # read from the file: yields to both
     workspace(theirs).store.actor = "ben"
-    edit.name_cells(ours, np.array([0, 1]), "A", "lasso")
-    edit.name_cells(theirs, np.array([1, 2]), "B", "lasso")
+    edit.name_cells(workspace(ours), np.array([0, 1]), "A", "lasso")
+    edit.name_cells(workspace(theirs), np.array([1, 2]), "B", "lasso")
     taken = history.import_log(ours, history.export_log(theirs))
     assert (taken.n_events, taken.n_conflicts) == (1, 1)
     assert names(ours)[:3].tolist() == ["A", "", "B"]
     (item,) = history.conflicts(ours)
     assert item.rows.tolist() == [1] and ("ben", "B") in item.versions
     assert history.agreement_table(taken)["type"].tolist() == ["A", "B"]
-    edit.name_cells(ours, item.rows, "B", "decided")
+    edit.name_cells(workspace(ours), item.rows, "B", "decided")
     assert history.conflicts(ours) == []
     assert history.import_log(ours, history.export_log(theirs)).payload is None
 
@@ -195,11 +198,11 @@ def version(project, tmp_path, rows, rename=None):
 
 @pytest.mark.parametrize("renamed", [False, True])
 def test_a_shuffled_subset_gets_its_labels_back_by_name_or_by_counts(labelled, tmp_path, renamed):
-    edit.name_cells(labelled, np.arange(5), "Mine", "lasso")
-    edit.undo(labelled)
+    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
+    edit.undo(workspace(labelled))
     rows = np.random.default_rng(0).permutation(700)[:400]
     other = version(labelled, tmp_path, rows, numbers if renamed else None)
-    found = from_project.take_over(labelled, other)
+    found = from_project.take_over(labelled, workspace(other))
     if renamed:
         assert (found.by_name, found.by_counts, found.new) == (0, 400, 0)
     else:
@@ -209,25 +212,25 @@ def test_a_shuffled_subset_gets_its_labels_back_by_name_or_by_counts(labelled, t
     assert (now.sources == before.sources[rows]).all()
     assert (now.holdout == before.holdout[rows]).all()
     assert len(history.table(other)) == len(history.table(labelled))
-    edit.redo(other)
+    edit.redo(workspace(other))
     assert (names(other)[rows < 5] == "Mine").all()
 
 
 def test_names_given_anew_as_numbers_do_not_mix_up_the_cells(labelled, tmp_path):
     numbered = version(labelled, tmp_path, np.arange(700), numbers)
-    edit.use_column(numbered, "cell_type", set())
+    edit.use_column(workspace(numbered), "cell_type", set())
     rows = np.random.default_rng(1).permutation(700)
     shuffled = version(numbered, tmp_path, rows[:699], numbers)
-    found = from_project.take_over(numbered, shuffled)
+    found = from_project.take_over(numbered, workspace(shuffled))
     assert found.by_counts >= 690
     assert (names(shuffled) == names(numbered)[rows[:699]]).all()
 
 
 def test_cells_that_were_not_there_before_are_counted_as_new(labelled, tmp_path, monkeypatch):
     part = version(labelled, tmp_path, np.arange(300))
-    edit.use_column(part, "cell_type", set())
+    edit.use_column(workspace(part), "cell_type", set())
     whole = version(labelled, tmp_path, np.arange(700))
-    found = from_project.take_over(part, whole)
+    found = from_project.take_over(part, workspace(whole))
     assert (found.by_name, found.new) == (300, 400)
     assert (names(whole)[300:] == "").all()
 
@@ -242,4 +245,4 @@ def test_another_experiment_has_no_labels_for_these_cells(labelled, tmp_path):
     adata.write_h5ad(path)
     other = import_into(create_project("Other"), path).project.id
     with pytest.raises(LabelsUnusable, match="No cell of"):
-        from_project.take_over(labelled, other)
+        from_project.take_over(labelled, workspace(other))

@@ -59,7 +59,7 @@ def seen(monkeypatch):
 def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, seen, how):
     if how != holdout.CELLS:
         request = HoldoutRequest(how, column="batch", values=("batch 3", "batch 5"))
-        holdout.set_aside(labelled, request)
+        holdout.set_aside(workspace(labelled), request)
     run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
     aside = state(labelled).holdout
     inside = np.flatnonzero(~aside) if how == holdout.GROUP else np.arange(700)
@@ -72,16 +72,19 @@ def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, se
     for y in seen["calibrated"]:
         assert (y[aside[inside]] == -1).all() and (y >= 0).any()
     assert (np.array(run.array("y"))[aside] == -1).all()
-    assert holdout_report.held_out(labelled, run.id).rows.size == truth_of(labelled)[0].size
+    assert (
+        holdout_report.held_out(workspace(labelled), run.id).rows.size
+        == truth_of(labelled)[0].size
+    )
 
 
 def test_permuted_labels_score_like_chance(project, train_now, request_brief):
     opened = workspace(project)
     codes = np.random.default_rng(0).permutation(np.arange(700) % 4).astype(np.int32)
     opened.store.append(events.import_labels(["a", "b", "c", "d"], codes))
-    holdout.set_aside(project, HoldoutRequest(fraction=0.5))
+    holdout.set_aside(workspace(project), HoldoutRequest(fraction=0.5))
     train_now(project, request_brief)
-    report = holdout_report.report(project)
+    report = holdout_report.report(workspace(project))
     assert report.scores.n > 250
     low, high = report.scores.interval
     assert low - 0.05 < 0.25 < high + 0.05
@@ -96,12 +99,14 @@ def test_hidden_donors_keep_their_counts_among_the_unlabelled_cells(
 ):
     request = HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
     own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
-    assert holdout.set_aside(labelled, request) == own.sum()
+    assert holdout.set_aside(workspace(labelled), request) == own.sum()
     assert (state(labelled).holdout == own).all()
     run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
     assert run.summary["n_cells"] == 700
-    assert results.current(labelled).summary["holdout"]["n"] == truth_of(labelled)[0].size
-    report = holdout_report.report(labelled)
+    assert (
+        results.current(workspace(labelled)).summary["holdout"]["n"] == truth_of(labelled)[0].size
+    )
+    report = holdout_report.report(workspace(labelled))
     assert report.batches["batch"].tolist() == ["batch 3"]
     assert "shown their counts, but none of their labels" in report.reading
 
@@ -110,18 +115,20 @@ def test_hidden_donors_keep_their_counts_among_the_unlabelled_cells(
 def test_donors_that_would_give_no_score_are_refused(labelled, how):
     before = state(labelled).seq
     with pytest.raises(SettingInvalid, match="No donor was chosen"):
-        holdout.set_aside(labelled, HoldoutRequest(how, column="batch"))
+        holdout.set_aside(workspace(labelled), HoldoutRequest(how, column="batch"))
     own = np.flatnonzero(workspace(labelled).dataset.obs["batch"] == "batch 3")
-    edit.clear_cells(labelled, own, "lasso")
+    edit.clear_cells(workspace(labelled), own, "lasso")
     with pytest.raises(LabelsUnusable, match="No cell of batch 3 has a label"):
-        holdout.set_aside(labelled, HoldoutRequest(how, column="batch", values=("batch 3",)))
+        holdout.set_aside(
+            workspace(labelled), HoldoutRequest(how, column="batch", values=("batch 3",))
+        )
     assert state(labelled).seq == before + 1
 
 
 def test_the_way_of_an_earlier_hold_out_can_be_asked_for(labelled):
     seq = state(labelled).seq
     holdout.set_aside(
-        labelled, HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
+        workspace(labelled), HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
     )
     opened = workspace(labelled)
     assert holdout.how_now(opened, seq) == holdout.CELLS

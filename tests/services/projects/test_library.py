@@ -34,9 +34,9 @@ def entry(project, **where):
 
 def test_the_list_tells_when_labels_were_saved_last(project):
     assert entry(project).saved_at is None or not workspace(project).labels().seq
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     before = entry(project).saved_at
-    edit.name_cells(project, np.array([1]), "Mine", "lasso")
+    edit.name_cells(workspace(project), np.array([1]), "Mine", "lasso")
     assert entry(project).saved_at >= before
     assert not entry(project).cut_off
 
@@ -61,21 +61,23 @@ def test_a_copy_has_labels_history_and_model_and_goes_its_own_way(trained):
     copy = library.duplicate(trained)
     assert entry(copy).name == f"{entry(trained).name} (copy)"
     assert words(copy) == words(trained)
-    assert np.array_equal(results.current(copy).prediction, results.current(trained).prediction)
-    edit.name_cells(copy, np.array([0]), "Only there", "lasso")
+    assert np.array_equal(
+        results.current(workspace(copy)).prediction, results.current(workspace(trained)).prediction
+    )
+    edit.name_cells(workspace(copy), np.array([0]), "Only there", "lasso")
     assert words(trained)[0] != "Only there"
-    edit.undo(copy)
+    edit.undo(workspace(copy))
     assert words(copy) == words(trained)
 
 
 def test_a_project_moves_to_another_computer_as_one_file(trained, tmp_path, monkeypatch):
-    edit.name_cells(trained, np.array([0]), "Mine", "lasso")
+    edit.name_cells(workspace(trained), np.array([0]), "Mine", "lasso")
     expected, folder = words(trained), open_project(trained).root
     job = jobs.wait(library.start_pack(trained), 60)
     assert job.error is None
     packed = library.packed_file(trained)
     assert packed.name == job.result
-    assert write.exported_file(trained, packed.name) == packed  # the download finds it
+    assert write.exported_file(workspace(trained), packed.name) == packed  # the download finds it
     content = packed.read_bytes()
     monkeypatch.setenv("SCANVI_HOME", str(tmp_path / "elsewhere"))
     source = Path(workspace(trained).dataset.manifest["source"]["path"])
@@ -85,10 +87,10 @@ def test_a_project_moves_to_another_computer_as_one_file(trained, tmp_path, monk
     source.rename(hidden)  # nothing of the first computer is left
     try:
         assert words(there) == expected
-        edit.undo(there)
+        edit.undo(workspace(there))
         assert words(there)[0] != "Mine"
-        assert results.current(there) is not None
-        written = write.write(there, ExportChoice(), tmp_path / "out.h5ad")
+        assert results.current(workspace(there)) is not None
+        written = write.write(workspace(there), ExportChoice(), tmp_path / "out.h5ad")
         assert written.stat().st_size > 0
     finally:
         hidden.rename(source)
@@ -129,8 +131,9 @@ def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labelled
 def test_a_project_whose_program_was_killed_says_so_and_has_all_that_was_saved(labelled):
     script = (
         "import sys, os, numpy as np\n"
-        "from scanvi_core.services import labelling\n"
-        f"labelling.name_cells({labelled!r}, np.array([0]), 'Saved', 'lasso')\n"
+        "from scanvi_core.services.labels import edit\n"
+        "from scanvi_core.services.workspace import workspace\n"
+        f"edit.name_cells(workspace({labelled!r}), np.array([0]), 'Saved', 'lasso')\n"
         "os.kill(os.getpid(), 9)\n"
     )
     (open_project(labelled).root / MARK).unlink(missing_ok=True)
@@ -148,7 +151,7 @@ def test_a_damaged_log_is_repaired_from_the_page(labelled, tmp_path):
         connection.execute(text("UPDATE events SET kind = 'note' WHERE seq = 2"))
     engine.dispose()
     assert "entry 2" in library.damage(copy)
-    assert edit.read_only(copy)
+    assert edit.read_only(workspace(copy))
     assert library.repair(copy).n_events == 1
-    assert library.damage(copy) == "" and edit.read_only(copy) == ""
-    edit.name_cells(copy, np.array([0]), "Again", "lasso")
+    assert library.damage(copy) == "" and edit.read_only(workspace(copy)) == ""
+    edit.name_cells(workspace(copy), np.array([0]), "Again", "lasso")

@@ -41,11 +41,11 @@ def test_labels_go_to_the_server_and_come_back_with_copies_and_packed_projects(
     before = log_of(labelled)
     restart(server)
     assert log_of(labelled) == before
-    edit.add_type(labelled, "On the server")
+    edit.add_type(workspace(labelled), "On the server")
     there = log_of(labelled)
     copy = library.duplicate(labelled)
     assert log_of(copy) == there
-    edit.add_type(copy, "In the copy")
+    edit.add_type(workspace(copy), "In the copy")
     assert log_of(labelled) == there
     with library.pack(labelled).open("rb") as packed:
         arrived = library.unpack(packed)
@@ -57,7 +57,7 @@ def test_labels_go_to_the_server_and_come_back_with_copies_and_packed_projects(
 
 def test_labels_of_a_server_are_never_opened_from_an_old_file(labelled, server, restart):  # noqa: F811
     restart(server)
-    edit.add_type(labelled, "On the server")
+    edit.add_type(workspace(labelled), "On the server")
     restart("")
     with pytest.raises(ProjectError, match="A database server keeps the labels") as caught:
         workspace(labelled)
@@ -69,12 +69,12 @@ def test_labels_of_a_server_are_never_opened_from_an_old_file(labelled, server, 
 def test_projects_on_a_server_are_listed_with_the_time_they_were_saved(project, server, restart):  # noqa: F811
     restart(server)
     (open_project(project).db).unlink(missing_ok=True)
-    edit.use_column(project, "cell_type", set())
+    edit.use_column(workspace(project), "cell_type", set())
     assert not open_project(project).db.exists()
     saved = (open_project(project).root / ON_SERVER).stat().st_mtime
     entry = next(item for item in library.listing() if item.id == project)
     assert entry.saved_at.timestamp() == pytest.approx(saved, abs=1e-3)
-    assert project in from_project.candidates("another")
+    assert project in from_project.candidates(workspace("another"))
 
 
 def test_a_damaged_file_is_not_taken_to_the_server(labelled, server, restart):  # noqa: F811

@@ -14,21 +14,21 @@ from scanvi_core.services.workspace import workspace
 
 @pytest.fixture
 def item(trained):
-    return queue.queue(trained)[0]
+    return queue.queue(workspace(trained))[0]
 
 
 def distances(project, item):
-    found = results.current(project)
-    z1 = found.array(project, results.Z1)
-    return ((z1 - z1[item.rows].mean(axis=0)) ** 2).sum(axis=1), found.array(project, "y")
+    found = results.current(workspace(project))
+    z1 = found.run.array(results.Z1)
+    return ((z1 - z1[item.rows].mean(axis=0)) ** 2).sum(axis=1), found.run.array("y")
 
 
 def test_the_neighbours_are_the_nearest_labelled_cells(trained, item):
     away, y = distances(trained, item)
     away[y < 0] = np.inf
     nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
-    names = np.array(results.current(trained).names)[y[nearest]]
-    told = evidence.of(trained, item).neighbours
+    names = np.array(results.current(workspace(trained)).names)[y[nearest]]
+    told = evidence.of(workspace(trained), item).neighbours
     assert dict(told.to_numpy()) == pd.Series(names).value_counts().to_dict()
     assert told["cells"].is_monotonic_decreasing
 
@@ -36,8 +36,8 @@ def test_the_neighbours_are_the_nearest_labelled_cells(trained, item):
 def test_labels_in_the_midst_of_the_group_are_told_apart_by_type(trained, item):
     away, y = distances(trained, item)
     radius = np.quantile(away[item.rows], INSIDE)
-    names = np.array(results.current(trained).names)[y[(y >= 0) & (away <= radius)]]
-    told = evidence.of(trained, item).inside
+    names = np.array(results.current(workspace(trained)).names)[y[(y >= 0) & (away <= radius)]]
+    told = evidence.of(workspace(trained), item).inside
     assert dict(told.to_numpy()) == pd.Series(names).value_counts().to_dict()
 
 
@@ -84,22 +84,22 @@ def test_without_genes_and_neighbours_the_verdict_says_so():
 
 def test_the_quality_is_the_median_here_and_everywhere(trained, item):
     data = workspace(trained).dataset
-    told = evidence.of(trained, item).quality.set_index("measure")
+    told = evidence.of(workspace(trained), item).quality.set_index("measure")
     assert "doublet score" not in told.index  # not looked for yet
     counts = np.asarray(data.totals)
     assert told.loc["counts"].tolist() == [np.median(counts[item.rows]), np.median(counts)]
     assert ("mitochondrial, %" in told.index) == bool(np.any(data.pct_counts_mt))
-    assert uncertainty.reasons(trained) is None
+    assert uncertainty.reasons(workspace(trained)) is None
 
 
 def test_batches_are_told_with_their_share_of_all_cells(trained, item):
-    told = evidence.of(trained, item).batches
+    told = evidence.of(workspace(trained), item).batches
     assert told["cells"].sum() == item.rows.size
     assert told["share"].sum() == pytest.approx(100)
     assert (told["all cells"] <= 100).all()
 
 
 def test_a_label_given_since_is_among_the_neighbours_of_the_next_cards(trained, item):
-    before = evidence.of(trained, item)
-    edit.name_cells(trained, item.rows[:5], "By hand", "lasso")
-    assert evidence.of(trained, item) is before  # a card in front does not change
+    before = evidence.of(workspace(trained), item)
+    edit.name_cells(workspace(trained), item.rows[:5], "By hand", "lasso")
+    assert evidence.of(workspace(trained), item) is before  # a card in front does not change

@@ -14,49 +14,49 @@ from scanvi_core.services.workspace import workspace
 @pytest.fixture
 def large(trained):
     """The largest card of a project with a model."""
-    return max(queue.queue(trained), key=lambda item: item.rows.size)
+    return max(queue.queue(workspace(trained)), key=lambda item: item.rows.size)
 
 
 def test_the_parts_of_a_card_hold_its_cells_and_are_found_again(trained, large):
-    parts = queue.parts(trained, large)
+    parts = queue.parts(workspace(trained), large)
     assert 2 <= len(parts) <= 4
     assert np.array_equal(np.sort(np.concatenate([p.rows for p in parts])), large.rows)
     for part in parts:
-        again = queue.card(trained, part.token)
+        again = queue.card(workspace(trained), part.token)
         assert again.token == part.token and np.array_equal(again.rows, part.rows)
-        p = results.current(trained).probabilities[part.rows].mean(axis=0)
-        names = results.current(trained).names
+        p = results.current(workspace(trained)).probabilities[part.rows].mean(axis=0)
+        names = results.current(workspace(trained)).names
         assert part.candidates[0].name == names[int(p.argmax())]
 
 
 def test_a_part_is_split_again_until_it_is_small(trained, large):
     item = large
     while item.can_split:
-        item = queue.parts(trained, item)[0]
+        item = queue.parts(workspace(trained), item)[0]
     assert item.rows.size < 2 * MIN_CELLS
-    assert queue.parts(trained, item) == (item,)
-    assert np.array_equal(queue.card(trained, item.token).rows, item.rows)
+    assert queue.parts(workspace(trained), item) == (item,)
+    assert np.array_equal(queue.card(workspace(trained), item.token).rows, item.rows)
 
 
 def test_accepting_a_part_names_only_its_cells(trained, large):
-    part = queue.parts(trained, large)[0]
-    queue.accept(trained, part)
+    part = queue.parts(workspace(trained), large)[0]
+    queue.accept(workspace(trained), part)
     named = workspace(trained).labels().codes[large.rows] >= 0
     assert np.array_equal(np.sort(large.rows[named]), np.sort(part.rows))
-    assert not queue.desk(trained).is_decided(large)
+    assert not queue.review_state(workspace(trained)).is_decided(large)
 
 
 def test_open_cards_and_open_cells_are_counted(trained, large):
-    n = len(queue.queue(trained))
-    assert queue.desk(trained).n_open(queue.SUGGESTED) == n
-    assert queue.desk(trained).n_open(queue.NOVEL) == 0  # not looked at yet
-    edit.name_cells(trained, large.rows[:3], "By hand", "lasso")
-    assert queue.n_open_cells(trained, large) == large.rows.size - 3
-    queue.accept(trained, large)
-    assert not queue.n_open_cells(trained, large)
+    n = len(queue.queue(workspace(trained)))
+    assert queue.review_state(workspace(trained)).n_open(queue.SUGGESTED) == n
+    assert queue.review_state(workspace(trained)).n_open(queue.NOVEL) == 0  # not looked at yet
+    edit.name_cells(workspace(trained), large.rows[:3], "By hand", "lasso")
+    assert queue.n_open_cells(workspace(trained), large) == large.rows.size - 3
+    queue.accept(workspace(trained), large)
+    assert not queue.n_open_cells(workspace(trained), large)
 
 
 def test_the_first_cards_are_doubtful_and_far_from_labelled_cells_and_none_is_sure(trained):
-    found = results.current(trained)
-    for item in queue.queue(trained):
+    found = results.current(workspace(trained))
+    for item in queue.queue(workspace(trained)):
         assert (found.confidence[item.rows] < config.LOW_CONFIDENCE).all()

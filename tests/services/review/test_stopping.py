@@ -10,63 +10,68 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.review import queue, stopping
 from scanvi_core.services.review.queue import RANDOM
 from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
 
 
 @pytest.fixture
 def checks(trained):
-    return queue.desk(trained).cards(RANDOM)
+    return queue.review_state(workspace(trained)).cards(RANDOM)
 
 
 def rest(project):
-    return stopping.rest(queue.desk(project))
+    return stopping.rest(queue.review_state(workspace(project)))
 
 
 def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
-    desk = queue.desk(trained)
+    review = queue.review_state(workspace(trained))
     assert len(checks) > 3 and rest(trained).n_checked == 0
-    names = results.current(trained).names
-    told = [names[results.current(trained).prediction[check.drawn]] for check in checks[:3]]
+    names = results.current(workspace(trained)).names
+    told = [
+        names[results.current(workspace(trained)).prediction[check.drawn]] for check in checks[:3]
+    ]
     other = next(name for name in names if name != told[1])
     for check, name in zip(checks, (told[0], other, keys.UNKNOWN), strict=False):
-        assert desk.next_card(checks[:0], RANDOM) is not None
-        edit.name_cells(trained, np.array([check.drawn]), name, "review")
+        assert review.next_card(checks[:0], RANDOM) is not None
+        edit.name_cells(workspace(trained), np.array([check.drawn]), name, "review")
     found = rest(trained)
     assert (found.n_right, found.n_checked) == (1, 2)
     assert found.interval == wilson_interval(1, 2)
     assert "1 of 2 random checks were right" in found.accuracy()
-    assert queue.desk(trained).next_card([], RANDOM).token == checks[3].token
+    assert queue.review_state(workspace(trained)).next_card([], RANDOM).token == checks[3].token
 
 
 def test_a_check_counts_only_when_all_before_it_were_decided(trained, checks):
-    edit.name_cells(trained, np.array([checks[1].drawn]), "B", "review")
+    edit.name_cells(workspace(trained), np.array([checks[1].drawn]), "B", "review")
     assert rest(trained).n_checked == 0
-    edit.name_cells(trained, np.array([checks[0].drawn]), "B", "review")
+    edit.name_cells(workspace(trained), np.array([checks[0].drawn]), "B", "review")
     assert rest(trained).n_checked == 2
 
 
 def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
     before = rest(trained)
-    open_ = queue.queue(trained)
+    open_ = queue.queue(workspace(trained))
     assert before.n_groups == len(open_) and not before.can_stop
     assert before.n_expected == pytest.approx(
         sum(item.rows.size * (1 - item.confidence) for item in open_)
     )
     for item in open_:
-        queue.unknown(trained, item)
-    after = stopping.rest(queue.desk(trained))
+        queue.unknown(workspace(trained), item)
+    after = stopping.rest(queue.review_state(workspace(trained)))
     assert after.can_stop and after.advice().startswith("You can stop now.")
 
 
 def test_checks_that_were_wrong_forbid_to_stop(trained, checks):
-    for item in queue.queue(trained):
-        queue.unknown(trained, item)
+    for item in queue.queue(workspace(trained)):
+        queue.unknown(workspace(trained), item)
     assert rest(trained).can_stop
     for check in checks[:4]:
-        edit.name_cells(trained, np.array([check.drawn]), "Something else", "review")
+        edit.name_cells(workspace(trained), np.array([check.drawn]), "Something else", "review")
     found = rest(trained)
     assert found.n_right == 0 and found.is_misled and not found.can_stop
     assert "right less often than it says" in found.advice()
-    sure = results.current(trained).confidence >= LOW_CONFIDENCE
-    named = queue.desk(trained).named | results.current(trained).holdout
-    promised = results.current(trained).confidence[sure & ~named].mean()
+    sure = results.current(workspace(trained)).confidence >= LOW_CONFIDENCE
+    named = (
+        queue.review_state(workspace(trained)).named | results.current(workspace(trained)).holdout
+    )
+    promised = results.current(workspace(trained)).confidence[sure & ~named].mean()
     assert found.promised == pytest.approx(promised, rel=1e-5)

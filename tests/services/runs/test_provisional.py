@@ -18,7 +18,7 @@ from scanvi_core.services.workspace import workspace
 def ready(project, timeout_s=120.0):
     """Ask as a page does, again and again, until nothing newer is on its way."""
     end = time.monotonic() + timeout_s
-    while (now := provisional.state(project)).working:
+    while (now := provisional.state(workspace(project))).working:
         assert time.monotonic() < end
         time.sleep(0.02)
     return now
@@ -27,19 +27,19 @@ def ready(project, timeout_s=120.0):
 @pytest.fixture
 def asked(trained):
     """A project with a model, whose user accepted the first card."""
-    queue.accept(trained, queue.queue(trained)[0])
+    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
     return trained
 
 
 def test_before_a_decision_there_are_none_and_no_job(trained):
-    assert provisional.state(trained) == provisional.State()
+    assert provisional.state(workspace(trained)) == provisional.ProvisionalState()
     assert jobs.list_jobs(f"{trained}/{provisional.PROVISIONAL}") == []
 
 
 def test_a_decision_is_answered_off_the_page_and_labelled_cells_keep_their_label(asked):
-    first = provisional.state(asked)
-    assert first.working and first.found is None
-    found = ready(asked).found
+    first = provisional.state(workspace(asked))
+    assert first.working and first.newest is None
+    found = ready(asked).newest
     state = workspace(asked).labels()
     assert found.seq == state.seq
     known = found.y >= 0
@@ -48,10 +48,10 @@ def test_a_decision_is_answered_off_the_page_and_labelled_cells_keep_their_label
 
 
 def test_a_type_the_model_does_not_know_is_predicted(trained):
-    model = results.current(trained)
+    model = results.current(workspace(trained))
     rows = np.flatnonzero(model.prediction == model.names.index("Dendritic"))
-    edit.name_cells(trained, rows[: rows.size // 2], "Brand new", "lasso")
-    found = ready(trained).found
+    edit.name_cells(workspace(trained), rows[: rows.size // 2], "Brand new", "lasso")
+    found = ready(trained).newest
     code = found.predictions.names.index("Brand new")
     open_ = workspace(trained).labels().codes[rows] < 0
     assert (found.predictions.prediction[rows[open_]] == code).mean() > 0.5
@@ -59,11 +59,11 @@ def test_a_type_the_model_does_not_know_is_predicted(trained):
 
 
 def test_many_decisions_are_worked_out_together_and_the_newest_counts(trained):
-    cards = queue.queue(trained)
+    cards = queue.queue(workspace(trained))
     for item in cards[:6]:
-        queue.accept(trained, item)
-        provisional.state(trained)
-    found = ready(trained).found
+        queue.accept(workspace(trained), item)
+        provisional.state(workspace(trained))
+    found = ready(trained).newest
     assert found.seq == workspace(trained).labels().seq
     worked = [
         record["moment"]
@@ -79,15 +79,15 @@ def test_they_are_not_told_among_the_jobs_of_the_project(asked):
 
 
 def test_a_new_run_puts_an_end_to_them(asked, train_now, request_brief):
-    assert ready(asked).found is not None
+    assert ready(asked).newest is not None
     train_now(asked, request_brief)
-    assert provisional.state(asked) == provisional.State()
+    assert provisional.state(workspace(asked)) == provisional.ProvisionalState()
 
 
 def test_undoing_the_decision_brings_the_models_word_back(asked):
     ready(asked)
-    edit.undo(asked)
-    found, model = ready(asked).found, results.current(asked)
+    edit.undo(workspace(asked))
+    found, model = ready(asked).newest, results.current(workspace(asked))
     open_ = workspace(asked).labels().codes < 0
     assert found.n_changed == 0
     p, q = found.predictions.probabilities[open_], model.probabilities[open_]
@@ -98,23 +98,23 @@ def test_undoing_the_decision_brings_the_models_word_back(asked):
 
 
 def test_the_next_cards_are_made_of_them_and_the_one_in_front_stays(asked):
-    front = queue.desk(asked).next_card([])
-    made = ready(asked).found
-    cards = queue.queue(asked)
+    front = queue.review_state(workspace(asked)).next_card([])
+    made = ready(asked).newest
+    cards = queue.queue(workspace(asked))
     assert {item.seq for item in cards} == {made.seq}
     rows = np.concatenate([item.rows for item in cards])
     open_ = workspace(asked).labels().codes < 0
     low = open_ & (made.predictions.confidence < LOW_CONFIDENCE)
     assert np.array_equal(np.sort(rows), np.flatnonzero(low & ~made.predictions.holdout))
-    again = queue.card(asked, front.token)
+    again = queue.card(workspace(asked), front.token)
     assert again is front and front.seq == 0
 
 
 def test_no_card_asks_again_about_cells_that_were_skipped(asked):
-    skipped = queue.desk(asked).next_card([])
+    skipped = queue.review_state(workspace(asked)).next_card([])
     ready(asked)
     seen = [skipped]
-    while (item := queue.desk(asked).next_card(seen)) is not None:
+    while (item := queue.review_state(workspace(asked)).next_card(seen)) is not None:
         shared = np.isin(item.rows, np.concatenate([card.rows for card in seen])).sum()
         assert 2 * shared <= item.rows.size
         seen.append(item)
@@ -122,42 +122,44 @@ def test_no_card_asks_again_about_cells_that_were_skipped(asked):
 
 
 def test_the_evidence_of_a_provisional_card_knows_new_types(trained):
-    model = results.current(trained)
+    model = results.current(workspace(trained))
     rows = np.flatnonzero((model.prediction == 0) & (workspace(trained).labels().codes < 0))
-    edit.name_cells(trained, rows[::2], "Brand new", "lasso")
+    edit.name_cells(workspace(trained), rows[::2], "Brand new", "lasso")
     ready(trained)
-    cards = [c for c in queue.queue(trained) if "Brand new" in str(c.candidates[:2])]
+    cards = [c for c in queue.queue(workspace(trained)) if "Brand new" in str(c.candidates[:2])]
     for item in cards:
-        assert evidence.of(trained, item).batches["cells"].sum() == item.rows.size
+        assert evidence.of(workspace(trained), item).batches["cells"].sum() == item.rows.size
 
 
 def test_progress_counts_named_clear_and_open(asked):
-    cards = queue._cards(asked, results.current(asked).run_id, 0, queue.SUGGESTED)
+    cards = queue._cards(
+        workspace(asked), results.current(workspace(asked)).run_id, 0, queue.SUGGESTED
+    )
     n_cells = sum(item.rows.size for item in cards)
-    now = queue.desk(asked).progress
+    now = queue.review_state(workspace(asked)).progress
     assert (now.n_cells, now.n_named, now.n_clear) == (n_cells, cards[0].rows.size, 0)
-    made = ready(asked).found
-    after = queue.desk(asked).progress
+    made = ready(asked).newest
+    after = queue.review_state(workspace(asked)).progress
     rows = np.concatenate([item.rows for item in cards[1:]])
     sure = made.predictions.confidence[rows] >= LOW_CONFIDENCE
     assert after.n_clear == sure.sum()
-    assert after.n_groups == len(queue.queue(asked))
+    assert after.n_groups == len(queue.queue(workspace(asked)))
     assert after.fraction == pytest.approx((now.n_named + sure.sum()) / n_cells)
 
 
 def test_a_verdict_of_unknown_is_no_type(trained):
-    queue.unknown(trained, queue.queue(trained)[0])
-    found = ready(trained).found
+    queue.unknown(workspace(trained), queue.queue(workspace(trained))[0])
+    found = ready(trained).newest
     assert keys.UNKNOWN not in found.predictions.names
     assert found.n_changed == 0
 
 
 def test_maps_are_coloured_by_them_and_say_so(asked):
-    before = colours.colouring(asked, colours.PREDICTION)
-    made = ready(asked).found
-    now = colours.colouring(asked, colours.PREDICTION)
+    before = colours.colouring(workspace(asked), colours.PREDICTION)
+    made = ready(asked).newest
+    now = colours.colouring(workspace(asked), colours.PREDICTION)
     assert now.name == "Prediction (provisional)" and now.revision != before.revision
     told, should = np.array(now.names)[now.codes], np.array(made.predictions.names)
     assert (told == should[made.predictions.prediction]).all()
-    sure = colours.colouring(asked, colours.CONFIDENCE)
+    sure = colours.colouring(workspace(asked), colours.CONFIDENCE)
     assert np.array_equal(sure.values, made.predictions.confidence)

@@ -30,9 +30,9 @@ def words(project):
 
 @pytest.mark.parametrize("threshold", [0.0, 0.7, 1.1])
 def test_the_users_labels_stand_and_predictions_fill_the_rest(trained, threshold):
-    edit.name_cells(trained, np.array([0, 1]), "Mine", "lasso")
-    found, own = results.current(trained), words(trained)
-    labels, sources = results.final_labels(trained, threshold=threshold)
+    edit.name_cells(workspace(trained), np.array([0, 1]), "Mine", "lasso")
+    found, own = results.current(workspace(trained)), words(trained)
+    labels, sources = results.final_labels(workspace(trained), threshold=threshold)
     given = own != ""
     assert (labels[given] == own[given]).all()
     assert (sources[:2] == keys.MANUAL).all()
@@ -44,39 +44,39 @@ def test_the_users_labels_stand_and_predictions_fill_the_rest(trained, threshold
 
 
 def test_without_a_model_final_labels_are_the_users(labelled):
-    labels, sources = results.final_labels(labelled, threshold=0.0)
+    labels, sources = results.final_labels(workspace(labelled), threshold=0.0)
     assert (labels == words(labelled)).all()
     assert set(sources) == {keys.GIVEN, keys.UNLABELED}
 
 
 def test_changed_labels_counts_what_the_model_has_not_learnt(trained):
-    assert results.changed_labels(trained) == 0
+    assert results.changed_labels(workspace(trained)) == 0
     open_ = np.flatnonzero(state(trained).codes < 0)[:7]
-    edit.name_cells(trained, open_, "Dendritic", "lasso")
-    assert results.changed_labels(trained) == 7
-    edit.clear_cells(trained, open_[:2], "lasso")
-    assert results.changed_labels(trained) == 5
-    edit.name_cells(trained, open_[:2], keys.UNKNOWN, "review")
-    assert results.changed_labels(trained) == 5  # a verdict, nothing to learn
-    edit.undo(trained)
-    edit.undo(trained)
-    edit.undo(trained)
-    assert results.changed_labels(trained) == 0
+    edit.name_cells(workspace(trained), open_, "Dendritic", "lasso")
+    assert results.changed_labels(workspace(trained)) == 7
+    edit.clear_cells(workspace(trained), open_[:2], "lasso")
+    assert results.changed_labels(workspace(trained)) == 5
+    edit.name_cells(workspace(trained), open_[:2], keys.UNKNOWN, "review")
+    assert results.changed_labels(workspace(trained)) == 5  # a verdict, nothing to learn
+    edit.undo(workspace(trained))
+    edit.undo(workspace(trained))
+    edit.undo(workspace(trained))
+    assert results.changed_labels(workspace(trained)) == 0
 
 
 # Review ---------------------------------------------------------------------------------------
 
 
 def test_the_queue_holds_every_doubtful_open_cell_once(trained):
-    found = results.current(trained)
-    rows = np.concatenate([item.rows for item in queue.queue(trained)])
+    found = results.current(workspace(trained))
+    rows = np.concatenate([item.rows for item in queue.queue(workspace(trained))])
     doubtful = (state(trained).codes < 0) & ~found.holdout & (found.confidence < LOW_CONFIDENCE)
     assert np.array_equal(np.sort(rows), np.flatnonzero(doubtful))
 
 
 def test_a_card_tells_its_candidates_best_first(trained):
-    found = results.current(trained)
-    item = queue.queue(trained)[0]
+    found = results.current(workspace(trained))
+    item = queue.queue(workspace(trained))[0]
     mean = found.probabilities[item.rows].mean(axis=0)
     best = item.candidates[0]
     assert best.name == found.names[mean.argmax()]
@@ -86,9 +86,9 @@ def test_a_card_tells_its_candidates_best_first(trained):
 
 
 def test_accepting_takes_the_first_candidate_for_the_cards_cells_only(trained):
-    item, before = queue.queue(trained)[0], words(trained)
-    queue.accept(trained, item)
-    assert queue.desk(trained).is_decided(item)
+    item, before = queue.queue(workspace(trained))[0], words(trained)
+    queue.accept(workspace(trained), item)
+    assert queue.review_state(workspace(trained)).is_decided(item)
     after = words(trained)
     assert (after[item.rows] == item.candidates[0].name).all()
     assert (state(trained).sources[item.rows] == ACCEPTED).all()
@@ -97,39 +97,39 @@ def test_accepting_takes_the_first_candidate_for_the_cards_cells_only(trained):
 
 @pytest.mark.parametrize("act", ["accept", "choose", "unknown"])
 def test_a_decision_never_touches_a_label_of_the_user(trained, act):
-    item = queue.queue(trained)[0]
-    edit.name_cells(trained, item.rows[:2], "Mine", "lasso")
+    item = queue.queue(workspace(trained))[0]
+    edit.name_cells(workspace(trained), item.rows[:2], "Mine", "lasso")
     more = ("Another",) if act == "choose" else ()
     getattr(queue, act)(trained, item, *more)
     assert (words(trained)[item.rows[:2]] == "Mine").all()
     assert (words(trained)[item.rows[2:]] != "Mine").all()
-    assert queue.desk(trained).is_decided(item)
+    assert queue.review_state(workspace(trained)).is_decided(item)
 
 
 def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained):
-    first, second = queue.queue(trained)[:2]
-    queue.choose(trained, first, first.candidates[1].name)
-    queue.unknown(trained, second)
+    first, second = queue.queue(workspace(trained))[:2]
+    queue.choose(workspace(trained), first, first.candidates[1].name)
+    queue.unknown(workspace(trained), second)
     assert (words(trained)[second.rows] == keys.UNKNOWN).all()
     both = np.concatenate([first.rows, second.rows])
     assert (state(trained).sources[both] == MANUAL).all()
-    edit.undo(trained)
-    desk = queue.desk(trained)
-    assert desk.is_decided(first) and not desk.is_decided(second)
-    edit.undo(trained)
-    assert not queue.desk(trained).is_decided(first)
+    edit.undo(workspace(trained))
+    review = queue.review_state(workspace(trained))
+    assert review.is_decided(first) and not review.is_decided(second)
+    edit.undo(workspace(trained))
+    assert not queue.review_state(workspace(trained)).is_decided(first)
 
 
 def test_choosing_for_a_decided_card_is_refused(trained):
-    item = queue.queue(trained)[0]
-    queue.unknown(trained, item)
+    item = queue.queue(workspace(trained))[0]
+    queue.unknown(workspace(trained), item)
     with pytest.raises(InputError, match="have a label already"):
-        queue.choose(trained, item, "B")
+        queue.choose(workspace(trained), item, "B")
 
 
 def test_the_evidence_compares_the_cards_cells_with_both_candidates(trained):
-    item = queue.queue(trained)[0]
-    found = evidence.of(trained, item)
+    item = queue.queue(workspace(trained))[0]
+    found = evidence.of(workspace(trained), item)
     first, second = item.candidates[:2]
     assert list(found.markers.columns) == ["gene", first.name, "these cells", second.name]
     dataset = workspace(trained).dataset
@@ -143,7 +143,7 @@ def test_the_evidence_compares_the_cards_cells_with_both_candidates(trained):
 
 
 def test_scores_are_those_of_sklearn_on_the_cells_set_aside(trained):
-    found, report = results.current(trained), holdout_report.report(trained)
+    found, report = results.current(workspace(trained)), holdout_report.report(workspace(trained))
     aside = state(trained).holdout
     truth, told = words(trained)[aside], np.array(found.names)[found.prediction[aside]]
     assert report.scores.n == aside.sum()
@@ -159,44 +159,47 @@ def test_scores_are_those_of_sklearn_on_the_cells_set_aside(trained):
 
 
 def test_the_page_and_the_summary_tell_the_same_score(trained):
-    told, report = results.current(trained).summary["holdout"], holdout_report.report(trained)
+    told, report = (
+        results.current(workspace(trained)).summary["holdout"],
+        holdout_report.report(workspace(trained)),
+    )
     assert (told["n"], told["accuracy"]) == (report.scores.n, report.scores.accuracy)
     assert told["macro_f1"] == report.scores.macro_f1 and told["ece"] == report.scores.ece
 
 
 def test_without_cells_set_aside_there_is_no_score(labelled, train_now, request_brief):
-    assert holdout_report.report(labelled) is None
-    holdout.set_aside(labelled, HoldoutRequest(holdout.NONE))
+    assert holdout_report.report(workspace(labelled)) is None
+    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
     train_now(labelled, request_brief)
-    assert holdout_report.report(labelled) is None
-    assert results.current(labelled).summary["holdout"] is None
+    assert holdout_report.report(workspace(labelled)) is None
+    assert results.current(workspace(labelled)).summary["holdout"] is None
 
 
 def test_setting_other_cells_aside_later_does_not_change_a_models_score(trained):
-    before = holdout_report.report(trained).scores.n
-    holdout.set_aside(trained, HoldoutRequest(fraction=0.5, seed=3))
-    assert holdout_report.report(trained).scores.n == before
+    before = holdout_report.report(workspace(trained)).scores.n
+    holdout.set_aside(workspace(trained), HoldoutRequest(fraction=0.5, seed=3))
+    assert holdout_report.report(workspace(trained)).scores.n == before
 
 
 def test_a_rename_after_training_keeps_the_score(trained):
-    before = holdout_report.report(trained)
-    edit.rename(trained, "Dendritic", "DC")
-    after = holdout_report.report(trained)
+    before = holdout_report.report(workspace(trained))
+    edit.rename(workspace(trained), "Dendritic", "DC")
+    after = holdout_report.report(workspace(trained))
     assert after.scores.n == before.scores.n
     assert after.scores.accuracy == before.scores.accuracy
 
 
 def test_cells_of_a_donor_without_labels_are_no_unknown_types(labelled, train_now, request_brief):
     request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
-    holdout.set_aside(labelled, request)
+    holdout.set_aside(workspace(labelled), request)
     train_now(labelled, request_brief)
-    report = holdout_report.report(labelled)
+    report = holdout_report.report(workspace(labelled))
     aside = state(labelled).holdout & (state(labelled).codes >= 0)
     assert report.scores.n == aside.sum() < state(labelled).holdout.sum()
     assert not any("does not know" in note for note in report.notes)
 
 
 def test_types_too_rare_to_score_are_named(trained):
-    report = holdout_report.report(trained)
+    report = holdout_report.report(workspace(trained))
     rare = report.table.loc[report.table["cells"] < 3, "type"].tolist()
     assert rare and any(", ".join(rare) in note for note in report.notes)

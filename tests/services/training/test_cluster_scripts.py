@@ -4,7 +4,6 @@ import re
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,8 @@ from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
-from tests import ROOT
 from tests.services.training import far_away
-from tests.services.training.far_away import ID, begin, calls, finish, status, wait_for, written
+from tests.services.training.far_away import begin, calls, finish, status, wait_for, written
 
 
 @pytest.fixture
@@ -73,7 +71,7 @@ def test_done_is_told_from_what_the_program_writes(project, tmp_path):
     run = Run("0003", written(project, tmp_path))
     run.set_status(runs.DONE)
     pattern = re.search("grep -q '(.*)' status", (run.root / "submit-ssh.sh").read_text())[1]
-    assert pattern in (run.root / "status").read_text()
+    assert pattern in run.paths.status.read_text()
 
 
 # Slurm --------------------------------------------------------------------------------------
@@ -142,85 +140,3 @@ def test_slurm_says_what_is_wrong_before_it_starts(project, tmp_path, environmen
     assert "Is that disk shared" in finish(begin(run, "submit-slurm.sh", environment), 2)
     del environment["SLURM_JOB_ID"]
     assert "start it with  sbatch" in finish(begin(run, "submit-slurm.sh", environment), 2)
-
-
-# Kubernetes ---------------------------------------------------------------------------------
-
-# Field names of the Kubernetes API reference, v1.31: those that the file may use.
-FIELDS = {
-    "spec": {
-        "completionMode", "completions", "parallelism", "backoffLimit", "podFailurePolicy",
-        "template", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "suspend",
-    },
-    "pod": {
-        "subdomain", "restartPolicy", "containers", "volumes", "securityContext",
-        "terminationGracePeriodSeconds",
-    },
-    "container": {
-        "name", "image", "command", "args", "env", "resources", "volumeMounts", "workingDir",
-    },
-    "mount": {"name", "mountPath", "subPath", "readOnly"},
-}  # fmt: skip
-
-
-def manifests(project, run="0003", **choices):
-    yaml = pytest.importorskip("yaml", reason="PyYAML reads the manifest")
-    files = submit_files(Elsewhere(project, project / "runs" / run, Machines(2, 4, **choices)))
-    return list(yaml.safe_load_all(files["submit-kubernetes.yaml"]))
-
-
-def test_kubernetes_starts_torchrun_by_index_and_pods_find_each_other(project):
-    service, job = manifests(project, gpus=True)
-    name, spec = job["metadata"]["name"], job["spec"]
-    assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
-    assert re.fullmatch("[a-z]([-a-z0-9]*[a-z0-9])?", name) and len(name) <= 61
-    assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"] == 2
-    pod = spec["template"]["spec"]
-    assert service["metadata"]["name"] == pod["subdomain"]
-    assert service["spec"]["clusterIP"] == "None"
-    assert service["spec"]["selector"] == {"job-name": name}
-    (container,) = pod["containers"]
-    run = f"/var/lib/scanvi/projects/{ID}/runs/0003"
-    assert container["command"] == ["python", "-m", "torch.distributed.run"]
-    assert container["args"] == [
-        "--nnodes=2", "--nproc-per-node=4", "--node-rank=$(JOB_COMPLETION_INDEX)",
-        f"--master-addr={name}-0.{name}", "--master-port=29500", "-m", "scanvi_core", "train", run,
-    ]  # fmt: skip
-    assert container["resources"]["limits"] == {"nvidia.com/gpu": 4}
-    mount = container["volumeMounts"][0]
-    assert mount["mountPath"] == str(Path(run).parents[1])
-    assert mount["subPath"] == f"projects/{ID}"
-    assert pod["restartPolicy"] == "Never"  # as a podFailurePolicy asks
-    dockerfile = (ROOT / ".docker" / "Dockerfile").read_text()
-    assert "SCANVI_HOME=/var/lib/scanvi " in dockerfile
-    assert f"ARG UID={pod['securityContext']['runAsUser']}\n" in dockerfile
-
-
-def test_kubernetes_fields_are_those_of_the_api(project):
-    _, job = manifests(project)
-    assert set(job) == {"apiVersion", "kind", "metadata", "spec"}
-    pod = job["spec"]["template"]["spec"]
-    assert set(job["spec"]) <= FIELDS["spec"] and set(pod) <= FIELDS["pod"]
-    (container,) = pod["containers"]
-    assert set(container) <= FIELDS["container"] and "limits" not in container["resources"]
-    assert all(set(mount) <= FIELDS["mount"] for mount in container["volumeMounts"])
-    volumes = {volume["name"] for volume in pod["volumes"]}
-    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
-
-
-def test_kubernetes_takes_odd_names_as_they_are(tmp_path):
-    odd = tmp_path / 'a "$(HOME)": b'
-    _, job = manifests(odd, "$(X) #1")
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert container["args"][-1].endswith("/runs/$$(X) #1"), "no variable of the cluster"
-    assert container["volumeMounts"][0]["subPath"] == 'projects/a "$(HOME)": b'
-    assert re.fullmatch(
-        "/var/lib/scanvi/projects/[0-9a-f]+", container["volumeMounts"][0]["mountPath"]
-    )
-
-
-def manifests_of(project, run):
-    yaml = pytest.importorskip("yaml", reason="PyYAML reads the manifest")
-    return list(
-        yaml.safe_load_all(submit_files(Elsewhere(project, run))["submit-kubernetes.yaml"])
-    )

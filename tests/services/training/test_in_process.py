@@ -18,7 +18,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
-from scanvi_core.services.runs import results, run_files
+from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import set_batch_key, workspace
 
@@ -40,7 +40,7 @@ def run_of(project, run_id):
 
 
 def test_a_run_leaves_sane_arrays_for_every_cell(trained):
-    found = results.current(trained)
+    found = results.current(workspace(trained))
     p = found.probabilities
     assert p.shape == (700, 10) and p.dtype == np.float32
     assert np.allclose(p.sum(1), 1, atol=1e-5) and (p >= 0).all()
@@ -50,12 +50,12 @@ def test_a_run_leaves_sane_arrays_for_every_cell(trained):
     assert np.allclose(found.margin, ordered[:, -1] - ordered[:, -2], atol=1e-6)
     assert (found.second != found.prediction).all()
     for name, width in (("z1", 8), ("z2", 8), ("umap_z1", 2), ("umap_z2", 2)):
-        array = found.array(trained, name)
+        array = found.run.array(name)
         assert array.shape == (700, width) and np.isfinite(array).all() and array.std() > 0
 
 
 def test_a_run_predicts_better_than_the_commonest_type(trained):
-    found = results.current(trained)
+    found = results.current(workspace(trained))
     expert = workspace(trained).dataset.obs["expert_label"].astype(str).to_numpy()
     unseen = (state(trained).codes < 0) | found.holdout
     predicted = np.array(found.names)[found.prediction]
@@ -64,20 +64,20 @@ def test_a_run_predicts_better_than_the_commonest_type(trained):
 
 
 def test_a_run_freezes_what_it_depends_on(trained, request_brief):
-    settings = results.current(trained) and workspace(trained).current_run().settings
-    assert settings["labels_key"] == "cell_type"
-    assert settings["batch_key"] == "batch"
-    assert settings["labels_seq"] == state(trained).seq
-    assert settings["model"]["n_hidden"] == request_brief.model.n_hidden
-    assert set(settings["versions"]) == set(run_files.VERSIONS_OF)
-    assert settings["threads"] >= 1 and settings["device"] == "cpu"
+    settings = results.current(workspace(trained)) and workspace(trained).current_run().settings
+    assert settings.labels_key == "cell_type"
+    assert settings.batch_key == "batch"
+    assert settings.labels_seq == state(trained).seq
+    assert settings.model.n_hidden == request_brief.model.n_hidden
+    assert set(settings.versions) == set(frozen_run.VERSIONS_OF)
+    assert settings.threads >= 1 and settings.device == "cpu"
     run = workspace(trained).current_run()
     assert run.status.status == runs.DONE
     assert sorted({record["epoch"] for record in run.records()}) == list(range(1, 9))
 
 
 def test_the_summary_scores_the_cells_set_aside(trained):
-    summary = results.current(trained).summary
+    summary = results.current(workspace(trained)).summary
     assert summary["holdout"]["n"] == state(trained).holdout.sum()
     assert (summary["number"], summary["warm"], summary["stopped"]) == (1, False, False)
     json.dumps(summary, allow_nan=False)
@@ -88,7 +88,7 @@ def test_labels_set_aside_leave_no_trace_in_the_model(labelled, train_now, reque
     """Shuffle the labels set aside: not one bit of what the model says may change."""
     if how == "donor":
         request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3", "batch 5"))
-        holdout.set_aside(labelled, request)
+        holdout.set_aside(workspace(labelled), request)
     said, scores = [], []
     for _ in range(2):
         run = run_of(labelled, train_now(labelled, request_brief))
@@ -105,12 +105,14 @@ def _shuffle_labels_set_aside(project):
     names = np.array(now.names, dtype=object)[now.codes[rows]]
     shuffled = np.random.default_rng(0).permutation(names)
     for name in np.unique(shuffled):
-        edit.name_cells(project, rows[shuffled == name], name, "shuffled")
+        edit.name_cells(workspace(project), rows[shuffled == name], name, "shuffled")
     assert (state(project).holdout == now.holdout).all()
 
 
 def test_a_donor_that_left_is_not_trained_on_but_predicted(labelled, train_now, request_brief):
-    holdout.set_aside(labelled, HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",)))
+    holdout.set_aside(
+        workspace(labelled), HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
+    )
     run = run_of(labelled, train_now(labelled, request_brief))
     own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
     assert run.summary["n_cells"] == (~own).sum()
@@ -123,7 +125,7 @@ def test_counts_of_a_donor_that_left_leave_no_trace_in_the_model(
     labelled, train_now, request_brief, monkeypatch
 ):
     request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
-    holdout.set_aside(labelled, request)
+    holdout.set_aside(workspace(labelled), request)
     own = state(labelled).holdout
     before = run_of(labelled, train_now(labelled, request_brief)).array("probabilities")
     read = Dataset.genes_matrix
@@ -159,7 +161,7 @@ def test_a_preview_leaves_training_its_number_of_threads(
         seen.append(torch.get_num_threads())
 
     monkeypatch.setattr("scanvi_core.annotation.model.preview.Previewer.draw", draw)
-    monkeypatch.setattr("scanvi_core.services.training.in_process.Attempt.tell", tell)
+    monkeypatch.setattr("scanvi_core.services.training.in_process.Trainer.tell", tell)
     monkeypatch.setattr("scanvi_core.train.loop.Timer.due", lambda _self: True)
     train_now(labelled, request_brief)
     assert set(seen) == {runtime.worker_threads()}
@@ -169,13 +171,15 @@ def test_unknown_and_group_labels_train_without_becoming_classes(
     labelled, train_now, request_brief
 ):
     open_ = np.flatnonzero(state(labelled).codes < 0)
-    edit.set_groups(labelled, {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"})
-    edit.name_cells(labelled, open_[:10], keys.UNKNOWN, "review")
-    edit.name_cells(labelled, open_[10:20], "T cell", "lasso")
+    edit.set_groups(
+        workspace(labelled), {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
+    )
+    edit.name_cells(workspace(labelled), open_[:10], keys.UNKNOWN, "review")
+    edit.name_cells(workspace(labelled), open_[10:20], "T cell", "lasso")
     run = run_of(labelled, train_now(labelled, request_brief))
     assert run.array("probabilities").shape == (700, 10)
-    assert set(run.settings["label_order"]).isdisjoint({keys.UNKNOWN, "T cell"})
-    assert results.changed_labels(labelled) == 0
+    assert set(run.settings.label_names).isdisjoint({keys.UNKNOWN, "T cell"})
+    assert results.changed_labels(workspace(labelled)) == 0
 
 
 # Going on from a model ------------------------------------------------------------------------
@@ -184,53 +188,53 @@ def test_unknown_and_group_labels_train_without_becoming_classes(
 def test_a_warm_retrain_learns_a_new_type_in_a_few_steps(trained, train_now, request_brief):
     b_cells = workspace(trained).dataset.obs["expert_label"] == "CD19+ B"
     rows = np.flatnonzero(b_cells & (state(trained).codes < 0).tolist())
-    edit.name_cells(trained, rows[: rows.size // 2], "New B", "lasso")
-    assert results.changed_labels(trained) == rows.size // 2
+    edit.name_cells(workspace(trained), rows[: rows.size // 2], "New B", "lasso")
+    assert results.changed_labels(workspace(trained)) == rows.size // 2
     train_now(trained, replace(request_brief, warm=True))
-    found = results.current(trained)
+    found = results.current(workspace(trained))
     assert found.names[-1] == "New B" and found.probabilities.shape == (700, 11)
     assert (found.summary["number"], found.summary["warm"]) == (2, True)
     assert found.summary["steps"] == RETRAIN_STEPS
-    assert workspace(trained).current_run().settings["warm_from"] == "0001"
-    told = np.array(found.names)[found.prediction[rows[rows.size // 2 :]]]
-    assert np.isin(told, ["New B", "CD19+ B"]).mean() > 0.7
-    assert results.changed_labels(trained) == 0
+    assert workspace(trained).current_run().settings.warm_from == "0001"
+    last_step = np.array(found.names)[found.prediction[rows[rows.size // 2 :]]]
+    assert np.isin(last_step, ["New B", "CD19+ B"]).mean() > 0.7
+    assert results.changed_labels(workspace(trained)) == 0
 
 
 def test_a_warm_retrain_starts_from_the_weights_before(trained, train_now, request_brief):
-    before = results.current(trained).array(trained, "z1")
+    before = results.current(workspace(trained)).run.array("z1")
     train_now(trained, replace(request_brief, warm=True))
-    warm = results.current(trained).array(trained, "z1")
+    warm = results.current(workspace(trained)).run.array("z1")
     fresh = replace(request_brief, train=replace(request_brief.train, seed=5))
     train_now(trained, fresh)
-    cold = results.current(trained).array(trained, "z1")
+    cold = results.current(workspace(trained)).run.array("z1")
     assert np.linalg.norm(warm - before) < 0.5 * np.linalg.norm(cold - before)
 
 
 def test_a_model_that_learnt_labels_now_set_aside_is_not_gone_on_from(trained, request_brief):
-    assert train_plan.can_go_on(trained, request_brief.model)
-    holdout.set_aside(trained, HoldoutRequest(seed=1))
-    assert not train_plan.can_go_on(trained, request_brief.model)
+    assert train_plan.can_go_on(workspace(trained), request_brief.model)
+    holdout.set_aside(workspace(trained), HoldoutRequest(seed=1))
+    assert not train_plan.can_go_on(workspace(trained), request_brief.model)
     with pytest.raises(LabelsUnusable, match="learnt labels that are set aside now") as caught:
-        start.start(trained, replace(request_brief, warm=True))
+        start.start(workspace(trained), replace(request_brief, warm=True))
     assert "from the start" in caught.value.hint
-    edit.undo(trained)
-    assert train_plan.can_go_on(trained, request_brief.model)
+    edit.undo(workspace(trained))
+    assert train_plan.can_go_on(workspace(trained), request_brief.model)
 
 
 def test_an_update_keeps_the_settings_and_goes_on_only_where_that_is_honest(
     trained, request_brief
 ):
-    assert train_plan.update_request(trained) == replace(request_brief, warm=True)
-    holdout.set_aside(trained, HoldoutRequest(seed=1))
-    assert train_plan.update_request(trained) == replace(request_brief, warm=False)
+    assert train_plan.update_request(workspace(trained)) == replace(request_brief, warm=True)
+    holdout.set_aside(workspace(trained), HoldoutRequest(seed=1))
+    assert train_plan.update_request(workspace(trained)) == replace(request_brief, warm=False)
 
 
 def test_other_settings_or_batches_cannot_be_gone_on_from(trained, train_now, request_brief):
     other = replace(request_brief.model, n_latent=5)
-    assert not train_plan.can_go_on(trained, other)
-    set_batch_key(trained, None)
-    assert not train_plan.can_go_on(trained, request_brief.model)
+    assert not train_plan.can_go_on(workspace(trained), other)
+    set_batch_key(workspace(trained), None)
+    assert not train_plan.can_go_on(workspace(trained), request_brief.model)
     with pytest.raises(SettingInvalid, match="batches"):
         train_now(trained, replace(request_brief, warm=True))
     assert workspace(trained).current_run().id == "0001"
@@ -242,7 +246,7 @@ def test_other_settings_or_batches_cannot_be_gone_on_from(trained, train_now, re
 
 
 def test_a_job_reports_epochs_and_ends_with_the_run(labelled, request_brief):
-    job = jobs.wait(start.start(labelled, request_brief), WAIT_S)
+    job = jobs.wait(start.start(workspace(labelled), request_brief), WAIT_S)
     assert job.status is JobStatus.DONE
     assert sorted({record.epoch for record in job.records}) == list(range(1, 9))
     assert job.result == workspace(labelled).current_run().id
@@ -251,7 +255,7 @@ def test_a_job_reports_epochs_and_ends_with_the_run(labelled, request_brief):
 
 def test_stopping_keeps_the_best_and_ends_as_a_usable_run(labelled, request_brief):
     long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
-    job_id = start.start(labelled, long)
+    job_id = start.start(workspace(labelled), long)
     seen = jobs.snapshot(job_id)
     while not seen.records and not seen.status.final:
         seen = jobs.wait(job_id, WAIT_S, newer_than=seen.version)
@@ -259,7 +263,7 @@ def test_stopping_keeps_the_best_and_ends_as_a_usable_run(labelled, request_brie
     job = jobs.wait(job_id, WAIT_S)
     assert job.status.final and job.error is None
     assert len(job.records) < 1_000
-    found = results.current(labelled)
+    found = results.current(workspace(labelled))
     assert found.summary["stopped"] is True
     assert found.summary["epochs"] == job.records[-1].epoch
     assert np.isfinite(found.probabilities).all()
@@ -273,21 +277,23 @@ def _no_memory(*_arguments, **_more):
 def test_a_failed_job_says_why_keeps_the_model_before_and_can_be_repeated(trained, request_brief):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scanvi_core.annotation.model.annotator.fit", _no_memory)
-        job = jobs.wait(start.start(trained, request_brief), WAIT_S)
+        job = jobs.wait(start.start(workspace(trained), request_brief), WAIT_S)
     assert job.status is JobStatus.FAILED
     assert job.error[0] == "The machine ran out of memory."
     assert Run.list(workspace(trained).project)[-1].status.status == runs.FAILED
     assert workspace(trained).current_run().id == "0001"
-    assert jobs.wait(start.start(trained, request_brief), WAIT_S).status is JobStatus.DONE
+    assert (
+        jobs.wait(start.start(workspace(trained), request_brief), WAIT_S).status is JobStatus.DONE
+    )
     assert workspace(trained).current_run().id == "0003"
-    assert results.current(trained).summary["number"] == 2
+    assert results.current(workspace(trained)).summary["number"] == 2
 
 
 def test_a_second_training_of_a_project_is_refused(labelled, request_brief):
     long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
-    job_id = start.start(labelled, long)
+    job_id = start.start(workspace(labelled), long)
     with pytest.raises(jobs.JobRefused):
-        start.start(labelled, request_brief)
+        start.start(workspace(labelled), request_brief)
     jobs.stop(job_id)
     assert jobs.wait(job_id, WAIT_S).status.final
 
@@ -295,22 +301,22 @@ def test_a_second_training_of_a_project_is_refused(labelled, request_brief):
 def test_an_update_is_in_use_on_the_earlier_maps_until_its_own_are_drawn(
     trained, train_now, request_brief, monkeypatch
 ):
-    before = results.current(trained)
-    kept = np.array(before.array(trained, "umap_z1"))
+    before = results.current(workspace(trained))
+    kept = np.array(before.run.array("umap_z1"))
     seen = []
 
     def drawn(z, *, init, strata, keep, **_):
-        now = results.current(trained)
+        now = results.current(workspace(trained))
         seen.append(now.run_id)
         if len(seen) == 1:
-            assert np.array_equal(now.array(trained, "umap_z1"), kept)
-        assert np.array_equal(init, before.array(trained, ("umap_z1", "umap_z2")[len(seen) - 1]))
+            assert np.array_equal(now.run.array("umap_z1"), kept)
+        assert np.array_equal(init, before.run.array(("umap_z1", "umap_z2")[len(seen) - 1]))
         assert (strata >= 0).all() and keep.sum() == (now.confidence < LOW_CONFIDENCE).sum()
         return np.asarray(init) + 1
 
     monkeypatch.setattr("scanvi_core.annotation.layout.embedding.umap_of", drawn)
-    earlier = maps.map_revision(trained, "z1")
+    earlier = maps.map_revision(workspace(trained), "z1")
     run_id = train_now(trained, request_brief)
     assert seen == [run_id, run_id]
-    assert np.array_equal(results.current(trained).array(trained, "umap_z1"), kept + 1)
-    assert maps.map_revision(trained, "z1") != earlier
+    assert np.array_equal(results.current(workspace(trained)).run.array("umap_z1"), kept + 1)
+    assert maps.map_revision(workspace(trained), "z1") != earlier

@@ -13,6 +13,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import jobs
 from scanvi_core.services.training import start
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 N_KILLS = 40 if os.environ.get("SCANVI_FAULTS") == "all" else 1
@@ -24,22 +25,26 @@ import sys, torch
 torch.set_num_threads(1)
 from scanvi_core import runtime
 from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.services import doubt_job, jobs, training
+from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import uncertainty_job
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.training import start
+from scanvi_core.services.training.trainer import Trainer
+from scanvi_core.services.workspace import workspace
 from scanvi_core.train import loop
-from scanvi_core.annotation import embedding
+from scanvi_core.annotation.layout import embedding
 runtime.worker_threads = lambda: 1
 embedding.umap_of = lambda z, **_: z[:, :2].copy()  # takes longer to compile than all the rest
 jobs.Job.watched = False
 loop.Timer.due = lambda self: True
-doubt_job.begin = lambda project: None  # what comes after a training is not asked here
-from scanvi_core.services.run import Attempt
-tell = Attempt.tell
-Attempt.tell = lambda self, record: (tell(self, record), print(record.epoch, flush=True))
-project, run = sys.argv[1:]
-request = training.TrainRequest(
+uncertainty_job.begin = lambda opened: None  # what comes after a training is not asked here
+tell = Trainer.tell
+Trainer.tell = lambda self, record: (tell(self, record), print(record.epoch, flush=True))
+opened, run = workspace(sys.argv[1]), sys.argv[2]
+request = TrainRequest(
     ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=12, device="cpu")
 )
-job = training.resume(project, run) if run else training.start(project, request)
+job = start.resume(opened, run) if run else start.start(opened, request)
 seen = jobs.wait(job)
 print(seen.status, seen.error, flush=True)
 """
@@ -65,7 +70,7 @@ def outcome(project: str) -> dict[str, bytes]:
     """Return the weights and all arrays of the last run."""
     run = Run.list(open_project(project))[-1]
     assert run.status.status == DONE
-    paths = [*run.root.glob("*.npy"), *(run.root / "model").glob("*.safetensors")]
+    paths = [*run.root.glob("*.npy"), *run.paths.model.glob("*.safetensors")]
     return {path.name: path.read_bytes() for path in paths}
 
 
@@ -81,7 +86,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled
         shutil.copytree(folder, folder.parent / broken)
         reached = 1 + i % 11
         serve(broken, kill_at=reached)
-        run = start.cut_off(broken)
+        run = start.cut_off(workspace(broken))
         assert run is not None and reached <= run.epoch <= 12 and run.can_go_on
         if N_KILLS > 1 and run.epoch < 9:
             serve(broken, run.run_id, kill_at=run.epoch + 2)  # and once more
@@ -91,7 +96,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled
         found = outcome(broken)
         assert len(found) > 6 and found.keys() == expected.keys()
         same += found == expected
-        assert start.cut_off(broken) is None
+        assert start.cut_off(workspace(broken)) is None
         steps = [line["step"] for line in Run.list(open_project(broken))[-1].records()]
         assert steps == sorted(set(steps)) and len(steps) >= 12
     print(f"kills of a training: {N_KILLS}, resumed to the same bytes: {same}")
@@ -111,26 +116,26 @@ def interrupted(labelled, train_now, request_brief, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("scanvi_core.services.training.in_process.Attempt.tell", cut)
+        patch.setattr("scanvi_core.services.training.in_process.Trainer.tell", cut)
         train_now(labelled, request_brief)
     run = Run.list(open_project(labelled))[-1]
-    status = json.loads((run.root / "status").read_text())
-    (run.root / "status").write_text(json.dumps(status | {"status": "running", "process": ""}))
+    status = json.loads(run.paths.status.read_text())
+    run.paths.status.write_text(json.dumps(status | {"status": "running", "process": ""}))
     return run
 
 
 def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labelled, interrupted):
-    whole = interrupted.checkpoint.read_bytes()
-    interrupted.checkpoint.write_bytes(whole[: len(whole) // 2])
-    job = jobs.wait(start.resume(labelled, interrupted.id), WAIT_S)
+    whole = interrupted.paths.checkpoint.read_bytes()
+    interrupted.paths.checkpoint.write_bytes(whole[: len(whole) // 2])
+    job = jobs.wait(start.resume(workspace(labelled), interrupted.id), WAIT_S)
     assert job.result == interrupted.id
     note = interrupted.summary["notes"][0]
     assert "cannot be read" in note and "begun again" in note
-    assert not interrupted.checkpoint.exists()
+    assert not interrupted.paths.checkpoint.exists()
 
 
 def test_a_run_that_is_left_is_not_offered_again(labelled, interrupted):
-    assert start.cut_off(labelled).run_id == interrupted.id
-    start.leave(labelled, interrupted.id)
-    assert start.cut_off(labelled) is None
-    assert not interrupted.checkpoint.exists()
+    assert start.cut_off(workspace(labelled)).run_id == interrupted.id
+    start.leave(workspace(labelled), interrupted.id)
+    assert start.cut_off(workspace(labelled)) is None
+    assert not interrupted.paths.checkpoint.exists()

@@ -11,7 +11,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.export import terms
 from scanvi_core.export.terms import HUMAN, Scope
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS, TISSUE, Field
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 SETTINGS = "submission"
 GENE_ID = re.compile(r"(ENS[A-Z]*G\d{6,}|WBGene\d{8}|FBgn\d{7}|ERCC-\d{5})(\.\d+)?")
@@ -20,7 +20,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Draft:
+class Submission:
     """What the user has said about the data set so far.
 
     Attributes
@@ -67,12 +67,11 @@ def versions() -> str:
     )
 
 
-def draft(project_id: str) -> Draft:
+def draft(opened: Workspace) -> Submission:
     """Return what was said before; columns with a usual name are taken at first."""
-    opened = workspace(project_id)
     saved = opened.project.settings.get(SETTINGS)
     if saved is not None:
-        return Draft(**saved)
+        return Submission(**saved)
     known = {name.casefold(): name for name in opened.dataset.manifest["obs_columns"]}
     columns = dict[str, str]()
     for item in FIELDS:
@@ -80,18 +79,18 @@ def draft(project_id: str) -> Draft:
         usable = [name for name in found if item.scope is None or len(_values(opened, name)) > 0]
         if usable:
             columns[item.key] = usable[0]
-    return Draft(columns=columns)
+    return Submission(columns=columns)
 
 
-def save(project_id: str, made: Draft) -> None:
+def save(opened: Workspace, made: Submission) -> None:
     """Keep what was said in the project."""
-    workspace(project_id).project.update_settings(**{SETTINGS: asdict(made)})
+    opened.project.update_settings(**{SETTINGS: asdict(made)})
 
 
-def values(project_id: str, made: Draft, item: Field) -> list[str]:
+def values(opened: Workspace, made: Submission, item: Field) -> list[str]:
     """Return the values of a field's column; [''] where one value is for all cells."""
     column = made.columns.get(item.key, "")
-    return _values(workspace(project_id), column) if column else [""]
+    return _values(opened, column) if column else [""]
 
 
 def _values(opened: Workspace, column: str) -> list[str]:
@@ -102,7 +101,7 @@ def _values(opened: Workspace, column: str) -> list[str]:
     return found + ([""] if (codes < 0).any() and found else [])
 
 
-def term_of(made: Draft, item: Field, value: str) -> str:
+def term_of(made: Submission, item: Field, value: str) -> str:
     """Return the term of a value: the one that was chosen, else the one of that very name."""
     chosen = made.chosen.get(item.key, {}).get(value, "")
     scope = made.scope(item)
@@ -114,7 +113,7 @@ def term_of(made: Draft, item: Field, value: str) -> str:
     return "" if found is None else found.id
 
 
-def cell_type_term(made: Draft, name: str) -> str:
+def cell_type_term(made: Submission, name: str) -> str:
     """Return the term of a type: the one that was chosen, else the one of that very name."""
     if name in made.cell_types:
         return made.cell_types[name]
@@ -122,17 +121,17 @@ def cell_type_term(made: Draft, name: str) -> str:
     return "" if found is None else found.id
 
 
-def table(project_id: str, made: Draft, item: Field) -> pd.DataFrame:
+def table(opened: Workspace, made: Submission, item: Field) -> pd.DataFrame:
     """Return one row per value of a field: value, term and what the term means."""
     scope = made.scope(item)
     rows = []
-    for value in values(project_id, made, item):
+    for value in values(opened, made, item):
         term = term_of(made, item, value)
         rows.append((value, term, _meaning(term, scope)))
     return pd.DataFrame(rows, columns=["value", "term", "meaning"])
 
 
-def type_table(made: Draft, names: list[str]) -> pd.DataFrame:
+def type_table(made: Submission, names: list[str]) -> pd.DataFrame:
     """Return one row per type: its name, term and what the term means."""
     found = [(name, cell_type_term(made, name)) for name in names]
     rows = [(name, term, _meaning(term, terms.CELL_TYPE)) for name, term in found]
@@ -152,35 +151,33 @@ def _meaning(term: str, scope: Scope | None) -> str:
     return f"{term} {problem}" if problem else terms.name_of(term, scope)
 
 
-def missing(project_id: str, made: Draft) -> list[str]:
+def missing(opened: Workspace, made: Submission) -> list[str]:
     """Return what keeps the file from being taken, one sentence each."""
-    opened = workspace(project_id)
-    said = [] if made.title.strip() else ["The data set has no title yet."]
+    sentences = [] if made.title.strip() else ["The data set has no title yet."]
     for item in FIELDS:
-        said += _missing(project_id, made, item)
+        sentences += _missing(opened, made, item)
     positions, _, without = gene_ids(opened)
     if not positions.size:
-        said.append(
+        sentences.append(
             "The genes have no Ensembl ids: they must be the gene names of your file, or one of "
             "its columns of genes (gene_ids, for example)."
         )
     elif without > positions.size:
-        said.append(f"{without:,} genes have no Ensembl id, more than have one.")
+        sentences.append(f"{without:,} genes have no Ensembl id, more than have one.")
     if opened.current_run() is None and not any(
         name.startswith("X_") for name in opened.dataset.obsm_keys
     ):
-        said.append("There is no map of the cells (an embedding): train a model first.")
+        sentences.append("There is no map of the cells (an embedding): train a model first.")
     wrong = [
         f"{name}: {term} {problem}."
         for name, term in made.cell_types.items()
         if term and (problem := terms.problem(term, terms.CELL_TYPE))
     ]
-    return said + wrong
+    return sentences + wrong
 
 
-def _missing(project_id: str, made: Draft, item: Field) -> list[str]:
-    opened = workspace(project_id)
-    scope, found = made.scope(item), values(project_id, made, item)
+def _missing(opened: Workspace, made: Submission, item: Field) -> list[str]:
+    scope, found = made.scope(item), values(opened, made, item)
     column = made.columns.get(item.key, "")
     if not found and scope is not None:
         return [f"{item.label}: the column {column} is not there, or has too many values."]
@@ -198,8 +195,8 @@ def _missing(project_id: str, made: Draft, item: Field) -> list[str]:
         more = f" and {len(open_) - SHOWN} more" if len(open_) > SHOWN else ""
         of = f" of column {column}: {shown}{more}" if column else ""
         return [f"{item.label}: no term yet{of}." if column else f"{item.label}: not said yet."]
-    said = {value: term_of(made, item, value) for value in found}
-    problems = [(term, terms.problem(term, scope)) for term in said.values()]
+    terms_of = {value: term_of(made, item, value) for value in found}
+    problems = [(term, terms.problem(term, scope)) for term in terms_of.values()]
     return [f"{item.label}: {term} {why}." for term, why in dict(problems).items() if why]
 
 
@@ -223,13 +220,13 @@ def gene_ids(opened: Workspace) -> tuple[np.ndarray, list[str], int]:
                 return positions, [ids[at] for at in positions], len(ids) - positions.size
         return np.empty(0, dtype=np.int64), [], dataset.n_vars
 
-    found: tuple[np.ndarray, list[str], int] = opened.kept.get(("gene ids",), look)
+    found: tuple[np.ndarray, list[str], int] = opened.cache.get(("gene ids",), look)
     return found
 
 
-def check(project_id: str) -> None:
+def check(opened: Workspace) -> None:
     """Raise `InputError` when something CELLxGENE asks for is missing."""
-    problems = missing(project_id, draft(project_id))
+    problems = missing(opened, draft(opened))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}", "Fill in the form for CELLxGENE on Export.")
@@ -240,7 +237,7 @@ def understood_type(text: str) -> str:
     return understood(text, terms.CELL_TYPE)
 
 
-def look_up(text: str, made: Draft, item: Field | None) -> pd.DataFrame:
+def look_up(text: str, made: Submission, item: Field | None) -> pd.DataFrame:
     """Return terms, of a field or of cell types, whose names hold all words of a text."""
     scope = terms.CELL_TYPE if item is None else made.scope(item)
     found = [] if scope is None else terms.search(text, scope)
@@ -252,7 +249,7 @@ def organisms() -> dict[str, str]:
     return dict(terms.ORGANISMS)
 
 
-def columns(project_id: str) -> list[str]:
+def columns(opened: Workspace) -> list[str]:
     """Return the columns of obs that a field may be read from."""
-    about = workspace(project_id).dataset.manifest["obs_columns"]
+    about = opened.dataset.manifest["obs_columns"]
     return [name for name, column in about.items() if column["n_unique"] <= MAX_VALUES]

@@ -12,22 +12,22 @@ from scanvi_core.export import cellxgene, terms
 from scanvi_core.export.request import Column, ExportRequest, OwnCopy
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS
 from scanvi_core.services.export.cellxgene.form import (
-    Draft,
+    Submission,
     cell_type_term,
     draft,
     gene_ids,
     term_of,
 )
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 CELL_TYPE_KEY = "cell_type_ontology_term_id"
 
 
 def adapted(
-    project_id: str, request: ExportRequest, own: OwnCopy, labels: np.ndarray
+    opened: Workspace, request: ExportRequest, own: OwnCopy, labels: np.ndarray
 ) -> ExportRequest:
     """Return the request for a file that CELLxGENE takes: our columns, and those it asks for."""
-    opened, made = workspace(project_id), draft(project_id)
+    made = draft(opened)
     if cellxgene.RESERVED & set(request.obs):
         name = min(cellxgene.RESERVED & set(request.obs))
         raise InputError(
@@ -36,7 +36,7 @@ def adapted(
         )
     genes, ids, _ = gene_ids(opened)
     rows = np.flatnonzero(_has_counts(opened, genes))
-    obs = dict(request.obs) | _columns(project_id, made, labels)
+    obs = dict(request.obs) | _columns(opened, made, labels)
     maps = [name for name in (keys.UMAP_Z1, *opened.dataset.obsm_keys) if name.startswith("X_")]
     embedding = next(n for n in maps if n in request.obsm or n in opened.dataset.obsm_keys)
     about: dict[str, Any] = {
@@ -73,9 +73,8 @@ def _rows(column: Column, rows: np.ndarray) -> Column:
     return table_[codes], [column[1][code] for code in used]
 
 
-def _columns(project_id: str, made: Draft, labels: np.ndarray) -> dict[str, Column]:
+def _columns(opened: Workspace, made: Submission, labels: np.ndarray) -> dict[str, Column]:
     """Return the columns CELLxGENE asks for, for all cells."""
-    opened = workspace(project_id)
     n_obs = opened.dataset.n_obs
     types, codes = np.unique(labels.astype(str), return_inverse=True)
     chosen = [cell_type_term(made, name) if name else "" for name in types]
@@ -90,8 +89,8 @@ def _columns(project_id: str, made: Draft, labels: np.ndarray) -> dict[str, Colu
             obs[item.key] = (np.zeros(n_obs, dtype=np.int32), [terms.NOT_APPLICABLE])
         elif column:
             codes, names = opened.categories(column)
-            found = [term_of(made, item, value) for value in (*names, "")]
-            obs[item.key] = _joined(np.where(codes < 0, len(names), codes), found)
+            ids = [term_of(made, item, value) for value in (*names, "")]
+            obs[item.key] = _joined(np.where(codes < 0, len(names), codes), ids)
         else:
             obs[item.key] = (np.zeros(n_obs, dtype=np.int32), [term_of(made, item, "")])
     return obs
@@ -99,8 +98,8 @@ def _columns(project_id: str, made: Draft, labels: np.ndarray) -> dict[str, Colu
 
 def _joined(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
     """Return codes for words that may be there several times."""
-    found, place = np.unique(words, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in found]
+    categories, place = np.unique(words, return_inverse=True)
+    return place[codes].astype(np.int32), [str(word) for word in categories]
 
 
 def _has_counts(opened: Workspace, genes: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from scanvi_core.export import terms
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.export import cap, write
 from scanvi_core.services.export.cellxgene import form
-from scanvi_core.services.export.cellxgene.form import Draft
+from scanvi_core.services.export.cellxgene.form import Submission
 from scanvi_core.services.export.columns import CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
@@ -66,9 +66,9 @@ def make_blood(folder):
     data.uns["title"] = "Theirs"
     data.write_h5ad(folder / "cells.h5ad")
     with runtime.home_at(folder):
-        made = import_into(create_project("Blood"), folder / "cells.h5ad").project
-        edit.use_column(made.id, "cell_type", set())
-        return made.root
+        made = import_into(create_project("Blood"), folder / "cells.h5ad")
+        edit.use_column(made, "cell_type", set())
+        return made.project.root
 
 
 @pytest.fixture
@@ -88,22 +88,24 @@ def complete(project):
         "development_stage_ontology_term_id": "unknown",
         "suspension_type": "cell",
     }
-    made = form.draft(project)
+    made = form.draft(workspace(project))
     chosen = {key: {"": term} for key, term in said.items()}
-    form.save(project, replace(made, title="Blood of two", chosen=chosen))
+    form.save(workspace(project), replace(made, title="Blood of two", chosen=chosen))
     return project
 
 
 def test_usual_columns_and_names_are_found_by_themselves(project):
-    made = form.draft(project)
+    made = form.draft(workspace(project))
     assert made.columns == {"sex_ontology_term_id": "sex", "donor_id": "donor"}
     found = form.type_table(made, ["B", "T cells", "odd ones"])
     assert found["term"].tolist() == ["CL:0000236", "CL:0000084", ""]
 
 
 def test_what_is_missing_is_said_one_sentence_each(project, complete):
-    assert form.missing(complete, form.draft(complete)) == []
-    told = form.missing(project, Draft(columns={"sex_ontology_term_id": "cell_type"}))
+    assert form.missing(workspace(complete), form.draft(workspace(complete))) == []
+    told = form.missing(
+        workspace(project), Submission(columns={"sex_ontology_term_id": "cell_type"})
+    )
     assert "The data set has no title yet." in told
     assert "Assay: not said yet." in told
     (sex,) = [line for line in told if line.startswith("Sex: ")]
@@ -113,12 +115,12 @@ def test_what_is_missing_is_said_one_sentence_each(project, complete):
 
 def test_nothing_is_begun_while_something_is_missing(project):
     with pytest.raises(InputError, match="has no title yet"):
-        write.start(project, ExportChoice(profile=CELLXGENE))
+        write.start(workspace(project), ExportChoice(profile=CELLXGENE))
 
 
 @pytest.fixture
 def written(complete, tmp_path):
-    return write.write(complete, ExportChoice(profile=CELLXGENE), tmp_path / "cxg.h5ad")
+    return write.write(workspace(complete), ExportChoice(profile=CELLXGENE), tmp_path / "cxg.h5ad")
 
 
 def test_the_file_holds_what_cellxgene_asks_for(complete, written):
@@ -150,12 +152,18 @@ def test_cellxgenes_own_validator_takes_the_file(written):
 
 def test_a_label_column_of_a_reserved_name_is_refused(complete, tmp_path):
     with pytest.raises(InputError, match="keeps the name tissue_type"):
-        write.write(complete, ExportChoice("tissue_type", profile=CELLXGENE), tmp_path / "o.h5ad")
+        write.write(
+            workspace(complete),
+            ExportChoice("tissue_type", profile=CELLXGENE),
+            tmp_path / "o.h5ad",
+        )
 
 
 def test_the_fields_of_the_cell_annotation_platform(complete, tmp_path):
-    cap.save(complete, cap.Draft("T", "All of it", {"B": {"canonical markers": "MS4A1"}}))
-    path = write.write(complete, ExportChoice(profile=CAP), tmp_path / "cap.h5ad")
+    cap.save(
+        workspace(complete), cap.CapDraft("T", "All of it", {"B": {"canonical markers": "MS4A1"}})
+    )
+    path = write.write(workspace(complete), ExportChoice(profile=CAP), tmp_path / "cap.h5ad")
     found = ad.read_h5ad(path)
     obs, key = found.obs.astype(dict.fromkeys(found.obs, object)), keys.CURATED
     b = obs[obs[key] == "B"].iloc[0]
@@ -176,8 +184,10 @@ def test_the_fields_of_the_cell_annotation_platform(complete, tmp_path):
 
 
 def test_fields_of_the_platform_never_get_a_number(complete, tmp_path):
-    path = write.write(complete, ExportChoice("mine", profile=CAP), tmp_path / "cap.h5ad")
+    path = write.write(
+        workspace(complete), ExportChoice("mine", profile=CAP), tmp_path / "cap.h5ad"
+    )
     again = import_into(create_project("Again"), path).project.id
-    edit.use_column(again, "mine", {"unknown"})
+    edit.use_column(workspace(again), "mine", {"unknown"})
     with pytest.raises(InputError, match="has a column mine already"):
-        write.write(again, ExportChoice("mine", profile=CAP), tmp_path / "second.h5ad")
+        write.write(workspace(again), ExportChoice("mine", profile=CAP), tmp_path / "second.h5ad")

@@ -1,12 +1,11 @@
-"""What an `Annotator` learns from, and the network that fits it."""
+"""The network that fits what a model is trained on, and the cells it trains on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy import sparse
 
+from scanvi_core.annotation.model.inputs import Inputs, group_names
 from scanvi_core.config import MIN_LABELS, ModelConfig, TrainConfig
 from scanvi_core.data.blocks.rows import chosen_rows, filled_rows
 from scanvi_core.errors import LabelsUnusable
@@ -18,55 +17,14 @@ from scanvi_core.train.sampler import choose_validation
 MIN_PRIOR = 1e-4  # a type with prior 0 makes the loss infinite
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """The cells an `Annotator` learns from.
-
-    Parameters
-    ----------
-    counts
-        Counts [n, genes], CSR, float32.
-    genes
-        Names of the genes.
-    y
-        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `group_names`).
-    label_names
-        Names of the K types.
-    batch_index, batch_names
-        Batch codes [n] and their names.
-    groups
-        Type name to the name of its group; a type left out is a group of its own.
-    prior
-        Type name to the share of cells expected; types left out share what remains evenly.
-    rows
-        Cells [n] to train on; None: all of them.
-    """
-
-    counts: sparse.csr_array
-    genes: tuple[str, ...]
-    y: np.ndarray
-    label_names: tuple[str, ...]
-    batch_index: np.ndarray
-    batch_names: tuple[str, ...]
-    groups: Mapping[str, str] = field(default_factory=dict)
-    prior: Mapping[str, float] = field(default_factory=dict)
-    rows: np.ndarray | None = None
-
-
-def group_names(label_names: tuple[str, ...], groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the groups in the order of their codes: as their first type comes."""
-    return tuple(dict.fromkeys(groups.get(name, name) for name in label_names))
-
-
-def build(cells: TrainingSet, model_config: ModelConfig, train_config: TrainConfig) -> SCANVI:
-    """Return a fresh network for `cells` on the training device; the seed decides its weights."""
+def build(inputs: Inputs, model_config: ModelConfig, train_config: TrainConfig) -> SCANVI:
+    """Return a fresh network for `inputs` on the training device; the seed decides its weights."""
     module = network(
-        len(cells.genes), len(cells.batch_names), cells.label_names, cells.groups, model_config
+        len(inputs.genes), len(inputs.batch_names), inputs.label_names, inputs.groups, model_config
     )
     module.draw_parameters(torch.Generator().manual_seed(train_config.seed))
-    if cells.prior:
-        prior = prior_of(cells.label_names, cells.prior)
+    if inputs.prior:
+        prior = prior_of(inputs.label_names, inputs.prior)
         module.y_prior.data = torch.as_tensor(prior, dtype=torch.float32)[None]
     return module.to(choose_device(train_config.device))
 
@@ -109,26 +67,24 @@ def network(
     )
 
 
-def training_data(cells: TrainingSet, config: TrainConfig) -> tuple[np.ndarray, TrainingData]:
+def training_data(inputs: Inputs, config: TrainConfig) -> tuple[np.ndarray, TrainingData]:
     """Return the cells that are trained on: their rows, and what the training needs of them."""
-    usable = filled_rows(cells.counts)
-    if cells.rows is not None:
-        usable &= cells.rows
-    counts = chosen_rows(cells.counts, usable)
-    n_labels = len(cells.label_names)
-    known = np.where(usable, cells.y, -1).astype(np.int64)
+    usable = filled_rows(inputs.counts) & inputs.rows
+    counts = chosen_rows(inputs.counts, usable)
+    n_labels = len(inputs.label_names)
+    known = np.where(usable, inputs.y, -1).astype(np.int64)
     y = known[usable]
     present = np.unique(y[(y >= 0) & (y < n_labels)])
     if len(present) < MIN_LABELS:
-        names = ", ".join(cells.label_names[code] for code in present) or "none"
+        names = ", ".join(inputs.label_names[code] for code in present) or "none"
         raise LabelsUnusable(
             f"Types with labelled cells that have counts: {names}.",
             f"Name cells of at least {MIN_LABELS} types.",
         )
     random = np.random.default_rng(config.seed)
     validation = choose_validation(known, n_labels, config.validation_fraction, random)[usable]
-    batch_index = cells.batch_index[usable].astype(np.int64)
-    n_batch = len(cells.batch_names)
+    batch_index = inputs.batch_index[usable].astype(np.int64)
+    n_batch = len(inputs.batch_names)
     return np.flatnonzero(usable), TrainingData(
         counts, batch_index, n_batch, y, n_labels, validation
     )

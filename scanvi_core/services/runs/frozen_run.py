@@ -1,0 +1,119 @@
+"""A run's folder: everything that a result depends on, frozen before the start."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from scanvi_core import runtime
+from scanvi_core.annotation.model.inputs import Inputs
+from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.run_settings import RunSettings
+from scanvi_core.project.runs import Run
+from scanvi_core.services.runs.results import TRUTH
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.workspace import Workspace
+
+VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Processes that train a run outside the app.
+
+    Attributes
+    ----------
+    processes
+        How many to begin it with; 0: the app trains it.
+    store
+        The collection of the same cells that they read, as they see it; None: the data set.
+    """
+
+    processes: int = 0
+    store: str | None = None
+
+
+def new_run(
+    opened: Workspace,
+    request: TrainRequest,
+    inputs: Inputs,
+    genes: np.ndarray,
+    outside: Outside | None = None,
+) -> Run:
+    """Create the run folder and freeze everything the result depends on.
+
+    Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
+    the app trains it; else its random numbers do not depend on how many processes share the work.
+    """
+    settings = _settings(opened, request, inputs, genes, outside or Outside())
+    run = Run.create(opened.project, settings)
+    truth = np.full(inputs.y.size, -1, dtype=np.int32)
+    known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
+    truth[rows] = known
+    arrays = {"y": inputs.y.astype(np.int32), "holdout": inputs.holdout, "rows": inputs.rows}
+    arrays |= {"batch_index": inputs.batch_index.astype(np.int32), TRUTH: truth}
+    for name, array in arrays.items():
+        run.write_array(name, array)
+    return run
+
+
+def _settings(
+    opened: Workspace, request: TrainRequest, inputs: Inputs, genes: np.ndarray, outside: Outside
+) -> RunSettings:
+    chosen = opened.project.settings
+    return RunSettings(
+        model=request.model,
+        train=request.train,
+        warm_from=chosen.get("current_run") if request.warm else None,
+        map_from=chosen.get("current_run"),  # its places are where maps start
+        processes=outside.processes,
+        store=outside.store,
+        seed=request.train.seed,
+        threads=runtime.worker_threads(),
+        device=str(runtime.choose_device(request.train.device)),
+        versions={name: version(name) for name in VERSIONS_OF},
+        counts_sha256=opened.dataset.manifest["counts_sha256"],
+        batch_key=chosen.get("batch_key"),
+        labels_key=chosen.get("labels_key"),
+        unlabeled_categories=tuple(chosen.get("unlabeled", [])),
+        labels_seq=inputs.seq,
+        label_names=inputs.label_names,
+        code_names=inputs.code_names,
+        batch_names=inputs.batch_names,
+        groups=dict(inputs.groups),
+        prior=dict(inputs.prior),
+        genes=tuple(map(str, genes)),
+    )
+
+
+def frozen_inputs(run: Run) -> Inputs:
+    """Return what a run was begun with; its counts are cut out when they are needed."""
+    frozen = run.settings
+    return Inputs(
+        counts=None,
+        genes=frozen.genes,
+        y=np.array(run.array("y"), dtype=np.int64),
+        label_names=frozen.label_names,
+        batch_index=np.array(run.array("batch_index"), dtype=np.int64),
+        batch_names=frozen.batch_names,
+        groups=frozen.groups,
+        prior=frozen.prior,
+        rows=np.array(run.array("rows")),
+        holdout=np.array(run.array("holdout")),
+        seq=frozen.labels_seq,
+    )
+
+
+def holdout_truth(
+    opened: Workspace, names: tuple[str, ...], holdout: np.ndarray, at: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return true codes (-1: a type the model does not know) and rows of the held-out cells.
+
+    Labels are taken as they were after event `at`, when the model was trained: its names are
+    theirs. Cells without a label then, and accepted predictions, are no truth and left out.
+    """
+    state = opened.store.labels(at)
+    places = {name: i for i, name in enumerate(names)}
+    table = np.array([*(places.get(name, -1) for name in state.names), -1], dtype=np.int64)
+    rows = np.flatnonzero(holdout & np.isin(state.sources, (GIVEN, MANUAL)))
+    return table[state.codes[rows]], rows
