@@ -53,7 +53,7 @@ def same_content(project, before):
     assert [state.names[code] if code >= 0 else "" for code in state.codes] == [
         before.label_names[code] if code >= 0 else "" for code in before.codes
     ]
-    now = results.current(project)
+    now = results.current(workspace(project))
     assert list(now.names) == before.names
     assert now.prediction.tolist() == before.prediction
     np.testing.assert_allclose(now.confidence, before.confidence, atol=1e-4)
@@ -67,14 +67,14 @@ def test_it_is_listed_and_holds_what_it_held(old, before):
 
 
 def test_its_model_is_trained_on(old):
-    request = train_plan.update_request(old)
+    request = train_plan.update_request(workspace(old))
     assert request.warm and request.model.n_hidden == 16
     run = train(workspace(old), request, ForegroundJob(old, lambda *_: None))
-    assert run == "0002" and results.current(old).run_id == run
+    assert run == "0002" and results.current(workspace(old)).run_id == run
 
 
 def test_it_exports(old, tmp_path, before):
-    path = write.write(old, ExportChoice(), tmp_path / "out.h5ad")
+    path = write.write(workspace(old), ExportChoice(), tmp_path / "out.h5ad")
     adata = anndata.read_h5ad(path)
     assert adata.n_obs == len(before.codes)
     assert set(before.names) <= set(adata.obs["scanvi_prediction"].cat.categories)

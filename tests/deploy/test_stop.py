@@ -135,5 +135,5 @@ def test_a_training_that_is_stopped_with_the_server_leaves_its_project_closed(se
     assert was_left(cells)
     run = Run.list(cells)[-1]
     seen = status_seen(run)
-    assert (seen.status, run.checkpoint.is_file()) == (INTERRUPTED, True)
+    assert (seen.status, run.paths.checkpoint.is_file()) == (INTERRUPTED, True)
     assert "The program was closed" in seen.message

@@ -13,7 +13,7 @@ from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.workspace import batches_of, workspace
+from scanvi_core.services.workspace import workspace
 from tests import projects
 from tests.conftest import Once
 from tests.projects import copy_of
@@ -40,7 +40,6 @@ def packed(once: Once, request_brief: TrainRequest) -> bytes:
     from scanvi_core.services.explore import maps
     from scanvi_core.services.projects import library
     from scanvi_core.services.quality import doublets
-    from scanvi_core.services.quality.flags import Batches
 
     def build(folder: Path) -> Path:
         with runtime.home_at(folder / "home"):
@@ -52,9 +51,9 @@ def packed(once: Once, request_brief: TrainRequest) -> bytes:
             first = projects.train_now(project, request_brief)
             second = projects.train_now(project, replace(request_brief, warm=True))
             assert first != second
-            uncertainty_job.look(project, second, job)
-            assert jobs.wait(maps.start_base_map(project), 120).error is None
-            doublets.look(opened, Batches("batch", *batches_of(opened, "batch")), job)
+            uncertainty_job.check_run(opened, second, job)
+            assert jobs.wait(maps.start_base_map(opened), 120).error is None
+            doublets.search(opened, opened.batches("batch"), job)
             return library.pack(project)
 
     return once("packed", build).read_bytes()

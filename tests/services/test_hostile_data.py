@@ -250,7 +250,7 @@ def test_no_file_that_a_pack_names_is_read(packed, quick, tmp_path, where):
     again = library.pack(made).read_bytes()
     assert b"root:" not in again and not [n for n in names(again) if n.startswith("source/")]
     with pytest.raises(ExportError, match="is no longer there"):
-        write.write(made, ExportChoice(), tmp_path / "out.h5ad")
+        write.write(workspace.workspace(made), ExportChoice(), tmp_path / "out.h5ad")
 
 
 def names(content):
@@ -267,14 +267,16 @@ def test_a_sound_pack_is_opened_and_equal(packed, home, tmp_path):
     assert opened.labels().seq == 3 and "Mine" in opened.labels().active
     assert opened.current_run().id == "0002"
     found = np.load(io.BytesIO(read(packed, "runs/0002/probabilities.npy")))
-    assert np.array_equal(results.current(made).probabilities, found, equal_nan=True)
+    assert np.array_equal(
+        results.current(workspace.workspace(made)).probabilities, found, equal_nan=True
+    )
     before = json.loads(read(packed, "dataset/manifest.json"))
     assert opened.dataset.manifest | {"source": 0} == before | {"source": 0}
     again = library.pack(made).read_bytes()
     for name in names(packed):
         if not name.endswith((".db", ".json")):
             assert read(again, name) == read(packed, name), name
-    written = write.write(made, ExportChoice(), tmp_path / "out.h5ad")
+    written = write.write(workspace.workspace(made), ExportChoice(), tmp_path / "out.h5ad")
     assert written.stat().st_size > 0
 
 

@@ -49,7 +49,7 @@ def fresh(home, imported):
 def told(labelled):
     """A history with a step of anna, as text."""
     workspace(labelled).store.actor = "anna"
-    edit.name_cells(labelled, np.array([3, 4, 9]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3, 4, 9]), "Mine", "lasso")
     return history.export_log(labelled)
 
 
@@ -181,7 +181,7 @@ def targets(imported, tmp_path_factory):
     """First lines for a project without labels, and for one with which it would be merged."""
     with runtime.home_at(tmp_path_factory.mktemp("targets")):
         projects = [copy_of(imported) for _ in range(2)]
-        edit.use_column(projects[1], "cell_type", set())
+        edit.use_column(workspace(projects[1]), "cell_type", set())
         yield {project: head_of(project) for project in projects}
 
 
@@ -271,7 +271,7 @@ def test_who_and_when_of_a_history_are_what_it_claims(told, fresh):
     assert "says: boss@lab.org, 1 Jan 2001" in sentence
     _, again = entries(history.export_log(fresh))
     assert {entry["origin"]["brought_by"] for entry in again} == {"mallory"}
-    edit.undo(fresh)
+    edit.undo(workspace(fresh))
     table = history.table(fresh)
     assert table["verified"].tolist() == [True] + [False] * len(found)
 
@@ -287,7 +287,7 @@ def test_a_merge_says_that_the_work_is_claimed(told, fresh):
     head, found = entries(told)
     for entry in found:
         entry["actor"] = "boss@lab.org"
-    edit.name_cells(fresh, np.array([20]), "Ours", "lasso")
+    edit.name_cells(workspace(fresh), np.array([20]), "Ours", "lasso")
     workspace(fresh).store.actor = "mallory"
     history.import_log(fresh, text_of(head, sealed(found)))
     last = history.table(fresh).iloc[0]
@@ -305,7 +305,7 @@ def test_a_history_in_a_history_holds_what_it_says_it_knows(told, fresh):
     history.import_log(fresh, told)
     other = copy_of_project(fresh)
     for project, name in ((fresh, "A"), (other, "B")):
-        edit.name_cells(project, np.array([1]), name, "lasso")
+        edit.name_cells(workspace(project), np.array([1]), name, "lasso")
     history.import_log(fresh, history.export_log(other))
     head, found = entries(history.export_log(fresh))
     sound = text_of(head, found)
@@ -460,7 +460,7 @@ def rich(labelled):
     store.undo()
     store.redo()
     other = copy_of_project(labelled)
-    edit.name_cells(other, np.array([50]), "Theirs", "lasso")
+    edit.name_cells(workspace(other), np.array([50]), "Theirs", "lasso")
     store.append(events.delete("A2"))
     store.merge(workspace(other).store.export_log())
     store.append(events.checkpoint("end"))

@@ -92,7 +92,7 @@ def test_no_file_outside_is_packed_read_again_or_exported(labelled, project, sec
         assert not [name for name in pack.namelist() if name.startswith("source")]
         assert all(b"secret of" not in pack.read(name) for name in pack.namelist())
     with pytest.raises(FileRefused, match="outside the data folder"):
-        write.write(labelled, ExportChoice(), tmp_path / "out.h5ad")
+        write.write(workspace.workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
     with pytest.raises(FileRefused, match="outside the data folder"):
         from_export.find(labelled, "")
 
@@ -122,9 +122,9 @@ def test_no_link_in_a_project_is_followed(labelled, secret):
         here.dataset / "l.npy",
     ):
         path.symlink_to(secret if path.suffix else secret.parent)
-    assert write.exported_files(labelled) == []
+    assert write.exported_files(workspace.workspace(labelled)) == []
     with pytest.raises(InputError, match="no such file"):
-        write.exported_file(labelled, "x.h5ad")
+        write.exported_file(workspace.workspace(labelled), "x.h5ad")
     copy = open_project(library.duplicate(labelled))
     assert not [path for path in copy.root.rglob("*") if path.is_symlink() or path.stem == "l"]
     with zipfile.ZipFile(library.pack(labelled)) as pack:
@@ -137,7 +137,7 @@ def test_a_folder_of_exports_that_is_a_link_is_not_followed(labelled, secret):
     exports.rmdir()
     exports.symlink_to(secret.parent)
     with pytest.raises(InputError, match="no such file"):
-        write.exported_file(labelled, secret.name)
+        write.exported_file(workspace.workspace(labelled), secret.name)
 
 
 def test_every_path_that_a_file_names_goes_through_one_function():

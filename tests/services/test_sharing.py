@@ -17,7 +17,7 @@ from scanvi_core.services.export import write as export_write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit, from_project, history, holdout
 from scanvi_core.services.projects import library, open_file, sharing, status
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import chosen_limits
 from scanvi_core.services.runs import train_request, update
 from scanvi_core.services.training import distributed, start
 
@@ -48,12 +48,17 @@ def found():
     return {item.id for item in [*library.listing(), *away]}
 
 
+def opened_by(call):
+    """Return a call by id of what takes the opened data set."""
+    return lambda project: call(workspace.workspace(project))
+
+
 READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
-    jobs.active, edit.label_table, library.packed_file, library.pack, library.duplicate,
-    library.start_pack, export_write.exported_files, start.cut_off, distributed.awaited,
-    lambda project: export_write.exported_file(project, "cells.h5ad"), history.table,
-    sharing.sharing_of,
+    jobs.active, opened_by(edit.label_table), library.packed_file, library.pack,
+    library.duplicate, library.start_pack, opened_by(export_write.exported_files),
+    opened_by(start.cut_off), opened_by(distributed.awaited), history.table, sharing.sharing_of,
+    lambda p: export_write.exported_file(workspace.workspace(p), "cells.h5ad"),
 ]  # fmt: skip
 
 
@@ -65,35 +70,39 @@ def test_to_others_a_project_is_not_there(trained, asks):
         with pytest.raises(ProjectError, match="There is no project"):
             read(trained)
     assert trained not in found() and not workspace.exists(trained)
-    assert trained not in from_project.candidates("other")
+    assert trained not in from_project.candidates(workspace.workspace("other"))
 
 
 def test_who_may_look_finds_it_and_sees_everything(shared):
-    assert shared in found() and shared in from_project.candidates("other")
-    assert edit.label_table(shared)["labelled"].sum() > 0
-    assert status.stations_done(shared) >= {"check", "labels", "train"}
-    assert BOB not in edit.read_only(shared) and ANNA in edit.read_only(shared)
+    assert shared in found() and shared in from_project.candidates(workspace.workspace("other"))
+    assert edit.label_table(workspace.workspace(shared))["labelled"].sum() > 0
+    assert status.pages_done(shared) >= {"check", "labels", "train"}
+    assert BOB not in edit.read_only(workspace.workspace(shared)) and ANNA in edit.read_only(
+        workspace.workspace(shared)
+    )
 
 
 ROW = np.array([1])
 WRITES = [
-    lambda p: edit.name_cells(p, ROW, "T", "lasso"),
-    edit.undo,
-    edit.redo,
-    lambda p: edit.use_column(p, "cell_type", set()),
-    lambda p: edit.recolour(p, "Dendritic", "#4477aa"),
+    lambda p: edit.name_cells(workspace.workspace(p), ROW, "T", "lasso"),
+    opened_by(edit.undo),
+    opened_by(edit.redo),
+    lambda p: edit.use_column(workspace.workspace(p), "cell_type", set()),
+    lambda p: edit.recolour(workspace.workspace(p), "Dendritic", "#4477aa"),
     lambda p: history.go_back_to(p, 0),
     lambda p: history.import_log(p, history.export_log(p)),
-    lambda p: holdout.set_aside(p, holdout.HoldoutRequest()),
-    lambda p: workspace.set_batch_key(p, None),
+    lambda p: holdout.set_aside(workspace.workspace(p), holdout.HoldoutRequest()),
+    lambda p: workspace.set_batch_key(workspace.workspace(p), None),
     lambda p: library.rename(p, "Mine"),
     library.archive,
-    lambda p: current.save(p, current.saved(p)),
-    lambda p: start.start(p, train_request.TrainRequest()),
-    lambda p: start.resume(p, open_project(p).settings["current_run"]),
-    lambda p: start.leave(p, open_project(p).settings["current_run"]),
-    update.keep,
-    lambda p: export_write.start(p, ExportChoice()),
+    lambda p: chosen_limits.save(
+        workspace.workspace(p), chosen_limits.saved(workspace.workspace(p), None)
+    ),
+    lambda p: start.start(workspace.workspace(p), train_request.TrainRequest()),
+    lambda p: start.resume(workspace.workspace(p), open_project(p).settings["current_run"]),
+    lambda p: start.leave(workspace.workspace(p), open_project(p).settings["current_run"]),
+    opened_by(update.keep),
+    lambda p: export_write.start(workspace.workspace(p), ExportChoice()),
     lambda p: workspace.workspace(p).store.fill([]),
     lambda p: workspace.workspace(p).store.merge([]),
     lambda p: open_file.submit_import(open_project(p), lambda _: None),
@@ -119,7 +128,7 @@ def test_who_may_look_changes_nothing(shared):
 
 def test_the_refusal_says_whom_to_ask_and_what_else_there_is(shared):
     with pytest.raises(access.ReadOnly) as caught:
-        edit.name_cells(shared, ROW, "T", "lasso")
+        edit.name_cells(workspace.workspace(shared), ROW, "T", "lasso")
     assert "Nothing was changed" in caught.value.message
     assert ANNA in caught.value.hint and "copy" in caught.value.hint
 
@@ -147,7 +156,7 @@ def test_a_job_is_seen_by_those_who_see_the_project_and_stopped_by_those_who_cha
 
 
 def test_what_pages_work_out_for_themselves_is_worked_out_for_who_may_look(shared):
-    uncertainty_job.begin(shared)
+    uncertainty_job.begin(workspace.workspace(shared))
     [job] = jobs.list_jobs(shared)
     jobs.stop(job.id)
     assert jobs.wait(job.id, 60).error is None
@@ -157,9 +166,9 @@ def test_who_may_change_it_does_and_is_not_its_owner(shared, asks):
     asks(ANNA)
     sharing.share(shared, "", {BOB: sharing.WRITE})
     asks(BOB)
-    edit.name_cells(shared, ROW, "T", "lasso")
+    edit.name_cells(workspace.workspace(shared), ROW, "T", "lasso")
     library.rename(shared, "Ours")
-    assert not edit.read_only(shared)
+    assert not edit.read_only(workspace.workspace(shared))
     for deed in (
         lambda: sharing.share(shared, sharing.WRITE, {}),
         lambda: sharing.give(shared, BOB),
@@ -190,7 +199,7 @@ def test_a_copy_and_an_unpacked_project_belong_to_who_made_them(shared, asks):
     arrived = library.unpack(io.BytesIO(packed))
     for project in (copy, arrived):
         assert access.access_of(open_project(project).root) == Access(BOB)
-        edit.name_cells(project, ROW, "T", "lasso")
+        edit.name_cells(workspace.workspace(project), ROW, "T", "lasso")
     asks(ANNA)
     assert not {copy, arrived} & found()
 
@@ -229,7 +238,7 @@ def test_administrators_see_all_and_may_give_away_what_belongs_to_nobody(trained
 def test_an_owner_may_give_a_project_away_and_can_still_change_it(shared, asks):
     asks(ANNA)
     sharing.give(shared, BOB)
-    edit.name_cells(shared, ROW, "T", "lasso")
+    edit.name_cells(workspace.workspace(shared), ROW, "T", "lasso")
     asks(BOB)
     seen = sharing.sharing_of(shared)
     assert seen.is_mine and seen.access.people == {ANNA: sharing.WRITE}

@@ -294,10 +294,11 @@ def test_a_shape_can_be_held_to_the_cells_shown(project):
 
 def test_picks_of_old_tabs_are_forgotten(project):
     mask = np.ones(700, dtype=bool)
-    for i in range(selection.KEPT + 1):
-        selection.pick(workspace.workspace(project), f"t{i}", mask)
-    assert not selection.picked(workspace.workspace(project), "t0").any()
-    assert selection.picked(workspace.workspace(project), "t1").all()
+    opened = workspace.workspace(project)
+    for i in range(workspace.SELECTIONS + 1):  # each takes a byte per cell
+        selection.pick(opened, f"t{i}", mask)
+    assert not selection.picked(opened, "t0").any()
+    assert selection.picked(opened, f"t{workspace.SELECTIONS}").all()
 
 
 # Cancelling -------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from scanvi_core.services.explore import colours, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.labels import from_project
 from scanvi_core.services.projects import data_report, library, status
-from scanvi_core.services.quality import current
+from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import model_list, results
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import start
@@ -91,23 +91,35 @@ def steps(project: str, target: Path) -> dict[str, Callable[[], Any]]:
     run = start.start
     return {
         "overview": lambda: status.of(project),
-        "check": lambda: (data_report.report(project), data_report.batch_table(project, "batch")),
-        "flags": lambda: current.flags(project),
-        "gene": lambda: colours.gene_colouring(project, colours.gene_names(project)[3]),
-        "maps": lambda: [maps.coordinates(project, m) for m in maps.embeddings(project)],
-        "colours": lambda: [
-            colours.colouring(project, item) for item in colours.colour_options(project)
+        "check": lambda: (
+            data_report.report(workspace(project)),
+            data_report.batch_table(workspace(project), "batch"),
+        ),
+        "flags": lambda: flags.flags(
+            workspace(project), workspace(project).batches(workspace(project).batch_key)
+        ),
+        "gene": lambda: colours.gene_colouring(
+            workspace(project), colours.gene_names(workspace(project))[3]
+        ),
+        "maps": lambda: [
+            maps.coordinates(workspace(project), m) for m in maps.embeddings(workspace(project))
         ],
-        "results": lambda: results.current(project),
-        "doubt": lambda: uncertainty.reasons(project),
-        "evaluate": lambda: holdout_report.report(project),
-        "models": lambda: model_list.models(project),
+        "colours": lambda: [
+            colours.colouring(workspace(project), item)
+            for item in colours.colour_options(workspace(project))
+        ],
+        "results": lambda: results.current(workspace(project)),
+        "doubt": lambda: uncertainty.reasons(workspace(project)),
+        "evaluate": lambda: holdout_report.report(workspace(project)),
+        "models": lambda: model_list.models(workspace(project)),
         "cells": lambda: from_project.cell_hashes(workspace(project).dataset),
-        "export": lambda: write.write(project, write.ExportChoice(with_counts=True), target),
+        "export": lambda: write.write(
+            workspace(project), write.ExportChoice(with_counts=True), target
+        ),
         "packing": lambda: library.pack(project),
         "copy": lambda: library.duplicate(project),
-        "training": lambda: jobs.wait(run(project, SMALL), 300).error,
-        "retraining": lambda: jobs.wait(run(project, WARM), 300).error,
+        "training": lambda: jobs.wait(run(workspace(project), SMALL), 300).error,
+        "retraining": lambda: jobs.wait(run(workspace(project), WARM), 300).error,
     }
 
 

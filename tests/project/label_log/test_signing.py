@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import LabelStore, locks, signing
-from scanvi_core.project.label_log import entries, events
+from scanvi_core.project import LabelStore, locks
+from scanvi_core.project.label_log import entries, events, signing
 from scanvi_core.project.label_log.backup import BACKUPS, copies, mend
 from scanvi_core.project.label_log.entries import Record
 from scanvi_core.project.label_log.lines import read_lines
