@@ -16,6 +16,7 @@ from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, TECHNICAL, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
+ERROR = "review-error"  # the card and the sentence why it could not be decided
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
@@ -118,10 +119,11 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     seen = opened.labels().seq  # as this card is drawn
 
     def decide(work: Callable[[], None]) -> None:
+        state.forget(ERROR)
         try:
             work()
         except ScanviError as error:
-            state.remember("review-error", error_text(error))
+            state.remember(ERROR, (item.token, error_text(error)))
 
     with st.container(horizontal=True, key="review-actions"):
         st.button(
@@ -141,9 +143,9 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
                   args=(lambda: queue.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)
-    if state.recall("review-error"):
-        st.error(state.recall("review-error"))
-        state.forget("review-error")
+    about, text = state.recall(ERROR, ("", ""))
+    if about == item.token:  # until the next decision: newer predictions draw the page anew
+        st.error(text)
     return asked
 
 

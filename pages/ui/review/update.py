@@ -55,6 +55,7 @@ def _offer(opened: Workspace) -> None:
 
 
 def _start(opened: Workspace) -> None:
+    state.forget("update-error")
     try:
         start.start(opened, train_plan.update_request(opened))
     except ScanviError as error:
@@ -69,7 +70,6 @@ def below(review: ReviewState) -> None:
         jobs.show(job)
     if state.recall("update-error"):
         st.error(state.recall("update-error"))
-        state.forget("update-error")
     working = review.made.working
     st.fragment(_provisional_line, run_every=POLL_S if working else None)(opened, working)
     update = runs_update.latest(opened)
