@@ -1,7 +1,8 @@
 """Damaged files in full: ``python -m tests.fuzz``.
 
-1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read. The
-counts are printed. The same tests run in CI with fewer files. Not on Windows.
+1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read;
+2,000 histories of labels. The counts are printed. CI runs the same tests with fewer. Not on
+Windows.
 """
 
 import os
@@ -9,6 +10,8 @@ import sys
 
 import pytest
 
+FILES = ("tests/data/intake/test_fuzz.py", "tests/services/test_hostile_histories.py")
+
 if __name__ == "__main__":
     os.environ["SCANVI_FUZZ"] = "all"
-    sys.exit(pytest.main(["-s", "-q", "tests/data/intake/test_fuzz.py", *sys.argv[1:]]))
+    sys.exit(pytest.main(["-s", "-q", *FILES, *sys.argv[1:]]))

@@ -5,13 +5,16 @@ never packed, copied or unpacked: whoever makes a project here owns it, whatever
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core import runtime
+from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
 from scanvi_core.project.files import read_json, write_json
 
 FILE = "access.json"
@@ -100,25 +103,37 @@ def ask(who: Callable[[], Person | None]) -> None:
 
 def asking() -> Person | None:
     """Return who asks on this thread; None where everything is allowed."""
-    return _ask()
+    given = _acting.get()
+    return _ask() if given is None else given[0]
 
 
-def nobody() -> None:
-    """Say that nobody has to be asked."""
+@contextmanager
+def acting_for(person: Person | None) -> Iterator[None]:
+    """Do on this thread what somebody asked for on another, and no more than they may."""
+    before = _acting.set((person,))
+    try:
+        yield
+    finally:
+        _acting.reset(before)
 
 
-_ask: Callable[[], Person | None] = nobody
+def _nobody() -> None:
+    return None
+
+
+_ask: Callable[[], Person | None] = _nobody
+_acting: ContextVar[tuple[Person | None] | None] = ContextVar("acting", default=None)
 
 
 def is_open(root: Path) -> bool:
     """Tell whether who asks may see the project in a folder."""
-    person = _ask()
+    person = asking()
     return person is None or may_read(access_of(root), person)
 
 
 def refusal(root: Path) -> ReadOnly | None:
     """Return why who asks may not change the project in a folder; None if they may."""
-    person = _ask()
+    person = asking()
     if person is None:
         return None
     access = access_of(root)
@@ -132,9 +147,23 @@ def check_write(root: Path) -> None:
         raise refused
 
 
+def check_place(path: Path) -> None:
+    """Raise `FileRefused` if somebody who signed in names the place of projects, or one around it.
+
+    Other people's projects are there, and their own are opened from the list.
+    """
+    home = runtime.home().resolve()
+    inside = path.is_relative_to(home) or home.is_relative_to(path)
+    if asking() is not None and inside:
+        raise FileRefused(
+            f"{path.name} is where projects are kept.",
+            "Open projects from the list, and other data from another folder.",
+        )
+
+
 def begin(root: Path) -> None:
     """Make who asks the owner of a new project."""
-    person = _ask()
+    person = asking()
     if person is not None:
         keep(root, Access(owner=person.name))
 

@@ -61,9 +61,9 @@ class JobRequest:
     lane
         For example ``train:cpu``; one job at a time per lane.
     work
-        Called with the `Job`; what it returns is the result. Nobody is asked meanwhile.
+        Called with the `Job`; what it returns is the result. It may do what who submits it may.
     changes
-        Whether it changes the project; else whoever may see that may submit and stop it.
+        Whether it changes the project; else who may see that may submit and stop it.
     """
 
     project_id: str
@@ -130,6 +130,7 @@ class Job:
         self.id = secrets.token_urlsafe(9)
         self.project_id = request.project_id
         self.changes = request.changes
+        self._person = access.asking()
         self._work: Callable[[Job], Any] | None = request.work
         self._stop = threading.Event()
         self.is_closing = False
@@ -196,7 +197,8 @@ class Job:
             self._set(status=JobStatus.RUNNING, started_at=datetime.now(UTC))
         result, error = None, None
         try:
-            result = work(self)
+            with access.acting_for(self._person):
+                result = work(self)
         except BaseException as failure:  # noqa: BLE001  a thread has no caller to raise to
             error = failures.in_words(failure, self.id)
         with _changed:
@@ -218,10 +220,8 @@ def submit(request: JobRequest) -> str:
 
     Raises
     ------
-    JobRefused
-        If a job of this kind is queued or running for the project.
     ProjectError
-        If who asks may not have it done.
+        `JobRefused` if one of this kind is queued or running for the project; if it is not theirs.
     """
     _check(request.project_id, changes=request.changes)
     with _changed:
@@ -245,7 +245,7 @@ def snapshot(job_id: str) -> JobSnapshot:
     Raises
     ------
     ProjectError
-        If there is no such job (any more) that who asks may see.
+        If there is no such job (any more).
     """
     with _changed:
         return _find(job_id)._seen()

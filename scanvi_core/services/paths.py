@@ -4,6 +4,7 @@ from pathlib import Path
 
 from scanvi_core import runtime
 from scanvi_core.errors import FileRefused
+from scanvi_core.project import access
 from scanvi_core.project.folder import Project, projects_home
 
 _imported: set[Path] = set()  # files outside of all projects, since the program was started
@@ -38,6 +39,7 @@ def allowed_path(text: str, *, folders: bool = False) -> Path:
     """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
     root = runtime.data_root().resolve()
     path = _below_data_root(_resolved(root, text.strip().strip("\"'"), text), text)
+    access.check_place(path)
     if not (path.is_file() or (folders and path.is_dir() and path != root)):
         raise FileRefused(
             f"There is no file {path}.", "Check the path; upper and lower case count."

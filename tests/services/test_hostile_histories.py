@@ -175,6 +175,35 @@ HOSTILE = {
     ),
 }  # fmt: skip
 
+MINE = base64.b64encode(pack_values(np.zeros(3, np.int32), np.full(3, 2, np.uint8))).decode()
+NONE = base64.b64encode(pack_values(np.full(3, -1, np.int32), np.zeros(3, np.uint8))).decode()
+NO_CELLS = {"cells": None, "after": None, "before": None}
+UNDO = {"n_cells": 3, "step": 1, "what": "x", "changes": [[0, AFTER, BEFORE]]}
+SECOND = {  # after the step of `lone`
+    "other labels before it": lone(seq=2, payload=lone()["payload"] | {"changes": []}),
+    "an undo of fewer cells": lone(seq=2, kind="undo", payload=UNDO | {"n_cells": 2},
+                                   cells=[[3, 4]], after=packed(b"1" + bytes(8)),
+                                   before=packed(b"1" + (6).to_bytes(8, "little"))),
+    "an undo that keeps the label": lone(seq=2, kind="undo", payload=UNDO | {"changes": []},
+                                         after=NONE, before=MINE),
+    "two labels of one name": lone(
+        seq=2, kind="create", payload={"n_cells": 0, "changes": [[1, BEFORE, AFTER]]}, **NO_CELLS
+    ),
+    "a label gone that cells have": lone(
+        seq=2, kind="delete", payload={"n_cells": 0, "changes": [[0, AFTER, BEFORE]]}, **NO_CELLS
+    ),
+    "cells that get a label that is gone": lone(
+        seq=2, kind="clear", payload={"n_cells": 3, "labels": ["Mine"]}, after=NONE, before=NONE
+    ),
+    "a label that was another": lone(
+        seq=2, kind="rename", **NO_CELLS,
+        payload={"n_cells": 0, "to": "B", "changes": [[0, ["A", *AFTER[1:]], ["B", *AFTER[1:]]]]},
+    ),
+    "a redo of what was not undone": lone(
+        seq=2, kind="redo", payload={"n_cells": 0, "step": 1, "what": "x"}, **NO_CELLS
+    ),
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def targets(imported, tmp_path_factory):
@@ -221,10 +250,20 @@ def test_what_is_hostile_is_refused_in_a_sentence_before_it_takes_memory(name, t
         assert "not what was written" not in error.message  # but for what it says
 
 
+@pytest.mark.parametrize("name", SECOND)
+def test_a_step_that_does_not_fit_the_one_before_it_is_refused(name, targets):
+    found = [lone(), dict(SECOND[name])]
+    with suppress(Exception):
+        sealed(found)
+    for project, head in targets.items():
+        error = refused(project, text_of(head, found))
+        assert "not what was written" not in error.message
+
+
 @pytest.mark.parametrize(
     "line",
     ["[" * 100_000, '{"a":' * 100_000, "[]", "null", "7", '{"seq": ' + "9" * 100_000 + "}",
-     '{"seq": ' + "9" * 4_000 + "}", "{" + '"a": [[]],' * 20_000 + "}", "[" + "7," * 900_000],
+     '{"seq": ' + "9" * 4_000 + "}", "{" + '"a": [[]],' * 60_000 + "}", "[" + "7," * 900_000],
     ids=["lists", "objects", "a list", "null", "a number", "digits", "fewer", "parts", "commas"],
 )  # fmt: skip
 def test_lines_that_take_more_memory_than_they_have_are_refused(fresh, line):

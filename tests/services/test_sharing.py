@@ -7,7 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core import runtime
+from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
 from scanvi_core.project import access
 from scanvi_core.project.access import Access, Person
 from scanvi_core.project.folder import open_project
@@ -176,6 +177,39 @@ def test_who_may_change_it_does_and_is_not_its_owner(shared, asks):
         with pytest.raises(ProjectError, match="Only its owner"):
             deed()
     assert access.access_of(open_project(shared).root).owner == ANNA
+
+
+def test_a_job_may_do_what_who_asked_for_it_may(shared, asks):
+    asks(ANNA)
+    sharing.share(shared, "", {BOB: sharing.WRITE})
+    asks(BOB)
+    seen = []
+
+    def work(job):
+        seen.append(access.asking())
+        open_project(shared).update_settings(name="By the job")
+        access.keep(open_project(shared).root, Access(ANNA))
+        open_project(shared)
+
+    done = jobs.wait(jobs.submit(jobs.JobRequest(shared, "any", "test", work)), 30)
+    asks(ANNA)
+    assert seen == [Person(BOB)] and open_project(shared).name == "By the job"
+    assert done.error is not None and "There is no project" in done.error[0]
+
+
+def test_nobody_opens_projects_by_their_path(shared, asks, home, tmp_path, monkeypatch):
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path.parent))
+    inside = open_project(shared).root / "source" / "secret.csv"
+    inside.parent.mkdir(exist_ok=True)
+    inside.write_text("x")
+    (tmp_path / "link.csv").symlink_to(inside)
+    (tmp_path / "mine.csv").write_text("x")
+    for path in (inside, inside.parent, home, tmp_path, tmp_path / "link.csv"):
+        with pytest.raises(FileRefused, match="where projects are kept"):
+            open_file.allowed_path(str(path), folders=True)
+    assert open_file.allowed_path(str(tmp_path / "mine.csv")).name == "mine.csv"
+    asks(None)
+    assert open_file.allowed_path(str(inside)) == inside.resolve()
 
 
 def test_what_was_shared_can_be_taken_back_at_once(shared, asks):

@@ -85,8 +85,7 @@ def adopt(path: Path, n_obs: int) -> None:
 
 def stored(path: Path, n_obs: int) -> Generator[Record]:
     """Yield the entries of a SQLite file from elsewhere, which is only read."""
-    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-    engine = sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True))
+    engine = sa.create_engine("sqlite://", creator=lambda: _to_look_at(path))
     try:
         with in_words("read"), engine.connect() as connection:
             _refuse_other(connection, n_obs)
@@ -106,6 +105,14 @@ def stored(path: Path, n_obs: int) -> Generator[Record]:
         raise refused(error.message) from error
     finally:
         engine.dispose()
+
+
+def _to_look_at(path: Path) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    connection = sqlite3.connect(address, uri=True)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    return connection
 
 
 def _record(row: Record, n_obs: int) -> Record:

@@ -23,6 +23,7 @@ from scanvi_core.project.label_log.fields import AGAIN, is_digest, is_whole, ref
 from scanvi_core.project.label_log.row_sets import Rows, inflate, pack_rows, unpack_rows
 
 MAX_RANGES = 32  # selections of more pieces are written in the compact form
+MAX_LISTS, MAX_PARTS = 100_000, 300_000  # besides those per cell: a rule has corners of lassos
 
 
 def to_line(record: Record, n_obs: int) -> str:
@@ -117,8 +118,8 @@ def parsed(text: str, n_obs: int) -> Any:
     RecursionError
         If it holds lists in lists without end.
     """
-    n_lists = text.count("[") + text.count("{")
-    if n_lists > 20_000 + 8 * n_obs or text.count(",") > 2 * HISTORY_EVENTS + 16 * n_obs:
+    n_lists, n_parts = text.count("[") + text.count("{"), text.count(",")
+    if n_lists > MAX_LISTS + 8 * n_obs or n_parts > MAX_PARTS + 16 * n_obs:
         raise ValueError("more parts than an entry has")
     return json.loads(text, parse_constant=_no_number)
 

@@ -94,7 +94,7 @@ def moment(time: str) -> datetime | None:
     """Return a moment in local time; None for what was put in and is none."""
     try:
         return datetime.fromisoformat(time).astimezone()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return None
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 from scanvi_core import runtime
 from scanvi_core.config import MOST_PROCESSES
 from scanvi_core.errors import SettingInvalid, TrainingError
-from scanvi_core.project import runs
+from scanvi_core.project import access, runs
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import train_request
@@ -84,13 +84,17 @@ def hand_over(opened: Workspace, request: TrainRequest, machines: Machines) -> s
 
 
 def follow_again(opened: Workspace) -> None:
-    """Follow the run whose results are awaited, unless that is done already."""
+    """Follow the run whose results are awaited, unless that is done already.
+
+    Who may only look leaves that to those who may take the results.
+    """
     run = awaited(opened)
     if run is None or jobs.active(opened.id, TRAIN):
         return
+    if access.refusal(opened.project.root):
+        return
     if status_seen(run).status not in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED):
-        lane = f"follow:{opened.id}"
-        _submit(opened, lane, lambda job: follow(opened, run, job), changes=False)
+        _submit(opened, f"follow:{opened.id}", lambda job: follow(opened, run, job))
 
 
 def awaited(opened: Workspace) -> Run | None:
@@ -143,8 +147,8 @@ def _prepared(opened: Workspace, request: TrainRequest, job: jobs.Job, outside: 
     return run
 
 
-def _submit(opened: Workspace, lane: str, work: Any, *, changes: bool = True) -> str:
-    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane, work, changes))
+def _submit(opened: Workspace, lane: str, work: Any) -> str:
+    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane, work))
 
 
 def _train_here(opened: Workspace, run: Run, job: jobs.Job) -> str:
