@@ -194,16 +194,16 @@ def test_another_process_is_told_from_one_that_is_gone():
 
 
 def test_arrays_filled_on_the_disk_are_saved_at_the_end_or_not_at_all(run):
-    with run.new_arrays({"z1": (3, 2), "z2": (3, 1)}) as files:
-        files["z1"][:] = 7
-        assert not run.has_array("z1")
+    with run.new_arrays({"first": (3, 2), "second": (3, 1)}) as files:
+        files["first"][:] = 7
+        assert not run.has_array("first")
         files.clear()
-    assert run.array("z1").tolist() == [[7, 7]] * 3 and run.array("z1").dtype == np.float32
-    assert run.array("z2").shape == (3, 1)
-    with pytest.raises(ZeroDivisionError), run.new_arrays({"z1": (3, 2)}) as files:
-        files["z1"][:] = 1 / 0
-    assert run.array("z1").tolist() == [[7, 7]] * 3
-    assert not list(run.root.glob(".z*"))
+    assert run.array("first").tolist() == [[7, 7]] * 3 and run.array("first").dtype == np.float32
+    assert run.array("second").shape == (3, 1)
+    with pytest.raises(ZeroDivisionError), run.new_arrays({"first": (3, 2)}) as files:
+        files["first"][:] = 1 / 0
+    assert run.array("first").tolist() == [[7, 7]] * 3
+    assert not list(run.root.glob(".first*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of POSIX")
@@ -213,8 +213,8 @@ def test_no_room_for_an_array_is_said_before_it_is_filled(run):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
-        with pytest.raises(ProjectError, match="z1"), run.new_arrays({"z1": (10_000, 2)}):
+        with pytest.raises(ProjectError, match="first"), run.new_arrays({"first": (10_000, 2)}):
             pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert not list(run.root.glob("*z1*"))
+    assert not list(run.root.glob("*first*"))

@@ -142,6 +142,9 @@ def test_quality_is_that_of_scanpy(cells, path, tmp_path):
     assert summary["n_mt_genes"] == 6
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Some cells have zero counts:UserWarning"
+)  # of what the test does itself
 @pytest.mark.usefixtures("small_blocks")
 def test_components_are_those_of_scanpy_in_memory(cells, path, tmp_path):
     summary, genes, _, found = run(path, tmp_path / "out")
@@ -159,6 +162,9 @@ def test_components_are_those_of_scanpy_in_memory(cells, path, tmp_path):
     np.testing.assert_allclose(summary["variance_ratio"], shares, rtol=1e-2)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Changing the sparsity structure"
+)  # of what the test does itself
 @pytest.mark.usefixtures("small_blocks")
 def test_what_is_no_count_is_named_and_no_summary_is_left(cells, path, tmp_path):
     run(path, tmp_path / "out")
