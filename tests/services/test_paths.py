@@ -18,7 +18,7 @@ from scanvi_core.services.paths import stored_path
 from scanvi_core.services.projects import library, open_file, questions
 
 ROOT = Path(__file__).parents[2]
-NAMED = re.compile(r"""\[["'](path|store)["']\]|\.get\(["'](path|store)["']""")
+NAMED = re.compile(r"""\[["'](path|store)["']\]|\.get\(["'](path|store)["']|settings\.store\b""")
 SAFE = {  # besides what goes through stored_path
     # the name alone, in a folder of the project
     """name = f"source/{Path(manifest['source']['path']).name}\"""",
@@ -31,9 +31,9 @@ SAFE = {  # besides what goes through stored_path
     'manifest["origin"]["path"] = ""',
     'ours = now != runs.WAITING and settings["store"] is None',
     # through stored_path in the next line
-    'store = run.settings["store"]',
+    "store = trainer.settings.store",
     # named on the command line by who has the rights
-    'attempt.store = Path(run.settings["store"]) if run.settings["store"] else None',
+    "trainer.store = Path(run.settings.store) if run.settings.store else None",
     # what the program asks its own process for, and the file it has just opened
     'path, matrix, memory_mb = Path(request["path"]), request["matrix"], request["memory_mb"]',
     'origin = origin_of(Path(content.manifest["source"]["path"])) if ours else None',

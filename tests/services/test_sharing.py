@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -44,6 +45,11 @@ def shared(trained, asks):
     return trained
 
 
+def offered():
+    """Return the projects whose labels are offered to a project of another name."""
+    return from_project.candidates(SimpleNamespace(id="other"))  # of it, the id alone is asked
+
+
 def found():
     away = library.listing(archived=True)
     return {item.id for item in [*library.listing(), *away]}
@@ -71,11 +77,11 @@ def test_to_others_a_project_is_not_there(trained, asks):
         with pytest.raises(ProjectError, match="There is no project"):
             read(trained)
     assert trained not in found() and not workspace.exists(trained)
-    assert trained not in from_project.candidates(workspace.workspace("other"))
+    assert trained not in offered()
 
 
 def test_who_may_look_finds_it_and_sees_everything(shared):
-    assert shared in found() and shared in from_project.candidates(workspace.workspace("other"))
+    assert shared in found() and shared in offered()
     assert edit.label_table(workspace.workspace(shared))["labelled"].sum() > 0
     assert status.pages_done(shared) >= {"check", "labels", "train"}
     assert BOB not in edit.read_only(workspace.workspace(shared)) and ANNA in edit.read_only(
