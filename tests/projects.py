@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.data.manifest import read_manifest
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.paths import was_imported
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import workspace
 
@@ -18,6 +20,8 @@ def copy_of(folder: Path, name: str = "Cells") -> str:
     fresh = create_project(name)
     shutil.copytree(folder, fresh.root, dirs_exist_ok=True)
     fresh.update_settings(name=name)
+    source = read_manifest(fresh.dataset)["source"]["path"]
+    was_imported(Path(source))  # by another of the processes that test, maybe
     return fresh.id
 
 
