@@ -39,7 +39,6 @@ def allowed_path(text: str, *, folders: bool = False) -> Path:
     """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
     root = runtime.data_root().resolve()
     path = _below_data_root(_resolved(root, text.strip().strip("\"'"), text), text)
-    access.check_place(path)
     if not (path.is_file() or (folders and path.is_dir() and path != root)):
         raise FileRefused(
             f"There is no file {path}.", "Check the path; upper and lower case count."
@@ -67,4 +66,5 @@ def _below_data_root(path: Path, text: str) -> Path:
             f"{text} is outside the data folder {root}.",
             f"Move the file there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
         )
+    access.check_place(path)
     return path

@@ -12,8 +12,8 @@ from scanvi_core import runtime
 from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
 from scanvi_core.project import access
 from scanvi_core.project.access import Access, Person
-from scanvi_core.project.folder import open_project
-from scanvi_core.services import jobs, limits, workspace
+from scanvi_core.project.folder import Project, open_project
+from scanvi_core.services import jobs, limits, paths, workspace
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.export import write as export_write
 from scanvi_core.services.export.write import ExportChoice
@@ -317,3 +317,13 @@ def test_where_nobody_signs_in_nothing_is_asked_or_counted(labelled, monkeypatch
     assert not (open_project(library.duplicate(labelled)).root / access.FILE).exists()
     with pytest.raises(ProjectError, match="Nobody signs in"):
         sharing.share(labelled, "read", {})
+
+
+def test_a_path_in_a_pack_reaches_no_project_of_somebody_else(
+    trained, asks, tmp_path, monkeypatch
+):
+    theirs = open_project(trained).db
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))  # the home lies below it
+    asks(CARL)
+    with pytest.raises(FileRefused, match="is where projects are kept"):
+        paths.stored_path(Project("mine", tmp_path / "mine"), str(theirs))
