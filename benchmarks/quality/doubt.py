@@ -27,7 +27,6 @@ from scipy import sparse
 from benchmarks import results_file
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, load, split, words
 from benchmarks.results_file import SHARED
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.model.linear_models import fit_companions, principal_components, stack
@@ -38,6 +37,7 @@ from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.annotation.uncertainty.prediction_sets import fewest, fit_sets
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.metrics import calibration_error, chance_error, reliability
 
 DATA = SHARED / "data"

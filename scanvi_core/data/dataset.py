@@ -13,13 +13,13 @@ import scipy.sparse as sp
 from scanvi_core.data.blocks.columns import kept_cut, row_blocks
 from scanvi_core.data.blocks.mapped import over_files
 from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc.metrics import Quality
 from scanvi_core.errors import ColumnMissing, ProjectError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 NAMES = "names"
-TARGET_SUM = 1e4
 
 
 class Dataset:
@@ -197,12 +197,8 @@ class Dataset:
             raise ColumnMissing(
                 f"There is no gene {name}.", "Check its spelling, capitals included."
             )
-        values = np.zeros(self.n_obs, np.float32)
-        low, high = self.counts_by_gene.indptr[position : position + 2]
-        rows = self.counts_by_gene.indices[low:high]
-        counts = self.counts_by_gene.data[low:high].astype(np.float64)
-        values[rows] = np.log1p(counts / self.totals[rows] * TARGET_SUM)
-        return values
+        column = self.counts_by_gene[:, position : position + 1]
+        return log_normalized(column, self.totals).toarray().ravel()
 
     @cached_property
     def _gene_positions(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from scanvi_core.config import DISPERSIONS, LIKELIHOODS
+from scanvi_core.data.normalization import TARGET_SUM
 from scanvi_core.distributions.divergences import kl_gaussian, kl_standard_gaussian
 from scanvi_core.distributions.fused import Positive, log_likelihood
 from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
@@ -24,7 +25,6 @@ from scanvi_core.nn.sparse import (
 )
 
 ENCODER_INPUTS = ("log1p", "log_normalized")
-COUNTS_PER_CELL = 1e4
 LOG_R_BOUND = 11.0  # theta stays within e±11: nothing is learnt from a gene beyond
 
 
@@ -156,7 +156,7 @@ class VAE(nn.Module):
         if self.encoder_input == "log_normalized":
             sums = total(x)
             # A cell without counts stays a row of zeros.
-            x = scale_rows(x, COUNTS_PER_CELL / sums.masked_fill(sums == 0, 1.0))
+            x = scale_rows(x, TARGET_SUM / sums.masked_fill(sums == 0, 1.0))
             h = on_entries(torch.log1p, x)
         else:
             h = self._variational_input(x)

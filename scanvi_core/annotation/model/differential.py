@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scanvi_core.annotation.genes.comparison import moments
 from scanvi_core.annotation.model.expression import sampled_scales
 from scanvi_core.errors import InputError, SettingInvalid
 from scanvi_core.module import SCANVI
@@ -113,12 +114,16 @@ def compare(
         sampled_scales(module, counts, rows, batch, int(random.integers(2**31)))
         for rows, batch in zip(drawn, batches, strict=True)
     )
-    raw_a, raw_b = counts[a], counts[b]
-    table = _raw(raw_a, "a") | _raw(raw_b, "b")
-    table |= {"scale_a": scale_a.mean(0), "scale_b": scale_b.mean(0)}
+    n, mean, _, detected = moments(
+        counts[np.concatenate([a, b])], np.repeat([0, 1], [len(a), len(b)]), 2
+    )
+    table = {"scale_a": scale_a.mean(0), "scale_b": scale_b.mean(0)}
+    table |= {"mean_a": mean[0], "mean_b": mean[1]}
+    table |= {"detected_a": detected[0], "detected_b": detected[1]}
     offset = settings.pseudocount
     if offset is None:
-        offset = max(_pseudocount(scale_a, raw_a), _pseudocount(scale_b, raw_b))
+        totals = zip((scale_a, scale_b), n[:, None] * mean, strict=True)
+        offset = max(_pseudocount(scale, total) for scale, total in totals)
     table |= _fold_changes(scale_a, scale_b, offset, settings.delta)
     frame = pd.DataFrame(table)
     # What the model infers of a gene without a single count is no finding.
@@ -158,22 +163,12 @@ def _fold_changes(
     return values | {"log_bayes": np.log(p) - np.log1p(-p)}
 
 
-def _pseudocount(scales: np.ndarray, raw: sparse.csr_array) -> float:
-    """Return the share below which a fold change is noise, from the cells of one group."""
-    least = 1.0 / float(raw.sum())
-    silent = np.asarray(raw.sum(axis=0)).ravel() == 0
+def _pseudocount(scales: np.ndarray, totals: np.ndarray) -> float:
+    """Return the share below which a fold change is noise, from a group's counts per gene."""
+    least, silent = 1.0 / float(totals.sum()), totals == 0
     if not silent.any():
         return least
     return max(least, float(np.quantile(scales[:, silent].mean(axis=0), SILENT_QUANTILE)))
-
-
-def _raw(raw: sparse.csr_array, group: str) -> dict[str, np.ndarray]:
-    n = raw.shape[0]
-    detected = np.bincount(raw.indices[raw.data > 0], minlength=raw.shape[1]) / n
-    return {
-        f"mean_{group}": np.asarray(raw.sum(axis=0)).ravel() / n,
-        f"detected_{group}": detected,
-    }
 
 
 def _usable(counts: sparse.csr_array, rows: np.ndarray, name: str) -> np.ndarray:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.data.blocks.rows import take_rows
+from scanvi_core.data.normalization import log_normalized
 
 N_COMPONENTS = 30
 GENES_C = 0.1  # inverse strength of the penalty on gene weights

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.model.linear_models import principal_components
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc import limits
 
 PER_CELL = 1.0  # simulated doublets for each cell

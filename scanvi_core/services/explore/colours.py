@@ -142,7 +142,7 @@ def markers_of(project_id: str, rule: str) -> "list[Marker]":
     InputError
         If the rule cannot be read or names a gene that is not there.
     """
-    from scanvi_core.annotation.genes.markers import known_markers
+    from scanvi_core.annotation.genes.marker_rule import known_markers
 
     dataset = workspace(project_id).dataset
     return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))

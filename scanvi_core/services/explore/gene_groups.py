@@ -165,10 +165,10 @@ def levels(project_id: str, what: str, chosen: Sequence[str]) -> pd.DataFrame:
 
 def violins(project_id: str, what: str, gene: str) -> dict[str, np.ndarray]:
     """Return levels of a gene in at most 300 cells of each group, by name."""
-    from scanvi_core.annotation.genes.levels import drawn
+    from scanvi_core.annotation.genes.comparison import draw_per_group
 
     found, values = groups(project_id, what), gene_search.levels(project_id, gene)
-    rows = drawn(found.codes, len(found.names), VIOLIN_CELLS)
+    rows = draw_per_group(found.codes, len(found.names), VIOLIN_CELLS)
     own = found.codes[rows]
     return {
         name: values[rows[own == code]]

@@ -83,10 +83,10 @@ def start_base_map(project_id: str) -> str:
 
 
 def _base_map(project_id: str, job: jobs.Job) -> None:
-    from scanvi_core.annotation.genes import markers
     from scanvi_core.annotation.layout import clusters, embedding
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
+    from scanvi_core.data.normalization import log_normalized
 
     opened = workspace(project_id)
     job.report(0.1, "Choosing variable genes")
@@ -96,7 +96,7 @@ def _base_map(project_id: str, job: jobs.Job) -> None:
     if job.should_stop():
         return
     job.report(0.3, "Computing principal components")
-    logs = markers.log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
+    logs = log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
     pca = clusters.pca_of(logs)
     job.report(0.5, "Finding clusters")
     codes = clusters.louvain_clusters(pca)

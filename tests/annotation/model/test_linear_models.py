@@ -4,13 +4,13 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.model.linear_models import (
     Companions,
     fit_companions,
     principal_components,
     stack,
 )
+from scanvi_core.data.normalization import log_normalized
 
 
 @pytest.fixture
