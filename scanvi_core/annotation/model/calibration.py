@@ -23,8 +23,10 @@ class Calibration:
         """Return p^(1/T), renormalised [n, K]; rows of NaN stay NaN."""
         if self.temperature == 1.0:
             return probabilities
+        from scipy.special import softmax
+
         logs = np.log(np.maximum(probabilities, FLOOR)) / self.temperature
-        return _softmax(logs).astype(probabilities.dtype)
+        return softmax(logs, axis=1).astype(probabilities.dtype)
 
 
 def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRIOR) -> Calibration:
@@ -55,12 +57,13 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
             1.0, n, f"Uncalibrated: {n} labelled cells to check on, {MIN_CELLS} needed."
         )
     from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
 
     logs = np.log(np.maximum(probabilities[usable].astype(np.float64), FLOOR))
     truth = y[usable]
 
     def cost(log_t: float) -> float:
-        scaled = _softmax(logs / np.exp(log_t))[np.arange(n), truth]
+        scaled = softmax(logs / np.exp(log_t), axis=1)[np.arange(n), truth]
         penalty = 0.5 * ((log_t - np.log(prior)) / SPREAD) ** 2
         return float(penalty - np.log(np.maximum(scaled, FLOOR)).sum())
 
@@ -69,8 +72,3 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     return Calibration(
         temperature, n, f"Calibrated on {n:,} labelled cells the judging models were not shown."
     )
-
-
-def _softmax(logs: np.ndarray) -> np.ndarray:
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import softmax
 
 from scanvi_core.data.blocks.rows import take_rows
 from scanvi_core.data.normalization import log_normalized
@@ -32,9 +33,8 @@ class LinearModel:
     def predict(self, features: Any, n_labels: int) -> np.ndarray:
         """Return probabilities [n, n_labels]; 0 for types the model never saw."""
         scores = np.asarray(features @ self.weights) + self.intercepts
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = np.zeros((scores.shape[0], n_labels), dtype=np.float32)
-        probabilities[:, self.codes] = scores / scores.sum(axis=1, keepdims=True)
+        probabilities[:, self.codes] = softmax(scores, axis=1)
         return probabilities
 
 
@@ -142,8 +142,7 @@ def stack(p_scanvi: np.ndarray, *companions: np.ndarray) -> np.ndarray:
         shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
         full = np.where(unseen, p_scanvi, companion * shared)
         logs += np.log(np.maximum(full, FLOOR))
-    mean = np.exp((logs - logs.max(axis=1, keepdims=True)) / (1 + len(companions)))
-    return (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
+    return softmax(logs / (1 + len(companions)), axis=1).astype(np.float32)
 
 
 def principal_components(

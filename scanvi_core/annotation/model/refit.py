@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -148,7 +149,7 @@ def _corrected(
 
 
 def _head(points: Floats, weights: Floats) -> npt.NDArray[np.float64]:
-    return _softmax(points @ weights[:-1] + weights[-1])
+    return softmax(points @ weights[:-1] + weights[-1], axis=1)
 
 
 def _standardised(z1: Floats) -> tuple[npt.NDArray[np.float64], Mask]:
@@ -232,11 +233,6 @@ def fit_head(
         cost, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
     )
     return found.x.reshape(shape), seen
-
-
-def _softmax(scores: Floats) -> npt.NDArray[np.float64]:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def _shares(weights: Floats) -> npt.NDArray[np.float64]:
