@@ -6,7 +6,7 @@ from pages.ui.frame import jobs
 from pages.ui.frame.text import count, md
 from scanvi_core.services.diagnostics import uncertainty
 
-WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
+WORDS = ("without doubt", *uncertainty.REASON_NAMES[1:])  # by code
 
 
 def summary(project: str) -> None:

@@ -11,9 +11,10 @@ from pages.ui.frame.text import count, error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
+from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.review import evidence, queue
 from scanvi_core.services.review.evidence import Evidence
-from scanvi_core.services.review.queue import RANDOM, TECHNICAL, Candidate, ReviewItem
+from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
@@ -125,7 +126,7 @@ def _actions(project: str, item: ReviewItem, kind: str) -> bool:
     with st.container(horizontal=True, key="review-actions"):
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
-            type="secondary" if item.kind == TECHNICAL else "primary",
+            type="secondary" if item.kind == Reason.TECHNICAL.label else "primary",
             on_click=decide, args=(lambda: queue.accept(project, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
@@ -136,7 +137,7 @@ def _actions(project: str, item: ReviewItem, kind: str) -> bool:
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label")
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
-                  type="primary" if item.kind == TECHNICAL else "secondary",
+                  type="primary" if item.kind == Reason.TECHNICAL.label else "secondary",
                   args=(lambda: queue.unknown(project, item, seen),))  # fmt: skip
         _move(project, item, kind)
         naming.undo_buttons(project)

@@ -10,9 +10,10 @@ from pages.ui.history import merge_logs
 from pages.ui.labels import issues
 from pages.ui.review import card, card_order
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
+from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.labels import history
 from scanvi_core.services.review import stopping
-from scanvi_core.services.review.queue import NOVEL, SUGGESTED, TECHNICAL, Desk
+from scanvi_core.services.review.queue import SUGGESTED, Desk
 from scanvi_core.services.runs import results
 
 N_DONE = 50  # decisions shown
@@ -35,8 +36,8 @@ def _waiting(desk: Desk) -> dict[str, int]:
     return {
         "Suggested": desk.n_open(SUGGESTED),
         "Label check": len(diagnostics_uncertainty.label_issues(desk.project_id)),
-        "Novel": desk.n_open(NOVEL),
-        "Technical": desk.n_open(TECHNICAL),
+        "Novel": desk.n_open(Reason.NOVEL.label),
+        "Technical": desk.n_open(Reason.TECHNICAL.label),
         "Conflicts": len(history.conflicts(desk.project_id)),
     }
 
@@ -58,30 +59,26 @@ def _suggested(desk: Desk) -> None:
 
 
 def _novel(desk: Desk) -> None:
-    _doubted(desk, NOVEL, "No group of cells looks unlike every labelled one.")
+    _doubted(desk, Reason.NOVEL, "No group of cells looks unlike every labelled one.")
 
 
 def _technical(desk: Desk) -> None:
-    _doubted(desk, TECHNICAL, "No group of cells has a technical fault.")
+    _doubted(desk, Reason.TECHNICAL, "No group of cells has a technical fault.")
 
 
-def _doubted(desk: Desk, kind: str, nothing: str) -> None:
+def _doubted(desk: Desk, reason: Reason, nothing: str) -> None:
     """Draw the card of cells that are doubted for one reason."""
     found = diagnostics_uncertainty.reasons(desk.project_id)
     if found is None:
         uncertainty.summary(desk.project_id)
         return
-    item = card_order.front(desk, kind)
+    item = card_order.front(desk, reason.label)
     if item is None:
-        notes = [note for note in found.notes if ("New" in note) == (kind == NOVEL)]
+        notes = [note for note in found.notes if ("New" in note) == (reason == Reason.NOVEL)]
         st.info(" ".join([*notes] or [nothing]))
         return
-    st.caption(
-        diagnostics_uncertainty.NEXT_STEPS[
-            diagnostics_uncertainty.NOVEL if kind == NOVEL else diagnostics_uncertainty.TECHNICAL
-        ]
-    )
-    card.draw(desk.project_id, item, kind)
+    st.caption(diagnostics_uncertainty.NEXT_STEPS[reason])
+    card.draw(desk.project_id, item, reason.label)
 
 
 def _label_check(desk: Desk) -> None:

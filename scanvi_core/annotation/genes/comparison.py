@@ -4,7 +4,7 @@ Three comparisons stand on them: `markers` (at a glance: Welch's t, then AUC), `
 Wilcoxon's, with p-values) and `annotation.model.differential` (what the model believes).
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
-Values = sp.csr_matrix | sp.csc_matrix
+Values: TypeAlias = "sp.csr_matrix | sp.csc_matrix"
 
 
 class Moments(NamedTuple):

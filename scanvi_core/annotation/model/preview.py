@@ -9,7 +9,7 @@ from scipy import sparse
 from scanvi_core.annotation.layout import embedding
 from scanvi_core.config import PREVIEW_CELLS
 from scanvi_core.data.blocks.rows import filled_rows, take_rows
-from scanvi_core.metrics import confusion_matrix
+from scanvi_core.metrics.classification import confusion_matrix
 from scanvi_core.module import SCANVI
 from scanvi_core.train.loader import rows_of
 

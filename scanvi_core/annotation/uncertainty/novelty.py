@@ -20,7 +20,7 @@ MAX_GRAPH_CELLS = 20_000  # cells that are walked over; others ask their neighbo
 N_ASKED = 5
 MIN_TYPE_CELLS = 3  # labelled cells of a type that can be forgotten
 MIN_CELLS = 10  # labelled cells, of two such types at least; with fewer nothing is known
-NOVEL = 0.5
+NOVEL_FROM = 0.5  # score of a cell that is called novel
 FLOOR = 1e-9
 
 
@@ -87,7 +87,7 @@ def find_novel(
     rest = np.setdiff1d(rows, chosen)
     if len(rest):
         score[rest] = _ask_neighbours(points, chosen, rest, score)
-    return NoveltyCheck(score, np.nan_to_num(score) >= NOVEL, True)
+    return NoveltyCheck(score, np.nan_to_num(score) >= NOVEL_FROM, True)
 
 
 def whitened(points: np.ndarray, y: np.ndarray) -> np.ndarray:

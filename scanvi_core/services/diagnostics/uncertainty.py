@@ -6,8 +6,8 @@ returned is kept and shared: never change it.
 
     found = doubt.reasons(project_id)
     if found is not None:
-        found.reason == doubt.NOVEL            # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
-        doubt.NEXT_STEPS[doubt.NOVEL]          # one sentence for the page
+        found.reason == doubt.Reason.NOVEL     # [n_obs]
+        doubt.NEXT_STEPS[doubt.Reason.NOVEL]   # one sentence for the page
         found.qc                               # [n_obs], positions in QC_NAMES
     doubt.label_issues(project_id)             # brought labels that look wrong, the worst first
     doubt.decide(project_id, issues, keep=False, seen=seq)
@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scanvi_core import config
+from scanvi_core.annotation.uncertainty import reasons as doubt_reasons
 from scanvi_core.data.qc.limits import FINE
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.state import GIVEN
@@ -27,12 +28,11 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.labels import edit
-from scanvi_core.services.quality import flags
+from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace, batches_of, workspace
 
-OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
-REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
+Reason, REASON_NAMES = doubt_reasons.Reason, doubt_reasons.REASON_NAMES
 QC_NAMES = uncertainty_job.QC_NAMES
 NEXT_STEPS = (
     "Nothing speaks against the prediction.",
@@ -52,37 +52,29 @@ class Doubt:
     Attributes
     ----------
     reason
-        int8: why the prediction may be doubted, a position in `REASON_NAMES`.
+        int8: why the prediction may be doubted, a `Reason`.
     novelty
         From 0 to 1; NaN for cells without counts, and for all where `knows_novelty` is False.
-    doublet_score
-        From 0 to 1; NaN for all where doublets were not looked for.
     qc
         int8: what is technically wrong, a position in `QC_NAMES`.
     issue_score, issue, suggestion
         Probability that the label is wrong (NaN: not judged), whether to look at it, and the code
         of the type the cell looks like instead (-1: none).
+    doublet_score
+        From 0 to 1; NaN where a batch was not looked at, for all where nobody has looked.
+    notes
+        What could not be looked at, in sentences.
     """
 
     run_id: str
     reason: np.ndarray
     novelty: np.ndarray
-    doublet_score: np.ndarray
     qc: np.ndarray
     issue_score: np.ndarray
     issue: np.ndarray
     suggestion: np.ndarray
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What could not be looked at, in sentences."""
-        notes = []
-        if np.isnan(self.novelty).all():
-            notes.append("New types were not looked for: too few labelled cells.")
-        if np.isnan(self.doublet_score).all():
-            n = uncertainty_job.MAX_DOUBLET_CELLS
-            notes.append(f"Doublets were not looked for: more than {n:,} cells.")
-        return tuple(notes)
+    doublet_score: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,21 +138,34 @@ def reasons(project_id: str) -> Doubt | None:
 
 def _read(opened: Workspace, run: Run) -> Doubt:
     """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
-    from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
-
-    seen = Doubt(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
     key = run.settings["batch_key"]
     batches = flags.Batches(key, *batches_of(opened, key))
+    seen = Doubt(
+        run.id,
+        *(run.array(name) for name in uncertainty_job.ARRAYS),
+        flags.doublet_scores(opened, batches),
+    )
     poor = flags.after_look(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened.project.id, run.id).confidence
-    novel = np.asarray(run.array(uncertainty_job.NOVEL))
-    score = flags.doublet_scores(opened, batches)
+    novel = np.asarray(run.array(uncertainty_job.IS_NOVEL))
     return replace(
         seen,
-        reason=weigh(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
+        reason=doubt_reasons.weigh_reasons(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
         qc=poor,
-        doublet_score=seen.doublet_score if np.isnan(score).all() else score,
+        notes=_notes(opened, seen, key),
     )
+
+
+def _notes(opened: Workspace, seen: Doubt, batch_key: str | None) -> tuple[str, ...]:
+    """Say what could not be looked at."""
+    notes = []
+    if np.isnan(seen.novelty).all():
+        notes.append("New types were not looked for: too few labelled cells.")
+    if not flags.doublet_version(opened, batch_key):
+        most = uncertainty_job.MAX_DOUBLET_CELLS
+        why = f": more than {most:,} cells" if opened.dataset.n_obs > most else ""
+        notes.append(f"Doublets were not looked for{why}. Check data does it when asked.")
+    return (*notes, *(f"Doublets: {note}" for note in doublets.notes(opened, batch_key)))
 
 
 def counts(project_id: str) -> dict[str, int] | None:

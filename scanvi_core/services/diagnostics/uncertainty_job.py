@@ -16,6 +16,7 @@ from scanvi_core.data.qc import limits
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
+from scanvi_core.services.quality import doublets
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace, batches_of, workspace
@@ -28,12 +29,12 @@ from scanvi_core.services.jobs import give_way
 
 DOUBT = "doubt"  # kind and lane
 OUT_OF_FOLD = results.OUT_OF_FOLD
-REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
+REASON, NOVELTY, QC = "reason", "novelty", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
-ARRAYS = (REASON, NOVELTY, DOUBLET, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
-NOVEL = "novel"
+ARRAYS = (REASON, NOVELTY, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
+IS_NOVEL = "novel"
 QC_NAMES = limits.FLAG_NAMES
-MAX_DOUBLET_CELLS = 50_000
+MAX_DOUBLET_CELLS = 50_000  # of more, doublets are looked for when the user asks for it
 BLOCK = 20_000  # cells that are normalised at a time
 
 
@@ -62,11 +63,11 @@ def look(project_id: str, run_id: str, job: jobs.Job) -> None:
 
     A look at a run that is no longer the current one ends early.
     """
-    seen = Look(workspace(project_id), run_id)
+    seen = Look(workspace(project_id), run_id, job)
     steps: list[tuple[str, str, Callable[[], None]]] = [
         (OUT_OF_FOLD, "Judging each labelled cell without its label", seen.out_of_fold),
         (SUGGESTION, "Looking for labels that look wrong", seen.labels),
-        (NOVEL, "Looking for new types", seen.novelty),
+        (IS_NOVEL, "Looking for new types", seen.novelty),
         (QC, "Looking for doublets and poor cells", seen.quality),
         (REASON, "Weighing the reasons", seen.reasons),
     ]
@@ -74,16 +75,21 @@ def look(project_id: str, run_id: str, job: jobs.Job) -> None:
         now = seen.opened.current_run()
         if job.should_stop() or now is None or now.id != run_id:
             return
-        job.report(i / len(steps), message)
+        seen.part = i / len(steps), (i + 1) / len(steps)
+        job.report(seen.part[0], message)
         if not seen.run.has_array(array):
             step()
 
 
 class Look:
-    """One look at a run; every step writes arrays [n_obs] into it, its marker last."""
+    """One look at a run; every step writes arrays [n_obs] into it, its marker last.
 
-    def __init__(self, opened: Workspace, run_id: str) -> None:
+    `part` is where the step at hand begins and ends in the progress of the job.
+    """
+
+    def __init__(self, opened: Workspace, run_id: str, job: jobs.Job) -> None:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
+        self.job, self.part = job, (0.0, 1.0)
         self.found = results.load(opened.project.id, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
         self.random = np.random.default_rng(self.run.settings["seed"])
@@ -123,42 +129,40 @@ class Look:
         y = np.where(y >= n_labels, self.found.prediction, y)
         check = find_novel(self._points(), y, n_labels, self.random)
         self.run.write_array(NOVELTY, check.score)
-        self.run.write_array(NOVEL, check.flagged)
+        self.run.write_array(IS_NOVEL, check.flagged)
 
     def quality(self) -> None:
-        """Write doublet scores and what is technically wrong with cells or their batch.
+        """Write what is technically wrong with cells or their batch.
 
-        The limits are those of the Check page; doublets are looked for unless it has done so.
+        The limits are those of the Check page; doublets are looked for unless it has done so. A
+        search that was stopped leaves nothing.
         """
-        from scanvi_core.annotation.uncertainty import doublets
         from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
 
         key = self.run.settings["batch_key"]
         batches = quality_flags.Batches(key, *batches_of(self.opened, key))
-        score = quality_flags.doublet_scores(self.opened, batches)
-        doublet = np.zeros(len(score), dtype=bool)
-        known = quality_flags.doublet_version(self.opened, key) > 0
-        if not known and len(score) <= MAX_DOUBLET_CELLS:
-            check = doublets.find_doublets(self.counts, self.found.prediction, self.random)
-            score, doublet = check.score, check.flagged
+        is_known = quality_flags.doublet_version(self.opened, key) > 0
+        is_due = not is_known and self.opened.dataset.n_obs <= MAX_DOUBLET_CELLS
+        if is_due and not doublets.look(self.opened, batches, self.job, self.part):
+            return
         flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
         stray = find_stray(z1, batches.index, self.y >= 0, self.random)
         seen = np.select(
-            [self.found.prediction < 0, flags != limits.FINE, doublet, stray],
-            [limits.NO_COUNTS, flags, limits.DOUBLETS, limits.STRAY],
+            [self.found.prediction < 0, flags != limits.FINE, stray],
+            [limits.NO_COUNTS, flags, limits.STRAY],
             limits.FINE,
         )
-        self.run.write_array(DOUBLET, score)
         self.run.write_array(QC, seen.astype(np.int8))
 
     def reasons(self) -> None:
         """Write the one reason for doubt of each cell."""
-        from scanvi_core.annotation.uncertainty.reasons import reasons
+        from scanvi_core.annotation.uncertainty.reasons import weigh_reasons
 
-        novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        found = reasons(self.found.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE)
-        self.run.write_array(REASON, found)
+        novel, seen = np.array(self.run.array(IS_NOVEL)), np.array(self.run.array(QC))
+        poor = seen != limits.FINE
+        reason = weigh_reasons(self.found.confidence, novel, poor, config.LOW_CONFIDENCE)
+        self.run.write_array(REASON, reason)
 
     @cached_property
     def companions(self) -> "Companions":

@@ -12,7 +12,7 @@ from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace, workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.genes.markers import Marker
+    from scanvi_core.annotation.genes.marker_rule import Marker
 from scanvi_core.services.explore.maps import CLUSTER, clusters_of
 
 LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
