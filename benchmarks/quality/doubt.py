@@ -30,7 +30,7 @@ from benchmarks.results_file import SHARED
 from scanvi_core.annotation.model.annotator import Annotator, TrainingSet
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.model.linear_models import principal_components
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 from scanvi_core.annotation.uncertainty.label_errors import check_labels
 from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.annotation.uncertainty.prediction_sets import fewest, fit_sets
@@ -70,7 +70,7 @@ def _calibrated(
 ) -> Iterator[tuple[str, float]]:
     n_labels = int(y.max()) + 1
     raw = _train(cells, y, mask)
-    oof = companions_out_of_fold(cells.counts, y, n_labels, np.random.default_rng(mask))
+    oof = linear_models_out_of_fold(cells.counts, y, n_labels, np.random.default_rng(mask))
     fitted = fit_temperature(oof, y)
     rows = hidden_cells(truth, y)
     for name, p in (("raw", raw[rows]), ("calibrated", fitted.apply(raw[rows]))):
@@ -210,7 +210,7 @@ def labels(cells: Cells, _: Path, masks: int) -> Figures:
             bad = known[: round(share * len(known))]
             y = cells.types.copy()
             y[bad] = (y[bad] + random.integers(1, n_labels, len(bad))) % n_labels
-            oof = companions_out_of_fold(cells.counts, y, n_labels, random)
+            oof = linear_models_out_of_fold(cells.counts, y, n_labels, random)
             check = check_labels(oof, y)
             if not share:
                 yield "No label was changed", "labels flagged", float(check.flagged.mean())

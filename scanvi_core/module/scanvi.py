@@ -195,8 +195,7 @@ use_layer_norm, parity
         library, L = self.library(x, local_l_mean, local_l_var)
         decoded = self.decode(z1, library, batch_index)
         index = None if y is None else label_index(y, self.n_labels)
-        is_known = index is not None and bool(((index >= 0) & (index < self.n_labels)).all())
-        if index is not None and is_known:
+        if index is not None and bool(((index >= 0) & (index < self.n_labels)).all()):
             label = self.allowed[index][None].to(z1.dtype)
             q, C = z1.new_ones(1, len(z1)), z1.new_zeros(len(z1))
             R = self.negative_log_likelihood(x, decoded, self.theta(decoded, batch_index, index))
@@ -205,17 +204,14 @@ use_layer_norm, parity
             q, C = self._label_posterior(z1, index)
             R = self.reconstruction_by_label(x, decoded, batch_index)
             R = R[0] if len(R) == 1 else (q * R).sum(0)
+        P, Z = self._state_given_label(z1, label)
+        return Bound(R=R, E=gaussian_log_prob(z1, *q_z1), q=q, P=P, Z=Z, C=C, L=L)
+
+    def _state_given_label(self, z1: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return P and Z of each cell at one draw of z2, [labels, cells]."""
         q_z2 = self.encoder_z2_z1(z1[None], label)
         p_z1 = self.decoder_z1_z2(self.draw(q_z2), label)
-        return Bound(
-            R=R,
-            E=gaussian_log_prob(z1, *q_z1),
-            q=q,
-            P=-gaussian_log_prob(z1, *p_z1),
-            Z=kl_standard_gaussian(*q_z2),
-            C=C,
-            L=L,
-        )
+        return -gaussian_log_prob(z1, *p_z1), kl_standard_gaussian(*q_z2)
 
     def reconstruction_by_label(
         self, x: Counts, decoded: Decoded, batch_index: Tensor | None

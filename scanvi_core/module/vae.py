@@ -128,6 +128,11 @@ class VAE(nn.Module):
         if self.dispersion in shape:
             self.px_r = nn.Parameter(torch.randn(shape[self.dispersion]))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return next(self.parameters()).device
+
     def draw_parameters(self, generator: torch.Generator | None) -> None:
         """Draw the initial weights anew from `generator`, by the rules they are made with."""
         draw_weights(self, generator)

@@ -14,7 +14,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
-from scanvi_core.services.explore.rules import Selection, Term
+from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.labels import edit
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
@@ -143,7 +143,7 @@ def _pick_clusters(project: str) -> None:
     )  # fmt: skip
     if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
         opened = workspace.workspace(project)
-        term = Term(
+        term = Condition(
             "cluster",
             values=tuple(str(code + 1) for code in chosen),
             origin=cell_values.cluster_origin(opened),

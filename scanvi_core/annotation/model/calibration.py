@@ -36,9 +36,9 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     neural networks", arXiv:1706.04599) plus ``0.5 (log(T / prior) / 0.2)^2``, which keeps T near
     `prior` where cells are few. Below 30 cells T stays 1 and the note says "Uncalibrated".
 
-    The out-of-fold probabilities of the linear models (`out_of_fold.companions_out_of_fold`) serve
-    for the whole stack of them and SCANVI, too: on published data the temperature fitted on them
-    was better than that of a second SCANVI trained without a fifth of the labels
+    The out-of-fold probabilities of the linear models (`linear_models_out_of_fold`) serve for the
+    whole ensemble of them and SCANVI, too: on published data the temperature fitted on them was
+    better than that of a second SCANVI trained without a fifth of the labels
     (``python -m benchmarks.quality.doubt``).
 
     Parameters
@@ -67,8 +67,8 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
         penalty = 0.5 * ((log_t - np.log(prior)) / SPREAD) ** 2
         return float(penalty - np.log(np.maximum(scaled, FLOOR)).sum())
 
-    found = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
-    temperature = float(np.exp(found.x))
+    best = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
+    temperature = float(np.exp(best.x))
     return Calibration(
         temperature, n, f"Calibrated on {n:,} labelled cells the judging models were not shown."
     )

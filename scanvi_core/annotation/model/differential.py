@@ -4,6 +4,11 @@ Pairs of cells, one from each group, are drawn with their states; a gene differs
 the log2 ratio of its decoded shares is beyond delta (Boyeau et al. 2019, "Deep generative models
 for detecting differential expression in single cells"). Cells are drawn first, and only those
 are decoded.
+
+Another question than that of `annotation.genes.ranking`, which tests the counts themselves: here
+the decoder takes out depth and batch, small differences do not count however many cells there are,
+and probabilities under the model are reported, not p-values. What is counted in the cells comes
+from `annotation.genes.comparison`.
 """
 
 from dataclasses import dataclass
@@ -14,6 +19,7 @@ from scipy import sparse
 
 from scanvi_core.annotation.genes.comparison import moments
 from scanvi_core.annotation.model.expression import sampled_scales
+from scanvi_core.data.blocks.rows import filled_rows
 from scanvi_core.errors import InputError, SettingInvalid
 from scanvi_core.module import SCANVI
 
@@ -103,20 +109,10 @@ def compare(
     InputError
         If a group has no cell with counts.
     """
-    random = np.random.default_rng(settings.seed)
     a, b = (_usable(counts, rows, name) for rows, name in zip(groups, "AB", strict=True))
-    drawn = [random.choice(rows, settings.n_samples) for rows in (a, b)]
-    batches = [batch_index[rows] for rows in drawn]
-    if settings.same_batch:
-        seen = np.unique(batch_index[np.concatenate([a, b])])
-        batches = [random.choice(seen, settings.n_samples)] * 2
-    scale_a, scale_b = (
-        sampled_scales(module, counts, rows, batch, int(random.integers(2**31)))
-        for rows, batch in zip(drawn, batches, strict=True)
-    )
-    n, mean, _, detected = moments(
-        counts[np.concatenate([a, b])], np.repeat([0, 1], [len(a), len(b)]), 2
-    )
+    scale_a, scale_b = _decoded_pairs(module, counts, (a, b), batch_index, settings)
+    side = np.repeat([0, 1], [len(a), len(b)])
+    n, mean, _, detected = moments(counts[np.concatenate([a, b])], side, 2)
     table = {"scale_a": scale_a.mean(0), "scale_b": scale_b.mean(0)}
     table |= {"mean_a": mean[0], "mean_b": mean[1]}
     table |= {"detected_a": detected[0], "detected_b": detected[1]}
@@ -131,6 +127,27 @@ def compare(
     frame["different"] = marked(np.where(seen, frame["p_de"], 0.0), settings.fdr)
     columns = ["p_de", "log_bayes", *SUMMARIES, "scale_a", "scale_b"]
     return frame[[*columns, "mean_a", "mean_b", "detected_a", "detected_b", "different"]]
+
+
+def _decoded_pairs(
+    module: SCANVI,
+    counts: sparse.csr_array,
+    groups: tuple[np.ndarray, np.ndarray],
+    batch_index: np.ndarray,
+    settings: DifferentialSettings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the decoded shares of pairs of cells, one of each group, [n_samples, genes] each."""
+    random = np.random.default_rng(settings.seed)
+    drawn = [random.choice(rows, settings.n_samples) for rows in groups]
+    batches = [batch_index[rows] for rows in drawn]
+    if settings.same_batch:
+        seen = np.unique(batch_index[np.concatenate(groups)])
+        batches = [random.choice(seen, settings.n_samples)] * 2
+    scale_a, scale_b = (
+        sampled_scales(module, counts, rows, batch, int(random.integers(2**31)))
+        for rows, batch in zip(drawn, batches, strict=True)
+    )
+    return scale_a, scale_b
 
 
 def marked(p_de: np.ndarray, fdr: float) -> np.ndarray:
@@ -174,7 +191,7 @@ def _pseudocount(scales: np.ndarray, totals: np.ndarray) -> float:
 def _usable(counts: sparse.csr_array, rows: np.ndarray, name: str) -> np.ndarray:
     rows = np.asarray(rows)
     rows = np.unique(np.flatnonzero(rows) if rows.dtype == bool else rows)
-    usable = rows[np.asarray(counts[rows].sum(axis=1)).ravel() > 0]
+    usable = rows[filled_rows(counts[rows])]
     if not usable.size:
         raise InputError(
             f"Group {name} has {rows.size} cells, none of them with counts.",

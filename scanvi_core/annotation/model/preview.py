@@ -56,7 +56,7 @@ class Previewer:
     @torch.no_grad()
     def draw(self, module: SCANVI) -> Preview:
         """Return the preview of the module as it is now."""
-        source = rows_of(self.counts, next(module.parameters()).device)
+        source = rows_of(self.counts, module.device)
         x = source.fetch(np.arange(self.rows.size))
         z1 = module.get_latents(x)[0].cpu().numpy()
         predicted = module.classify(x).argmax(1).cpu().numpy()

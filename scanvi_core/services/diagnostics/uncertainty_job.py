@@ -24,7 +24,7 @@ from scanvi_core.services.workspace import Workspace, batches_of, workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanvi_core.annotation.model.linear_models import Companions
+    from scanvi_core.annotation.model.linear_models import LinearModels
 from scanvi_core.services.jobs import give_way
 
 DOUBT = "doubt"  # kind and lane
@@ -96,16 +96,16 @@ class Look:
 
     def out_of_fold(self) -> None:
         """Write what the linear models say about labelled cells of folds they were not shown."""
-        from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+        from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 
-        n_labels, companions = len(self.found.names), self.companions
+        n_labels = len(self.found.names)
         rows = np.flatnonzero((self.y >= 0) & (self.y < n_labels) & (self.found.prediction >= 0))
-        judged = companions_out_of_fold(
+        judged = linear_models_out_of_fold(
             self.counts[rows],
             self.y[rows],
             n_labels,
             self.random,
-            components=(companions.center, companions.components),
+            components=self.linear_models.space,
         )
         everywhere = np.full((len(self.y), n_labels), np.nan, dtype=np.float32)
         everywhere[rows] = judged
@@ -137,7 +137,7 @@ class Look:
         The limits are those of the Check page; doublets are looked for unless it has done so. A
         search that was stopped leaves nothing.
         """
-        from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
+        from scanvi_core.annotation.uncertainty.unseen_batches import find_unseen_batches
 
         key = self.run.settings["batch_key"]
         batches = quality_flags.Batches(key, *batches_of(self.opened, key))
@@ -147,7 +147,7 @@ class Look:
             return
         flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
-        stray = find_stray(z1, batches.index, self.y >= 0, self.random)
+        stray = find_unseen_batches(z1, batches.index, self.y >= 0, self.random)
         seen = np.select(
             [self.found.prediction < 0, flags != limits.FINE, stray],
             [limits.NO_COUNTS, flags, limits.STRAY],
@@ -165,9 +165,9 @@ class Look:
         self.run.write_array(REASON, reason)
 
     @cached_property
-    def companions(self) -> "Companions":
+    def linear_models(self) -> "LinearModels":
         """The linear models that were fitted with the run."""
-        return baselines.companions_of(self.run, len(self.found.names))
+        return baselines.linear_models_of(self.run, len(self.found.names))
 
     @cached_property
     def counts(self) -> sparse.csr_matrix:
@@ -178,7 +178,7 @@ class Look:
     def _points(self) -> np.ndarray:
         """Return the components of all cells [n_obs, d], NaN without counts; block by block."""
         starts = range(0, self.counts.shape[0], BLOCK)
-        parts = [self.companions.project(self.counts[i : i + BLOCK]) for i in starts]
+        parts = [self.linear_models.project(self.counts[i : i + BLOCK]) for i in starts]
         points = np.concatenate(parts)
         points[self.found.prediction < 0] = np.nan
         return points

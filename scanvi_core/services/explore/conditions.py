@@ -17,7 +17,7 @@ import numpy as np
 from scanvi_core.annotation.selection.cell_sets import Bits, packed, unpacked
 from scanvi_core.annotation.selection.neighbours import Neighbours
 from scanvi_core.annotation.selection.polygon import in_polygon
-from scanvi_core.annotation.selection.rules import NO_VALUE, Kind, Term
+from scanvi_core.annotation.selection.rules import NO_VALUE, Condition, Kind
 from scanvi_core.config import UMAP_NEIGHBORS
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.runs import Run
@@ -52,7 +52,7 @@ _kept: OrderedDict[Hashable, Answer] = OrderedDict()
 _lock = threading.Lock()
 
 
-def answer(project_id: str, term: Term) -> Answer:
+def answer(project_id: str, term: Condition) -> Answer:
     """Return the cells that fulfil a condition, whether or not it is negated."""
     opened, about = workspace(project_id), term.about
     try:
@@ -80,17 +80,17 @@ def grown(project_id: str, bits: Bits, steps: int) -> Bits | None:
     return _remembered(key, look).bits
 
 
-def by_hand(project_id: str, mask: np.ndarray) -> Term:
+def by_hand(project_id: str, mask: np.ndarray) -> Condition:
     """Return a condition for a set of cells that no rule describes."""
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
-    term = Term("cells", name)
+    term = Condition("cells", name)
     key = (project_id, workspace(project_id).dataset.manifest["counts_sha256"], term, None)
     _remembered(key, lambda: Answer(bits))
     return term
 
 
-def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Condition | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
     place = place_of(xy)
     found = (
@@ -102,10 +102,10 @@ def drawn(project_id: str, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
     if name is None:
         return None
     corners = tuple((float(x), float(y)) for x, y in polygon)
-    return Term("polygon", name, corners=corners, origin=place)
+    return Condition("polygon", name, corners=corners, origin=place)
 
 
-def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
+def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -> Condition | None:
     """Return the condition of the types isolated in a map's legend; None where none says it."""
     kinds: dict[str, Kind] = {
         colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
@@ -113,15 +113,15 @@ def shown(project_id: str, colouring: colours.Colouring, codes: Sequence[int]) -
     values = tuple(NO_VALUE if code < 0 else colouring.names[code] for code in codes)
     what = colouring.name.removesuffix(" (provisional)")
     if what in kinds:
-        return Term(kinds[what], values=values)
+        return Condition(kinds[what], values=values)
     if what == explore_maps.CLUSTER:
-        return Term(
+        return Condition(
             "cluster",
             values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
             origin=cluster_origin(workspace(project_id)),
         )
     if what in workspace(project_id).dataset.manifest["obs_columns"]:
-        return Term("column", what, values=values)
+        return Condition("column", what, values=values)
     return None
 
 
@@ -154,7 +154,7 @@ def _remembered(key: Hashable, look: Callable[[], Answer]) -> Answer:
     return found
 
 
-def _polygon(opened: Workspace, term: Term) -> Answer:
+def _polygon(opened: Workspace, term: Condition) -> Answer:
     title = explore_maps.title_of(term.name)
     maps = list(_maps_called(opened, term.name))
     if not maps:
@@ -176,14 +176,14 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
         yield explore_maps.coordinates(opened.project.id, name)
 
 
-def _gene(opened: Workspace, term: Term) -> Answer:
+def _gene(opened: Workspace, term: Condition) -> Answer:
     name = gene_search.gene_here(opened.project.id, term.name)
     if name is None:
         return Answer(None, f"There is no gene {term.name} here.")
     return Answer(packed(opened.dataset.gene(name) > (term.low or 0.0)))
 
 
-def _categories(opened: Workspace, term: Term) -> Answer:
+def _categories(opened: Workspace, term: Condition) -> Answer:
     codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
@@ -198,13 +198,13 @@ def _categories(opened: Workspace, term: Term) -> Answer:
     return Answer(packed(lookup[codes]), note)
 
 
-def _same_clusters(opened: Workspace, term: Term) -> Answer:
+def _same_clusters(opened: Workspace, term: Condition) -> Answer:
     if term.origin and term.origin != cluster_origin(opened):
         return Answer(None, "The clusters are other ones here.")
     return _categories(opened, term)
 
 
-def _column(opened: Workspace, term: Term) -> Answer:
+def _column(opened: Workspace, term: Condition) -> Answer:
     known = opened.dataset.manifest["obs_columns"].get(term.name)
     if known is None:
         return Answer(None, f"There is no column {term.name} here.")
@@ -216,11 +216,11 @@ def _column(opened: Workspace, term: Term) -> Answer:
     return Answer(packed(_within(values, term)))
 
 
-def _confidence(opened: Workspace, term: Term) -> Answer:
+def _confidence(opened: Workspace, term: Condition) -> Answer:
     return Answer(packed(_within(newest(opened).confidence, term)))
 
 
-def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
+def _within(values: np.ndarray | None, term: Condition) -> np.ndarray:
     if values is None:
         raise InputError("This column holds no numbers.")
     low = -np.inf if term.low is None else term.low
@@ -228,12 +228,12 @@ def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
     return np.asarray((values >= low) & (values <= high))  # NaN compares false
 
 
-def _cells(_: Workspace, term: Term) -> Answer:
+def _cells(_: Workspace, term: Condition) -> Answer:
     n = term.name.rpartition(".")[2]
     return Answer(None, f"The {n} cells that were picked by hand are not known here.")
 
 
-def _near(_: Workspace, __: Term) -> Answer:
+def _near(_: Workspace, __: Condition) -> Answer:
     return Answer(None, f"{NEAR_WHERE} is not here: train a model first.")
 
 
@@ -260,7 +260,7 @@ def _always(_: Workspace) -> Hashable:
     return None
 
 
-_LOOKS: dict[str, Callable[[Workspace, Term], Answer]] = {
+_LOOKS: dict[str, Callable[[Workspace, Condition], Answer]] = {
     "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,

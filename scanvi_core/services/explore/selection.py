@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from scanvi_core.annotation.selection.polygon import Operation, in_polygon
-from scanvi_core.annotation.selection.rules import Rule, Term
+from scanvi_core.annotation.selection.rules import Condition, Rule
 from scanvi_core.services.explore import conditions, rules
 from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.workspace import workspace
@@ -47,7 +47,7 @@ def set_rule(project_id: str, tab: str, rule: Rule) -> int:
     return found.n
 
 
-def join(project_id: str, tab: str, terms: Sequence[Term], op: Operation) -> int:
+def join(project_id: str, tab: str, terms: Sequence[Condition], op: Operation) -> int:
     """Let conditions replace, add to, cut or take from the picked cells; return their number."""
     return set_rule(project_id, tab, selection(project_id, tab).rule.joined(terms, op))
 
@@ -70,7 +70,11 @@ class Shape(Protocol):
 
 
 def pick_polygon(
-    project_id: str, tab: str, xy: np.ndarray, shape: Shape, only: np.ndarray | Term | None = None
+    project_id: str,
+    tab: str,
+    xy: np.ndarray,
+    shape: Shape,
+    only: np.ndarray | Condition | None = None,
 ) -> int:
     """Pick the cells inside a shape, of those that `only` holds when it is given.
 
@@ -86,7 +90,7 @@ def pick_polygon(
     term = conditions.drawn(project_id, xy, shape.polygon)
     inside = [term or conditions.by_hand(project_id, in_polygon(xy, shape.polygon))]
     if only is not None:
-        shown = only if isinstance(only, Term) else conditions.by_hand(project_id, only)
+        shown = only if isinstance(only, Condition) else conditions.by_hand(project_id, only)
         inside.append(shown)
     return join(project_id, tab, inside, shape.op)
 

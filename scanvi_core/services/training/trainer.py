@@ -252,7 +252,7 @@ class Attempt:
             "n_cells": n_cells,
             "n_labelled": int((self.design.y >= 0).sum()),
             "n_batches": len(self.design.batch_names),
-            "device": str(next(model.module.parameters()).device),
+            "device": str(model.module.device),
             "threads": self.threads,
             "processes": self.processes,
             "epochs": last.epoch,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 from scanvi_core.annotation.uncertainty.label_errors import check_labels
 from scanvi_core.datasets import simulate
 
@@ -87,9 +87,9 @@ def test_without_labels_there_is_nothing_to_check():
 def test_simulated_cells_with_clean_labels_are_not_flagged_and_spoilt_ones_are_found():
     cells = simulate(400, 150, 1, 4, marker_fold=6.0, random=np.random.default_rng(0))
     counts, y = sparse.csr_array(cells.X), cells.labels[:, 0]
-    p = companions_out_of_fold(counts, y, 4, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, y, 4, np.random.default_rng(1))
     assert check_labels(p, y).flagged.sum() <= 1
     given, bad = spoil(y, 0.05, 4)
-    p = companions_out_of_fold(counts, given, 4, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, given, 4, np.random.default_rng(1))
     found = check_labels(p, given)
     assert bad[np.argsort(-found.score)[: bad.sum()]].mean() >= 0.8
