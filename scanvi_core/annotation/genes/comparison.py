@@ -13,6 +13,8 @@ import scipy.sparse as sp
 Rows = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+SORTED_VALUES = 2**22  # values above 0 whose ranks are found at a time
+
 Values: TypeAlias = "sp.csr_matrix | sp.csc_matrix"
 
 
@@ -75,8 +77,8 @@ def moments(values: Values, codes: Codes, n_groups: int) -> Moments:
 def rank_sums(values: Values, codes: Codes, n_groups: int) -> tuple[Floats, Floats]:
     """Return the sums of ranks [groups, genes], and Σ (t³ − t) over the ties of each gene [genes].
 
-    Equal values share their mean rank, as Wilcoxon's test has it. Only values above 0 are sorted:
-    the zeros are one tie below them.
+    Equal values share their mean rank, as Wilcoxon's test has it. Only values above 0 are sorted,
+    some genes at a time: the zeros are one tie below them.
 
     Parameters
     ----------
@@ -87,24 +89,36 @@ def rank_sums(values: Values, codes: Codes, n_groups: int) -> tuple[Floats, Floa
     n_groups
         Number of groups.
     """
-    columns = sp.csc_matrix(values, copy=True)
-    columns.eliminate_zeros()
-    (n_cells, n_genes), filled = columns.shape, np.diff(columns.indptr)
+    columns, n_genes = sp.csc_matrix(values), values.shape[1]
+    at_once = max(1, n_genes * SORTED_VALUES // max(1, columns.nnz))
+    blocks = [
+        _rank_sums(columns[:, start : start + at_once], codes, n_groups)
+        for start in range(0, max(1, n_genes), at_once)
+    ]
+    sums, ties = zip(*blocks, strict=True)
+    return np.concatenate(sums, axis=1), np.concatenate(ties)
+
+
+def _rank_sums(columns: sp.csc_matrix, codes: Codes, n_groups: int) -> tuple[Floats, Floats]:
+    n_cells, n_genes = columns.shape
+    is_filled = columns.data > 0
+    values = columns.data[is_filled]
+    gene = np.repeat(np.arange(n_genes), np.diff(columns.indptr))[is_filled]
+    filled = np.bincount(gene, minlength=n_genes)
     zeros = (n_cells - filled).astype(np.float64)
-    gene = np.repeat(np.arange(n_genes), filled)
-    order = np.lexsort((columns.data, gene))
-    ordered = columns.data[order]
+    order = np.lexsort((values, gene))
+    ordered = values[order]
     is_first = np.ones(len(ordered), dtype=bool)
     is_first[1:] = (ordered[1:] != ordered[:-1]) | (gene[1:] != gene[:-1])
     first = np.flatnonzero(is_first)
-    ties = np.diff(first, append=len(ordered)).astype(np.float64)
+    tied = np.diff(first, append=len(ordered))
     owner = gene[first]
-    ranks = zeros[owner] + first - columns.indptr[owner] + (ties + 1) / 2
-    place = codes[columns.indices[order]].astype(np.int64) * n_genes + gene
-    size = n_groups * n_genes
-    sums = np.bincount(place, np.repeat(ranks, ties.astype(np.int64)), size)
-    own_zeros = np.bincount(codes, minlength=n_groups)[:, None] - np.bincount(
-        place, minlength=size
-    ).reshape(n_groups, n_genes)
-    tied = zeros**3 - zeros + np.bincount(owner, ties**3 - ties, n_genes)
-    return sums.reshape(n_groups, n_genes) + own_zeros * (zeros + 1) / 2, tied
+    ranks = zeros[owner] + first - (np.cumsum(filled) - filled)[owner] + (tied + 1) / 2
+    place = codes[columns.indices[is_filled][order]].astype(np.int64) * n_genes + gene
+    sums, n_filled = (
+        np.bincount(place, weights, n_groups * n_genes).reshape(n_groups, n_genes)
+        for weights in (np.repeat(ranks, tied), None)
+    )
+    own_zeros = np.bincount(codes, minlength=n_groups)[:, None] - n_filled
+    cubes = np.bincount(owner, tied.astype(np.float64) ** 3 - tied, n_genes)
+    return sums + own_zeros * (zeros + 1) / 2, zeros**3 - zeros + cubes

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
+from scanvi_core.annotation.genes import comparison
 from scanvi_core.annotation.genes.comparison import draw_per_group, moments, rank_sums
 
 RNG = np.random.default_rng(5)
@@ -34,8 +35,10 @@ def test_moments_are_those_of_numpy(kind):
         assert np.isnan(values[[1, 3]]).all()
 
 
+@pytest.mark.parametrize("at_once", [comparison.SORTED_VALUES, 50])
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix])
-def test_rank_sums_and_ties_are_those_of_scipy(kind):
+def test_rank_sums_and_ties_are_those_of_scipy(kind, at_once, monkeypatch):
+    monkeypatch.setattr(comparison, "SORTED_VALUES", at_once)
     stored = kind(VALUES)
     stored.data[::9] = 0.0  # zeros that are stored are zeros
     dense = stored.toarray()
