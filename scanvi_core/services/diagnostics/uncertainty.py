@@ -15,7 +15,7 @@ returned is kept and shared: never change it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -32,7 +32,8 @@ from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace, batches_of, workspace
 
-Reason, REASON_NAMES = doubt_reasons.Reason, doubt_reasons.REASON_NAMES
+Reason = doubt_reasons.Reason
+REASON_NAMES = doubt_reasons.REASON_NAMES
 QC_NAMES = uncertainty_job.QC_NAMES
 NEXT_STEPS = (
     "Nothing speaks against the prediction.",
@@ -74,7 +75,7 @@ class Doubt:
     issue: np.ndarray
     suggestion: np.ndarray
     doublet_score: np.ndarray
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _read(opened: Workspace, run: Run) -> Doubt:
     seen = Doubt(
         run.id,
         *(run.array(name) for name in uncertainty_job.ARRAYS),
-        flags.doublet_scores(opened, batches),
+        doublet_score=flags.doublet_scores(opened, batches),
     )
     poor = flags.after_look(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened.project.id, run.id).confidence
