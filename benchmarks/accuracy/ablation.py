@@ -15,7 +15,7 @@ from benchmarks.accuracy.task import Task
 from benchmarks.results_file import Result
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import stack
+from scanvi_core.annotation.model.linear_models import ensemble
 from scanvi_core.config import ModelConfig, TrainConfig
 
 PRESET = "quick"
@@ -64,14 +64,14 @@ def ablate(name: str, task: Task) -> dict[str, np.ndarray]:
     answers = {name: found.probabilities, name + ALONE: found.scanvi}
     if name != BASE:
         return answers
-    by_genes, by_components = fitted.companions.predict(task.counts)
+    by_genes, by_components = fitted.linear_models.predict(task.counts)
     members = (
         (found.scanvi,),
         (found.scanvi, by_components),
         (found.scanvi, by_genes),
         (by_genes, by_components),
     )
-    parts = {BASE + tail: stack(*part) for tail, part in zip(FROM_BASE, members, strict=True)}
+    parts = {BASE + tail: ensemble(*part) for tail, part in zip(FROM_BASE, members, strict=True)}
     return answers | parts
 
 

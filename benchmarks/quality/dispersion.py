@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.step import CELLS, LABELLED, G, counts
 from scipy import sparse
 
 from benchmarks.results_file import FOLDER, SHARED
-from benchmarks.speed.step import CELLS, LABELLED, G, counts
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.config import ModelConfig, TrainConfig

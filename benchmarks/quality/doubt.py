@@ -9,7 +9,7 @@
   often prediction sets hold the truth (types that were not shown are left out);
 - novelty: at 10 % of the labels, each type of 20 cells or more hidden in turn;
 - technical: 5 % doublets (sums of two cells of different types) and 5 % cells thinned to 5-10 % of
-  their counts, added to each data set;
+  their counts, added to each data set and looked for by batch, with the limits that are suggested;
 - labels: 5 % of all labels changed to another type, and none.
 """
 
@@ -27,19 +27,20 @@ from scipy import sparse
 from benchmarks import results_file
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, load, split, words
 from benchmarks.results_file import SHARED
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import fit_companions, principal_components, stack
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
-from scanvi_core.annotation.uncertainty.doublets import find_doublets, low_counts
+from scanvi_core.annotation.model.linear_models import principal_components
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 from scanvi_core.annotation.uncertainty.label_errors import check_labels
 from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.annotation.uncertainty.prediction_sets import fewest, fit_sets
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.metrics import calibration_error, chance_error, reliability
+from scanvi_core.data.normalization import log_normalized
+from scanvi_core.data.qc import limits
+from scanvi_core.data.qc.doublets import MIN_CELLS, find_doublets
+from scanvi_core.metrics.confidence import calibration_error, chance_error, reliability
 
 DATA = SHARED / "data"
 FRACTIONS = (0.1, 0.015, ONE_BATCH)
@@ -70,7 +71,7 @@ def _calibrated(
 ) -> Iterator[tuple[str, float]]:
     n_labels = int(y.max()) + 1
     raw = _train(cells, y, mask)
-    oof = companions_out_of_fold(cells.counts, y, n_labels, np.random.default_rng(mask))
+    oof = linear_models_out_of_fold(cells.counts, y, n_labels, np.random.default_rng(mask))
     fitted = fit_temperature(oof, y)
     rows = hidden_cells(truth, y)
     for name, p in (("raw", raw[rows]), ("calibrated", fitted.apply(raw[rows]))):
@@ -140,14 +141,13 @@ def technical(cells: Cells, home: Path, masks: int) -> Figures:
     for mask in range(masks):
         random = np.random.default_rng(mask)
         counts, totals, kind, source = _spiked(cells, dataset.totals[kept], random)
-        found = split(cells, 0.1, mask)
-        if found is None:
-            continue
-        y = np.append(found[0], np.full(len(kind) - len(found[0]), -1))
-        model = fit_companions(counts, y, int(y.max()) + 1, random)
-        codes = stack(*model.predict(counts)).argmax(axis=1)
-        low = low_counts(totals, cells.batch[source])
-        double = find_doublets(counts, codes, random).flagged
+        batch = cells.batch[source]
+        low = totals < limits.low_limits(_spread(totals, batch, upper=False))[batch]
+        score = _doublet_score(counts, batch, mask)
+        most = limits.high_limits(
+            _spread(score, batch, upper=True), limits.LEAST_SCORE, limits.SCORE_STEP
+        )
+        double = score > most[batch]
         question = "Doublets and nearly empty cells"
         yield question, "nearly empty cells found", float((low | double)[kind == 2].mean())
         yield question, "doublets found", float((low | double)[kind == 1].mean())
@@ -157,6 +157,20 @@ def technical(cells: Cells, home: Path, masks: int) -> Figures:
             true = dataset.column("demuxlet_cls").to_numpy()[kept] == "DBL"
             yield question, "doublets by genotype found", float(double[kind == 0][true].mean())
             yield question, "singlets called doublets", float(double[kind == 0][~true].mean())
+
+
+def _spread(values: np.ndarray, batch: np.ndarray, *, upper: bool) -> limits.Spread:
+    return limits.Spread.of(values, batch, int(batch.max()) + 1, upper=upper, log=not upper)
+
+
+def _doublet_score(counts: sparse.csr_array, batch: np.ndarray, seed: int) -> np.ndarray:
+    """Return the score of every cell [n] among the cells of its batch; NaN in small batches."""
+    score = np.full(len(batch), np.nan)
+    for code in np.unique(batch):
+        rows = np.flatnonzero(batch == code)
+        if len(rows) >= MIN_CELLS:
+            score[rows] = find_doublets(counts[rows], seed).score
+    return score
 
 
 def _positions(dataset: Dataset, cells: Cells) -> np.ndarray:
@@ -197,7 +211,7 @@ def labels(cells: Cells, _: Path, masks: int) -> Figures:
             bad = known[: round(share * len(known))]
             y = cells.types.copy()
             y[bad] = (y[bad] + random.integers(1, n_labels, len(bad))) % n_labels
-            oof = companions_out_of_fold(cells.counts, y, n_labels, random)
+            oof = linear_models_out_of_fold(cells.counts, y, n_labels, random)
             check = check_labels(oof, y)
             if not share:
                 yield "No label was changed", "labels flagged", float(check.flagged.mean())

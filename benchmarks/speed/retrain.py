@@ -27,14 +27,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # h
 
 from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core import runtime
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.layout.embedding import FAST_EPOCHS, umap_of
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import fit_companions
+from scanvi_core.annotation.model.linear_models import fit_linear_models
 from scanvi_core.annotation.model.prediction import Predictions
 from scanvi_core.annotation.model.refit import Known, refit
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.datasets import simulate
 
 SOURCE = SHARED / "data" / "kang_ifnb_2800.h5ad"
@@ -122,20 +122,20 @@ def tier_1(cells: Inputs, model: Annotator, config: TrainConfig) -> list[list[Ce
 
     whole, (new, said) = timed(update, REPEATS)
     random = np.random.default_rng(0)
-    kept = model.companions.center, model.companions.components  # as an update keeps them
-    companions, _ = timed(
-        lambda: fit_companions(cells.counts, cells.y, len(cells.label_names), random, kept), 1
+    kept = model.linear_models.space  # as an update keeps it
+    linear_models, _ = timed(
+        lambda: fit_linear_models(cells.counts, cells.y, len(cells.label_names), random, kept), 1
     )
     predict, _ = timed(lambda: new.predict(cells.counts), 1)
     networks, _ = timed(lambda: _networks(new, cells.counts), 1)
-    beside, _ = timed(lambda: new.companions.predict(cells.counts), 1)
+    beside, _ = timed(lambda: new.linear_models.predict(cells.counts), 1)
     steps = round(new.history.records[-1].seconds, 2)
     start = said.z1[:, :2].copy()
     layout, _ = timed(lambda: umap_of(said.z1, seed=0, init=start, n_epochs=FAST_EPOCHS), 1)
     return [
         ["tier 1: updated model, predictions of all cells", *whole],
         [f"of it: {RETRAIN_STEPS} training steps", steps, None, None, None],
-        ["of it: fitting the two linear models", *companions],
+        ["of it: fitting the two linear models", *linear_models],
         ["of it: predicting all cells", *predict],
         ["of that: the networks", *networks],
         ["of that: the linear models", *beside],

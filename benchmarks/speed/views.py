@@ -151,7 +151,7 @@ def _megabytes(message: bytes, apart: dict[str, bytes]) -> float:
 def reruns(n: int, _: Path) -> list[list[Cell]]:
     """Run the pages again as they are, with nothing and with a third of the cells picked."""
     from scanvi_core.services.explore import selection
-    from scanvi_core.services.explore.rules import Term
+    from scanvi_core.services.explore.rules import Condition
 
     opened, rows = prepare(n), list[list[Cell]]()
     for name in ("explore", "review", "labels"):
@@ -163,7 +163,7 @@ def reruns(n: int, _: Path) -> list[list[Cell]]:
         rows.append([f"rerun of {name.title()}", n, _again(app), _peak(), None])
         if name == "explore":
             tab = app.session_state["scanvi.tab"]
-            term = Term("column", "louvain", values=("1", "2", "3"))
+            term = Condition("column", "louvain", values=("1", "2", "3"))
             seconds, _ = measured(partial(selection.join, opened, tab, [term], "replace"))
             rows.append(["a condition picks cells", n, seconds, None, None])
             rows.append(["rerun of Explore, cells picked", n, _again(app), _peak(), None])

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from scanvi_core.annotation.model.align import match_genes, select_columns
 from scanvi_core.annotation.model.annotator import Annotator
-from scanvi_core.annotation.model.expression import device_of
 from scanvi_core.annotation.model.network import network
+from scanvi_core.data.blocks.rows import filled_rows
 from scanvi_core.errors import InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.nn.networks import Decoded
 from scanvi_core.nn.noise import drawing_from
 from scanvi_core.nn.sparse import dense
-from scanvi_core.train.history import History
+from scanvi_core.train.history import TrainingHistory
 from scanvi_core.train.loader import rows_of
 from scanvi_core.train.sampler import EpochSampler
 
@@ -87,20 +87,18 @@ def map_query(
     own = select_columns(sparse.csr_array(counts, dtype=np.float32), positions)
     names = [str(name) for name in batches]
     new = tuple(dict.fromkeys(name for name in names if name not in reference.batch_names))
-    module = extended(reference, len(new))
     mapped = replace(
         reference,
         batch_names=reference.batch_names + new,
-        module=module,
-        history=History(),
+        module=extended(reference, len(new)),
+        history=TrainingHistory(),
         validation=np.zeros(0, dtype=bool),
     )
     batch_index = mapped.batch_codes(names)
-    rows = np.flatnonzero(
-        (batch_index >= len(reference.batch_names)) & (np.asarray(own.sum(axis=1)).ravel() > 0)
-    )
+    rows = np.flatnonzero((batch_index >= len(reference.batch_names)) & filled_rows(own))
     if rows.size:
-        _learn(_Query(module, own[rows], batch_index[rows], positions >= 0), reference, settings)
+        query = _Query(mapped.module, own[rows], batch_index[rows], positions >= 0)
+        _learn(query, reference, settings or QuerySettings())
     missing = np.count_nonzero(positions < 0)
     mapped.history.notes.append(
         f"{len(new)} batches added; {missing} of {len(positions)} genes were missing in them."
@@ -122,7 +120,7 @@ def extended(reference: Annotator, n_new: int) -> SCANVI:
         reference.label_names,
         reference.groups,
         reference.model_config,
-    ).to(device_of(old))
+    ).to(old.device)
     before = old.state_dict()
     with torch.no_grad():
         for name, target in module.state_dict().items():
@@ -147,9 +145,8 @@ class _Query:
     seen: np.ndarray
 
 
-def _learn(query: _Query, reference: Annotator, settings: QuerySettings | None) -> None:
+def _learn(query: _Query, reference: Annotator, settings: QuerySettings) -> None:
     """Fit the new columns, and nothing else, to the counts of the query."""
-    settings = settings or QuerySettings()
     before = reference.module.state_dict()
     n_new = query.module.n_batch - len(reference.batch_names)
     weights = [p for name, p in query.module.named_parameters() if p.shape != before[name].shape]
@@ -157,7 +154,7 @@ def _learn(query: _Query, reference: Annotator, settings: QuerySettings | None) 
     optimiser = torch.optim.Adam(columns, lr=settings.learning_rate)
     random = np.random.default_rng(settings.seed)
     sampler = EpochSampler(len(query.batch_index), settings.batch_size, random)
-    device = device_of(query.module)
+    device = query.module.device
     noise = torch.Generator(device).manual_seed(settings.seed)
     source = rows_of(query.counts, device)
     with drawing_from(noise):

@@ -13,15 +13,15 @@ import scipy.sparse as sp
 
 from scanvi_core.arrays import Kind, damaged, open_array
 from scanvi_core.data.blocks.columns import kept_cut, row_blocks
-from scanvi_core.data.blocks.mapped import entries, over_files
+from scanvi_core.data.blocks.mapped import columns_at, over_files
 from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
 from scanvi_core.data.manifest import FORMAT, MANIFEST, kinds_of, read_manifest
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc.metrics import Quality
 from scanvi_core.errors import ColumnMissing
 
 NAMES = "names"
-TARGET_SUM = 1e4
-__all__ = ["FORMAT", "MANIFEST", "NAMES", "TARGET_SUM", "Dataset", "write_dataset", "write_rest"]
+__all__ = ["FORMAT", "MANIFEST", "NAMES", "Dataset", "write_dataset", "write_rest"]
 
 
 class Dataset:
@@ -187,10 +187,8 @@ class Dataset:
             raise ColumnMissing(
                 f"There is no gene {name}.", "Check its spelling, capitals included."
             )
-        values = np.zeros(self.n_obs, np.float32)
-        counts, rows = entries(self.counts_by_gene, position, position + 1)
-        values[rows] = np.log1p(counts.astype(np.float64) / self.totals[rows] * TARGET_SUM)
-        return values
+        column = columns_at(self.counts_by_gene, [position])
+        return log_normalized(column, self.totals).toarray().ravel()
 
     @cached_property
     def _gene_positions(self) -> dict[str, int]:

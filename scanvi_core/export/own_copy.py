@@ -12,13 +12,13 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import write_elem
 
+from scanvi_core.data.normalization import log_normalized
 from scanvi_core.errors import ExportError
 from scanvi_core.export import cellxgene
 from scanvi_core.export.patch import load_counts
 from scanvi_core.export.request import OwnCopy
 
 BLOCK_VALUES = 2**22  # counts at a time
-TARGET_SUM = 1e4
 NAMES = "names"
 
 
@@ -124,16 +124,9 @@ def write_matrices(file: h5py.File, own: OwnCopy) -> None:
     at = 0
     for block in blocks(own):
         inside = slice(at, at + block.nnz)
-        values = [log_normalised(block), block.data] if own.submission else [block.data]
+        values = [log_normalized(block).data, block.data] if own.submission else [block.data]
         for group, data in zip(groups, values, strict=True):
             if block.nnz:
                 group["data"][inside] = data
                 group["indices"][inside] = block.indices
         at += block.nnz
-
-
-def log_normalised(block: sp.csr_matrix) -> np.ndarray:
-    """Return the values of a block of cells as log1p of counts per 10,000, float32."""
-    totals = np.asarray(block.sum(axis=1), dtype=np.float64).ravel()
-    per_value = np.repeat(totals, np.diff(block.indptr))
-    return np.log1p(block.data / per_value * TARGET_SUM).astype(np.float32)

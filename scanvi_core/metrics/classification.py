@@ -171,11 +171,11 @@ def score_groups(
     """
     n = np.bincount(groups, minlength=len(names))
     n_right = np.bincount(groups, weights=right, minlength=len(names)).astype(np.int64)
-    found = [
+    scores = [
         GroupScore(
             name, int(n[i]), float(n_right[i] / n[i]), wilson_interval(int(n_right[i]), int(n[i]))
         )
         for i, name in enumerate(names)
         if n[i]
     ]
-    return tuple(sorted(found, key=lambda group: (group.accuracy, -group.n)))
+    return tuple(sorted(scores, key=lambda group: (group.accuracy, -group.n)))

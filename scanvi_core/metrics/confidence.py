@@ -33,7 +33,7 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SurestCells:
     """The cells left when all less sure ones are put aside, and how often they are right."""
 
     coverage: float
@@ -65,11 +65,11 @@ def reliability(
     """
     right, confidence = _finite(right, confidence)
     which = _equal_mass(confidence, n_bins)
-    found = []
+    bins = []
     for i in np.unique(which):
         inside = which == i
         n, n_right = int(inside.sum()), int(right[inside].sum())
-        found.append(
+        bins.append(
             ReliabilityBin(
                 low=float(confidence[inside].min()),
                 high=float(confidence[inside].max()),
@@ -79,7 +79,7 @@ def reliability(
                 interval=wilson_interval(n_right, n),
             )
         )
-    return tuple(found)
+    return tuple(bins)
 
 
 def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
@@ -127,22 +127,22 @@ def coverage_curve(right: Right, confidence: Confidence) -> CoverageCurve:
     )
 
 
-def keep_surest(right: Right, confidence: Confidence, share: float) -> Kept:
+def keep_surest(right: Right, confidence: Confidence, share: float) -> SurestCells:
     """Keep at least this share of the cells, the surest, and all as sure as the last of them."""
     right, confidence = _finite(right, confidence)
     n = len(confidence)
     if n == 0:
-        return Kept(0.0, float("nan"), 0, float("nan"), (0.0, 1.0))
+        return SurestCells(0.0, float("nan"), 0, float("nan"), (0.0, 1.0))
     wanted = min(n, max(1, int(np.ceil(round(share * n, 9)))))
     return keep_above(right, confidence, float(np.sort(confidence)[n - wanted]))
 
 
-def keep_above(right: Right, confidence: Confidence, threshold: float) -> Kept:
+def keep_above(right: Right, confidence: Confidence, threshold: float) -> SurestCells:
     """Keep the cells whose confidence is `threshold` or more."""
     right, confidence = _finite(right, confidence)
     inside = confidence >= threshold
     n, n_right = int(inside.sum()), int(right[inside].sum())
-    return Kept(
+    return SurestCells(
         coverage=n / len(confidence) if len(confidence) else 0.0,
         confidence=threshold,
         n=n,

@@ -101,8 +101,8 @@ def _neighbours(latent: Latent) -> npt.NDArray[np.int64]:
     from sklearn.neighbors import NearestNeighbors
 
     k = min(N_NEIGHBOURS, len(latent) - 1)
-    found = NearestNeighbors(n_neighbors=k).fit(latent).kneighbors(return_distance=False)
-    return np.asarray(found, dtype=np.int64)
+    nearest = NearestNeighbors(n_neighbors=k).fit(latent).kneighbors(return_distance=False)
+    return np.asarray(nearest, dtype=np.int64)
 
 
 def _mean(values: list[float]) -> float:

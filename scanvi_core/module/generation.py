@@ -128,8 +128,7 @@ def _batches(
             f"transform_batch is {transform_batch}, the model has {module.n_batch} batches.",
             "Choose batches of the model, numbered from 0.",
         )
-    device = next(module.parameters()).device
-    return [torch.full((n_cells,), batch, device=device) for batch in asked]
+    return [torch.full((n_cells,), batch, device=module.device) for batch in asked]
 
 
 def _log_library(module: VAE, x: Tensor, *, draw: bool) -> Tensor:

@@ -21,8 +21,8 @@ FORMAT = 1
 ADVICE = "Convert the saved model again with benchmarks/reference/convert_scvi_tools.py."
 
 
-class Names(NamedTuple):
-    """Names in the order the imported model has them."""
+class ImportedNames(NamedTuple):
+    """ImportedNames in the order the imported model has them."""
 
     genes: tuple[str, ...]
     labels: tuple[str, ...]
@@ -53,7 +53,7 @@ def load_scvi_tools(folder: Path) -> SCANVI:
     return module.eval()
 
 
-def imported_names(folder: Path) -> Names:
+def imported_names(folder: Path) -> ImportedNames:
     """Return the names of genes, labels and batches of a converted model.
 
     Raises
@@ -63,7 +63,7 @@ def imported_names(folder: Path) -> Names:
     """
     record = _record(folder)
     try:
-        return Names(*(tuple(map(str, record[name])) for name in Names._fields))
+        return ImportedNames(*(tuple(map(str, record[name])) for name in ImportedNames._fields))
     except (KeyError, TypeError) as error:
         raise FileRefused(f"{folder} does not name its genes and labels.", ADVICE) from error
 

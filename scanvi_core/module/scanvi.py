@@ -1,6 +1,7 @@
 """SCANVI: a VAE whose latent state is explained by a cell type and what varies within it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from scanvi_core.module.groups import (
     restrict,
 )
 from scanvi_core.module.vae import VAE
+from scanvi_core.nn.layers import HiddenLayers
 from scanvi_core.nn.networks import (
     VARIANCE_FLOOR,
     Classifier,
@@ -100,55 +102,26 @@ use_layer_norm, parity
                 f"n_labels is {n_labels}.", "Name cells of at least one type first."
             )
         super().__init__(
-            n_input,
-            n_batch,
-            n_labels,
-            n_hidden,
-            n_latent,
-            n_layers,
-            dropout_rate,
-            dispersion,
-            log_variational,
-            reconstruction_loss,
-            use_observed_lib_size=use_observed_lib_size,
-            encoder_input=encoder_input,
-            input_dropout_rate=input_dropout_rate,
-            use_layer_norm=use_layer_norm,
-            parity=parity,
-        )
-        width = {"n_layers": n_layers, "n_hidden": n_hidden}
-        options: dict[str, Any] = {
-            **width,
-            "dropout_rate": dropout_rate,
-            "use_layer_norm": use_layer_norm,
-        }
-        options |= _check_classifier(classifier_parameters)
-        self.classifier = Classifier(n_latent, n_labels, **options)
-        self.encoder_z2_z1 = Encoder(
-            n_latent,
-            n_latent,
-            n_labels,
-            **width,
-            dropout_rate=dropout_rate,
-            use_layer_norm=use_layer_norm,
-        )
+            n_input, n_batch, n_labels, n_hidden, n_latent, n_layers, dropout_rate, dispersion,
+            log_variational, reconstruction_loss, use_observed_lib_size=use_observed_lib_size,
+            encoder_input=encoder_input, input_dropout_rate=input_dropout_rate,
+            use_layer_norm=use_layer_norm, parity=parity,
+        )  # fmt: skip
+        of_classifier = _classifier_layers(self.hidden, classifier_parameters)
+        self.classifier = Classifier(n_latent, n_labels, of_classifier)
+        self.encoder_z2_z1 = Encoder(n_latent, n_latent, self.hidden, n_labels)
+        floor = 0.0 if parity else VARIANCE_FLOOR
         self.decoder_z1_z2 = GaussianDecoder(
-            n_latent,
-            n_latent,
-            n_labels,
-            **width,
-            use_layer_norm=use_layer_norm,
-            variance_floor=0.0 if parity else VARIANCE_FLOOR,
+            n_latent, n_latent, self.hidden, n_labels, variance_floor=floor
         )
         self.y_prior = nn.Parameter(check_prior(y_prior, n_labels), requires_grad=False)
-        self._build_groups(labels_groups, use_labels_groups, n_latent, options)
+        self._build_groups(labels_groups, use_labels_groups, of_classifier)
 
     def _build_groups(
         self,
         labels_groups: Sequence[int] | None,
         use_labels_groups: bool,
-        n_latent: int,
-        options: dict[str, Any],
+        of_classifier: HiddenLayers,
     ) -> None:
         groups = None if labels_groups is None else check_groups(labels_groups, self.n_labels)
         self.use_labels_groups = use_labels_groups
@@ -164,7 +137,7 @@ use_layer_norm, parity
             )
         members = self.allowed[self.n_labels :].to(torch.uint8)
         self.groups_index = nn.ParameterList(nn.Parameter(m, requires_grad=False) for m in members)
-        self.classifier_groups = Classifier(n_latent, len(members), **options)
+        self.classifier_groups = Classifier(self.n_latent, len(members), of_classifier)
 
     def log_q_y(self, z1: Tensor) -> Tensor:
         """Return log q(y | z1), normalised [cells, n_labels]; in the bound and in predictions."""
@@ -221,7 +194,6 @@ use_layer_norm, parity
         z1 = self.draw(q_z1)
         library, L = self.library(x, local_l_mean, local_l_var)
         decoded = self.decode(z1, library, batch_index)
-
         index = None if y is None else label_index(y, self.n_labels)
         if index is not None and bool(((index >= 0) & (index < self.n_labels)).all()):
             label = self.allowed[index][None].to(z1.dtype)
@@ -232,18 +204,14 @@ use_layer_norm, parity
             q, C = self._label_posterior(z1, index)
             R = self.reconstruction_by_label(x, decoded, batch_index)
             R = R[0] if len(R) == 1 else (q * R).sum(0)
+        P, Z = self._state_given_label(z1, label)
+        return Bound(R=R, E=gaussian_log_prob(z1, *q_z1), q=q, P=P, Z=Z, C=C, L=L)
 
+    def _state_given_label(self, z1: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Return P and Z of each cell at one draw of z2, [labels, cells]."""
         q_z2 = self.encoder_z2_z1(z1[None], label)
         p_z1 = self.decoder_z1_z2(self.draw(q_z2), label)
-        return Bound(
-            R=R,
-            E=gaussian_log_prob(z1, *q_z1),
-            q=q,
-            P=-gaussian_log_prob(z1, *p_z1),
-            Z=kl_standard_gaussian(*q_z2),
-            C=C,
-            L=L,
-        )
+        return -gaussian_log_prob(z1, *p_z1), kl_standard_gaussian(*q_z2)
 
     def reconstruction_by_label(
         self, x: Counts, decoded: Decoded, batch_index: Tensor | None
@@ -337,8 +305,8 @@ use_layer_norm, parity
         return log_q.exp().T, kl_categorical(log_q, log_prior)
 
 
-def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the overrides of the classifier, refusing names it does not have.
+def _classifier_layers(hidden: HiddenLayers, parameters: Mapping[str, Any]) -> HiddenLayers:
+    """Return the layers of the classifier: `hidden` but for `parameters`, whose names are checked.
 
     `logits` is accepted, as other releases have it, and changes nothing: the classifier always
     returns logits, and what is public says itself whether it is normalised.
@@ -347,4 +315,4 @@ def _check_classifier(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         what = f"classifier_parameters has {', '.join(sorted(unknown))}."
         raise SettingInvalid(what, "Use n_layers, n_hidden and dropout_rate only.")
-    return {name: value for name, value in parameters.items() if name != "logits"}
+    return replace(hidden, **{k: value for k, value in parameters.items() if k != "logits"})

@@ -1,16 +1,18 @@
 """The variational autoencoder of counts (scVI), and what SCANVI shares with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from scanvi_core.config import DISPERSIONS, LIKELIHOODS
+from scanvi_core.data.normalization import TARGET_SUM
 from scanvi_core.distributions.divergences import kl_gaussian, kl_standard_gaussian
 from scanvi_core.distributions.fused import Positive, log_likelihood
 from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.nn.layers import Dropout, draw_weights, one_hot
+from scanvi_core.nn.layers import Dropout, HiddenLayers, draw_weights, one_hot
 from scanvi_core.nn.networks import VARIANCE_FLOOR, Decoded, Decoder, Encoder, Gaussian
 from scanvi_core.nn.noise import normal_like
 from scanvi_core.nn.sparse import (
@@ -24,7 +26,6 @@ from scanvi_core.nn.sparse import (
 )
 
 ENCODER_INPUTS = ("log1p", "log_normalized")
-COUNTS_PER_CELL = 1e4
 LOG_R_BOUND = 11.0  # theta stays within e±11: nothing is learnt from a gene beyond
 
 
@@ -92,52 +93,45 @@ class VAE(nn.Module):
         _check_choice("dispersion", dispersion, DISPERSIONS)
         _check_choice("reconstruction_loss", reconstruction_loss, LIKELIHOODS)
         _check_choice("encoder_input", encoder_input, ENCODER_INPUTS)
-        if dispersion == "gene-label" and n_labels < 1:
-            raise SettingInvalid(
-                "The dispersion is gene-label, but there are no labels.",
-                "Choose the dispersion gene, or name some cells first.",
-            )
         self.n_input, self.n_batch, self.n_labels = n_input, n_batch, n_labels
         self.n_latent = n_latent
         self.dispersion, self.log_variational = dispersion, log_variational
         self.reconstruction_loss, self.encoder_input = reconstruction_loss, encoder_input
         self.use_observed_lib_size, self.parity = use_observed_lib_size, parity
-
+        self.hidden = HiddenLayers(n_layers, n_hidden, dropout_rate, use_layer_norm)
         self.input_dropout = Dropout(input_dropout_rate)
-        self.z_encoder = Encoder(
-            n_input,
-            n_latent,
-            n_layers=n_layers,
-            n_hidden=n_hidden,
-            dropout_rate=dropout_rate,
-            use_layer_norm=use_layer_norm,
-        )
-        if not use_observed_lib_size:
-            self.l_encoder = Encoder(
-                n_input,
-                1,
-                n_layers=1,
-                n_hidden=n_hidden,
-                dropout_rate=dropout_rate,
-                use_layer_norm=use_layer_norm,
-            )
+        self._build()
+
+    def _build(self) -> None:
+        """Make the networks and, unless the decoder has a head for it, the dispersion."""
+        self.z_encoder = Encoder(self.n_input, self.n_latent, self.hidden)
+        if not self.use_observed_lib_size:
+            self.l_encoder = Encoder(self.n_input, 1, replace(self.hidden, n_layers=1))
         self.decoder = Decoder(
-            n_latent,
-            n_input,
-            n_batch,
-            n_layers=n_layers,
-            n_hidden=n_hidden,
-            use_layer_norm=use_layer_norm,
-            r_per_cell=dispersion == "gene-cell",
-            zero_inflated=reconstruction_loss == "zinb",
+            self.n_latent,
+            self.n_input,
+            self.hidden,
+            self.n_batch,
+            r_per_cell=self.dispersion == "gene-cell",
+            zero_inflated=self.reconstruction_loss == "zinb",
         )
+        if self.dispersion == "gene-label" and self.n_labels < 1:
+            raise SettingInvalid(
+                "The dispersion is gene-label, but there are no labels.",
+                "Choose the dispersion gene, or name some cells first.",
+            )
         shape = {
-            "gene": (n_input,),
-            "gene-batch": (n_input, max(n_batch, 1)),
-            "gene-label": (n_input, n_labels),
+            "gene": (self.n_input,),
+            "gene-batch": (self.n_input, max(self.n_batch, 1)),
+            "gene-label": (self.n_input, self.n_labels),
         }
-        if dispersion in shape:
-            self.px_r = nn.Parameter(torch.randn(shape[dispersion]))
+        if self.dispersion in shape:
+            self.px_r = nn.Parameter(torch.randn(shape[self.dispersion]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return next(self.parameters()).device
 
     def draw_parameters(self, generator: torch.Generator | None) -> None:
         """Draw the initial weights anew from `generator`, by the rules they are made with."""
@@ -156,7 +150,7 @@ class VAE(nn.Module):
         if self.encoder_input == "log_normalized":
             sums = total(x)
             # A cell without counts stays a row of zeros.
-            x = scale_rows(x, COUNTS_PER_CELL / sums.masked_fill(sums == 0, 1.0))
+            x = scale_rows(x, TARGET_SUM / sums.masked_fill(sums == 0, 1.0))
             h = on_entries(torch.log1p, x)
         else:
             h = self._variational_input(x)

@@ -46,8 +46,8 @@ class KeyedNoise:
         places = self._places(like) * 2
         radius, angle = (uniform(hashed(places + i, self._next(i))) for i in (0, 1))
         # 1 - u lies in (0, 1], whose logarithm is finite
-        found = (-2.0 * torch.log1p(-radius)).sqrt() * torch.cos(2.0 * math.pi * angle)
-        return found.to(like.dtype)
+        noise = (-2.0 * torch.log1p(-radius)).sqrt() * torch.cos(2.0 * math.pi * angle)
+        return noise.to(like.dtype)
 
     def words(self, like: Tensor) -> Tensor:
         """Return uniform 16-bit integers, as numbers of the type and shape of `like`."""
@@ -80,10 +80,10 @@ def key_of(*parts: int) -> int:
 
 def hashed(places: Tensor, key: int) -> Tensor:
     """Return 64 random bits for each place, int64."""
-    found = places * signed(GOLDEN) + signed(key)
+    bits = places * signed(GOLDEN) + signed(key)
     for shift, factor in MIXERS:
-        found = (found ^ logical_shift(found, shift)) * signed(factor)
-    return found
+        bits = (bits ^ logical_shift(bits, shift)) * signed(factor)
+    return bits
 
 
 def uniform(bits: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The fully connected block all networks are made of, and dropout with its own random numbers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -93,6 +94,30 @@ class SplitLinear(nn.Linear):
         return mapped if c is None else mapped + F.linear(c, self.weight[:, n_h:])
 
 
+@dataclass(frozen=True, slots=True)
+class HiddenLayers:
+    """The hidden layers of a network.
+
+    Parameters
+    ----------
+    n_layers, n_hidden
+        How many they are, and their width.
+    dropout_rate
+        Share of hidden units silenced while training.
+    use_layer_norm
+        Layer norm without parameters in place of batch norm.
+    """
+
+    n_layers: int = 1
+    n_hidden: int = 128
+    dropout_rate: float = 0.1
+    use_layer_norm: bool = False
+
+    def without_dropout(self) -> "HiddenLayers":
+        """Return the same layers, none of whose units is ever silenced."""
+        return replace(self, dropout_rate=0.0)
+
+
 class FCLayers(nn.Module):
     """Layers of linear map, norm, ReLU and dropout, with covariates fed to every one of them.
 
@@ -104,11 +129,11 @@ class FCLayers(nn.Module):
     Parameters
     ----------
     n_in, n_out
-        Width of the input and of the last layer; layers before it have width `n_hidden`.
+        Width of the input and of the last layer.
+    hidden
+        The layers; those before the last have their width.
     n_cats
         Number of categories of each covariate; one with fewer than two is ignored.
-    use_layer_norm
-        Layer norm without parameters in place of batch norm.
 
     Notes
     -----
@@ -116,30 +141,21 @@ class FCLayers(nn.Module):
     """
 
     def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        n_cats: Sequence[int] = (),
-        *,
-        n_layers: int = 1,
-        n_hidden: int = 128,
-        dropout_rate: float = 0.1,
-        use_layer_norm: bool = False,
+        self, n_in: int, n_out: int, hidden: HiddenLayers, n_cats: Sequence[int] = ()
     ) -> None:
         super().__init__()
         self.n_cats = tuple(n_cats)
         n_covariates = sum(n for n in self.n_cats if n > 1)
-        widths = [n_in, *[n_hidden] * (n_layers - 1), n_out]
+        widths = [n_in, *[hidden.n_hidden] * (hidden.n_layers - 1), n_out]
         self.fc_layers = nn.Sequential()
         for i, (before, after) in enumerate(pairwise(widths)):
             norm: nn.Module = (
                 nn.LayerNorm(after, elementwise_affine=False)
-                if use_layer_norm
+                if hidden.use_layer_norm
                 else nn.BatchNorm1d(after, momentum=BATCH_NORM_MOMENTUM, eps=BATCH_NORM_EPS)
             )
-            layer = nn.Sequential(
-                SplitLinear(before + n_covariates, after), norm, ReLUDropout(dropout_rate)
-            )
+            rectify = ReLUDropout(hidden.dropout_rate)
+            layer = nn.Sequential(SplitLinear(before + n_covariates, after), norm, rectify)
             self.fc_layers.add_module(f"Layer {i}", layer)
 
     def forward(self, h: Counts, *covariates: Tensor | None) -> Tensor:

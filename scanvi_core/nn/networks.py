@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own name for it)
 from torch import Tensor, nn
 
-from scanvi_core.nn.layers import FCLayers
+from scanvi_core.nn.layers import FCLayers, HiddenLayers
 from scanvi_core.nn.sparse import Counts
 
 VARIANCE_FLOOR = 1e-4
@@ -51,29 +51,11 @@ class Decoded(NamedTuple):
 class Encoder(nn.Module):
     """q(output | input, covariate): mean, and variance = exp(linear) + floor."""
 
-    def __init__(
-        self,
-        n_input: int,
-        n_output: int,
-        n_cat: int = 0,
-        *,
-        n_layers: int = 1,
-        n_hidden: int = 128,
-        dropout_rate: float = 0.1,
-        use_layer_norm: bool = False,
-    ) -> None:
+    def __init__(self, n_input: int, n_output: int, hidden: HiddenLayers, n_cat: int = 0) -> None:
         super().__init__()
-        self.encoder = FCLayers(
-            n_input,
-            n_hidden,
-            (n_cat,),
-            n_layers=n_layers,
-            n_hidden=n_hidden,
-            dropout_rate=dropout_rate,
-            use_layer_norm=use_layer_norm,
-        )
-        self.mean_encoder = nn.Linear(n_hidden, n_output)
-        self.var_encoder = nn.Linear(n_hidden, n_output)
+        self.encoder = FCLayers(n_input, hidden.n_hidden, hidden, (n_cat,))
+        self.mean_encoder = nn.Linear(hidden.n_hidden, n_output)
+        self.var_encoder = nn.Linear(hidden.n_hidden, n_output)
 
     def forward(self, x: Counts, covariate: Tensor | None = None) -> Gaussian:
         """Map `x` [..., n_input] to a Gaussian [..., n_output]."""
@@ -92,23 +74,14 @@ class GaussianDecoder(nn.Module):
         self,
         n_input: int,
         n_output: int,
+        hidden: HiddenLayers,
         n_cat: int = 0,
         *,
-        n_layers: int = 1,
-        n_hidden: int = 128,
-        use_layer_norm: bool = False,
         variance_floor: float = VARIANCE_FLOOR,
     ) -> None:
         super().__init__()
-        self.decoder = FCLayers(
-            n_input,
-            n_hidden,
-            (n_cat,),
-            n_layers=n_layers,
-            n_hidden=n_hidden,
-            dropout_rate=0.0,
-            use_layer_norm=use_layer_norm,
-        )
+        n_hidden = hidden.n_hidden
+        self.decoder = FCLayers(n_input, n_hidden, hidden.without_dropout(), (n_cat,))
         self.mean_decoder = nn.Linear(n_hidden, n_output)
         self.var_decoder = nn.Linear(n_hidden, n_output)
         self.variance_floor = variance_floor
@@ -138,24 +111,15 @@ class Decoder(nn.Module):
         self,
         n_input: int,
         n_output: int,
+        hidden: HiddenLayers,
         n_cat: int = 0,
         *,
-        n_layers: int = 1,
-        n_hidden: int = 128,
-        use_layer_norm: bool = False,
         r_per_cell: bool = False,
         zero_inflated: bool = True,
     ) -> None:
         super().__init__()
-        self.px_decoder = FCLayers(
-            n_input,
-            n_hidden,
-            (n_cat,),
-            n_layers=n_layers,
-            n_hidden=n_hidden,
-            dropout_rate=0.0,
-            use_layer_norm=use_layer_norm,
-        )
+        n_hidden = hidden.n_hidden
+        self.px_decoder = FCLayers(n_input, n_hidden, hidden.without_dropout(), (n_cat,))
         self.px_scale_decoder = nn.Sequential(nn.Linear(n_hidden, n_output), nn.LogSoftmax(dim=-1))
         self.px_r_decoder = nn.Linear(n_hidden, n_output).requires_grad_(r_per_cell)
         self.px_dropout_decoder = nn.Linear(n_hidden, n_output).requires_grad_(zero_inflated)
@@ -179,29 +143,12 @@ class Classifier(nn.Module):
     It never applies a softmax: probabilities are made once, by whoever needs them.
     """
 
-    def __init__(
-        self,
-        n_input: int,
-        n_labels: int,
-        *,
-        n_layers: int = 1,
-        n_hidden: int = 128,
-        dropout_rate: float = 0.1,
-        use_layer_norm: bool = False,
-    ) -> None:
+    def __init__(self, n_input: int, n_labels: int, hidden: HiddenLayers) -> None:
         super().__init__()
         self.classifier = nn.Sequential()
-        if n_layers > 0 and n_hidden > 0:
-            hidden = FCLayers(
-                n_input,
-                n_hidden,
-                n_layers=n_layers,
-                n_hidden=n_hidden,
-                dropout_rate=dropout_rate,
-                use_layer_norm=use_layer_norm,
-            )
-            self.classifier.append(hidden)
-            n_input = n_hidden
+        if hidden.n_layers > 0 and hidden.n_hidden > 0:
+            self.classifier.append(FCLayers(n_input, hidden.n_hidden, hidden))
+            n_input = hidden.n_hidden
         self.classifier.append(nn.Linear(n_input, n_labels))
 
     def forward(self, z: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from scanvi_core.errors import TrainingError
 from scanvi_core.runtime import replacing
-from scanvi_core.train.history import EpochRecord, History
+from scanvi_core.train.history import EpochRecord, TrainingHistory
 from scanvi_core.train.training import Training
 
 META = "scanvi"
@@ -79,7 +79,7 @@ def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])
     records = [EpochRecord(**record) for record in meta["history"].pop("records")]
-    run.history = History(records=records, **meta["history"])
+    run.history = TrainingHistory(records=records, **meta["history"])
 
 
 def _settings(run: Training) -> dict[str, Any]:

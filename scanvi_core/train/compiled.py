@@ -23,7 +23,7 @@ def compile_step(module: SCANVI) -> str | None:
 
     Numbers stay the same up to rounding. What was compiled serves all later runs of the process.
     """
-    device = next(module.parameters()).device.type
+    device = module.device.type
     if device == "mps" or (device == "cpu" and not has_compiler()):
         return "Steps are not compiled: this machine has no compiler that torch can use."
     try:
@@ -50,7 +50,7 @@ def compile_beside(module: SCANVI, n_steps: int, note: Callable[[str], None]) ->
         if fault:
             note(fault)
 
-    on_card = next(module.parameters()).device.type == "cuda"
+    on_card = module.device.type == "cuda"
     if on_card and n_steps >= WORTH_STEPS and not module.parity:
         _beside[:] = [thread for thread in _beside if thread.is_alive()]
         _beside.append(threading.Thread(target=work, daemon=True))

@@ -146,7 +146,7 @@ def quick_products(module: SCANVI) -> Iterator[None]:
     the latent state. bfloat16 keeps 7, too few for logits whose softmax spans 2,000 genes, and
     the matrices are too small for it to be much faster.
     """
-    if module.parity or next(module.parameters()).device.type != "cuda":
+    if module.parity or module.device.type != "cuda":
         yield
         return
     before = torch.get_float32_matmul_precision()

@@ -29,21 +29,13 @@ class EpochRecord:
 
 
 @dataclass(slots=True)
-class History:
+class TrainingHistory:
     """The records of a run, the step whose weights were kept, and what the user should know."""
 
     records: list[EpochRecord] = field(default_factory=list)
     kept_step: int = 0
     stopped: bool = False
     notes: list[str] = field(default_factory=list)
-
-
-def _never() -> bool:
-    return False
-
-
-def _ignore(_record: EpochRecord) -> None:
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +46,6 @@ class Hooks:
     most every `scanvi_core.config.PREVIEW_EVERY_S` seconds, first after `PREVIEW_FIRST_S`.
     """
 
-    on_epoch: Callable[[EpochRecord], None] = _ignore
-    should_stop: Callable[[], bool] = _never
+    on_epoch: Callable[[EpochRecord], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
     on_preview: Callable[[SCANVI], None] | None = None

@@ -15,7 +15,7 @@ from scanvi_core.runtime import keep_memory
 from scanvi_core.train import checkpoint as checkpoints
 from scanvi_core.train.compiled import compile_beside
 from scanvi_core.train.device import quick_products
-from scanvi_core.train.history import History, Hooks
+from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.training import Training
 
@@ -30,7 +30,7 @@ def fit(
     n_steps: int,
     hooks: Hooks,
     checkpoint: Path | None = None,
-) -> History:
+) -> TrainingHistory:
     """Train `module` in place and leave it in eval mode with the weights worth keeping.
 
     With validation cells these are the weights of the best record in the last fifth of the run
@@ -67,7 +67,7 @@ def fit(
         return _train(run, hooks, checkpoint)
 
 
-def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> History:
+def _train(run: Training, hooks: Hooks, checkpoint: Path | None) -> TrainingHistory:
     if checkpoint is not None and checkpoint.exists():
         checkpoints.load(checkpoint, run)
     start = time.monotonic() - run.seconds

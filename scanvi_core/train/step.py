@@ -1,7 +1,7 @@
 """One step of the optimiser for given cells: at once, or in parts where memory runs short."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class Stepper:
         self.team, self.number = team(), 0
         if self.team is not None:
             check_norm(use_layer_norm=not has_batch_norm(module), size=self.team.size)
-        self.device = next(module.parameters()).device
+        self.device = module.device
         self.noise = torch.Generator(self.device).manual_seed(config.seed)
         self.rows = rows_of(data.counts, self.device)
         # Labels and batches lie where minibatches are cut.
@@ -159,24 +159,24 @@ class Stepper:
             generator=self.noise if self.team is None else self._keyed(piece, x, x_labelled),
         )
         (terms.loss if shares[0] == 1.0 else terms.loss * shares[0]).backward()
-        assert terms.log_probs_labelled is not None  # noqa: S101  (labelled cells were given)
+        log_probs = cast("Tensor", terms.log_probs_labelled)  # labelled cells were given
         with torch.no_grad():
             typed = y < self.n_labels
-            right = (terms.log_probs_labelled.argmax(1) == y) & typed
+            right = (log_probs.argmax(1) == y) & typed
             return torch.stack([*terms[:4], right.sum(), typed.sum()])
 
     def _keyed(self, piece: Piece, x: Counts, x_labelled: Counts) -> Noise:
         """Return the noise of these cells, the same however the minibatch is shared."""
-        found: KeyedNoise | None = None
-        for kind, counts in ((1, x_labelled), (0, x)):
-            first = piece.first[kind]
-            entries = None
-            if isinstance(counts, SparseRows):
-                entries = counts.positions + first * counts.shape[1]
-            key = key_of(self.config.seed, self.number, kind)
-            found = KeyedNoise(key, first, piece.of[kind], entries, found)
-        assert found is not None  # noqa: S101  (the loop ran twice)
-        return found
+        return self._noise_of(piece, 0, x, self._noise_of(piece, 1, x_labelled))
+
+    def _noise_of(
+        self, piece: Piece, kind: int, counts: Counts, following: KeyedNoise | None = None
+    ) -> KeyedNoise:
+        first, entries = piece.first[kind], None
+        if isinstance(counts, SparseRows):
+            entries = counts.positions + first * counts.shape[1]
+        key = key_of(self.config.seed, self.number, kind)
+        return KeyedNoise(key, first, piece.of[kind], entries, following)
 
     def _fits(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor

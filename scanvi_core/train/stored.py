@@ -102,21 +102,23 @@ class StoredRows:
 
     def _turn(self) -> None:
         """Take up the sampler's next pool when it has come to it, and read the one after it."""
-        if self._blocks is None or same(self._own(0), self._pool):
+        if self._blocks is None:
             return
-        self._pool = self._own(0)
+        pool = self._own(self._blocks(0))
+        if same(pool, self._pool):
+            return
+        self._pool = pool
         blocks, future = self._ahead
         self.held = []  # before another is read
         here = same(blocks, self._pool) and future is not None
         self.held.append(future.result() if here and future else self._read(self._pool))
-        after = self._own(1)
+        after = self._own(self._blocks(1))
         again = same(after, self._pool)  # all there is fits into one pool
         self._ahead = (after, None if again else self._reader.submit(self._read, after))
 
-    def _own(self, ahead: int) -> np.ndarray:
-        """Return the blocks of a pool from which this part of its minibatches comes."""
-        assert self._blocks is not None  # noqa: S101  (asked for by `_turn` alone)
-        blocks, (at, of) = self._blocks(ahead), self._part
+    def _own(self, blocks: np.ndarray) -> np.ndarray:
+        """Return those blocks of a pool from which this part of its minibatches comes."""
+        at, of = self._part
         return blocks[len(blocks) * at // of : -(-len(blocks) * (at + 1) // of)]
 
     def _read(self, blocks: np.ndarray) -> Held:
@@ -132,12 +134,12 @@ class StoredRows:
         place, pieces = np.zeros(len(rows), np.int64), list[sparse.csr_array]()
         first = 0
         for held in self.held:
-            found = held.find(rows)
-            here = found >= 0
+            at = held.find(rows)
+            here = at >= 0
             if here.all():
-                return held.cells[found]
+                return held.cells[at]
             place[here] = np.arange(first, first + here.sum())
-            pieces.append(held.cells[found[here]])
+            pieces.append(held.cells[at[here]])
             first += int(here.sum())
         return sparse.csr_array(sparse.vstack(pieces, format="csr"))[place]
 

@@ -12,7 +12,7 @@ from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.errors import LabelsUnusable, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.train.device import Replay
-from scanvi_core.train.history import EpochRecord, History
+from scanvi_core.train.history import EpochRecord, TrainingHistory
 from scanvi_core.train.loader import DeviceRows, TrainingData, blocks
 from scanvi_core.train.sampler import BlockSampler, EpochSampler, LabelledSampler
 from scanvi_core.train.schedule import kl_weight, one_cycle
@@ -39,7 +39,7 @@ class Training:
         self.module, self.data, self.config, self.n_steps = module, train, config, n_steps
         self.random = np.random.default_rng(config.seed)
         n_obs = data.counts.shape[0]
-        self.history, self.best, self.score = History(), dict[str, Tensor](), (-1.0, 0.0)
+        self.history, self.best, self.score = TrainingHistory(), dict[str, Tensor](), (-1.0, 0.0)
         self.cells: EpochSampler | BlockSampler
         if isinstance(data.counts, StoredCounts):
             self.cells = BlockSampler(n_obs, config.batch_size, config.seed)
@@ -57,12 +57,16 @@ class Training:
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
         self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
         self.watched_y = torch.as_tensor(data.y[self.watched], device=self.stepper.device)
+        self._read_ahead(labelled)
+        self.step, self.since, self.seconds = 0, 0, 0.0
+
+    def _read_ahead(self, labelled: np.ndarray) -> None:
+        """Have a store read what is asked for in any order once, and the rest before its turn."""
         if isinstance(self.stepper.rows, StoredRows) and isinstance(self.cells, BlockSampler):
             team = self.stepper.team
             self.stepper.rows.keep(np.concatenate([labelled, self.watched]))
             part = (0, 1) if team is None else (team.rank, team.size)
             self.stepper.rows.follow(self.cells.blocks, part)
-        self.step, self.since, self.seconds = 0, 0, 0.0
 
     def _few(self, labelled: np.ndarray) -> np.ndarray:
         """Return the labelled cells that fit into memory where the others stay in a store."""

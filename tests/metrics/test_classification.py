@@ -7,14 +7,9 @@ import pytest
 from sklearn import metrics as reference
 
 from scanvi_core import config
-from scanvi_core.metrics import (
-    calibration_error,
-    confusion_matrix,
-    reliability,
-    score,
-    score_groups,
-    wilson_interval,
-)
+from scanvi_core.metrics.classification import confusion_matrix, score, score_groups
+from scanvi_core.metrics.confidence import calibration_error, reliability
+from scanvi_core.metrics.intervals import wilson_interval
 
 NAMES = ["B", "T", "NK", "DC", "pDC"]
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from scanvi_core.metrics import (
+from scanvi_core.metrics.confidence import (
     calibration_error,
     chance_error,
     coverage_curve,

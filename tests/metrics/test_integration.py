@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import pairwise_distances, silhouette_samples, silhouette_score
 
-from scanvi_core.metrics import conservation, mixing
+from scanvi_core.metrics.integration import conservation, mixing
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from scanvi_core.metrics import f1_interval, paired_difference, score, wilson_interval
+from scanvi_core.metrics.classification import score
+from scanvi_core.metrics.intervals import f1_interval, paired_difference, wilson_interval
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 4), (4, 4), (3, 7), (950, 1000)])

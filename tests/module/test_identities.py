@@ -8,7 +8,6 @@ from torch import nn
 from torch.distributions import Categorical, Normal
 
 from scanvi_core.module import SCANVI
-from scanvi_core.module.marginal import log_state_and_label
 from scanvi_core.nn.networks import Gaussian
 from scanvi_core.nn.noise import drawing_from
 
@@ -84,12 +83,6 @@ def test_bound_of_the_exact_posterior_is_the_evidence():
         bound = module.bound(x, batch_index=batch)
     worse = (bound.q * (bound.P + bound.Z)).sum(0) + bound.C + evidence
     assert worse.mean() > 20 * worse.std() / n**0.5
-
-
-def test_evidence_of_the_exact_posterior_needs_one_draw():
-    module, z1 = conjugate(), torch.randn(50, L).double()
-    expected = (PRIOR.log() + log_given_label(z1)).T
-    torch.testing.assert_close(log_state_and_label(module, z1), expected, rtol=0, atol=1e-6)
 
 
 def test_state_terms_average_to_a_divergence_when_labels_say_nothing():

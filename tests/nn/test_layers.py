@@ -1,14 +1,17 @@
 """The fully connected block and dropout against numpy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.nn.layers import Dropout, FCLayers, draw_weights
+from scanvi_core.nn.layers import Dropout, FCLayers, HiddenLayers, draw_weights
 from scanvi_core.nn.noise import drawing_from
 
 N_IN, N_OUT, CELLS = 5, 4, 7
+SURE = HiddenLayers(dropout_rate=0.0)
 
 
 def numpy_block(block, h, covariates, running):
@@ -33,7 +36,7 @@ def numpy_block(block, h, covariates, running):
 @pytest.mark.parametrize("n_cats", [(), (3,), (3, 1, 2)])
 def test_block_equals_numpy_in_training_and_after(n_layers, n_cats):
     rng = np.random.default_rng(0)
-    block = FCLayers(N_IN, N_OUT, n_cats, n_layers=n_layers, n_hidden=6, dropout_rate=0.0).double()
+    block = FCLayers(N_IN, N_OUT, HiddenLayers(n_layers, 6, 0.0), n_cats).double()
     for layer in block.fc_layers:
         torch.nn.init.uniform_(layer[1].weight, 0.5, 2)
         torch.nn.init.normal_(layer[1].bias)
@@ -57,7 +60,7 @@ def test_block_equals_numpy_in_training_and_after(n_layers, n_cats):
 
 
 def test_broadcast_labels_equal_the_stacked_pass():
-    block = FCLayers(N_IN, N_OUT, (3,), dropout_rate=0.0).double()
+    block = FCLayers(N_IN, N_OUT, SURE, (3,)).double()
     h = torch.randn(CELLS, N_IN, dtype=torch.float64)
     eye = torch.eye(3, dtype=torch.float64)
     stacked = block(h.repeat(3, 1), eye.repeat_interleave(CELLS, 0)).view(3, CELLS, N_OUT)
@@ -66,14 +69,14 @@ def test_broadcast_labels_equal_the_stacked_pass():
 
 def test_missing_covariate_is_named():
     with pytest.raises(SettingInvalid, match="3 categories"):
-        FCLayers(N_IN, N_OUT, (3,))(torch.zeros(2, N_IN), None)
+        FCLayers(N_IN, N_OUT, HiddenLayers(), (3,))(torch.zeros(2, N_IN), None)
 
 
 def test_layer_norm_makes_a_cell_independent_of_its_minibatch():
     h = torch.randn(CELLS, N_IN)
-    layer = FCLayers(N_IN, N_OUT, use_layer_norm=True, dropout_rate=0.0)
+    layer = FCLayers(N_IN, N_OUT, replace(SURE, use_layer_norm=True))
     torch.testing.assert_close(layer(h)[:2], layer(h[:2]))
-    batch = FCLayers(N_IN, N_OUT, dropout_rate=0.0)
+    batch = FCLayers(N_IN, N_OUT, SURE)
     assert not torch.allclose(batch(h)[:2], batch(h[:2]))
 
 
@@ -101,7 +104,7 @@ def test_dropout_repeats_with_its_generator_and_is_off_in_eval():
 
 
 def test_drawn_weights_follow_the_rule_and_the_generator():
-    layers = [FCLayers(400, 50), FCLayers(400, 50)]
+    layers = [FCLayers(400, 50, HiddenLayers()) for _ in range(2)]
     for layer in layers:
         draw_weights(layer, torch.Generator().manual_seed(3))
     first, second = (layer.fc_layers[0][0].weight for layer in layers)

@@ -5,6 +5,7 @@ import pytest
 from scanvi_core.project.folder import DAMAGED_SETTINGS, create_project, open_project
 from scanvi_core.services.labels import edit, from_project
 from scanvi_core.services.projects import library
+from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said
 
 BAD = {
@@ -56,8 +57,8 @@ def test_it_is_put_away_and_what_can_be_read_of_its_settings_stays(project, dama
 @pytest.mark.parametrize("damaged", ["", '{"name": ["Lung"]}'], indirect=True)
 @pytest.mark.parametrize("slug", ["open", "labels"])
 def test_every_page_of_another_project_opens(visit, project, damaged, slug):
-    edit.use_column(project, "cell_type", set())
-    assert set(from_project.candidates(project)) <= {damaged}
+    edit.use_column(workspace(project), "cell_type", set())
+    assert set(from_project.candidates(workspace(project))) <= {damaged}
     app = visit(slug, project)
     assert not app.exception and "Something went wrong" not in said(app)
     if slug == "open":

@@ -6,7 +6,7 @@ import numpy as np
 
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import gene_tests, rules, selection
-from scanvi_core.services.explore.rules import Rule, Term
+from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
@@ -38,7 +38,7 @@ def values(project, gene):
     return workspace(project).dataset.gene(gene)
 
 
-B, T = Term("gene", "CD79A", low=0.0), Term("gene", "CD3D", low=0.0)
+B, T = Condition("gene", "CD79A", low=0.0), Condition("gene", "CD3D", low=0.0)
 
 
 def test_a_condition_is_added_by_its_gene_and_level(visit, labelled):
@@ -73,7 +73,7 @@ def test_naming_keeps_the_rule_and_drops_the_chips(visit, labelled):
 
 def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled):
     app = visit("explore", labelled)
-    pick(app, labelled, ("replace", B), ("intersect", Term("gene", "CD3D", low=9.0)))
+    pick(app, labelled, ("replace", B), ("intersect", Condition("gene", "CD3D", low=9.0)))
     n = (values(labelled, "CD79A") > 0).sum()
     assert "**= 0 cells**" in said(app)
     assert f"Without “CD3D over 9” it would be {n}." in said(app)
@@ -83,7 +83,7 @@ def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled
 def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labelled):
     edit.rename(workspace(labelled), "CD19+ B", HOSTILE)
     app = visit("explore", labelled)
-    pick(app, labelled, ("replace", Term("label", values=(HOSTILE,))))
+    pick(app, labelled, ("replace", Condition("label", values=(HOSTILE,))))
     assert app.button(key="name-cells").label != "Name 0 cells"
     for item in (*app.markdown, *app.caption):
         assert HOSTILE not in str(item.value)
@@ -121,7 +121,7 @@ def test_rules_of_a_file_are_shown_before_they_name_and_what_is_missing_is_said(
     known = {"label": "New B", "rule": Rule().joined([B], "replace").to_json()}
     lost = {
         "label": "Lost",
-        "rule": Rule().joined([Term("batch", values=("B77",))], "replace").to_json(),
+        "rule": Rule().joined([Condition("batch", values=("B77",))], "replace").to_json(),
     }
     file = json.dumps({"scanvi_rules": 1, "rules": [known, lost]}).encode()
     app = open_tab(visit("explore", labelled), "Rules")

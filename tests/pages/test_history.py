@@ -26,10 +26,10 @@ def steps(app):
 
 def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labelled):
     workspace(labelled).store.actor = "boss"
-    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
     with library.pack(labelled).open("rb") as packed:
         arrived = library.unpack(packed)
-    edit.name_cells(arrived, np.array([4]), "Here", "lasso")
+    edit.name_cells(workspace(arrived), np.array([4]), "Here", "lasso")
     app = visit("history", arrived)
     here, theirs = steps(app).iloc[0], steps(app).iloc[1]
     assert not here["who"].startswith("says") and here["proof"] == "verified, name as typed"
@@ -43,7 +43,7 @@ def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labelled):
 def test_who_signed_in_is_shown_as_verified(visit, labelled, monkeypatch):
     monkeypatch.setattr(locks, "_ask", lambda: "ada@lab.org")
     monkeypatch.setattr(locks, "_signed_in", lambda: True)
-    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
     last = steps(visit("history", labelled)).iloc[0]
     assert (last["who"], last["proof"]) == ("ada@lab.org", "verified")
     assert "for ada@lab.org" in history.table(labelled)["told"].iloc[0]
@@ -51,7 +51,7 @@ def test_who_signed_in_is_shown_as_verified(visit, labelled, monkeypatch):
 
 
 def test_a_history_that_was_changed_says_so(visit, labelled):
-    edit.name_cells(labelled, np.array([3]), "Mine", "lasso")
+    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
     assert not visit("history", labelled).warning
     folder, store = open_project(labelled).root, workspace(labelled).store
     sql(folder, "UPDATE events SET mac = '' WHERE seq = 2")
@@ -67,8 +67,8 @@ def test_a_history_that_was_changed_says_so(visit, labelled):
 def test_the_work_of_a_colleague_is_taken_over_by_their_own_word(visit, labelled):
     other = library.duplicate(labelled)
     workspace(other).store.actor = "ben"
-    edit.name_cells(other, np.array([7]), "Theirs", "lasso")
-    edit.name_cells(labelled, np.array([7]), "Mine", "lasso")
+    edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
+    edit.name_cells(workspace(labelled), np.array([7]), "Mine", "lasso")
     app = visit("history", labelled)
     file = ("ben.jsonl", history.export_log(other), "application/jsonl")
     app.file_uploader(key="upload-log").set_value(file).run()

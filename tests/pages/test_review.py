@@ -141,9 +141,9 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
 def test_technical_cells_are_decided_like_others(visit, trained):
     uncertainty.start(workspace(trained))
     assert jobs.wait(uncertainty.latest(workspace(trained)).id).status is jobs.JobStatus.DONE
-    cards = queue.review_state(workspace(trained)).cards(queue.TECHNICAL)
+    cards = queue.review_state(workspace(trained)).cards(uncertainty.Reason.TECHNICAL.label)
     reason = uncertainty.reasons(workspace(trained)).reason
-    assert all((reason[item.rows] == uncertainty.TECHNICAL).all() for item in cards)
+    assert all((reason[item.rows] == uncertainty.Reason.TECHNICAL).all() for item in cards)
     app = visit("review", trained)
     app.button_group(key="review-tab").set_value("Technical").run()
     assert not app.exception

@@ -14,7 +14,7 @@ import torch
 
 from scanvi_core.distributions.negative_binomial import nb_log_prob, zinb_log_prob
 from scanvi_core.module import SCANVI
-from scanvi_core.nn.layers import FCLayers
+from scanvi_core.nn.layers import FCLayers, HiddenLayers
 from scanvi_core.train.schedule import kl_weight
 
 G, K, S, H, L = 20, 3, 2, 16, 4
@@ -103,7 +103,7 @@ def test_networks(reference, close, n_layers):
 @pytest.mark.parametrize("cats", [(), (3,), (3, 1, 2)], ids=len)
 def test_block(reference, close, n_layers, cats):
     part = f"block/{n_layers}/{len(cats)}"
-    block = FCLayers(5, 4, cats, n_layers=n_layers, n_hidden=6, dropout_rate=0.0)
+    block = FCLayers(5, 4, HiddenLayers(n_layers, 6, 0.0), cats)
     block.load_state_dict(reference.part(f"{part}/state"), strict=False)
     block.double()
     h, index, out = (reference[f"{part}/{name}"] for name in ("h", "index", "out"))

@@ -8,8 +8,7 @@ from scanvi_core.train import compiled
 
 
 def module_on(device, *, parity=False):
-    weights = SimpleNamespace(device=torch.device(device))
-    return SimpleNamespace(parity=parity, parameters=lambda: iter([weights]))
+    return SimpleNamespace(parity=parity, device=torch.device(device))
 
 
 def finish():

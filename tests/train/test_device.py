@@ -201,8 +201,7 @@ def test_a_step_leaves_nothing_to_the_host(data, make_module, on_device, monkeyp
 
 @pytest.mark.parametrize(("parity", "expected"), [(False, "high"), (True, "highest")])
 def test_quick_products_are_for_a_cuda_device_and_for_a_while(parity, expected):
-    on_cuda = SimpleNamespace(device=torch.device("cuda"))
-    module = SimpleNamespace(parity=parity, parameters=lambda: iter([on_cuda]))
+    module = SimpleNamespace(parity=parity, device=torch.device("cuda"))
     assert torch.get_float32_matmul_precision() == "highest"
     with pytest.raises(KeyError), quick_products(module):
         assert torch.get_float32_matmul_precision() == expected

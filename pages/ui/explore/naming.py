@@ -13,7 +13,7 @@ from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colours, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
-from scanvi_core.services.explore.rules import Selection, Term
+from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
@@ -143,7 +143,7 @@ def _pick_clusters(opened: Workspace) -> None:
         format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
     )  # fmt: skip
     if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
-        term = Term(
+        term = Condition(
             "cluster",
             values=tuple(str(code + 1) for code in chosen),
             origin=cell_values.cluster_origin(opened),

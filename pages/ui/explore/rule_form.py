@@ -10,7 +10,7 @@ from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colours, rules, selection
-from scanvi_core.services.explore.rules import Kind, Operation, Term
+from scanvi_core.services.explore.rules import Condition, Kind, Operation
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
@@ -62,7 +62,7 @@ def _offered(opened: Workspace, *, begun: bool) -> list[str]:
     return offered
 
 
-def _gene(opened: Workspace) -> list[Term]:
+def _gene(opened: Workspace) -> list[Condition]:
     gene = gene_search.find_one(opened, key="rule-gene")
     if gene is None:
         return []
@@ -70,10 +70,10 @@ def _gene(opened: Workspace) -> list[Term]:
         "Level above", min_value=0.0, max_value=10.0, value=0.0, step=0.1, key="rule-level",
         help="log1p of counts per 10,000. Above 0: at least one count.",
     )  # fmt: skip
-    return [Term("gene", gene, low=float(low))]
+    return [Condition("gene", gene, low=float(low))]
 
 
-def _markers(opened: Workspace) -> list[Term]:
+def _markers(opened: Workspace) -> list[Condition]:
     text = st.text_input(
         "Marker rule", key="rule-text", placeholder="MS4A1+, CD79A+, CD3D-",
         help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
@@ -85,7 +85,7 @@ def _markers(opened: Workspace) -> list[Term]:
         return []
 
 
-def _values(opened: Workspace, kind: Kind, column: str = "") -> list[Term]:
+def _values(opened: Workspace, kind: Kind, column: str = "") -> list[Condition]:
     names = cell_values.values_of(opened, kind, column)
     shown = [*names, ""] if kind != "reason" else list(names)
     chosen = st.multiselect(
@@ -95,10 +95,10 @@ def _values(opened: Workspace, kind: Kind, column: str = "") -> list[Term]:
     if not chosen:
         return []
     origin = cell_values.cluster_origin(opened) if kind == "cluster" else ""
-    return [Term(kind, column, values=tuple(chosen), origin=origin)]
+    return [Condition(kind, column, values=tuple(chosen), origin=origin)]
 
 
-def _column(opened: Workspace) -> list[Term]:
+def _column(opened: Workspace) -> list[Condition]:
     columns = cell_values.columns(opened)
     column = st.selectbox("Column", list(columns), key="rule-column")
     if column is None:
@@ -107,25 +107,25 @@ def _column(opened: Workspace) -> list[Term]:
         return _values(opened, "column", column)
     ends = colours.range_of(opened, column)
     low, high = st.slider("From, to", *ends, value=ends, key=f"rule-range-{column}")
-    return [Term("column", column, low=low, high=high)]
+    return [Condition("column", column, low=low, high=high)]
 
 
-def _confidence(_: Workspace) -> list[Term]:
+def _confidence(_: Workspace) -> list[Condition]:
     low, high = st.slider(
         "From, to (%)", 0, 100, (0, 80), key="rule-confidence",
         help="How sure the model is of its prediction.",
     )  # fmt: skip
-    return [Term("confidence", low=low / 100, high=high / 100)]
+    return [Condition("confidence", low=low / 100, high=high / 100)]
 
 
-def _near(_: Workspace) -> list[Term]:
+def _near(_: Workspace) -> list[Condition]:
     steps = st.number_input(
         "Steps from neighbour to neighbour", 1, rules.MAX_STEPS, 1, key="rule-steps",
         help="Adds the 15 cells most similar to each picked one, and theirs, so many times.",
     )  # fmt: skip
-    return [Term("near", steps=int(steps))]
+    return [Condition("near", steps=int(steps))]
 
 
-_FORMS: dict[str, Callable[[Workspace], list[Term]]] = {
+_FORMS: dict[str, Callable[[Workspace], list[Condition]]] = {
     GENE: _gene, MARKERS: _markers, COLUMN: _column, CONFIDENCE: _confidence, NEAR: _near,
 }  # fmt: skip

@@ -8,7 +8,7 @@ from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
-WORDS = ("without doubt", "ambiguous", "novel", "technical")  # by code
+WORDS = ("without doubt", *uncertainty.REASON_NAMES[1:])  # by code
 
 
 def summary(opened: Workspace) -> None:

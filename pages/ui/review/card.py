@@ -10,10 +10,11 @@ from pages.ui.frame import state
 from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count
 from scanvi_core.services.review import evidence, queue
 from scanvi_core.services.review.evidence import Evidence
-from scanvi_core.services.review.queue import RANDOM, TECHNICAL, Candidate, ReviewItem
+from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
 ERROR = "review-error"  # the card and the sentence why it could not be decided
@@ -128,7 +129,7 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     with st.container(horizontal=True, key="review-actions"):
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
-            type="secondary" if item.kind == TECHNICAL else "primary",
+            type="secondary" if item.kind == Reason.TECHNICAL.label else "primary",
             on_click=decide, args=(lambda: queue.accept(opened, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
@@ -139,7 +140,7 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label")
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
-                  type="primary" if item.kind == TECHNICAL else "secondary",
+                  type="primary" if item.kind == Reason.TECHNICAL.label else "secondary",
                   args=(lambda: queue.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)

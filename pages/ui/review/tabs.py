@@ -10,9 +10,10 @@ from pages.ui.history import merge_logs
 from pages.ui.labels import issues
 from pages.ui.review import card, card_order
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
+from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.labels import history
 from scanvi_core.services.review import stopping
-from scanvi_core.services.review.queue import NOVEL, SUGGESTED, TECHNICAL, ReviewState
+from scanvi_core.services.review.queue import SUGGESTED, ReviewState
 from scanvi_core.services.runs import results
 
 N_DONE = 50  # decisions shown
@@ -35,8 +36,8 @@ def _waiting(review: ReviewState) -> dict[str, int]:
     return {
         "Suggested": review.n_open(SUGGESTED),
         "Label check": len(diagnostics_uncertainty.label_issues(review.opened)),
-        "Novel": review.n_open(NOVEL),
-        "Technical": review.n_open(TECHNICAL),
+        "Novel": review.n_open(Reason.NOVEL.label),
+        "Technical": review.n_open(Reason.TECHNICAL.label),
         "Conflicts": len(history.conflicts(review.opened.id)),
     }
 
@@ -58,30 +59,26 @@ def _suggested(review: ReviewState) -> None:
 
 
 def _novel(review: ReviewState) -> None:
-    _doubted(review, NOVEL, "No group of cells looks unlike every labelled one.")
+    _doubted(review, Reason.NOVEL, "No group of cells looks unlike every labelled one.")
 
 
 def _technical(review: ReviewState) -> None:
-    _doubted(review, TECHNICAL, "No group of cells has a technical fault.")
+    _doubted(review, Reason.TECHNICAL, "No group of cells has a technical fault.")
 
 
-def _doubted(review: ReviewState, kind: str, nothing: str) -> None:
+def _doubted(review: ReviewState, reason: Reason, nothing: str) -> None:
     """Draw the card of cells that are doubted for one reason."""
     checked = diagnostics_uncertainty.reasons(review.opened)
     if checked is None:
         uncertainty.summary(review.opened)
         return
-    item = card_order.front(review, kind)
+    item = card_order.front(review, reason.label)
     if item is None:
-        notes = [note for note in checked.notes if ("New" in note) == (kind == NOVEL)]
+        notes = [note for note in checked.notes if ("New" in note) == (reason == Reason.NOVEL)]
         st.info(" ".join([*notes] or [nothing]))
         return
-    st.caption(
-        diagnostics_uncertainty.NEXT_STEPS[
-            diagnostics_uncertainty.NOVEL if kind == NOVEL else diagnostics_uncertainty.TECHNICAL
-        ]
-    )
-    card.draw(review.opened, item, kind)
+    st.caption(diagnostics_uncertainty.NEXT_STEPS[reason])
+    card.draw(review.opened, item, reason.label)
 
 
 def _label_check(review: ReviewState) -> None:

@@ -53,9 +53,9 @@ def louvain_clusters(
     if n > GRAPH_CELLS:
         drawn = np.sort(np.random.default_rng(seed).permutation(n)[:GRAPH_CELLS])
     graph = neighbour_graph(z[drawn], min(n_neighbors, len(drawn) - 1))
-    found = Louvain(resolution, shuffle_nodes=True, random_state=seed).fit_predict(graph)
+    clusters = Louvain(resolution, shuffle_nodes=True, random_state=seed).fit_predict(graph)
     codes = np.empty(n, dtype=np.int32)
-    codes[drawn] = by_size(connected(graph, found))
+    codes[drawn] = by_size(connected(graph, clusters))
     others = np.setdiff1d(np.arange(n), drawn)
     if others.size:
         codes[others] = joined(z[others], z[drawn], codes[drawn], n_neighbors)

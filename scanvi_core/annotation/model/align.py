@@ -24,11 +24,11 @@ def match_genes(genes: Sequence[str], model_genes: Sequence[str]) -> np.ndarray:
     InputError
         If fewer than half of the model's genes are there, or one of them is there twice.
     """
-    found = _positions(list(genes), list(model_genes))
-    if (found < 0).any():
+    positions = _positions(list(genes), list(model_genes))
+    if (positions < 0).any():
         bare = _positions(_without_versions(genes), _without_versions(model_genes))
-        found = max(found, bare, key=lambda positions: np.count_nonzero(positions >= 0))
-    n_shared, n_model = np.count_nonzero(found >= 0), len(model_genes)
+        positions = max(positions, bare, key=lambda found: np.count_nonzero(found >= 0))
+    n_shared, n_model = np.count_nonzero(positions >= 0), len(model_genes)
     if n_shared < MIN_SHARED * n_model:
         theirs, ours = (", ".join(map(str, names[:3])) for names in (genes, model_genes))
         raise InputError(
@@ -36,7 +36,7 @@ def match_genes(genes: Sequence[str], model_genes: Sequence[str]) -> np.ndarray:
             f"{MIN_SHARED:.0%} are needed.",
             f"Give the genes by the names the model knows ({ours}, ...), not as {theirs}, ...",
         )
-    return found
+    return positions
 
 
 def select_columns(counts: sparse.csr_array, positions: np.ndarray) -> sparse.csr_array:

@@ -8,9 +8,9 @@ from scipy import sparse
 
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import Companions, fit_companions
+from scanvi_core.annotation.model.linear_models import LinearModels, fit_linear_models
 from scanvi_core.annotation.model.network import build, training_data
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 from scanvi_core.annotation.model.trained import TrainedModel
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
@@ -20,7 +20,7 @@ from scanvi_core.config import (
 )
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.module import SCANVI
-from scanvi_core.train.history import History, Hooks
+from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
 from scanvi_core.train.warmstart import carry_over
@@ -31,7 +31,7 @@ class Learnt:
     """A trained network, and the cells it was trained on: `usable` are their rows."""
 
     module: SCANVI
-    history: History
+    history: TrainingHistory
     usable: np.ndarray
     data: TrainingData
     model_config: ModelConfig
@@ -117,7 +117,7 @@ class Annotator(TrainedModel):
             model_config=learnt.model_config,
             train_config=learnt.train_config,
             module=learnt.module,
-            companions=_companions(data, seed, warm_start),
+            linear_models=_linear_models(data, seed, warm_start),
             history=learnt.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )
@@ -131,9 +131,8 @@ class Annotator(TrainedModel):
     def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:
         """Fit the temperature on labelled cells, each judged by models that were not shown it."""
         random = np.random.default_rng(self.train_config.seed)
-        components = self.companions.center, self.companions.components
-        judged = companions_out_of_fold(
-            data.counts, data.y, data.n_labels, random, components=components
+        judged = linear_models_out_of_fold(
+            data.counts, data.y, data.n_labels, random, components=self.linear_models.space
         )
         self.calibration = fit_temperature(judged, data.y)
         self.out_of_fold = np.full((len(self.validation), data.n_labels), np.nan, np.float32)
@@ -164,11 +163,11 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
-def _companions(data: TrainingData, seed: int, before: Annotator | None) -> Companions:
+def _linear_models(data: TrainingData, seed: int, before: Annotator | None) -> LinearModels:
     """Fit the linear models; the genes' components stay those of the model before."""
     random = np.random.default_rng(seed)
-    known = None if before is None else (before.companions.center, before.companions.components)
-    return fit_companions(data.counts, data.y, data.n_labels, random, known)
+    known = None if before is None else before.linear_models.space
+    return fit_linear_models(data.counts, data.y, data.n_labels, random, known)
 
 
 def warm_up() -> None:

@@ -23,8 +23,10 @@ class Calibration:
         """Return p^(1/T), renormalised [n, K]; rows of NaN stay NaN."""
         if self.temperature == 1.0:
             return probabilities
+        from scipy.special import softmax
+
         logs = np.log(np.maximum(probabilities, FLOOR)) / self.temperature
-        return _softmax(logs).astype(probabilities.dtype)
+        return softmax(logs, axis=1).astype(probabilities.dtype)
 
 
 def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRIOR) -> Calibration:
@@ -34,9 +36,9 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     neural networks", arXiv:1706.04599) plus ``0.5 (log(T / prior) / 0.2)^2``, which keeps T near
     `prior` where cells are few. Below 30 cells T stays 1 and the note says "Uncalibrated".
 
-    The out-of-fold probabilities of the linear models (`out_of_fold.companions_out_of_fold`) serve
-    for the whole stack of them and SCANVI, too: on published data the temperature fitted on them
-    was better than that of a second SCANVI trained without a fifth of the labels
+    The out-of-fold probabilities of the linear models (`linear_models_out_of_fold`) serve for the
+    whole ensemble of them and SCANVI, too: on published data the temperature fitted on them was
+    better than that of a second SCANVI trained without a fifth of the labels
     (``python -m benchmarks.quality.doubt``).
 
     Parameters
@@ -55,22 +57,18 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
             1.0, n, f"Uncalibrated: {n} labelled cells to check on, {MIN_CELLS} needed."
         )
     from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
 
     logs = np.log(np.maximum(probabilities[usable].astype(np.float64), FLOOR))
     truth = y[usable]
 
     def cost(log_t: float) -> float:
-        scaled = _softmax(logs / np.exp(log_t))[np.arange(n), truth]
+        scaled = softmax(logs / np.exp(log_t), axis=1)[np.arange(n), truth]
         penalty = 0.5 * ((log_t - np.log(prior)) / SPREAD) ** 2
         return float(penalty - np.log(np.maximum(scaled, FLOOR)).sum())
 
-    found = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
-    temperature = float(np.exp(found.x))
+    best = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
+    temperature = float(np.exp(best.x))
     return Calibration(
         temperature, n, f"Calibrated on {n:,} labelled cells the judging models were not shown."
     )
-
-
-def _softmax(logs: np.ndarray) -> np.ndarray:
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -4,6 +4,11 @@ Pairs of cells, one from each group, are drawn with their states; a gene differs
 the log2 ratio of its decoded shares is beyond delta (Boyeau et al. 2019, "Deep generative models
 for detecting differential expression in single cells"). Cells are drawn first, and only those
 are decoded.
+
+Another question than that of `annotation.genes.ranking`, which tests the counts themselves: here
+the decoder takes out depth and batch, small differences do not count however many cells there are,
+and probabilities under the model are reported, not p-values. What is counted in the cells comes
+from `annotation.genes.comparison`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from scanvi_core.annotation.genes.comparison import moments
 from scanvi_core.annotation.model.expression import sampled_scales
+from scanvi_core.data.blocks.rows import filled_rows
 from scanvi_core.errors import InputError, SettingInvalid
 from scanvi_core.module import SCANVI
 
@@ -102,23 +109,17 @@ def compare(
     InputError
         If a group has no cell with counts.
     """
-    random = np.random.default_rng(settings.seed)
     a, b = (_usable(counts, rows, name) for rows, name in zip(groups, "AB", strict=True))
-    drawn = [random.choice(rows, settings.n_samples) for rows in (a, b)]
-    batches = [batch_index[rows] for rows in drawn]
-    if settings.same_batch:
-        seen = np.unique(batch_index[np.concatenate([a, b])])
-        batches = [random.choice(seen, settings.n_samples)] * 2
-    scale_a, scale_b = (
-        sampled_scales(module, counts, rows, batch, int(random.integers(2**31)))
-        for rows, batch in zip(drawn, batches, strict=True)
-    )
-    raw_a, raw_b = counts[a], counts[b]
-    table = _raw(raw_a, "a") | _raw(raw_b, "b")
-    table |= {"scale_a": scale_a.mean(0), "scale_b": scale_b.mean(0)}
+    scale_a, scale_b = _decoded_pairs(module, counts, (a, b), batch_index, settings)
+    side = np.repeat([0, 1], [len(a), len(b)])
+    n, mean, _, detected = moments(counts[np.concatenate([a, b])], side, 2)
+    table = {"scale_a": scale_a.mean(0), "scale_b": scale_b.mean(0)}
+    table |= {"mean_a": mean[0], "mean_b": mean[1]}
+    table |= {"detected_a": detected[0], "detected_b": detected[1]}
     offset = settings.pseudocount
     if offset is None:
-        offset = max(_pseudocount(scale_a, raw_a), _pseudocount(scale_b, raw_b))
+        totals = zip((scale_a, scale_b), n[:, None] * mean, strict=True)
+        offset = max(_pseudocount(scale, total) for scale, total in totals)
     table |= _fold_changes(scale_a, scale_b, offset, settings.delta)
     frame = pd.DataFrame(table)
     # What the model infers of a gene without a single count is no finding.
@@ -126,6 +127,27 @@ def compare(
     frame["different"] = marked(np.where(seen, frame["p_de"], 0.0), settings.fdr)
     columns = ["p_de", "log_bayes", *SUMMARIES, "scale_a", "scale_b"]
     return frame[[*columns, "mean_a", "mean_b", "detected_a", "detected_b", "different"]]
+
+
+def _decoded_pairs(
+    module: SCANVI,
+    counts: sparse.csr_array,
+    groups: tuple[np.ndarray, np.ndarray],
+    batch_index: np.ndarray,
+    settings: DifferentialSettings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the decoded shares of pairs of cells, one of each group, [n_samples, genes] each."""
+    random = np.random.default_rng(settings.seed)
+    drawn = [random.choice(rows, settings.n_samples) for rows in groups]
+    batches = [batch_index[rows] for rows in drawn]
+    if settings.same_batch:
+        seen = np.unique(batch_index[np.concatenate(groups)])
+        batches = [random.choice(seen, settings.n_samples)] * 2
+    scale_a, scale_b = (
+        sampled_scales(module, counts, rows, batch, int(random.integers(2**31)))
+        for rows, batch in zip(drawn, batches, strict=True)
+    )
+    return scale_a, scale_b
 
 
 def marked(p_de: np.ndarray, fdr: float) -> np.ndarray:
@@ -158,28 +180,18 @@ def _fold_changes(
     return values | {"log_bayes": np.log(p) - np.log1p(-p)}
 
 
-def _pseudocount(scales: np.ndarray, raw: sparse.csr_array) -> float:
-    """Return the share below which a fold change is noise, from the cells of one group."""
-    least = 1.0 / float(raw.sum())
-    silent = np.asarray(raw.sum(axis=0)).ravel() == 0
+def _pseudocount(scales: np.ndarray, totals: np.ndarray) -> float:
+    """Return the share below which a fold change is noise, from a group's counts per gene."""
+    least, silent = 1.0 / float(totals.sum()), totals == 0
     if not silent.any():
         return least
     return max(least, float(np.quantile(scales[:, silent].mean(axis=0), SILENT_QUANTILE)))
 
 
-def _raw(raw: sparse.csr_array, group: str) -> dict[str, np.ndarray]:
-    n = raw.shape[0]
-    detected = np.bincount(raw.indices[raw.data > 0], minlength=raw.shape[1]) / n
-    return {
-        f"mean_{group}": np.asarray(raw.sum(axis=0)).ravel() / n,
-        f"detected_{group}": detected,
-    }
-
-
 def _usable(counts: sparse.csr_array, rows: np.ndarray, name: str) -> np.ndarray:
     rows = np.asarray(rows)
     rows = np.unique(np.flatnonzero(rows) if rows.dtype == bool else rows)
-    usable = rows[np.asarray(counts[rows].sum(axis=1)).ravel() > 0]
+    usable = rows[filled_rows(counts[rows])]
     if not usable.size:
         raise InputError(
             f"Group {name} has {rows.size} cells, none of them with counts.",

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from scanvi_core.data.blocks.rows import filled_rows
 from scanvi_core.module import SCANVI, generation
 from scanvi_core.nn.sparse import dense
 from scanvi_core.train.loader import blocks, rows_of
@@ -39,12 +40,12 @@ def normalized_expression(
         As there.
     """
     expression = np.full(counts.shape, np.nan, dtype=np.float32)
-    device = device_of(module)
+    device = module.device
     noise = torch.Generator(device).manual_seed(SEED)
     source = rows_of(counts, device)
-    for block in blocks(np.flatnonzero(np.asarray(counts.sum(axis=1)).ravel() > 0)):
+    for block in blocks(np.flatnonzero(filled_rows(counts))):
         own = None if batch_index is None else torch.as_tensor(batch_index[block], device=device)
-        found = generation.normalized_expression(
+        decoded = generation.normalized_expression(
             module,
             dense(source.fetch(block)),
             own,
@@ -53,7 +54,7 @@ def normalized_expression(
             n_samples=n_samples,
             generator=noise,
         )
-        expression[block] = found.cpu().numpy()
+        expression[block] = decoded.cpu().numpy()
     return expression
 
 
@@ -78,17 +79,11 @@ def sampled_scales(
         Start of the draws.
     """
     scales = np.empty((len(rows), counts.shape[1]), dtype=np.float32)
-    device = device_of(module)
-    noise = torch.Generator(device).manual_seed(seed)
-    source = rows_of(counts, device)
+    noise = torch.Generator(module.device).manual_seed(seed)
+    source = rows_of(counts, module.device)
     with generation.evaluating(module, noise):
         for block in blocks(np.arange(len(rows))):
             z = module.draw(module.encode(source.fetch(rows[block])))
-            code = torch.as_tensor(batch[block], device=device)
+            code = torch.as_tensor(batch[block], device=module.device)
             scales[block] = module.decode(z, z.new_zeros(len(z), 1), code).scale.cpu().numpy()
     return scales
-
-
-def device_of(module: SCANVI) -> torch.device:
-    """Return where the network computes."""
-    return next(module.parameters()).device

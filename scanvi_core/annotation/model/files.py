@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from scanvi_core.errors import ProjectError
 from scanvi_core.runtime import replacing
 
-WEIGHTS, COMPANIONS, RECORD = "model.safetensors", "companions.safetensors", "annotator.json"
+WEIGHTS, LINEAR_MODELS, RECORD = "model.safetensors", "companions.safetensors", "annotator.json"
 FORMAT = 1
 DAMAGE = (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError)
 
@@ -20,11 +20,11 @@ def write(
     folder: Path,
     record: dict[str, Any],
     weights: dict[str, np.ndarray],
-    companions: dict[str, np.ndarray],
+    linear_models: dict[str, np.ndarray],
 ) -> None:
     """Write a model; the record comes last, so that a folder that has it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, arrays in ((WEIGHTS, weights), (COMPANIONS, companions)):
+    for name, arrays in ((WEIGHTS, weights), (LINEAR_MODELS, linear_models)):
         with replacing(folder / name) as path:
             save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, path)
     text = json.dumps({"format": FORMAT, **record}, indent=1, ensure_ascii=False)
@@ -33,7 +33,7 @@ def write(
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return record, weights and companions that `write` wrote.
+    """Return record, weights and linear models that `write` wrote.
 
     Raises
     ------
@@ -48,4 +48,4 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str,
             f"The model in {folder} has format {record['format']}.",
             "Open it with the version of the program that wrote it, or train again.",
         )
-    return record, load_file(folder / WEIGHTS), load_file(folder / COMPANIONS)
+    return record, load_file(folder / WEIGHTS), load_file(folder / LINEAR_MODELS)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import softmax
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.data.blocks.rows import take_rows
+from scanvi_core.data.normalization import log_normalized
 
 N_COMPONENTS = 30
 GENES_C = 0.1  # inverse strength of the penalty on gene weights
@@ -32,14 +33,13 @@ class LinearModel:
     def predict(self, features: Any, n_labels: int) -> np.ndarray:
         """Return probabilities [n, n_labels]; 0 for types the model never saw."""
         scores = np.asarray(features @ self.weights) + self.intercepts
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         probabilities = np.zeros((scores.shape[0], n_labels), dtype=np.float32)
-        probabilities[:, self.codes] = scores / scores.sum(axis=1, keepdims=True)
+        probabilities[:, self.codes] = softmax(scores, axis=1)
         return probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class Companions:
+class LinearModels:
     """Logistic regression on genes, and on principal components of them.
 
     `center` [genes] and `components` [genes, d] map log-normalised counts to components.
@@ -50,6 +50,11 @@ class Companions:
     pca: LinearModel
     center: np.ndarray
     components: np.ndarray
+
+    @property
+    def space(self) -> "Components":
+        """Gene means and components, in which further models of these genes may be fitted."""
+        return self.center, self.components
 
     def predict(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
         """Return the probabilities [n, K] of the gene model and of the component model."""
@@ -74,7 +79,7 @@ class Companions:
         return arrays
 
     @classmethod
-    def from_tensors(cls, arrays: dict[str, np.ndarray], n_labels: int) -> "Companions":
+    def from_tensors(cls, arrays: dict[str, np.ndarray], n_labels: int) -> "LinearModels":
         """Rebuild what `tensors` gave."""
         genes, pca = (
             LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
@@ -86,13 +91,13 @@ class Companions:
 Components = tuple[np.ndarray, np.ndarray]  # gene means [genes], and components [genes, d]
 
 
-def fit_companions(
+def fit_linear_models(
     counts: sparse.csr_array,
     y: np.ndarray,
     n_labels: int,
     random: np.random.Generator,
     components: Components | None = None,
-) -> Companions:
+) -> LinearModels:
     """Fit both linear models on labelled cells; components are taken from cells of any kind.
 
     Beyond 20,000 cells, components are those of 20,000 drawn evenly from all, whatever their
@@ -117,7 +122,7 @@ def fit_companions(
     rows = _training_rows(y, n_labels, random)
     chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
-    return Companions(
+    return LinearModels(
         n_labels,
         _fit_linear(chosen, y[rows], GENES_C),
         _fit_linear(scores, y[rows], COMPONENTS_C),
@@ -131,19 +136,18 @@ def components_of(counts: sparse.csr_array, random: np.random.Generator) -> Comp
     return principal_components(log_normalized(_some(counts, random)), random)
 
 
-def stack(p_scanvi: np.ndarray, *companions: np.ndarray) -> np.ndarray:
+def ensemble(p_scanvi: np.ndarray, *linear_models: np.ndarray) -> np.ndarray:
     """Return the geometric mean of probabilities [n, K] over the models, renormalised.
 
-    A type that a companion never saw (a column of zeros) takes SCANVI's word for it.
+    A type that a linear model never saw (a column of zeros) takes SCANVI's word for it.
     """
     logs = np.log(np.maximum(p_scanvi, FLOOR)).astype(np.float64)
-    for companion in companions:
-        unseen = ~companion.any(axis=0)
+    for linear in linear_models:
+        unseen = ~linear.any(axis=0)
         shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
-        full = np.where(unseen, p_scanvi, companion * shared)
+        full = np.where(unseen, p_scanvi, linear * shared)
         logs += np.log(np.maximum(full, FLOOR))
-    mean = np.exp((logs - logs.max(axis=1, keepdims=True)) / (1 + len(companions)))
-    return (mean / mean.sum(axis=1, keepdims=True)).astype(np.float32)
+    return softmax(logs / (1 + len(linear_models)), axis=1).astype(np.float32)
 
 
 def principal_components(

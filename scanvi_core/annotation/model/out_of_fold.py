@@ -6,8 +6,8 @@ from scipy import sparse
 from scanvi_core.annotation.model.linear_models import (
     Components,
     components_of,
-    fit_companions,
-    stack,
+    ensemble,
+    fit_linear_models,
 )
 from scanvi_core.annotation.model.prediction import BLOCK
 from scanvi_core.data.blocks.rows import take_rows
@@ -46,7 +46,7 @@ def stratified_folds(
     return fold
 
 
-def companions_out_of_fold(
+def linear_models_out_of_fold(
     counts: sparse.csr_array,
     y: np.ndarray,
     n_labels: int,
@@ -59,7 +59,7 @@ def companions_out_of_fold(
     Parameters
     ----------
     counts, y, n_labels, random, components
-        As `companions.fit_companions`.
+        As `linear_models.fit_linear_models`.
     n_folds
         How many folds.
 
@@ -69,15 +69,15 @@ def companions_out_of_fold(
     (see `stratified_folds`). The components are taken from all cells: they know no labels.
     """
     fold = stratified_folds(y, n_labels, random, n_folds)
-    found = np.full((len(y), n_labels), np.nan, dtype=np.float32)
+    judged = np.full((len(y), n_labels), np.nan, dtype=np.float32)
     components = components or components_of(counts, random)
     for k in range(n_folds):
         own = np.flatnonzero(fold == k)
         if not own.size:
             continue
         others = np.where(fold == k, -1, y)
-        fitted = fit_companions(counts, others, n_labels, random, components)
+        fitted = fit_linear_models(counts, others, n_labels, random, components)
         for at in range(0, own.size, BLOCK):
             rows = own[at : at + BLOCK]
-            found[rows] = stack(*fitted.predict(take_rows(counts, rows)))
-    return found
+            judged[rows] = ensemble(*fitted.predict(take_rows(counts, rows)))
+    return judged

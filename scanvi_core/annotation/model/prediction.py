@@ -14,7 +14,7 @@ class Predictions:
     Parameters
     ----------
     probabilities
-        Final probabilities [n, K], float32: SCANVI and its companions together, calibrated.
+        Final probabilities [n, K], float32: SCANVI and the linear models together, calibrated.
     scanvi
         Probabilities [n, K] of SCANVI alone, as the network gives them.
     z1

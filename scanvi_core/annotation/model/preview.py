@@ -9,6 +9,7 @@ from scipy import sparse
 from scanvi_core.annotation.layout import embedding
 from scanvi_core.config import PREVIEW_CELLS
 from scanvi_core.data.blocks.rows import filled_rows, take_rows
+from scanvi_core.metrics.classification import confusion_matrix
 from scanvi_core.module import SCANVI
 from scanvi_core.train.loader import rows_of
 
@@ -55,14 +56,11 @@ class Previewer:
     @torch.no_grad()
     def draw(self, module: SCANVI) -> Preview:
         """Return the preview of the module as it is now."""
-        source = rows_of(self.counts, next(module.parameters()).device)
+        source = rows_of(self.counts, module.device)
         x = source.fetch(np.arange(self.rows.size))
         z1 = module.get_latents(x)[0].cpu().numpy()
         predicted = module.classify(x).argmax(1).cpu().numpy()
         self._last = embedding.quick_map(z1, init=self._last)
-        known = (self.y >= 0) & (self.y < self.n_labels)
-        pairs = self.y[known] * self.n_labels + predicted[known]
-        confusion = np.bincount(pairs, minlength=self.n_labels**2)
-        return Preview(
-            self.rows, self._last, predicted, confusion.reshape(self.n_labels, self.n_labels)
-        )
+        types = np.where(self.y < self.n_labels, self.y, -1)
+        confusion = confusion_matrix(types, predicted, self.n_labels)
+        return Preview(self.rows, self._last, predicted, confusion)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from scanvi_core.annotation.model.inputs import group_names
 
@@ -81,22 +82,22 @@ def refit(
     z1
         Latent means [n, L]; rows of NaN (cells without counts) stay NaN.
     probabilities
-        What the model said [n, K before].
+        Those of the model [n, K before].
     before, now
         The labels the model was trained on, and those of now.
     seed
         Chooses the cells where a type has more than needed.
     """
-    carried = _carried(before, now)
-    codes_before = carried[before.y]
-    said = _said(probabilities, carried, len(now.names))
+    lookup = _codes_now(before, now)
+    codes_before = lookup[before.y]
+    shares = _of_model(probabilities, lookup, len(now.names))
     if not np.array_equal(codes_before, now.y):
-        said = _corrected(said, z1, codes_before, now, np.random.default_rng(seed))
-    said *= now.allowed[now.y]
-    return np.asarray(said / said.sum(axis=1, keepdims=True), dtype=np.float32)
+        shares = _corrected(shares, z1, codes_before, now, np.random.default_rng(seed))
+    shares *= now.allowed[now.y]
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
-def _carried(before: Known, now: Known) -> Codes:
+def _codes_now(before: Known, now: Known) -> Codes:
     """Return what each code of `before` is `now`, -1 for one that is gone; the last stands for -1.
 
     A label that was renamed or merged away is what most of its cells are now.
@@ -104,40 +105,40 @@ def _carried(before: Known, now: Known) -> Codes:
     n_types, n_before = len(now.names), len(before.names)
     types = {name: code for code, name in enumerate(now.names)}
     groups = {name: n_types + g for g, name in enumerate(now.code_names[n_types:])}
-    carried = [types.get(name, -1) for name in before.names]
-    for code in np.flatnonzero(np.equal(carried, -1)):
+    codes = [types.get(name, -1) for name in before.names]
+    for code in np.flatnonzero(np.equal(codes, -1)):
         became = now.y[(before.y == code) & (now.y >= 0) & (now.y < n_types)]
-        carried[code] = int(np.bincount(became).argmax()) if became.size else -1
-    carried += [groups.get(name, -1) for name in before.code_names[n_before:]]
-    return np.array([*carried, -1], dtype=np.int64)
+        codes[code] = int(np.bincount(became).argmax()) if became.size else -1
+    codes += [groups.get(name, -1) for name in before.code_names[n_before:]]
+    return np.array([*codes, -1], dtype=np.int64)
 
 
-def _said(probabilities: Floats, carried: Codes, n_types: int) -> npt.NDArray[np.float64]:
+def _of_model(probabilities: Floats, lookup: Codes, n_types: int) -> npt.NDArray[np.float64]:
     """Return the model's probabilities [n, n_types] for the types of now, none of them zero."""
-    said = np.zeros((len(probabilities), n_types))
+    shares = np.zeros((len(probabilities), n_types))
     for old in range(probabilities.shape[1]):
-        if 0 <= carried[old] < n_types:
-            said[:, carried[old]] += probabilities[:, old]
-    said = np.maximum(said, FLOOR)  # keeps NaN
-    return said / said.sum(axis=1, keepdims=True)
+        if 0 <= lookup[old] < n_types:
+            shares[:, lookup[old]] += probabilities[:, old]
+    shares = np.maximum(shares, FLOOR)  # keeps NaN
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def _corrected(
-    said: Floats, z1: Floats, before: Codes, now: Known, random: np.random.Generator
+    model: Floats, z1: Floats, before: Codes, now: Known, random: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Return `said` with the change from the head of `before` to that of `now` put in."""
+    """Return the `model`'s with the change from the head of `before` to that of `now` put in."""
     points, usable = _standardised(z1)
     rows = _chosen(np.where(usable, before, -1), np.where(usable, now.y, -1), now, random)
     allowed, n_types = now.allowed, len(now.names)
     old, old_seen = fit_head(points[rows], allowed[before[rows]], before[rows], n_types)
     new, new_seen = fit_head(points[rows], allowed[now.y[rows]], now.y[rows], n_types, start=old)
     if not new_seen.any():
-        return said
+        return model
     head_old, head_new = (np.maximum(_head(points, w), FLOOR) for w in (old, new))
     both, fresh = old_seen & new_seen, new_seen & ~old_seen
-    ratio = np.ones_like(said)
+    ratio = np.ones_like(model)
     ratio[:, both] = _shares(head_new[:, both]) / _shares(head_old[:, both])
-    corrected = _shares(np.where(fresh, 0.0, said * ratio**STRENGTH))
+    corrected = _shares(np.where(fresh, 0.0, model * ratio**STRENGTH))
     if not fresh.any():
         return corrected
     # the model has no word on a new type: the head's share of it, the others share what is left
@@ -148,7 +149,7 @@ def _corrected(
 
 
 def _head(points: Floats, weights: Floats) -> npt.NDArray[np.float64]:
-    return _softmax(points @ weights[:-1] + weights[-1])
+    return softmax(points @ weights[:-1] + weights[-1], axis=1)
 
 
 def _standardised(z1: Floats) -> tuple[npt.NDArray[np.float64], Mask]:
@@ -228,15 +229,10 @@ def fit_head(
         return float(loss + RIDGE / 2 * (weights[:-1] ** 2).sum()), gradient.ravel()
 
     begin = np.zeros(shape) if start is None else start
-    found = minimize(
+    best = minimize(
         cost, begin.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": MAX_ITERATIONS}
     )
-    return found.x.reshape(shape), seen
-
-
-def _softmax(scores: Floats) -> npt.NDArray[np.float64]:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return best.x.reshape(shape), seen
 
 
 def _shares(weights: Floats) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from scanvi_core.annotation.model import differential, expression, files
 from scanvi_core.annotation.model.align import align
 from scanvi_core.annotation.model.calibration import Calibration
 from scanvi_core.annotation.model.differential import DifferentialSettings
-from scanvi_core.annotation.model.linear_models import Companions, stack
+from scanvi_core.annotation.model.linear_models import LinearModels, ensemble
 from scanvi_core.annotation.model.network import network
 from scanvi_core.annotation.model.prediction import Predictions, summarise
 from scanvi_core.config import ModelConfig, TrainConfig
@@ -23,7 +23,7 @@ from scanvi_core.data.blocks.rows import filled_rows, take_rows
 from scanvi_core.errors import DataDamaged, InputError
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
-from scanvi_core.train.history import History
+from scanvi_core.train.history import TrainingHistory
 from scanvi_core.train.loader import blocks, rows_of
 
 
@@ -44,9 +44,9 @@ class TrainedModel:
     model_config: ModelConfig
     train_config: TrainConfig
     module: SCANVI
-    companions: Companions
+    linear_models: LinearModels
     calibration: Calibration = field(default_factory=Calibration)
-    history: History = field(default_factory=History)
+    history: TrainingHistory = field(default_factory=TrainingHistory)
     validation: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
     out_of_fold: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
@@ -85,7 +85,7 @@ class TrainedModel:
         """
         counts = self._own_columns(counts, genes)
         filled = filled_rows(counts)
-        source = rows_of(counts, expression.device_of(self.module))
+        source = rows_of(counts, self.module.device)
         sizes = counts.shape[0], len(self.label_names), self.model_config.n_latent
         result = out or Predictions.empty(*sizes)
         result.check(*sizes)
@@ -94,10 +94,10 @@ class TrainedModel:
             array[~filled] = np.nan
         self.module.eval()
         for block in blocks(np.flatnonzero(filled)):
-            found = self.module.predict(source.fetch(block))
-            alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in found)
-            together = stack(alone[block], *self.companions.predict(take_rows(counts, block)))
-            final[block] = self.calibration.apply(together)
+            parts = self.module.predict(source.fetch(block))
+            alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in parts)
+            linear = self.linear_models.predict(take_rows(counts, block))
+            final[block] = self.calibration.apply(ensemble(alone[block], *linear))
             let_go(*arrays)
         return result
 
@@ -247,7 +247,7 @@ class TrainedModel:
             "calibration": asdict(self.calibration),
         }
         weights = {name: w.cpu().numpy() for name, w in self.module.state_dict().items()}
-        files.write(folder, record, weights, self.companions.tensors())
+        files.write(folder, record, weights, self.linear_models.tensors())
 
     @classmethod
     def load(cls, folder: Path, device: str = "auto") -> Self:
@@ -270,7 +270,7 @@ class TrainedModel:
         cls,
         record: dict[str, Any],
         weights: dict[str, np.ndarray],
-        companions: dict[str, np.ndarray],
+        linear: dict[str, np.ndarray],
         device: str,
     ) -> Self:
         genes, names, batches = (
@@ -287,6 +287,6 @@ class TrainedModel:
             model_config=model_config,
             train_config=TrainConfig(**record["train"]),
             module=module.to(choose_device(device)).eval(),
-            companions=Companions.from_tensors(companions, len(names)),
+            linear_models=LinearModels.from_tensors(linear, len(names)),
             calibration=Calibration(**record["calibration"]),
         )

@@ -47,7 +47,7 @@ def split_group(rows: Rows, z1: Floats, *, seed: int = 0) -> list[Rows]:
     n_parts = int(np.clip(len(rows) // (3 * MIN_CELLS), 2, MAX_PARTS))
     points, random = np.ascontiguousarray(z1[rows], dtype=np.float32), np.random.default_rng(seed)
     tries = [nearest(points, _middles(points, n_parts, random)) for _ in range(TRIES)]
-    codes, _distance = min(tries, key=lambda found: float(found[1].sum()))
+    codes, _distance = min(tries, key=lambda parting: float(parting[1].sum()))
     parts = [rows[part] for part in members(codes)]
     if len(parts) == 1:  # all in one place
         parts = np.array_split(rows, 2)
@@ -126,16 +126,16 @@ def _middles(points: Floats, n_groups: int, random: np.random.Generator) -> Floa
 def nearest(points: Floats, middles: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     """Return which middle [m, d] is nearest to each point [n, d], and its squared distance."""
     lengths = (middles**2).sum(axis=1)
-    found = np.empty(len(points), dtype=np.int64)
+    which = np.empty(len(points), dtype=np.int64)
     distance = np.empty(len(points), dtype=np.float64)
     for start in range(0, len(points), BLOCK):
         block = points[start : start + BLOCK]
         table = lengths - 2.0 * (block @ middles.T)
         best = table.argmin(axis=1)
-        found[start : start + BLOCK] = best
+        which[start : start + BLOCK] = best
         squares = table[np.arange(len(block)), best] + (block**2).sum(axis=1)
         distance[start : start + BLOCK] = np.maximum(squares, 0.0)
-    return found, distance
+    return which, distance
 
 
 def _absorb_small(codes: npt.NDArray[Any], centres: Floats) -> npt.NDArray[Any]:

@@ -132,8 +132,8 @@ def random_checks(
         alike = rows[first == first[at]]
         distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
         near = alike[np.argpartition(distance, min(CHECK_CELLS, alike.size) - 1)[:CHECK_CELLS]]
-        found = describe(np.union1d(near, rows[at]), probabilities)
-        groups.append(replace(found, drawn=int(rows[at])))
+        group = describe(np.union1d(near, rows[at]), probabilities)
+        groups.append(replace(group, drawn=int(rows[at])))
     return groups
 
 

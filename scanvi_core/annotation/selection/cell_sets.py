@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.selection.rules import Group, Join, Rule, Term
+from scanvi_core.annotation.selection.rules import Condition, Group, Join, Rule
 
 Bits = npt.NDArray[np.uint8]  # np.packbits of a mask [n_obs]; bits beyond its end are 0
-Look = Callable[[Term], Bits | None]
+Look = Callable[[Condition], Bits | None]
 Grow = Callable[[Bits, int], Bits | None]
 
 
@@ -77,21 +77,21 @@ class _Fold:
         self._grow = grow
 
     def groups(self, groups: tuple[Group, ...]) -> Selected:
-        found: Selected | None = None
+        selected: Selected | None = None
         for group in groups:
             if _is_step(group):
-                found = self._grown(found or self._nothing, group.terms[0].steps)
+                selected = self._grown(selected or self._nothing, group.terms[0].steps)
                 continue
             own = self._terms(group.terms)
             own = self._not(own) if group.negated else own
-            found = own if found is None else _joined(found, own, group.join)
-        return found or self._nothing
+            selected = own if selected is None else _joined(selected, own, group.join)
+        return selected or self._nothing
 
-    def _terms(self, terms: tuple[Term, ...]) -> Selected:
-        found: Selected | None = None
+    def _terms(self, terms: tuple[Condition, ...]) -> Selected:
+        selected: Selected | None = None
         for term in terms:
             if term.kind == "near":
-                found = self._grown(found or self._nothing, term.steps)
+                selected = self._grown(selected or self._nothing, term.steps)
                 continue
             bits = self._look(term.about)
             own = (
@@ -100,19 +100,19 @@ class _Fold:
                 else Selected(bits, bits)
             )
             own = self._not(own) if term.negated else own
-            found = own if found is None else _joined(found, own, term.join)
-        return found or self._nothing
+            selected = own if selected is None else _joined(selected, own, term.join)
+        return selected or self._nothing
 
-    def _not(self, found: Selected) -> Selected:
-        return Selected(self._every & ~found.perhaps, self._every & ~found.surely)
+    def _not(self, selected: Selected) -> Selected:
+        return Selected(self._every & ~selected.perhaps, self._every & ~selected.surely)
 
-    def _grown(self, found: Selected, steps: int) -> Selected:
-        surely = self._grow(found.surely, steps)
+    def _grown(self, selected: Selected, steps: int) -> Selected:
+        surely = self._grow(selected.surely, steps)
         if surely is None:  # growing never takes a cell away
-            return Selected(found.surely, self._every)
-        if found.perhaps is found.surely:
+            return Selected(selected.surely, self._every)
+        if selected.perhaps is selected.surely:
             return Selected(surely, surely)
-        perhaps = self._grow(found.perhaps, steps)
+        perhaps = self._grow(selected.perhaps, steps)
         return Selected(surely, self._every if perhaps is None else perhaps)
 
 

@@ -61,7 +61,7 @@ class Neighbours:
             return rows
         rows = rows[np.argsort(self._owner[rows], kind="stable")]
         owners, starts = np.unique(self._owner[rows], return_index=True)
-        found = np.zeros(len(self._z), dtype=bool)
+        is_near = np.zeros(len(self._z), dtype=bool)
         for owner, own in zip(owners, np.split(rows, starts[1:]), strict=True):
             parts = [
                 self._order[self._starts[at] : self._starts[at + 1]] for at in self._lists[owner]
@@ -71,8 +71,8 @@ class Neighbours:
             for at in range(0, len(own), BLOCK_CELLS // 16):
                 far = self._distances(own[at : at + BLOCK_CELLS // 16], points, squares)
                 k = min(self._k, len(among))
-                found[among[np.argpartition(far, k - 1, axis=1)[:, :k]]] = True
-        return np.flatnonzero(found & self._finite)
+                is_near[among[np.argpartition(far, k - 1, axis=1)[:, :k]]] = True
+        return np.flatnonzero(is_near & self._finite)
 
     def grown(self, mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
         """Return the cells of `mask` and their neighbours, theirs, and so on, `steps` times."""

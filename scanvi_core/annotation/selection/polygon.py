@@ -82,9 +82,9 @@ def _one_by_one(xy: NDArray[np.floating], corners: NDArray[np.float64]) -> NDArr
         start, stop = np.searchsorted(y, (min(y1, y2), max(y1, y2)), side="right")
         crossing = (x2 - x1) * (y[start:stop] - y1) / (y2 - y1) + x1
         inside[start:stop] ^= x[start:stop] < crossing
-    found = np.empty_like(inside)
-    found[order] = inside
-    return found
+    in_order = np.empty_like(inside)
+    in_order[order] = inside
+    return in_order
 
 
 def _can_be_cut(corners: NDArray[np.float64]) -> bool:

@@ -36,7 +36,7 @@ _NEED_NAME = ("polygon", "gene", "column", "cells")
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class Condition:
     """One condition.
 
     Attributes
@@ -74,7 +74,7 @@ class Term:
     join: Join = "and"
 
     @property
-    def about(self) -> "Term":
+    def about(self) -> "Condition":
         """The condition alone, the same however it is joined or negated."""
         return replace(self, negated=False, join="and")
 
@@ -83,7 +83,7 @@ class Term:
 class Group:
     """Conditions that are worked out first, and how they join the groups before."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[Condition, ...]
     join: Join = "and"
     negated: bool = False
 
@@ -98,11 +98,11 @@ class Rule:
         return bool(self.groups)
 
     @property
-    def terms(self) -> Iterator[Term]:
+    def terms(self) -> Iterator[Condition]:
         """All conditions, in order."""
         return (term for group in self.groups for term in group.terms)
 
-    def joined(self, terms: Sequence[Term], operation: Operation) -> "Rule":
+    def joined(self, terms: Sequence[Condition], operation: Operation) -> "Rule":
         """Add conditions, several as one bracket, in the words of the map's tools.
 
         Raises
@@ -163,7 +163,7 @@ class Rule:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, which `from_json` reads; what is at its default is left out."""
-        empty = Term("gene")
+        empty = Condition("gene")
         groups = []
         for group in self.groups:
             terms = [
@@ -204,7 +204,7 @@ def _tidy(group: Group) -> Group:
     return Group((replace(term, negated=term.negated != group.negated, join="and"),), group.join)
 
 
-def in_words(term: Term, titles: Mapping[str, str] | None = None) -> str:
+def in_words(term: Condition, titles: Mapping[str, str] | None = None) -> str:
     """Return what a condition asks for, such as ``CD3D over 1.2`` or ``not batch A``.
 
     Parameters
@@ -212,8 +212,8 @@ def in_words(term: Term, titles: Mapping[str, str] | None = None) -> str:
     titles
         What to call the maps, by name.
     """
-    said = _said(term, titles or {})
-    return f"not {said}" if term.negated else said
+    text = _text(term, titles or {})
+    return f"not {text}" if term.negated else text
 
 
 def rule_in_words(rule: Rule, titles: Mapping[str, str] | None = None) -> str:
@@ -227,21 +227,21 @@ def rule_in_words(rule: Rule, titles: Mapping[str, str] | None = None) -> str:
     return _sequence(parts)
 
 
-def _sequence(parts: Sequence[tuple[Join, str, Term | None]]) -> str:
+def _sequence(parts: Sequence[tuple[Join, str, Condition | None]]) -> str:
     """Join texts from left to right; a change between "and" and "or" sets a bracket."""
-    said, before = "", None
+    line, before = "", None
     for join, text, term in parts:
         if term is not None and term.kind == "near":
-            said, before = f"({said}) {text}" if before else f"{said} {text}", None
-        elif not said:
-            said = text
+            line, before = f"({line}) {text}" if before else f"{line} {text}", None
+        elif not line:
+            line = text
         else:
-            said = f"({said})" if before not in (None, join) else said
-            said, before = f"{said} {join} {text}", join
-    return said.strip()
+            line = f"({line})" if before not in (None, join) else line
+            line, before = f"{line} {join} {text}", join
+    return line.strip()
 
 
-def _said(term: Term, titles: Mapping[str, str]) -> str:
+def _text(term: Condition, titles: Mapping[str, str]) -> str:
     kind = term.kind
     if kind == "polygon":
         return f"drawn on {titles.get(term.name, term.name)}"
@@ -259,7 +259,7 @@ def _said(term: Term, titles: Mapping[str, str]) -> str:
     return f"{term.name} {_range(term, 1, '')}"
 
 
-def _range(term: Term, scale: float, unit: str) -> str:
+def _range(term: Condition, scale: float, unit: str) -> str:
     low, high = (None if end is None else f"{end * scale:g}" for end in (term.low, term.high))
     if low is None or high is None:
         return f"up to {high}{unit}" if low is None else f"from {low}{unit}"
@@ -279,8 +279,8 @@ def _group(plain: Any) -> Group:
     return Group(terms, plain["join"], plain["negated"] is True)
 
 
-def _term(plain: Mapping[str, Any]) -> Term:
-    known = {item.name for item in fields(Term)}
+def _term(plain: Mapping[str, Any]) -> Condition:
+    known = {item.name for item in fields(Condition)}
     if not set(plain) <= known or plain["kind"] not in get_args(Kind):
         raise ValueError(plain)
     given = dict(plain)
@@ -291,7 +291,7 @@ def _term(plain: Mapping[str, Any]) -> Term:
     for text in ("name", "origin"):
         given[text] = str(plain.get(text, ""))
     given["steps"], given["negated"] = int(plain.get("steps", 0)), plain.get("negated") is True
-    return Term(**given)
+    return Condition(**given)
 
 
 def _checked(rule: Rule) -> Rule:
@@ -306,7 +306,7 @@ def _checked(rule: Rule) -> Rule:
     return rule
 
 
-def _is_whole(term: Term) -> bool:
+def _is_whole(term: Condition) -> bool:
     ends = [end for end in (term.low, term.high) if end is not None]
     ranged = bool(ends)
     return (

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 RATE = 0.1  # share of the flagged cells that may be right all the same
 FLOOR = 1e-12
@@ -56,6 +57,8 @@ def check_labels(probabilities: np.ndarray, y: np.ndarray, rate: float = RATE) -
     rate
         Share of the flagged labels that may be right.
     """
+    from scipy.stats import false_discovery_control
+
     n, n_labels = probabilities.shape
     usable = (y >= 0) & (y < n_labels) & np.isfinite(probabilities).all(axis=1)
     score, flagged = np.full(n, np.nan, dtype=np.float32), np.zeros(n, dtype=bool)
@@ -65,23 +68,16 @@ def check_labels(probabilities: np.ndarray, y: np.ndarray, rate: float = RATE) -
     truth = y[usable]
     logs = np.log(np.maximum(probabilities[usable].astype(np.float64), FLOOR))
     temperature, share = _fit(logs, truth)
-    p = _tempered(logs, temperature)
+    p = softmax(logs / temperature, axis=1)
     own = p[np.arange(len(truth)), truth]
     wrong = share * (1.0 - own) / (n_labels - 1)
     score[usable] = wrong / (wrong + (1.0 - share) * own + FLOOR)
     as_unlikely = np.where(p <= own[:, None] * (1 + 1e-9), p, 0.0).sum(axis=1)
-    flagged[usable] = benjamini_hochberg(as_unlikely, rate)
+    # a sum of probabilities may be above 1 by rounding
+    flagged[usable] = false_discovery_control(np.minimum(as_unlikely, 1.0)) <= rate
     others = np.where(np.arange(n_labels) == truth[:, None], -1.0, p)
     suggestion[usable] = others.argmax(axis=1)
     return LabelCheck(score, flagged, suggestion, share, temperature)
-
-
-def benjamini_hochberg(p_values: np.ndarray, rate: float) -> np.ndarray:
-    """Return which p-values are small enough for a false discovery rate of `rate` [n]."""
-    n = len(p_values)
-    ordered = np.sort(p_values)
-    small = np.flatnonzero(ordered <= rate * np.arange(1, n + 1) / n)
-    return p_values <= ordered[small[-1]] if len(small) else np.zeros(n, dtype=bool)
 
 
 def _fit(logs: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -92,7 +88,7 @@ def _fit(logs: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
     def cost(parameters: np.ndarray[Any, Any]) -> float:
         share = MAX_SHARE / (1.0 + np.exp(-parameters[1]))
-        own = _tempered(logs, float(np.exp(parameters[0])))[rows, truth]
+        own = softmax(logs / np.exp(parameters[0]), axis=1)[rows, truth]
         likelihood = (1.0 - share) * own + share * (1.0 - own) / (n_labels - 1)
         return float(-np.log(np.maximum(likelihood, FLOOR)).sum())
 
@@ -101,8 +97,3 @@ def _fit(logs: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     fits = [minimize(cost, start, method="Nelder-Mead", bounds=bounds) for start in starts]
     log_t, odds = min(fits, key=lambda fit: fit.fun).x
     return float(np.exp(log_t)), float(MAX_SHARE / (1.0 + np.exp(-odds)))
-
-
-def _tempered(logs: np.ndarray, temperature: float) -> np.ndarray:
-    powers = np.exp((logs - logs.max(axis=1, keepdims=True)) / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)

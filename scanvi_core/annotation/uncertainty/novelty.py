@@ -20,7 +20,7 @@ MAX_GRAPH_CELLS = 20_000  # cells that are walked over; others ask their neighbo
 N_ASKED = 5
 MIN_TYPE_CELLS = 3  # labelled cells of a type that can be forgotten
 MIN_CELLS = 10  # labelled cells, of two such types at least; with fewer nothing is known
-NOVEL = 0.5
+NOVEL_FROM = 0.5  # score of a cell that is called novel
 FLOOR = 1e-9
 
 
@@ -87,7 +87,7 @@ def find_novel(
     rest = np.setdiff1d(rows, chosen)
     if len(rest):
         score[rest] = _ask_neighbours(points, chosen, rest, score)
-    return NoveltyCheck(score, np.nan_to_num(score) >= NOVEL, True)
+    return NoveltyCheck(score, np.nan_to_num(score) >= NOVEL_FROM, True)
 
 
 def whitened(points: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -114,10 +114,10 @@ def neighbour_walk(points: np.ndarray) -> sparse.csr_array:
 def reach(walk: sparse.csr_array, goal: np.ndarray) -> np.ndarray:
     """Return the probability [n, m] that a dying walk meets a cell of each of m goals [n, m]."""
     there = goal.astype(np.float64)
-    found = there.copy()
+    reached = there.copy()
     for _ in range(N_STEPS):
-        found = np.maximum(there, GO_ON * (walk @ found))
-    return found
+        reached = np.maximum(there, GO_ON * (walk @ reached))
+    return reached
 
 
 def _landmarks(rows: np.ndarray, y: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -134,17 +134,17 @@ def _signs(
     points: np.ndarray, walk: sparse.csr_array, shown: list[np.ndarray]
 ) -> list[np.ndarray]:
     """Return both signs [n, 2] of every cell for each list of the labels that are shown."""
-    reached = reach(walk, np.stack([y >= 0 for y in shown], axis=1))
-    found = []
-    for y, reach_of in zip(shown, reached.T, strict=True):
+    chances = reach(walk, np.stack([y >= 0 for y in shown], axis=1))
+    signs = []
+    for y, chance in zip(shown, chances.T, strict=True):
         types = np.unique(y[y >= 0])
         middles = np.stack([points[y == label].mean(axis=0) for label in types])
         squares = (points**2).sum(axis=1)[:, None] - 2 * points @ middles.T
         nearest = np.maximum((squares + (middles**2).sum(axis=1)).min(axis=1), FLOOR)
-        found.append(
-            np.column_stack([-np.log(np.maximum(reach_of, FLOOR)), walk @ (0.5 * np.log(nearest))])
+        signs.append(
+            np.column_stack([-np.log(np.maximum(chance, FLOOR)), walk @ (0.5 * np.log(nearest))])
         )
-    return found
+    return signs
 
 
 def _signs_by_forgetting(
@@ -159,9 +159,9 @@ def _signs_by_forgetting(
     hidden = [y == label for label in types] + [fold == k for k in range(N_FOLDS)]
     is_type = [True] * len(types) + [False] * N_FOLDS
     signs = _signs(points, walk, [np.where(own, -1, y) for own in hidden])
-    found = [sign[own] for sign, own in zip(signs, hidden, strict=True)]
+    forgotten = [sign[own] for sign, own in zip(signs, hidden, strict=True)]
     new = [np.full(int(own.sum()), kind) for own, kind in zip(hidden, is_type, strict=True)]
-    return np.concatenate(found), np.concatenate(new)
+    return np.concatenate(forgotten), np.concatenate(new)
 
 
 def _weigh(signs: np.ndarray, new: np.ndarray, asked: np.ndarray) -> np.ndarray:

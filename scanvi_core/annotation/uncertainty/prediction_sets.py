@@ -91,9 +91,9 @@ def fit_sets(
     thresholds, own = np.full(n_labels, shared), np.zeros(n_labels, dtype=bool)
     for code in range(n_labels) if by_type else ():
         mine = p_true[truth == code]
-        found = _threshold(mine, coverage) if len(mine) >= MIN_TYPE_CELLS else None
-        if found is not None:
-            thresholds[code], own[code] = found, True
+        threshold = _threshold(mine, coverage) if len(mine) >= MIN_TYPE_CELLS else None
+        if threshold is not None:
+            thresholds[code], own[code] = threshold, True
     return SetRule(tuple(map(float, thresholds)), coverage, len(truth), tuple(map(bool, own)))
 
 

@@ -1,15 +1,31 @@
 """One reason per cell why its prediction may be doubted: technical, novel or ambiguous."""
 
+from enum import IntEnum
+
 import numpy as np
 
-OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
-NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
+
+class Reason(IntEnum):
+    """Why a prediction may be doubted; the values are the codes in arrays and on disk."""
+
+    OK = 0
+    AMBIGUOUS = 1
+    NOVEL = 2
+    TECHNICAL = 3
+
+    @property
+    def label(self) -> str:
+        """Its name on pages and in files, such as ``novel``."""
+        return self.name.lower()
 
 
-def reasons(
+REASON_NAMES = tuple(reason.label for reason in Reason)  # by code
+
+
+def weigh_reasons(
     confidence: np.ndarray, novel: np.ndarray, technical: np.ndarray, threshold: float
 ) -> np.ndarray:
-    """Return the reason for doubt of each cell, int8 [n]; `NAMES` holds their names.
+    """Return the `Reason` for doubt of each cell, int8 [n].
 
     Technical goes before novel, which goes before ambiguous: two cells in one droplet look new,
     and new cells look ambiguous, so the first explains the others.
@@ -25,7 +41,6 @@ def reasons(
     threshold
         Less confidence than this is ambiguous.
     """
-    empty = np.isnan(confidence)
-    return np.select(
-        [technical | empty, novel, confidence < threshold], [TECHNICAL, NOVEL, AMBIGUOUS], OK
-    ).astype(np.int8)
+    cells = [technical | np.isnan(confidence), novel, confidence < threshold]
+    codes = [Reason.TECHNICAL, Reason.NOVEL, Reason.AMBIGUOUS]
+    return np.select(cells, codes, Reason.OK).astype(np.int8)

@@ -9,7 +9,7 @@ OWN = 0.9  # a cell stands apart when so many of its neighbours are of its own b
 APART = 0.8  # and a batch when so many of its cells do
 
 
-def find_stray(
+def find_unseen_batches(
     z1: np.ndarray, batch_index: np.ndarray, labelled: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
     """Return which cells are of a batch that stands apart from the others, bool [n].

@@ -8,6 +8,7 @@ until all were looked at, once for each state of the file.
 
 import mmap
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -158,6 +159,21 @@ def entries(matrix: Any, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]
         return matrix.data[inside], matrix.indices[inside]
     matrix.check_files()
     return matrix.data[inside], matrix.checked(matrix._positions[inside])
+
+
+def columns_at(matrix: Any, columns: Sequence[int]) -> sp.csc_matrix:
+    """Return some columns of a CSC, in memory; nothing else of it is read.
+
+    Raises
+    ------
+    DataDamaged
+        If a position lies outside a matrix over files.
+    """
+    parts = [entries(matrix, column, column + 1) for column in columns]
+    starts = np.cumsum([0, *(len(positions) for _, positions in parts)])
+    data = np.concatenate([values for values, _ in parts] or [matrix.data[:0]])
+    positions = np.concatenate([positions for _, positions in parts] or [starts[:0]])
+    return sp.csc_matrix((data, positions, starts), shape=(matrix.shape[0], len(parts)))
 
 
 def gathered(matrix: Any, place: np.ndarray, starts: np.ndarray) -> Any:

@@ -13,9 +13,10 @@ from scanvi_core import config
 from scanvi_core.arrays import Kind, open_array
 from scanvi_core.data.blocks.columns import row_blocks
 from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
-from scanvi_core.data.dataset import TARGET_SUM, Dataset
+from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.genes.seurat import most_variable
 from scanvi_core.data.guard.child_process import free_memory_mb, run_child
+from scanvi_core.data.normalization import TARGET_SUM, log_normalized
 from scanvi_core.errors import DataDamaged, ScanviError
 from scanvi_core.runtime import replacing
 
@@ -204,8 +205,6 @@ def _by_scanpy(counts: sp.csr_matrix, batches: np.ndarray, n_top: int) -> np.nda
 
 def _log_variance(counts: sp.csr_matrix, totals: np.ndarray) -> np.ndarray:
     """Return the variance of log1p of counts per 10,000, per gene."""
-    scaled = counts.astype(np.float64)
-    scaled.data *= np.repeat(TARGET_SUM / totals, np.diff(counts.indptr))
-    scaled = scaled.log1p()
-    mean = np.asarray(scaled.mean(axis=0)).ravel()
-    return np.asarray(scaled.power(2).mean(axis=0)).ravel() - mean**2
+    logs = log_normalized(counts, totals).astype(np.float64)
+    mean = np.asarray(logs.mean(axis=0)).ravel()
+    return np.asarray(logs.power(2).mean(axis=0)).ravel() - mean**2

@@ -20,7 +20,7 @@ from dask.delayed import delayed
 
 from scanvi_core.data.blocks.hdf5 import DAMAGED, MatrixSource
 from scanvi_core.data.counts import choose
-from scanvi_core.data.dataset import TARGET_SUM
+from scanvi_core.data.normalization import TARGET_SUM
 from scanvi_core.data.qc.metrics import Meter, Quality, is_mitochondrial
 from scanvi_core.errors import FileRefused
 from scanvi_core.runtime import replacing

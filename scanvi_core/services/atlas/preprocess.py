@@ -111,8 +111,9 @@ def preprocess(
 def _work(
     request: PreprocessRequest, n_workers: int, report: Callable[[float, str], None]
 ) -> dict[str, Any]:
-    from scanvi_core.data.dataset import MANIFEST, TARGET_SUM
+    from scanvi_core.data.dataset import MANIFEST
     from scanvi_core.data.genes.choose import remember
+    from scanvi_core.data.normalization import TARGET_SUM
     from scanvi_core.data.out_of_core import genes as out_of_core_genes
     from scanvi_core.data.out_of_core import passes
     from scanvi_core.data.out_of_core.arrays import open_lazy

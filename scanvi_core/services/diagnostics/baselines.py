@@ -23,7 +23,7 @@ from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.model.linear_models import Companions
+    from scanvi_core.annotation.model.linear_models import LinearModels
 
 WHOLE, ALONE = "This model", "SCANVI alone"
 GENES, COMPONENTS = "Logistic regression", "PCA + logistic regression"
@@ -128,8 +128,8 @@ def verdict(whole: Scores, linear: Rival) -> str:
 
 def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
     """Return the prediction of each model for the held-out cells."""
-    companions = companions_of(cells.run, len(cells.names))
-    genes, components = companions.predict(model_counts(opened, cells.run, cells.rows))
+    linear_models = linear_models_of(cells.run, len(cells.names))
+    genes, components = linear_models.predict(model_counts(opened, cells.run, cells.rows))
     stored = "probabilities_scanvi"
     alone = cells.run.array(stored)[cells.rows] if cells.run.has_array(stored) else None
     return {
@@ -139,13 +139,13 @@ def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
     }
 
 
-def companions_of(run: Run, n_labels: int) -> "Companions":
+def linear_models_of(run: Run, n_labels: int) -> "LinearModels":
     """Return the linear models that were fitted with a run."""
     from scanvi_core.annotation.model.files import read
-    from scanvi_core.annotation.model.linear_models import Companions
+    from scanvi_core.annotation.model.linear_models import LinearModels
 
     _, _, arrays = read(run.paths.model)
-    return Companions.from_tensors(arrays, n_labels)
+    return LinearModels.from_tensors(arrays, n_labels)
 
 
 def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_matrix:

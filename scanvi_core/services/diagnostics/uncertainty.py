@@ -6,20 +6,21 @@ returned is kept and shared: never change it.
 
     checked = uncertainty.reasons(opened)
     if checked is not None:
-        checked.reason == uncertainty.NOVEL       # [n_obs]; OK, AMBIGUOUS, NOVEL, TECHNICAL
-        uncertainty.NEXT_STEPS[uncertainty.NOVEL] # one sentence for the page
-        checked.qc                                # [n_obs], positions in QC_NAMES
-    uncertainty.label_issues(opened)              # brought labels that look wrong, the worst first
+        checked.reason == uncertainty.Reason.NOVEL     # [n_obs]
+        uncertainty.NEXT_STEPS[uncertainty.Reason.NOVEL]   # one sentence for the page
+        checked.qc                               # [n_obs], positions in QC_NAMES
+    uncertainty.label_issues(opened)             # brought labels that look wrong, the worst first
     uncertainty.decide(opened, issues, keep=False, seen=seq)
-    uncertainty.prediction_sets(opened)           # None where there are too few labels
+    uncertainty.prediction_sets(opened)          # None where there are too few labels
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from scanvi_core import config
+from scanvi_core.annotation.uncertainty import reasons as doubt_reasons
 from scanvi_core.data.qc.limits import FINE
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.state import GIVEN
@@ -27,12 +28,12 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.labels import edit
-from scanvi_core.services.quality import flags
+from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
-OK, AMBIGUOUS, NOVEL, TECHNICAL = range(4)
-REASON_NAMES = ("ok", "ambiguous", "novel", "technical")  # by code
+Reason = doubt_reasons.Reason
+REASON_NAMES = doubt_reasons.REASON_NAMES
 QC_NAMES = uncertainty_job.QC_NAMES
 NEXT_STEPS = (
     "Nothing speaks against the prediction.",
@@ -51,38 +52,30 @@ class Uncertainty:
 
     Attributes
     ----------
+    doublet_score
+        From 0 to 1; NaN where a batch was not looked at, for all where nobody has looked.
     reason
-        int8: why the prediction may be doubted, a position in `REASON_NAMES`.
+        int8: why the prediction may be doubted, a `Reason`.
     novelty
         From 0 to 1; NaN for cells without counts, and for all where `knows_novelty` is False.
-    doublet_score
-        From 0 to 1; NaN for all where doublets were not looked for.
     qc
         int8: what is technically wrong, a position in `QC_NAMES`.
     issue_score, issue, suggestion
         Probability that the label is wrong (NaN: not judged), whether to look at it, and the code
         of the type the cell looks like instead (-1: none).
+    notes
+        What could not be looked at, in sentences.
     """
 
     run_id: str
+    doublet_score: np.ndarray
     reason: np.ndarray
     novelty: np.ndarray
-    doublet_score: np.ndarray
     qc: np.ndarray
     issue_score: np.ndarray
     issue: np.ndarray
     suggestion: np.ndarray
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What could not be looked at, in sentences."""
-        notes = []
-        if np.isnan(self.novelty).all():
-            notes.append("New types were not looked for: too few labelled cells.")
-        if np.isnan(self.doublet_score).all():
-            n = uncertainty_job.MAX_DOUBLET_CELLS
-            notes.append(f"Doublets were not looked for: more than {n:,} cells.")
-        return tuple(notes)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -145,20 +138,33 @@ def reasons(opened: Workspace) -> Uncertainty | None:
 
 def _read(opened: Workspace, run: Run) -> Uncertainty:
     """Read what was found; poor cells, and so the reasons, follow the limits as they are now."""
-    from scanvi_core.annotation.uncertainty.reasons import reasons as weigh
-
-    seen = Uncertainty(run.id, *(run.array(name) for name in uncertainty_job.ARRAYS))
     batches = opened.batches(run.settings.batch_key)
+    seen = Uncertainty(
+        run.id,
+        flags.doublet_scores(opened, batches),
+        *(run.array(name) for name in uncertainty_job.ARRAYS),
+    )
     poor = flags.with_model_checks(opened, batches, np.asarray(seen.qc))
     confidence = results.load(opened, run.id).confidence
-    novel = np.asarray(run.array(uncertainty_job.NOVEL))
-    score = flags.doublet_scores(opened, batches)
+    novel = np.asarray(run.array(uncertainty_job.IS_NOVEL))
     return replace(
         seen,
-        reason=weigh(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
+        reason=doubt_reasons.weigh_reasons(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
         qc=poor,
-        doublet_score=seen.doublet_score if np.isnan(score).all() else score,
+        notes=_notes(opened, seen, batches.key),
     )
+
+
+def _notes(opened: Workspace, seen: Uncertainty, batch_key: str | None) -> tuple[str, ...]:
+    """Say what could not be looked at."""
+    notes = []
+    if np.isnan(seen.novelty).all():
+        notes.append("New types were not looked for: too few labelled cells.")
+    if not flags.doublet_version(opened, batch_key):
+        most = uncertainty_job.MAX_DOUBLET_CELLS
+        why = f": more than {most:,} cells" if opened.dataset.n_obs > most else ""
+        notes.append(f"Doublets were not looked for{why}. Check data does it when asked.")
+    return (*notes, *(f"Doublets: {note}" for note in doublets.notes(opened, batch_key)))
 
 
 def counts(opened: Workspace) -> dict[str, int] | None:

@@ -16,6 +16,7 @@ from scanvi_core.data.qc import limits
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
+from scanvi_core.services.quality import doublets
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -23,17 +24,17 @@ from scanvi_core.services.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scanvi_core.annotation.model.linear_models import Companions
+    from scanvi_core.annotation.model.linear_models import LinearModels
 from scanvi_core.services.jobs import give_way
 
 UNCERTAINTY = "uncertainty"  # kind and lane
 OUT_OF_FOLD = results.OUT_OF_FOLD
-REASON, NOVELTY, DOUBLET, QC = "reason", "novelty", "doublet_score", "qc"
+REASON, NOVELTY, QC = "reason", "novelty", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
-ARRAYS = (REASON, NOVELTY, DOUBLET, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
-NOVEL = "novel"
+ARRAYS = (REASON, NOVELTY, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
+IS_NOVEL = "novel"
 QC_NAMES = limits.FLAG_NAMES
-MAX_DOUBLET_CELLS = 50_000
+MAX_DOUBLET_CELLS = 50_000  # of more, doublets are looked for when the user asks for it
 BLOCK = 20_000  # cells that are normalised at a time
 
 
@@ -61,11 +62,11 @@ def check_run(opened: Workspace, run_id: str, job: jobs.Job) -> None:
 
     A look at a run that is no longer the current one ends early.
     """
-    checks = Checks(opened, run_id)
+    checks = Checks(opened, run_id, job)
     steps: list[tuple[str, str, Callable[[], None]]] = [
         (OUT_OF_FOLD, "Judging each labelled cell without its label", checks.out_of_fold),
         (SUGGESTION, "Looking for labels that look wrong", checks.labels),
-        (NOVEL, "Looking for new types", checks.novelty),
+        (IS_NOVEL, "Looking for new types", checks.novelty),
         (QC, "Looking for doublets and poor cells", checks.quality),
         (REASON, "Weighing the reasons", checks.reasons),
     ]
@@ -73,34 +74,39 @@ def check_run(opened: Workspace, run_id: str, job: jobs.Job) -> None:
         now = checks.opened.current_run()
         if job.should_stop() or now is None or now.id != run_id:
             return
-        job.report(i / len(steps), message)
+        checks.part = i / len(steps), (i + 1) / len(steps)
+        job.report(checks.part[0], message)
         if not checks.run.has_array(array):
             step()
 
 
 class Checks:
-    """One look at a run; every step writes arrays [n_obs] into it, its marker last."""
+    """One look at a run; every step writes arrays [n_obs] into it, its marker last.
 
-    def __init__(self, opened: Workspace, run_id: str) -> None:
+    `part` is where the step at hand begins and ends in the progress of the job.
+    """
+
+    def __init__(self, opened: Workspace, run_id: str, job: jobs.Job) -> None:
         self.opened, self.run = opened, Run.open(opened.project, run_id)
+        self.job, self.part = job, (0.0, 1.0)
         self.predictions = results.load(opened, run_id)
         self.y = np.array(self.run.array("y"), dtype=np.int64)
         self.random = np.random.default_rng(self.run.settings.seed)
 
     def out_of_fold(self) -> None:
         """Write what the linear models say about labelled cells of folds they were not shown."""
-        from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
+        from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 
-        n_labels, companions = len(self.predictions.names), self.companions
+        n_labels = len(self.predictions.names)
         rows = np.flatnonzero(
             (self.y >= 0) & (self.y < n_labels) & (self.predictions.prediction >= 0)
         )
-        judged = companions_out_of_fold(
+        judged = linear_models_out_of_fold(
             self.counts[rows],
             self.y[rows],
             n_labels,
             self.random,
-            components=(companions.center, companions.components),
+            components=self.linear_models.space,
         )
         everywhere = np.full((len(self.y), n_labels), np.nan, dtype=np.float32)
         everywhere[rows] = judged
@@ -124,48 +130,44 @@ class Checks:
         y = np.where(y >= n_labels, self.predictions.prediction, y)
         check = find_novel(self._points(), y, n_labels, self.random)
         self.run.write_array(NOVELTY, check.score)
-        self.run.write_array(NOVEL, check.flagged)
+        self.run.write_array(IS_NOVEL, check.flagged)
 
     def quality(self) -> None:
-        """Write doublet scores and what is technically wrong with cells or their batch.
+        """Write what is technically wrong with cells or their batch.
 
-        The limits are those of the Check page; doublets are looked for unless it has done so.
+        The limits are those of the Check page; doublets are looked for unless it has done so. A
+        search that was stopped leaves nothing.
         """
-        from scanvi_core.annotation.uncertainty import doublets
-        from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
+        from scanvi_core.annotation.uncertainty.unseen_batches import find_unseen_batches
 
         batches = self.opened.batches(self.run.settings.batch_key)
-        score = quality_flags.doublet_scores(self.opened, batches)
-        doublet = np.zeros(len(score), dtype=bool)
-        known = quality_flags.doublet_version(self.opened, batches.key) > 0
-        if not known and len(score) <= MAX_DOUBLET_CELLS:
-            check = doublets.find_doublets(self.counts, self.predictions.prediction, self.random)
-            score, doublet = check.score, check.flagged
+        is_known = quality_flags.doublet_version(self.opened, batches.key) > 0
+        is_due = not is_known and self.opened.dataset.n_obs <= MAX_DOUBLET_CELLS
+        if is_due and not doublets.search(self.opened, batches, self.job, self.part):
+            return
         flags = quality_flags.flags(self.opened, batches)
         z1 = np.asarray(self.run.array(results.Z1))
-        stray = find_stray(z1, batches.index, self.y >= 0, self.random)
+        stray = find_unseen_batches(z1, batches.index, self.y >= 0, self.random)
         seen = np.select(
-            [self.predictions.prediction < 0, flags != limits.FINE, doublet, stray],
-            [limits.NO_COUNTS, flags, limits.DOUBLETS, limits.STRAY],
+            [self.predictions.prediction < 0, flags != limits.FINE, stray],
+            [limits.NO_COUNTS, flags, limits.STRAY],
             limits.FINE,
         )
-        self.run.write_array(DOUBLET, score)
         self.run.write_array(QC, seen.astype(np.int8))
 
     def reasons(self) -> None:
         """Write the one reason for doubt of each cell."""
-        from scanvi_core.annotation.uncertainty.reasons import reasons
+        from scanvi_core.annotation.uncertainty.reasons import weigh_reasons
 
-        novel, seen = np.array(self.run.array(NOVEL)), np.array(self.run.array(QC))
-        codes = reasons(
-            self.predictions.confidence, novel, seen != limits.FINE, config.LOW_CONFIDENCE
-        )
-        self.run.write_array(REASON, codes)
+        novel, seen = np.array(self.run.array(IS_NOVEL)), np.array(self.run.array(QC))
+        poor = seen != limits.FINE
+        reason = weigh_reasons(self.predictions.confidence, novel, poor, config.LOW_CONFIDENCE)
+        self.run.write_array(REASON, reason)
 
     @cached_property
-    def companions(self) -> "Companions":
+    def linear_models(self) -> "LinearModels":
         """The linear models that were fitted with the run."""
-        return baselines.companions_of(self.run, len(self.predictions.names))
+        return baselines.linear_models_of(self.run, len(self.predictions.names))
 
     @cached_property
     def counts(self) -> sparse.csr_matrix:
@@ -176,7 +178,7 @@ class Checks:
     def _points(self) -> np.ndarray:
         """Return the components of all cells [n_obs, d], NaN without counts; block by block."""
         starts = range(0, self.counts.shape[0], BLOCK)
-        parts = [self.companions.project(self.counts[i : i + BLOCK]) for i in starts]
+        parts = [self.linear_models.project(self.counts[i : i + BLOCK]) for i in starts]
         points = np.concatenate(parts)
         points[self.predictions.prediction < 0] = np.nan
         return points

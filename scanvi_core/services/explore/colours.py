@@ -12,7 +12,7 @@ from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.genes.markers import Marker
+    from scanvi_core.annotation.genes.marker_rule import Marker
 from scanvi_core.services.explore.maps import CLUSTER, clusters_of
 
 LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
@@ -141,7 +141,7 @@ def markers_of(opened: Workspace, rule: str) -> "list[Marker]":
     InputError
         If the rule cannot be read or names a gene that is not there.
     """
-    from scanvi_core.annotation.genes.markers import known_markers
+    from scanvi_core.annotation.genes.marker_rule import known_markers
 
     dataset = opened.dataset
     return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))

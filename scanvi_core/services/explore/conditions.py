@@ -14,7 +14,7 @@ import numpy as np
 from scanvi_core.annotation.selection.cell_sets import Bits, packed, unpacked
 from scanvi_core.annotation.selection.neighbours import Neighbours
 from scanvi_core.annotation.selection.polygon import in_polygon
-from scanvi_core.annotation.selection.rules import NO_VALUE, Kind, Term
+from scanvi_core.annotation.selection.rules import NO_VALUE, Condition, Kind
 from scanvi_core.config import UMAP_NEIGHBORS
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.runs import Run
@@ -44,7 +44,7 @@ class Matches:
     note: str = ""
 
 
-def answer(opened: Workspace, term: Term) -> Matches:
+def answer(opened: Workspace, term: Condition) -> Matches:
     """Return the cells that fulfil a condition, whether or not it is negated."""
     about = term.about
     try:
@@ -70,16 +70,16 @@ def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
     return opened.cache.get(key, look)
 
 
-def by_hand(opened: Workspace, mask: np.ndarray) -> Term:
+def by_hand(opened: Workspace, mask: np.ndarray) -> Condition:
     """Return a condition for a set of cells that no rule describes."""
     bits = packed(mask)
     name = f"{zlib.crc32(bits.tobytes()):08x}.{int(mask.sum())}"
-    term = Term("cells", name)
+    term = Condition("cells", name)
     opened.selections.put(term.about, Matches(bits))
     return term
 
 
-def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Term | None:
+def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Condition | None:
     """Return the condition of a shape drawn on one of the project's maps; None if it is none."""
     place = place_of(opened, xy)
     names = (
@@ -91,10 +91,12 @@ def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Term | None
     if name is None:
         return None
     corners = tuple((float(x), float(y)) for x, y in polygon)
-    return Term("polygon", name, corners=corners, origin=place)
+    return Condition("polygon", name, corners=corners, origin=place)
 
 
-def shown(opened: Workspace, colouring: colours.Colouring, codes: Sequence[int]) -> Term | None:
+def shown(
+    opened: Workspace, colouring: colours.Colouring, codes: Sequence[int]
+) -> Condition | None:
     """Return the condition of the types isolated in a map's legend; None where none says it."""
     kinds: dict[str, Kind] = {
         colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
@@ -102,15 +104,15 @@ def shown(opened: Workspace, colouring: colours.Colouring, codes: Sequence[int])
     values = tuple(NO_VALUE if code < 0 else colouring.names[code] for code in codes)
     what = colouring.name.removesuffix(" (provisional)")
     if what in kinds:
-        return Term(kinds[what], values=values)
+        return Condition(kinds[what], values=values)
     if what == explore_maps.CLUSTER:
-        return Term(
+        return Condition(
             "cluster",
             values=tuple(str(code + 1) if code >= 0 else NO_VALUE for code in codes),
             origin=cluster_origin(opened),
         )
     if what in opened.dataset.manifest["obs_columns"]:
-        return Term("column", what, values=values)
+        return Condition("column", what, values=values)
     return None
 
 
@@ -127,7 +129,7 @@ def _digest(xy: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(xy, dtype=np.float32).data):08x}"
 
 
-def _polygon(opened: Workspace, term: Term) -> Matches:
+def _polygon(opened: Workspace, term: Condition) -> Matches:
     title = explore_maps.title_of(term.name)
     maps = list(_maps_called(opened, term.name))
     if not maps:
@@ -149,14 +151,14 @@ def _maps_called(opened: Workspace, name: str) -> Iterator[np.ndarray]:
         yield explore_maps.coordinates(opened, name)
 
 
-def _gene(opened: Workspace, term: Term) -> Matches:
+def _gene(opened: Workspace, term: Condition) -> Matches:
     name = gene_search.gene_here(opened, term.name)
     if name is None:
         raise ColumnMissing(f"There is no gene {term.name} here.")
     return Matches(packed(opened.dataset.gene(name) > (term.low or 0.0)))
 
 
-def _categories(opened: Workspace, term: Term) -> Matches:
+def _categories(opened: Workspace, term: Condition) -> Matches:
     codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
@@ -171,13 +173,13 @@ def _categories(opened: Workspace, term: Term) -> Matches:
     return Matches(packed(lookup[codes]), note)
 
 
-def _same_clusters(opened: Workspace, term: Term) -> Matches:
+def _same_clusters(opened: Workspace, term: Condition) -> Matches:
     if term.origin and term.origin != cluster_origin(opened):
         raise ColumnMissing("The clusters are other ones here.")
     return _categories(opened, term)
 
 
-def _column(opened: Workspace, term: Term) -> Matches:
+def _column(opened: Workspace, term: Condition) -> Matches:
     known = opened.dataset.manifest["obs_columns"].get(term.name)
     if known is None:
         raise ColumnMissing(f"There is no column {term.name} here.")
@@ -189,11 +191,11 @@ def _column(opened: Workspace, term: Term) -> Matches:
     return Matches(packed(_within(values, term)))
 
 
-def _confidence(opened: Workspace, term: Term) -> Matches:
+def _confidence(opened: Workspace, term: Condition) -> Matches:
     return Matches(packed(_within(newest(opened).confidence, term)))
 
 
-def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
+def _within(values: np.ndarray | None, term: Condition) -> np.ndarray:
     if values is None:
         raise InputError("This column holds no numbers.")
     low = -np.inf if term.low is None else term.low
@@ -201,7 +203,7 @@ def _within(values: np.ndarray | None, term: Term) -> np.ndarray:
     return np.asarray((values >= low) & (values <= high))  # NaN compares false
 
 
-def _cells(opened: Workspace, term: Term) -> Matches:
+def _cells(opened: Workspace, term: Condition) -> Matches:
     picked = opened.selections.peek(term)
     if isinstance(picked, Matches):
         return picked
@@ -209,7 +211,7 @@ def _cells(opened: Workspace, term: Term) -> Matches:
     raise ColumnMissing(f"The {n} cells that were picked by hand are not known here.")
 
 
-def _near(_: Workspace, __: Term) -> Matches:
+def _near(_: Workspace, __: Condition) -> Matches:
     raise ColumnMissing(f"{NEAR_WHERE} is not here: train a model first.")
 
 
@@ -236,7 +238,7 @@ def _always(_: Workspace) -> Hashable:
     return None
 
 
-_LOOKS: dict[str, Callable[[Workspace, Term], Matches]] = {
+_LOOKS: dict[str, Callable[[Workspace, Condition], Matches]] = {
     "polygon": _polygon, "gene": _gene, "label": _categories, "given": _categories,
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,

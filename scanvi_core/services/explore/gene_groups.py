@@ -163,10 +163,10 @@ def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
 
 def violins(opened: Workspace, what: str, gene: str) -> dict[str, np.ndarray]:
     """Return levels of a gene in at most 300 cells of each group, by name."""
-    from scanvi_core.annotation.genes.levels import drawn
+    from scanvi_core.annotation.genes.comparison import draw_per_group
 
     types, values = groups(opened, what), gene_search.levels(opened, gene)
-    rows = drawn(types.codes, len(types.names), VIOLIN_CELLS)
+    rows = draw_per_group(types.codes, len(types.names), VIOLIN_CELLS)
     own = types.codes[rows]
     return {
         name: values[rows[own == code]]

@@ -106,10 +106,10 @@ def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
 
 
 def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
-    from scanvi_core.annotation.genes.levels import REST, rank
+    from scanvi_core.annotation.genes.ranking import REST, rank_genes
 
     groups, dataset = question.groups, opened.dataset
-    ranked = rank(
+    ranked = rank_genes(
         dataset.counts,
         groups.codes,
         groups.names,
@@ -126,7 +126,7 @@ def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
     """Compare two groups by the current model; see `annotation.model.differential.compare`."""
-    from scanvi_core.annotation.genes.levels import drawn
+    from scanvi_core.annotation.genes.comparison import draw_per_group
     from scanvi_core.annotation.model.annotator import Annotator
     from scanvi_core.services.diagnostics.baselines import model_counts
 
@@ -134,7 +134,7 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
     if run is None:
         raise InputError("There is no model yet.", "Train one, or use the test.")
     model = Annotator.load(run.paths.model)
-    rows = drawn(groups.codes, 2, MODEL_CELLS)
+    rows = draw_per_group(groups.codes, 2, MODEL_CELLS)
     division = opened.batches(run.settings.batch_key)
     batches = np.array(division.names, dtype=object)[division.index[rows]]
     sides = groups.codes[rows] == 0, groups.codes[rows] == 1

@@ -88,17 +88,17 @@ def start_base_map(opened: Workspace) -> str:
 
 
 def _base_map(opened: Workspace, job: jobs.Job) -> None:
-    from scanvi_core.annotation.genes import markers
     from scanvi_core.annotation.layout import clusters, embedding
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
+    from scanvi_core.data.normalization import log_normalized
 
     job.report(0.1, "Choosing variable genes")
     genes = variable_genes(opened.dataset.folder, TrainConfig().n_top_genes, opened.batch_key)
     if job.should_stop():
         return
     job.report(0.3, "Computing principal components")
-    logs = markers.log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
+    logs = log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
     pca = clusters.pca_of(logs)
     job.report(0.5, "Finding clusters")
     codes = clusters.louvain_clusters(pca)

@@ -12,10 +12,10 @@ from scanvi_core.annotation.selection.polygon import Operation
 from scanvi_core.annotation.selection.rules import (
     MAX_STEPS,
     UNREADABLE,
+    Condition,
     Group,
     Kind,
     Rule,
-    Term,
     rule_in_words,
 )
 from scanvi_core.annotation.selection.rules import in_words as term_in_words
@@ -25,7 +25,7 @@ from scanvi_core.project.label_log import events
 from scanvi_core.services.explore import colours, conditions, maps
 from scanvi_core.services.workspace import Workspace
 
-__all__ = ["MAX_STEPS", "Group", "Kind", "Operation", "Rule", "Term"]  # for pages
+__all__ = ["MAX_STEPS", "Condition", "Group", "Kind", "Operation", "Rule"]  # for pages
 
 RULE = "rule"  # its key in the payload of an event
 FILE = "scanvi_rules"
@@ -66,7 +66,7 @@ def select(opened: Workspace, rule: Rule) -> Selection:
     n_obs = opened.dataset.n_obs
     notes: dict[str, None] = {}
 
-    def look(term: Term) -> Bits | None:
+    def look(term: Condition) -> Bits | None:
         answern = conditions.answer(opened, term)
         if answern.note:
             notes[answern.note] = None
@@ -88,7 +88,7 @@ def select(opened: Workspace, rule: Rule) -> Selection:
     return Selection(rule, mask, size(chosen.surely), counts, tuple(notes))
 
 
-def _count(bits: Bits | None, term: Term, n_obs: int) -> int | None:
+def _count(bits: Bits | None, term: Condition, n_obs: int) -> int | None:
     if bits is None:
         return None
     return n_obs - size(bits) if term.negated else size(bits)
@@ -107,7 +107,7 @@ def advice(opened: Workspace, selection: Selection) -> str:
     return f"Without “{best}” it would be {most:,}." if most else ""
 
 
-def words_of(term: Term) -> str:
+def words_of(term: Condition) -> str:
     """Return a condition in words."""
     return term_in_words(term, maps.TITLES)
 
@@ -118,7 +118,7 @@ def words(rule: Rule) -> str:
     return text if len(text) <= MAX_WORDS else f"{text[: MAX_WORDS - 1]}…"
 
 
-def of_markers(opened: Workspace, text: str) -> tuple[Term, ...]:
+def of_markers(opened: Workspace, text: str) -> tuple[Condition, ...]:
     """Return the conditions of a marker rule such as ``MS4A1+, CD3D-``.
 
     Raises
@@ -127,7 +127,7 @@ def of_markers(opened: Workspace, text: str) -> tuple[Term, ...]:
         If it cannot be read or names a gene that is not there.
     """
     return tuple(
-        Term("gene", marker.gene, low=marker.threshold, negated=not marker.positive)
+        Condition("gene", marker.gene, low=marker.threshold, negated=not marker.positive)
         for marker in colours.markers_of(opened, text)
     )
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from scanvi_core.annotation.selection.polygon import Operation, in_polygon
-from scanvi_core.annotation.selection.rules import Rule, Term
+from scanvi_core.annotation.selection.rules import Condition, Rule
 from scanvi_core.services.explore import conditions, rules
 from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.workspace import Workspace
@@ -42,7 +42,7 @@ def set_rule(opened: Workspace, tab: str, rule: Rule) -> int:
     return picked.n
 
 
-def join(opened: Workspace, tab: str, terms: Sequence[Term], op: Operation) -> int:
+def join(opened: Workspace, tab: str, terms: Sequence[Condition], op: Operation) -> int:
     """Let conditions replace, add to, cut or take from the picked cells; return their number."""
     return set_rule(opened, tab, selection(opened, tab).rule.joined(terms, op))
 
@@ -69,7 +69,7 @@ def pick_polygon(
     tab: str,
     xy: np.ndarray,
     shape: Shape,
-    only: np.ndarray | Term | None = None,
+    only: np.ndarray | Condition | None = None,
 ) -> int:
     """Pick the cells inside a shape, of those that `only` holds when it is given.
 
@@ -85,7 +85,7 @@ def pick_polygon(
     term = conditions.drawn(opened, xy, shape.polygon)
     inside = [term or conditions.by_hand(opened, in_polygon(xy, shape.polygon))]
     if only is not None:
-        shown = only if isinstance(only, Term) else conditions.by_hand(opened, only)
+        shown = only if isinstance(only, Condition) else conditions.by_hand(opened, only)
         inside.append(shown)
     return join(opened, tab, inside, shape.op)
 

@@ -1,4 +1,7 @@
-"""The search for doublets before any training: a background job, one batch after the other."""
+"""The search for doublets, one batch after the other: asked for, or a part of the look at a model.
+
+Whoever begins it, the scores are those of these counts and batches, kept once for all.
+"""
 
 import numpy as np
 
@@ -37,8 +40,13 @@ def latest(opened: Workspace) -> jobs.JobSnapshot | None:
     return searches[-1] if searches else None
 
 
-def search(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
-    """Score the cells of every batch and keep the scores; a stopped job leaves nothing."""
+def search(
+    opened: Workspace, batches: Batches, job: jobs.Job, part: tuple[float, float] = (0.0, 1.0)
+) -> bool:
+    """Score the cells of every batch and keep the scores; return whether it came to that.
+
+    A stopped job leaves nothing. `part` is where the search begins and ends in the job's progress.
+    """
     from scanvi_core.data.guard.child_process import free_memory_mb
     from scanvi_core.data.qc.doublets import find_doublets, why_not
 
@@ -49,8 +57,9 @@ def search(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
     skipped: dict[str, list[str]] = {}
     for code, name in enumerate(batches.names):
         if job.should_stop():
-            return
-        job.report(code / len(batches.names), f"Looking for doublets in {name}")
+            return False
+        done = part[0] + (part[1] - part[0]) * code / len(batches.names)
+        job.report(done, f"Looking for doublets in {name}")
         rows = np.flatnonzero(full & (batches.index == code))
         problem = why_not(len(rows), int(lengths[rows].sum()), free_memory_mb())
         if not problem:
@@ -63,6 +72,7 @@ def search(opened: Workspace, batches: Batches, job: jobs.Job) -> None:
     write_json(path.with_suffix(".json"), sentences(skipped, batches.key))
     with runtime.replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, score, allow_pickle=False)
+    return True
 
 
 def sentences(skipped: dict[str, list[str]], batch_key: str | None) -> list[str]:

@@ -105,12 +105,10 @@ def flags(opened: Workspace, batches: Batches) -> np.ndarray:
 def with_model_checks(opened: Workspace, batches: Batches, seen: np.ndarray) -> np.ndarray:
     """Return `flags` with what only the look after a training could tell, int8 [n_obs].
 
-    That is cells without counts in the genes of the model, stray batches, and doublets where
-    nobody had looked for them before. `seen` [n_obs] are the flags of that look.
+    That is cells without counts in the genes of the model, and stray batches. `seen` [n_obs] are
+    the flags of that look.
     """
     later = np.isin(seen, (qc_limits.NO_COUNTS, qc_limits.STRAY))
-    if not doublet_version(opened, batches.key):
-        later |= seen == qc_limits.DOUBLETS
     now = flags(opened, batches)
     return np.where((now == qc_limits.FINE) & later, seen, now)
 

@@ -9,14 +9,16 @@ import numpy as np
 from scanvi_core import config, keys
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.annotation.review.queue import ReviewGroup, describe, random_checks, review_queue
+from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
 
-SUGGESTED, NOVEL, TECHNICAL, RANDOM = KINDS = ("suggested", "novel", "technical", "random")
-REASONS = {NOVEL: uncertainty.NOVEL, TECHNICAL: uncertainty.TECHNICAL}
+SUGGESTED, RANDOM = "suggested", "random"
+REASONS = {reason.label: reason for reason in (Reason.NOVEL, Reason.TECHNICAL)}
+KINDS = (SUGGESTED, *REASONS, RANDOM)
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ class Trainer:
             "n_cells": n_cells,
             "n_labelled": int((self.inputs.y >= 0).sum()),
             "n_batches": len(self.inputs.batch_names),
-            "device": str(next(model.module.parameters()).device),
+            "device": str(model.module.device),
             "threads": self.threads,
             "processes": self.processes,
             "epochs": last.epoch,

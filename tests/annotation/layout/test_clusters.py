@@ -6,7 +6,6 @@ import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.layout import clusters
 from scanvi_core.annotation.layout.clusters import (
     by_size,
@@ -15,6 +14,7 @@ from scanvi_core.annotation.layout.clusters import (
     neighbour_graph,
     pca_of,
 )
+from scanvi_core.data.normalization import log_normalized
 from tests import SHARED
 
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared real data are absent")

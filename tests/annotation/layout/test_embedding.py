@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.layout import embedding
 from scanvi_core.annotation.layout.clusters import pca_of
 from scanvi_core.annotation.layout.embedding import umap_of
+from scanvi_core.data.normalization import log_normalized
 from tests import SHARED
 
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the shared real data are absent")

@@ -4,13 +4,13 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from scanvi_core.annotation.genes.markers import log_normalized
 from scanvi_core.annotation.model.linear_models import (
-    Companions,
-    fit_companions,
+    LinearModels,
+    ensemble,
+    fit_linear_models,
     principal_components,
-    stack,
 )
+from scanvi_core.data.normalization import log_normalized
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def reference_logs(counts):
 def test_both_models_are_those_of_scikit_learn(cells):
     counts, y = cells
     logs = reference_logs(counts)
-    companions = fit_companions(counts, y, 3, np.random.default_rng(0))
-    genes, pca = companions.predict(counts)
+    linear_models = fit_linear_models(counts, y, 3, np.random.default_rng(0))
+    genes, pca = linear_models.predict(counts)
     expected = LogisticRegression(C=0.1, max_iter=2000).fit(logs, y).predict_proba(logs)
     assert np.allclose(genes, expected, atol=5e-3)
     scores = PCA(30, svd_solver="full").fit_transform(logs)
@@ -50,7 +50,7 @@ def test_components_are_orthonormal_and_as_many_as_there_can_be(cells):
 def test_two_types_give_two_columns_that_sum_to_one(cells):
     counts, y = cells
     two = np.where(y == 2, -1, y)
-    genes, pca = fit_companions(counts, two, 2, np.random.default_rng(0)).predict(counts)
+    genes, pca = fit_linear_models(counts, two, 2, np.random.default_rng(0)).predict(counts)
     for p in (genes, pca):
         assert p.shape == (90, 2) and np.allclose(p.sum(1), 1, atol=1e-5)
         assert (p.argmax(1) == y)[two >= 0].mean() > 0.95
@@ -59,30 +59,30 @@ def test_two_types_give_two_columns_that_sum_to_one(cells):
 def test_columns_follow_the_label_codes_when_a_type_has_no_cells(cells):
     counts, y = cells
     skipping = np.where(y > 0, y + 1, y)  # codes 0, 2, 3 of four types
-    genes, _ = fit_companions(counts, skipping, 4, np.random.default_rng(0)).predict(counts)
+    genes, _ = fit_linear_models(counts, skipping, 4, np.random.default_rng(0)).predict(counts)
     assert not genes[:, 1].any()
     assert (genes.argmax(1) == skipping).mean() > 0.95
 
 
-def test_the_stack_is_the_renormalised_geometric_mean():
+def test_the_ensemble_is_the_renormalised_geometric_mean():
     random = np.random.default_rng(0)
     a, b, c = (random.dirichlet(np.ones(4), 20) for _ in range(3))
     expected = (a * b * c) ** (1 / 3)
     expected /= expected.sum(1, keepdims=True)
-    assert np.allclose(stack(a, b, c), expected, atol=1e-6)
+    assert np.allclose(ensemble(a, b, c), expected, atol=1e-6)
 
 
-def test_a_type_unknown_to_a_companion_keeps_the_share_scanvi_gives_it():
+def test_a_type_unknown_to_a_linear_model_keeps_the_share_scanvi_gives_it():
     scanvi = np.array([[0.2, 0.2, 0.6], [0.5, 0.4, 0.1]])
-    companion = np.array([[0.5, 0.5, 0.0], [0.9, 0.1, 0.0]])
-    stacked = stack(scanvi, companion)
+    linear = np.array([[0.5, 0.5, 0.0], [0.9, 0.1, 0.0]])
+    stacked = ensemble(scanvi, linear)
     assert stacked[0].argmax() == 2 and stacked[0, 2] == pytest.approx(0.6, abs=0.02)
     assert stacked[1].argmax() == 0
 
 
-def test_companions_survive_a_round_trip_through_arrays(cells):
+def test_linear_models_survive_a_round_trip_through_arrays(cells):
     counts, y = cells
-    companions = fit_companions(counts, y, 3, np.random.default_rng(0))
-    again = Companions.from_tensors(companions.tensors(), 3)
-    for before, after in zip(companions.predict(counts), again.predict(counts), strict=True):
+    linear_models = fit_linear_models(counts, y, 3, np.random.default_rng(0))
+    again = LinearModels.from_tensors(linear_models.tensors(), 3)
+    for before, after in zip(linear_models.predict(counts), again.predict(counts), strict=True):
         assert np.array_equal(before, after)

@@ -126,7 +126,7 @@ def test_linear_models_normalise_only_the_cells_they_are_fitted_on(dataset, y, m
     monkeypatch.setattr(linear_models, "MAX_TYPE_CELLS", 250)
     counts = dataset.genes_matrix(np.arange(CHOSEN))
     with at_most(0.5 * n_bytes(counts)):
-        linear_models.fit_companions(counts, y, 2, np.random.default_rng(0))
+        linear_models.fit_linear_models(counts, y, 2, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("left_out", ["some cells", "empty cells"])

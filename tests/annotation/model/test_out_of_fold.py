@@ -2,7 +2,7 @@ import numpy as np
 from scipy import sparse
 
 from scanvi_core.annotation.model import out_of_fold
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold, stratified_folds
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold, stratified_folds
 from scanvi_core.datasets import simulate
 
 Y = np.array([0] * 13 + [1] * 5 + [2] * 2 + [3] + [-1] * 4 + [4] * 3)  # 4: known as a group only
@@ -35,7 +35,7 @@ def cells(n=160):
 def test_no_cell_is_judged_by_a_model_that_saw_its_label(monkeypatch):
     counts, y = cells()
     shown, asked = [], []
-    fit = out_of_fold.fit_companions
+    fit = out_of_fold.fit_linear_models
 
     def watched(counts_, y_, *rest):
         shown.append(y_ >= 0)
@@ -50,8 +50,8 @@ def test_no_cell_is_judged_by_a_model_that_saw_its_label(monkeypatch):
             asked.append(own.shape[0])
             return self.fitted.predict(own)
 
-    monkeypatch.setattr(out_of_fold, "fit_companions", watched)
-    p = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    monkeypatch.setattr(out_of_fold, "fit_linear_models", watched)
+    p = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert len(shown) == 5 and np.isfinite(p).all()
     assert all(n == (~seen).sum() for n, seen in zip(asked, shown, strict=True))
     assert (sum(~seen for seen in shown) == 1).all()
@@ -59,37 +59,37 @@ def test_no_cell_is_judged_by_a_model_that_saw_its_label(monkeypatch):
 
 def test_a_wrong_label_does_not_teach_its_own_judgement():
     counts, y = cells()
-    clean = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    clean = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     rows = np.flatnonzero((clean.argmax(1) == y) & (clean.max(1) > 0.95))[:8]
     y[rows] = (y[rows] + 1) % 3
-    judged = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    judged = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert (judged[rows].argmax(1) != y[rows]).all()
 
 
 def test_cells_without_a_fold_are_nan_and_others_sum_to_one():
     counts, y = cells()
     y[:30] = -1
-    p = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert np.isnan(p[:30]).all() and np.allclose(p[30:].sum(1), 1, atol=1e-5)
 
 
 def test_permuted_labels_give_chance():
     counts, y = cells(600)
     y = np.random.default_rng(2).permutation(y)
-    p = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert (p.argmax(1) == y).mean() < 0.5
 
 
 def test_types_too_rare_for_the_other_folds_do_not_stop_it():
     counts, y = cells(40)
     y = np.where(np.arange(40) < 6, np.array([0, 0, 1, 1, 2, 2] + [0] * 34), -1)
-    p = companions_out_of_fold(counts, y, 3, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     assert np.isfinite(p[:6]).all() and np.isnan(p[6:]).all()
 
 
 def test_cells_judged_in_blocks_are_judged_alike(monkeypatch):
     counts, y = cells()
-    whole = companions_out_of_fold(counts, y, 3, np.random.default_rng(0))
+    whole = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(0))
     monkeypatch.setattr(out_of_fold, "BLOCK", 5)
-    found = companions_out_of_fold(counts, y, 3, np.random.default_rng(0))
+    found = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(0))
     assert np.allclose(found, whole, atol=1e-6, equal_nan=True)

@@ -14,9 +14,9 @@ from scanvi_core.annotation.selection.cell_sets import evaluate, packed, size, u
 from scanvi_core.annotation.selection.neighbours import Neighbours
 from scanvi_core.annotation.selection.rules import (
     MAX_TERMS,
+    Condition,
     Group,
     Rule,
-    Term,
     in_words,
     rule_in_words,
 )
@@ -30,10 +30,10 @@ NAMES = "ABCDE"
 
 joins = st.sampled_from(["and", "or"])
 genes = st.builds(
-    Term, st.just("gene"), st.sampled_from(NAMES), low=st.just(0.0), negated=st.booleans(),
+    Condition, st.just("gene"), st.sampled_from(NAMES), low=st.just(0.0), negated=st.booleans(),
     join=joins,
 )  # fmt: skip
-nears = st.builds(Term, st.just("near"), steps=st.integers(1, 3))
+nears = st.builds(Condition, st.just("near"), steps=st.integers(1, 3))
 groups = st.builds(
     Group, st.lists(st.one_of(genes, genes, nears), min_size=1, max_size=4).map(tuple), joins,
     st.booleans(),
@@ -121,11 +121,11 @@ def test_a_rule_survives_json(rule):
 
 def test_every_field_of_a_condition_survives_json():
     terms = (
-        Term("polygon", "z1", corners=((0.1, 0.2), (1e-9, 3.0), (5.0, 6.0)), origin="ab"),
-        Term("column", "n", low=0.5, high=2.0, negated=True, join="or"),
-        Term("label", values=("B", "")),
+        Condition("polygon", "z1", corners=((0.1, 0.2), (1e-9, 3.0), (5.0, 6.0)), origin="ab"),
+        Condition("column", "n", low=0.5, high=2.0, negated=True, join="or"),
+        Condition("label", values=("B", "")),
     )
-    rule = Rule((Group(terms, "or", True), Group((Term("near", steps=2),))))
+    rule = Rule((Group(terms, "or", True), Group((Condition("near", steps=2),))))
     assert Rule.from_json(json.loads(json.dumps(rule.to_json()))) == rule
 
 
@@ -139,7 +139,7 @@ def test_tying_and_untying_change_no_condition(rule, world):
             assert run(tied.untie(at - 1), world) == run(rule, world)
 
 
-A, B, C, D = (Term("gene", name, low=0.0) for name in "ABCD")
+A, B, C, D = (Condition("gene", name, low=0.0) for name in "ABCD")
 
 
 def build(*steps):
@@ -191,20 +191,20 @@ def test_words_show_how_a_rule_is_read():
     rule = build(("replace", A), ("add", B), ("intersect", C))
     assert rule_in_words(rule) == "(A over 0 or B over 0) and C over 0"
     assert rule_in_words(rule.tie(2)) == "A over 0 or (B over 0 and C over 0)"
-    grown = build(("replace", A), ("add", B), ("add", Term("near", steps=2)))
+    grown = build(("replace", A), ("add", B), ("add", Condition("near", steps=2)))
     assert rule_in_words(grown) == "(A over 0 or B over 0) and neighbours (2 steps)"
 
 
 @pytest.mark.parametrize(
     ("term", "words"),
     [
-        (Term("polygon", "z1"), "drawn on Map 1"),
-        (Term("gene", "CD3D", low=1.25, negated=True), "not CD3D over 1.25"),
-        (Term("confidence", low=0.5, high=0.8), "confidence 50 to 80 %"),
-        (Term("confidence", high=0.8), "confidence up to 80 %"),
-        (Term("column", "age", low=3.0), "age from 3"),
-        (Term("column", "site", values=("a", "")), "site a or missing"),
-        (Term("batch", values=("x",)), "batch x"),
+        (Condition("polygon", "z1"), "drawn on Map 1"),
+        (Condition("gene", "CD3D", low=1.25, negated=True), "not CD3D over 1.25"),
+        (Condition("confidence", low=0.5, high=0.8), "confidence 50 to 80 %"),
+        (Condition("confidence", high=0.8), "confidence up to 80 %"),
+        (Condition("column", "age", low=3.0), "age from 3"),
+        (Condition("column", "site", values=("a", "")), "site a or missing"),
+        (Condition("batch", values=("x",)), "batch x"),
     ],
 )
 def test_a_condition_in_words(term, words):

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from scipy.stats import false_discovery_control
 
-from scanvi_core.annotation.model.out_of_fold import companions_out_of_fold
-from scanvi_core.annotation.uncertainty.label_errors import benjamini_hochberg, check_labels
+from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
+from scanvi_core.annotation.uncertainty.label_errors import check_labels
 from scanvi_core.datasets import simulate
 
 
@@ -85,19 +84,12 @@ def test_without_labels_there_is_nothing_to_check():
     assert np.isnan(found.score).all() and found.share == 0
 
 
-def test_benjamini_hochberg_equals_scipy():
-    random = np.random.default_rng(0)
-    for _ in range(20):
-        p = np.append(random.random(200), random.random(20) * 1e-3)
-        assert np.array_equal(benjamini_hochberg(p, 0.1), false_discovery_control(p) <= 0.1)
-
-
 def test_simulated_cells_with_clean_labels_are_not_flagged_and_spoilt_ones_are_found():
     cells = simulate(400, 150, 1, 4, marker_fold=6.0, random=np.random.default_rng(0))
     counts, y = sparse.csr_array(cells.X), cells.labels[:, 0]
-    p = companions_out_of_fold(counts, y, 4, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, y, 4, np.random.default_rng(1))
     assert check_labels(p, y).flagged.sum() <= 1
     given, bad = spoil(y, 0.05, 4)
-    p = companions_out_of_fold(counts, given, 4, np.random.default_rng(1))
+    p = linear_models_out_of_fold(counts, given, 4, np.random.default_rng(1))
     found = check_labels(p, given)
     assert bad[np.argsort(-found.score)[: bad.sum()]].mean() >= 0.8

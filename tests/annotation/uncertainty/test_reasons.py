@@ -1,11 +1,13 @@
 import numpy as np
 
-from scanvi_core.annotation.uncertainty.reasons import NAMES, reasons
+from scanvi_core.annotation.uncertainty.reasons import REASON_NAMES, weigh_reasons
 
 
 def named(confidence, novel, technical, threshold=0.8):
-    codes = reasons(np.array([confidence]), np.array([novel]), np.array([technical]), threshold)
-    return NAMES[codes[0]]
+    codes = weigh_reasons(
+        np.array([confidence]), np.array([novel]), np.array([technical]), threshold
+    )
+    return REASON_NAMES[codes[0]]
 
 
 def test_a_sure_ordinary_cell_is_ok():
@@ -28,5 +30,5 @@ def test_a_cell_without_counts_is_technical():
 
 
 def test_codes_are_small_integers():
-    codes = reasons(np.ones(3), np.zeros(3, bool), np.zeros(3, bool), 0.8)
+    codes = weigh_reasons(np.ones(3), np.zeros(3, bool), np.zeros(3, bool), 0.8)
     assert codes.dtype == np.int8 and codes.tolist() == [0, 0, 0]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scanvi_core.annotation.uncertainty.unseen_batches import find_stray
+from scanvi_core.annotation.uncertainty.unseen_batches import find_unseen_batches
 
 
 def latent(shift, sizes=(200, 300, 60), seed=0):
@@ -16,7 +16,7 @@ def latent(shift, sizes=(200, 300, 60), seed=0):
 
 def found(z1, batch, labelled=None, seed=0):
     known = batch == 0 if labelled is None else labelled
-    return find_stray(z1, batch, known, np.random.default_rng(seed))
+    return find_unseen_batches(z1, batch, known, np.random.default_rng(seed))
 
 
 def test_a_batch_that_stands_apart_is_stray_and_only_that():

@@ -156,7 +156,7 @@ def test_the_quick_models_are_scored_on_the_same_cells(trained):
     truth, rows = truth_of(trained)
     genes = [list(opened.dataset.var_names).index(gene) for gene in run.settings.genes]
     model = Annotator.load(run.paths.model, "cpu")
-    linear = model.companions.predict(opened.dataset.genes_matrix(np.array(genes)))
+    linear = model.linear_models.predict(opened.dataset.genes_matrix(np.array(genes)))
     said = [run.array("probabilities_scanvi"), *linear]
     names = np.array(run.settings.label_names, dtype=object)
     found, ours = baselines.baselines(workspace(trained)), told(trained)[0] == truth

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.annotation.uncertainty import novelty, reasons
+from scanvi_core.annotation.uncertainty import novelty
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.labels import edit
+from scanvi_core.services.quality import chosen_limits
+from scanvi_core.services.quality.chosen_limits import Choice
+from scanvi_core.services.quality.flags import DOUBLET, TOTALS
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
@@ -75,11 +78,13 @@ def test_a_run_keeps_what_was_said_of_labels_that_were_not_shown(trained):
 def test_a_look_that_was_stopped_goes_on_where_it_was(trained):
     class Stopped(ForegroundJob):
         def should_stop(self):
-            return run_of(trained).has_array(uncertainty_job.NOVEL)
+            return run_of(trained).has_array(uncertainty_job.IS_NOVEL)
 
     run = run_of(trained)
     uncertainty_job.check_run(workspace(trained), run.id, Stopped(trained, lambda *_: None))
-    assert uncertainty.reasons(workspace(trained)) is None and run.has_array(uncertainty_job.NOVEL)
+    assert uncertainty.reasons(workspace(trained)) is None and run.has_array(
+        uncertainty_job.IS_NOVEL
+    )
     before = (run.root / "novelty.npy").stat().st_mtime_ns
     look(trained)
     assert (run.root / "novelty.npy").stat().st_mtime_ns == before
@@ -95,14 +100,14 @@ def test_a_model_that_went_on_is_looked_at_too(trained, train_now, request_brief
 
 
 def test_the_reasons_are_those_of_the_arrays(trained):
+    chosen_limits.save(workspace(trained), Choice().with_limit(TOTALS, 500))
     found, model = look(trained), results.current(workspace(trained))
     poor = found.qc != 0
-    novel = np.nan_to_num(found.novelty) >= novelty.NOVEL
-    assert (found.reason[poor] == uncertainty.TECHNICAL).all() and poor.any()
-    assert (found.reason[novel & ~poor] == uncertainty.NOVEL).all()
+    novel = np.nan_to_num(found.novelty) >= novelty.NOVEL_FROM
+    assert (found.reason[poor] == uncertainty.Reason.TECHNICAL).all() and poor.any()
+    assert (found.reason[novel & ~poor] == uncertainty.Reason.NOVEL).all()
     unsure = model.confidence < LOW_CONFIDENCE
-    assert ((found.reason == uncertainty.AMBIGUOUS) == (unsure & ~novel & ~poor)).all()
-    assert uncertainty.REASON_NAMES == reasons.NAMES
+    assert ((found.reason == uncertainty.Reason.AMBIGUOUS) == (unsure & ~novel & ~poor)).all()
 
 
 def test_poor_cells_are_technical_each_with_its_flag(trained):
@@ -114,14 +119,15 @@ def test_poor_cells_are_technical_each_with_its_flag(trained):
         np.save(folder / f"{name}.npy", array)
     probabilities[3] = np.nan  # as of a cell without counts
     run.write_array("probabilities", probabilities)
+    chosen_limits.save(workspace(trained), Choice().with_limit(DOUBLET, 0.12))
     found = look(trained)
     told = [uncertainty.QC_NAMES[code] for code in found.qc[:4]]
     assert told == ["low counts", "low counts", "high mitochondrial", "no counts"]
-    assert (found.reason[:4] == uncertainty.TECHNICAL).all()
+    assert (found.reason[:4] == uncertainty.Reason.TECHNICAL).all()
     assert np.isnan(found.novelty[3]) and np.isfinite(np.delete(found.novelty, 3)).all()
     assert not uncertainty.prediction_sets(workspace(trained)).members[3].any()
     doublets = found.qc == uncertainty.QC_NAMES.index("doublet")
-    assert doublets.any() and found.doublet_score[doublets].min() > 0
+    assert doublets.any() and found.doublet_score[doublets].min() > 0.12
 
 
 def test_cells_of_which_only_the_group_is_known_count_as_labelled(
@@ -146,7 +152,8 @@ def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch)
     monkeypatch.setattr(uncertainty_job, "MAX_DOUBLET_CELLS", 699)
     found = look(trained)
     assert np.isnan(found.doublet_score).all()
-    assert found.notes == ("Doublets were not looked for: more than 699 cells.",)
+    said = "Doublets were not looked for: more than 699 cells. Check data does it when asked."
+    assert found.notes == (said,)
 
 
 def test_a_type_that_is_hidden_altogether_is_found_as_new(labelled, train_now, request_brief):
@@ -164,7 +171,7 @@ def test_the_counts_per_reason_are_of_cells_without_a_label(trained):
     open_ = workspace(trained).labels().codes < 0
     counts = uncertainty.counts(workspace(trained))
     assert sum(counts.values()) == open_.sum()
-    assert counts["technical"] == (found.reason[open_] == uncertainty.TECHNICAL).sum()
+    assert counts["technical"] == (found.reason[open_] == uncertainty.Reason.TECHNICAL).sum()
 
 
 # Labels that look wrong ------------------------------------------------------------------------

@@ -16,10 +16,15 @@ from scanvi_core.services.explore import (
 )
 from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
 from scanvi_core.services.explore.gene_tests import GeneTest
-from scanvi_core.services.explore.rules import Rule, Term
+from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.workspace import workspace
 
 WAIT_S = 120
+
+
+def over(gene, level):
+    """Return the rule that selects cells over a level of a gene."""
+    return Rule().joined([Condition("gene", gene, low=level)], "replace")
 
 
 def test_the_exact_gene_comes_first_then_beginnings_then_the_rest(project):
@@ -78,7 +83,7 @@ def test_markers_of_every_type_are_kept_and_textbook(labelled):
     assert "CD79A" in set(found[found["group"] == "CD19+ B"]["gene"][:8])
     assert (found["score"] > 0).all()
     rules.name_cells(workspace(labelled), rules.select(workspace(labelled), Rule().joined(
-        [Term("gene", "LYZ", low=2.0)], "replace")), "New")  # fmt: skip
+        [Condition("gene", "LYZ", low=2.0)], "replace")), "New")  # fmt: skip
     assert (
         gene_tests.answer(
             workspace(labelled), GeneTest(gene_groups.groups(workspace(labelled), "Label"))
@@ -110,7 +115,7 @@ def test_the_model_compares_two_groups_too(trained):
 
 def test_picked_cells_and_the_rest_are_groups_and_cells_in_both_in_neither(labelled):
     selection.set_rule(
-        workspace(labelled), "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace")
+        workspace(labelled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
     )
     picked = selection.picked(workspace(labelled), "t")
     assert gene_groups.keep_picked(workspace(labelled), "t") == picked.sum()
@@ -127,16 +132,16 @@ def test_groups_chosen_by_the_same_genes_are_warned_of(labelled):
     given = gene_groups.of_two(workspace(labelled), "t", "Label", ("CD19+ B", "CD56+ NK"))
     assert given.warning == ""
     selection.set_rule(
-        workspace(labelled), "t", Rule().joined([Term("gene", "CD79A", low=0.0)], "replace")
+        workspace(labelled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
     )
     picked = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST))
     assert "chosen by the same genes (CD79A over 0)" in picked.warning
     assert gene_groups.conditions_on(workspace(labelled), "t", (PICKED, REST)) == {"CD79A"}
-    batch = Rule().joined([Term("batch", values=("0",))], "replace")
+    batch = Rule().joined([Condition("batch", values=("0",))], "replace")
     selection.set_rule(workspace(labelled), "t", batch)
     assert gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST)).warning == ""
     assert "louvain" in gene_groups.groups(workspace(labelled), "louvain").warning
-    expressing = Rule().joined([Term("gene", "LYZ", low=2.0)], "replace")
+    expressing = Rule().joined([Condition("gene", "LYZ", low=2.0)], "replace")
     opened = workspace(labelled)
     rules.name_cells(opened, rules.select(opened, expressing), "New")
     assert (

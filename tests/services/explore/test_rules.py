@@ -10,10 +10,12 @@ from sklearn.neighbors import NearestNeighbors
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import cell_values, colours, conditions, maps, rules, selection
-from scanvi_core.services.explore.rules import LabelRule, Rule, Term
+from scanvi_core.services.explore.rules import Condition, LabelRule, Rule
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
+
+CORNERS = ((0, 0), (1, 0), (1, 1))
 
 
 def one(*terms):
@@ -33,43 +35,45 @@ def column(project, name):
 
 def test_a_gene_is_above_its_level(project):
     values = workspace(project).dataset.gene("CD3D")
-    assert np.array_equal(mask(project, Term("gene", "CD3D", low=1.0)), values > 1.0)
-    off = Term("gene", "CD3D", low=0.0, negated=True)
+    assert np.array_equal(mask(project, Condition("gene", "CD3D", low=1.0)), values > 1.0)
+    off = Condition("gene", "CD3D", low=0.0, negated=True)
     assert np.array_equal(mask(project, off), values == 0)
-    assert np.array_equal(mask(project, Term("gene", "cd3d", low=1.0)), values > 1.0)
+    assert np.array_equal(mask(project, Condition("gene", "cd3d", low=1.0)), values > 1.0)
 
 
 def test_labels_as_they_are_and_as_they_came(labelled):
     state = workspace(labelled).labels()
     b = np.array([*state.names, ""], dtype=object)[state.codes] == "CD19+ B"
-    assert np.array_equal(mask(labelled, Term("label", values=("CD19+ B",))), b)
-    assert np.array_equal(mask(labelled, Term("label", values=("",))), state.codes < 0)
+    assert np.array_equal(mask(labelled, Condition("label", values=("CD19+ B",))), b)
+    assert np.array_equal(mask(labelled, Condition("label", values=("",))), state.codes < 0)
     edit.name_cells(workspace(labelled), np.flatnonzero(b), "Mine", "lasso")
     brought = column(labelled, "cell_type").astype(str) == "CD19+ B"
-    assert np.array_equal(mask(labelled, Term("given", values=("CD19+ B",))), brought)
-    assert np.array_equal(mask(labelled, Term("label", values=("Mine",))), b)
+    assert np.array_equal(mask(labelled, Condition("given", values=("CD19+ B",))), brought)
+    assert np.array_equal(mask(labelled, Condition("label", values=("Mine",))), b)
 
 
 def test_batches_and_columns_of_the_file(project):
     batch = column(project, "batch").astype(str)
     first = sorted(batch.unique())[0]
-    assert np.array_equal(mask(project, Term("batch", values=(first,))), batch == first)
+    assert np.array_equal(mask(project, Condition("batch", values=(first,))), batch == first)
     louvain = column(project, "louvain").astype(str)
     chosen = ("0", "2")
-    found = mask(project, Term("column", "louvain", values=chosen))
+    found = mask(project, Condition("column", "louvain", values=chosen))
     assert np.array_equal(found, louvain.isin(chosen))
     name = next(name for name, number in cell_values.columns(workspace(project)).items() if number)
     values = column(project, name).to_numpy(float)
     low, high = np.nanquantile(values, (0.2, 0.6))
-    found = mask(project, Term("column", name, low=float(low), high=float(high)))
+    found = mask(project, Condition("column", name, low=float(low), high=float(high)))
     assert np.array_equal(found, (values >= low) & (values <= high))
 
 
 def test_what_a_model_says(trained):
     found = results.current(workspace(trained))
     name = found.names[0]
-    assert np.array_equal(mask(trained, Term("predicted", values=(name,))), found.prediction == 0)
-    sure = mask(trained, Term("confidence", low=0.5, high=0.9))
+    assert np.array_equal(
+        mask(trained, Condition("predicted", values=(name,))), found.prediction == 0
+    )
+    sure = mask(trained, Condition("confidence", low=0.5, high=0.9))
     assert np.array_equal(sure, (found.confidence >= 0.5) & (found.confidence <= 0.9))
 
 
@@ -89,7 +93,7 @@ def test_neighbours_are_those_of_the_models_map(trained):
     start = np.arange(5)
     near = NearestNeighbors(n_neighbors=16).fit(z1).kneighbors(z1[start], return_distance=False)
     selection.pick(workspace(trained), "t", np.isin(np.arange(700), start))
-    selection.join(workspace(trained), "t", [Term("near", steps=1)], "add")
+    selection.join(workspace(trained), "t", [Condition("near", steps=1)], "add")
     picked = np.flatnonzero(selection.picked(workspace(trained), "t"))
     assert set(picked) == {*start.tolist(), *near.ravel().tolist()}
     found = selection.selection(workspace(trained), "t")
@@ -99,9 +103,9 @@ def test_neighbours_are_those_of_the_models_map(trained):
 def test_without_a_model_neighbours_are_unknown_and_it_is_said(project):
     found = rules.select(
         workspace(project),
-        one(Term("gene", "CD3D", low=0.0)).joined([Term("near", steps=1)], "add"),
+        one(Condition("gene", "CD3D", low=0.0)).joined([Condition("near", steps=1)], "add"),
     )
-    assert found.n == mask(project, Term("gene", "CD3D", low=0.0)).sum()
+    assert found.n == mask(project, Condition("gene", "CD3D", low=0.0)).sum()
     assert "train a model first" in found.notes[0]
 
 
@@ -109,7 +113,7 @@ def test_clusters_are_those_that_were_meant(project):
     codes = np.arange(700) % 3
     opened = workspace(project)
     maps._save(maps._derived(opened, maps.CLUSTERS), codes)
-    term = Term("cluster", values=("2",), origin=cell_values.cluster_origin(opened))
+    term = Condition("cluster", values=("2",), origin=cell_values.cluster_origin(opened))
     assert np.array_equal(mask(project, term), codes == 1)
     other = rules.select(workspace(project), one(replace(term, origin="other")))
     assert not other.n and "clusters are other ones" in other.notes[0]
@@ -117,20 +121,24 @@ def test_clusters_are_those_that_were_meant(project):
 
 def test_reasons_for_doubt(trained, monkeypatch):
     reason = np.arange(700) % 4
-    found = uncertainty.Uncertainty("0001", reason.astype(np.int8), *[np.zeros(700)] * 6)
+    none = np.zeros(700)
+    found = uncertainty.Uncertainty("0001", none, reason.astype(np.int8), *[none] * 5)
     monkeypatch.setattr(uncertainty, "reasons", lambda _: found)
-    assert np.array_equal(mask(trained, Term("reason", values=("novel",))), reason == 2)
+    assert np.array_equal(mask(trained, Condition("reason", values=("novel",))), reason == 2)
 
 
 def test_what_is_not_here_is_named_and_selects_nothing_by_itself(project):
     for term, said in (
-        (Term("gene", "NOGENE", low=0.0), "no gene NOGENE"),
-        (Term("batch", values=("B77",)), "no batch B77"),
-        (Term("column", "nowhere", values=("a",)), "no column nowhere"),
-        (Term("polygon", "X_umap", corners=((0, 0), (1, 0), (1, 1)), origin="x"), "another one"),
-        (Term("polygon", "z1", corners=((0, 0), (1, 0), (1, 1))), "Model map (z1)"),
-        (Term("predicted", values=("B",)), "no predictions"),
-        (Term("cells", "abc.12"), "12 cells that were picked by hand"),
+        (Condition("gene", "NOGENE", low=0.0), "no gene NOGENE"),
+        (Condition("batch", values=("B77",)), "no batch B77"),
+        (Condition("column", "nowhere", values=("a",)), "no column nowhere"),
+        (
+            Condition("polygon", "X_umap", corners=CORNERS, origin="x"),
+            "another one",
+        ),
+        (Condition("polygon", "z1", corners=CORNERS), "Model map (z1)"),
+        (Condition("predicted", values=("B",)), "no predictions"),
+        (Condition("cells", "abc.12"), "12 cells that were picked by hand"),
     ):
         found = rules.select(workspace(project), one(term))
         assert (found.n, found.counts) == (0, (None,))
@@ -139,14 +147,14 @@ def test_what_is_not_here_is_named_and_selects_nothing_by_itself(project):
 
 
 def test_a_known_way_to_fulfil_a_rule_is_used_where_another_is_unknown(project):
-    known, unknown = Term("gene", "CD3D", low=0.0), Term("batch", values=("B77",))
+    known, unknown = Condition("gene", "CD3D", low=0.0), Condition("batch", values=("B77",))
     either = rules.select(workspace(project), one(known).joined([unknown], "add"))
     both = rules.select(workspace(project), one(known).joined([unknown], "intersect"))
     assert (either.n, both.n) == (mask(project, known).sum(), 0)
 
 
 def test_the_chip_to_remove_is_named_when_none_is_left(project):
-    some, none = Term("gene", "CD3D", low=0.0), Term("gene", "CD3D", low=9.0)
+    some, none = Condition("gene", "CD3D", low=0.0), Condition("gene", "CD3D", low=9.0)
     found = rules.select(workspace(project), one(some).joined([none], "intersect"))
     n = mask(project, some).sum()
     assert rules.advice(workspace(project), found) == f"Without “CD3D over 9” it would be {n:,}."
@@ -156,7 +164,9 @@ def test_the_chip_to_remove_is_named_when_none_is_left(project):
 
 
 def test_the_rule_is_kept_with_the_label_and_told_in_words(project):
-    rule = one(Term("gene", "CD79A", low=0.5)).joined([Term("gene", "CD3D", low=0.0)], "subtract")
+    rule = one(Condition("gene", "CD79A", low=0.5)).joined(
+        [Condition("gene", "CD3D", low=0.0)], "subtract"
+    )
     rules.name_cells(workspace(project), rules.select(workspace(project), rule), "B")
     assert rules.logged(workspace(project)) == [LabelRule("B", rule)]
     steps = history.table(project)
@@ -194,7 +204,7 @@ def test_a_lasso_held_to_types_on_show_says_so(labelled):
 
 
 def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labelled):
-    rule = one(Term("label", values=("CD19+ B",)))
+    rule = one(Condition("label", values=("CD19+ B",)))
     shown = rules.select(workspace(labelled), rule)
     edit.name_cells(workspace(labelled), np.flatnonzero(shown.mask)[:3], "Other", "lasso")
     with pytest.raises(edit.StaleEdit):
@@ -208,7 +218,7 @@ def test_rules_name_the_same_cells_in_another_project(home, imported):
     from tests.projects import copy_of
 
     first, second = copy_of(imported), copy_of(imported)
-    rule = one(Term("gene", "CD79A", low=0.5))
+    rule = one(Condition("gene", "CD79A", low=0.5))
     rules.name_cells(workspace(first), rules.select(workspace(first), rule), "B")
     found = rules.preview(workspace(second), rules.from_file(rules.to_file(workspace(first))))
     assert rules.apply(workspace(second), found) == mask(first, *rule.terms).sum()
@@ -220,7 +230,7 @@ def test_rules_name_the_same_cells_in_another_project(home, imported):
 
 def test_cells_that_two_labels_claim_and_labelled_ones_are_left_out(project):
     edit.name_cells(workspace(project), np.arange(100), "Known", "lasso")
-    low, high = (Term("gene", "CD3D", low=level) for level in (0.0, 1.0))
+    low, high = (Condition("gene", "CD3D", low=level) for level in (0.0, 1.0))
     found = rules.preview(
         workspace(project), [LabelRule("T", one(low)), LabelRule("Other", one(high))]
     )

@@ -32,17 +32,17 @@ def truth_of(project):
 def seen(monkeypatch):
     """Record what every fit in the program is given: the network, the linear models, T."""
     found = {"data": [], "fitted": [], "calibrated": []}
-    fit, companions, calibrate = (
-        annotator.fit, annotator.fit_companions, annotator.fit_temperature,
+    fit, linear_models, calibrate = (
+        annotator.fit, annotator.fit_linear_models, annotator.fit_temperature,
     )  # fmt: skip
 
     def see_fit(module, data, *args, **more):
         found["data"].append(data)
         return fit(module, data, *args, **more)
 
-    def see_companions(counts, y, *args, **more):
+    def see_linear_models(counts, y, *args, **more):
         found["fitted"].append((counts, np.array(y)))
-        return companions(counts, y, *args, **more)
+        return linear_models(counts, y, *args, **more)
 
     def see_calibration(probabilities, y, *args, **more):
         found["calibrated"].append(np.array(y))
@@ -50,7 +50,7 @@ def seen(monkeypatch):
 
     monkeypatch.setattr(annotator, "fit", see_fit)
     for place in (annotator, out_of_fold):
-        monkeypatch.setattr(place, "fit_companions", see_companions)
+        monkeypatch.setattr(place, "fit_linear_models", see_linear_models)
     monkeypatch.setattr(annotator, "fit_temperature", see_calibration)
     return found
 

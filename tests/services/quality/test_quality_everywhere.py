@@ -1,5 +1,6 @@
 """Limits of the Check page hold in training, the reasons for doubt, the maps and the export."""
 
+import anndata
 import numpy as np
 import pytest
 
@@ -9,8 +10,9 @@ from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.explore import colours
-from scanvi_core.services.export import uncertainty_columns
-from scanvi_core.services.quality import chosen_limits, doublets
+from scanvi_core.services.export import uncertainty_columns, write
+from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.quality import chosen_limits, doublets, flags
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.flags import DOUBLET, TOTALS
 from scanvi_core.services.runs import results
@@ -70,7 +72,7 @@ def test_a_limit_changed_after_the_look_changes_reasons_export_and_map_alike(tra
     after = uncertainty.reasons(workspace(trained))
     low = after.qc == limits.LOW_COUNTS
     assert (low == poor(trained)).all() and low.sum() > (before.qc == limits.LOW_COUNTS).sum()
-    assert (after.reason[after.qc != limits.FINE] == uncertainty.TECHNICAL).all()
+    assert (after.reason[after.qc != limits.FINE] == uncertainty.Reason.TECHNICAL).all()
     same = before.qc == after.qc
     assert (after.reason[same] == before.reason[same]).all()
     codes, names = uncertainty_columns.columns(workspace(trained))[keys.QC_FLAG]
@@ -88,6 +90,67 @@ def test_doublets_of_the_check_page_go_before_those_of_the_look(trained):
     found = uncertainty.reasons(workspace(trained))
     assert ((found.qc == limits.DOUBLETS) == (found.doublet_score > 0.12)).all()
     assert (found.qc == limits.DOUBLETS).any()
+
+
+def search(project):
+    doublets.search(workspace(project), batches_of(project), silent(project))
+
+
+def judge(project):
+    uncertainty_job.check_run(
+        workspace(project), workspace(project).current_run().id, silent(project)
+    )
+
+
+@pytest.mark.parametrize(
+    "clicks",
+    [
+        pytest.param([judge], id="only the look after training"),
+        pytest.param([search, judge], id="Check data first"),
+        pytest.param([judge, search], id="Check data afterwards"),
+        pytest.param([search], id="no look"),
+    ],
+)
+def test_the_exported_doublet_score_does_not_depend_on_the_order_of_clicks(
+    labelled, trained, clicks, tmp_path
+):
+    search(labelled)
+    expected = uncertainty_columns.columns(workspace(labelled))[keys.DOUBLET]
+    assert np.isfinite(expected).all() and np.ptp(expected) > 0.1
+    for click in clicks:
+        click(trained)
+    obs = anndata.read_h5ad(
+        write.write(workspace(trained), ExportChoice(), tmp_path / "o.h5ad")
+    ).obs
+    np.testing.assert_array_equal(obs[keys.DOUBLET], expected)
+    flagged = flags.flags(workspace(labelled), batches_of(labelled)) == limits.DOUBLETS
+    assert ((obs[keys.QC_FLAG] == "doublet") == flagged).all()
+
+
+def test_a_look_stopped_among_the_doublets_goes_on_with_them(trained):
+    class Stopped(ForegroundJob):
+        def should_stop(self):
+            return "all cells" in self._now.message or "in " in self._now.message
+
+    run = workspace(trained).current_run()
+    uncertainty_job.check_run(workspace(trained), run.id, Stopped(trained, lambda *_: None))
+    assert not run.has_array(uncertainty_job.QC) and run.has_array(uncertainty_job.IS_NOVEL)
+    judge(trained)
+    opened = workspace(trained)
+    assert uncertainty.reasons(opened) is not None
+    assert flags.doublet_version(opened, opened.batch_key)
+
+
+def test_scores_an_earlier_version_kept_with_a_run_are_not_exported(trained, monkeypatch):
+    monkeypatch.setattr(uncertainty_job, "MAX_DOUBLET_CELLS", 0)
+    judge(trained)
+    run = workspace(trained).current_run()
+    run.write_array("doublet_score", np.ones(700, dtype=np.float32))
+    found = uncertainty.reasons(workspace(trained))
+    assert np.isnan(found.doublet_score).all()
+    assert not (found.qc == limits.DOUBLETS).any()
+    search(trained)
+    assert np.isfinite(uncertainty.reasons(workspace(trained)).doublet_score).all()
 
 
 def test_flags_are_on_the_map_and_in_the_export_before_any_model(labelled):

@@ -5,6 +5,7 @@ import pytest
 
 from scanvi_core import config
 from scanvi_core.annotation.review.grouping import MIN_CELLS
+from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import queue
 from scanvi_core.services.runs import results
@@ -49,7 +50,9 @@ def test_accepting_a_part_names_only_its_cells(trained, large):
 def test_open_cards_and_open_cells_are_counted(trained, large):
     n = len(queue.queue(workspace(trained)))
     assert queue.review_state(workspace(trained)).n_open(queue.SUGGESTED) == n
-    assert queue.review_state(workspace(trained)).n_open(queue.NOVEL) == 0  # not looked at yet
+    assert (
+        queue.review_state(workspace(trained)).n_open(Reason.NOVEL.label) == 0
+    )  # not looked at yet
     edit.name_cells(workspace(trained), large.rows[:3], "By hand", "lasso")
     assert queue.n_open_cells(workspace(trained), large) == large.rows.size - 3
     queue.accept(workspace(trained), large)
