@@ -3,6 +3,7 @@
 Runs in the child process only.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +20,14 @@ from scanvi_core.data import repairs
 from scanvi_core.data.anndata_files import guess_columns
 from scanvi_core.data.anndata_files.tables import Table, read_table
 from scanvi_core.data.blocks.hdf5 import MatrixSource, find_matrices, raw_genes_key
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    dtype_of,
+    is_group,
+    read,
+    shape_of,
+)
 from scanvi_core.data.blocks.progress import COPYING, LOOKING, watched
 from scanvi_core.data.counts import choose
 from scanvi_core.data.counts.convert import Washer, washed
@@ -36,6 +45,7 @@ BASE_BYTES = 200e6
 BYTES_PER_VALUE = 24  # CSR and CSC copies, and the conversion between them: stored by columns
 STREAM_BYTES, STREAM_BYTES_PER_NAME = 700e6, 40  # blocks of rows and what turning them takes
 LARGE_COUNT = 1e6
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,7 @@ def _damage_explained(path: Path) -> Iterator[None]:
     """Turn HDF5's own errors, met anywhere while reading, into a sentence."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError) as error:
+    except (Unreadable, OSError, RuntimeError, KeyError) as error:
         if isinstance(error, KeyError) and "synchronously" not in str(error):
             raise  # ours, not HDF5's
         raise signatures.explain_open_failure(path, error) from error
@@ -268,24 +278,27 @@ def _tables(obs: Table, var: Table) -> tuple[pd.DataFrame, pd.DataFrame, list[st
 
 def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the plain numeric tables of obsm as float32, and notes about the others."""
-    found: dict[str, np.ndarray] = {}
+    embeddings: dict[str, np.ndarray] = {}
     notes: list[str] = []
     group = file.get("obsm")
-    if group is None:
-        return found, notes
-    names = list(group) if hasattr(group, "keys") else list(group.dtype.names or ())
+    if is_group(group):
+        names = list(group)
+    else:  # one table of all, as anndata wrote before 0.7
+        kind = None if group is None else dtype_of(group)
+        names = list((kind and kind.names) or ())
     for name in names:
-        node = group[name]
-        shape: tuple[int, ...] = getattr(node, "shape", None) or ()
-        fits = len(shape) == 2 and shape[0] == n_obs and 0 < shape[1] <= MAX_EMBEDDING
-        if not fits or node.dtype.kind not in "biuf":
-            notes.append(f"obsm['{name}'] is not an embedding; it was left aside.")
-            continue
         try:
-            found[name] = np.asarray(node[()], dtype=np.float32)
-        except (OSError, RuntimeError) as error:
+            node = read(group, name)
+            shape, kind = shape_of(node) or (), dtype_of(node)
+            fits = len(shape) == 2 and shape[0] == n_obs and 0 < shape[1] <= MAX_EMBEDDING
+            if not fits or kind is None or kind.kind not in NUMBERS:
+                notes.append(f"obsm['{name}'] is not an embedding; it was left aside.")
+                continue
+            embeddings[name] = np.asarray(read(node), dtype=np.float32)
+        except Unreadable as error:
+            logger.warning("obsm['%s'] cannot be read", name, exc_info=error)
             notes.append(f"obsm['{name}'] cannot be read and was left out ({error}).")
-    return found, notes
+    return embeddings, notes
 
 
 def _about_columns(obs: pd.DataFrame) -> dict[str, Any]:

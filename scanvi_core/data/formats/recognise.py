@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scanvi_core.data.anndata_files.h5ad import opened
 from scanvi_core.data.anndata_files.target import Request
+from scanvi_core.data.blocks.nodes import Unreadable
 from scanvi_core.data.formats import delimited, loom, mtx, mudata, packed, tenx, zarr_store
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.preflight import preflight
@@ -113,7 +114,7 @@ def _hdf5(request: Request) -> Made:
         words, convert = HDF5[kind]
         try:
             return Made(words, convert(file, request))
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except Unreadable as error:
             raise FileRefused(
                 f"{request.path.name} is {words}, but a part of it is missing or damaged.",
                 "Compare its checksum with the source, or copy it again.",

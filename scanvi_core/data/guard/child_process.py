@@ -1,6 +1,7 @@
 """Asking the guarded child process, and what its answer means."""
 
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -10,6 +11,7 @@ from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
 from scanvi_core.errors import FileRefused, InputError, ScanviError
 
 MEMORY_SHARE = 0.9  # of what is free
+logger = logging.getLogger(__name__)
 
 
 ERRORS = {
@@ -66,16 +68,23 @@ def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
             f"Reading took longer than {request['timeout_s']:,.0f} seconds and was stopped.",
             "The file may be damaged. If it is sound, try again when the machine is less busy.",
         )
+    log = done.log.decode("utf-8", "replace").strip()
     try:
         reply = json.loads(done.output.rpartition(b"\n")[2])
     except ValueError as error:
+        error.add_note(log)
         raise ChildCrashed(
             f"The reader stopped on this file: {done.reason}.",
             "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
         ) from error
     if "error" in reply:
         failure = reply["error"]
-        raise ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+        said = ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+        if log:
+            said.add_note(log)
+        raise said
+    if log:
+        logger.warning("The reader wrote:\n%s", log)
     return reply["result"]
 
 

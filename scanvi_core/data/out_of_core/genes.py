@@ -24,7 +24,7 @@ from dask.delayed import delayed
 
 from scanvi_core import config
 from scanvi_core.data.genes.choose import MIN_DETECTED, SPANS, pool_batches
-from scanvi_core.data.genes.seurat import Floats, expected, first, standardised
+from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardised
 from scanvi_core.data.out_of_core.passes import Looked, added, blocks_of, reading
 from scanvi_core.errors import InputError
 from scanvi_core.runtime import worker_threads
@@ -110,18 +110,21 @@ def _deviation(mean: Floats, variance: Floats) -> Floats:
 
     Fitted in other processes: of constant or few data, the fit can end its process.
     """
+    problem: Exception | None = None
     for span in SPANS:
         try:
             with ProcessPoolExecutor(worker_threads(), get_context("spawn")) as pool:
                 fits = list(pool.map(partial(expected, span=span), mean, variance))
-        except (ValueError, BrokenProcessPool) as error:
-            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
+        except (SingularFit, BrokenProcessPool) as error:
+            logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
+            problem = error
         else:
             return np.sqrt(10 ** np.array(fits))
+    what = "is singular" if isinstance(problem, SingularFit) else "ended its process"
     raise InputError(
-        "Variable genes cannot be told apart: the fit of variance to mean is singular.",
+        f"Variable genes cannot be told apart: the fit of variance to mean {what}.",
         "Take a batch column with fewer values, or none.",
-    )
+    ) from problem
 
 
 def _sums(counts: Any, codes: npt.NDArray[np.int32], clip: Path | None = None) -> list[Floats]:

@@ -160,10 +160,10 @@ def write_blocks(array: Any, path: Path, at_once: int) -> None:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what goes wrong while a block is read, here or elsewhere, into a sentence."""
+    """Turn what libraries raise while a block is read, here or elsewhere, into a sentence."""
     try:
         yield
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise FileRefused(f"The counts cannot be read: {str(error)[:200]}.", DAMAGED) from error
 
 
