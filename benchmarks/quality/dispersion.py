@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.step import CELLS, LABELLED, G, counts
 from scipy import sparse
 
 from benchmarks.results_file import FOLDER, SHARED
-from benchmarks.step import CELLS, LABELLED, G, counts
 from scanvi_core.annotation.model.training_set import TrainingSet, build, training_data
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.module import SCANVI

@@ -1,5 +1,6 @@
 """The mouse cortex cells of Zeisel et al. 2015, as published in one text file."""
 
+import logging
 import os
 from pathlib import Path
 from urllib.error import URLError
@@ -21,6 +22,7 @@ TIMEOUT_S = 30.0
 CHUNK = 1 << 20
 # The rows of the file, counted from 0. The first two columns hold names, not cells.
 GROUP_ROW, CLASS_ROW, FIRST_GENE_ROW, FIRST_CELL = 1, 8, 11, 2
+logger = logging.getLogger(__name__)
 
 
 class CortexDataset(LabelledCounts):
@@ -91,6 +93,7 @@ def _download(target: Path) -> None:
                 _fetch(url, temporary)
                 _read(temporary)  # an error page is not kept as data
         except (URLError, OSError, InputError) as error:
+            logger.warning("%s could not be downloaded", url, exc_info=error)
             causes.append(f"{url.split('/')[2]}: {error}")
         else:
             return

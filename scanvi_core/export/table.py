@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any, TextIO
 
 import numpy as np
@@ -11,15 +10,6 @@ from scanvi_core.errors import ExportError
 
 # What a spreadsheet takes for a formula (CWE-1236), full-width forms included.
 FORMULA_STARTS = tuple("=+-@\t\r\n\0＝＋－＠")
-
-
-def labels_csv(
-    barcodes: Sequence[str], columns: Mapping[str, Sequence[Any]], *, excel: bool = False
-) -> str:
-    """Return the table that `write_labels` writes."""
-    text = StringIO()
-    write_labels(text, barcodes, columns, excel=excel)
-    return text.getvalue()
 
 
 def write_labels(

@@ -159,7 +159,8 @@ class Stepper:
             generator=self.noise if self.team is None else self._keyed(piece, x, x_labelled),
         )
         (terms.loss if shares[0] == 1.0 else terms.loss * shares[0]).backward()
-        assert terms.log_probs_labelled is not None  # noqa: S101  (labelled cells were given)
+        if terms.log_probs_labelled is None:
+            raise ValueError("the loss is without labelled cells")
         with torch.no_grad():
             typed = y < self.n_labels
             right = (terms.log_probs_labelled.argmax(1) == y) & typed
@@ -167,16 +168,16 @@ class Stepper:
 
     def _keyed(self, piece: Piece, x: Counts, x_labelled: Counts) -> Noise:
         """Return the noise of these cells, the same however the minibatch is shared."""
-        found: KeyedNoise | None = None
-        for kind, counts in ((1, x_labelled), (0, x)):
-            first = piece.first[kind]
-            entries = None
-            if isinstance(counts, SparseRows):
-                entries = counts.positions + first * counts.shape[1]
-            key = key_of(self.config.seed, self.number, kind)
-            found = KeyedNoise(key, first, piece.of[kind], entries, found)
-        assert found is not None  # noqa: S101  (the loop ran twice)
-        return found
+        return self._keyed_of(piece, 0, x, self._keyed_of(piece, 1, x_labelled, None))
+
+    def _keyed_of(
+        self, piece: Piece, kind: int, counts: Counts, other: KeyedNoise | None
+    ) -> KeyedNoise:
+        first, entries = piece.first[kind], None
+        if isinstance(counts, SparseRows):
+            entries = counts.positions + first * counts.shape[1]
+        key = key_of(self.config.seed, self.number, kind)
+        return KeyedNoise(key, first, piece.of[kind], entries, other)
 
     def _fits(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor

@@ -115,7 +115,8 @@ class StoredRows:
 
     def _own(self, ahead: int) -> np.ndarray:
         """Return the blocks of a pool from which this part of its minibatches comes."""
-        assert self._blocks is not None  # noqa: S101  (asked for by `_turn` alone)
+        if self._blocks is None:
+            raise ValueError("nobody said which blocks come")
         blocks, (at, of) = self._blocks(ahead), self._part
         return blocks[len(blocks) * at // of : -(-len(blocks) * (at + 1) // of)]
 

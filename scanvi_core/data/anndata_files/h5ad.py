@@ -24,6 +24,7 @@ from scanvi_core.data.blocks.nodes import (
     NUMBERS,
     Unreadable,
     dtype_of,
+    is_damage,
     is_group,
     read,
     shape_of,
@@ -198,8 +199,8 @@ def _damage_explained(path: Path) -> Iterator[None]:
     try:
         yield
     except (Unreadable, OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, KeyError) and "synchronously" not in str(error):
-            raise  # ours, not HDF5's
+        if not is_damage(error):
+            raise
         raise signatures.explain_open_failure(path, error) from error
 
 

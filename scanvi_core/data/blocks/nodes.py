@@ -17,6 +17,11 @@ class Unreadable(Exception):
     """A part of a file is missing, damaged or not what it has to be: the rest of a sentence."""
 
 
+def is_damage(error: Exception) -> bool:
+    """Tell whether HDF5 itself raised an error, and not a program that asks for a wrong key."""
+    return not isinstance(error, KeyError) or "synchronously" in str(error)
+
+
 def is_group(node: Any) -> bool:
     """Tell whether a part of a file holds other parts."""
     return hasattr(node, "keys")
@@ -30,7 +35,7 @@ def part_in(parent: Any, name: str) -> Any:
     Unreadable
         If it is missing or damaged.
     """
-    if name not in parent:
+    if not is_group(parent) or name not in parent:
         raise Unreadable(f"{name} is missing")
     return read(parent, name)
 

@@ -180,9 +180,13 @@ def _regular(path: Path | str) -> Path:
     """Return the full path of a file or folder that is there; links of its owner are followed."""
     try:
         return Path(path).expanduser().resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
+    except FileNotFoundError:
         raise FileRefused(
             f"There is no file {Path(path).name}.", "Check the name and the folder."
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
+        raise FileRefused(
+            f"{Path(path).name[:80]!r} cannot be reached: {error}.", "Check it and its folder."
         ) from error
 
 

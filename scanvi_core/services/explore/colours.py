@@ -82,7 +82,8 @@ def _by_prediction(opened: Workspace, what: str) -> Colouring:
     made, found = provisional.state(opened.project.id).found, results.current(opened.project.id)
     if made is not None:
         found = made.predictions
-    assert found is not None  # noqa: S101 - told to the type checker: there is a current run
+    if found is None:
+        raise ValueError("there is no current run")
     title = f"{what} (provisional)" if made else what
     moment = f"{found.run_id}.{made.seq if made else 0}"
     if what == CONFIDENCE:
