@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,14 +169,7 @@ def run_writer(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            while process.poll() is None:
-                if should_stop():
-                    raise ExportStopped("The export was stopped; nothing was written.")
-                progress.pass_on()
-                try:
-                    process.wait(POLL_S)
-                except subprocess.TimeoutExpired:
-                    continue
+            _wait(process, should_stop, progress)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -189,6 +183,17 @@ def run_writer(
             ),
             folder,
         )
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", should_stop: Callable[[], bool], progress: WriterProgress
+) -> None:
+    while process.poll() is None:
+        if should_stop():
+            raise ExportStopped("The export was stopped; nothing was written.")
+        progress.pass_on()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
 
 
 def read_answer(folder: Path) -> dict[str, Any]:

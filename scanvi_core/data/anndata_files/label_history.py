@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import keys
-from scanvi_core.data.anndata_files.h5ad import opened
+from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.tables import read_table
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.errors import FileRefused
@@ -23,8 +23,8 @@ def read_history(path: Path, memory_mb: float) -> dict[str, list[str]]:
     with opened(path) as (file, _):
         check_structure(file, memory_mb * 1e6)
         stored = file.get("uns", {})
-        found = [name for name in stored if name.startswith(keys.UNS_LOG)]
-        logs = [_texts(stored[name]) for name in found]
+        names = [name for name in stored if name.startswith(keys.UNS_LOG)]
+        logs = [_texts(stored[name]) for name in names]
         lines = max(logs, key=len, default=[])
         if not lines:
             raise FileRefused(

@@ -127,19 +127,19 @@ def find_matrices(file: Any, n_obs: int, n_vars: int) -> tuple[list[MatrixSource
         nodes["raw.X"] = raw["X"]
     if is_group(layers):
         nodes |= {f"layers/{name}": layers[name] for name in layers}
-    found, notes = [], []
+    sources, notes = [], []
     for name, node in nodes.items():
         source = _describe(name, node)
         if source is None:
             if text(attribute(node, "encoding-type", "")) != "null":
                 notes.append(f"{name} is stored in a way that cannot be read; it was left aside.")
         elif source.shape[0] == n_obs and (name == "raw.X" or source.shape[1] == n_vars):
-            found.append(source)
+            sources.append(source)
         elif name == "X":
             raise _misfit(source.shape, n_obs, n_vars)
         else:
             notes.append(f"{name} has the shape {source.shape}, unlike X; it was left aside.")
-    return found, notes
+    return sources, notes
 
 
 def read_counts(source: MatrixSource, n_values: int) -> sp.csr_matrix:

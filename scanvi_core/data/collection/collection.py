@@ -151,13 +151,14 @@ def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredC
     InputError
         If the collection has other cells or lacks a gene, or annbatch is not installed.
     """
-    found = Collection.open(path)
-    if found.n_obs != dataset.n_obs:
+    collection = Collection.open(path)
+    if collection.n_obs != dataset.n_obs:
         raise InputError(
-            f"The store {path.name} has {found.n_obs:,} cells, the project {dataset.n_obs:,}.",
+            f"The store {path.name} has {collection.n_obs:,} cells, the project "
+            f"{dataset.n_obs:,}.",
             "Gather the very files that the project was opened from.",
         )
-    positions = pd.Index(found.var_names).get_indexer(list(genes))
+    positions = pd.Index(collection.var_names).get_indexer(list(genes))
     if (positions < 0).any():
         missing = [gene for gene, at in zip(genes, positions, strict=True) if at < 0]
         raise InputError(
@@ -165,8 +166,8 @@ def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredC
             f"such as {missing[0]}.",
             "Train from the project's own files, or gather files that all have these genes.",
         )
-    counts = found.genes_matrix(positions)
-    looked_at = np.unique(np.linspace(0, found.n_obs - 1, COMPARED).astype(np.int64))
+    counts = collection.genes_matrix(positions)
+    looked_at = np.unique(np.linspace(0, collection.n_obs - 1, COMPARED).astype(np.int64))
     ours = take_rows(dataset.counts, looked_at)[:, pd.Index(dataset.var_names).get_indexer(genes)]
     if (ours != counts[looked_at]).nnz:
         raise InputError(

@@ -32,7 +32,7 @@ from scanvi_core.errors import FileRefused
 GENES = "Gene Expression"
 ALL = "all"
 V2_PARTS = frozenset({"barcodes", "data", "indices", "indptr", "shape"})
-SPOKEN = {"id": "gene_ids", "genes": "gene_ids", "feature_type": "feature_types"}  # as scanpy
+SCANPY_NAMES = {"id": "gene_ids", "genes": "gene_ids", "feature_type": "feature_types"}
 
 
 def genomes_v2(file: h5py.File) -> list[str]:
@@ -75,7 +75,7 @@ def features_of(parts: Any, name_key: str = "name") -> pd.DataFrame:
     for key in parts:
         node = parts[key]
         if len(shape_of(node) or ()) == 1 and not key.startswith("_"):
-            columns[SPOKEN.get(key, key)] = plain_column(node)
+            columns[SCANPY_NAMES.get(key, key)] = plain_column(node)
     ids = columns.get("gene_ids")
     names = columns.pop(name_key, ids)
     if names is None:
@@ -97,17 +97,17 @@ def choose_features(features: pd.DataFrame, request: Request) -> tuple[np.ndarra
 
 
 def _choose_type(types: np.ndarray, request: Request) -> tuple[np.ndarray, list[str]]:
-    found = {str(name): int((types == name).sum()) for name in pd.unique(types)}
+    sizes = {str(name): int((types == name).sum()) for name in pd.unique(types)}
     chosen = GENES
-    if GENES not in found:
-        options = tuple(Option(name, name, f"{n:,} features") for name, n in found.items())
+    if GENES not in sizes:
+        options = tuple(Option(name, name, f"{n:,} features") for name, n in sizes.items())
         question = Question(
             "feature_type", "It has no gene expression. Which features are the genes?", options
         )
         chosen = answer(question, request.answers, request.path.name)
     notes = [
         f"{counted(n, 'feature')} of the type {name} left aside; {chosen} was read."
-        for name, n in found.items()
+        for name, n in sizes.items()
         if name != chosen
     ]
     return types == chosen, notes
@@ -116,16 +116,16 @@ def _choose_type(types: np.ndarray, request: Request) -> tuple[np.ndarray, list[
 def _choose_genome(
     genomes: np.ndarray, keep: np.ndarray, request: Request
 ) -> tuple[np.ndarray, list[str]]:
-    found = {str(name): int((genomes[keep] == name).sum()) for name in pd.unique(genomes[keep])}
-    if len(found) < 2:
+    sizes = {str(name): int((genomes[keep] == name).sum()) for name in pd.unique(genomes[keep])}
+    if len(sizes) < 2:
         return np.ones(len(genomes), bool), []
-    options = [Option(name, name, f"{n:,} genes") for name, n in found.items()]
-    options.append(Option(ALL, "All of them", f"{sum(found.values()):,} genes"))
+    options = [Option(name, name, f"{n:,} genes") for name, n in sizes.items()]
+    options.append(Option(ALL, "All of them", f"{sum(sizes.values()):,} genes"))
     question = Question("genome", "Which genome do you want to work with?", tuple(options))
     chosen = answer(question, request.answers, request.path.name)
     if chosen == ALL:
         return np.ones(len(genomes), bool), []
-    left = sum(found.values()) - found[chosen]
+    left = sum(sizes.values()) - sizes[chosen]
     return genomes == chosen, [f"Genome {chosen} was read; {left:,} genes of others left aside."]
 
 

@@ -1,5 +1,6 @@
 """Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def _decoded(line: bytes) -> str:
 def glimpse(path: Path, max_bytes: float) -> Glimpse:
     """Return what the beginning and the length of a table show."""
     lines = first_lines(path)
-    separator = _separator(lines)
+    separator = guess_separator(lines)
     fields = tuple(tuple(_fields(line, separator)) for line in lines)
     return Glimpse(lines[0] if lines else "", fields, separator, count_lines(path, max_bytes))
 
@@ -62,16 +63,20 @@ def count_lines(path: Path, max_bytes: float) -> int:
         return sum(1 for line in stream if line.strip())
 
 
-def _separator(lines: list[str]) -> str:
-    """Return the separator that cuts most lines into equally many fields."""
+def guess_separator(lines: Sequence[str], separators: Sequence[str] = SEPARATORS) -> str:
+    """Return the separator that cuts most lines of a table into equally many fields.
 
-    def evenness(separator: str) -> tuple[bool, int, int]:
+    Of several, the one that cuts its header, the first line, into as many.
+    """
+
+    def evenness(separator: str) -> tuple[bool, int, bool, int]:
         first, *widths = [len(_fields(line, separator)) for line in [lines[0], *lines[-50:]]]
         usual = max(set(widths), key=widths.count)
         fits = first in {usual, usual - 1}  # a comma in every number is not in the header
-        return fits and usual > 1, widths.count(usual) if usual > 1 else 0, usual
+        n_usual = widths.count(usual) if usual > 1 else 0
+        return fits and usual > 1, n_usual, first == usual, usual
 
-    return max(SEPARATORS, key=evenness) if lines else ","
+    return max(separators, key=evenness) if lines else ","
 
 
 def _fields(line: str, separator: str) -> list[str]:

@@ -20,10 +20,10 @@ SAVE_AGAIN = "Save it where it was made: adata.write_zarr('name.zarr') or adata.
 def root_in(names: list[str]) -> str | None:
     """Return the folder of a zip archive, by the names in it, that is a zarr store; else None."""
     paths = [PurePosixPath(name) for name in names if not name.startswith("__MACOSX/")]
-    found = [path.parent for path in paths if path.name in ROOTS]
-    if not found:
+    roots = [path.parent for path in paths if path.name in ROOTS]
+    if not roots:
         return None
-    root = min(found, key=lambda path: len(path.parts))
+    root = min(roots, key=lambda path: len(path.parts))
     return "" if str(root) == "." else str(root)
 
 

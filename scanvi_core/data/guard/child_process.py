@@ -79,10 +79,10 @@ def run_child(request: dict[str, Any], talk: Talk | None = None) -> Any:
         ) from error
     if "error" in reply:
         failure = reply["error"]
-        said = ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+        reported = ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
         if log:
-            said.add_note(log)
-        raise said
+            reported.add_note(log)
+        raise reported
     if log:
         logger.warning("The reader wrote:\n%s", log)
     return reply["result"]

@@ -156,8 +156,8 @@ def _ask(request: dict[str, Any], talk: Talk | None = None) -> dict[str, Any]:
 def _pass_on(report: Callable[[float, str], None], line: bytes) -> None:
     """Pass on a line that says how far it is; the last one, without an end, is the reply."""
     if line.endswith(b"\n"):
-        told = json.loads(line)
-        report(float(told["fraction"]), str(told["words"]))
+        progress = json.loads(line)
+        report(float(progress["fraction"]), str(progress["words"]))
 
 
 def _allowance(path: Path) -> float:

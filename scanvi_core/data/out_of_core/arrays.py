@@ -157,8 +157,8 @@ def open_lazy(
     CountsNotFound, ColumnMissing
         If no matrix, or not the wanted one, holds counts.
     """
-    found = [member for path in paths for member in _members(path.expanduser().resolve())]
-    parts = [_open_part(path, matrix, block_values) for path in found]
+    members = [member for path in paths for member in _members(path.expanduser().resolve())]
+    parts = [_open_part(path, matrix, block_values) for path in members]
     for part in parts[1:]:
         if not np.array_equal(part.var_names, parts[0].var_names):
             raise FileRefused(

@@ -25,7 +25,7 @@ from dask.delayed import delayed
 from scanvi_core import config
 from scanvi_core.data.genes.choose import MIN_DETECTED, SPANS, pool_batches
 from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardised
-from scanvi_core.data.out_of_core.passes import Looked, added, blocks_of, reading
+from scanvi_core.data.out_of_core.passes import Measurements, added, blocks_of, reading
 from scanvi_core.errors import InputError
 from scanvi_core.runtime import worker_threads
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 def variable_table(
-    counts: Any, looked: Looked, batch: pd.Series | None, n_top: int, folder: Path
+    counts: Any, measured: Measurements, batch: pd.Series | None, n_top: int, folder: Path
 ) -> pd.DataFrame:
     """Choose the variable genes as :func:`scanvi_core.data.genes.choose.variable_genes` does.
 
     Parameters
     ----------
-    counts, looked
-        The counts and what :func:`look` found.
+    counts, measured
+        The counts and what :func:`~scanvi_core.data.out_of_core.passes.measure` tells of them.
     batch
         Batch of each cell; small batches are pooled. None: one batch.
     n_top
@@ -60,14 +60,14 @@ def variable_table(
     InputError
         If the local fit is singular at every span.
     """
-    detected = np.flatnonzero(looked.n_cells >= MIN_DETECTED)
+    detected = np.flatnonzero(measured.n_cells >= MIN_DETECTED)
     if len(detected) < config.MIN_GENES:
         detected = np.arange(counts.shape[1])
-    table = pd.DataFrame({"n_cells_by_counts": looked.n_cells, "highly_variable": False})
+    table = pd.DataFrame({"n_cells_by_counts": measured.n_cells, "highly_variable": False})
     if len(detected) <= n_top:
         table.loc[detected, "highly_variable"] = True
         return table
-    values = _standardised(counts, batch_codes(looked.quality.totals, batch), detected, folder)
+    values = _standardised(counts, batch_codes(measured.quality.totals, batch), detected, folder)
     table.loc[detected[first(values, n_top)], "highly_variable"] = True
     ranks = np.argsort(np.argsort(-values, axis=1), axis=1).astype(np.float64)
     ranks[ranks >= n_top] = np.nan

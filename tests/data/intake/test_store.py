@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core.data.anndata_files.h5ad import _check_memory, read_file
+from scanvi_core.data.anndata_files.checks import check_memory
+from scanvi_core.data.anndata_files.h5ad import read_file
 from scanvi_core.data.blocks import hdf5, progress, write
 from scanvi_core.data.blocks.hdf5 import MatrixSource
-from scanvi_core.data.counts import convert as washing
+from scanvi_core.data.counts import convert
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.guard.child_process import ImportStopped
 from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
@@ -53,7 +54,7 @@ def test_the_copy_has_the_bytes_that_scipy_and_numpy_give(
     tmp_path, monkeypatch, shape, stored, size
 ):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", size)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", size // 2)
+    monkeypatch.setattr(convert, "BLOCK_VALUES", size // 2)
     counts = make(tmp_path / "x.h5ad", shape, stored)
     content = read_file(tmp_path / "x.h5ad", None, MEMORY_MB, whole=True)
     manifest = store(tmp_path / "ds", content)
@@ -74,7 +75,7 @@ def test_recovered_counts_do_not_depend_on_how_the_values_are_stored(
     tmp_path, monkeypatch, stored
 ):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", 3_000)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", 1_000)
+    monkeypatch.setattr(convert, "BLOCK_VALUES", 1_000)
     random = np.random.default_rng(1)
     rates = random.lognormal(0, 1.5, 120)
     counts = random.poisson(rates * random.lognormal(0, 0.4, (400, 1))).astype(np.float32)
@@ -90,21 +91,23 @@ def test_recovered_counts_do_not_depend_on_how_the_values_are_stored(
     assert looked_at["recovery"] == manifest["recovery"]
 
 
-def listed(washer, wash, rows, block):
+def listed(converter, original, rows, block):
     rows.append(block.shape[0])
-    wash(washer, block)
+    original(converter, block)
 
 
-def test_counts_are_washed_in_the_same_blocks_however_they_are_stored(tmp_path, monkeypatch):
+def test_counts_are_converted_in_the_same_blocks_however_they_are_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", 700)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", 900)
-    wash = washing.Washer.wash
+    monkeypatch.setattr(convert, "BLOCK_VALUES", 900)
+    original = convert.CountsConverter.convert
     seen = {stored: [] for stored in STORED}
     for stored, blocks in seen.items():
         make(tmp_path / f"{stored}.h5ad", SHAPES[1], stored)
         content = read_file(tmp_path / f"{stored}.h5ad", None, MEMORY_MB, whole=True)
         with monkeypatch.context() as patch:
-            patch.setattr(washing.Washer, "wash", partialmethod(listed, wash, blocks))
+            patch.setattr(
+                convert.CountsConverter, "convert", partialmethod(listed, original, blocks)
+            )
             store(tmp_path / stored, content)
     assert seen["csr"] == seen["csc"] == seen["dense"] and len(seen["csr"]) > 5
 
@@ -137,9 +140,9 @@ def test_a_thousand_million_values_by_row_need_less_than_8_gb():
     big = partial(MatrixSource, "X", None, (1_000_000, 30_000))
     for stored in ("csr", "dense"):
         source = big(stored, np.dtype("f4"), 10**9)
-        assert _check_memory(source, 10**9, 8_000) < 1_000
+        assert check_memory(source, 10**9, 8_000) < 1_000
     with pytest.raises(FileRefused, match="Not enough memory"):
-        _check_memory(big("csc", np.dtype("f4"), 10**9), 10**9, 8_000)
+        check_memory(big("csc", np.dtype("f4"), 10**9), 10**9, 8_000)
 
 
 # Progress and cancel ---------------------------------------------------------------------------
