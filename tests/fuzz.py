@@ -1,7 +1,8 @@
 """Damaged files in full: ``python -m tests.fuzz``.
 
-1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read. The
-counts are printed. The same tests run in CI with fewer files. Not on Windows.
+1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read; and
+every part of a file in turn made into something else. The counts are printed. The same tests run in
+CI with fewer files. Not on Windows.
 """
 
 import os
@@ -11,4 +12,5 @@ import pytest
 
 if __name__ == "__main__":
     os.environ["SCANVI_FUZZ"] = "all"
-    sys.exit(pytest.main(["-s", "-q", "tests/data/intake/test_fuzz.py", *sys.argv[1:]]))
+    files = [f"tests/data/intake/test_{name}.py" for name in ("fuzz", "bending")]
+    sys.exit(pytest.main(["-s", "-q", *files, *sys.argv[1:]]))

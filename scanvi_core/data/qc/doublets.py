@@ -3,7 +3,7 @@
 Doublets form among the cells of one sample, so each batch is judged by its own simulated ones.
 On the 1,408 cells of scMixology (Tian et al. 2019, 10.1038/s41592-019-0425-8), of which 387 are
 doublets by genotype, many of them of two cells alike, the score puts a doublet before a single
-cell in 0.65 of the pairs (checked in `tests/data/qc/test_qc.py`).
+cell in 0.65 of the pairs (checked in `tests/data/qc/test_doublets.py`).
 """
 
 import warnings

@@ -13,18 +13,10 @@ from scanvi_core.data.guard import child_process
 from scanvi_core.data.guard.subprocess_limits import Ended
 from scanvi_core.errors import OURS
 from tests.data.intake import bad_inputs as bad
+from tests.data.intake.bending import tenx_v2
 from tests.data.intake.outcomes import ask
 
 ANSWERS = {"modality": "rna", "orientation": "cells-in-rows"}
-
-
-def tenx_v2(folder):
-    path = bad.tenx(folder)
-    with bad.h5py.File(path, "r+") as file:
-        file.move("matrix", "hg19")
-        file.move("hg19/features/id", "hg19/genes")
-        file.move("hg19/features/name", "hg19/gene_names")
-    return path
 
 
 def packed_h5ad(folder):
