@@ -12,7 +12,8 @@ ScanviError
 ├── ProjectError          the project folder or its label log cannot be used
 │   └── DataDamaged       a file of the project is not what was written
 ├── TrainingError         training could not go on
-└── ExportError           the result could not be written
+├── ExportError           the result could not be written
+└── ProgramFault          the program itself failed, in a process of its own
 """
 
 from collections.abc import Mapping
@@ -101,3 +102,12 @@ class TeamBroken(TrainingError):
 
 class ExportError(ScanviError):
     """The result could not be written."""
+
+
+class ProgramFault(ScanviError):
+    """The program itself failed in another process; what it was doing is not to blame."""
+
+
+OURS = "Something went wrong in the program, not in your data"
+PROGRAM_FAULTS = (AssertionError, AttributeError, LookupError, NameError, TypeError)
+"""What no file, however odd, may make the program raise: where it does, the program is wrong."""

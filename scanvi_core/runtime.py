@@ -1,5 +1,6 @@
 """The machine: where files live, how many threads, which device, how a file is replaced."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``
 
 MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BLOCK_BYTES, KEPT_BYTES = 32 * 2**20, 128 * 2**20
+logger = logging.getLogger(__name__)
 
 
 def home() -> Path:
@@ -85,6 +87,12 @@ def keep_memory() -> None:
     if mallopt is not None:
         mallopt(MALLOPT_MMAP_THRESHOLD, KEPT_BLOCK_BYTES)
         mallopt(MALLOPT_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def log_cause(error: BaseException) -> None:
+    """Log an error whose sentence leaves out what a library raised, together with that."""
+    if error.__cause__ is not None or getattr(error, "__notes__", None):
+        logger.warning("%s", error, exc_info=error)
 
 
 def log_fault(name: str, fault: BaseException) -> Path:

@@ -1,8 +1,8 @@
 """Damaged files in full: ``python -m tests.fuzz``.
 
 1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read;
-2,000 histories of labels. The counts are printed. CI runs the same tests with fewer. Not on
-Windows.
+every part of a file in turn made into something else; 2,000 packed projects and 2,000 histories of
+labels. The counts are printed. CI runs the same tests with fewer. Not on Windows.
 """
 
 import os
@@ -10,7 +10,12 @@ import sys
 
 import pytest
 
-FILES = ("tests/data/intake/test_fuzz.py", "tests/services/test_hostile_histories.py")
+FILES = (
+    "tests/data/intake/test_fuzz.py",
+    "tests/data/intake/test_bending.py",
+    "tests/services/test_packs_fuzz.py",
+    "tests/services/test_hostile_histories.py",
+)
 
 if __name__ == "__main__":
     os.environ["SCANVI_FUZZ"] = "all"

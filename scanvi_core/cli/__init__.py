@@ -1,35 +1,40 @@
 """The command line. Exit status 0: done, 2: bad input, 1: a fault of ours."""
 
 import argparse
+import logging
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NoReturn
 
-from scanvi_core import __version__
+from scanvi_core import __version__, runtime
 from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
-from scanvi_core.errors import InputError, ScanviError
+from scanvi_core.cli.log import CommandLog, command_log
+from scanvi_core.errors import OURS, InputError, ScanviError
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = (annotate, check, serve, train, gather, preprocess)
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     options = build_parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except InputError as error:
-        _say(f"{error.message} {error.hint}")
-        return BAD_INPUT
-    except ScanviError as error:
-        return _fault(f"{error.message} {error.hint}")
-    except KeyboardInterrupt:
-        _say("Stopped; nothing was written.")
-        return FAULT
-    except Exception:  # noqa: BLE001 - the user gets one sentence, the traceback goes to a file
-        return _fault("Something went wrong in the program, not in your data.")
+    of_a_run = options.run is train.run  # its standard error is the log of the run
+    with nullcontext() if of_a_run else command_log() as log:
+        try:
+            options.run(options)
+        except InputError as error:
+            runtime.log_cause(error)
+            return _end(BAD_INPUT, f"{error.message} {error.hint}", log)
+        except ScanviError as error:
+            logger.exception("The command could not be done.")
+            return _end(FAULT, f"{error.message} {error.hint}", log)
+        except KeyboardInterrupt:
+            return _end(FAULT, "Stopped; nothing was written.", None)
+        except Exception:
+            logger.exception("A fault of the program.")
+            return _end(FAULT, f"{OURS}.", log)
     return DONE
 
 
@@ -51,14 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(sentence: str) -> None:
-    print(f"error: {' '.join(sentence.split())}", file=sys.stderr)
-
-
-def _fault(sentence: str) -> int:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="scanvi-", suffix=".log", delete=False, encoding="utf-8"
-    ) as log:
-        log.write(traceback.format_exc())
-    _say(f"{sentence} Details are in {log.name}.")
-    return FAULT
+def _end(status: int, sentence: str, log: CommandLog | None) -> int:
+    """Say in one line why a command ends, and where what was logged is; return its status."""
+    where = f" Details are in {log.path}." if log is not None and log.path else ""
+    print(f"error: {' '.join(sentence.split())}{where}", file=sys.stderr)
+    return status

@@ -7,9 +7,9 @@ for users.
 """
 
 import json
+import logging
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any, TextIO
 from scanvi_core.data.blocks.progress import CHECKING, LISTENER, READING
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
-from scanvi_core.errors import ScanviError
+from scanvi_core.errors import OURS, PROGRAM_FAULTS, ScanviError
+from scanvi_core.runtime import log_cause
 
+logger = logging.getLogger(__name__)
 IMPORT_BYTES = 4 * 2**30  # address space that libraries reserve before any data are read
 
 
@@ -63,22 +65,27 @@ def answer(
             preflight(Path(request["path"]), request["memory_mb"] * 1e6, step_seconds)
         return {"result": (task or _run)(request)}
     except ScanviError as error:
+        log_cause(error)
         return _failure(type(error).__name__, error.message, error.hint)
     except MemoryError:
+        logger.warning("There is too little memory.", exc_info=True)
         return _failure(
             "FileRefused",
             f"Reading needs more than the {request['memory_mb'] / 1e3:,.1f} GB that may be used.",
             "Close other programs, or use a larger machine.",
         )
     except OSError as error:
-        traceback.print_exc()
+        logger.warning("The system refused.", exc_info=True)
         return _failure(
             "ProjectError",
             f"The project's copy could not be written: {error.strerror or error}.",
             "Check the free space and the permissions of the project folder.",
         )
-    except Exception as error:  # noqa: BLE001  a foreign file may fail in ways no list foresees
-        traceback.print_exc()
+    except PROGRAM_FAULTS as error:
+        logger.exception("A fault of the program.")
+        return _failure("ProgramFault", f"{OURS} ({type(error).__name__}: {error}).", "")
+    except Exception as error:  # a foreign file may fail in ways no list foresees
+        logger.exception("Not foreseen.")
         return _failure(
             "FileRefused",
             f"The file could not be read ({type(error).__name__}: {error}).",

@@ -11,6 +11,9 @@ from scanvi_core.errors import FileRefused
 
 if TYPE_CHECKING:
     import pandas as pd
+    import scipy.sparse as sp
+
+    from scanvi_core.data.anndata_files.tables import Table
 
 SEED = 17
 MIN_SHOWN = 3
@@ -38,19 +41,11 @@ def write_example(path: Path | str) -> Path:
         If scanpy, whose data it is, is not installed.
     """
     import anndata
-    import h5py
     import pandas as pd
 
-    from scanvi_core.data.anndata_files.tables import read_table
-    from scanvi_core.data.blocks.hdf5 import find_matrices, raw_genes_key, read_counts
     from scanvi_core.data.counts.recovery import recover_counts
 
-    with h5py.File(_shipped_file(), "r") as file:
-        table, genes = read_table(file, "obs"), read_table(file, raw_genes_key(file)).names
-        sources, _ = find_matrices(file, len(table.names), len(read_table(file, "var").names))
-        raw = next(source for source in sources if source.name == "raw.X")
-        obsm = {key: np.asarray(file["obsm"][key][()]) for key in ("X_umap", "X_pca")}
-        log_values = read_counts(raw, raw.n_stored)
+    table, genes, log_values, obsm = _shipped()
     given = table.columns
     counts = recover_counts(log_values, given["n_counts"])
     experts = given["bulk_labels"]
@@ -73,6 +68,21 @@ def write_example(path: Path | str) -> Path:
     return path
 
 
+def _shipped() -> "tuple[Table, np.ndarray, sp.csr_matrix, dict[str, np.ndarray]]":
+    """Return cells, genes, log-normalised values and embeddings of scanpy's file."""
+    import h5py
+
+    from scanvi_core.data.anndata_files.tables import read_table
+    from scanvi_core.data.blocks.hdf5 import find_matrices, raw_genes_key, read_counts
+
+    with h5py.File(_shipped_file(), "r") as file:
+        table, genes = read_table(file, "obs"), read_table(file, raw_genes_key(file)).names
+        sources, _ = find_matrices(file, len(table.names), len(read_table(file, "var").names))
+        raw = next(source for source in sources if source.name == "raw.X")
+        obsm = {key: np.asarray(file["obsm"][key][()]) for key in ("X_umap", "X_pca")}
+        return table, genes, read_counts(raw, raw.n_stored), obsm
+
+
 def hide_labels(labels: "pd.Categorical", share: float, seed: int) -> "pd.Categorical":
     """Return labels with only `share` of each type kept, at least three; the rest missing."""
     generator = np.random.default_rng(seed)
@@ -86,8 +96,8 @@ def hide_labels(labels: "pd.Categorical", share: float, seed: int) -> "pd.Catego
 
 def _shipped_file() -> Path:
     """Return the file inside the scanpy package, found without importing it (seconds)."""
-    found = importlib.util.find_spec("scanpy")
-    places = list(found.submodule_search_locations or ()) if found else []
+    package = importlib.util.find_spec("scanpy")
+    places = list(package.submodule_search_locations or ()) if package else []
     for place in places:
         path = Path(place) / "datasets" / "10x_pbmc68k_reduced.h5ad"
         if path.exists():

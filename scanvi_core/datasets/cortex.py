@@ -1,5 +1,6 @@
 """The mouse cortex cells of Zeisel et al. 2015, as published in one text file."""
 
+import logging
 import os
 from pathlib import Path
 from urllib.error import URLError
@@ -21,6 +22,7 @@ TIMEOUT_S = 30.0
 CHUNK = 1 << 20
 # The rows of the file, counted from 0. The first two columns hold names, not cells.
 GROUP_ROW, CLASS_ROW, FIRST_GENE_ROW, FIRST_CELL = 1, 8, 11, 2
+logger = logging.getLogger(__name__)
 
 
 class CortexDataset(LabelledCounts):
@@ -54,15 +56,15 @@ class CortexDataset(LabelledCounts):
 
     def __init__(self, path: Path | str | None = None, n_genes: int | None = 558) -> None:
         groups, classes, genes, counts = _read(_locate(path))
-        kept = np.argsort([-row.std() for row in counts], kind="stable")[:n_genes]
-        X = np.array([counts[gene] for gene in kept]).T
+        chosen = np.argsort([-row.std() for row in counts], kind="stable")[:n_genes]
+        X = np.array([counts[gene] for gene in chosen]).T
         cells = X.any(axis=1)
         types, labels = np.unique(classes[cells], return_inverse=True)
         super().__init__(
             X[cells],
             labels,
             np.zeros(len(labels), dtype=np.int64),
-            gene_names=genes[kept].tolist(),
+            gene_names=genes[chosen].tolist(),
             cell_types=types.tolist(),
             n_batches=1,
         )
@@ -76,10 +78,10 @@ def _locate(path: Path | str | None) -> Path:
         if not Path(named).is_file():
             raise InputError(f"There is no file {named}.", f"Give the path of {FILE_NAME}.")
         return Path(named)
-    kept = runtime.home() / "datasets" / FILE_NAME
-    if not kept.is_file():
-        _download(kept)
-    return kept
+    copy = runtime.home() / "datasets" / FILE_NAME
+    if not copy.is_file():
+        _download(copy)
+    return copy
 
 
 def _download(target: Path) -> None:
@@ -91,6 +93,7 @@ def _download(target: Path) -> None:
                 _fetch(url, temporary)
                 _read(temporary)  # an error page is not kept as data
         except (URLError, OSError, InputError) as error:
+            logger.warning("%s could not be downloaded", url, exc_info=error)
             causes.append(f"{url.split('/')[2]}: {error}")
         else:
             return

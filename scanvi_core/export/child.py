@@ -6,6 +6,7 @@ FOLDER holds the request; the answer is written there as ``answer.json``.
 
 import hashlib
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,16 +14,18 @@ from pathlib import Path
 
 import h5py
 
-from scanvi_core.errors import ExportError, ScanviError
-from scanvi_core.export.crossing import load_request
+from scanvi_core.errors import OURS, PROGRAM_FAULTS, ExportError, ScanviError
 from scanvi_core.export.own_copy import write_own_copy
 from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, SourceFile
+from scanvi_core.export.serialization import load_request
 from scanvi_core.export.verify import verify
+from scanvi_core.runtime import log_cause
 
 ADDING, CHECKING = 0.5, 0.55  # shares of the progress bar; copying comes first
 
 Report = Callable[[float, str], None]
+logger = logging.getLogger(__name__)
 
 
 def annotate(
@@ -79,8 +82,13 @@ def main(folder: Path, path: Path) -> int:
         written, notes = annotate(load_request(folder), path, report)
         answer = {"written": written, "notes": notes}
     except ScanviError as error:
+        log_cause(error)
         answer = {"error": [type(error).__name__, error.message, error.hint]}
-    except Exception as error:  # noqa: BLE001 the border of the process: HDF5 raises many kinds
+    except PROGRAM_FAULTS as error:
+        logger.exception("A fault of the program.")
+        answer = {"error": ["ProgramFault", f"{OURS} ({type(error).__name__}: {error}).", ""]}
+    except Exception as error:  # the border of the process: HDF5 raises many kinds
+        logger.exception("The file could not be written.")
         answer = {
             "error": [
                 "ExportError",

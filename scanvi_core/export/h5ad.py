@@ -7,14 +7,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors, runtime
-from scanvi_core.errors import ExportError
-from scanvi_core.export.crossing import save_request
+from scanvi_core.errors import ExportError, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
+from scanvi_core.export.serialization import save_request
 from scanvi_core.runtime import replacing
 
 POLL_S = 0.1
@@ -46,13 +47,6 @@ class Exported:
     path: Path
     written: dict[str, list[str]]
     notes: list[str]
-
-
-def write_annotated(
-    request: ExportRequest, should_stop: Callable[[], bool] = lambda: False
-) -> Path:
-    """Write the annotated file; return its path. See `export_annotated`."""
-    return export_annotated(request, should_stop).path
 
 
 def export_annotated(
@@ -91,8 +85,8 @@ def export_annotated(
         replacing(request.target) as temporary,
     ):
         save_request(request, Path(folder))
-        watch = Watch(request, Path(folder), temporary, report)
-        run_child(Path(folder), temporary, should_stop, watch)
+        progress = WriterProgress(request, Path(folder), temporary, report)
+        run_writer(Path(folder), temporary, should_stop, progress)
         answer = read_answer(Path(folder))
     return Exported(request.target, answer["written"], answer["notes"])
 
@@ -133,30 +127,38 @@ def check_room(request: ExportRequest) -> None:
         )
 
 
-class Watch:
+class WriterProgress:
     """Tells how far the writing process is: by the size of the copy, then by its own word."""
 
     def __init__(
         self, request: ExportRequest, folder: Path, temporary: Path, report: Report
     ) -> None:
         self.size = max(1, request.base_nbytes())
-        self.told, self.copy, self.report = folder / "progress.txt", temporary, report
+        self.file, self.copy, self.report = folder / "progress.txt", temporary, report
         self.words = "Copying your file" if request.own_copy is None else "Writing the counts"
 
-    def look(self) -> None:
-        """Report what there is to see."""
+    def pass_on(self) -> None:
+        """Report how far it is now."""
         try:
-            part, _, words = self.told.read_text(encoding="utf-8").partition(" ")
+            part, _, words = self.file.read_text(encoding="utf-8").partition(" ")
             self.report(float(part), words.strip())
         except (OSError, ValueError):  # not there yet, or half written
             size = self.copy.stat().st_size if self.copy.exists() else 0
             self.report(COPIED * min(1.0, size / self.size), self.words)
 
 
-def run_child(
-    folder: Path, temporary: Path, should_stop: Callable[[], bool], watch: Watch
+def run_writer(
+    folder: Path, temporary: Path, should_stop: Callable[[], bool], progress: WriterProgress
 ) -> None:
-    """Run the writing process to its end, or end it when asked to stop."""
+    """Run the writing process to its end, or end it when asked to stop.
+
+    Raises
+    ------
+    ExportStopped
+        If it was asked to stop.
+    ExportError
+        If it ended without an answer.
+    """
     root = str(runtime.CODE)
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     # "::" turns off HDF5's loading of filter plug-ins, which are code.
@@ -167,24 +169,31 @@ def run_child(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            while process.poll() is None:
-                if should_stop():
-                    raise ExportStopped("The export was stopped; nothing was written.")
-                watch.look()
-                try:
-                    process.wait(POLL_S)
-                except subprocess.TimeoutExpired:
-                    continue
+            _wait(process, should_stop, progress)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
     if not (folder / "answer.json").exists():
-        raise ExportError(
-            f"The process that writes the file died (exit {process.returncode}); "
-            "nothing was written.",
-            "The usual causes are a full disk and too little memory.",
+        raise _with_log(
+            ExportError(
+                f"The process that writes the file died (exit {process.returncode}); "
+                "nothing was written.",
+                "The usual causes are a full disk and too little memory.",
+            ),
+            folder,
         )
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", should_stop: Callable[[], bool], progress: WriterProgress
+) -> None:
+    while process.poll() is None:
+        if should_stop():
+            raise ExportStopped("The export was stopped; nothing was written.")
+        progress.pass_on()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_S)
 
 
 def read_answer(folder: Path) -> dict[str, Any]:
@@ -198,5 +207,13 @@ def read_answer(folder: Path) -> dict[str, Any]:
         ) from error
     if "error" in answer:
         kind, message, hint = answer["error"]
-        raise getattr(errors, kind, ExportError)(message, hint)
+        raise _with_log(getattr(errors, kind, ExportError)(message, hint), folder)
     return dict(answer)
+
+
+def _with_log(error: ScanviError, folder: Path) -> ScanviError:
+    """Return an error with what the writing process logged, for our own log."""
+    log = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()
+    if log:
+        error.add_note(log)
+    return error

@@ -3,7 +3,7 @@
 Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -137,15 +137,20 @@ def without_kept(file: h5py.File, request: ExportRequest) -> ExportRequest:
 def free_suffix(file: h5py.File, request: ExportRequest) -> str:
     """Return the first of ``""``, ``_2``, ``_3``... with which none of our names is taken."""
     asked = {"obs": request.obs, "obsm": request.obsm, "uns": request.uns}
-    for n in count(1):
-        suffix = "" if n == 1 else f"_{n}"
-        if not any(
+
+    def is_taken(suffix: str) -> bool:
+        return any(
             slot in file and suffixed(name, suffix) in file[slot]
             for slot, names in asked.items()
             for name in names
-        ):
-            return suffix
-    raise AssertionError("count() is endless")
+        )
+
+    return next(suffix for suffix in suffixes() if not is_taken(suffix))
+
+
+def suffixes() -> Iterator[str]:
+    """Yield ``""``, ``_2``, ``_3``... without end."""
+    return ("" if n == 1 else f"_{n}" for n in count(1))
 
 
 def as_values(column: Column) -> Any:
@@ -192,7 +197,7 @@ def add_counts(file: h5py.File, counts: CountsLayer) -> str:
     """Write the layer of counts under a free name: a layer of the user is never replaced."""
     if "layers" not in file:
         write_elem(file, "layers", {})
-    tries = (keys.COUNTS_LAYER + ("" if n == 1 else f"_{n}") for n in count(1))
-    name = next(name for name in tries if name not in file["layers"])
+    names = (keys.COUNTS_LAYER + suffix for suffix in suffixes())
+    name = next(name for name in names if name not in file["layers"])
     write_elem(file["layers"], name, load_counts(counts))
     return name

@@ -35,12 +35,6 @@ class SourceFile:
     mtime_ns: int
     sha256: str = ""
 
-    @classmethod
-    def of(cls, path: Path) -> "SourceFile":
-        """Describe the file as it is now."""
-        status = path.stat()
-        return cls(path, status.st_size, status.st_mtime_ns)
-
 
 @dataclass(frozen=True, slots=True)
 class CountsLayer:

@@ -3,7 +3,6 @@
 import csv
 import unicodedata
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any, TextIO
 
 import numpy as np
@@ -16,15 +15,6 @@ BREAKS = ("\t", "\r", "\n", "\0")  # may begin another field where a spreadsheet
 # byte-order mark and spaces of no width, unassigned ones, marks without a letter, blanks.
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters to Unicode, blanks to the eye
-
-
-def labels_csv(
-    barcodes: Sequence[str], columns: Mapping[str, Sequence[Any]], *, excel: bool = False
-) -> str:
-    """Return the table that `write_labels` writes."""
-    text = StringIO()
-    write_labels(text, barcodes, columns, excel=excel)
-    return text.getvalue()
 
 
 def write_labels(

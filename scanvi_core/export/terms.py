@@ -65,7 +65,7 @@ CELL_TYPE = Scope(
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class OntologyTerm:
     """A term: its id, such as ``CL:0000084``, and its name."""
 
     id: str
@@ -103,8 +103,8 @@ def _all(name: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _entry(term: str, scope: Scope) -> Mapping[str, Any] | None:
-    found = [_all(name).get(term) for name in scope.ontologies]
-    return next((entry for entry in found if entry is not None), None)
+    entries = [_all(name).get(term) for name in scope.ontologies]
+    return next((entry for entry in entries if entry is not None), None)
 
 
 def name_of(term: str, scope: Scope) -> str:
@@ -139,7 +139,7 @@ def _inside(entry: Mapping[str, Any], scope: Scope) -> bool:
     return not scope.below or any(above in entry["ancestors"] for above in scope.below)
 
 
-def suggest(text: str, scope: Scope) -> Term | None:
+def suggest(text: str, scope: Scope) -> OntologyTerm | None:
     """Return the term that has this very name or synonym, written a little differently perhaps.
 
     An id or an allowed word stands for itself. ``T cells`` finds *T cell*, ``B`` finds *B cell*,
@@ -149,18 +149,18 @@ def suggest(text: str, scope: Scope) -> Term | None:
     if not text:
         return None
     if text in scope.words or text in scope.also or _entry(text, scope) is not None:
-        return Term(text, name_of(text, scope)) if not problem(text, scope) else None
+        return OntologyTerm(text, name_of(text, scope)) if not problem(text, scope) else None
     if text.casefold() in scope.words:
-        return Term(text.casefold(), text.casefold())
+        return OntologyTerm(text.casefold(), text.casefold())
     known = _names(scope)
     tries = [_key(text)]
     if scope is CELL_TYPE:
         tries.append(_key(f"{text} cell"))
-    found = next((known[key] for key in tries if key in known), None)
-    return None if found is None else Term(found, name_of(found, scope))
+    term = next((known[key] for key in tries if key in known), None)
+    return None if term is None else OntologyTerm(term, name_of(term, scope))
 
 
-def search(text: str, scope: Scope, n: int = 8) -> list[Term]:
+def search(text: str, scope: Scope, n: int = 8) -> list[OntologyTerm]:
     """Return terms whose name or a synonym holds all the words, the shortest names first."""
     words = _key(text).split()
     if not words:
@@ -170,7 +170,7 @@ def search(text: str, scope: Scope, n: int = 8) -> list[Term]:
         if all(word in key for word in words):
             found[term] = min(len(key), found.get(term, len(key)))
     ranked = sorted(found, key=lambda term: (found[term], term))[:n]
-    return [Term(term, name_of(term, scope)) for term in ranked]
+    return [OntologyTerm(term, name_of(term, scope)) for term in ranked]
 
 
 @lru_cache(maxsize=32)

@@ -163,8 +163,8 @@ def compare_request(copy: h5py.File, request: ExportRequest, written: Written) -
         if not same_values(np.asarray(array), np.asarray(read_elem(copy["obsm"][name]))):
             raise differs(f"obsm/{name}")
     for name, text in zip(written["uns"], request.uns.values(), strict=True):
-        found = read_elem(copy["uns"][name])
-        if plain(found) != text:
+        entry = read_elem(copy["uns"][name])
+        if plain(entry) != text:
             raise differs(f"uns/{name}")
     if request.counts is not None:
         name = written["layers"][0]
@@ -172,21 +172,21 @@ def compare_request(copy: h5py.File, request: ExportRequest, written: Written) -
             raise differs(f"layers/{name}")
 
 
-def plain(found: Any) -> Any:
+def plain(entry: Any) -> Any:
     """Return an entry of uns as it was asked for: texts, lists and mappings of them."""
-    if isinstance(found, dict):
-        return {name: plain(value) for name, value in found.items()}
-    return found if isinstance(found, str) else list(found)
+    if isinstance(entry, dict):
+        return {name: plain(value) for name, value in entry.items()}
+    return entry if isinstance(entry, str) else list(entry)
 
 
 def same_csr(asked: sp.csr_matrix, stored: h5py.Group) -> bool:
     """Compare a CSR matrix over memory-maps with a stored one, in blocks."""
     for part in ("data", "indices", "indptr"):
-        values, found = getattr(asked, part), stored[part]
-        if values.shape != found.shape:
+        values, other = getattr(asked, part), stored[part]
+        if values.shape != other.shape:
             return False
         step = BLOCK_BYTES // 8
         for start in range(0, len(values), step):
-            if not np.array_equal(values[start : start + step], found[start : start + step]):
+            if not np.array_equal(values[start : start + step], other[start : start + step]):
                 return False
     return tuple(stored.attrs["shape"]) == asked.shape

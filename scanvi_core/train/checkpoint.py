@@ -98,9 +98,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
-            return tensors, json.loads(file.metadata()[META])
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            meta = json.loads((file.metadata() or {}).get(META, "null"))
+    except (SafetensorError, ValueError) as error:
         raise TrainingError(f"{path.name} cannot be read: {error}.", START_AGAIN) from error
+    if not isinstance(meta, dict):
+        raise TrainingError(
+            f"{path.name} cannot be read: it says nothing of its run.", START_AGAIN
+        )
+    return tensors, meta
 
 
 def _prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """One step of the optimiser for given cells: at once, or in parts where memory runs short."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -159,7 +159,9 @@ class Stepper:
             generator=self.noise if self.team is None else self._keyed(piece, x, x_labelled),
         )
         (terms.loss if shares[0] == 1.0 else terms.loss * shares[0]).backward()
-        log_probs = cast("Tensor", terms.log_probs_labelled)  # labelled cells were given
+        log_probs = terms.log_probs_labelled
+        if log_probs is None:
+            raise ValueError("the loss is without labelled cells")
         with torch.no_grad():
             typed = y < self.n_labels
             right = (log_probs.argmax(1) == y) & typed

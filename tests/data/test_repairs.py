@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys
-from scanvi_core.data.anndata_files.guess_columns import guess_batches, guess_labels
 from scanvi_core.data.repairs import (
     spelling_twins,
     summary_rows,
@@ -83,27 +82,6 @@ def test_unknown_is_known_in_all_its_spellings():
     said = ["Unknown", " unknown", "N/A", "NaN", "un\u200bassigned", "UNASSIGNED", "?", ""]
     assert all(map(keys.looks_unlabeled, said))
     assert not any(map(keys.looks_unlabeled, ["Unknown T", "B", "Nano"]))
-
-
-def obs_of(**columns):
-    return tidy_columns(columns, np.arange(60).astype(str))[0]
-
-
-def test_gaps_lookalikes_and_twins_of_labels_are_counted():
-    labels = ["T"] * 20 + ["T "] * 5 + ["Unknown"] * 10 + [None] * 15 + ["B"] * 10
-    candidates, said = guess_labels(obs_of(cell_type=np.array(labels, dtype=object)))
-    assert candidates[0]["looks_unlabeled"] == ["Unknown"]
-    assert "'T' and 'T ' (25 cells) differ only by spaces" in said[0]
-    assert "15 cells without a value; they count as unlabelled" in said[1]
-    assert "may mean unlabelled: 'Unknown' (10 cells)" in said[2]
-
-
-def test_tiny_batches_are_counted():
-    batches = np.array(["a"] * 40 + ["b"] * 15 + ["c"] * 5, dtype=object)
-    assert "2 of 3 batches have fewer than 20 cells (20 cells in all)" in guess_batches(
-        obs_of(batch=batches)
-    )[1][0]  # fmt: skip
-    assert guess_batches(obs_of(batch=batches[[0, 1] * 15 + [40] * 30]))[1] == []
 
 
 def test_mixed_columns_become_text_and_are_told():

@@ -6,7 +6,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core import keys
-from scanvi_core.export import ExportRequest, SourceFile
+from scanvi_core.export.request import ExportRequest, SourceFile
 
 N_OBS, N_VARS = 60, 30
 
@@ -53,8 +53,14 @@ def results(n_obs, *, replace=False, seed=1):
     }
 
 
+def source_file(path):
+    """Describe a file as it is now."""
+    status = path.stat()
+    return SourceFile(path, status.st_size, status.st_mtime_ns)
+
+
 def request_for(source, target, n_obs=N_OBS, **changes):
-    return ExportRequest(SourceFile.of(source), target, **(results(n_obs) | changes))
+    return ExportRequest(source_file(source), target, **(results(n_obs) | changes))
 
 
 def saved(tmp_path, data, name="mine.h5ad"):

@@ -11,9 +11,10 @@ import scipy.sparse as sp
 
 from scanvi_core import keys
 from scanvi_core.errors import ExportError
-from scanvi_core.export import CountsLayer, ExportRequest, SourceFile, write_annotated
 from scanvi_core.export.child import annotate
-from scanvi_core.export.crossing import save_request
+from scanvi_core.export.h5ad import export_annotated
+from scanvi_core.export.request import CountsLayer, ExportRequest
+from scanvi_core.export.serialization import save_request
 from tests import ROOT
 from tests.export.samples import (
     N_OBS,
@@ -24,6 +25,7 @@ from tests.export.samples import (
     results,
     saved,
     small,
+    source_file,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
@@ -62,7 +64,7 @@ def test_through_the_child_process(tmp_path):
     before = source.read_bytes()
     target = tmp_path / "out.h5ad"
     target.write_text("an older export")
-    assert write_annotated(request_for(source, target)) == target
+    assert export_annotated(request_for(source, target)).path == target
     assert keys.CURATED in ad.read_h5ad(target).obs
     assert source.read_bytes() == before
     assert leftovers(tmp_path) == ["mine.h5ad", "out.h5ad"]
@@ -77,7 +79,7 @@ def test_all_our_names_get_one_suffix_when_one_is_taken(tmp_path):
     assert {n for names in written.values() for n in names} == {
         f"{name}_2" for part in ("obs", "obsm", "uns") for name in results(N_OBS)[part]
     }
-    again = ExportRequest(SourceFile.of(first.target), second.target, **results(N_OBS))
+    again = ExportRequest(source_file(first.target), second.target, **results(N_OBS))
     assert f"{keys.CURATED}_3" in annotate(again, again.target)[0]["obs"]
     assert (ad.read_h5ad(second.target).obs[keys.CONFIDENCE] == 7.0).all()
 
@@ -86,7 +88,7 @@ def test_replace_takes_the_place_of_an_earlier_export(tmp_path):
     first = request_for(saved(tmp_path, small()), tmp_path / "a.h5ad")
     annotate(first, first.target)
     changed = results(N_OBS, replace=True, seed=5)
-    second = ExportRequest(SourceFile.of(first.target), tmp_path / "b.h5ad", **changed)
+    second = ExportRequest(source_file(first.target), tmp_path / "b.h5ad", **changed)
     annotate(second, second.target)
     before, after = ad.read_h5ad(first.target), ad.read_h5ad(second.target)
     assert list(after.obs.columns) == list(before.obs.columns)

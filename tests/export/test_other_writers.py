@@ -4,8 +4,8 @@ import anndata as ad
 import pytest
 
 from scanvi_core.errors import ExportError
-from scanvi_core.export import write_annotated
 from scanvi_core.export.child import annotate
+from scanvi_core.export.h5ad import export_annotated
 from tests import SHARED
 from tests.export.samples import assert_user_parts_equal, request_for
 
@@ -38,7 +38,7 @@ def test_files_of_other_ages_and_writers_keep_their_values(tmp_path, name):
 def test_real_data_through_the_child_process(tmp_path):
     source = SHARED / "data" / "kang_ifnb_2800.h5ad"
     request = request_for(source, tmp_path / "out.h5ad", 2800)
-    after = ad.read_h5ad(write_annotated(request))
+    after = ad.read_h5ad(export_annotated(request).path)
     assert_user_parts_equal(ad.read_h5ad(source), after)
 
 

@@ -8,10 +8,10 @@ import scipy.sparse as sp
 
 from scanvi_core import keys
 from scanvi_core.errors import ExportError
-from scanvi_core.export import CountsLayer, ExportRequest, SourceFile, export_annotated
 from scanvi_core.export.child import annotate
+from scanvi_core.export.h5ad import export_annotated
 from scanvi_core.export.own_copy import write_own_copy
-from scanvi_core.export.request import OwnCopy
+from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from tests.export.samples import N_OBS, N_VARS, results
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ExportError
-from scanvi_core.export import ExportRequest, SourceFile, write_annotated
 from scanvi_core.export.child import annotate
+from scanvi_core.export.h5ad import export_annotated
+from scanvi_core.export.request import ExportRequest, SourceFile
 from tests.export.samples import N_OBS, leftovers, request_for, results, saved, small
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
@@ -24,7 +25,7 @@ def test_the_users_file_is_never_the_target(tmp_path, link):
     if link != "same":
         (os.link if link == "hard" else os.symlink)(source, target)
     with pytest.raises(ExportError, match="never written"):
-        write_annotated(request_for(source, target))
+        export_annotated(request_for(source, target))
 
 
 def test_too_little_room_is_told_with_both_numbers(tmp_path, monkeypatch):
@@ -32,7 +33,7 @@ def test_too_little_room_is_told_with_both_numbers(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1_500_000})()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(ExportError, match=r"\d\.\d MB needed, 1\.5 MB free"):
-        write_annotated(request)
+        export_annotated(request)
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
@@ -43,7 +44,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (source.stat().st_size + 2_000, hard))
     try:
         with pytest.raises(ExportError, match=r"too large|died"):
-            write_annotated(request_for(source, target))
+            export_annotated(request_for(source, target))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert target.read_text() == "an older export"
@@ -53,7 +54,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
 def test_stopping_leaves_nothing(tmp_path):
     source = saved(tmp_path, small())
     with pytest.raises(ExportError, match="stopped"):
-        write_annotated(request_for(source, tmp_path / "out.h5ad"), lambda: True)
+        export_annotated(request_for(source, tmp_path / "out.h5ad"), lambda: True)
     assert leftovers(tmp_path) == ["mine.h5ad"]
 
 
@@ -85,18 +86,18 @@ def test_an_error_of_the_child_arrives_with_its_hint(tmp_path):
     with h5py.File(source, "w") as file:
         file["X"] = np.zeros(3)
     with pytest.raises(ExportError, match=r"no cell table.*CSV"):
-        write_annotated(request_for(source, tmp_path / "out.h5ad"))
+        export_annotated(request_for(source, tmp_path / "out.h5ad"))
 
 
 def test_a_folder_as_source_is_refused(tmp_path):
     folder = tmp_path / "mtx"
     folder.mkdir()
     with pytest.raises(ExportError, match=r"the folder mtx.*labels as CSV"):
-        write_annotated(request_for(folder, tmp_path / "out.h5ad"))
+        export_annotated(request_for(folder, tmp_path / "out.h5ad"))
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "_index", "nul\0"])
 def test_impossible_names_are_refused(tmp_path, name):
     request = request_for(saved(tmp_path, small()), tmp_path / "o.h5ad", obs={name: np.ones(60)})
     with pytest.raises(ExportError, match="name of a column"):
-        write_annotated(request)
+        export_annotated(request)

@@ -139,7 +139,8 @@ def as_colour(colouring: Colouring) -> CategoryColour | ValueColour:
     """Turn a colouring of the services into what the map draws."""
     if colouring.values is not None:
         return ValueColour(colouring.values, colouring.name, *value_range(colouring.values))
-    assert colouring.codes is not None  # noqa: S101 - either values or codes, by construction
+    if colouring.codes is None:
+        raise ValueError(f"{colouring.name} has neither values nor codes")
     places = colouring.places or range(len(colouring.names))
     return CategoryColour(
         colouring.codes, colouring.names, [type_colour(place) for place in places]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -59,20 +59,33 @@ def parse_event(payload: Any, panels: int = 1) -> SelectionEvent | None:
     """
     if payload is None:
         return None
+    if not isinstance(payload, Mapping):
+        raise _no_shape()
+    op, only = str(payload.get("op")), payload.get("only", [])
+    numbers = [payload.get("sequence"), payload.get("panel", 0)]
+    if not isinstance(only, list | tuple) or not all(map(_is_whole, [*numbers, *only])):
+        raise _no_shape()
     try:
-        polygon = np.asarray(payload["polygon"], dtype=np.float64).reshape(-1, 2)
-        sequence, op = int(payload["sequence"]), str(payload["op"])
-        only = tuple(int(code) for code in payload.get("only", ()))
-        panel = int(payload.get("panel", 0))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SettingInvalid(
-            "The map sent a shape that cannot be read.", "Draw it again, or reload the page."
-        ) from error
+        polygon = np.asarray(payload.get("polygon"), dtype=np.float64).reshape(-1, 2)
+    except (TypeError, ValueError) as error:  # numpy's of what is no list of pairs of numbers
+        raise _no_shape() from error
+    sequence, panel = (int(number) for number in numbers)
+    only = tuple(int(code) for code in only)
     if op not in get_args(Operation) or not 0 <= panel < panels:
         raise SettingInvalid(
             f"The map sent the unknown operation '{op}' for map {panel}.", "Reload the page."
         )
     return SelectionEvent(polygon, op, sequence, only, panel)  # type: ignore[arg-type]  # checked above
+
+
+def _no_shape() -> SettingInvalid:
+    return SettingInvalid(
+        "The map sent a shape that cannot be read.", "Draw it again, or reload the page."
+    )
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int | float) and number == number // 1
 
 
 def encode(

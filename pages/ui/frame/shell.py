@@ -1,5 +1,7 @@
 """The frame around every page: menu, status strip, and the last net under errors."""
 
+import logging
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -10,6 +12,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import failures, workspace
 from scanvi_core.services.projects import open_file, status, users
 
+logger = logging.getLogger(__name__)
 LOGO = "assets/logo.svg"
 SIDEBAR_WIDTH = 210  # pixels
 
@@ -87,5 +90,6 @@ def _pages_done(project: str | None) -> tuple[set[str], Exception | None]:
     """Return the pages whose work is done, and why the project cannot be opened, if so."""
     try:
         return status.pages_done(project), None
-    except Exception as fault:  # noqa: BLE001 - said on the page, inside the net
+    except Exception as fault:
+        logger.warning("The project cannot be opened.", exc_info=True)  # said inside the net
         return set(), fault

@@ -3,6 +3,7 @@
 import re
 
 from scanvi_core.errors import ScanviError
+from scanvi_core.runtime import log_cause
 
 _ADDRESS = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"  # nothing to see; markdown makes no link of an address it stands in
@@ -21,7 +22,8 @@ def plain(text: object) -> str:
 
 
 def error_text(error: ScanviError) -> str:
-    """Return message and hint of an error as markdown."""
+    """Return message and hint of an error as markdown; what caused it is logged."""
+    log_cause(error)
     hint = f"\n\n{md(error.hint)}" if error.hint else ""
     return f"{md(error.message)}{hint}"
 

@@ -25,6 +25,7 @@ SCHEMA = 1
 VERSION = "scanvi_rule"  # the key of the schema's number
 MAX_TERMS = 60
 MAX_STEPS = 10
+MAX_NUMBER = 1e300
 NO_VALUE = ""  # among values: cells without any
 UNREADABLE = "Choose a file written by “Download the rules”."
 _NOUNS = {
@@ -187,13 +188,12 @@ class Rule:
         InputError
             If it is no rule, or of a newer version.
         """
-        try:
-            if int(plain[VERSION]) > SCHEMA:
-                raise InputError("This rule has a newer format.", "Update the program.")
-            groups = tuple(_group(item) for item in plain["groups"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError("This is no rule that selects cells.", UNREADABLE) from error
-        return _checked(cls(groups))
+        version = plain.get(VERSION) if isinstance(plain, Mapping) else None
+        if not isinstance(version, int):
+            raise _no_rule()
+        if version > SCHEMA:
+            raise InputError("This rule has a newer format.", "Update the program.")
+        return _checked(cls(tuple(_group(item) for item in _listed(plain, "groups"))))
 
 
 def _tidy(group: Group) -> Group:
@@ -274,24 +274,56 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
+def _no_rule() -> InputError:
+    return InputError("This is no rule that selects cells.", UNREADABLE)
+
+
+def _listed(plain: Any, name: str, default: Any = None) -> list[Any]:
+    """Return a list of a foreign record, or what to take where it has none."""
+    values = plain.get(name, default) if isinstance(plain, Mapping) else None
+    if not isinstance(values, list):
+        raise _no_rule()
+    return values
+
+
 def _group(plain: Any) -> Group:
-    terms = tuple(_term(item) for item in plain["terms"])
-    return Group(terms, plain["join"], plain["negated"] is True)
+    terms = tuple(_term(item) for item in _listed(plain, "terms"))
+    return Group(terms, plain.get("join"), plain.get("negated") is True)
 
 
-def _term(plain: Mapping[str, Any]) -> Condition:
-    known = {item.name for item in fields(Condition)}
-    if not set(plain) <= known or plain["kind"] not in get_args(Kind):
-        raise ValueError(plain)
-    given = dict(plain)
-    given["values"] = tuple(str(value) for value in plain.get("values", ()))
-    given["corners"] = tuple((float(x), float(y)) for x, y in plain.get("corners", ()))
-    for end in ("low", "high"):
-        given[end] = None if plain.get(end) is None else float(plain[end])
-    for text in ("name", "origin"):
-        given[text] = str(plain.get(text, ""))
-    given["steps"], given["negated"] = int(plain.get("steps", 0)), plain.get("negated") is True
-    return Condition(**given)
+def _term(plain: Any) -> Condition:
+    corners, values = _listed(plain, "corners", []), _listed(plain, "values", [])
+    ends = [plain.get(end) for end in ("low", "high")]
+    steps = plain.get("steps", 0)
+    right = (
+        set(plain) <= {item.name for item in fields(Condition)}
+        and plain.get("kind") in get_args(Kind)
+        and all(isinstance(corner, list) and len(corner) == 2 for corner in corners)
+        and all(map(_is_number, [*filter(_is_given, ends), *chain.from_iterable(corners), steps]))
+    )
+    if not right:
+        raise _no_rule()
+    low, high = (None if end is None else float(end) for end in ends)
+    return Condition(
+        plain["kind"],
+        str(plain.get("name", "")),
+        tuple(str(value) for value in values),
+        low,
+        high,
+        tuple((float(x), float(y)) for x, y in corners),
+        str(plain.get("origin", "")),
+        int(steps),
+        plain.get("negated") is True,
+        plain.get("join", "and"),
+    )
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < MAX_NUMBER
 
 
 def _checked(rule: Rule) -> Rule:
@@ -299,8 +331,8 @@ def _checked(rule: Rule) -> Rule:
     terms = list(rule.terms)
     if len(terms) > MAX_TERMS:
         raise SettingInvalid(f"The rule has {len(terms)} conditions.", f"Use at most {MAX_TERMS}.")
-    joins = {group.join for group in rule.groups} | {term.join for term in terms}
-    sound = joins <= set(get_args(Join)) and all(group.terms for group in rule.groups)
+    joins = [group.join for group in rule.groups] + [term.join for term in terms]
+    sound = all(join in get_args(Join) for join in joins) and all(g.terms for g in rule.groups)
     if not (sound and all(_is_whole(term) for term in terms)):
         raise InputError("The rule has a condition that cannot be read.", UNREADABLE)
     return rule

@@ -3,6 +3,7 @@
 Matrices go block by block, the rest through anndata's own reader and writer.
 """
 
+import logging
 from typing import Any
 
 import h5py
@@ -10,12 +11,26 @@ import numpy as np
 import pandas as pd
 from anndata.io import read_elem, write_elem
 
-from scanvi_core.data.anndata_files.tables import Unreadable, categorical
+from scanvi_core.data.anndata_files.tables import categorical, is_ordered
 from scanvi_core.data.anndata_files.target import CHUNK, PACKED
-from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES
+from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, SPARSE
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    array_in,
+    attribute,
+    is_group,
+    part_in,
+    read,
+    shape_of,
+    sparse_format,
+    stated_shape,
+    text,
+    texts,
+)
 
-SPARSE = frozenset({"data", "indices", "indptr"})
 MAPPINGS = ("obsm", "obsp", "uns", "varm", "varp")
+logger = logging.getLogger(__name__)
 
 
 def copy_anndata(source: Any, file: h5py.File) -> list[str]:
@@ -27,72 +42,127 @@ def copy_anndata(source: Any, file: h5py.File) -> list[str]:
         zarr or h5py group with ``obs`` and ``var``.
     file
         The new .h5ad file.
+
+    Raises
+    ------
+    Unreadable
+        If names of cells or genes, or a matrix, cannot be read.
     """
     notes: list[str] = []
     for name in ("obs", "var"):
-        write_elem(file, name, read_frame(source[name], name, notes))
+        write_elem(file, name, read_frame(source, name, notes))
     if "X" in source:
-        copy_matrix(source["X"], file, "X", notes)
-    for name in source.get("layers", ()):
-        copy_matrix(source[f"layers/{name}"], file, f"layers/{name}", notes)
-    if hasattr(source.get("raw"), "keys") and "X" in source["raw"]:
+        copy_matrix(source, file, "X", notes)
+    for name in _names_in(source, "layers"):
+        copy_matrix(source, file, f"layers/{name}", notes)
+    if "X" in _names_in(source, "raw"):
         file.create_group("raw").attrs.update(
             {"encoding-type": "raw", "encoding-version": "0.1.0"}
         )
-        copy_matrix(source["raw/X"], file, "raw/X", notes)
-        write_elem(file, "raw/var", read_frame(source["raw/var"], "raw/var", notes))
+        copy_matrix(source, file, "raw/X", notes)
+        write_elem(file, "raw/var", read_frame(source, "raw/var", notes))
     for slot in MAPPINGS:
-        for name in source.get(slot, ()):
+        for name in _names_in(source, slot):
             _copy_element(source[slot], file[slot], slot, name, notes)
     return notes
 
 
-def read_frame(node: Any, name: str, notes: list[str]) -> pd.DataFrame:
-    """Return a table of cells or genes; a column that cannot be read does not cost the others."""
+def read_element(node: Any) -> Any:
+    """Return what anndata reads from a part of a file.
+
+    Raises
+    ------
+    Unreadable
+        If it cannot; its error is the cause.
+    """
     try:
         return read_elem(node)
-    except Exception:  # noqa: BLE001 whatever one column is, the rest is read one by one below
-        index_key = str(node.attrs["_index"])
-        columns = {}
-        for key in [str(key) for key in node.attrs["column-order"]]:
-            try:
-                columns[key] = _column(node[key])
-            except Exception as error:  # noqa: BLE001 as above
-                reason = error if isinstance(error, Unreadable) else type(error).__name__
-                notes.append(f"{name}['{key}'] cannot be read and was left out ({reason}).")
-        index = _texts(node[index_key])
-        return pd.DataFrame({key: pd.Series(v, index=index) for key, v in columns.items()}, index)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Unreadable(type(error).__name__) from error
 
 
-def _column(node: Any) -> Any:
-    if hasattr(node, "keys") and {"codes", "categories"} <= set(node):  # "ordered" may be missing
+def read_frame(source: Any, name: str, notes: list[str]) -> pd.DataFrame:
+    """Return a table of cells or genes; a column that cannot be read does not cost the others.
+
+    Raises
+    ------
+    Unreadable
+        If the names of its rows cannot be read.
+    """
+    node = part_in(source, name)
+    try:
+        whole = read_element(node)
+    except Unreadable as error:
+        logger.warning("%s is read column by column", name, exc_info=error)
+    else:
+        if not isinstance(whole, pd.DataFrame):
+            raise Unreadable(f"{name} is no table")
+        return whole
+    index = _words(node, text(attribute(node, "_index", "_index")))
+    columns = {}
+    for key in texts(attribute(node, "column-order", [])):
+        try:
+            columns[key] = _column(node, key, index)
+        except Unreadable as error:
+            logger.warning("%s['%s'] cannot be read", name, key, exc_info=error)
+            notes.append(f"{name}['{key}'] cannot be read and was left out ({error}).")
+    return pd.DataFrame(columns, index)
+
+
+def _column(table: Any, name: str, index: pd.Index) -> pd.Series:
+    node = part_in(table, name)
+    if is_group(node) and {"codes", "categories"} <= set(node):  # "ordered" may be missing
         if "ordered" in node:  # an R writer of 2025 did so, and counted its codes from 1
             raise Unreadable("its writer may have counted the categories from 0 or from 1")
-        return categorical(node["codes"][()], _texts(node["categories"]), node.attrs)
-    return read_elem(node)
+        codes, words = read(array_in(node, "codes")), _words(node, "categories")
+        values = categorical(codes, words, ordered=is_ordered(node))
+    else:
+        values = read_element(node)
+    if np.ndim(values) != 1 or len(values) != len(index):
+        raise Unreadable("it does not fit the table")
+    return pd.Series(values, index=index)
 
 
-def _texts(node: Any) -> pd.Index:
-    return pd.Index([str(text) for text in read_elem(node)], dtype=object)
+def _words(table: Any, name: str) -> pd.Index:
+    values = read_element(part_in(table, name))
+    if np.ndim(values) != 1:
+        raise Unreadable(f"{name} is no list")
+    return pd.Index([str(value) for value in values], dtype=object)
 
 
-def copy_matrix(node: Any, file: h5py.File, name: str, notes: list[str]) -> None:
-    """Copy a dense or sparse matrix some million values at a time."""
-    if not hasattr(node, "keys"):
-        if getattr(node, "ndim", 0) == 2:
-            _copy_array(node, file, name)
+def _names_in(source: Any, name: str) -> list[str]:
+    """Return the names of the parts of a group; none where it is missing or no group."""
+    node = source.get(name)
+    return list(node) if is_group(node) else []
+
+
+def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> None:
+    """Copy a dense or sparse matrix some million values at a time.
+
+    Raises
+    ------
+    Unreadable
+        If a part of it is missing or damaged.
+    """
+    node = part_in(source, name)
+    if not is_group(node):
+        if len(shape_of(node) or ()) == 2:
+            _copy_array(array_in(source, name, 2, NUMBERS), file, name)
         return
     if not set(node) >= SPARSE:
         notes.append(f"{name} is stored in a way that cannot be read; it was left aside.")
         return
-    stored = str(node.attrs.get("encoding-type", node.attrs.get("h5sparse_format", "csr")))
-    shape = node.attrs.get("shape", node.attrs.get("h5sparse_shape"))
+    parts = {part: array_in(node, part, 1, NUMBERS) for part in sorted(SPARSE)}
+    stored, shape = sparse_format(node) or "csr", stated_shape(node)
+    if shape is None:
+        raise Unreadable(f"{name} states no shape")
     group = file.create_group(name)
-    group.attrs["encoding-type"] = f"{stored.removesuffix('_matrix')}_matrix"
-    group.attrs["encoding-version"] = "0.1.0"
-    group.attrs["shape"] = np.asarray(shape)
-    for part in sorted(SPARSE):
-        _copy_array(node[part], group, part)
+    group.attrs.update({"encoding-type": f"{stored}_matrix", "encoding-version": "0.1.0"})
+    group.attrs["shape"] = shape
+    for part, array in parts.items():
+        _copy_array(array, group, part)
 
 
 def _copy_array(node: Any, parent: Any, name: str) -> None:
@@ -104,13 +174,24 @@ def _copy_array(node: Any, parent: Any, name: str) -> None:
     new.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
     step = max(1, BLOCK_VALUES // row)
     for start in range(0, height, step):
-        new[start : start + step] = node[start : start + step]
+        new[start : start + step] = read(node, slice(start, start + step))
 
 
 def _copy_element(source: Any, target: Any, slot: str, name: str, notes: list[str]) -> None:
     try:
-        write_elem(target, name.replace("/", "_"), read_elem(source[name]))
-    except Exception as error:  # noqa: BLE001 one entry of unknown make does not cost the file
-        notes.append(f"{slot}['{name}'] cannot be read and was left out ({type(error).__name__}).")
+        _write_element(target, name.replace("/", "_"), read_element(part_in(source, name)))
+    except Unreadable as error:
+        logger.warning("%s['%s'] cannot be read", slot, name, exc_info=error)
+        notes.append(f"{slot}['{name}'] cannot be read and was left out ({error}).")
+
+
+def _write_element(target: Any, name: str, value: Any) -> None:
+    """Write what was read; anndata reads more than it writes, and that is left out as well."""
+    try:
+        write_elem(target, name, value)
+    except (MemoryError, OSError):  # of the machine, not of the value
+        raise
+    except Exception as error:
         if name in target:
             del target[name]
+        raise Unreadable(type(error).__name__) from error

@@ -30,8 +30,8 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
     A candidate is {"key", "n_categories", "reason", "likely", "looks_unlabeled"}: `likely` says
     that the name is a usual one; `looks_unlabeled` lists values that usually mean "no label".
     """
-    found, warnings = _guess(obs, keys.LABEL_COLUMNS, "cell types", keys.BATCH_COLUMNS)
-    for candidate in found:
+    candidates, warnings = _guess(obs, keys.LABEL_COLUMNS, "cell types", keys.BATCH_COLUMNS)
+    for candidate in candidates:
         sizes = obs[candidate["key"]].astype(object).dropna().map(str).value_counts()
         candidate["looks_unlabeled"] = sorted(filter(keys.looks_unlabeled, sizes.index))
         warnings += [
@@ -42,7 +42,7 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
         ]
         if candidate["likely"]:
             warnings += _about_unlabeled(obs[candidate["key"]], sizes, candidate)
-    return found, warnings
+    return candidates, warnings
 
 
 def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
@@ -50,9 +50,9 @@ def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
 
     Only columns with a usual name: correcting for a column that is no batch removes biology.
     """
-    found, warnings = _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
-    found = [candidate for candidate in found if candidate["likely"]]
-    for candidate in found:
+    candidates, warnings = _guess(obs, keys.BATCH_COLUMNS, "batches", keys.LABEL_COLUMNS)
+    candidates = [candidate for candidate in candidates if candidate["likely"]]
+    for candidate in candidates:
         sizes = obs[candidate["key"]].value_counts()
         tiny = sizes[(sizes > 0) & (sizes < config.MIN_BATCH_CELLS)]
         if tiny.size:
@@ -62,32 +62,32 @@ def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
                 f"({counted(int(tiny.sum()), 'cell')} in all). They are pooled when variable "
                 "genes are chosen."
             )
-    return found, warnings
+    return candidates, warnings
 
 
 def _about_unlabeled(column: pd.Series, sizes: pd.Series, candidate: dict[str, Any]) -> list[str]:
     """Say how many cells have no label, and which values may mean that too."""
-    said = []
+    notices = []
     if n := int(column.isna().sum()):
-        said.append(
+        notices.append(
             f"Column {candidate['key']}: {counted(n, 'cell')} without a value; they count as "
             "unlabelled."
         )
     if alike := candidate["looks_unlabeled"]:
         words = ", ".join(map(repr, alike))
-        said.append(
+        notices.append(
             f"Column {candidate['key']} has values that may mean unlabelled: {words} "
             f"({counted(int(sizes[alike].sum()), 'cell')}). They count as cell types unless you "
             "say otherwise."
         )
-    return said
+    return notices
 
 
 def _guess(
     obs: pd.DataFrame, usual: tuple[str, ...], what: str, others: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     rank = {name: position for position, name in enumerate(usual)}
-    found, warnings = [], []
+    candidates, warnings = [], []
     for name in obs:
         named = rank.get(name.casefold())
         kind, n_unique = kind_of(obs[name]), int(obs[name].nunique())
@@ -105,9 +105,9 @@ def _guess(
             "reason": f"{name} {reason} and has {n_unique} values.",
             "likely": named is not None,
         }
-        found.append((len(usual) if named is None else named, candidate))
-    found.sort(key=lambda pair: pair[0])
-    return [candidate for _, candidate in found], warnings
+        candidates.append((len(usual) if named is None else named, candidate))
+    candidates.sort(key=lambda pair: pair[0])
+    return [candidate for _, candidate in candidates], warnings
 
 
 def _problem(column: pd.Series, n_unique: int) -> str:

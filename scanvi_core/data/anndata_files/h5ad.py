@@ -3,10 +3,8 @@
 Runs in the child process only.
 """
 
-import os
+import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,28 +12,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scanvi_core import config
 from scanvi_core.data import repairs
 from scanvi_core.data.anndata_files import guess_columns
+from scanvi_core.data.anndata_files.checks import check_memory, check_orientation, check_shape
+from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.tables import Table, read_table
 from scanvi_core.data.blocks.hdf5 import MatrixSource, find_matrices, raw_genes_key
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    dtype_of,
+    is_group,
+    read,
+    shape_of,
+)
 from scanvi_core.data.blocks.progress import COPYING, LOOKING, watched
 from scanvi_core.data.counts import choose
-from scanvi_core.data.counts.convert import Washer, washed
+from scanvi_core.data.counts.convert import CountsConverter, converted_blocks
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.hdf5 import check_structure
-from scanvi_core.data.guard.regular_file import open_regular
-from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound, FileRefused
 
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
 ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?")
-BARCODE = re.compile(r"[ACGT]{10,}")
 MAX_EMBEDDING = 512  # wider tables in obsm are measurements, not embeddings
-BASE_BYTES = 200e6
-BYTES_PER_VALUE = 24  # CSR and CSC copies, and the conversion between them: stored by columns
-STREAM_BYTES, STREAM_BYTES_PER_NAME = 700e6, 40  # blocks of rows and what turning them takes
 LARGE_COUNT = 1e6
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,40 +112,27 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         check_structure(file, memory_mb * 1e6)
         signatures.check_is_anndata(file, path.name)
         obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
-        _check_shape(len(obs_table.names), len(var_table.names), "This file")
-        _check_orientation(obs_table, var_table)
         shape = len(obs_table.names), len(var_table.names)
-        sources, notes = find_matrices(file, *shape)
-        if notes and not sources:
-            raise CountsNotFound(" ".join(notes), choose.NEED_COUNTS)
+        check_shape(*shape, "This file")
+        check_orientation(obs_table, var_table)
+        sources, notes = _find_matrices(file, shape)
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
         chosen = choose.choose(reports, matrix, recover=True)
         source = next(item for item in sources if item.name == chosen.name)
-        needed_mb = _check_memory(source, chosen.n_values, memory_mb)
+        needed_mb = check_memory(source, chosen.n_values, memory_mb)
         if chosen.name == "raw.X":
             var_table = read_table(file, raw_genes_key(file))
-            _check_shape(*chosen.shape, chosen.name)
-        obs, var, names_notes = _tables(obs_table, var_table)
+            check_shape(*chosen.shape, chosen.name)
+        obs, var, table_notes = _tables(obs_table, var_table)
         obsm, obsm_notes = _embeddings(file, len(obs))
-        said, recovery = list[str](), None
-        if chosen.recoverable and not whole:  # only known to work once it was done
-            washer = Washer(chosen, obs, var.index.to_numpy(dtype=object))
-            for _ in washed(watched(source, COPYING), washer):
-                pass
-            said, recovery = washer.finish()
+        recovery_notes, recovery = _tried_recovery(source, chosen, obs, var, needed=not whole)
     symbol = symbol_column(var)
-    symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
+    notes = [*recovery_notes, *notes, *table_notes, *repairs.symbol_note(var, symbol), *obsm_notes]
     manifest = {
         "name": path.stem,
         "n_obs": len(obs),
         "n_vars": len(var),
-        "repairs": [
-            *said,
-            *notes,
-            *names_notes,
-            *repairs.symbol_note(var, symbol),
-            *obsm_notes,
-        ],
+        "repairs": notes,
         "recovery": recovery,
         "source": facts | {"sha256": ""},
         "obsm": list(obsm),
@@ -153,7 +142,32 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
     }
     _add_findings(manifest, reports, chosen)
     pending = Pending(path, facts, chosen, shape, memory_mb, len(manifest["repairs"]))
+    symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
     return Content(pending if whole else None, obs, var, obsm, symbols, manifest)
+
+
+def _find_matrices(file: Any, shape: tuple[int, int]) -> tuple[list[MatrixSource], list[str]]:
+    sources, notes = find_matrices(file, *shape)
+    if notes and not sources:
+        raise CountsNotFound(" ".join(notes), choose.NEED_COUNTS)
+    return sources, notes
+
+
+def _tried_recovery(
+    source: MatrixSource,
+    chosen: choose.MatrixReport,
+    obs: pd.DataFrame,
+    var: pd.DataFrame,
+    *,
+    needed: bool,
+) -> tuple[list[str], dict[str, Any] | None]:
+    """Return notices and facts of recovered counts: that it works is known once it was done."""
+    if not (needed and chosen.recoverable):
+        return [], None
+    converter = CountsConverter(chosen, obs, var.index.to_numpy(dtype=object))
+    for _ in converted_blocks(watched(source, COPYING), converter):
+        pass
+    return converter.finish()
 
 
 def symbol_column(var: pd.DataFrame) -> str | None:
@@ -162,35 +176,6 @@ def symbol_column(var: pd.DataFrame) -> str | None:
     if ensembl * 2 < max(1, len(var)):
         return None
     return next((name for name in SYMBOL_COLUMNS if name in var), None)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Open one regular file and hold on to that very file, whatever happens to its name."""
-    import h5py
-
-    with open_regular(path) as handle:
-        facts = os.fstat(handle.fileno())
-        signatures.check_is_hdf5(path, handle.read(4096), facts.st_size)
-        same = Path(f"/proc/self/fd/{handle.fileno()}")
-        try:
-            file = h5py.File(same if same.exists() else path, "r", rdcc_nbytes=2**26)
-        except OSError as error:
-            raise signatures.explain_open_failure(path, error) from error
-        about = {"path": str(path), "size": facts.st_size, "mtime_ns": facts.st_mtime_ns}
-        with file, _damage_explained(path):
-            yield file, about
-
-
-@contextmanager
-def _damage_explained(path: Path) -> Iterator[None]:
-    """Turn HDF5's own errors, met anywhere while reading, into a sentence."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, KeyError) and "synchronously" not in str(error):
-            raise  # ours, not HDF5's
-        raise signatures.explain_open_failure(path, error) from error
 
 
 def _judge_all(
@@ -207,55 +192,10 @@ def _judge_all(
                 "The file is damaged: save it again where it was made.",
             )
         if source.stored != "dense" and len(sources) == 1:
-            _check_memory(source, source.n_stored, memory_mb)
+            check_memory(source, source.n_stored, memory_mb)
         stage = LOOKING.part(at, len(sources))
         reports.append(choose.judge(watched(source, stage), obs.names, genes))
     return reports
-
-
-def _check_orientation(obs: Table, var: Table) -> None:
-    """Refuse a file whose cells lie in columns: the genes' table then describes cells."""
-    sample = [str(name) for name in var.names[:100]]
-    barcodes = sum(bool(BARCODE.search(name)) for name in sample)
-    cells = sum(bool(BARCODE.search(str(name))) for name in obs.names[:100])
-    if len(var.names) and barcodes > len(sample) / 2 and cells == 0:
-        raise FileRefused(
-            f"Cells and genes seem to be swapped: the genes are called {sample[0]}, ...",
-            "If you were asked which way round it is, choose the other way. Else turn the file "
-            "round with adata.T.write_h5ad('name.h5ad') and open that.",
-        )
-
-
-def _check_shape(n_obs: int, n_vars: int, name: str) -> None:
-    if n_obs == 0:
-        raise FileRefused("This file has no cells.", "Check the filters that made it.")
-    if n_vars == 0:
-        raise FileRefused("This file has no genes.", "Check the filters that made it.")
-    if n_obs < config.MIN_CELLS:
-        raise FileRefused(
-            f"This file has {counted(n_obs, 'cell')}; at least {config.MIN_CELLS} are needed.",
-            "Choose a file with more cells.",
-        )
-    if n_vars < config.MIN_GENES:
-        raise FileRefused(
-            f"{name} has {counted(n_vars, 'gene')}; at least {config.MIN_GENES} are needed.",
-            "Choose a file with more genes.",
-        )
-
-
-def _check_memory(source: MatrixSource, n_values: int, memory_mb: float) -> float:
-    """Return the megabytes that loading a matrix takes; refuse when there are fewer."""
-    needed = BASE_BYTES + BYTES_PER_VALUE * n_values + 16 * sum(source.shape)
-    if source.stored != "csc":
-        needed = min(needed, STREAM_BYTES + STREAM_BYTES_PER_NAME * sum(source.shape))
-    needed /= 1e6
-    if needed > memory_mb:
-        raise FileRefused(
-            f"Not enough memory: {source.name} needs {needed / 1e3:,.1f} GB, "
-            f"{memory_mb / 1e3:,.1f} GB may be used.",
-            "Close other programs, use a larger machine, or keep fewer genes in the file.",
-        )
-    return needed
 
 
 def _tables(obs: Table, var: Table) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -268,24 +208,27 @@ def _tables(obs: Table, var: Table) -> tuple[pd.DataFrame, pd.DataFrame, list[st
 
 def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the plain numeric tables of obsm as float32, and notes about the others."""
-    found: dict[str, np.ndarray] = {}
+    embeddings: dict[str, np.ndarray] = {}
     notes: list[str] = []
     group = file.get("obsm")
-    if group is None:
-        return found, notes
-    names = list(group) if hasattr(group, "keys") else list(group.dtype.names or ())
+    if is_group(group):
+        names = list(group)
+    else:  # one table of all, as anndata wrote before 0.7
+        kind = None if group is None else dtype_of(group)
+        names = list((kind and kind.names) or ())
     for name in names:
-        node = group[name]
-        shape: tuple[int, ...] = getattr(node, "shape", None) or ()
-        fits = len(shape) == 2 and shape[0] == n_obs and 0 < shape[1] <= MAX_EMBEDDING
-        if not fits or node.dtype.kind not in "biuf":
-            notes.append(f"obsm['{name}'] is not an embedding; it was left aside.")
-            continue
         try:
-            found[name] = np.asarray(node[()], dtype=np.float32)
-        except (OSError, RuntimeError) as error:
+            node = read(group, name)
+            shape, kind = shape_of(node) or (), dtype_of(node)
+            fits = len(shape) == 2 and shape[0] == n_obs and 0 < shape[1] <= MAX_EMBEDDING
+            if not fits or kind is None or kind.kind not in NUMBERS:
+                notes.append(f"obsm['{name}'] is not an embedding; it was left aside.")
+                continue
+            embeddings[name] = np.asarray(read(node), dtype=np.float32)
+        except Unreadable as error:
+            logger.warning("obsm['%s'] cannot be read", name, exc_info=error)
             notes.append(f"obsm['{name}'] cannot be read and was left out ({error}).")
-    return found, notes
+    return embeddings, notes
 
 
 def _about_columns(obs: pd.DataFrame) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from scanvi_core import keys
 from scanvi_core.config import HISTORY_EVENTS, history_bytes
-from scanvi_core.data.anndata_files.h5ad import opened
+from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.tables import read_table
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.errors import FileRefused
@@ -25,8 +25,8 @@ def read_history(path: Path, memory_mb: float) -> dict[str, list[str]]:
     with opened(path) as (file, _):
         check_structure(file, memory_mb * 1e6)
         stored = file.get("uns", {})
-        found = [stored[name] for name in stored if name.startswith(keys.UNS_LOG)]
-        logs = [node for node in found if getattr(node, "ndim", 0) == 1 and len(node)]
+        names = [stored[name] for name in stored if name.startswith(keys.UNS_LOG)]
+        logs = [node for node in names if getattr(node, "ndim", 0) == 1 and len(node)]
         if not logs:
             raise FileRefused(
                 f"{path.name} carries no label history.",

@@ -5,15 +5,31 @@ anndata has written since 0.5 is known here. Object references are never followe
 lead to is found by name, among the parts that have been checked.
 """
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    array_in,
+    attribute,
+    dtype_of,
+    group_in,
+    is_group,
+    part_in,
+    read,
+    shape_of,
+    text,
+    texts,
+)
 from scanvi_core.errors import FileRefused
 
 RESERVED = "__categories"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -25,10 +41,6 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
 
-class Unreadable(ValueError):
-    """A column whose encoding is not known."""
-
-
 def read_table(file: Any, key: str) -> Table:
     """Return the table stored at `key` (``obs``, ``var``, ``raw/var`` or ``raw.var``).
 
@@ -37,20 +49,20 @@ def read_table(file: Any, key: str) -> Table:
     FileRefused
         If the names of the rows cannot be read.
     """
-    node = file[key]
     try:
-        if not hasattr(node, "keys"):
+        node = part_in(file, key)
+        if not is_group(node):
             return _legacy_table(file, node)
-        index_key = _text(node.attrs.get("_index", "_index"))
+        index_key = text(attribute(node, "_index", "_index"))
         if index_key not in node:
             index_key = "index"
-        table = Table(_as_text(_values(node[index_key])))
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        table = Table(_as_text(_column(node, index_key)))
+        order = texts(attribute(node, "column-order", []))
+    except Unreadable as error:
         raise FileRefused(
             f"The file is damaged: the names in {key} cannot be read.",
             "Compare its checksum with the source, or copy it again.",
         ) from error
-    order = [_text(name) for name in node.attrs.get("column-order", [])]
     listed = order + sorted(set(node) - set(order))
     for name in dict.fromkeys(listed):
         if name not in {index_key, RESERVED} and name in node:
@@ -60,8 +72,9 @@ def read_table(file: Any, key: str) -> Table:
 
 def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
     try:
-        values = _column(parent[name], name, parent)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        values = _column(parent, name)
+    except Unreadable as error:
+        logger.warning("%s['%s'] cannot be read", key, name, exc_info=error)
         table.notes.append(f"{key}['{name}'] cannot be read and was left out ({error}).")
         return
     if len(values) != len(table.names):
@@ -70,23 +83,23 @@ def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
     table.columns[name] = values
 
 
-def _column(node: Any, name: str, parent: Any) -> Any:
-    if "categories" in node.attrs and RESERVED in parent:  # anndata 0.7
-        return categorical(node[()], _values(parent[RESERVED][name]), node.attrs)
-    return _values(node)
-
-
-def _values(node: Any) -> Any:
+def _column(parent: Any, name: str) -> Any:
     """Return one column: array, masked pandas array or categorical."""
-    encoding = _text(node.attrs.get("encoding-type", ""))
-    if not hasattr(node, "keys"):
+    node = part_in(parent, name)
+    if attribute(node, "categories") is not None and RESERVED in parent:  # anndata 0.7
+        words = _column(group_in(parent, RESERVED), name)
+        return categorical(read(array_in(parent, name)), words, ordered=is_ordered(node))
+    if not is_group(node):
         return plain_column(node)
+    encoding = text(attribute(node, "encoding-type", ""))
     if encoding == "categorical":
-        ordered = node.attrs
-        return categorical(node["codes"][()], _values(node["categories"]), ordered)
+        codes, words = read(array_in(node, "codes")), _column(node, "categories")
+        return categorical(codes, words, ordered=is_ordered(node))
     if encoding.startswith("nullable-"):
-        values, mask = plain_column(node["values"]), np.asarray(node["mask"][()], dtype=bool)
-        return pd.Series(values).astype(object).where(~mask, None).array
+        values, mask = plain_column(array_in(node, "values")), read(array_in(node, "mask"))
+        if len(values) != len(mask) or mask.dtype.kind not in "biu":
+            raise Unreadable("its mask does not fit its values")
+        return pd.Series(values).astype(object).where(mask == 0, None).array
     raise Unreadable(f"its encoding {encoding or 'of an unknown kind'!r} is not known")
 
 
@@ -100,58 +113,70 @@ def plain_column(node: Any) -> np.ndarray:
     """
     import h5py
 
-    if node.ndim != 1:
-        raise Unreadable(f"it has {node.ndim} dimensions")
-    if h5py.check_string_dtype(node.dtype) is not None:
-        return np.asarray(node.asstr(errors="backslashreplace")[()], dtype=object)
-    values = node[()]
-    if values.dtype.kind not in "biuf":
-        raise Unreadable(f"its type {values.dtype} is not known")
-    return np.asarray(values, dtype=values.dtype.newbyteorder("="))
+    n_dimensions = 0 if is_group(node) else len(shape_of(node) or ())
+    if n_dimensions != 1:
+        raise Unreadable(f"it has {n_dimensions} dimensions")
+    kind = dtype_of(node)
+    if kind is not None and h5py.check_string_dtype(kind) is not None:
+        return np.asarray(read(node.asstr(errors="backslashreplace")), dtype=object)
+    if kind is None or kind.kind not in NUMBERS:
+        raise Unreadable(f"its type {kind or ''} is not known")
+    return np.asarray(read(node), dtype=kind.newbyteorder("="))
 
 
-def categorical(codes: np.ndarray, categories: Any, attrs: Any) -> pd.Categorical:
+def is_ordered(node: Any) -> bool:
+    """Tell whether a column of words is marked as one whose words have an order."""
+    return bool(np.any(attribute(node, "ordered", default=False)))
+
+
+def categorical(codes: np.ndarray, categories: Any, *, ordered: bool = False) -> pd.Categorical:
     """Return a column of words from their positions (-1: missing) and the words.
 
     Raises
     ------
     Unreadable
-        If a position lies beyond the last word.
+        If the positions are no list of numbers, or one lies beyond the last word.
     """
-    texts = _as_text(categories)
+    words = _as_text(categories)
     # Two categories may become one text (1 and "1"): they are one from here on.
-    position, unique = pd.factorize(texts)
-    codes = np.asarray(codes).astype(np.int64)
-    if codes.size and (codes.max() >= len(texts) or codes.min() < -1):
+    position, unique = pd.factorize(words)
+    if codes.ndim != 1 or codes.dtype.kind not in NUMBERS:
+        raise Unreadable("its positions of categories are no list of numbers")
+    codes = codes.astype(np.int64)
+    if codes.size and (codes.max() >= len(words) or codes.min() < -1):
         raise Unreadable("it points beyond its last category")
     codes = np.where(codes >= 0, np.append(position, -1)[codes], -1)
-    return pd.Categorical.from_codes(codes, unique, ordered=bool(attrs.get("ordered", False)))
+    return pd.Categorical.from_codes(codes, unique, ordered=ordered)
 
 
 def _legacy_table(file: Any, node: Any) -> Table:
     """Read the compound arrays that anndata wrote before 0.7."""
-    records = node[()]
+    kind = dtype_of(node)
+    if kind is None or kind.names is None or len(shape_of(node) or ()) != 1:
+        raise Unreadable("it is no table")
+    records = read(node)
     first = records.dtype.names[0]
     table = Table(_as_text(records[first]))
     for name in records.dtype.names[1:]:
-        values = records[name]
-        categories = file.get(f"uns/{name}_categories")
-        if categories is not None:
-            table.columns[name] = categorical(values, np.atleast_1d(plain_column(categories)), {})
-        elif values.dtype.kind in "biuf" and values.ndim == 1:
-            table.columns[name] = values
-        elif values.dtype.kind in "SO":
-            table.columns[name] = _as_text(values)
-        else:
+        try:
+            table.columns[name] = _legacy_column(file, records, name)
+        except Unreadable as error:
+            logger.warning("%s cannot be read", name, exc_info=error)
             table.notes.append(f"Column {name} cannot be read and was left out.")
     return table
 
 
+def _legacy_column(file: Any, records: np.ndarray, name: str) -> Any:
+    values = records[name]
+    categories = file.get(f"uns/{name}_categories")
+    if categories is not None:
+        return categorical(values, plain_column(categories))
+    if values.dtype.kind in NUMBERS and values.ndim == 1:
+        return values
+    if values.dtype.kind in "SO":
+        return _as_text(values)
+    raise Unreadable("its type is not known")
+
+
 def _as_text(values: Any) -> np.ndarray:
-    return np.array([_text(value) for value in values], dtype=object)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    return str(value)
+    return np.array([text(value) for value in values], dtype=object)

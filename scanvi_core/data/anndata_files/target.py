@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from anndata.io import write_elem
 
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
+from scanvi_core.errors import ProjectError
 from scanvi_core.runtime import replacing
 
 ORIGIN = "converted_from"  # attribute of the file: what it was made from, as JSON
@@ -63,13 +64,25 @@ class Tables:
 
 @contextmanager
 def new_h5ad(target: Path) -> Iterator[h5py.File]:
-    """Open a new .h5ad file that takes its place once it is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        for slot in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
-            write_elem(file, slot, {})
-        yield file
+    """Open a new .h5ad file that takes its place once it is whole.
+
+    Raises
+    ------
+    ProjectError
+        If the disk refuses: what is read meanwhile is not to blame.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+            for slot in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
+                write_elem(file, slot, {})
+            yield file
+    except OSError as error:
+        raise ProjectError(
+            f"The project's copy could not be written: {error.strerror or error}.",
+            "Check the free space and the permissions of the project folder.",
+        ) from error
 
 
 def write_tables(file: h5py.File, tables: Tables) -> None:

@@ -11,8 +11,22 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    array_in,
+    attribute,
+    dtype_of,
+    is_group,
+    read,
+    shape_of,
+    sparse_format,
+    stated_shape,
+    text,
+)
 from scanvi_core.errors import FileRefused
 
+SPARSE = frozenset({"data", "indices", "indptr"})
 BLOCK_VALUES = 4_000_000
 DAMAGED = "The file is damaged. Copy it again, or save it again where it was made."
 
@@ -56,7 +70,7 @@ class MatrixSource:
         """
         try:
             yield from self._dense_blocks() if self.stored == "dense" else self._sparse_blocks()
-        except (OSError, RuntimeError) as error:
+        except Unreadable as error:
             raise FileRefused(f"{self.name} cannot be read: {error}.", DAMAGED) from error
 
     def _dense_blocks(self) -> Iterator[Block]:
@@ -66,13 +80,13 @@ class MatrixSource:
             tall = self.node.chunks[0]
             step = max(tall, step // tall * tall)
         for start in range(0, n_obs, step):
-            block = self.node[start : start + step]
+            block = read(self.node, slice(start, start + step))
             rows, columns = np.nonzero(block)
             yield rows + start, columns, block[rows, columns]
 
     def _sparse_blocks(self) -> Iterator[Block]:
         n_major, n_minor = self.shape if self.stored == "csr" else self.shape[::-1]
-        indptr = np.asarray(self.node["indptr"][()], dtype=np.int64)
+        indptr = np.asarray(read(self.node["indptr"]), dtype=np.int64)
         rising = indptr.size == n_major + 1 and indptr[0] == 0 and (np.diff(indptr) >= 0).all()
         if not rising or indptr[-1] != self.n_stored:
             raise FileRefused(f"{self.name} is corrupt: its row pointers do not add up.", DAMAGED)
@@ -81,7 +95,7 @@ class MatrixSource:
             stop = int(np.searchsorted(indptr, indptr[start] + BLOCK_VALUES, side="right")) - 1
             stop = min(max(stop, start + 1), n_major)
             low, high = int(indptr[start]), int(indptr[stop])
-            minor = self.node["indices"][low:high]
+            minor = read(self.node["indices"], slice(low, high))
             if minor.size and (minor.min() < 0 or minor.max() >= n_minor):
                 raise FileRefused(
                     f"{self.name} is corrupt: it points beyond its last "
@@ -89,7 +103,7 @@ class MatrixSource:
                     DAMAGED,
                 )
             major = np.repeat(np.arange(start, stop), np.diff(indptr[start : stop + 1]))
-            values = self.node["data"][low:high]
+            values = read(self.node["data"], slice(low, high))
             yield (major, minor, values) if self.stored == "csr" else (minor, major, values)
             start = stop
 
@@ -107,30 +121,25 @@ def find_matrices(file: Any, n_obs: int, n_vars: int) -> tuple[list[MatrixSource
     FileRefused
         If ``X`` does not fit the tables of cells and genes.
     """
-    nodes = {}
-    if "X" in file:
-        nodes["X"] = file["X"]
-    raw = file.get("raw")
-    if "raw.X" in file:  # anndata before 0.7
-        nodes["raw.X"] = file["raw.X"]
-    elif raw is not None and hasattr(raw, "keys") and "X" in raw:
+    nodes = {name: file[name] for name in ("X", "raw.X") if name in file}  # raw.X before 0.7
+    raw, layers = file.get("raw"), file.get("layers")
+    if "raw.X" not in nodes and is_group(raw) and "X" in raw:
         nodes["raw.X"] = raw["X"]
-    layers = file.get("layers")
-    if layers is not None and hasattr(layers, "keys"):
+    if is_group(layers):
         nodes |= {f"layers/{name}": layers[name] for name in layers}
-    found, notes = [], []
+    sources, notes = [], []
     for name, node in nodes.items():
         source = _describe(name, node)
         if source is None:
-            if node.attrs.get("encoding-type") != "null":
+            if text(attribute(node, "encoding-type", "")) != "null":
                 notes.append(f"{name} is stored in a way that cannot be read; it was left aside.")
         elif source.shape[0] == n_obs and (name == "raw.X" or source.shape[1] == n_vars):
-            found.append(source)
+            sources.append(source)
         elif name == "X":
             raise _misfit(source.shape, n_obs, n_vars)
         else:
             notes.append(f"{name} has the shape {source.shape}, unlike X; it was left aside.")
-    return found, notes
+    return sources, notes
 
 
 def read_counts(source: MatrixSource, n_values: int) -> sp.csr_matrix:
@@ -166,26 +175,38 @@ def read_counts(source: MatrixSource, n_values: int) -> sp.csr_matrix:
 
 
 def _describe(name: str, node: Any) -> MatrixSource | None:
-    attrs = node.attrs
-    if hasattr(node, "keys"):
-        encoding = str(attrs.get("encoding-type", attrs.get("h5sparse_format", "")))
-        stored = encoding.removesuffix("_matrix")
-        shape = attrs.get("shape", attrs.get("h5sparse_shape"))
-        parts = {"data", "indices", "indptr"} <= set(node)
-        if stored not in {"csr", "csc"} or shape is None or len(shape) != 2 or not parts:
+    if not is_group(node):
+        kind, shape = dtype_of(node), shape_of(node) or ()
+        if len(shape) != 2 or kind is None or kind.kind not in NUMBERS:
             return None
-        data, indices = node["data"], node["indices"]
-        if data.ndim != 1 or data.shape != indices.shape or indices.dtype.kind not in "iu":
-            raise FileRefused(f"{name} is corrupt: its parts differ in length.", DAMAGED)
-        dtype, n_stored = data.dtype, data.shape[0]
-    else:
-        stored, shape, dtype = "dense", node.shape, node.dtype
-        if shape is None or len(shape) != 2:
-            return None
-        n_stored = int(shape[0]) * int(shape[1])
-    if dtype.kind not in "biuf":
+        n_obs, n_vars = (int(length) for length in shape)
+        return MatrixSource(name, node, (n_obs, n_vars), "dense", kind, n_obs * n_vars)
+    stored, stated = sparse_format(node), stated_shape(node)
+    if stored not in {"csr", "csc"} or stated is None or not set(node) >= SPARSE:
         return None
-    return MatrixSource(name, node, (int(shape[0]), int(shape[1])), stored, dtype, int(n_stored))
+    return sparse_source(name, node, stated, stored)
+
+
+def sparse_source(
+    name: str, node: Any, shape: tuple[int, int], stored: str
+) -> MatrixSource | None:
+    """Return a group with the parts of a sparse matrix; None if its values are no numbers.
+
+    Raises
+    ------
+    FileRefused
+        If its parts do not fit each other.
+    """
+    try:
+        data, indices = array_in(node, "data"), array_in(node, "indices", kinds="iu")
+        array_in(node, "indptr", kinds=NUMBERS)
+    except Unreadable as error:
+        raise FileRefused(f"{name} is corrupt: {error}.", DAMAGED) from error
+    if data.shape != indices.shape:
+        raise FileRefused(f"{name} is corrupt: its parts differ in length.", DAMAGED)
+    if data.dtype.kind not in NUMBERS:
+        return None
+    return MatrixSource(name, node, shape, stored, data.dtype, int(data.shape[0]))
 
 
 def _misfit(shape: tuple[int, int], n_obs: int, n_vars: int) -> FileRefused:

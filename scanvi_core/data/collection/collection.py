@@ -5,7 +5,8 @@ parts ``dataset_0``, ``dataset_1``, ..., each the AnnData of some neighbouring c
 collection is row i of its parts one after the other, in the order of the files it was made from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.blocks.nodes import Unreadable, group_in, part_in
 from scanvi_core.data.blocks.rows import take_rows
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
@@ -42,7 +44,7 @@ class Collection:
 
     def __init__(self, root: Any, about: dict[str, Any]) -> None:
         self.root, self.about = root, about
-        self.n_obs, self.n_vars = int(about["n_obs"]), int(about["n_vars"])
+        self.n_obs, self.n_vars = about["n_obs"], about["n_vars"]
 
     @classmethod
     def open(cls, path: Path | str) -> "Collection":
@@ -61,12 +63,12 @@ class Collection:
         check_zarr(path, CHECK_BYTES)
         try:
             root = zarr.open_group(path, mode="r")
-            about = dict(root.attrs).get(ABOUT)
-        except (OSError, ValueError, KeyError) as error:
+            about: Any = dict(root.attrs).get(ABOUT)
+        except (OSError, ValueError, zarr.errors.BaseZarrError) as error:
             raise FileRefused(
                 f"{path.name} is no zarr store ({error}).", "Check the name and the folder."
             ) from error
-        if not isinstance(about, dict) or about.get("format") != FORMAT:
+        if not _is_complete(about):
             raise FileRefused(
                 f"{path.name} is no collection of this version.",
                 "Make it with `python -m scanvi_core gather`.",
@@ -76,7 +78,7 @@ class Collection:
     @cached_property
     def parts(self) -> list[Any]:
         """The zarr groups of the parts, in order."""
-        return [self.root[f"dataset_{i}"] for i in range(int(self.about["n_parts"]))]
+        return [_group(self.root, f"dataset_{i}") for i in range(self.about["n_parts"])]
 
     @cached_property
     def counts(self) -> StoredCounts:
@@ -101,7 +103,7 @@ class Collection:
     @cached_property
     def var(self) -> pd.DataFrame:
         """The table of genes; index = unique gene names."""
-        return _read(self.parts[0]["var"])
+        return _element(self.parts[0], "var")
 
     @property
     def var_names(self) -> np.ndarray:
@@ -111,7 +113,8 @@ class Collection:
     @cached_property
     def obs_names(self) -> np.ndarray:
         """Cell names as their files have them, as str objects; two files may share some."""
-        names = (_read(part["obs"][part["obs"].attrs["_index"]]) for part in self.parts)
+        tables = [_group(part, "obs") for part in self.parts]
+        names = [_element(table, str(table.attrs.get("_index", "_index"))) for table in tables]
         return np.concatenate([np.asarray(part, dtype=object) for part in names])
 
     def genes_matrix(self, var_index: np.ndarray) -> StoredCounts:
@@ -134,10 +137,10 @@ class Collection:
                 f"The table of cells has no column {name}.",
                 f"It has {', '.join(self.about['obs_columns']) or 'none'}.",
             )
-        found = [_read(part["obs"][name]) for part in self.parts]
-        if isinstance(found[0], np.ndarray):
-            return pd.Series(np.concatenate(found), name=name)
-        return pd.Series(pd.api.types.union_categoricals(found), name=name)
+        values = [_element(_group(part, "obs"), name) for part in self.parts]
+        if isinstance(values[0], np.ndarray):
+            return pd.Series(np.concatenate(values), name=name)
+        return pd.Series(pd.api.types.union_categoricals(values), name=name)
 
 
 def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredCounts:
@@ -148,13 +151,14 @@ def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredC
     InputError
         If the collection has other cells or lacks a gene, or annbatch is not installed.
     """
-    found = Collection.open(path)
-    if found.n_obs != dataset.n_obs:
+    collection = Collection.open(path)
+    if collection.n_obs != dataset.n_obs:
         raise InputError(
-            f"The store {path.name} has {found.n_obs:,} cells, the project {dataset.n_obs:,}.",
+            f"The store {path.name} has {collection.n_obs:,} cells, the project "
+            f"{dataset.n_obs:,}.",
             "Gather the very files that the project was opened from.",
         )
-    positions = pd.Index(found.var_names).get_indexer(list(genes))
+    positions = pd.Index(collection.var_names).get_indexer(list(genes))
     if (positions < 0).any():
         missing = [gene for gene, at in zip(genes, positions, strict=True) if at < 0]
         raise InputError(
@@ -162,8 +166,8 @@ def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredC
             f"such as {missing[0]}.",
             "Train from the project's own files, or gather files that all have these genes.",
         )
-    counts = found.genes_matrix(positions)
-    looked_at = np.unique(np.linspace(0, found.n_obs - 1, COMPARED).astype(np.int64))
+    counts = collection.genes_matrix(positions)
+    looked_at = np.unique(np.linspace(0, collection.n_obs - 1, COMPARED).astype(np.int64))
     ours = take_rows(dataset.counts, looked_at)[:, pd.Index(dataset.var_names).get_indexer(genes)]
     if (ours != counts[looked_at]).nnz:
         raise InputError(
@@ -174,7 +178,38 @@ def stored_counts(path: Path, dataset: Dataset, genes: Sequence[str]) -> StoredC
     return counts
 
 
-def _read(node: Any) -> Any:
-    from anndata.io import read_elem
+def _is_complete(about: Any) -> bool:
+    """Tell whether the description of a store is one of ours, of this version."""
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        return False
+    files, columns = about.get("files"), about.get("obs_columns")
+    numbers = [about.get(name) for name in ("n_obs", "n_vars", "n_parts")]
+    return (
+        all(isinstance(number, int) and number > 0 for number in numbers)
+        and isinstance(columns, list)
+        and isinstance(files, list)
+        and all(isinstance(file, dict) and "name" in file for file in files)
+    )
 
-    return read_elem(node)
+
+def _group(parent: Any, name: str) -> Any:
+    with _damage_explained(name):
+        return group_in(parent, name)
+
+
+def _element(parent: Any, name: str) -> Any:
+    from scanvi_core.data.anndata_files.elements import read_element
+
+    with _damage_explained(name):
+        return read_element(part_in(parent, name))
+
+
+@contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as error:
+        raise FileRefused(
+            f"The store is damaged: {name} cannot be read ({error}).",
+            "Copy the whole store again, or make it anew.",
+        ) from error

@@ -81,8 +81,8 @@ class StoredCounts:
         ascending, place = np.unique(wanted, return_inverse=True)
         pieces = list(self._read(ascending))
         empty = sp.csr_array((0, self.shape[1]), dtype=np.float32)
-        found = sp.csr_array(sp.vstack(pieces or [empty], format="csr"))
-        return found if np.array_equal(place, np.arange(len(ascending))) else found[place]
+        block = sp.csr_array(sp.vstack(pieces or [empty], format="csr"))
+        return block if np.array_equal(place, np.arange(len(ascending))) else block[place]
 
     def blocks(self, size: int = READ_ROWS) -> Iterator[tuple[int, sp.csr_array]]:
         """Yield (first cell, CSR of the next `size` cells) in order, over all cells."""

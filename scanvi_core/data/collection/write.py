@@ -68,10 +68,7 @@ def write_collection(
     annbatch()
     genes = common_genes(sources)
     n_obs = sum(source.dataset.n_obs for source in sources)
-    var = sources[0].dataset.var.loc[genes, []]
-    symbols = pd.Series(sources[0].dataset.symbols, sources[0].dataset.var_names)
-    var["symbol"] = symbols.loc[genes].astype(str).to_numpy(dtype=object)
-    numbers = _kinds(sources)
+    var, numbers = _var(sources[0].dataset, genes), _kinds(sources)
     done, n_parts = 0, 0
     with _disk_explained(), zarr.config.set(unpacking()):
         root = zarr.open_group(folder, mode="w-", zarr_format=3)
@@ -115,6 +112,12 @@ def common_genes(sources: Sequence[Source]) -> list[str]:
             "numbers in all.",
         )
     return [name for name in names[0] if name in shared]
+
+
+def _var(dataset: Dataset, genes: list[str]) -> pd.DataFrame:
+    """Return the table of the genes of a store: their names and symbols."""
+    symbols = pd.Series(dataset.symbols, dataset.var_names).loc[genes]
+    return dataset.var.loc[genes, []].assign(symbol=symbols.astype(str).to_numpy(dtype=object))
 
 
 def _write_part(folder: Path, counts: sp.csr_array, obs: pd.DataFrame, var: pd.DataFrame) -> None:

@@ -9,7 +9,7 @@ from scanvi_core import keys
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.data.blocks.sample import RowSample
 from scanvi_core.data.counts.scale import Scale
-from scanvi_core.data.counts.value_summary import Tally
+from scanvi_core.data.counts.value_summary import ValueSummary
 from scanvi_core.data.counts.verdicts import (  # fmt: skip
     BINARY,
     COUNTS,
@@ -21,6 +21,7 @@ from scanvi_core.data.counts.verdicts import (  # fmt: skip
     OTHER,
     SCALED,
     Names,
+    Verdict,
     give_verdict,
 )
 from scanvi_core.errors import ColumnMissing, CountsNotFound, FileRefused
@@ -99,42 +100,43 @@ def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
     FileRefused
         If the matrix points outside itself or cannot be read.
     """
-    tally, sample = Tally(np.zeros(source.shape[0])), RowSample(source)
+    summary, sample = ValueSummary(np.zeros(source.shape[0])), RowSample(source)
     whole, rows_read = True, 0
     for rows, columns, values in source.blocks():
-        if tally.hopeless and (sample.by_row or tally.n_negative):
+        if summary.far_from_counts and (sample.by_row or summary.n_negative):
             whole = False
             break
         sample.add(rows, columns, values)
-        tally.add(rows, columns, values)
+        summary.add(rows, columns, values)
         if source.stored != "dense":
-            tally.add_order(*((rows, columns) if sample.by_row else (columns, rows)))
+            summary.add_order(*((rows, columns) if sample.by_row else (columns, rows)))
         elif rows.size:
             rows_read = int(rows[-1]) + 1
-    verdict, reason, scale, target = give_verdict(
-        tally, sample.matrix(), source.dtype, (cells, genes)
-    )
-    fractional = tally.n_fractional + tally.n_broken
-    n_values = tally.n
+    n_values = summary.n
     if not whole:
         part = source.shape[0] / max(1, rows_read)
-        n_values = source.n_stored if rows_read == 0 else int(tally.n * part)
+        n_values = source.n_stored if rows_read == 0 else int(summary.n * part)
+    verdict = give_verdict(summary, sample.matrix(), source.dtype, (cells, genes))
+    return _report(source, summary, verdict, n_values, whole=whole)
+
+
+def _report(
+    source: MatrixSource, summary: ValueSummary, verdict: Verdict, n_values: int, *, whole: bool
+) -> MatrixReport:
+    fractional = summary.n_fractional + summary.n_broken
     return MatrixReport(
         source.name,
         source.shape,
         str(source.dtype),
         source.stored,
         n_values,
-        tally.low,
-        tally.high,
-        round(1 - fractional / tally.n, 6) if tally.n else 1.0,
-        float(np.median(tally.totals)) if whole and tally.totals.size else 0.0,
-        verdict,
-        reason,
-        scale,
-        target,
-        tally.n_zeros if whole else None,
-        tally.n_unsorted,
+        summary.low,
+        summary.high,
+        round(1 - fractional / summary.n, 6) if summary.n else 1.0,
+        float(np.median(summary.totals)) if whole and summary.totals.size else 0.0,
+        *verdict,
+        summary.n_zeros if whole else None,
+        summary.n_unsorted,
     )
 
 
@@ -154,7 +156,8 @@ def choose(
     wanted
         ``X``, ``raw.X``, ``layers/NAME`` or just the name of a layer: the user's choice.
     recover
-        Whether the caller recovers counts, with :class:`scanvi_core.data.counts.convert.Washer`.
+        Whether the caller recovers counts, with
+        :class:`scanvi_core.data.counts.convert.CountsConverter`.
 
     Raises
     ------
@@ -167,13 +170,13 @@ def choose(
     """
     if wanted is not None:
         names = {report.name: report for report in reports}
-        found = names.get(wanted) or names.get(f"layers/{wanted}")
-        if found is None:
+        named = names.get(wanted) or names.get(f"layers/{wanted}")
+        if named is None:
             raise ColumnMissing(
                 f"The file has no matrix {wanted}.",
                 f"It has {', '.join(names) or 'none at all'}.",
             )
-        candidates: Sequence[MatrixReport] = [found]
+        candidates: Sequence[MatrixReport] = [named]
     else:
         candidates = sorted(reports, key=_preference)
     usable: tuple[Callable[[MatrixReport], bool], ...] = (

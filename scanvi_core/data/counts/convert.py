@@ -19,13 +19,15 @@ from scanvi_core.data.words import counted
 BLOCK_VALUES = 4_000_000
 
 
-def washed(source: MatrixSource, washer: "Washer") -> Iterator[sp.csr_matrix]:
+def converted_blocks(
+    source: MatrixSource, converter: "CountsConverter"
+) -> Iterator[sp.csr_matrix]:
     """Yield a matrix as counts: tidy blocks of whole rows, in order.
 
     A matrix stored by columns is held in memory for that.
     """
-    for block in regrouped(_blocks(source, washer.report), BLOCK_VALUES):
-        washer.wash(block)
+    for block in regrouped(_blocks(source, converter.report), BLOCK_VALUES):
+        converter.convert(block)
         block.eliminate_zeros()
         yield block
 
@@ -38,7 +40,7 @@ def _blocks(source: MatrixSource, report: MatrixReport) -> Iterator[sp.csr_matri
 
 
 @dataclass(slots=True)
-class Washer:
+class CountsConverter:
     """Turns a matrix into counts block by block; every block has whole rows, in order.
 
     Attributes
@@ -67,7 +69,7 @@ class Washer:
                 self.report.name, self.report.scale, n_obs, totals_of(self.obs)
             )
 
-    def wash(self, block: sp.csr_matrix) -> None:
+    def convert(self, block: sp.csr_matrix) -> None:
         """Change the values of the next block in place; some become zero, none is taken out.
 
         Raises

@@ -56,18 +56,18 @@ class Solution:
 def solve(values: np.ndarray, indptr: np.ndarray, scale: Scale) -> Solution:
     """Return the counts of cells given as positive `values` cut by `indptr`."""
     n_cells = indptr.size - 1
-    found = Solution(np.zeros(values.size), np.zeros(n_cells, np.int8), np.zeros(n_cells))
+    solution = Solution(np.zeros(values.size), np.zeros(n_cells, np.int8), np.zeros(n_cells))
     for start, stop in row_blocks(indptr, BLOCK_VALUES):
         some = slice(indptr[start], indptr[stop])
         part = _solve_block(values[some], indptr[start : stop + 1] - indptr[start], scale)
-        found.counts[some] = part.counts
-        found.status[start:stop], found.unit[start:stop] = part.status, part.unit
-    return found
+        solution.counts[some] = part.counts
+        solution.status[start:stop], solution.unit[start:stop] = part.status, part.unit
+    return solution
 
 
 def _solve_block(values: np.ndarray, indptr: np.ndarray, scale: Scale) -> Solution:
     lengths = np.diff(indptr)
-    found = Solution(
+    solution = Solution(
         np.zeros(values.size),
         np.where(lengths > 0, NO_FIT, EMPTY).astype(np.int8),
         np.zeros(lengths.size),
@@ -79,11 +79,11 @@ def _solve_block(values: np.ndarray, indptr: np.ndarray, scale: Scale) -> Soluti
             break
         at, starts = _places(indptr, open_rows)
         status, unit, counts = _fit(low[at], high[at], starts, smallest)
-        found.status[open_rows], found.unit[open_rows] = status, unit
-        found.counts[at] = counts
+        solution.status[open_rows], solution.unit[open_rows] = status, unit
+        solution.counts[at] = counts
         # Another k may settle a cell in which this one left a large count open, but never better.
         open_rows = open_rows[status == NO_FIT]
-    return found
+    return solution
 
 
 def recover_counts(values: sp.csr_matrix, totals: np.ndarray | None = None) -> sp.csr_matrix:
@@ -110,17 +110,17 @@ def recover_counts(values: sp.csr_matrix, totals: np.ndarray | None = None) -> s
     scale = detect(values)
     n_bad = values.shape[0]
     if scale is not None:
-        found = solve(values.data, values.indptr, scale)
+        solution = solve(values.data, values.indptr, scale)
         if totals is not None:
-            apply_totals(found, values.indptr, totals, target_of(found, totals))
-        n_bad = int(np.count_nonzero(found.status > PROVEN))
+            apply_totals(solution, values.indptr, totals, target_of(solution, totals))
+        n_bad = int(np.count_nonzero(solution.status > PROVEN))
     if scale is None or n_bad:
         raise CountsNotFound(
             f"The counts of {n_bad:,} of {values.shape[0]:,} cells cannot be recovered exactly.",
             "Open the file from before normalisation.",
         )
     return sp.csr_matrix(
-        (found.counts.astype(np.float32), values.indices.copy(), values.indptr.copy()),
+        (solution.counts.astype(np.float32), values.indices.copy(), values.indptr.copy()),
         shape=values.shape,
     )
 
@@ -153,15 +153,15 @@ def _proven_share(sample: sp.csr_matrix, scale: Scale) -> float:
     return float(np.mean(solve(sample.data, sample.indptr, scale).status == PROVEN))
 
 
-def target_of(found: Solution, totals: np.ndarray) -> float | None:
+def target_of(solution: Solution, totals: np.ndarray) -> float | None:
     """Return the total that cells were scaled to, as `totals` of the cells show it, or None.
 
     None when the totals do not explain the units: another column, or computed on other genes.
     """
-    some = (found.status == PROVEN) & (totals > 0)
+    some = (solution.status == PROVEN) & (totals > 0)
     if np.count_nonzero(some) < 2:
         return None
-    targets = totals[some] * found.unit[some]
+    targets = totals[some] * solution.unit[some]
     middle = float(np.median(targets))
     factor = np.rint(targets / middle)
     near = (factor >= 1) & (np.abs(targets / middle - factor) <= config.RECOVERY_TOTALS * factor)
@@ -169,22 +169,22 @@ def target_of(found: Solution, totals: np.ndarray) -> float | None:
 
 
 def apply_totals(
-    found: Solution, indptr: np.ndarray, totals: np.ndarray, target: float | None
+    solution: Solution, indptr: np.ndarray, totals: np.ndarray, target: float | None
 ) -> np.ndarray:
     """Multiply the counts of cells by the factor their totals ask for; return the cells settled.
 
     A cell whose total, unit and target agree is proven, whatever its number of values.
     """
     if target is None:
-        return np.zeros(found.status.size, dtype=bool)
-    ratio = totals * found.unit / target
+        return np.zeros(solution.status.size, dtype=bool)
+    ratio = totals * solution.unit / target
     factor = np.maximum(np.rint(ratio), 1)
-    fits = (found.status == PROVEN) | (found.status == WEAK)
+    fits = (solution.status == PROVEN) | (solution.status == WEAK)
     settled = fits & (np.abs(ratio - factor) <= config.RECOVERY_TOTALS * factor)
     factor = np.where(settled, factor, 1)
-    found.counts *= np.repeat(factor, np.diff(indptr))
-    found.unit /= factor
-    found.status[settled] = PROVEN
+    solution.counts *= np.repeat(factor, np.diff(indptr))
+    solution.unit /= factor
+    solution.status[settled] = PROVEN
     return settled
 
 

@@ -14,7 +14,7 @@ from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound
 
 PRIMES = (2, 3, 5, 7, 11, 13)  # a common factor of all counts of a cell has one of these
-LARGER = 255  # counts from here on are tallied as one
+LARGER = 255  # counts from here on are counted as one
 SAME = 1e-3  # units or totals this close are one
 NAMED = 5
 HINT = "Open the file from before normalisation, or one with raw counts in a layer."
@@ -60,7 +60,7 @@ class Recovery:
     sums: np.ndarray = field(init=False)
     settled: np.ndarray = field(init=False)
     lengths: np.ndarray = field(init=False)
-    tally: np.ndarray = field(init=False)
+    frequencies: np.ndarray = field(init=False)
     noise: NeighbourNoise = field(default_factory=NeighbourNoise)
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class Recovery:
         self.unit, self.sums = np.zeros(self.n_obs), np.zeros(self.n_obs)
         self.settled = np.zeros(self.n_obs, dtype=bool)
         self.lengths = np.zeros(self.n_obs, np.int64)
-        self.tally = np.zeros(LARGER + 1, np.int64)
+        self.frequencies = np.zeros(LARGER + 1, np.int64)
 
     def feed(self, block: sp.csr_matrix, first: int) -> None:
         """Put the counts of a block of rows in place of its values; cells left out become empty.
@@ -81,27 +81,27 @@ class Recovery:
         values, rows = block.data, slice(first, first + block.shape[0])
         if values.size and not (np.isfinite(values).all() and values.min() >= 0):
             raise self._refusal("it has negative or missing values")
-        found = recovery.solve(values, block.indptr, self.scale)
+        solution = recovery.solve(values, block.indptr, self.scale)
         if self.totals is not None:
             if first == 0:
-                self.target = recovery.target_of(found, self.totals.values[rows])
+                self.target = recovery.target_of(solution, self.totals.values[rows])
             self.settled[rows] = recovery.apply_totals(
-                found, block.indptr, self.totals.values[rows], self.target
+                solution, block.indptr, self.totals.values[rows], self.target
             )
         lengths = np.diff(block.indptr)
-        kept = np.repeat(found.status == recovery.PROVEN, lengths)
-        counts = np.where(kept, found.counts, 0)
-        again = self.scale.redo(counts * np.repeat(found.unit, lengths))
+        kept = np.repeat(solution.status == recovery.PROVEN, lengths)
+        counts = np.where(kept, solution.counts, 0)
+        again = self.scale.redo(counts * np.repeat(solution.unit, lengths))
         if kept.any():
             errors = np.abs(again - values) / values
             self.largest_error = max(self.largest_error, float(errors.max(where=kept, initial=0)))
-        self.status[rows], self.unit[rows] = found.status, found.unit
+        self.status[rows], self.unit[rows] = solution.status, solution.unit
         self.lengths[rows] = lengths
         self.sums[rows] = np.bincount(
             np.repeat(np.arange(lengths.size), lengths), weights=counts, minlength=lengths.size
         )
         small = np.minimum(counts, LARGER).astype(np.uint8)
-        self.tally += np.bincount(small, minlength=LARGER + 1)
+        self.frequencies += np.bincount(small, minlength=LARGER + 1)
         block.data[:] = counts
         self.noise.add(block)
 
@@ -161,9 +161,12 @@ class Recovery:
         Nothing in a normalised cell tells 2, 4, 6 from 1, 2, 3. What speaks against it is how
         seldom that many counts share a factor; the share of multiples is taken from all cells.
         """
-        n_counts = max(1, int(self.tally[1:].sum()))
-        # what is too large for the tally counts as a multiple of everything: the safe side
-        multiples = [self.tally[prime:LARGER:prime].sum() + self.tally[LARGER] for prime in PRIMES]
+        n_counts = max(1, int(self.frequencies[1:].sum()))
+        # what is too large to be counted apart counts as a multiple of everything: the safe side
+        multiples = [
+            self.frequencies[prime:LARGER:prime].sum() + self.frequencies[LARGER]
+            for prime in PRIMES
+        ]
         share = np.array(multiples) / n_counts
         chance = np.power(share[None, :], self.lengths[:, None]).sum(axis=1)
         proven = self.status == recovery.PROVEN

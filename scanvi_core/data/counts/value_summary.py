@@ -8,7 +8,7 @@ NEAR_SHARE = 0.05  # part of the values that may be odd in what is otherwise a c
 
 
 @dataclass(slots=True)
-class Tally:
+class ValueSummary:
     """How many values are odd, in which way, and where the first of each kind lies.
 
     Attributes
@@ -78,6 +78,6 @@ class Tally:
         return n
 
     @property
-    def hopeless(self) -> bool:
+    def far_from_counts(self) -> bool:
         """Whether this cannot be a count matrix with a few faults."""
         return self.n > 0 and max(self.n_fractional, self.n_negative) > NEAR_SHARE * self.n

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from scanvi_core.data.counts.recovery import detect
 from scanvi_core.data.counts.scale import BASES, LINEAR, LOG_MAX, Scale
-from scanvi_core.data.counts.value_summary import Tally
+from scanvi_core.data.counts.value_summary import ValueSummary
 from scanvi_core.data.words import counted
 
 COUNTS, BINARY = "counts", "binary"
@@ -17,61 +17,64 @@ FLOAT32_EXACT = 2.0**24  # the largest range in which float32 holds every whole 
 SAME_TOTAL = 0.02  # relative spread of cell totals that says "scaled to one total"
 
 Names = Sequence[str] | np.ndarray
+Verdict = tuple[str, str, Scale | None, float | None]  # verdict, reason, scale, target
 
 
 def give_verdict(
-    tally: Tally,
+    summary: ValueSummary,
     sample: sp.csr_matrix,
     dtype: np.dtype,
     names: tuple[Names, Names],
-) -> tuple[str, str, Scale | None, float | None]:
+) -> Verdict:
     """Return the verdict, a reason that reads on from the matrix's name, scale and target."""
     cells, genes = names
-    if tally.n_fractional and tally.hopeless and not (tally.n_negative or tally.n_broken):
-        return _normalised(tally, sample, dtype)
-    return (*_whole_verdict(tally, cells, genes), None, None)
+    if (
+        summary.n_fractional
+        and summary.far_from_counts
+        and not (summary.n_negative or summary.n_broken)
+    ):
+        return _normalised(summary, sample, dtype)
+    return (*_whole_verdict(summary, cells, genes), None, None)
 
 
-def _whole_verdict(tally: Tally, cells: Names, genes: Names) -> tuple[str, str]:
+def _whole_verdict(summary: ValueSummary, cells: Names, genes: Names) -> tuple[str, str]:
     def example(kind: str) -> str:
-        row, column, value = tally.first[kind]
+        row, column, value = summary.first[kind]
         return f"first {value:.9g} in cell {cells[row]}, gene {genes[column]}"
 
-    if tally.n_broken:
+    if summary.n_broken:
         words = (
-            f"holds {counted(tally.n_broken, 'missing or infinite value')} ({example('broken')})"
+            f"holds {counted(summary.n_broken, 'missing or infinite value')} ({example('broken')})"
         )
         return DAMAGED, words
-    if tally.high == 0 and tally.low == 0:
+    if summary.high == 0 and summary.low == 0:
         return EMPTY, "holds only zeros"
-    if tally.n_negative and not tally.hopeless:
+    if summary.n_negative and not summary.far_from_counts:
         return (
             DAMAGED,
-            f"holds {counted(tally.n_negative, 'negative value')} ({example('negative')})",
+            f"holds {counted(summary.n_negative, 'negative value')} ({example('negative')})",
         )
-    if tally.n_negative:
+    if summary.n_negative:
         return SCALED, "has negative values: it looks scaled (z-scores)"
-    if tally.n_fractional:
-        words = f"has {tally.n_fractional:,} of {tally.n:,} values that are not whole numbers"
+    if summary.n_fractional:
+        words = f"has {summary.n_fractional:,} of {summary.n:,} values that are not whole numbers"
         return NEARLY, f"{words} ({example('fractional')}): it looks corrected or averaged"
-    if tally.high > FLOAT32_EXACT:
-        return OTHER, f"has values up to {tally.high:g}, too large for counts"
-    if tally.n_not_one == 0:
+    if summary.high > FLOAT32_EXACT:
+        return OTHER, f"has values up to {summary.high:g}, too large for counts"
+    if summary.n_not_one == 0:
         return BINARY, "holds only zeros and ones: it looks binarised"
-    return COUNTS, f"holds whole numbers from 0 to {tally.high:,.0f}"
+    return COUNTS, f"holds whole numbers from 0 to {summary.high:,.0f}"
 
 
-def _normalised(
-    tally: Tally, sample: sp.csr_matrix, dtype: np.dtype
-) -> tuple[str, str, Scale | None, float | None]:
+def _normalised(summary: ValueSummary, sample: sp.csr_matrix, dtype: np.dtype) -> Verdict:
     """Say how fractional values were made: base and target of the normalisation, if it was one."""
     scale = None if dtype == np.float16 else detect(sample)
-    logs = [] if tally.high > LOG_MAX else list(BASES)
+    logs = [] if summary.high > LOG_MAX else list(BASES)
     base, target = _common_total(sample, [scale.base] if scale else [*logs, LINEAR])
     if not (scale or target):
-        if tally.high > LOG_MAX:
-            return OTHER, f"has fractional values up to {tally.high:,.4g}", None, None
-        words = f"looks log-normalised (fractional values up to {tally.high:.3g})"
+        if summary.high > LOG_MAX:
+            return OTHER, f"has fractional values up to {summary.high:,.4g}", None, None
+        words = f"looks log-normalised (fractional values up to {summary.high:.3g})"
         return LOG, f"{words}; exact counts cannot be recovered from it", None, None
     verdict = NORMALISED if base == LINEAR else LOG
     how = [] if base == LINEAR else [f"base {base}"]

@@ -53,10 +53,10 @@ def convert(request: Request) -> list[str]:
     question = _question(seen, header)
     chosen = answer(question, request.answers, request.path.name)
     try:
-        found = _read(request, seen, header, "utf-8")
+        table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
-        found = _read(request, seen, header, OTHER_ENCODING)
-    names, words, is_number, values = found
+        table = _read(request, seen, header, OTHER_ENCODING)
+    names, words, is_number, values = table
     numbers = np.array(header[1:], dtype=object)[is_number]
     described = pd.DataFrame(words, index=pd.Index(names, dtype=object), dtype="category")
     plain = pd.DataFrame(index=pd.Index(numbers, dtype=object))
@@ -134,8 +134,8 @@ def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
     """Return the likelier orientation by the looks of the names, and what speaks for it."""
 
     def share(pattern: re.Pattern[str], names: list[str]) -> float:
-        found = sum(bool(pattern.search(name)) for name in names[:2000])
-        return found / max(1, min(len(names), 2000))
+        n_alike = sum(bool(pattern.search(name)) for name in names[:2000])
+        return n_alike / max(1, min(len(names), 2000))
 
     def genes(names: list[str]) -> float:
         return sum(bool(GENE.fullmatch(name)) for name in names) / max(1, len(names))

@@ -14,7 +14,8 @@ from scanvi_core.data.anndata_files.target import (
     write_tables,
 )
 from scanvi_core.data.blocks.columns import row_blocks
-from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
+from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, SPARSE, Block
+from scanvi_core.data.blocks.nodes import array_in, group_in, read
 from scanvi_core.data.collection.collection import Collection
 
 
@@ -35,10 +36,11 @@ def convert(request: Request) -> list[str]:
 def _blocks(parts: list[Any]) -> Iterator[Block]:
     first = 0
     for part in parts:
-        counts = part["X"]
-        indptr = np.asarray(counts["indptr"][:], dtype=np.int64)
+        counts = group_in(part, "X", SPARSE)
+        data, indices = array_in(counts, "data"), array_in(counts, "indices")
+        indptr = np.asarray(read(array_in(counts, "indptr")), dtype=np.int64)
         for start, stop in row_blocks(indptr, BLOCK_VALUES):
             inside = slice(int(indptr[start]), int(indptr[stop]))
             rows = np.repeat(np.arange(start, stop), np.diff(indptr[start : stop + 1]))
-            yield first + rows, counts["indices"][inside], counts["data"][inside]
+            yield first + rows, read(indices, inside), read(data, inside)
         first += len(indptr) - 1

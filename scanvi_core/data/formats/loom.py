@@ -16,6 +16,16 @@ from scanvi_core.data.anndata_files.target import (
     write_tables,
 )
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, DAMAGED, Block
+from scanvi_core.data.blocks.nodes import (
+    NUMBERS,
+    Unreadable,
+    array_in,
+    dtype_of,
+    group_in,
+    is_group,
+    read,
+    shape_of,
+)
 from scanvi_core.errors import FileRefused
 
 CELL_NAMES = ("CellID", "cell_id", "obs_names", "Cell", "cell_names", "barcode", "barcodes")
@@ -24,21 +34,25 @@ GENE_NAMES = ("Gene", "gene", "var_names", "gene_names", "Accession")
 
 def convert(file: h5py.File, request: Request) -> list[str]:
     """Write a loom file as .h5ad, layers included; return notices."""
-    matrix = file["matrix"]
-    if matrix.ndim != 2 or matrix.dtype.kind not in "biuf":
-        raise FileRefused(f"{request.path.name} holds no matrix of numbers.", DAMAGED)
+    try:
+        matrix = array_in(file, "matrix", 2, NUMBERS)
+    except Unreadable as error:
+        raise FileRefused(f"{request.path.name} holds no matrix of numbers.", DAMAGED) from error
     n_genes, n_cells = matrix.shape
     notes: list[str] = []
-    obs, obsm = _attributes(file["col_attrs"], n_cells, CELL_NAMES, "cell", notes)
-    var, _ = _attributes(file["row_attrs"], n_genes, GENE_NAMES, "gene", notes)
+    obs, obsm = _attributes(group_in(file, "col_attrs"), n_cells, CELL_NAMES, "cell", notes)
+    var, _ = _attributes(group_in(file, "row_attrs"), n_genes, GENE_NAMES, "gene", notes)
     with new_h5ad(request.target) as out:
         write_tables(out, Tables(obs, var, obsm))
         write_matrix(out, "X", _blocks(matrix), (n_cells, n_genes), matrix.dtype)
-        for name, layer in file.get("layers", {}).items():
-            if getattr(layer, "shape", None) != matrix.shape or layer.dtype.kind not in "biuf":
+        layers = file.get("layers")
+        for name in layers if is_group(layers) else ():
+            layer = read(layers, name)
+            kind = dtype_of(layer)
+            if shape_of(layer) != matrix.shape or kind is None or kind.kind not in NUMBERS:
                 notes.append(f"Layer {name} does not fit the matrix; it was left aside.")
                 continue
-            write_matrix(out, f"layers/{name}", _blocks(layer), (n_cells, n_genes), layer.dtype)
+            write_matrix(out, f"layers/{name}", _blocks(layer), (n_cells, n_genes), kind)
     return notes
 
 
@@ -48,7 +62,7 @@ def _blocks(matrix: Any) -> Iterator[Block]:
     wide = matrix.chunks[1] if matrix.chunks else 1
     step = max(wide, BLOCK_VALUES // max(1, n_genes) // wide * wide)
     for start in range(0, n_cells, step):
-        block = matrix[:, start : start + step].T
+        block = read(matrix, (slice(None), slice(start, start + step))).T
         rows, columns = np.nonzero(block)
         yield rows + start, columns, block[rows, columns]
 
@@ -59,16 +73,17 @@ def _attributes(
     """Return the attributes of cells or genes as a table and, where wider, as arrays."""
     columns: dict[str, np.ndarray] = {}
     wide: dict[str, np.ndarray] = {}
-    for key, node in group.items():
-        shape: tuple[int, ...] = getattr(node, "shape", ())
+    for key in group:
+        node = read(group, key)
+        shape, kind = shape_of(node) or (), dtype_of(node)
         if shape[:1] != (n,) or len(shape) > 2:
             notes.append(f"{what.capitalize()} attribute {key} does not fit; it was left aside.")
         elif len(shape) == 1:
             columns[key] = plain_column(node)
-        elif node.dtype.kind in "biuf" and shape[1] == 1:
-            columns[key] = node[:, 0]
-        elif node.dtype.kind in "biuf":
-            wide[key] = node[()]
+        elif kind is not None and kind.kind in NUMBERS:
+            values = read(node)
+            columns |= {key: values[:, 0]} if shape[1] == 1 else {}
+            wide |= {key: values} if shape[1] != 1 else {}
         else:
             notes.append(f"{what.capitalize()} attribute {key} is no column; it was left aside.")
     names = next((columns.pop(key) for key in name_keys if key in columns), None)

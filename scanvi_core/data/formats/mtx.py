@@ -116,10 +116,10 @@ def find_lists(matrix: Path, texts: list[Path], memory_bytes: float) -> Triple:
                       GENES_NAMED)  # fmt: skip
         if genes and cells:
             return Triple(matrix, genes, cells, cells_in_rows, header)
-    found = ", ".join(f"{path.name} ({n:,} lines)" for path, n in lengths.items()) or "none"
+    listed = ", ".join(f"{path.name} ({n:,} lines)" for path, n in lengths.items()) or "none"
     raise FileRefused(
         f"{matrix.name} is {header.n_rows:,} × {header.n_columns:,}, but lists of genes and cells "
-        f"of these lengths are not beside it (found: {found}).",
+        f"of these lengths are not beside it (found: {listed}).",
         BRING_ALL,
     )
 
@@ -155,10 +155,10 @@ def _read(triple: Triple) -> sp.csr_matrix:
 def _features(triple: Triple) -> pd.DataFrame:
     n = triple.header.n_columns if triple.cells_in_rows else triple.header.n_rows
     listed = _listed(triple.genes, n)
-    spoken = ["gene_ids", "name", "feature_types"]
+    names = ["gene_ids", "name", "feature_types"]
     if listed.shape[1] == 1:
         return pd.DataFrame(index=pd.Index(listed[0], dtype=object))
-    columns = {key: listed[at].to_numpy() for at, key in enumerate(spoken) if at < listed.shape[1]}
+    columns = {key: listed[at].to_numpy() for at, key in enumerate(names) if at < listed.shape[1]}
     return pd.DataFrame(columns).set_index("name").rename_axis(None)
 
 

@@ -1,12 +1,15 @@
 """MuData files (.h5mu): several AnnData, of which one is read."""
 
+from typing import Any
+
 import h5py
 import pandas as pd
-from anndata.io import read_elem, write_elem
+from anndata.io import write_elem
 
-from scanvi_core.data.anndata_files.elements import copy_anndata
+from scanvi_core.data.anndata_files.elements import copy_anndata, read_frame
 from scanvi_core.data.anndata_files.tables import read_table
 from scanvi_core.data.anndata_files.target import Request, new_h5ad
+from scanvi_core.data.blocks.nodes import group_in, is_group
 from scanvi_core.data.formats.question import Option, Question, answer
 from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
@@ -16,13 +19,14 @@ RNA = ("rna", "gex", "gene expression", "scrna", "transcriptome", "mrna")
 
 def convert(file: h5py.File, request: Request) -> list[str]:
     """Write one modality as .h5ad, with the columns that all modalities share."""
-    names = [name for name in file["mod"] if {"obs", "var"} <= set(file["mod"][name])]
+    modalities = group_in(file, "mod")
+    names = [name for name in modalities if _is_anndata(modalities[name])]
     if not names:
         raise FileRefused(
             f"{request.path.name} holds no modality with cells and genes.",
             "Save the modality you need: mdata['rna'].write_h5ad('rna.h5ad').",
         )
-    options = tuple(_option(file, name) for name in names)
+    options = tuple(_option(modalities, name) for name in names)
     guess = next((name for name in names if name.lower() in RNA), None)
     why = "Counts of RNA are what the model reads." if guess else ""
     question = Question(
@@ -30,7 +34,7 @@ def convert(file: h5py.File, request: Request) -> list[str]:
     )
     chosen = answer(question, request.answers, request.path.name)
     with new_h5ad(request.target) as out:
-        notes = copy_anndata(file["mod"][chosen], out)
+        notes = copy_anndata(modalities[chosen], out)
         added = _shared_columns(file, out)
     if added:
         notes.append(f"Taken from the table of all measurements: {', '.join(added)}.")
@@ -40,8 +44,12 @@ def convert(file: h5py.File, request: Request) -> list[str]:
     return notes
 
 
-def _option(file: h5py.File, name: str) -> Option:
-    obs, var = (read_table(file, f"mod/{name}/{part}").names for part in ("obs", "var"))
+def _is_anndata(node: Any) -> bool:
+    return is_group(node) and {"obs", "var"} <= set(node)
+
+
+def _option(modalities: Any, name: str) -> Option:
+    obs, var = (read_table(modalities, f"{name}/{part}").names for part in ("obs", "var"))
     first = ", ".join(str(gene) for gene in var[:4])
     return Option(
         name, name, f"{counted(len(obs), 'cell')} × {counted(len(var), 'feature')}: {first}, …"
@@ -52,7 +60,7 @@ def _shared_columns(file: h5py.File, out: h5py.File) -> list[str]:
     """Add the columns of the joint table that the modality lacks; return their names."""
     if "obs" not in file:
         return []
-    shared, own = read_elem(file["obs"]), read_elem(out["obs"])
+    shared, own = read_frame(file, "obs", []), read_frame(out, "obs", [])
     prefixes = tuple(f"{name}:" for name in file["mod"])
     names = [name for name in shared if name not in own and not name.startswith(prefixes)]
     if not names or not shared.index.is_unique:

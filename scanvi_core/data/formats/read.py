@@ -55,11 +55,11 @@ def read_any(request: dict[str, Any], *, whole: bool) -> Content:
 
 
 def _with_origin(content: Content, origin: dict[str, Any]) -> Content:
-    said = f"{origin['name']} is {origin['kind']}: it was read into a new .h5ad file."
+    notice = f"{origin['name']} is {origin['kind']}: it was read into a new .h5ad file."
     manifest = content.manifest | {
         "name": plain_name(origin["name"]),
         "origin": origin,
-        "repairs": [said, *origin["notes"], *content.manifest["repairs"]],
+        "repairs": [notice, *origin["notes"], *content.manifest["repairs"]],
     }
     return replace(content, manifest=manifest)
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scanvi_core.data.anndata_files.h5ad import opened
+from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.target import Request
+from scanvi_core.data.blocks.nodes import Unreadable
 from scanvi_core.data.formats import delimited, loom, mtx, mudata, packed, tenx, zarr_store
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.preflight import preflight
@@ -51,7 +52,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Listing:
     """Files of a folder by what they hold."""
 
     matrices: list[Path] = field(default_factory=list)
@@ -113,7 +114,7 @@ def _hdf5(request: Request) -> Made:
         words, convert = HDF5[kind]
         try:
             return Made(words, convert(file, request))
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except Unreadable as error:
             raise FileRefused(
                 f"{request.path.name} is {words}, but a part of it is missing or damaged.",
                 "Compare its checksum with the source, or copy it again.",
@@ -142,11 +143,11 @@ def _gzip(request: Request) -> Made:
 
 def _unpacked(request: Request, path: Path) -> Made:
     """Convert what came out of an archive; an .h5ad file itself becomes the target."""
-    found = _only_file(path) if path.is_dir() else path
-    preflight(found, request.memory_bytes)
-    made = as_h5ad(replace(request, path=found))
+    only = _only_file(path) if path.is_dir() else path
+    preflight(only, request.memory_bytes)
+    made = as_h5ad(replace(request, path=only))
     if made.kind is None:
-        shutil.move(found, request.target)
+        shutil.move(only, request.target)
     return Made(f"{made.kind or 'an .h5ad file'}, unpacked", made.notes)
 
 
@@ -155,9 +156,9 @@ def _folder(request: Request) -> Made:
     if names & zarr_store.ROOTS:
         return Made("a zarr store", zarr_store.convert(request))
     signatures.check_directory(request.path, names)
-    found = _listed(request.path, MAX_DEPTH)
-    if found.matrices:
-        return _triple(found.matrices, found.texts, request)
+    listing = _listed(request.path, MAX_DEPTH)
+    if listing.matrices:
+        return _triple(listing.matrices, listing.texts, request)
     only = _only_file(request.path)
     if only != request.path:
         preflight(only, request.memory_bytes)
@@ -176,9 +177,9 @@ def _only_file(folder: Path) -> Path:
     return _only_file(items[0]) if items[0].is_dir() else items[0]
 
 
-def _listed(folder: Path, depth: int = 0) -> _Found:
+def _listed(folder: Path, depth: int = 0) -> _Listing:
     """Sort the files of a folder, and of those in it down to a depth, by what they hold."""
-    found = _Found()
+    listing = _Listing()
     todo = [(folder, depth)]
     n_files = 0
     while todo:
@@ -190,22 +191,22 @@ def _listed(folder: Path, depth: int = 0) -> _Found:
             if item.is_dir():
                 todo += [(item, left - 1)] if left else []
             elif item.is_file():
-                _sort_in(found, item)
-    return found
+                _sort_in(listing, item)
+    return listing
 
 
-def _sort_in(found: _Found, path: Path) -> None:
+def _sort_in(listing: _Listing, path: Path) -> None:
     try:
         head = _head(path)
         head = _inner_head(path) if head.startswith(b"\x1f\x8b") else head
     except FileRefused:  # damaged or unreadable: not among what is looked for
         head = b""
     if mtx.is_mtx(head):
-        found.matrices.append(path)
+        listing.matrices.append(path)
     elif head and signatures.is_text(head):
-        found.texts.append(path)
+        listing.texts.append(path)
     else:
-        found.others.append(path)
+        listing.others.append(path)
 
 
 def _head(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
         If it unpacks to more than `max_bytes`, or its counts need more than `memory_bytes`.
     """
     lines = first_lines(path)
-    separator = _separator(lines)
+    separator = guess_separator(lines)
     fields = tuple(tuple(_fields(line, separator)) for line in lines)
     n_lines = count_lines(path, max_bytes, separator, memory_bytes)
     return Glimpse(lines[0] if lines else "", fields, separator, n_lines)
@@ -95,16 +96,20 @@ def _check_fits(name: str, n_values: int, memory_bytes: float) -> None:
         )
 
 
-def _separator(lines: list[str]) -> str:
-    """Return the separator that cuts most lines into equally many fields."""
+def guess_separator(lines: Sequence[str], separators: Sequence[str] = SEPARATORS) -> str:
+    """Return the separator that cuts most lines of a table into equally many fields.
 
-    def evenness(separator: str) -> tuple[bool, int, int]:
+    Of several, the one that cuts its header, the first line, into as many.
+    """
+
+    def evenness(separator: str) -> tuple[bool, int, bool, int]:
         first, *widths = [len(_fields(line, separator)) for line in [lines[0], *lines[-50:]]]
         usual = max(set(widths), key=widths.count)
         fits = first in {usual, usual - 1}  # a comma in every number is not in the header
-        return fits and usual > 1, widths.count(usual) if usual > 1 else 0, usual
+        n_usual = widths.count(usual) if usual > 1 else 0
+        return fits and usual > 1, n_usual, first == usual, usual
 
-    return max(SEPARATORS, key=evenness) if lines else ","
+    return max(separators, key=evenness) if lines else ","
 
 
 def _fields(line: str, separator: str) -> list[str]:

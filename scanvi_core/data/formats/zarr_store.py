@@ -7,6 +7,7 @@ from typing import Any
 
 from scanvi_core.data.anndata_files.elements import copy_anndata
 from scanvi_core.data.anndata_files.target import Request, new_h5ad
+from scanvi_core.data.blocks.nodes import Unreadable
 from scanvi_core.data.collection.collection import ABOUT
 from scanvi_core.data.formats import gathered
 from scanvi_core.data.guard.zarr_store import check_zarr
@@ -19,10 +20,10 @@ SAVE_AGAIN = "Save it where it was made: adata.write_zarr('name.zarr') or adata.
 def root_in(names: list[str]) -> str | None:
     """Return the folder of a zip archive, by the names in it, that is a zarr store; else None."""
     paths = [PurePosixPath(name) for name in names if not name.startswith("__MACOSX/")]
-    found = [path.parent for path in paths if path.name in ROOTS]
-    if not found:
+    roots = [path.parent for path in paths if path.name in ROOTS]
+    if not roots:
         return None
-    root = min(found, key=lambda path: len(path.parts))
+    root = min(roots, key=lambda path: len(path.parts))
     return "" if str(root) == "." else str(root)
 
 
@@ -37,37 +38,39 @@ def convert(request: Request, root: str = "") -> list[str]:
         Folder of the archive that is the store.
     """
     notes = check_zarr(request.path, request.memory_bytes)
-    with _opened(request.path, root) as group:
-        if request.path.is_dir() and ABOUT in group.attrs:
-            return notes + gathered.convert(request)
-        if not {"obs", "var"} <= set(group):
-            raise FileRefused(
-                f"{request.path.name} is a zarr store but not AnnData: it has no obs and var.",
-                "MuData, SpatialData and OME stores: save the table as .h5ad first.",
-            )
-        with new_h5ad(request.target) as out:
-            return notes + copy_anndata(group, out)
+    try:
+        with _opened(request.path, root) as group:
+            if request.path.is_dir() and ABOUT in group.attrs:
+                return notes + gathered.convert(request)
+            if not {"obs", "var"} <= set(group):
+                raise FileRefused(
+                    f"{request.path.name} is a zarr store but not AnnData: it has no obs and var.",
+                    "MuData, SpatialData and OME stores: save the table as .h5ad first.",
+                )
+            with new_h5ad(request.target) as out:
+                return notes + copy_anndata(group, out)
+    except Unreadable as error:
+        raise FileRefused(
+            f"{request.path.name} is damaged or written in an unknown way: {_short(error)}.",
+            SAVE_AGAIN,
+        ) from error
 
 
 @contextmanager
 def _opened(path: Path, root: str) -> Iterator[Any]:
-    """Open the store; whatever goes wrong while reading it becomes a sentence."""
     import zarr
 
-    store: Any = path
-    if path.is_file():
-        store = zarr.storage.ZipStore(path, mode="r")
+    store: Any = zarr.storage.ZipStore(path, mode="r") if path.is_file() else path
     try:
-        yield zarr.open_group(store, path=root or None, mode="r", use_consolidated=False)
-    except (ValueError, KeyError, TypeError, RuntimeError, zarr.errors.BaseZarrError) as error:
-        raise FileRefused(
-            f"{path.name} is damaged or written in an unknown way: {_short(error)}", SAVE_AGAIN
-        ) from error
+        try:
+            group = zarr.open_group(store, path=root or None, mode="r", use_consolidated=False)
+        except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
+            raise Unreadable(str(error).split("\n")[0]) from error
+        yield group
     finally:
         if path.is_file():
             store.close()
 
 
-def _short(error: Exception) -> str:
-    text = str(error).split("\n")[0][:100].rstrip(".")
-    return f"{text or type(error).__name__}."
+def _short(error: Unreadable) -> str:
+    return str(error.__cause__ or error).split("\n")[0][:100].rstrip(".") or "no reason is known"

@@ -14,10 +14,10 @@ from scanvi_core.arrays import Kind, open_array
 from scanvi_core.data.blocks.columns import row_blocks
 from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.genes.seurat import most_variable
+from scanvi_core.data.genes.seurat import SingularFit, most_variable
 from scanvi_core.data.guard.child_process import free_memory_mb, run_child
 from scanvi_core.data.normalization import TARGET_SUM, log_normalized
-from scanvi_core.errors import DataDamaged, ScanviError
+from scanvi_core.errors import DataDamaged, ProgramFault, ScanviError
 from scanvi_core.runtime import replacing
 
 MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
@@ -168,10 +168,10 @@ def _ask(request: dict[str, Any]) -> list[int]:
     for flavor in FLAVORS[:-1]:
         try:
             return list(run_child({**request, "flavor": flavor}))
-        except DataDamaged:
+        except (DataDamaged, ProgramFault):
             raise
         except ScanviError as error:
-            logger.warning("Variable genes by %s did not work: %s", flavor, error)
+            logger.warning("Variable genes by %s did not work", flavor, exc_info=error)
     return list(run_child({**request, "flavor": FLAVORS[-1]}))
 
 
@@ -185,8 +185,8 @@ def _rank_with_wider_span(
     for span in SPANS[:-1]:
         try:
             return most_variable(dataset.counts_by_gene, genes, batch, n_top, span)
-        except ValueError as error:
-            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
+        except SingularFit as error:
+            logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
     return most_variable(dataset.counts_by_gene, genes, batch, n_top, SPANS[-1])
 
 

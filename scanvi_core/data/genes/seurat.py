@@ -16,6 +16,10 @@ from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
 Floats = npt.NDArray[np.float64]
 
 
+class SingularFit(Exception):
+    """The local fit of variance to mean has no single solution."""
+
+
 def most_variable(
     counts: sp.csc_matrix,
     genes: npt.NDArray[Any],
@@ -43,7 +47,7 @@ def most_variable(
 
     Raises
     ------
-    ValueError
+    SingularFit
         If a local fit is singular.
     """
     n_cells = np.bincount(batch[batch >= 0])
@@ -104,13 +108,23 @@ def _sums(
 
 
 def expected(mean: Floats, variance: Floats, span: float) -> Floats:
-    """Return log10 of the variance that a gene of this mean usually has; 0 for constant genes."""
+    """Return log10 of the variance that a gene of this mean usually has; 0 for constant genes.
+
+    Raises
+    ------
+    SingularFit
+        If there are too few means that differ.
+    """
     from skmisc.loess import loess
 
     varies = variance > 0
     fitted = np.zeros_like(mean)
-    model = loess(np.log10(mean[varies]), np.log10(variance[varies]), span=span, degree=2)
-    model.fit()
+    points = np.log10(mean[varies]), np.log10(variance[varies])
+    try:
+        model = loess(*points, span=span, degree=2)
+        model.fit()
+    except ValueError as error:
+        raise SingularFit(str(error)) from error
     fitted[varies] = model.outputs.fitted_values
     return fitted
 

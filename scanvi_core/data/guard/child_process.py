@@ -1,6 +1,7 @@
 """Asking the guarded child process, and what its answer means."""
 
 import json
+import logging
 import os
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ from scanvi_core.errors import FileRefused, InputError, ScanviError
 
 CHILD = "scanvi_core.data.child"  # the module of the child process
 MEMORY_SHARE = 0.9  # of what is free
+logger = logging.getLogger(__name__)
 
 
 ERRORS = {
@@ -69,16 +71,23 @@ def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = C
             f"Reading was stopped: {done.reason}.",
             "The file may be damaged, or its disk very slow. If it is sound, try again.",
         )
+    log = done.log.decode("utf-8", "replace").strip()
     try:
         reply = json.loads(done.output.rpartition(b"\n")[2])
     except ValueError as error:
+        error.add_note(log)
         raise ChildCrashed(
             f"The reader stopped on this file: {done.reason}.",
             "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
         ) from error
     if "error" in reply:
         failure = reply["error"]
-        raise ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+        reported = ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
+        if log:
+            reported.add_note(log)
+        raise reported
+    if log:
+        logger.warning("The reader wrote:\n%s", log)
     return reply["result"]
 
 

@@ -7,6 +7,7 @@ no data set at all: to say so, in words about its kind, is the readers' business
 import zipfile
 from pathlib import Path
 
+from scanvi_core.data.blocks.nodes import is_damage
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.data.guard.regular_file import open_regular
@@ -66,6 +67,8 @@ def _check_hdf5(path: Path, memory_bytes: float, watch: Watchdog) -> None:
         with h5py.File(path, "r") as file:
             check_structure(file, memory_bytes, watch)
     except (OSError, RuntimeError, KeyError) as error:
+        if not is_damage(error):
+            raise
         raise signatures.explain_open_failure(path, error) from error
 
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from scanvi_core.data.blocks.nodes import attribute
 from scanvi_core.errors import FileRefused
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -136,13 +137,16 @@ def check_is_anndata(file: Any, name: str) -> None:
     if kind != "h5ad":
         raise FileRefused(f"{name} is a file of the kind {kind}, not .h5ad.", SAVE_AS_H5AD)
     for part in ("/", "obs", "var", "X"):
-        attrs = file[part].attrs if part in file else {}
-        stated = str(attrs.get("encoding-version", ""))
-        known = NEWEST.get(str(attrs.get("encoding-type", "")))
+        if part not in file:
+            continue
+        stated, encoding = (
+            str(attribute(file[part], f"encoding-{what}", "")) for what in ("version", "type")
+        )
+        known = NEWEST.get(encoding)
         if known and re.fullmatch(r"\d+(\.\d+)*", stated) and _parts(stated) > _parts(known):
             raise FileRefused(
                 f"{name} was written by a newer anndata than this program knows "
-                f"({part}: {attrs['encoding-type']} {stated}).",
+                f"({part}: {encoding} {stated}).",
                 "Update this program, or save the file with anndata 0.12: "
                 "adata.write_h5ad('name.h5ad').",
             )

@@ -57,13 +57,13 @@ class Talk:
 
     Attributes
     ----------
-    heard
+    on_line
         Called with every line of its standard output, as it comes.
     should_stop
         Asked ten times a second; when true the child is killed.
     """
 
-    heard: Callable[[bytes], None] = lambda _: None
+    on_line: Callable[[bytes], None] = lambda _: None
     should_stop: Callable[[], bool] = lambda: False
 
 
@@ -105,7 +105,7 @@ def run_watched(
         thread = threading.Thread(target=watch.run, daemon=True)
         thread.start()
         try:
-            output, log = _talk(process, request, talk.heard)
+            output, log = _talk(process, request, talk.on_line)
         except BaseException:
             process.kill()
             raise
@@ -118,7 +118,7 @@ def run_watched(
 
 
 def _talk(
-    process: subprocess.Popen[bytes], request: bytes, heard: Callable[[bytes], None]
+    process: subprocess.Popen[bytes], request: bytes, on_line: Callable[[bytes], None]
 ) -> tuple[bytes, bytes]:
     """Hand over the request and listen until the end; return all output and the log."""
     if process.stdin is None or process.stdout is None or process.stderr is None:
@@ -132,7 +132,7 @@ def _talk(
     lines = list[bytes]()
     for line in process.stdout:
         lines.append(line)
-        heard(line)
+        on_line(line)
     reader.join()
     process.wait()
     return b"".join(lines), b"".join(log)

@@ -156,8 +156,8 @@ def _ask(request: dict[str, Any], talk: Talk | None = None) -> dict[str, Any]:
 def _pass_on(report: Callable[[float, str], None], line: bytes) -> None:
     """Pass on a line that says how far it is; the last one, without an end, is the reply."""
     if line.endswith(b"\n"):
-        told = json.loads(line)
-        report(float(told["fraction"]), str(told["words"]))
+        progress = json.loads(line)
+        report(float(progress["fraction"]), str(progress["words"]))
 
 
 def _allowance(path: Path) -> float:
@@ -180,9 +180,13 @@ def _regular(path: Path | str) -> Path:
     """Return the full path of a file or folder that is there; links of its owner are followed."""
     try:
         return Path(path).expanduser().resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:
+    except FileNotFoundError:
         raise FileRefused(
             f"There is no file {Path(path).name}.", "Check the name and the folder."
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
+        raise FileRefused(
+            f"{Path(path).name[:80]!r} cannot be reached: {error}.", "Check it and its folder."
         ) from error
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from scanvi_core.data.anndata_files.h5ad import Content, Pending, opened
+from scanvi_core.data.anndata_files.h5ad import Content, Pending
+from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.blocks.hdf5 import find_matrices
 from scanvi_core.data.blocks.progress import COPYING, FINISHING, TURNING, watched
 from scanvi_core.data.blocks.write import write_by_gene, write_csr
-from scanvi_core.data.counts.convert import Washer, washed
+from scanvi_core.data.counts.convert import CountsConverter, converted_blocks
 from scanvi_core.data.dataset import write_rest
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.data.qc.metrics import Meter, Quality
@@ -60,7 +61,9 @@ def store(folder: Path, content: Content) -> dict[str, Any]:
 
 def _copy(folder: Path, content: Content, pending: Pending, meter: Meter) -> dict[str, Any]:
     """Copy the counts by row and measure them; return the manifest with what they show."""
-    washer = Washer(pending.report, content.obs, content.var.index.to_numpy(dtype=object))
+    converter = CountsConverter(
+        pending.report, content.obs, content.var.index.to_numpy(dtype=object)
+    )
     with opened(pending.path) as (file, facts):
         if facts != pending.facts:
             raise FileRefused(
@@ -69,19 +72,21 @@ def _copy(folder: Path, content: Content, pending: Pending, meter: Meter) -> dic
             )
         check_structure(file, pending.memory_mb * 1e6)
         sources, _ = find_matrices(file, *pending.shape)
-        source = next(found for found in sources if found.name == pending.report.name)
+        source = next(matrix for matrix in sources if matrix.name == pending.report.name)
         digest, full_disk = _sha256(pending.path), None
         try:
-            write_csr(_measured(washed(watched(source, COPYING), washer), meter), folder)
+            write_csr(
+                _measured(converted_blocks(watched(source, COPYING), converter), meter), folder
+            )
         except OSError as error:  # here it would be taken for one of the file that is read
             full_disk = error
     if full_disk is not None:
         raise full_disk
-    notes, recovery = washer.finish()
+    notes, recovery = converter.finish()
     manifest = dict(content.manifest)
-    said = list(manifest["repairs"])
-    at = len(said) - pending.n_notes  # behind what was said about another kind of file
-    manifest["repairs"] = [*said[:at], *notes, *said[at:]]
+    earlier = list(manifest["repairs"])
+    at = len(earlier) - pending.n_notes  # behind the notices about another kind of file
+    manifest["repairs"] = [*earlier[:at], *notes, *earlier[at:]]
     manifest["recovery"] = recovery
     manifest["source"] = manifest["source"] | {"sha256": digest}
     return manifest
@@ -98,11 +103,11 @@ def _about_empty(quality: Quality) -> list[str]:
     if not n:
         return []
     have, are, get = ("has", "it is", "gets") if n == 1 else ("have", "they are", "get")
-    said = (
+    sentence = (
         f"{counted(n, 'cell')} {have} no counts: {are} kept, but not trained on and {get} no "
         "prediction."
     )
-    return [said]
+    return [sentence]
 
 
 def _sha256(path: Path) -> str:

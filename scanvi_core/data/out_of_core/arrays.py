@@ -19,11 +19,23 @@ from dask.array.core import normalize_chunks
 
 from scanvi_core.arrays import Stamp, stamp
 from scanvi_core.data import repairs
-from scanvi_core.data.anndata_files.elements import read_frame
+from scanvi_core.data.anndata_files.elements import read_element, read_frame
 from scanvi_core.data.anndata_files.h5ad import symbol_column
 from scanvi_core.data.anndata_files.tables import categorical
 from scanvi_core.data.blocks.hdf5 import DAMAGED, MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.blocks.mapped import entries
+from scanvi_core.data.blocks.nodes import (
+    Unreadable,
+    array_in,
+    attribute,
+    group_in,
+    is_group,
+    part_in,
+    read,
+    shape_of,
+    text,
+    texts,
+)
 from scanvi_core.data.blocks.sample import N_ROWS
 from scanvi_core.data.counts import choose
 from scanvi_core.data.dataset import MANIFEST, Dataset
@@ -69,7 +81,7 @@ class Part:
         if (self.path / MANIFEST).is_file():
             return Dataset.open(self.path).obs_names
         with _opened(self.path) as group:
-            return _index(group["obs"])
+            return np.asarray(read_element(_names_of(group, "obs")), dtype=object)
 
     def column(self, name: str) -> pd.Categorical:
         """Return one column of obs.
@@ -81,17 +93,15 @@ class Part:
         """
         if (self.path / MANIFEST).is_file():
             return _words(Dataset.open(self.path).values(name).array)
-        from anndata.io import read_elem
-
         with _opened(self.path) as group:
-            obs = group["obs"]
-            names = [str(key) for key in obs.attrs["column-order"]]
+            obs = group_in(group, "obs")
+            names = texts(attribute(obs, "column-order", []))
             if name not in names:
                 raise ColumnMissing(
                     f"The table of cells of {self.path.name} has no column {name}.",
                     f"It has {', '.join(names) or 'none'}.",
                 )
-            return _words(read_elem(obs[name]))
+            return _words(read_element(part_in(obs, name)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,8 +159,8 @@ def open_lazy(
     CountsNotFound, ColumnMissing
         If no matrix, or not the wanted one, holds counts.
     """
-    found = [member for path in paths for member in _members(path.expanduser().resolve())]
-    parts = [_open_part(path, matrix, block_values) for path in found]
+    members = [member for path in paths for member in _members(path.expanduser().resolve())]
+    parts = [_open_part(path, matrix, block_values) for path in members]
     for part in parts[1:]:
         if not np.array_equal(part.var_names, parts[0].var_names):
             raise FileRefused(
@@ -210,9 +220,9 @@ def _opened(path: Path) -> Iterator[Any]:
                 yield file
         else:
             yield zarr.open_group(path, mode="r", use_consolidated=False)
-    except (OSError, RuntimeError, KeyError, zarr.errors.BaseZarrError) as error:
+    except (Unreadable, OSError, RuntimeError, zarr.errors.BaseZarrError) as error:
         raise FileRefused(
-            f"{path.name} cannot be read as AnnData ({type(error).__name__}: {error}).",
+            f"{path.name} cannot be read as AnnData: {error}.",
             "Save it again with adata.write_h5ad('name.h5ad') or adata.write_zarr('name.zarr').",
         ) from error
 
@@ -220,7 +230,7 @@ def _opened(path: Path) -> Iterator[Any]:
 def _of_anndata(path: Path, group: Any, matrix: str | None, block_values: int) -> Part:
     from anndata.experimental import read_elem_lazy
 
-    sources, _ = find_matrices(group, _length(group["obs"]), _length(group["var"]))
+    sources, _ = find_matrices(group, _length(group, "obs"), _length(group, "var"))
     by_row = {source.name: source for source in sources if source.stored == "csr"}
     if not by_row:
         raise FileRefused(f"{path.name} holds no matrix stored by cells (CSR).", IMPORT_IT)
@@ -241,7 +251,7 @@ def _of_anndata(path: Path, group: Any, matrix: str | None, block_values: int) -
 
 def _genes_of(group: Any, source: MatrixSource) -> pd.DataFrame:
     key = raw_genes_key(group) if source.name == "raw.X" else "var"
-    table = read_frame(group[key], key, [])
+    table = read_frame(group, key, [])
     if len(table) != source.shape[1]:
         raise FileRefused(
             f"{source.name} has {source.shape[1]:,} genes but {len(table):,} gene names.", DAMAGED
@@ -252,28 +262,29 @@ def _genes_of(group: Any, source: MatrixSource) -> pd.DataFrame:
 def _words(values: Any) -> pd.Categorical:
     """Return a column as categories that are texts."""
     column = pd.Categorical(values)
-    return categorical(column.codes, column.categories, {})
+    return categorical(column.codes, column.categories)
 
 
-def _index(table: Any) -> np.ndarray:
-    from anndata.io import read_elem
+def _names_of(group: Any, table: str) -> Any:
+    """Return the part of a table that holds the names of its rows, not read yet."""
+    rows = group_in(group, table)
+    return part_in(rows, text(attribute(rows, "_index", "_index")))
 
-    return np.asarray(read_elem(table[str(table.attrs["_index"])]), dtype=object)
 
-
-def _length(table: Any) -> int:
-    names = table[str(table.attrs["_index"])]
-    return int((names["values"] if hasattr(names, "keys") else names).shape[0])
+def _length(group: Any, table: str) -> int:
+    names = _names_of(group, table)
+    stored = array_in(names, "values") if is_group(names) else names
+    return int((shape_of(stored) or (0,))[0])
 
 
 def _judge_some(source: MatrixSource, genes: pd.Index) -> choose.MatrixReport:
     """Say what a matrix holds by its first filled cells; all are judged when they are read."""
-    starts = np.asarray(source.node["indptr"][:])
+    starts = np.asarray(read(source.node["indptr"]))
     filled = np.flatnonzero(np.diff(starts))
     first = int(filled[0]) if filled.size else 0
     starts = starts[first : first + N_ROWS + 1]
     inside = slice(int(starts[0]), int(starts[-1]))
-    parts = {name: source.node[name][inside] for name in ("data", "indices")}
+    parts = {name: read(source.node[name], inside) for name in ("data", "indices")}
     few = MatrixSource(
         source.name,
         parts | {"indptr": starts - starts[0]},

@@ -24,8 +24,8 @@ from dask.delayed import delayed
 
 from scanvi_core import config
 from scanvi_core.data.genes.choose import MIN_DETECTED, SPANS, pool_batches
-from scanvi_core.data.genes.seurat import Floats, expected, first, standardised
-from scanvi_core.data.out_of_core.passes import Looked, added, blocks_of, reading
+from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardised
+from scanvi_core.data.out_of_core.passes import Measurements, added, blocks_of, reading
 from scanvi_core.errors import InputError
 from scanvi_core.runtime import worker_threads
 
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 
 
 def variable_table(
-    counts: Any, looked: Looked, batch: pd.Series | None, n_top: int, folder: Path
+    counts: Any, measured: Measurements, batch: pd.Series | None, n_top: int, folder: Path
 ) -> pd.DataFrame:
     """Choose the variable genes as :func:`scanvi_core.data.genes.choose.variable_genes` does.
 
     Parameters
     ----------
-    counts, looked
-        The counts and what :func:`look` found.
+    counts, measured
+        The counts and what :func:`~scanvi_core.data.out_of_core.passes.measure` tells of them.
     batch
         Batch of each cell; small batches are pooled. None: one batch.
     n_top
@@ -60,14 +60,14 @@ def variable_table(
     InputError
         If the local fit is singular at every span.
     """
-    detected = np.flatnonzero(looked.n_cells >= MIN_DETECTED)
+    detected = np.flatnonzero(measured.n_cells >= MIN_DETECTED)
     if len(detected) < config.MIN_GENES:
         detected = np.arange(counts.shape[1])
-    table = pd.DataFrame({"n_cells_by_counts": looked.n_cells, "highly_variable": False})
+    table = pd.DataFrame({"n_cells_by_counts": measured.n_cells, "highly_variable": False})
     if len(detected) <= n_top:
         table.loc[detected, "highly_variable"] = True
         return table
-    values = _standardised(counts, batch_codes(looked.quality.totals, batch), detected, folder)
+    values = _standardised(counts, batch_codes(measured.quality.totals, batch), detected, folder)
     table.loc[detected[first(values, n_top)], "highly_variable"] = True
     ranks = np.argsort(np.argsort(-values, axis=1), axis=1).astype(np.float64)
     ranks[ranks >= n_top] = np.nan
@@ -110,18 +110,21 @@ def _deviation(mean: Floats, variance: Floats) -> Floats:
 
     Fitted in other processes: of constant or few data, the fit can end its process.
     """
+    problem: Exception | None = None
     for span in SPANS:
         try:
             with ProcessPoolExecutor(worker_threads(), get_context("spawn")) as pool:
                 fits = list(pool.map(partial(expected, span=span), mean, variance))
-        except (ValueError, BrokenProcessPool) as error:
-            logger.warning("seurat_v3 with span %s did not work: %s", span, error)
+        except (SingularFit, BrokenProcessPool) as error:
+            logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
+            problem = error
         else:
             return np.sqrt(10 ** np.array(fits))
+    what = "is singular" if isinstance(problem, SingularFit) else "ended its process"
     raise InputError(
-        "Variable genes cannot be told apart: the fit of variance to mean is singular.",
+        f"Variable genes cannot be told apart: the fit of variance to mean {what}.",
         "Take a batch column with fewer values, or none.",
-    )
+    ) from problem
 
 
 def _sums(counts: Any, codes: npt.NDArray[np.int32], clip: Path | None = None) -> list[Floats]:

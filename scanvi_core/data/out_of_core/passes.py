@@ -29,14 +29,14 @@ ADDED_AT_ONCE = 8  # sums of so many blocks are added in one go
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class Measurements:
     """What one reading of all counts tells: numbers per cell, and cells per gene [genes]."""
 
     quality: Quality
     n_cells: npt.NDArray[np.int64]
 
 
-def look(counts: Any, symbols: np.ndarray, var_names: np.ndarray) -> Looked:
+def measure(counts: Any, symbols: np.ndarray, var_names: np.ndarray) -> Measurements:
     """Measure all cells and genes, and judge every value, in one reading.
 
     Parameters
@@ -53,11 +53,11 @@ def look(counts: Any, symbols: np.ndarray, var_names: np.ndarray) -> Looked:
     """
     blocks, starts = blocks_of(counts)
     is_mt = is_mitochondrial(symbols) | is_mitochondrial(var_names)
-    look_at, names = delayed(partial(_look_at_block, is_mt), nout=3), delayed(var_names)
-    seen = [look_at(names, block, start) for block, start in zip(blocks, starts, strict=True)]
+    measure_block, names = delayed(partial(_measure_block, is_mt), nout=3), delayed(var_names)
+    each = [measure_block(names, *pair) for pair in zip(blocks, starts, strict=True)]
     with reading():
         reports, cells, genes = compute(
-            [one[0] for one in seen], [one[1] for one in seen], added([one[2] for one in seen])
+            [one[0] for one in each], [one[1] for one in each], added([one[2] for one in each])
         )
     for report in reports:
         if report.verdict != choose.EMPTY:  # some cells may well have no counts at all
@@ -66,10 +66,10 @@ def look(counts: Any, symbols: np.ndarray, var_names: np.ndarray) -> Looked:
         np.concatenate([getattr(one, name) for one in cells])
         for name in ("totals", "n_genes", "pct_mt")
     )
-    return Looked(Quality(totals, n_genes, pct_mt, cells[0].n_mt_genes), genes)
+    return Measurements(Quality(totals, n_genes, pct_mt, cells[0].n_mt_genes), genes)
 
 
-def _look_at_block(
+def _measure_block(
     is_mt: np.ndarray, var_names: np.ndarray, block: sp.csr_matrix, start: int
 ) -> tuple[choose.MatrixReport, Quality, np.ndarray]:
     node = {"data": block.data, "indices": block.indices, "indptr": block.indptr}
@@ -127,8 +127,8 @@ def components(
     place = partial(_placed, mean @ axes, axes)
     chunks = (counts.chunks[0], (n_comps,))
     like = np.empty((0, 0), dtype=np.float32)
-    found = logs.map_blocks(place, chunks=chunks, dtype=like.dtype, meta=like)
-    return found, variances[::-1][:n_comps] / variances.sum()
+    scores = logs.map_blocks(place, chunks=chunks, dtype=like.dtype, meta=like)
+    return scores, variances[::-1][:n_comps] / variances.sum()
 
 
 def _products(block: sp.csr_matrix) -> npt.NDArray[np.float64]:
@@ -160,10 +160,10 @@ def write_blocks(array: Any, path: Path, at_once: int) -> None:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what goes wrong while a block is read, here or elsewhere, into a sentence."""
+    """Turn what libraries raise while a block is read, here or elsewhere, into a sentence."""
     try:
         yield
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise FileRefused(f"The counts cannot be read: {str(error)[:200]}.", DAMAGED) from error
 
 

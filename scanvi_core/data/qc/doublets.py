@@ -3,17 +3,23 @@
 Doublets form among the cells of one sample, so each batch is judged by its own simulated ones.
 On the 1,408 cells of scMixology (Tian et al. 2019, 10.1038/s41592-019-0425-8), of which 387 are
 doublets by genotype, many of them of two cells alike, the score puts a doublet before a single
-cell in 0.65 of the pairs (checked in `tests/data/qc/test_qc.py`).
+cell in 0.65 of the pairs (checked in `tests/data/qc/test_doublets.py`).
 """
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 
+if TYPE_CHECKING:
+    import anndata
+
 MIN_CELLS = 50  # fewer have too few neighbours to tell
 MAX_CELLS = 30_000  # no sample of one droplet run is larger
+N_COMPONENTS = 30
+MIN_GENES = 3  # of a cell, and cells of a gene, that scrublet looks at
 BYTES_PER_VALUE = 100  # copies made on the way: raw, normalised, logs, simulated doublets
 
 
@@ -59,21 +65,39 @@ def find_doublets(counts: sp.csr_matrix, seed: int) -> Doublets:
     import scanpy
 
     score = np.full(counts.shape[0], np.nan, dtype=np.float32)
-    names = np.arange(counts.shape[0]).astype(str)
-    cells = anndata.AnnData(sp.csr_matrix(counts, dtype=np.float32), obs={"cell": names})
-    cells.obs_names = names
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of scanpy about genes and cells left out
-            scanpy.pp.scrublet(
-                cells,
-                mean_center=False,  # centring would fill every zero
-                use_approx_neighbors=False,
-                threshold=1.0,  # not used; to find one takes scikit-image
-                verbose=False,
-                random_state=seed,
-            )
-    except (ValueError, ArithmeticError, KeyError, np.linalg.LinAlgError):
-        return Doublets(score, problem="too few genes that differ between its cells")
+    cells = anndata.AnnData(sp.csr_matrix(counts, dtype=np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scanpy about genes and cells left out
+        n_cells, n_genes = _n_usable(cells.copy())
+        if n_cells <= N_COMPONENTS:
+            return Doublets(score, problem=f"too few cells with {MIN_GENES} genes or more")
+        if n_genes <= N_COMPONENTS:
+            return Doublets(score, problem="too few genes that differ between its cells")
+        scanpy.pp.scrublet(
+            cells,
+            mean_center=False,  # centring would fill every zero
+            use_approx_neighbors=False,
+            threshold=1.0,  # not used; to find one takes scikit-image
+            n_prin_comps=N_COMPONENTS,
+            verbose=False,
+            random_state=seed,
+        )
     score[:] = cells.obs["doublet_score"].to_numpy(np.float32)
     return Doublets(score)
+
+
+def _n_usable(cells: "anndata.AnnData") -> tuple[int, int]:
+    """Return of how many cells and genes scrublet takes components.
+
+    By the steps that it begins with itself: rare genes and poor cells go, variable genes stay.
+    """
+    import scanpy
+
+    scanpy.pp.filter_genes(cells, min_cells=MIN_GENES)
+    scanpy.pp.filter_cells(cells, min_genes=MIN_GENES)
+    if min(cells.shape) <= N_COMPONENTS:
+        return cells.n_obs, cells.n_vars
+    scanpy.pp.normalize_total(cells)
+    scanpy.pp.log1p(cells)
+    scanpy.pp.highly_variable_genes(cells)
+    return cells.n_obs, int(cells.var["highly_variable"].sum())

@@ -48,8 +48,8 @@ def is_mitochondrial(names: np.ndarray) -> np.ndarray:
     with or without its version: the 13 genes of man and mouse that are translated.
     """
     texts = [str(name).strip() for name in names]
-    found = [text.split(".")[0] in ENSEMBL_MT or bool(_SYMBOL.fullmatch(text)) for text in texts]
-    return np.array(found, dtype=bool)
+    flags = [text.split(".")[0] in ENSEMBL_MT or bool(_SYMBOL.fullmatch(text)) for text in texts]
+    return np.array(flags, dtype=bool)
 
 
 class Meter:

@@ -48,7 +48,7 @@ def keep_copy(path: Path, seq: int) -> Path | None:
         for old in copies(path)[KEPT:]:
             old.unlink()
     except (OSError, sqlite3.DatabaseError) as error:
-        _logger.warning("No copy of the label log could be kept in %s: %s", target.parent, error)
+        _logger.warning("No copy of the label log in %s", target.parent, exc_info=error)
         return None
     return target
 
@@ -135,7 +135,7 @@ def _readable(path: Path, n_obs: int) -> list[Record]:
                 entries.replay([record], board, history)
                 records.append(record)
     except (sa.exc.SQLAlchemyError, ProjectError, ValueError, TypeError, LookupError) as error:
-        _logger.warning("%s can be read up to entry %d: %s", path, len(records), error)
+        _logger.warning("%s can be read up to entry %d", path, len(records), exc_info=error)
     finally:
         engine.dispose()
     return records

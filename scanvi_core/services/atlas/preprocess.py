@@ -123,11 +123,11 @@ def _work(
     counts = lazy.counts
     batch = None if request.batch_key is None else lazy.column(request.batch_key)
     report(0.02, "Measuring cells")
-    looked = passes.look(counts, lazy.symbols, lazy.var_names)
-    _write_cells(lazy, looked.quality, request.folder / CELLS)
+    measured = passes.measure(counts, lazy.symbols, lazy.var_names)
+    _write_cells(lazy, measured.quality, request.folder / CELLS)
     report(0.25, "Choosing variable genes")
     table = out_of_core_genes.variable_table(
-        counts, looked, batch, request.n_top_genes, request.folder
+        counts, measured, batch, request.n_top_genes, request.folder
     )
     genes = np.flatnonzero(table["highly_variable"])
     table.set_axis(lazy.var_names, axis=0).to_parquet(request.folder / GENES)
@@ -139,14 +139,14 @@ def _work(
     pca, shares = passes.components(counts, genes, n_comps, at_once)
     report(0.8, "Writing components")
     passes.write_blocks(pca, request.folder / COMPONENTS, at_once)
-    codes = out_of_core_genes.batch_codes(looked.quality.totals, batch)
+    codes = out_of_core_genes.batch_codes(measured.quality.totals, batch)
     return {
         "sources": [str(part.path) for part in lazy.parts],
         "matrix": sorted({part.matrix for part in lazy.parts}),
         "n_obs": counts.shape[0],
         "n_vars": counts.shape[1],
-        "n_mt_genes": looked.quality.n_mt_genes,
-        "n_empty_cells": int(np.count_nonzero(looked.quality.totals == 0)),
+        "n_mt_genes": measured.quality.n_mt_genes,
+        "n_empty_cells": int(np.count_nonzero(measured.quality.totals == 0)),
         "batch_key": request.batch_key,
         "n_batches_ranked": int(codes.max()) + 1,
         "n_genes_chosen": len(genes),

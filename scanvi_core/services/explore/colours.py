@@ -80,7 +80,8 @@ def _by_prediction(opened: Workspace, what: str) -> Colouring:
     made, predictions = provisional.state(opened).newest, results.current(opened)
     if made is not None:
         predictions = made.predictions
-    assert predictions is not None  # noqa: S101 - told to the type checker: there is a current run
+    if predictions is None:
+        raise ValueError("there is no current run")
     title = f"{what} (provisional)" if made else what
     moment = f"{predictions.run_id}.{made.seq if made else 0}"
     if what == CONFIDENCE:

@@ -69,7 +69,8 @@ def groups(opened: Workspace, what: str) -> Groups:
     colouring = colours.colouring(opened, what)
 
     def work_out() -> Groups:
-        assert colouring.codes is not None  # noqa: S101  - `options` lists no values
+        if colouring.codes is None:
+            raise ValueError(f"{what} has no groups")
         places = colouring.places or tuple(range(len(colouring.names)))
         codes = np.array(colouring.codes, dtype=np.int32)
         return Groups(what, codes, colouring.names, places, _why(opened, what))

@@ -202,15 +202,25 @@ def from_file(text: bytes) -> list[LabelRule]:
         raise InputError(f"The file has {len(text) >> 20:,} MB: no rules.", UNREADABLE)
     try:
         plain = json.loads(text)
-        newer = int(plain[FILE]) > FILE_VERSION
-        rules = [] if newer else [(str(own["label"]), own["rule"]) for own in plain["rules"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("This file holds no rules.", UNREADABLE) from error
-    if newer:
+    if not isinstance(plain, dict) or not isinstance(plain.get(FILE), int):
+        raise InputError("This file holds no rules.", UNREADABLE)
+    if plain[FILE] > FILE_VERSION:
         raise InputError("These rules have a newer format.", "Update the program.")
+    rules = plain.get("rules")
+    if not isinstance(rules, list) or not all(map(_is_named, rules)):
+        raise InputError("This file holds no rules.", UNREADABLE)
     if len(rules) > MAX_RULES:
         raise InputError(f"The file holds {len(rules):,} rules.", f"At most {MAX_RULES:,} work.")
-    return [LabelRule(names.clean_label(label), Rule.from_json(rule)) for label, rule in rules]
+    return [
+        LabelRule(names.clean_label(str(own["label"])), Rule.from_json(own["rule"]))
+        for own in rules
+    ]
+
+
+def _is_named(own: object) -> bool:
+    return isinstance(own, dict) and {"label", "rule"} <= set(own)
 
 
 # On other data ----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What is known about the cells: label columns, names given by hand, groups, prior, undo."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -218,8 +218,19 @@ def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
             f"The column {key} has {len(names):,} different values for {n_labelled:,} cells.",
             "This looks like a list of barcodes; choose the column with cell types.",
         )
-    if len(names) < config.MIN_LABELS:
+    check_enough(names, "choose another column, or start empty")
+
+
+def check_enough(types: Sequence[str], advice: str) -> None:
+    """Refuse a single type, which is nothing to tell apart.
+
+    Raises
+    ------
+    LabelsUnusable
+        If there is one.
+    """
+    if len(types) < config.MIN_LABELS:
         raise LabelsUnusable(
-            f"Only one label has cells ({names[0]}).",
-            "SCANVI needs at least two types: choose another column, or start empty.",
+            f"Only one label has cells ({types[0]}).",
+            f"SCANVI needs at least two types: {advice}.",
         )

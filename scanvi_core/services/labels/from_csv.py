@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import keys
+from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator
 from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
 from scanvi_core.export.table import is_formula
 from scanvi_core.project.label_log import events
@@ -20,7 +21,7 @@ from scanvi_core.services.workspace import Workspace
 
 MAX_BYTES = 500_000_000
 BARCODES = ("barcode", "barcodes", "cell", "cell_id", "cell_name", "index", "obs_names", "")
-SEPARATORS = ",;\t|"
+SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 3
 
 
@@ -132,10 +133,10 @@ def _parsed(name: str, content: bytes) -> pd.DataFrame:
     hint = "Choose a .csv file with one line per cell: its name and its label."
     try:
         text = content.decode("utf-8-sig")
-        head = text.split("\n", 1)[0]
-        if "\0" in head or not head.strip():
+        head = text.split("\n", GLIMPSE_LINES)[:GLIMPSE_LINES]
+        if "\0" in head[0] or not head[0].strip():
             raise FileRefused(f"{name} is no table of text.", hint)
-        separator = max(SEPARATORS, key=head.count)
+        separator = guess_separator([line for line in head if line.strip()], SEPARATORS)
         frame = pd.read_csv(
             io.StringIO(text), sep=separator, dtype=str, keep_default_na=False,
             quoting=csv.QUOTE_MINIMAL, index_col=False,

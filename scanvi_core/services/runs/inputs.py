@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from scanvi_core import config, keys
+from scanvi_core import keys
 from scanvi_core.annotation.model.inputs import Inputs, group_names
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.state import LabelState
-from scanvi_core.services.labels import holdout
+from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.quality import flags
 from scanvi_core.services.workspace import Workspace
 
@@ -81,8 +81,5 @@ def check_labels(opened: Workspace) -> None:
         raise LabelsUnusable(
             "No labelled cells.", "Name some cells on the Labels page: at least two types."
         )
-    if len(types) < config.MIN_LABELS:
-        raise LabelsUnusable(
-            f"Only one label has cells ({state.names[types[0]]}).",
-            "SCANVI needs at least two types: name some cells of another type.",
-        )
+    names = [state.names[code] for code in types]
+    edit.check_enough(names, "name some cells of another type")

@@ -125,7 +125,8 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     from scanvi_core.annotation.review.queue import review_queue
 
     run = opened.current_run()
-    assert run is not None  # noqa: S101 - told to the type checker: `_moment` found one
+    if run is None:
+        raise ValueError("there is no current run")
     model = results.load(opened, run.id)
     z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
     before = Known(np.array(run.array("y"), np.int64), model.names, run.settings.groups)

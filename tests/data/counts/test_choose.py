@@ -2,17 +2,14 @@
 
 from dataclasses import replace
 
-import anndata
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core.data.anndata_files.guess_columns import guess_batches, guess_labels
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.data.counts import choose as counts_choose
 from scanvi_core.data.counts.choose import choose, judge
 from scanvi_core.errors import CountsNotFound
-from tests import SHARED
 
 COUNTS = np.random.default_rng(0).negative_binomial(1, 0.2, (80, 50)).astype(float)
 GENE_LENGTHS = np.random.default_rng(1).lognormal(1, 1, 50)
@@ -136,20 +133,3 @@ def test_values_stored_out_of_order_are_counted(stored):
     node = {name: Whole(values) for name, values in node.items()}
     source = MatrixSource("X", node, counts.shape, stored, counts.dtype, counts.nnz)
     assert judge(source, range(80), range(50)).n_unsorted == 1
-
-
-@pytest.mark.skipif(not SHARED.exists(), reason="the data sets are not here")
-@pytest.mark.parametrize(
-    ("name", "labels", "batch"),
-    [
-        ("kang_ifnb_2800", "cell_type", "batch"),
-        ("scmixology", "cell_type", "batch"),
-        ("onek1k_40donors", "cell_type", "batch"),
-        ("zheng_facs_pbmc", "cell_type", None),
-    ],
-)
-def test_the_right_columns_are_guessed_on_real_data(name, labels, batch):
-    obs = anndata.read_h5ad(SHARED / "data" / f"{name}.h5ad", backed="r").obs
-    assert guess_labels(obs)[0][0]["key"] == labels
-    found = [item["key"] for item in guess_batches(obs)[0]]
-    assert found == ([batch] if batch else [])

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scanvi_core.data.blocks.hdf5 import find_matrices
 from scanvi_core.data.counts import convert, recovery
 from scanvi_core.data.counts.choose import choose, judge
-from scanvi_core.data.counts.convert import Washer, totals_of, washed
+from scanvi_core.data.counts.convert import CountsConverter, converted_blocks, totals_of
 from scanvi_core.data.counts.recovery import detect, recover_counts, solve
 from scanvi_core.data.counts.recovery_proof import Recovery, Totals
 from scanvi_core.errors import CountsNotFound
@@ -296,9 +296,9 @@ def loaded(path, adata, twist=len):
         reports = [judge(source, adata.obs_names, genes) for source in sources]
         chosen = choose(reports, recover=True)
         source = next(item for item in sources if item.name == chosen.name)
-        washer = Washer(chosen, adata.obs, genes)
-        found = sp.vstack(list(washed(source, washer)), format="csr")
-        return found, *washer.finish()
+        converter = CountsConverter(chosen, adata.obs, genes)
+        found = sp.vstack(list(converted_blocks(source, converter)), format="csr")
+        return found, *converter.finish()
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix, np.asarray])

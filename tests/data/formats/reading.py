@@ -6,8 +6,8 @@ import pandas as pd
 import scipy.io
 import scipy.sparse as sp
 
-from scanvi_core.data.child import answer
 from scanvi_core.data.dataset import Dataset
+from tests.data.intake import outcomes
 
 N_CELLS, N_GENES = 60, 40
 CELLS = [f"{'ACGT' * 3}{i:02d}-1" for i in range(N_CELLS)]
@@ -17,10 +17,7 @@ TYPES = ["T cell", "B cell", "NK"] * 20
 
 
 def ask(path, tmp_path, **answers):
-    """Import a file here instead of in a child, which costs a second each."""
-    request = {"task": "import", "path": str(path), "matrix": None, "answers": answers}
-    folders = {"folder": str(tmp_path / "ds"), "sources": str(tmp_path / "source")}
-    return answer({**request, **folders, "memory_mb": 4_000, "timeout_s": 60})
+    return outcomes.ask(path, tmp_path / "ds", answers=answers)
 
 
 def taken(path, tmp_path, **answers):

@@ -1,10 +1,8 @@
-"""Counts copied from a file into the data set: the same bytes as in one piece; told; stopped."""
+"""Counts copied from a file into the data set: the same bytes as in one piece."""
 
 import hashlib
 import io
-import os
-import sys
-from functools import partial, partialmethod
+from functools import partialmethod
 
 import anndata as ad
 import numpy as np
@@ -12,32 +10,15 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core.data.anndata_files.h5ad import _check_memory, read_file
-from scanvi_core.data.blocks import hdf5, progress, write
-from scanvi_core.data.blocks.hdf5 import MatrixSource
-from scanvi_core.data.counts import convert as washing
+from scanvi_core.data.anndata_files.h5ad import read_file
+from scanvi_core.data.blocks import hdf5, write
+from scanvi_core.data.counts import convert
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.guard.child_process import ImportStopped
-from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
-from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.data.intake.store import store
 from scanvi_core.errors import FileRefused
+from tests.data.intake.stored import SHAPES, STORED, make
 
 MEMORY_MB = 2_000.0
-SHAPES = [(60, 80), (257, 61), (1_000, 70)]
-STORED = {"csr": sp.csr_matrix, "csc": sp.csc_matrix, "dense": lambda found: found.toarray()}
-
-
-def make(path, shape, stored="csr"):
-    """Write counts with an empty cell at the end and an unused gene; return them."""
-    random = np.random.default_rng(shape[0])
-    found = random.poisson(0.6, shape).astype(np.float32)
-    found[-1], found[:, 3] = 0, 0
-    counts = sp.csr_matrix(found)
-    obs = pd.DataFrame(index=[f"c{i}" for i in range(shape[0])])
-    var = pd.DataFrame(index=[f"G{i}" for i in range(shape[1])])
-    ad.AnnData(STORED[stored](counts), obs, var).write_h5ad(path)
-    return counts
 
 
 def saved(values):
@@ -53,7 +34,7 @@ def test_the_copy_has_the_bytes_that_scipy_and_numpy_give(
     tmp_path, monkeypatch, shape, stored, size
 ):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", size)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", size // 2)
+    monkeypatch.setattr(convert, "BLOCK_VALUES", size // 2)
     counts = make(tmp_path / "x.h5ad", shape, stored)
     content = read_file(tmp_path / "x.h5ad", None, MEMORY_MB, whole=True)
     manifest = store(tmp_path / "ds", content)
@@ -74,7 +55,7 @@ def test_recovered_counts_do_not_depend_on_how_the_values_are_stored(
     tmp_path, monkeypatch, stored
 ):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", 3_000)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", 1_000)
+    monkeypatch.setattr(convert, "BLOCK_VALUES", 1_000)
     random = np.random.default_rng(1)
     rates = random.lognormal(0, 1.5, 120)
     counts = random.poisson(rates * random.lognormal(0, 0.4, (400, 1))).astype(np.float32)
@@ -90,21 +71,23 @@ def test_recovered_counts_do_not_depend_on_how_the_values_are_stored(
     assert looked_at["recovery"] == manifest["recovery"]
 
 
-def listed(washer, wash, rows, block):
+def listed(converter, original, rows, block):
     rows.append(block.shape[0])
-    wash(washer, block)
+    original(converter, block)
 
 
-def test_counts_are_washed_in_the_same_blocks_however_they_are_stored(tmp_path, monkeypatch):
+def test_counts_are_converted_in_the_same_blocks_however_they_are_stored(tmp_path, monkeypatch):
     monkeypatch.setattr(hdf5, "BLOCK_VALUES", 700)
-    monkeypatch.setattr(washing, "BLOCK_VALUES", 900)
-    wash = washing.Washer.wash
+    monkeypatch.setattr(convert, "BLOCK_VALUES", 900)
+    original = convert.CountsConverter.convert
     seen = {stored: [] for stored in STORED}
     for stored, blocks in seen.items():
         make(tmp_path / f"{stored}.h5ad", SHAPES[1], stored)
         content = read_file(tmp_path / f"{stored}.h5ad", None, MEMORY_MB, whole=True)
         with monkeypatch.context() as patch:
-            patch.setattr(washing.Washer, "wash", partialmethod(listed, wash, blocks))
+            patch.setattr(
+                convert.CountsConverter, "convert", partialmethod(listed, original, blocks)
+            )
             store(tmp_path / stored, content)
     assert seen["csr"] == seen["csc"] == seen["dense"] and len(seen["csr"]) > 5
 
@@ -131,88 +114,3 @@ def test_a_file_that_changes_before_its_counts_are_copied_is_refused(tmp_path):
     with pytest.raises(FileRefused, match="was changed while it was read"):
         store(tmp_path / "ds", content)
     assert not (tmp_path / "ds").exists()
-
-
-def test_a_thousand_million_values_by_row_need_less_than_8_gb():
-    big = partial(MatrixSource, "X", None, (1_000_000, 30_000))
-    for stored in ("csr", "dense"):
-        source = big(stored, np.dtype("f4"), 10**9)
-        assert _check_memory(source, 10**9, 8_000) < 1_000
-    with pytest.raises(FileRefused, match="Not enough memory"):
-        _check_memory(big("csc", np.dtype("f4"), 10**9), 10**9, 8_000)
-
-
-# Progress and cancel ---------------------------------------------------------------------------
-
-
-def test_an_import_tells_how_far_it_is(tmp_path):
-    make(tmp_path / "x.h5ad", SHAPES[0])
-    told = []
-    import_file(tmp_path / "x.h5ad", tmp_path / "ds", report=lambda *now: told.append(now))
-    shares = [share for share, _ in told]
-    assert shares == sorted(shares) and shares[0] == 0 and 0.9 < shares[-1] <= 1
-    stages = dict.fromkeys(words for _, words in told)
-    expected = ("CHECKING", "READING", "LOOKING", "COPYING", "TURNING", "FINISHING")
-    assert list(stages) == [getattr(progress, name).words for name in expected]
-
-
-def watched(code, talk):
-    limits = {"timeout_s": 30.0, "memory_mb": 4_000.0}
-    return run_watched([sys.executable, "-c", code], b"", os.environ, **limits, talk=talk)
-
-
-def test_a_child_that_is_asked_to_stop_is_ended():
-    ended = watched("import time; time.sleep(100)", Talk(should_stop=lambda: True))
-    assert ended.stopped and not ended.timed_out
-
-
-def test_a_child_that_ends_before_anyone_looks_counts_as_stopped(monkeypatch):
-    monkeypatch.setattr("scanvi_core.data.guard.subprocess_limits.POLL_SECONDS", 1.0)
-    lines = []
-    ended = watched("print('here')", Talk(lines.append, lambda: bool(lines)))
-    assert ended.stopped and lines == [b"here\n"] and ended.output == b"here\n"
-
-
-@pytest.mark.parametrize("when", ["Checking the file", "Copying the counts"])
-def test_a_cancelled_import_leaves_nothing(tmp_path, when):
-    folder = tmp_path / "project"
-    make(tmp_path / "x.h5ad", (3_000, 400))
-    seen = set()
-    with pytest.raises(ImportStopped, match="Nothing was kept"):
-        import_file(
-            tmp_path / "x.h5ad",
-            folder / "ds",
-            report=lambda _, words: seen.add(words),
-            should_stop=lambda: when in seen,
-        )
-    assert list(folder.iterdir()) == []
-
-
-def test_a_cancelled_import_leaves_the_earlier_copy(tmp_path):
-    make(tmp_path / "x.h5ad", SHAPES[0])
-    before = import_file(tmp_path / "x.h5ad", tmp_path / "project" / "ds")
-    with pytest.raises(ImportStopped):
-        import_file(tmp_path / "x.h5ad", tmp_path / "project" / "ds", should_stop=lambda: True)
-    assert Dataset.open(tmp_path / "project" / "ds").manifest == before
-    assert [path.name for path in (tmp_path / "project").iterdir()] == ["ds"]
-
-
-def test_a_cancelled_import_of_a_table_leaves_no_half_file_beside_the_users(tmp_path):
-    source = tmp_path / "project" / "source"
-    source.mkdir(parents=True)
-    table = pd.DataFrame(
-        np.random.default_rng(0).poisson(1, (200, 90)),
-        index=[f"cell{i}" for i in range(200)],
-        columns=[f"GENE{i}" for i in range(90)],
-    )
-    table.to_csv(source / "x.csv")
-    seen = set()
-    with pytest.raises(ImportStopped):
-        import_file(
-            source / "x.csv",
-            tmp_path / "project" / "ds",
-            answers={"orientation": "cells-in-rows"},
-            report=lambda _, words: seen.add(words),
-            should_stop=lambda: "Looking for counts" in seen,
-        )
-    assert [path.name for path in source.iterdir()] == ["x.csv"]

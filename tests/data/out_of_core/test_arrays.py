@@ -18,7 +18,7 @@ from anndata.io import write_elem
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.data.out_of_core.arrays import open_lazy
 from scanvi_core.data.out_of_core.genes import variable_table
-from scanvi_core.data.out_of_core.passes import look
+from scanvi_core.data.out_of_core.passes import measure
 from scanvi_core.errors import ColumnMissing, CountsNotFound, FileRefused
 
 N_OBS, N_VARS = 403, 60  # more cells than the sample that is judged first
@@ -118,8 +118,8 @@ def test_empty_cells_at_the_beginning_hide_no_counts(cells, tmp_path):
     droplets.obs_names_make_unique()
     droplets.write_h5ad(tmp_path / "droplets.h5ad")
     counts = open_lazy([tmp_path / "droplets.h5ad"], block_values=700).counts
-    looked = look(counts, cells.var_names, cells.var_names)
-    assert np.count_nonzero(looked.quality.totals) == N_OBS
+    measured = measure(counts, cells.var_names, cells.var_names)
+    assert np.count_nonzero(measured.quality.totals) == N_OBS
 
 
 def test_values_stored_twice_are_added_and_zeros_dropped(cells, tmp_path):
@@ -131,7 +131,7 @@ def test_values_stored_twice_are_added_and_zeros_dropped(cells, tmp_path):
     found = open_lazy([path], block_values=700).counts.compute()
     assert np.array_equal(found.toarray(), held.toarray())
     assert found.nnz == held.nnz - 2
-    assert look(open_lazy([path]).counts, cells.var_names, cells.var_names).n_cells.sum() == (
+    assert measure(open_lazy([path]).counts, cells.var_names, cells.var_names).n_cells.sum() == (
         found.nnz
     )
 
@@ -171,7 +171,7 @@ def test_a_fraction_in_the_last_block_is_met(cells, tmp_path):
     zarr.open_group(path)["X/data"][-1] = 0.5
     lazy = open_lazy([path], block_values=700)
     with pytest.raises(CountsNotFound, match="cell 403, gene ENSG"):
-        look(lazy.counts, lazy.symbols, lazy.var_names)
+        measure(lazy.counts, lazy.symbols, lazy.var_names)
 
 
 def test_nothing_is_made_dense(tmp_path):
@@ -180,8 +180,8 @@ def test_nothing_is_made_dense(tmp_path):
     anndata.AnnData(wide).write_h5ad(tmp_path / "wide.h5ad")  # 1.6 GB if it were dense
     tracemalloc.start()
     lazy = open_lazy([tmp_path / "wide.h5ad"])
-    looked = look(lazy.counts, lazy.symbols, lazy.var_names)
-    variable_table(lazy.counts, looked, None, 500, tmp_path)
+    measured = measure(lazy.counts, lazy.symbols, lazy.var_names)
+    variable_table(lazy.counts, measured, None, 500, tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert lazy.counts.numblocks == (1, 1)

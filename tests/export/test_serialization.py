@@ -3,7 +3,7 @@
 import numpy as np
 
 from scanvi_core import keys
-from scanvi_core.export.crossing import load_request, save_request
+from scanvi_core.export.serialization import load_request, save_request
 from tests.export.samples import request_for, saved, small
 
 
