@@ -96,9 +96,9 @@ function createMap(parent) {
     const how = view.tool === "pan" ? "Drag to move, scroll or pinch to zoom." : `Draw around cells to select ${d.thinned ? "all inside, drawn or not" : "them"}. Shift adds, Alt removes.`
     const some = names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ")
     m.hint.textContent = by ? `Showing only ${some || "nothing"}. Esc shows all.` : how
-    const coloured = d.names ? `${d.title ?? "coloured by type"}, ${d.names.length} types` : `coloured by ${d.name}`
+    const colored = d.names ? `${d.title ?? "colored by type"}, ${d.names.length} types` : `colored by ${d.name}`
     const also = d.also ? ` Without a pointer, select by ${d.also}.` : ""
-    over.setAttribute("aria-label", `Cell map, ${coloured}. ${said}.` + (d.tools ? ` Arrow keys move, plus and minus zoom, 0 shows all, Escape clears. The legend shows and selects types.${also}` : ""))
+    over.setAttribute("aria-label", `Cell map, ${colored}. ${said}.` + (d.tools ? ` Arrow keys move, plus and minus zoom, 0 shows all, Escape clears. The legend shows and selects types.${also}` : ""))
     markTools(m)
   }
 
@@ -144,9 +144,9 @@ function createMap(parent) {
     usePainter(painter)
   }
 
-  function dress() { // colours of the page, then ours on it
+  function dress() { // colors of the page, then ours on it
     const style = getComputedStyle(root), sheet = getComputedStyle(m.card).backgroundColor
-    const bytes = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number)
+    const bytes = (color) => color.match(/[\d.]+/g).slice(0, 3).map(Number)
     const [ink, paper] = [bytes(style.color), bytes(sheet)]
     const dark = paper.reduce((a, b) => a + b) < 306
     m.d.shades = shades(m.d, dark)

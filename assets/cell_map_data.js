@@ -8,7 +8,7 @@ const number = (v) => {
   if (size && (size < 1e-3 || size >= 1e7)) return v.toExponential(1)
   return v.toLocaleString("en-US", { maximumFractionDigits: size < 0.1 ? 4 : size < 100 ? 2 : 0 })
 }
-const called = (d, code) => (code ? d.names[code - 1] : "unlabelled")
+const called = (d, code) => (code ? d.names[code - 1] : "unlabeled")
 
 function decode(bytes, old) { // null: a part is still on its way
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
@@ -61,7 +61,7 @@ function spots(d) {
   return (d.spots = { start, cells })
 }
 
-// Colour codes, how many cells have each, and where the middle of each type is.
+// Color codes, how many cells have each, and where the middle of each type is.
 function paintwork(d, old) {
   if (old) return Object.assign(d, { codes: old.codes, counts: d.counts ?? old.counts, blank: old.blank, middles: old.middles })
   d.codes = d.wide ? new Uint16Array(d.codes.buffer) : new Uint16Array(d.codes)
@@ -114,7 +114,7 @@ function marksOf(d, filter, owner) {
   return marks
 }
 
-// Cells in drawing order: cells out of focus at the bottom, then grey ones, low values before high
+// Cells in drawing order: cells out of focus at the bottom, then gray ones, low values before high
 // ones, chosen cells on top; hidden ones not at all. A counting sort.
 function drawingOrder(d, marks) {
   const level = (i) => (d.names ? +(d.codes[i] > 0) : Math.ceil((d.codes[i] / (d.last + 1)) * 255)) + (marks[i] & AWAY ? 0 : marks[i] & CHOSEN ? 600 : 300)

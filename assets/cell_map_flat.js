@@ -42,7 +42,7 @@ function createFlatPainter(canvas) {
       const started = performance.now(), { width: w, height: h } = canvas, ratio = w / width
       const image = pen.createImageData(w, h), pixels = new Uint32Array(image.data.buffer)
       const paper = opaque([...theme.paper, 255], 0, theme.paper)
-      const colours = Int32Array.from({ length: table.length / 4 }, (_, i) => opaque(table, 4 * i, theme.paper))
+      const colors = Int32Array.from({ length: table.length / 4 }, (_, i) => opaque(table, 4 * i, theme.paper))
       const dots = [1, 1, 0.8, 1.25].map((factor) => stamp(size * ratio * factor))
       const k = view.k * ratio, step = k / 65535, left = w / 2 - view.x * k, low = h / 2 + view.y * k
       for (const i of thin ? thinned : order) {
@@ -51,9 +51,9 @@ function createFlatPainter(canvas) {
         const entry = d.names || !codes[i] ? codes[i] : 1 + Math.floor(((codes[i] - 1) / d.last) * 255)
         const state = marks[i] & AWAY ? 2 : marks[i] & CHOSEN ? 3 : d.picked ? 1 : 0
         for (const [dx, dy, rim, cover] of dots[state]) {
-          const px = x + dx, py = y + dy, at = py * w + px, colour = colours[8 * entry + state + (rim ? 4 : 0)]
+          const px = x + dx, py = y + dy, at = py * w + px, color = colors[8 * entry + state + (rim ? 4 : 0)]
           if (px < 0 || py < 0 || px >= w || py >= h) continue
-          pixels[at] = cover === 1 ? colour : blend(pixels[at] || paper, colour, cover)
+          pixels[at] = cover === 1 ? color : blend(pixels[at] || paper, color, cover)
         }
       }
       pen.putImageData(image, 0, 0)

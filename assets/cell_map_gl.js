@@ -1,7 +1,7 @@
 // The painter of the cell map: WebGL2 points. The flat painter does the same on a 2D canvas.
 const VERTEX = `#version 300 es
 layout(location=0) in vec2 at; layout(location=1) in uint code; layout(location=2) in uint mark;
-uniform vec2 centre, zoom; uniform float size, last; uniform bool picked;
+uniform vec2 center, zoom; uniform float size, last; uniform bool picked;
 uniform sampler2D table;
 out vec4 fill; out vec3 rim; flat out float px;
 void main() {
@@ -11,16 +11,16 @@ void main() {
   fill = texelFetch(table, look, 0);
   rim = texelFetch(table, look + ivec2(4, 0), 0).rgb;
   px = size * (state == 3 ? 1.25 : state == 2 ? 0.8 : 1.0);
-  gl_Position = vec4((at - centre) * zoom, 0, 1); gl_PointSize = px + 1.0;
+  gl_Position = vec4((at - center) * zoom, 0, 1); gl_PointSize = px + 1.0;
 }`
 const FRAGMENT = `#version 300 es
 precision mediump float;
-in vec4 fill; in vec3 rim; flat in float px; out vec4 colour;
+in vec4 fill; in vec3 rim; flat in float px; out vec4 color;
 void main() {
   float r = length(gl_PointCoord - 0.5) * (px + 1.0), edge = px * 0.5;
   float a = fill.a * (1.0 - smoothstep(edge - 0.6, edge + 0.5, r));
   float band = px < 5.0 ? 0.0 : smoothstep(edge - 2.0, edge - 1.0, r);
-  colour = vec4(mix(fill.rgb, rim, band) * a, a);
+  color = vec4(mix(fill.rgb, rim, band) * a, a);
 }`
 
 function compiled(gl) {
@@ -99,7 +99,7 @@ function createPainter(canvas) {
       gl.viewport(0, 0, canvas.width, canvas.height)
       gl.clearColor(0, 0, 0, 0)
       gl.clear(gl.COLOR_BUFFER_BIT)
-      gl.uniform2f(uniform("centre"), view.x, view.y)
+      gl.uniform2f(uniform("center"), view.x, view.y)
       gl.uniform2f(uniform("zoom"), (2 * view.k * ratio) / canvas.width, (2 * view.k * ratio) / canvas.height)
       gl.uniform1f(uniform("size"), size * ratio)
       gl.uniform1f(uniform("last"), d.names ? 0 : d.last)

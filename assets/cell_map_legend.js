@@ -67,7 +67,7 @@ function scale(d) {
   }
   const box = make("div", { className: "scale" }, ...(d.title ? [] : [make("strong", { textContent: d.name })]), strip, marks)
   const cut = [[d.cut[0], `below ${number(low)}`, "lowest"], [d.cut[1], `above ${number(high)}`, "highest"]].filter(([yes]) => yes)
-  for (const [, where, end] of cut) box.append(make("div", { textContent: `Cells ${where} have the ${end} colour.` }))
+  for (const [, where, end] of cut) box.append(make("div", { textContent: `Cells ${where} have the ${end} color.` }))
   if (d.blank) box.append(make("div", {}, swatch(d, 0), "no value"))
   return box
 }

@@ -1,6 +1,6 @@
 // A part of a cell map that is sent apart, because it changes seldom or several maps share it:
-// coordinates, colour codes, the selection. Streamlit sends an unchanged element only once, so a
-// new colour leaves the coordinates alone, and a new selection both. Data: a name of 24 characters,
+// coordinates, color codes, the selection. Streamlit sends an unchanged element only once, so a
+// new color leaves the coordinates alone, and a new selection both. Data: a name of 24 characters,
 // "z" when what follows is deflated, else a blank, then the bytes. Draws nothing.
 export default function ({ data }) {
   keep(data)

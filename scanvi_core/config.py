@@ -14,8 +14,8 @@ LIKELIHOODS = ("nb", "zinb")
 PRESETS = ("quick", "standard", "thorough")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
-# Optimiser steps per preset: so many for every 128 cells, the fewest and the most. On many cells
-# their number decides how good the model gets; a few hundred cells, seen too often, are learnt by
+# Optimizer steps per preset: so many for every 128 cells, the fewest and the most. On many cells
+# their number decides how good the model gets; a few hundred cells, seen too often, are learned by
 # heart (1,000 cells, 3 labels per type: 600 steps were worse than 300).
 PRESET_STEPS = {"quick": (0, 300, 300), "standard": (55, 300, 1200), "thorough": (110, 600, 2400)}
 STEP_CELLS = 128
@@ -25,7 +25,7 @@ RETRAIN_LEARNING_RATE = 1e-3
 MIN_CELLS = 20
 MIN_GENES = 10
 MIN_LABELS = 2
-RARE_CELLS = 3  # types with fewer labelled cells are trained on, but flagged and not scored
+RARE_CELLS = 3  # types with fewer labeled cells are trained on, but flagged and not scored
 MIN_BATCH_CELLS = 20  # smaller batches are pooled when variable genes are chosen
 PREVIEW_CELLS = 800  # cells in the map drawn during training
 PREVIEW_FIRST_S = 1.0
@@ -56,7 +56,7 @@ TURNS = {
     "project": (30, 20.0),  # opened, unpacked, copied or saved as one file
 }
 
-# Counts recovered from normalised values
+# Counts recovered from normalized values
 RECOVERY_SMALLEST = 30  # a cell's smallest value is taken as 1, 2, ... up to this many counts
 RECOVERY_CHANCE = 1e-4  # that a cell which is no counts fits; above it the cell is not proven
 RECOVERY_FACTOR = 1e-6  # chance that all counts of a cell share a factor; above it: not excluded
@@ -137,16 +137,16 @@ class TrainConfig:
         2_000, "Variable genes", "Most variable genes the model reads.", low=MIN_GENES, high=20_000
     )
     batch_size: int = _setting(128, "Cells per step", "Cells per step.", low=8, high=8_192)
-    labelled_batch_size: int = _setting(
-        64, "Labelled cells per step", "Labelled cells per step.", low=4, high=4_096
+    labeled_batch_size: int = _setting(
+        64, "Labeled cells per step", "Labeled cells per step.", low=4, high=4_096
     )
     balance_labels: bool = _setting(
         False,
         "Balance the types",
-        "Each type equally often in the labelled part of a step; off: as often as it is labelled.",
+        "Each type equally often in the labeled part of a step; off: as often as it is labeled.",
     )
     learning_rate: float = _setting(
-        4e-3, "Learning rate", "Largest step of the optimiser.", low=1e-6, high=0.1
+        4e-3, "Learning rate", "Largest step of the optimizer.", low=1e-6, high=0.1
     )
     weight_decay: float = _setting(
         1e-4, "Weight decay", "Pull of the weights towards zero.", low=0.0, high=0.1
@@ -181,14 +181,14 @@ class TrainConfig:
         check_bounds(self)
 
     def n_steps(self, n_obs: int) -> int:
-        """Return the planned number of optimiser steps for `n_obs` training cells."""
+        """Return the planned number of optimizer steps for `n_obs` training cells."""
         if self.max_epochs is not None:
             return self.max_epochs * self.steps_per_epoch(n_obs)
         passes, fewest, most = PRESET_STEPS[self.preset]
         return min(most, max(fewest, passes * n_obs // STEP_CELLS))
 
     def steps_per_epoch(self, n_obs: int) -> int:
-        """Return the number of minibatches in one pass; a lone last cell joins its neighbours."""
+        """Return the number of minibatches in one pass; a lone last cell joins its neighbors."""
         full, rest = divmod(n_obs, self.batch_size)
         return max(1, full + (rest > 1))
 

@@ -1,6 +1,8 @@
 """Every name this program writes into a file or looks for in one."""
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 # Written to the exported .h5ad -------------------------------------------------------------
 CURATED = "cell_type_curated"
@@ -24,7 +26,7 @@ UMAP_Z2 = "X_umap_scANVI_z2"
 PROBABILITIES = "scanvi_probabilities"
 UNS_RECORD = "scanvi"
 UNS_LOG = "annotation_log"
-COLOURS = "_colors"  # after the name of a column: its colours, by which scanpy draws it
+COLORS = "_colors"  # after the name of a column: its colors, by which scanpy draws it
 COUNTS_LAYER = "counts"
 
 # Where a final label came from (values of SOURCE) ------------------------------------------
@@ -59,7 +61,15 @@ SUMMARY_ROWS = frozenset(  # rows that htseq-count and STAR add below the genes
      "__alignment_not_unique", "no_feature", "ambiguous", "too_low_aqual", "not_aligned",
      "alignment_not_unique", "n_unmapped", "n_multimapping", "n_nofeature", "n_ambiguous"}
 )  # fmt: skip
+EARLIER = {  # keys of records that version 0.1.0 wrote, and what they are now
+    "labelled_batch_size": "labeled_batch_size", "n_labelled": "n_labeled",
+}  # fmt: skip
 COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
+
+
+def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record of a project under the keys of this version."""
+    return {EARLIER.get(key, key): value for key, value in record.items()}
 
 
 def spelling(text: str) -> str:

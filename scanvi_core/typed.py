@@ -24,6 +24,7 @@ from typing import (
 )
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.keys import as_now
 
 Rule = Callable[[Any], str]
 SHOWN = 40  # letters of a wrong value
@@ -100,6 +101,7 @@ def _plain(value: Any, kind: Any, where: str) -> Any:
 def _record(value: Any, kind: Any, where: str) -> Any:
     if type(value) is not dict:
         raise _wrong(where, value, "is no table")
+    value = as_now(value)
     hints, required = _members(kind)
     missing = sorted(required - value.keys())
     if missing:

@@ -11,7 +11,7 @@ from scanvi_core.data.genes.choose import variable_genes
 from scanvi_core.data.intake.import_file import import_file
 
 N_GENES = 2_000
-MIN_SHOWN = 3  # labelled cells per type, whatever the fraction
+MIN_SHOWN = 3  # labeled cells per type, whatever the fraction
 LABELS, BATCH = "cell_type", "batch"
 ONE_BATCH = 1.0  # as a fraction: all labels of one batch, none of the others
 

@@ -32,7 +32,7 @@ BASELINES = ("logistic", "pca+logistic", "pca+knn", "product", "celltypist", "sc
 
 
 def logistic(task: Task) -> dict[str, np.ndarray]:
-    """Logistic regression on log-normalised genes."""
+    """Logistic regression on log-normalized genes."""
     return {"logistic": _regression(_logs(task.counts), task, GENES_C)}
 
 
@@ -42,14 +42,14 @@ def pca_logistic(task: Task) -> dict[str, np.ndarray]:
 
 
 def pca_knn(task: Task) -> dict[str, np.ndarray]:
-    """Ask the up to 15 nearest labelled cells in 30 principal components, the closest most."""
+    """Ask the up to 15 nearest labeled cells in 30 principal components, the closest most."""
     scores, shown = _components(task), task.y >= 0
     model = KNeighborsClassifier(min(MAX_NEIGHBORS, int(shown.sum())), weights="distance")
     return {"pca+knn": model.fit(scores[shown], task.y[shown]).predict_proba(scores)}
 
 
 def product(task: Task) -> dict[str, np.ndarray]:
-    """Multiply what the two regressions say, and renormalise the square root."""
+    """Multiply what the two regressions say, and renormalize the square root."""
     both = np.sqrt(np.maximum(logistic(task)["logistic"], FLOOR)) * np.sqrt(
         np.maximum(pca_logistic(task)["pca+logistic"], FLOOR)
     )

@@ -10,7 +10,7 @@ seeds and prints two tables, also written to ``benchmarks/results/dispersion.jso
 - median seconds of a step at 3 and 10 labels, both dispersions in turn.
 
 The learning rate is five times the default: log dispersions start as standard normal draws, and a
-step of the optimiser moves each by about the learning rate at most. In so few steps at the default
+step of the optimizer moves each by about the learning rate at most. In so few steps at the default
 rate (``--rate 0.004``) they stay near where they started; even three times as many fit worse.
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmarks.step import CELLS, LABELLED, G, counts
+from benchmarks.step import CELLS, LABELED, G, counts
 from scipy import sparse
 
 from benchmarks.results_file import FOLDER, SHARED
@@ -160,14 +160,14 @@ def costs(n_labels: int, n_steps: int = 15) -> dict[str, float]:
         )
         for d, module in modules.items()
     }
-    x, labelled = (counts(n, torch.device("cpu")) for n in (CELLS, LABELLED))
-    y = torch.arange(LABELLED) % n_labels
+    x, labeled = (counts(n, torch.device("cpu")) for n in (CELLS, LABELED))
+    y = torch.arange(LABELED) % n_labels
     times: dict[str, list[float]] = {d: [] for d in DISPERSIONS}
     for _ in range(n_steps):
         for d, module in modules.items():
             start = time.perf_counter()
             steps[d].zero_grad(set_to_none=True)
-            module.loss(x, labelled=(labelled, y)).loss.backward()
+            module.loss(x, labeled=(labeled, y)).loss.backward()
             steps[d].step()
             times[d].append(time.perf_counter() - start)
     return {d: statistics.median(t[3:]) for d, t in times.items()}  # the first steps warm up

@@ -47,7 +47,7 @@ FRACTIONS = (0.1, 0.015, ONE_BATCH)
 MIN_TYPE = 20  # cells of a type that is hidden
 SPIKED = 0.05
 THINNED = (0.05, 0.1)
-SPOILT = 0.05
+SPOILED = 0.05
 FIRST = 100
 RECALL = 0.95
 
@@ -203,9 +203,9 @@ def _spiked(
 def labels(cells: Cells, _: Path, masks: int) -> Figures:
     """Change some labels and look whether those come first; leave them and count the flags."""
     n_labels = len(cells.type_names)
-    question = f"{SPOILT:.0%} of the labels are wrong"
+    question = f"{SPOILED:.0%} of the labels are wrong"
     for mask in range(masks):
-        for share in (SPOILT, 0.0):
+        for share in (SPOILED, 0.0):
             random = np.random.default_rng(mask)
             known = random.permutation(np.flatnonzero(cells.types >= 0))
             bad = known[: round(share * len(known))]

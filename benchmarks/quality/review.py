@@ -40,7 +40,7 @@ SETS = ("tms_liver", "pbmc68k_reduced_counts", "pancreas_endo_1k", "scmixology",
         "kang_ifnb_2800", "zheng_facs_pbmc", "onek1k_40donors")  # fmt: skip
 N_SEEDS, MAX_CELLS, DECISIONS = 5, 3_000, 40
 RARE, THINNED, MIN_RARE, THIN_FROM = 0.01, 0.009, 9, 0.02
-ASIDE, UNSEEN, SHOWN = 0.3, 3, 3  # share; one type of so many; labelled cells of the others
+ASIDE, UNSEEN, SHOWN = 0.3, 3, 3  # share; one type of so many; labeled cells of the others
 PURE, NEAR_FULL, SOON, CHECK_EVERY = 0.8, 0.95, 20, 10
 
 
@@ -308,7 +308,7 @@ def main() -> None:
     n_rare = sum(len(run["rare"]) for run in done) // len(WAYS)
     about = f"Means over {len(SETS)} data sets; intervals over {N_SEEDS} seeds."
     never = f"95 % not reached in {DECISIONS} decisions counts as {DECISIONS + 1}."
-    rare = f"{n_rare} rare types (below 1 % of the cells, none labelled) were to be found."
+    rare = f"{n_rare} rare types (below 1 % of the cells, none labeled) were to be found."
     oracle = (
         "An oracle names a group by its majority, or splits it (a decision as well) where fewer "
         "than 80 % are of one type."

@@ -96,7 +96,7 @@ def our_settings(given: dict[str, Any], state: dict[str, torch.Tensor]) -> dict[
 
 
 def names(attributes: dict[str, Any], genes: Any, n_labels: int) -> dict[str, list[str]]:
-    """Return the names of genes, labels and batches; the category of unlabelled cells is last."""
+    """Return the names of genes, labels and batches; the category of unlabeled cells is last."""
     fields = attributes["registry_"]["field_registries"]
     for field in ("extra_categorical_covs", "extra_continuous_covs", "size_factor"):
         if fields.get(field, {}).get("state_registry"):

@@ -8,7 +8,7 @@ Run in an environment of its own, never in that of the project::
 
 Everything is made on a toy model of 20 genes, 3 labels and 2 batches in double precision, whose
 batch norm has random statistics (fresh ones would make eval mode nearly the identity). The noise
-of every reparametrised draw is given from outside, so that two programs can share it.
+of every reparametrized draw is given from outside, so that two programs can share it.
 """
 
 import copy
@@ -27,7 +27,7 @@ from scvi.train._trainingplans import _compute_kl_weight  # the schedule has no 
 
 FOLDER = Path(__file__).parents[2] / "tests" / "reference"
 G, K, S, B, H, L = 20, 3, 2, 16, 16, 4  # genes, labels, batches, cells, hidden, latent
-N_LABELLED = 7
+N_LABELED = 7
 PRIOR = (0.1, 0.5, 0.4)
 LIBRARY_MEAN, LIBRARY_VAR = [[3.4, 3.9]], [[0.2, 0.5]]
 # Axes of "losses", in this order.
@@ -123,7 +123,7 @@ def load(module: SCANVAE, weights: Arrays, px_r: Arrays) -> SCANVAE:
 def losses(cells: Arrays, weights: dict[int, Arrays], px_r: Arrays) -> np.ndarray:
     """Return the minibatch loss over all settings; axes as the constants above."""
     everything = tensors(cells["x"], cells["batch"], cells["y"])
-    labelled = {name: t[:N_LABELLED] for name, t in everything.items()}
+    labeled = {name: t[:N_LABELED] for name, t in everything.items()}
     values = []
     models = itertools.product(LIKELIHOODS, DISPERSIONS, LAYERS, TRAINING, PRIORS)
     for likelihood, dispersion, n_layers, training, prior in models:
@@ -138,7 +138,7 @@ def losses(cells: Arrays, weights: dict[int, Arrays], px_r: Arrays) -> np.ndarra
                     everything,
                     loss_kwargs={
                         "kl_weight": kl_weight,
-                        "labelled_tensors": labelled,
+                        "labeled_tensors": labeled,
                         "classification_ratio": ratio,
                     },
                 )
@@ -243,37 +243,37 @@ def schedule() -> np.ndarray:
 
 
 def curve(rng: np.random.Generator, weights: Arrays, px_r: Arrays) -> Arrays:
-    """Return losses and final weights of 50 optimiser steps in single precision."""
+    """Return losses and final weights of 50 optimizer steps in single precision."""
     n = CURVE_CELLS
     x = rng.poisson(rng.gamma(1.0, 2.0, (n, G))).astype(np.uint8)
     batch, y = rng.integers(0, S, n), rng.integers(0, K, n)
     rows = np.stack([rng.permutation(n)[:B] for _ in range(CURVE_STEPS)])
-    labelled = np.stack([rng.permutation(n)[:N_LABELLED] for _ in range(CURVE_STEPS)])
+    labeled = np.stack([rng.permutation(n)[:N_LABELED] for _ in range(CURVE_STEPS)])
     eps_z1, eps_z2 = (
         rng.normal(size=(CURVE_STEPS, cells, L)).astype(np.float32) for cells in (B, K * B)
     )
     module = load(toy(), weights, px_r).float().train()
-    optimiser = torch.optim.Adam(
+    optimizer = torch.optim.Adam(
         [p for p in module.parameters() if p.requires_grad], lr=1e-3, eps=0.01, weight_decay=1e-6
     )
     values = []
     for step in range(CURVE_STEPS):
         cells, known = (
-            tensors(x[r], batch[r], y[r], torch.float32) for r in (rows[step], labelled[step])
+            tensors(x[r], batch[r], y[r], torch.float32) for r in (rows[step], labeled[step])
         )
         kwargs = {
             "kl_weight": _compute_kl_weight(0, step, None, 25),
-            "labelled_tensors": known,
+            "labeled_tensors": known,
             "classification_ratio": 50.0,
         }
         with SharedNoise(eps_z1[step], eps_z2[step]):
             *_, out = module(cells, loss_kwargs=kwargs)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         out.loss.backward()
-        optimiser.step()
+        optimizer.step()
         values.append(out.loss.item())
     inputs = {"x": x, "batch": batch.astype(np.uint8), "y": y.astype(np.uint8)}
-    orders = {"rows": rows.astype(np.uint8), "labelled": labelled.astype(np.uint8)}
+    orders = {"rows": rows.astype(np.uint8), "labelled": labeled.astype(np.uint8)}
     final = {
         f"final/{name}": value.numpy()
         for name, value in module.state_dict().items()

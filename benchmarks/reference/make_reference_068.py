@@ -22,10 +22,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 FOLDER = Path(__file__).parents[2] / "tests" / "reference"
-G, K, S, H, L, N_LABELLED = 20, 3, 2, 16, 4, 7
+G, K, S, H, L, N_LABELED = 20, 3, 2, 16, 4, 7
 PRIOR, GROUPS = [[0.1, 0.5, 0.4]], [0, 0, 1]
 LIBRARY_MEAN, LIBRARY_VAR = 3.5, 0.4
-# Axes of "triples": these, labelled or not, the first two of the triple, cells.
+# Axes of "triples": these, labeled or not, the first two of the triple, cells.
 LIKELIHOODS, DISPERSIONS, LAYERS = ("nb", "zinb"), ("gene", "gene-batch", "gene-cell"), (1, 2)
 
 stored = load_file(FOLDER / "scvi_tools_142.safetensors")
@@ -70,15 +70,15 @@ def toy(model: type, n_layers: int, **options):
 
 
 def triples(model: type) -> np.ndarray:
-    """Return both parts of the bound for each cell, labelled and not."""
+    """Return both parts of the bound for each cell, labeled and not."""
     x, batch, y = (torch.tensor(stored[f"cells/{name}"]) for name in ("x", "batch", "y"))
     library = [torch.full((len(x), 1), v, dtype=torch.double) for v in (LIBRARY_MEAN, LIBRARY_VAR)]
     values = []
     settings = itertools.product(LIKELIHOODS, DISPERSIONS, LAYERS, (False, True))
-    for likelihood, dispersion, n_layers, labelled in settings:
+    for likelihood, dispersion, n_layers, labeled in settings:
         module = toy(model, n_layers, reconstruction_loss=likelihood, dispersion=dispersion)
         share_noise("eps_z1", "eps_l", "eps_z2")
-        out = module(x, *library, batch[:, None], y[:, None] if labelled else None)
+        out = module(x, *library, batch[:, None], y[:, None] if labeled else None)
         values.append(torch.stack(out[:2]).detach().numpy())
     return np.reshape(values, (2, 3, 2, 2, 2, len(x)))
 
@@ -101,7 +101,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="indexing with dtype torch.uint8")
     model = import_model(Path(sys.argv[1]))
-    x, y = (torch.tensor(stored[f"cells/{name}"][:N_LABELLED]) for name in ("x", "y"))
+    x, y = (torch.tensor(stored[f"cells/{name}"][:N_LABELED]) for name in ("x", "y"))
     share_noise()
     probabilities = toy(model, 1).classify(x)
     arrays = {f"groups/{name}": value for name, value in groups(model).items()} | {

@@ -1,7 +1,7 @@
 """Ten million cells trained on for one epoch, and all predicted, from files larger than memory.
 
 ``python -m benchmarks.scale.atlas [--cells 10000000] [--folder FOLDER]`` simulates a data set
-(2,200 genes, of which a cell shows some 94; 10 types, 1 % of the cells labelled, 4 batches, one
+(2,200 genes, of which a cell shows some 94; 10 types, 1 % of the cells labeled, 4 batches, one
 cell in 1,000 without counts) straight into a project's files, a block of rows at a time, and takes
 it through choosing 2,000 genes, cutting them out, one epoch of ``Annotator.fit`` in steps of 1,024
 cells, and ``predict`` of every cell in its order into files. Each stage runs in a process of its
@@ -29,7 +29,7 @@ from benchmarks.results_file import Cell, Result, write
 from benchmarks.watched import measured, size_gb, tell
 
 N_OBS, N_VARS, N_CHOSEN, N_TYPES, N_BATCHES = 10_000_000, 2_200, 2_000, 10, 4
-LABELLED, EMPTY = 0.01, 1e-3
+LABELED, EMPTY = 0.01, 1e-3
 DRAWS, SPREAD, TYPE_SPREAD, BATCH_SPREAD = 100, 0.8, 0.6, 0.2
 QUANTILES = 2**16
 BLOCK = 20_000  # simulated cells at a time
@@ -67,7 +67,7 @@ def simulate(folder: Path, n: int) -> None:
     write_csr(_blocks(random, types, batches, meter), home)
     write_by_gene(home, (n, N_VARS))
     np.save(folder / "types.npy", types)
-    shown = np.where(random.random(n) < LABELLED, types, -1)
+    shown = np.where(random.random(n) < LABELED, types, -1)
     names = [f"type {k}" for k in range(N_TYPES)], [f"b{k}" for k in range(N_BATCHES)]
     obs = pd.DataFrame(
         {
@@ -181,7 +181,7 @@ def predict(folder: Path) -> dict[str, Any]:
 def score(folder: Path) -> dict[str, Any]:
     """Compare the predictions in the files with the simulated types, a block at a time."""
     from scanvi_core.annotation.model.prediction import BLOCK as ROWS
-    from scanvi_core.annotation.model.prediction import summarise
+    from scanvi_core.annotation.model.prediction import summarize
     from scanvi_core.data.dataset import Dataset
 
     dataset = Dataset.open(folder / "dataset")
@@ -191,7 +191,7 @@ def score(folder: Path) -> dict[str, Any]:
     right, asked, in_order = 0, 0, True
     for start in range(0, len(types), ROWS):
         here = slice(start, start + ROWS)
-        label = summarise(found[here]).label
+        label = summarize(found[here]).label
         in_order &= bool(((label < 0) == (totals[here] == 0)).all())
         asked += int(np.count_nonzero(unnamed[here] & (label >= 0)))
         right += int(np.count_nonzero(unnamed[here] & (label == types[here])))
@@ -244,12 +244,12 @@ def row(found: dict[str, Any], n: int) -> list[Cell]:
 
 
 def notes(every: list[dict[str, Any]]) -> list[str]:
-    """Say in sentences whether memory stays in the limit and what was learnt."""
+    """Say in sentences whether memory stays in the limit and what was learned."""
     peak, (fitted, asked) = max(one["peak_mb"] for one in every), every[-2:]
     within = "stays within" if peak <= LIMIT_MB else "EXCEEDS"
     order = "are" if asked["only_empty_cells_nan"] else "ARE NOT"
     rest = fitted["seconds"] - fitted["loop_s"]
-    learnt = (
+    learned = (
         f"Training: {fitted['steps']:,} steps of {CELLS_PER_STEP:,} cells took "
         f"{fitted['loop_s']:,.0f} s, which cells/s counts; reading the tables, the linear models "
         f"and the calibration {rest:,.0f} s."
@@ -260,12 +260,12 @@ def notes(every: list[dict[str, Any]]) -> list[str]:
         f"training {n / spent[0]:,.0f} cells/s, prediction {n / spent[1]:,.0f} cells/s."
     )
     named = (
-        f"{asked['accuracy']:.1%} of {asked['n_scored']:,} unlabelled cells got their simulated "
+        f"{asked['accuracy']:.1%} of {asked['n_scored']:,} unlabeled cells got their simulated "
         f"type; exactly the cells without counts {order} without a prediction."
     )
     return [
         f"Memory, mapped pages included, {within} {LIMIT_MB:,} MB in every stage.",
-        learnt,
+        learned,
         busy,
         named,
     ]

@@ -1,7 +1,7 @@
 """A million cells of 30,000 genes from a file to an annotated file, in 8 GB of memory.
 
 ``python -m benchmarks.scale.big_file [--scale 1.0] [--folder FOLDER]`` simulates an .h5ad of
-1,000,000 cells with about 1,000 counted genes each (8 GB; 10 types, 2 % of the cells labelled, 4
+1,000,000 cells with about 1,000 counted genes each (8 GB; 10 types, 2 % of the cells labeled, 4
 batches), a block of rows at a time, and takes it through the services behind the pages: open,
 check, choose genes, train with the quick preset, export. Each stage runs in a process of its own
 and tells its progress. 40 GB of free disk are asked for first (less at a smaller ``--scale``), and
@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.results_file import Cell, Result, write
 from benchmarks.watched import measured, size_gb, tell
 
-N_OBS, N_VARS, N_TYPES, N_BATCHES, LABELLED = 1_000_000, 30_000, 10, 4, 0.02
+N_OBS, N_VARS, N_TYPES, N_BATCHES, LABELED = 1_000_000, 30_000, 10, 4, 0.02
 DRAWS, SPREAD, TYPE_SPREAD = 1_200, 1.6, 0.5  # about 1,000 genes are hit by as many draws
 QUANTILES = 2**20
 BLOCK = 10_000  # simulated cells at a time
@@ -56,7 +56,7 @@ def make(path: Path, n_obs: int) -> None:
     )
     tables = _tables(rates)
     types, batches = random.integers(0, N_TYPES, n_obs), random.integers(0, N_BATCHES, n_obs)
-    shown = np.where(random.random(n_obs) < LABELLED, types, -1)
+    shown = np.where(random.random(n_obs) < LABELED, types, -1)
     names = [f"type {k}" for k in range(N_TYPES)]
     obs = pd.DataFrame(
         {

@@ -1,10 +1,10 @@
 """Measure memory and cost per cell of the way from a data set on disk to predictions.
 
 ``python -m benchmarks.scale.memory [--cells 10000 30000 ...] [--folder FOLDER]`` simulates data
-sets of 4,000 genes (about 8 % of the counts are not zero; 10 types, 40 % of the cells labelled, 3
+sets of 4,000 genes (about 8 % of the counts are not zero; 10 types, 40 % of the cells labeled, 3
 batches, one cell in 1,000 without counts), each written in blocks of rows, and takes every one in
 a process of its own through what a training run does: choose 2,000 variable genes, cut out 2,000
-(the same at every size, so that costs compare), 300 optimiser steps and the linear models,
+(the same at every size, so that costs compare), 300 optimizer steps and the linear models,
 predictions for all cells.
 
 Memory is the anonymous resident memory (RssAnon of ``/proc/self/status``: no pages of mapped
@@ -32,7 +32,7 @@ from benchmarks.results_file import Cell, Result, write
 
 # The smallest data set first and last: the machine may be slower at one time than at another.
 SIZES = (10_000, 3_000, 30_000, 300_000, 1_000_000, 10_000)
-N_GENES, N_CHOSEN, N_TYPES, N_BATCHES, LABELLED, EMPTY = 4_000, 2_000, 10, 3, 0.4, 1e-3
+N_GENES, N_CHOSEN, N_TYPES, N_BATCHES, LABELED, EMPTY = 4_000, 2_000, 10, 3, 0.4, 1e-3
 MORE = 0.3  # share of the counts that are 2 and not 1
 BLOCK = 4_000  # simulated cells at a time
 FACTOR, EXTRA_MB = 1.5, 300.0
@@ -78,7 +78,7 @@ def simulate(folder: Path, n: int) -> None:
     parts = (np.memmap(folder / k, t, "r") for k, t in (("data", "f4"), ("indices", "i4")))
     counts = sp.csr_matrix((*parts, starts), shape=(n, N_GENES), copy=False)
     names = np.array([*(f"type {k}" for k in range(N_TYPES)), None], dtype=object)
-    shown = random.random(n) < LABELLED
+    shown = random.random(n) < LABELED
     obs = pd.DataFrame(
         {"label": names[np.where(shown, types, N_TYPES)], "batch": [f"b{k}" for k in batches]},
         index=[f"cell {i}" for i in range(n)],
@@ -131,7 +131,7 @@ class Watch:
         self.peaks[name] = max(self.peak, anonymous_mb(os.getpid())) - self.base
 
     def tick(self) -> bool:
-        """Note that an optimiser step is over; asked as ``should_stop``, whose answer is no."""
+        """Note that an optimizer step is over; asked as ``should_stop``, whose answer is no."""
         self.ticks.append(time.thread_time())
         return False
 

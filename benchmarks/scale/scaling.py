@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.scale.scaling`` lets a team of one and a team of two gloo processes, one
 thread each, take turns at training steps, with minibatches of 128, 512 and 2,048 cells that do not
-depend on the number of processes; half as many labelled cells come with each. Also measured: the
+depend on the number of processes; half as many labeled cells come with each. Also measured: the
 step of one process that has 1/2, 1/8 or 1/32 of the minibatch, adding up 1 to 16 MB over loopback,
 and fetching rows of memory-mapped counts.
 
@@ -195,7 +195,7 @@ def by_two(cells: int, turns: Turns, n_bytes: float) -> float:
 
 
 def row(cells: int, turns: Turns, here: Link, n_bytes: float) -> list[Cell]:
-    """Return a line of the table: measured for 1 and 2 processes, modelled beyond."""
+    """Return a line of the table: measured for 1 and 2 processes, modeled beyond."""
     times = {of: processor(turns, f"{cells} of {of}") for of in SHARES}
     two = processor(turns, f"{cells} by two")
     pairs = zip(turns[f"{cells} of 1"], turns[f"{cells} by two"], strict=True)
@@ -234,7 +234,7 @@ def notes_of(what: str, found: dict[str, Any], here: Link, n_bytes: float) -> li
         for name, link in LINKS.items()
     )
     said = f"""\
-        {what}; half as many labelled cells per step; one thread per process, gloo; \
+        {what}; half as many labeled cells per step; one thread per process, gloo; \
         {found["n_parameters"]:,} parameters, {n_bytes / 1e6:.2f} MB added up per step.
         Model against measurement, processor time of a step of two processes: {told}.
         Loopback, fitted: {1e6 * here.latency:.0f} us and {here.bandwidth / 1e9:.2f} GB/s. \
@@ -244,7 +244,7 @@ def notes_of(what: str, found: dict[str, Any], here: Link, n_bytes: float) -> li
         Assumed, not measured: {links}; a GPU's step takes {1e3 * GPU.launch:.0f} ms and \
         {1e6 * GPU.per_cell:.1f} us per cell of its share. No GPU was at hand.
         One process fetches {rate:,.0f} rows per processor second of memory-mapped counts, files \
-        in memory: with the labelled cells, enough for {rate / 1.5:,.0f} cells/s per process. \
+        in memory: with the labeled cells, enough for {rate / 1.5:,.0f} cells/s per process. \
         Faster GPUs need the counts on the card.
         Load average at the end: {os.getloadavg()[0]:.0f}, on {os.cpu_count()} cores.
         """

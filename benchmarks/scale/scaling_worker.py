@@ -41,7 +41,7 @@ class Member:
         n_labels, n_batch = int(self.y.max()) + 1, int(self.batch.max()) + 1
         none = np.zeros(len(self.y), dtype=bool)
         data = TrainingData(self.counts, self.batch, n_batch, self.y, n_labels, none)
-        config = TrainConfig(batch_size=cells, labelled_batch_size=cells // 2, device="cpu")
+        config = TrainConfig(batch_size=cells, labeled_batch_size=cells // 2, device="cpu")
         names = tuple(f"type {i}" for i in range(n_labels))
         genes = self.counts.shape[1]
         module = network(genes, n_batch, names, {}, ModelConfig(use_layer_norm=True))
@@ -67,7 +67,7 @@ class Member:
 
     def n_parameters(self, cells: int) -> int:
         """Return how many numbers the network learns."""
-        groups = self.training(cells).stepper.optimiser.param_groups
+        groups = self.training(cells).stepper.optimizer.param_groups
         return sum(p.numel() for group in groups for p in group["params"])
 
 

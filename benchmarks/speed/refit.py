@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.speed.refit FOLDER`` (minutes per data set; FOLDER keeps what was trained,
 so that a second call goes on) simulates a reviewer on data sets of ``../shared/data``: at most
-1,500 cells and 600 variable genes, 3 % of each type labelled (at least 3 cells), a quick model,
+1,500 cells and 600 variable genes, 3 % of each type labeled (at least 3 cells), a quick model,
 its review queue; the oracle names each group by its most frequent true type, as a person does.
 Every way of updating is judged on the cells that stay without a label: nothing done; the refit on
 the frozen latent (`annotation.refit`); the classifier of now in place of the model's word;
@@ -142,7 +142,7 @@ def answers(found: dict[str, np.ndarray], at: int) -> dict[str, np.ndarray]:
 
 
 def judged(found: dict[str, np.ndarray], at: int) -> dict[str, tuple[float, float, float]]:
-    """Return accuracy, macro-F1 and recall of the hidden type on cells never labelled."""
+    """Return accuracy, macro-F1 and recall of the hidden type on cells never labeled."""
     open_, truth, hidden = found["ys"][-1] < 0, found["truth"], int(found["hid"])
     scores = {}
     for way, told in answers(found, at).items():

@@ -38,7 +38,7 @@ from scanvi_core.data.normalization import log_normalized
 from scanvi_core.datasets import simulate
 
 SOURCE = SHARED / "data" / "kang_ifnb_2800.h5ad"
-N_GENES, LABELLED, DECIDED = 2_000, 0.1, 60
+N_GENES, LABELED, DECIDED = 2_000, 0.1, 60
 REPEATS, REFITS = 2, 5
 COLUMNS = ("step", "median s", "fastest s", "slowest s", "processor s")
 
@@ -166,7 +166,7 @@ def main() -> None:
     cells = drawn(base, asked.cells)
     density = cells.counts.nnz / np.prod(cells.counts.shape)
     random = np.random.default_rng(1)
-    y = np.where(random.random(asked.cells) < LABELLED, cells.types, -1)
+    y = np.where(random.random(asked.cells) < LABELED, cells.types, -1)
     n_types = int(cells.types.max()) + 1
     config = TrainConfig(device="cpu")
     first = replace(config, max_epochs=1, batch_size=1_024)  # its quality does not matter here
@@ -180,7 +180,7 @@ def main() -> None:
     for row in rows:
         sys.stdout.write(f"{row}\n")
     drawn_from = f"{asked.cells:,} cells drawn from {name}, {cells.counts.shape[1]:,} genes"
-    shares = f"{density:.0%} of the counts not zero, {LABELLED:.0%} of the cells labelled"
+    shares = f"{density:.0%} of the counts not zero, {LABELED:.0%} of the cells labeled"
     threads = "1 thread" if asked.threads == 1 else f"{asked.threads} threads"
     notes = [
         f"{drawn_from}, {n_types} types, {shares}, {threads} (tier 0: 1).",

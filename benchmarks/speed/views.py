@@ -45,7 +45,7 @@ def measured(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def layout(n: int, folder: Path) -> list[list[Cell]]:
-    """Lay out `n` cells from a file: a sample by UMAP, the others beside their neighbours."""
+    """Lay out `n` cells from a file: a sample by UMAP, the others beside their neighbors."""
     from scanvi_core.annotation.layout.embedding import LAYOUT_CELLS, umap_of
 
     z, strata = _simulated(folder / "z.npy", n)
@@ -109,21 +109,21 @@ def _simulated(path: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def drawing(n: int, _: Path) -> list[list[Cell]]:
-    """Choose the cells to draw, pack them, colour them anew, and select by a lasso."""
+    """Choose the cells to draw, pack them, color them anew, and select by a lasso."""
     from pages.ui.cell_map import maps
     from pages.ui.cell_map.protocol import encode
     from scanvi_core.annotation.selection.polygon import in_polygon
-    from scanvi_core.services.explore import colours
+    from scanvi_core.services.explore import colors
     from scanvi_core.services.explore import maps as explore_maps
     from scanvi_core.services.explore import subsample as services
 
     opened = prepare(n)
     xy = explore_maps.coordinates(opened, "z1")
     chosen, drawn = measured(lambda: services.drawn(opened, "z1"))
-    colour = maps.as_colour(colours.colouring(opened, colours.PREDICTION))
+    color = maps.as_color(colors.coloring(opened, colors.PREDICTION))
     meta = {"revision": "benchmark"}
     first, sent = measured(
-        lambda: encode(xy, colour, selected=None, hover=None, meta=meta, drawn=drawn)
+        lambda: encode(xy, color, selected=None, hover=None, meta=meta, drawn=drawn)
     )
     middle, reach = np.median(xy, axis=0), 0.35 * np.ptp(xy, axis=0)
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
@@ -131,7 +131,7 @@ def drawing(n: int, _: Path) -> list[list[Cell]]:
     loop = middle + reach * np.stack([wobble * np.cos(angle), wobble * np.sin(angle)], axis=1)
     lasso, mask = measured(lambda: in_polygon(xy, loop))
     again, told = measured(
-        lambda: encode(xy, colour, selected=mask, hover=None, meta=meta, drawn=drawn)
+        lambda: encode(xy, color, selected=mask, hover=None, meta=meta, drawn=drawn)
     )
     share = f"{mask.mean():.0%}"
     shown = n if drawn is None else len(drawn.rows)

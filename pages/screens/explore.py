@@ -1,4 +1,4 @@
-"""Explore: maps with any colour, picking and naming cells, their genes, rules used again."""
+"""Explore: maps with any color, picking and naming cells, their genes, rules used again."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from pages.ui.explore import gene_tab, naming, rule_apply, uncertainty
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS, REVIEW
 from pages.ui.labels import issues
-from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import colors
 from scanvi_core.services.explore import maps as explore_maps
 
 opened = requires.data_set("Explore")
@@ -29,11 +29,11 @@ picking_tab, genes_tab, rules_tab = st.tabs(
 if picking_tab.open:
     with picking_tab:
         with st.container(border=True):
-            colour = maps.explorable(
+            color = maps.explorable(
                 opened, key="explore", height=340,
-                default_colour=colours.PREDICTION if trained else colours.LABEL, compare=True,
+                default_color=colors.PREDICTION if trained else colors.LABEL, compare=True,
             )  # fmt: skip
-            if colour == colours.REASON:
+            if color == colors.REASON:
                 uncertainty.legend()
             naming.name_picked(opened)
         issues.section(opened)

@@ -53,7 +53,7 @@ with settings.container(border=True, height="stretch"):
     threshold = 0.0
     if trained:
         threshold = st.slider(
-            "Fill unlabelled cells with predictions of at least this confidence", 0, 100, 0, 5,
+            "Fill unlabeled cells with predictions of at least this confidence", 0, 100, 0, 5,
             format="%d %%", key="export-threshold",
         ) / 100  # fmt: skip
     groups = trained and uncertainty_columns.has_groups(opened)
@@ -67,7 +67,7 @@ with settings.container(border=True, height="stretch"):
         sets = st.toggle(
             "Also write the few types a cell may be of", key="export-sets",
             help="One column more, such as B | Plasma: for nine in ten cells the true type is "
-            "among them. That holds for cells like your labelled ones.",
+            "among them. That holds for cells like your labeled ones.",
         )  # fmt: skip
     with_counts = replace = False
     if profile != CELLXGENE:

@@ -11,7 +11,7 @@ opened = requires.data_set("History")
 header.draw("History")
 read_only.note(opened)
 if not opened.labels().seq:
-    requires.locked("Nothing was labelled yet.", LABELS, "Go to Labels")
+    requires.locked("Nothing was labeled yet.", LABELS, "Go to Labels")
 
 steps, moments = st.columns([3, 2], gap="medium")
 with steps.container(border=True):

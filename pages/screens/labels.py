@@ -1,4 +1,4 @@
-"""Labels: which cells are labelled already, which are set aside, and naming cells by hand."""
+"""Labels: which cells are labeled already, which are set aside, and naming cells by hand."""
 
 import streamlit as st
 
@@ -18,7 +18,7 @@ if labels.seq:
         form.choose_source(opened, begun=True)
 else:
     with st.container(border=True):
-        st.subheader("Which cells are labelled?")
+        st.subheader("Which cells are labeled?")
         form.choose_source(opened, begun=False)
 
 if has_labels:

@@ -37,7 +37,7 @@ else:
             st.markdown(f":orange[:material/info:] {md(note)}")
         st.markdown(
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
-            f"{count(plan.n_labels, 'type')} ({plan.n_labelled:,} labelled, "
+            f"{count(plan.n_labels, 'type')} ({plan.n_labeled:,} labeled, "
             f"{plan.n_holdout:,} set aside), "
             f"{count(plan.n_batches, 'batch', 'batches')}. "
             f"{plan.duration if where.place == where_form.HERE else ''}"

@@ -29,7 +29,7 @@ from scanvi_core.train.sampler import EpochSampler
 
 @dataclass(frozen=True, slots=True)
 class QuerySettings:
-    """How new batches are learnt: steps, cells per step, step size of Adam, start of the draws."""
+    """How new batches are learned: steps, cells per step, step size of Adam, and the seed."""
 
     n_steps: int = 300
     batch_size: int = 128
@@ -54,7 +54,7 @@ def map_query(
     switches on what reference cells never expressed, of which frozen output layers can show only
     a part.
 
-    Cells of batches the reference knows, and cells without counts, are not learnt from. Genes
+    Cells of batches the reference knows, and cells without counts, are not learned from. Genes
     missing in the query are read as zeros by the encoder and left out of what the new columns
     are fitted to. New columns start from the mean of the old ones; no weight decay acts on them,
     and batch norm and dropout are as in prediction.
@@ -71,7 +71,7 @@ def map_query(
         Name of each cell's batch [n]; those the reference does not know become its batches, in the
         order in which they come.
     settings
-        How the new batches are learnt.
+        How the new batches are learned.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def extended(reference: Annotator, n_new: int) -> SCANVI:
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """The cells new batches are learnt from; `seen` marks the genes that they have."""
+    """The cells new batches are learned from; `seen` marks the genes that they have."""
 
     module: SCANVI
     counts: sparse.csr_array
@@ -151,7 +151,7 @@ def _learn(query: _Query, reference: Annotator, settings: QuerySettings) -> None
     n_new = query.module.n_batch - len(reference.batch_names)
     weights = [p for name, p in query.module.named_parameters() if p.shape != before[name].shape]
     columns = [w.detach()[:, -n_new:].clone() for w in weights]
-    optimiser = torch.optim.Adam(columns, lr=settings.learning_rate)
+    optimizer = torch.optim.Adam(columns, lr=settings.learning_rate)
     random = np.random.default_rng(settings.seed)
     sampler = EpochSampler(len(query.batch_index), settings.batch_size, random)
     device = query.module.device
@@ -166,7 +166,7 @@ def _learn(query: _Query, reference: Annotator, settings: QuerySettings) -> None
             gradients = torch.autograd.grad(loss, weights)
             for column, gradient in zip(columns, gradients, strict=True):
                 column.grad = gradient[:, -n_new:].contiguous()
-            optimiser.step()
+            optimizer.step()
             with torch.no_grad():
                 for weight, column in zip(weights, columns, strict=True):
                     weight[:, -n_new:] = column

@@ -1,4 +1,4 @@
-"""``annotate``: name the unlabelled cells of a file."""
+"""``annotate``: name the unlabeled cells of a file."""
 
 import argparse
 from pathlib import Path
@@ -12,14 +12,14 @@ from scanvi_core.config import ModelConfig, TrainConfig
 
 def add(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("annotate", help="name the unlabelled cells of an .h5ad")
+    parser = commands.add_parser("annotate", help="name the unlabeled cells of an .h5ad")
     model, train = ModelConfig(), TrainConfig()
     add = parser.add_argument
     add("source", type=Path, metavar="IN.h5ad")
     add("-o", "--output", type=Path, required=True, metavar="OUT.h5ad")
     add("--labels-key", required=True, metavar="KEY", help="obs column with the known types")
     add("--unlabeled-category", action="append", default=[], metavar="NAME",
-        help="a value of that column that means unlabelled; may be repeated")  # fmt: skip
+        help="a value of that column that means unlabeled; may be repeated")  # fmt: skip
     add("--batch-key", metavar="KEY", help="obs column that tells batches apart")
     add("--layer", metavar="NAME", help="matrix with the counts: a layer, X or raw.X")
     add("--dispersion", choices=config.DISPERSIONS, default=model.dispersion)

@@ -19,7 +19,7 @@ SEED = 17
 MIN_SHOWN = 3
 SOURCE = (
     "700 peripheral blood mononuclear cells of Zheng et al. 2017, as shipped with scanpy "
-    "(10x_pbmc68k_reduced). Counts recovered exactly from the log-normalised values in raw; "
+    "(10x_pbmc68k_reduced). Counts recovered exactly from the log-normalized values in raw; "
     f"cell_type shows {config.EXAMPLE_LABELED:.0%} of the labels, expert_label all of them."
 )
 CITATION = (
@@ -69,7 +69,7 @@ def write_example(path: Path | str) -> Path:
 
 
 def _shipped() -> "tuple[Table, np.ndarray, sp.csr_matrix, dict[str, np.ndarray]]":
-    """Return cells, genes, log-normalised values and embeddings of scanpy's file."""
+    """Return cells, genes, log-normalized values and embeddings of scanpy's file."""
     import h5py
 
     from scanvi_core.data.anndata_files.tables import read_table

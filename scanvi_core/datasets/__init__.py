@@ -1,8 +1,8 @@
 """Data sets to try the models on: published, for shapes, and with labels to learn."""
 
 from scanvi_core.datasets.cortex import CortexDataset
-from scanvi_core.datasets.labelled_counts import LabelledCounts
+from scanvi_core.datasets.labeled_counts import LabeledCounts
 from scanvi_core.datasets.simulation import simulate
 from scanvi_core.datasets.synthetic import SyntheticDataset
 
-__all__ = ["CortexDataset", "LabelledCounts", "SyntheticDataset", "simulate"]
+__all__ = ["CortexDataset", "LabeledCounts", "SyntheticDataset", "simulate"]

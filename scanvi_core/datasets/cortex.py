@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from scanvi_core import runtime
-from scanvi_core.datasets.labelled_counts import LabelledCounts
+from scanvi_core.datasets.labeled_counts import LabeledCounts
 from scanvi_core.errors import InputError
 
 FILE_NAME = "expression_mRNA_17-Aug-2014.txt"
@@ -25,7 +25,7 @@ GROUP_ROW, CLASS_ROW, FIRST_GENE_ROW, FIRST_CELL = 1, 8, 11, 2
 logger = logging.getLogger(__name__)
 
 
-class CortexDataset(LabelledCounts):
+class CortexDataset(LabeledCounts):
     """3,005 cells of mouse cortex and hippocampus in seven classes (Zeisel et al. 2015).
 
     Keeps the genes of largest standard deviation, largest first, and the cells that have counts

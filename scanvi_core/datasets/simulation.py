@@ -1,8 +1,8 @@
-"""Simulated counts whose types can be learnt."""
+"""Simulated counts whose types can be learned."""
 
 import numpy as np
 
-from scanvi_core.datasets.labelled_counts import LabelledCounts
+from scanvi_core.datasets.labeled_counts import LabeledCounts
 
 DISPERSION = 3.0  # inverse dispersion of every gene: variance = mean + mean² / 3
 MEAN_TOTAL, TOTAL_SD = 1_500.0, 0.4  # library sizes: median, and standard deviation of their log
@@ -17,13 +17,13 @@ def simulate(
     *,
     marker_fold: float = 4.0,
     random: np.random.Generator,
-) -> LabelledCounts:
-    """Draw counts of cell types with marker programmes, batches with shifts, library sizes.
+) -> LabeledCounts:
+    """Draw counts of cell types with marker programs, batches with shifts, library sizes.
 
     Counts of a cell of type y in batch s are negative binomial around its library size times the
     softmax of ``base + log(marker_fold) · marker[y] + shift[s]``. Every type has a programme of a
     tenth of the genes (at least three), half of which it shares with the type before it, so that
-    neighbouring types look alike. Shares of the types fall from first to last by a factor of two.
+    neighboring types look alike. Shares of the types fall from first to last by a factor of two.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def simulate(
     labels = random.choice(n_labels, n_obs, p=shares / shares.sum())
     labels[:n_labels] = np.arange(n_labels)  # no type is left without a cell
     batch = random.integers(0, n_batches, n_obs)
-    log_scale = random.normal(0.0, GENE_SD, n_genes) + np.log(marker_fold) * _programmes(
+    log_scale = random.normal(0.0, GENE_SD, n_genes) + np.log(marker_fold) * _programs(
         n_labels, n_genes, random
     )
     shift = random.normal(0.0, 0.3, (n_batches, n_genes))
@@ -46,7 +46,7 @@ def simulate(
     scale /= scale.sum(axis=1, keepdims=True)
     totals = MEAN_TOTAL * np.exp(random.normal(0.0, TOTAL_SD, (n_obs, 1)))
     rate = random.gamma(DISPERSION, totals * scale / DISPERSION)
-    return LabelledCounts(
+    return LabeledCounts(
         random.poisson(rate),
         labels,
         batch,
@@ -56,7 +56,7 @@ def simulate(
     )
 
 
-def _programmes(n_labels: int, n_genes: int, random: np.random.Generator) -> np.ndarray:
+def _programs(n_labels: int, n_genes: int, random: np.random.Generator) -> np.ndarray:
     """Return which genes are markers of which type, bool [types, genes]."""
     size = max(3, n_genes // 10)
     order = random.permutation(n_genes)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from scanvi_core.datasets.labelled_counts import LabelledCounts
+from scanvi_core.datasets.labeled_counts import LabeledCounts
 
 
-class SyntheticDataset(LabelledCounts):
+class SyntheticDataset(LabeledCounts):
     """Counts NB(5, 0.3) × Bernoulli(0.7), with types and batches drawn without looking at them.
 
-    There is nothing to learn: the best accuracy is 1 / n_labels. For labels that can be learnt
+    There is nothing to learn: the best accuracy is 1 / n_labels. For labels that can be learned
     see :func:`scanvi_core.datasets.simulate`.
 
     Parameters

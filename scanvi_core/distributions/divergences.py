@@ -30,7 +30,7 @@ def kl_gaussian(mean: Tensor, var: Tensor, prior_mean: Tensor, prior_var: Tensor
 
 
 def kl_categorical(log_q: Tensor, log_p: Tensor) -> Tensor:
-    """Return Σ_y q_y (log q_y − log p_y) over the last axis, from normalised log-probabilities.
+    """Return Σ_y q_y (log q_y − log p_y) over the last axis, from normalized log-probabilities.
 
     A label with q_y = 0 (log q_y = −∞) adds nothing, whatever its p_y.
     """

@@ -37,7 +37,7 @@ def patch(path: Path, request: ExportRequest) -> tuple[Written, list[str]]:
     ExportError
         If the file has no usable cell table, or another number of cells or genes.
     """
-    notes = modernise(path)
+    notes = modernize(path)
     with h5py.File(path, "r+") as file:
         check_shapes(file, request)
         request = without_kept(file, request)
@@ -86,7 +86,7 @@ def old_parts(path: Path) -> dict[str, Any]:
     return {"obs": whole.obs, "var": whole.var, "obsm": dict(whole.obsm)}
 
 
-def modernise(path: Path) -> list[str]:
+def modernize(path: Path) -> list[str]:
     """Rewrite the parts of an old file that cannot take an addition; say which."""
     parts = old_parts(path)
     notes = []
@@ -182,9 +182,9 @@ def add_all(file: h5py.File, slot: str, values: Mapping[str, Any], suffix: str) 
 
 
 def suffixed(name: str, suffix: str) -> str:
-    """Return a name with a suffix; the colours of a column are called after all of its name."""
-    stem = name.removesuffix(keys.COLOURS)
-    return stem + suffix + keys.COLOURS if stem != name else name + suffix
+    """Return a name with a suffix; the colors of a column are called after all of its name."""
+    stem = name.removesuffix(keys.COLORS)
+    return stem + suffix + keys.COLORS if stem != name else name + suffix
 
 
 def load_counts(counts: CountsLayer) -> sp.csr_matrix:

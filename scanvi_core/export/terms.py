@@ -1,6 +1,6 @@
 """Terms of the ontologies that CELLxGENE and the Cell Annotation Platform ask for.
 
-They come, offline, with ``cellxgene-ontology-guide`` (MIT licence), the package CELLxGENE's own
+They come, offline, with ``cellxgene-ontology-guide`` (MIT license), the package CELLxGENE's own
 validator reads them from; it is optional: ``pip install 'scanvi-app[cellxgene]'``.
 """
 

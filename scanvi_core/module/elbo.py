@@ -1,7 +1,7 @@
 """The terms of the SCANVI bound.
 
 For a cell x of batch s with one draw z1 ~ q(z1|x), and for each label y one draw
-z2 ~ q(z2|z1,y), the negative evidence lower bound of an unlabelled cell is::
+z2 ~ q(z2|z1,y), the negative evidence lower bound of an unlabeled cell is::
 
       R          = −log p(x | z1, s)                     counts given the state
     + E          = +log q(z1 | x)                        entropy of the state, at the draw
@@ -10,7 +10,7 @@ z2 ~ q(z2|z1,y), the negative evidence lower bound of an unlabelled cell is::
     + C          = KL[q(y | z1) ‖ p(y)]                  label
     + L          = KL[q(l | x) ‖ p(l)]                   library size (0 where observed)
 
-A labelled cell has q_y = 1 at its label and C = 0.
+A labeled cell has q_y = 1 at its label and C = 0.
 
 References
 ----------
@@ -27,7 +27,7 @@ from torch import Tensor
 class Bound(NamedTuple):
     """Every term for every cell; shapes [cells], and [labels, cells] for q, P and Z.
 
-    Where all cells are labelled the axis of labels has length 1.
+    Where all cells are labeled the axis of labels has length 1.
     """
 
     R: Tensor
@@ -53,12 +53,12 @@ class LossTerms(NamedTuple):
     """The loss of a minibatch and its three parts.
 
     loss = reconstruction + kl_weight · kl + classification_ratio · classification; the parts are
-    means over cells, without their weights. `log_probs_labelled` [cells, n_labels] are the
-    predictions for the labelled cells, None where none were given.
+    means over cells, without their weights. `log_probs_labeled` [cells, n_labels] are the
+    predictions for the labeled cells, None where none were given.
     """
 
     loss: Tensor
     reconstruction: Tensor
     kl: Tensor
     classification: Tensor
-    log_probs_labelled: Tensor | None
+    log_probs_labeled: Tensor | None

@@ -1,4 +1,4 @@
-"""What the model expects of a cell: normalised expression, and counts drawn anew.
+"""What the model expects of a cell: normalized expression, and counts drawn anew.
 
 Every function works in eval mode without gradients and leaves the module's mode as it was.
 """

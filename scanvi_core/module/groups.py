@@ -57,7 +57,7 @@ def check_prior(y_prior: Tensor | Sequence[float] | None, n_labels: int) -> Tens
 def label_index(y: Tensor, n_labels: int) -> Tensor:
     """Return labels as an index [cells], from an index [cells(, 1)] or one-hot [cells, n_labels].
 
-    A one-hot row of zeros becomes -1, as an unlabelled cell is.
+    A one-hot row of zeros becomes -1, as an unlabeled cell is.
     """
     if y.ndim == 2 and y.shape[1] == n_labels > 1:
         return torch.where(y.sum(1) > 0, y.argmax(1), -1)
@@ -82,7 +82,7 @@ def known_labels(y: Tensor, allowed: Tensor) -> Tensor:
 
 
 def restrict(log_probs: Tensor, known: Tensor) -> Tensor:
-    """Return the log-probabilities given that the label is one of the `known`, renormalised."""
+    """Return the log-probabilities given that the label is one of the `known`, renormalized."""
     return torch.log_softmax(log_probs.masked_fill(~known, -torch.inf), dim=-1)
 
 
@@ -92,7 +92,7 @@ def log_mass(log_probs: Tensor, known: Tensor) -> Tensor:
 
 
 def log_hierarchy(logits: Tensor, group_logits: Tensor, groups: Tensor) -> Tensor:
-    """Return log p(y) = log p(group of y) + log p(y | its group), normalised.
+    """Return log p(y) = log p(group of y) + log p(y | its group), normalized.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ use_layer_norm, parity
         self.classifier_groups = Classifier(self.n_latent, len(members), of_classifier)
 
     def log_q_y(self, z1: Tensor) -> Tensor:
-        """Return log q(y | z1), normalised [cells, n_labels]; in the bound and in predictions."""
+        """Return log q(y | z1), normalized [cells, n_labels]; in the bound and in predictions."""
         logits = self.classifier(z1)
         if self.use_labels_groups:
             return log_hierarchy(logits, self.classifier_groups(z1), self.groups)
@@ -151,7 +151,7 @@ use_layer_norm, parity
         return torch.eye(self.n_labels, dtype=z1.dtype, device=z1.device)[:, None]
 
     def log_prior(self) -> Tensor:
-        """Return log p(y), normalised [1, n_labels]."""
+        """Return log p(y), normalized [1, n_labels]."""
         return (self.y_prior / self.y_prior.sum()).log()
 
     def log_classify(self, x: Counts) -> Tensor:
@@ -243,8 +243,8 @@ use_layer_norm, parity
         batch_index
             Batch of each cell, index [cells(, 1)] or one-hot.
         y
-            Label of each cell, index [cells(, 1)] or one-hot; -1: unlabelled, n_labels + g: one
-            of group g. None: all cells are unlabelled.
+            Label of each cell, index [cells(, 1)] or one-hot; -1: unlabeled, n_labels + g: one
+            of group g. None: all cells are unlabeled.
 
         Returns
         -------
@@ -260,7 +260,7 @@ use_layer_norm, parity
         batch_index: Tensor | None = None,
         y: Tensor | None = None,
         *,
-        labelled: tuple[Counts, Tensor] | None = None,
+        labeled: tuple[Counts, Tensor] | None = None,
         kl_weight: float | Tensor = 1.0,
         classification_ratio: float = 50.0,
         local_l_mean: Tensor | None = None,
@@ -273,7 +273,7 @@ use_layer_norm, parity
         ----------
         x, batch_index, y, local_l_mean, local_l_var
             Cells of the bound, as `forward`.
-        labelled
+        labeled
             Counts and labels (codes as `y`) of the cells of the classification term.
         kl_weight, classification_ratio
             Weights of the two terms beside the reconstruction.
@@ -284,11 +284,11 @@ use_layer_norm, parity
             bound = self.bound(x, local_l_mean, local_l_var, batch_index, y)
             reconstruction, kl = bound.reconstruction.mean(), bound.kl.mean()
             loss = reconstruction + kl_weight * kl
-            if labelled is None:
+            if labeled is None:
                 return LossTerms(loss, reconstruction, kl, loss.new_zeros(()), None)
         with drawing_from(following(generator)):
-            log_probs = self.log_classify(labelled[0])
-        classification = -log_mass(log_probs, self._known(labelled[1])).mean()
+            log_probs = self.log_classify(labeled[0])
+        classification = -log_mass(log_probs, self._known(labeled[1])).mean()
         loss = loss + classification_ratio * classification
         return LossTerms(loss, reconstruction, kl, classification, log_probs)
 
@@ -309,7 +309,7 @@ def _classifier_layers(hidden: HiddenLayers, parameters: Mapping[str, Any]) -> H
     """Return the layers of the classifier: `hidden` but for `parameters`, whose names are checked.
 
     `logits` is accepted, as other releases have it, and changes nothing: the classifier always
-    returns logits, and what is public says itself whether it is normalised.
+    returns logits, and what is public says itself whether it is normalized.
     """
     unknown = set(parameters) - {"n_layers", "n_hidden", "dropout_rate", "logits"}
     if unknown:

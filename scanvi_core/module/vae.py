@@ -26,7 +26,7 @@ from scanvi_core.nn.sparse import (
 )
 
 ENCODER_INPUTS = ("log1p", "log_normalized")
-LOG_R_BOUND = 11.0  # theta stays within e±11: nothing is learnt from a gene beyond
+LOG_R_BOUND = 11.0  # theta stays within e±11: nothing is learned from a gene beyond
 
 
 class VAE(nn.Module):
@@ -141,7 +141,7 @@ class VAE(nn.Module):
                 self.px_r.normal_(generator=generator)
 
     def draw(self, q: Gaussian) -> Tensor:
-        """Return one reparametrised draw, mean + √var · ε."""
+        """Return one reparametrized draw, mean + √var · ε."""
         return q.mean + q.var.sqrt() * normal_like(q.mean)
 
     def encode(self, x: Counts) -> Gaussian:
@@ -158,7 +158,7 @@ class VAE(nn.Module):
 
     def encode_library(self, x: Counts) -> Gaussian:
         """Return q(l|x) of a latent log library size, [cells, 1]."""
-        # It reads the counts themselves: normalised ones no longer tell the total.
+        # It reads the counts themselves: normalized ones no longer tell the total.
         return self.l_encoder(self._variational_input(fastest_form(x)))
 
     def library(

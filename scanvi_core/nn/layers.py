@@ -76,7 +76,7 @@ class _ReLUDropout(torch.autograd.Function):
 
 
 def where_above(h: Tensor, mask: Tensor, threshold: float) -> Tensor:
-    """Return `h` where ``mask > threshold``, else 0: one vectorised pass, unlike `torch.where`."""
+    """Return `h` where ``mask > threshold``, else 0: one vectorized pass, unlike `torch.where`."""
     return torch.ops.aten.threshold_backward(h, mask, threshold)
 
 

@@ -138,7 +138,7 @@ class Decoder(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Unnormalised log-probabilities of the labels; no layers or width 0 makes it one linear map.
+    """Unnormalized log-probabilities of the labels; no layers or width 0 makes it one linear map.
 
     It never applies a softmax: probabilities are made once, by whoever needs them.
     """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.errors import DataDamaged, ProjectError
+from scanvi_core.keys import as_now
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import Mistyped, taken
 
@@ -47,7 +48,7 @@ def read_record(path: Path, kind: Any) -> dict[str, Any]:
             f"{path.name} of the project is damaged: {error}.",
             "Restore the project folder from a backup.",
         ) from error
-    return dict(found)
+    return as_now(found)
 
 
 def write_json(path: Path, value: Any) -> None:

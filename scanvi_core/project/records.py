@@ -167,7 +167,7 @@ class Summary(TypedDict, total=False):
     warm: bool
     n_genes: Count
     n_cells: Count
-    n_labelled: Count
+    n_labeled: Count
     n_batches: Count
     device: str
     threads: Count

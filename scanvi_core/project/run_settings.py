@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from scanvi_core.config import MOST_PROCESSES, ModelConfig, TrainConfig, asdict, check_bounds
 from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core.keys import as_now
 
 KEYS = {"processes": "together", "label_names": "label_order"}  # where the file says it otherwise
 MOST_THREADS = 1_024
@@ -103,6 +104,7 @@ def _known(kind: type[Settings], plain: Any, where: str) -> dict[str, Any]:
     """Return the values of the fields of a dataclass, by name."""
     if not isinstance(plain, Mapping):
         raise _damaged(where)
+    plain = as_now(plain)
     names = {item.name: KEYS.get(item.name, item.name) for item in fields(kind)}
     return {name: plain[key] for name, key in names.items() if key in plain}
 

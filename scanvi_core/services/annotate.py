@@ -90,7 +90,7 @@ def odd_value(value: str) -> str:
     was = "was taken as a cell type"
     if value == keys.UNKNOWN:  # the verdict of a reviewer, see `inputs_of`
         was = "was kept as your label, but it is no type to learn"
-    return f"{value} {was}. If it means unlabelled, add --unlabeled-category."
+    return f"{value} {was}. If it means unlabeled, add --unlabeled-category."
 
 
 def matrix_name(layer: str | None) -> str | None:
@@ -110,7 +110,7 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],
         "labels": {str(name): int(n) for name, n in zip(names, cells, strict=True)},
-        "n_labelled": about["n_labelled"],
+        "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
         "repairs": [*opened.dataset.manifest["repairs"], *notes],
         "device": about["device"],

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scanvi_core.errors import TrainingError
+from scanvi_core.keys import as_now
 from scanvi_core.runtime import replacing
 from scanvi_core.train.history import EpochRecord, TrainingHistory
 from scanvi_core.train.training import Training
@@ -21,15 +22,15 @@ START_AGAIN = "Delete the file and train from the start."
 
 
 def save(path: Path, run: Training) -> None:
-    """Write network, optimiser, random states and history of `run`, all or nothing."""
+    """Write network, optimizer, random states and history of `run`, all or nothing."""
     tensors = {
         **_prefixed("module", run.module.state_dict()),
         **_prefixed("best", run.best),
         "noise": run.stepper.noise.get_state(),
     }
-    for i, state in run.stepper.optimiser.state_dict()["state"].items():
+    for i, state in run.stepper.optimizer.state_dict()["state"].items():
         tensors |= _prefixed(f"optimiser.{i}", state)
-    samplers = {"cells": run.cells.state(), "labelled": run.labelled.state()}
+    samplers = {"cells": run.cells.state(), "labelled": run.labeled.state()}
     for name, state in samplers.items():
         tensors[name] = torch.from_numpy(state["order"])
     meta = {
@@ -55,7 +56,7 @@ def load(path: Path, run: Training) -> None:
         If the file is damaged, or was written by a run with other settings.
     """
     tensors, meta = _read(path)
-    if not isinstance(meta, dict) or meta.get("settings") != _settings(run):
+    if not isinstance(meta, dict) or _stored_settings(meta) != _settings(run):
         raise TrainingError(f"{path.name} is of a run with other settings.", START_AGAIN)
     try:
         _restore(run, tensors, meta)
@@ -71,11 +72,11 @@ def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
     for name, value in _under("optimiser", tensors).items():
         i, key = name.split(".", 1)
         states.setdefault(int(i), {})[key] = value
-    groups = run.stepper.optimiser.state_dict()["param_groups"]
-    run.stepper.optimiser.load_state_dict({"state": states, "param_groups": groups})
+    groups = run.stepper.optimizer.state_dict()["param_groups"]
+    run.stepper.optimizer.load_state_dict({"state": states, "param_groups": groups})
     run.stepper.noise.set_state(tensors["noise"])
     run.random.bit_generator.state = meta["random"]
-    for name, sampler in (("cells", run.cells), ("labelled", run.labelled)):
+    for name, sampler in (("cells", run.cells), ("labelled", run.labeled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])
     records = [EpochRecord(**record) for record in meta["history"].pop("records")]
@@ -91,6 +92,14 @@ def _settings(run: Training) -> dict[str, Any]:
         "labelled": int(np.count_nonzero(run.data.y >= 0)),
         "shapes": {name: list(w.shape) for name, w in run.module.state_dict().items()},
     }
+
+
+def _stored_settings(meta: dict[str, Any]) -> Any:
+    """Return the settings in a checkpoint, as this version calls them."""
+    settings = meta.get("settings")
+    if not isinstance(settings, dict) or not isinstance(settings.get("train"), dict):
+        return None
+    return settings | {"train": as_now(settings["train"])}
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -17,7 +17,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.train.compiled import compiling
 from scanvi_core.train.step import Stepper
 
-WARM_UP = 3  # steps before recording: optimiser state and workspaces must be there already
+WARM_UP = 3  # steps before recording: optimizer state and workspaces must be there already
 
 Capture = Callable[[Callable[[], None], torch.Generator], Callable[[], None]]
 
@@ -35,7 +35,7 @@ class Replay:
     stepper
         What takes the steps; its rows are `DeviceRows`.
     sizes
-        Cells and labelled cells of a full minibatch.
+        Cells and labeled cells of a full minibatch.
     capture
         Records what a function does on the device, without doing it, and returns what does it;
         random numbers come from the generator. None: a CUDA graph.
@@ -82,7 +82,7 @@ class Replay:
 
     def _record(self) -> None:
         stepper, state = self.stepper, self.stepper.noise.get_state()
-        stepper.optimiser.zero_grad(set_to_none=True)
+        stepper.optimizer.zero_grad(set_to_none=True)
         try:
             self.program = self.capture(
                 lambda: stepper.attempt(*unpack(self.inputs, self.sizes[0])), stepper.noise

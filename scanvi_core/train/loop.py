@@ -1,6 +1,6 @@
-"""Joint training of SCANVI on labelled and unlabelled cells.
+"""Joint training of SCANVI on labeled and unlabeled cells.
 
-One step sees a minibatch of all cells, whose labels are marginalised, and a minibatch of labelled
+One step sees a minibatch of all cells, whose labels are marginalized, and a minibatch of labeled
 cells for the classifier (Xu et al. 2021, "Probabilistic harmonization and annotation of
 single-cell transcriptomics data with deep generative models"); there is no pretraining.
 """
@@ -46,7 +46,7 @@ def fit(
     config
         Minibatch sizes, learning rate, seed and weights of the loss.
     n_steps
-        Number of optimiser steps.
+        Number of optimizer steps.
     hooks
         How the run reports and how it is stopped.
     checkpoint

@@ -56,7 +56,7 @@ class EpochSampler:
 class BlockSampler:
     """Every cell once per pass, in an order that reads a store block by block.
 
-    Blocks are runs of neighbouring rows. Each pass deals them out anew to pools of as many blocks
+    Blocks are runs of neighboring rows. Each pass deals them out anew to pools of as many blocks
     as a minibatch has cells (fewer where that would be too much to hold), and a minibatch takes
     equally many cells of every block of one pool, drawn at random within the block. So it mixes
     cells of as many places of the store as it can, and what it needs is read once, in runs.
@@ -145,18 +145,18 @@ class BlockSampler:
         return np.append(random.permutation(self.n_blocks - 1), self.n_blocks - 1)
 
 
-class LabelledSampler:
-    """Labelled cells without end, in minibatches of one fixed size.
+class LabeledSampler:
+    """Labeled cells without end, in minibatches of one fixed size.
 
-    Every labelled cell comes once before any comes again; a minibatch may hold the end of one
-    pass and the start of the next, so a handful of labelled cells still fills it. With `codes`
+    Every labeled cell comes once before any comes again; a minibatch may hold the end of one
+    pass and the start of the next, so a handful of labeled cells still fills it. With `codes`
     the types come in turn instead, equally often up to one cell in any run of minibatches, and
     each type's cells are gone through, and reshuffled, on their own.
 
     Parameters
     ----------
     rows
-        Row numbers of the labelled cells, at least one, none twice.
+        Row numbers of the labeled cells, at least one, none twice.
     batch_size
         Cells per minibatch.
     random
@@ -207,13 +207,13 @@ class LabelledSampler:
 def choose_validation(
     y: np.ndarray, n_labels: int, fraction: float, random: np.random.Generator
 ) -> np.ndarray:
-    """Choose the labelled cells that are watched instead of trained on.
+    """Choose the labeled cells that are watched instead of trained on.
 
-    Only types with at least 10 labelled cells give some; each gives `fraction` of its cells,
+    Only types with at least 10 labeled cells give some; each gives `fraction` of its cells,
     one at least. Fewer than 15 such cells say too little to choose an epoch or a temperature by,
     so that none are taken and every label is trained on. The same `random` and number of cells
     choose nearly the same cells after labels have changed: a model that goes on from an earlier
-    one is not judged by cells that one has learnt.
+    one is not judged by cells that one has learned.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ END = 1e-5  # last learning rate, as a share of the largest
 def kl_weight(step: int, n_steps: int, warmup: float) -> float:
     """Return the weight of the KL terms: linear from 0 to 1 over the first `warmup` share.
 
-    Phasing the prior in keeps the latent space from collapsing before the decoder has learnt
+    Phasing the prior in keeps the latent space from collapsing before the decoder has learned
     anything (Sønderby et al. 2016, "Ladder variational autoencoders").
 
     Parameters

@@ -1,4 +1,4 @@
-"""One step of the optimiser for given cells: at once, or in parts where memory runs short."""
+"""One step of the optimizer for given cells: at once, or in parts where memory runs short."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -20,7 +20,7 @@ SHORT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory"
 
 
 class Piece(NamedTuple):
-    """Cells whose gradients are computed at once: rows, labelled rows, shares of all of them."""
+    """Cells whose gradients are computed at once: rows, labeled rows, shares of all of them."""
 
     rows: Tensor
     chosen: Tensor
@@ -30,7 +30,7 @@ class Piece(NamedTuple):
 
 
 class Stepper:
-    """Takes steps of the optimiser, and adds up what they say about the loss.
+    """Takes steps of the optimizer, and adds up what they say about the loss.
 
     When memory runs out, the minibatch is cut into halves, quarters, ... whose gradients add up
     to those of the whole, for this step and all that follow. The one difference is batch norm,
@@ -46,8 +46,8 @@ class Stepper:
     Attributes
     ----------
     sums
-        Sums over steps [6], on the device: loss, reconstruction, kl, classification, labelled
-        cells predicted rightly, labelled cells of a known type.
+        Sums over steps [6], on the device: loss, reconstruction, kl, classification, labeled
+        cells predicted rightly, labeled cells of a known type.
     number
         Of the step that comes next; where several processes train, its noise depends on it.
     """
@@ -74,7 +74,7 @@ class Stepper:
         self.library: Tensor | None = None
         if not module.use_observed_lib_size:
             self.library = library_priors(data).to(self.device)
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             [p for p in module.parameters() if p.requires_grad],
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
@@ -91,7 +91,7 @@ class Stepper:
         Parameters
         ----------
         rows, chosen
-            Row numbers of the minibatch, and of its labelled cells; where the rows are cut.
+            Row numbers of the minibatch, and of its labeled cells; where the rows are cut.
         rate, kl_weight
             Learning rate and weight of the KL terms.
 
@@ -107,14 +107,14 @@ class Stepper:
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor
     ) -> None:
         """Take one step as `take` does, with as many parts as were needed so far."""
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         pieces = list(self._pieces(rows, chosen))
         gained = [self._add_gradients(piece, kl_weight) for piece in pieces]
         if self.team is not None:
             self._share_gradients(self.team)
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimiser.step()
+        self.optimizer.step()
         for piece, values in zip(pieces, gained, strict=True):
             self.sums.add_(values, alpha=piece.shares[0])
 
@@ -136,7 +136,7 @@ class Stepper:
 
     def _share_gradients(self, all_of_us: Team) -> None:
         """Add up the gradients of all processes; those of no cell are 0."""
-        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -147,29 +147,29 @@ class Stepper:
         rows, chosen, shares = piece.rows, piece.chosen, piece.shares
         y, batch = self.y[chosen].to(self.device), self.batch[rows].to(self.device)
         mean, var = (None, None) if self.library is None else self.library[:, batch, None]
-        x, x_labelled = self.rows.fetch(rows), self.rows.fetch(chosen)
+        x, x_labeled = self.rows.fetch(rows), self.rows.fetch(chosen)
         terms = self.module.loss(
             x,
             batch,
             local_l_mean=mean,
             local_l_var=var,
-            labelled=(x_labelled, y),
+            labeled=(x_labeled, y),
             kl_weight=kl_weight,
             classification_ratio=self.config.classification_ratio * shares[1] / shares[0],
-            generator=self.noise if self.team is None else self._keyed(piece, x, x_labelled),
+            generator=self.noise if self.team is None else self._keyed(piece, x, x_labeled),
         )
         (terms.loss if shares[0] == 1.0 else terms.loss * shares[0]).backward()
-        log_probs = terms.log_probs_labelled
+        log_probs = terms.log_probs_labeled
         if log_probs is None:
-            raise ValueError("the loss is without labelled cells")
+            raise ValueError("the loss is without labeled cells")
         with torch.no_grad():
             typed = y < self.n_labels
             right = (log_probs.argmax(1) == y) & typed
             return torch.stack([*terms[:4], right.sum(), typed.sum()])
 
-    def _keyed(self, piece: Piece, x: Counts, x_labelled: Counts) -> Noise:
+    def _keyed(self, piece: Piece, x: Counts, x_labeled: Counts) -> Noise:
         """Return the noise of these cells, the same however the minibatch is shared."""
-        return self._noise_of(piece, 0, x, self._noise_of(piece, 1, x_labelled))
+        return self._noise_of(piece, 0, x, self._noise_of(piece, 1, x_labeled))
 
     def _noise_of(
         self, piece: Piece, kind: int, counts: Counts, following: KeyedNoise | None = None
@@ -201,7 +201,7 @@ class Stepper:
                 f"Memory ran out, even with {n_cells} cells in {self.parts // 2} parts.",
                 "Close other programs, or use fewer variable genes or a smaller network.",
             )
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.note(

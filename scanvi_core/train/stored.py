@@ -13,7 +13,7 @@ from scanvi_core.nn.sparse import Counts, SparseRows
 from scanvi_core.train.sampler import BLOCK_ROWS
 
 NO_BLOCKS = np.zeros((0, 2), dtype=np.int64)
-KEPT_ROWS = 200_000  # labelled cells in memory; a run with more learns its types from so many
+KEPT_ROWS = 200_000  # labeled cells in memory; a run with more learns its types from so many
 KEPT_OF_TYPE = 1_000  # of each type, if it has them, before its share decides
 
 
@@ -156,12 +156,12 @@ def same(some: np.ndarray, others: np.ndarray) -> bool:
 
 
 def few_enough(rows: np.ndarray, codes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return as many labelled cells as are kept in memory: all, or a share of every type.
+    """Return as many labeled cells as are kept in memory: all, or a share of every type.
 
     Parameters
     ----------
     rows
-        Row numbers of the labelled cells, ascending.
+        Row numbers of the labeled cells, ascending.
     codes
         Their label codes.
     random

@@ -38,7 +38,7 @@ class Team:
         return self.rank == 0
 
     def share(self, n_rows: int, n_chosen: int) -> tuple[slice, slice]:
-        """Return this process's part of a minibatch and of its labelled cells.
+        """Return this process's part of a minibatch and of its labeled cells.
 
         The first process takes all of a minibatch too small to give every one a cell.
         """

@@ -14,7 +14,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.train.device import Replay
 from scanvi_core.train.history import EpochRecord, TrainingHistory
 from scanvi_core.train.loader import DeviceRows, TrainingData, blocks
-from scanvi_core.train.sampler import BlockSampler, EpochSampler, LabelledSampler
+from scanvi_core.train.sampler import BlockSampler, EpochSampler, LabeledSampler
 from scanvi_core.train.schedule import kl_weight, one_cycle
 from scanvi_core.train.step import Stepper
 from scanvi_core.train.stored import StoredRows, few_enough
@@ -33,9 +33,9 @@ class Training:
         self, module: SCANVI, data: TrainingData, config: TrainConfig, n_steps: int
     ) -> None:
         train = data.hide_validation()
-        labelled = np.flatnonzero(train.y >= 0)
-        if not len(labelled):
-            raise LabelsUnusable("No labelled cell to train on.", "Name some cells first.")
+        labeled = np.flatnonzero(train.y >= 0)
+        if not len(labeled):
+            raise LabelsUnusable("No labeled cell to train on.", "Name some cells first.")
         self.module, self.data, self.config, self.n_steps = module, train, config, n_steps
         self.random = np.random.default_rng(config.seed)
         n_obs = data.counts.shape[0]
@@ -43,38 +43,38 @@ class Training:
         self.cells: EpochSampler | BlockSampler
         if isinstance(data.counts, StoredCounts):
             self.cells = BlockSampler(n_obs, config.batch_size, config.seed)
-            labelled = self._few(labelled)
+            labeled = self._few(labeled)
         else:
             self.cells = EpochSampler(n_obs, config.batch_size, self.random)
-        codes = train.y[labelled] if config.balance_labels else None
-        self.labelled = LabelledSampler(labelled, config.labelled_batch_size, self.random, codes)
+        codes = train.y[labeled] if config.balance_labels else None
+        self.labeled = LabeledSampler(labeled, config.labeled_batch_size, self.random, codes)
         self.stepper = Stepper(module, train, config, self.note)
         self.replay: Replay | None = None
         if isinstance(self.stepper.rows, DeviceRows) and self.stepper.team is None:
-            sizes = min(config.batch_size, n_obs), config.labelled_batch_size
+            sizes = min(config.batch_size, n_obs), config.labeled_batch_size
             self.replay = Replay(self.stepper, sizes)
         self.steps_per_epoch = config.steps_per_epoch(n_obs)
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
         self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
         self.watched_y = torch.as_tensor(data.y[self.watched], device=self.stepper.device)
-        self._read_ahead(labelled)
+        self._read_ahead(labeled)
         self.step, self.since, self.seconds = 0, 0, 0.0
 
-    def _read_ahead(self, labelled: np.ndarray) -> None:
+    def _read_ahead(self, labeled: np.ndarray) -> None:
         """Have a store read what is asked for in any order once, and the rest before its turn."""
         if isinstance(self.stepper.rows, StoredRows) and isinstance(self.cells, BlockSampler):
             team = self.stepper.team
-            self.stepper.rows.keep(np.concatenate([labelled, self.watched]))
+            self.stepper.rows.keep(np.concatenate([labeled, self.watched]))
             part = (0, 1) if team is None else (team.rank, team.size)
             self.stepper.rows.follow(self.cells.blocks, part)
 
-    def _few(self, labelled: np.ndarray) -> np.ndarray:
-        """Return the labelled cells that fit into memory where the others stay in a store."""
-        random = np.random.default_rng([self.config.seed, len(labelled)])
-        few = few_enough(labelled, self.data.y[labelled], random)
-        if len(few) < len(labelled):
+    def _few(self, labeled: np.ndarray) -> np.ndarray:
+        """Return the labeled cells that fit into memory where the others stay in a store."""
+        random = np.random.default_rng([self.config.seed, len(labeled)])
+        few = few_enough(labeled, self.data.y[labeled], random)
+        if len(few) < len(labeled):
             self.note(
-                f"Of {len(labelled):,} labelled cells, {len(few):,} of all types teach the types: "
+                f"Of {len(labeled):,} labeled cells, {len(few):,} of all types teach the types: "
                 "as many as are kept in memory."
             )
         return few
@@ -111,9 +111,9 @@ class Training:
         return team.stopping
 
     def take_step(self) -> None:
-        """Take one step of the optimiser."""
+        """Take one step of the optimizer."""
         self.stepper.number = self.step
-        rows, chosen = self.cells.take(), self.labelled.take()
+        rows, chosen = self.cells.take(), self.labeled.take()
         rate = one_cycle(self.step, self.n_steps, self.config.learning_rate)
         weight = kl_weight(self.step, self.n_steps, self.config.kl_warmup)
         if self.replay is not None:

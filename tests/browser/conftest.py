@@ -116,16 +116,16 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def lasso(page: Any) -> Callable[..., None]:
-    """Draw a circle on a map: ``lasso(map, centre=(.5, .5), radius=.2, hold="Shift")``.
+    """Draw a circle on a map: ``lasso(map, center=(.5, .5), radius=.2, hold="Shift")``.
 
-    `centre` is in shares of the canvas, `radius` in shares of its height.
+    `center` is in shares of the canvas, `radius` in shares of its height.
     """
 
     def draw(
-        cells: Any, centre: tuple[float, float], radius: float, hold: str | None = None
+        cells: Any, center: tuple[float, float], radius: float, hold: str | None = None
     ) -> None:
         box = cells.locator(".over").bounding_box()
-        x, y = box["x"] + centre[0] * box["width"], box["y"] + centre[1] * box["height"]
+        x, y = box["x"] + center[0] * box["width"], box["y"] + center[1] * box["height"]
         reach = radius * box["height"]
         if hold:
             page.keyboard.down(hold)

@@ -49,7 +49,7 @@ def test_shift_adds_alt_removes_and_escape_clears(page, cells, lasso) -> None:
     assert _selected(page, cells, rest) == 0
 
 
-def test_a_new_colour_keeps_zoom_and_selection(page, cells, lasso) -> None:
+def test_a_new_color_keeps_zoom_and_selection(page, cells, lasso) -> None:
     cells.locator(".over").hover()
     whole = cells.get_attribute("data-view")
     page.mouse.wheel(0, -240)
@@ -89,7 +89,7 @@ def test_of_many_cells_only_what_changed_is_sent(page, start_app, lasso) -> None
     page.get_by_text("By value").click()
     page.locator(".st-key-many .map[data-revision='value']").wait_for()
     many.get_by_text("CD3D").wait_for()
-    assert max(sent) < coordinates, "a new colour sent the coordinates again"
+    assert max(sent) < coordinates, "a new color sent the coordinates again"
     assert many.get_attribute("data-view") == near
     assert many.get_attribute("data-selected") == str(picked)
 
@@ -136,7 +136,7 @@ def test_the_legend_counts_and_isolates_and_shows_names_as_text(page, cells, las
 
 
 def test_a_hidden_type_is_not_selected(page, cells, lasso) -> None:
-    cells.get_by_role("button", name="Hide unlabelled").click()
+    cells.get_by_role("button", name="Hide unlabeled").click()
     cells.get_by_role("button", name="Hide B cell").click()
     lasso(cells, (0.5, 0.5), 0.45)
     _selected(page, cells, 0)
@@ -162,7 +162,7 @@ def test_a_scale_shows_round_numbers_in_their_places(page, cells) -> None:
     assert ticks.all_inner_texts() == ["-2", "0", "2"]  # of -3 to 3
     shares = [float(tick.get_attribute("style")[6:-2]) for tick in ticks.all()]
     assert shares == pytest.approx([100 / 6, 50, 500 / 6], abs=0.01)
-    cells.get_by_text("Cells above 3 have the highest colour.").wait_for()
+    cells.get_by_text("Cells above 3 have the highest color.").wait_for()
 
 
 def test_linked_maps_move_select_and_isolate_together(page, cells, lasso) -> None:
@@ -191,7 +191,7 @@ def test_the_pointer_shows_what_a_cell_is(page, cells) -> None:
         page.wait_for_timeout(40)
         if card.is_visible():
             break
-    assert re.search(r"(B cell|unlabelled)\s*cell \d+", card.inner_text())
+    assert re.search(r"(B cell|unlabeled)\s*cell \d+", card.inner_text())
 
 
 def test_a_still_map_has_no_tools(page, cells) -> None:

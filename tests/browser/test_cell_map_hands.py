@@ -74,7 +74,7 @@ def test_a_screen_reader_hears_what_the_map_shows_and_how_many_are_selected(
     cells = _open(page, start_app(APP))
     over = cells.get_by_role("application")
     name = over.get_attribute("aria-label")
-    assert "coloured by type, 4 types. 2,000 cells" in name
+    assert "colored by type, 4 types. 2,000 cells" in name
     assert "Without a pointer, select by the switch." in name
     lasso(cells, (0.5, 0.5), 0.4)
     picked = int(_after(page, "selected", "0"))
@@ -183,7 +183,7 @@ def test_the_map_follows_a_page_that_turns_dark(page, start_app) -> None:
 
 
 def _picture(cells: Any) -> np.ndarray:
-    """Return the mean colour of each of 30 x 15 tiles of the map as it is on the screen."""
+    """Return the mean color of each of 30 x 15 tiles of the map as it is on the screen."""
     shot = Image.open(io.BytesIO(cells.locator(".stage").screenshot())).convert("RGB")
     return np.asarray(shot.resize((30, 15), Image.Resampling.BOX), dtype=float)
 

@@ -107,13 +107,13 @@ def test_a_star_drawn_in_one_stroke_selects_its_tips_and_not_its_middle(page, bi
     clock = Clock()
     page.get_by_text("By value").click()
     _drawn(page, cells, "[data-revision='value']")
-    numbers |= clock.numbers("recoloured, s")
-    numbers["sent for a colour, bytes"] = wire.since()
+    numbers |= clock.numbers("recolored, s")
+    numbers["sent for a color, bytes"] = wire.since()
     assert cells.get_attribute("data-view") == near
     assert cells.get_attribute("data-selected") == picked
     _report(numbers)
     assert numbers["sent for a lasso, bytes"] < MEGABYTE
-    assert numbers["sent for a colour, bytes"] < MEGABYTE
+    assert numbers["sent for a color, bytes"] < MEGABYTE
 
 
 def _star(page: Any, cells: Any) -> float:

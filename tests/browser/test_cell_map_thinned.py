@@ -54,7 +54,7 @@ def test_all_cells_of_an_isolated_type_are_selected_from_the_legend(page, cells)
     assert right in (counts[1], counts[1] - 1)  # one cell has no place
 
 
-def test_linked_maps_and_a_new_colour_show_the_same_drawn_cells(page, cells, lasso) -> None:
+def test_linked_maps_and_a_new_color_show_the_same_drawn_cells(page, cells, lasso) -> None:
     page.get_by_text("Linked").click()
     page.locator(".st-key-two-1 .map[data-ready]").wait_for()
     lasso(cells, (0.5, 0.5), 0.15)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.ui.cell_map.colours import CategoryColour, ValueColour, value_range
+from pages.ui.cell_map.colors import CategoryColor, ValueColor, value_range
 from pages.ui.cell_map.protocol import APART, encode, parse_event
-from scanvi_core.colours import type_colours
+from scanvi_core.colors import type_colors
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.services.explore.subsample import Drawn
 
@@ -37,13 +37,13 @@ def test_the_browser_gets_places_codes_and_the_selection(n: int) -> None:
     rng = np.random.default_rng(0)
     xy, selected = rng.normal(size=(n, 2)) * (3, 1) + 5, rng.random(n) < 0.4
     xy[7] = np.nan
-    colour = CategoryColour(rng.integers(-1, 4, n), list("abcd"), type_colours(4))
-    header, parts = _read(*encode(xy, colour, selected=selected, hover=None, meta=META))
+    color = CategoryColor(rng.integers(-1, 4, n), list("abcd"), type_colors(4))
+    header, parts = _read(*encode(xy, color, selected=selected, hover=None, meta=META))
     grid = np.frombuffer(parts["xy"], "<u2").reshape(n, 2)
     assert grid[7].tolist() == [65_535, 65_535]
     shown = np.delete(grid / 65_535 * header["unit"] + header["low"], 7, axis=0)
     np.testing.assert_allclose(shown, np.delete(xy, 7, axis=0), atol=header["unit"] / 65_535)
-    np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), colour.codes + 1)
+    np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), color.codes + 1)
     bits = np.unpackbits(np.frombuffer(parts["mask"], "u1"), bitorder="little", count=n)
     np.testing.assert_array_equal(bits, selected)
 
@@ -54,7 +54,7 @@ def test_of_many_cells_the_drawn_ones_are_sent_and_all_are_counted() -> None:
     xy[5] = np.nan
     rows = np.sort(rng.permutation(np.arange(6, n))[: 2 * APART])
     drawn = Drawn(rows, n_placed=n - 1, n_unsure=300, n_unsure_drawn=200)
-    types = CategoryColour(rng.integers(-1, 3, n), list("abc"), type_colours(3))
+    types = CategoryColor(rng.integers(-1, 3, n), list("abc"), type_colors(3))
     header, parts = _read(
         *encode(xy, types, selected=selected, hover=None, meta=META, drawn=drawn)
     )
@@ -65,17 +65,17 @@ def test_of_many_cells_the_drawn_ones_are_sent_and_all_are_counted() -> None:
     np.testing.assert_array_equal(np.frombuffer(parts["codes"], "u1"), types.codes[rows] + 1)
     bits = np.unpackbits(np.frombuffer(parts["mask"], "u1"), bitorder="little", count=len(rows))
     np.testing.assert_array_equal(bits, selected[rows])
-    values = ValueColour(rng.random(n), "gene", 0.0, 1.0)
+    values = ValueColor(rng.random(n), "gene", 0.0, 1.0)
     other, apart = encode(xy, values, selected=None, hover=None, meta=META, drawn=drawn)
     again, _ = _read(other, apart)
-    assert again["apart"]["xy"] == header["apart"]["xy"], "a new colour sends coordinates again"
+    assert again["apart"]["xy"] == header["apart"]["xy"], "a new color sends coordinates again"
     steps = np.frombuffer(_read(other, apart)[1]["codes"], "<u2").astype(float)
     np.testing.assert_allclose((steps - 1) / again["last"], values.values[rows], atol=1e-4)
 
 
-def test_of_a_million_cells_a_colour_and_a_selection_are_less_than_a_megabyte() -> None:
+def test_of_a_million_cells_a_color_and_a_selection_are_less_than_a_megabyte() -> None:
     rng, n = np.random.default_rng(0), 1_000_000
-    values = ValueColour(rng.random(n), "worst case", 0.0, 1.0)
+    values = ValueColor(rng.random(n), "worst case", 0.0, 1.0)
     _, apart = encode(
         np.zeros((n, 2)), values, selected=rng.random(n) < 0.5, hover=None, meta=META
     )
@@ -86,8 +86,8 @@ def test_of_a_million_cells_a_colour_and_a_selection_are_less_than_a_megabyte() 
 def test_a_value_keeps_its_place_on_the_scale(n: int) -> None:
     values = np.linspace(-1, 4, n)
     values[0] = np.nan
-    colour = ValueColour(values, "gene", 0.0, 3.0)
-    steps, legend = colour.steps(), colour.legend()
+    color = ValueColor(values, "gene", 0.0, 3.0)
+    steps, legend = color.steps(), color.legend()
     assert steps[0] == 0
     assert legend["cut"] == [True, True]
     shown = (steps[1:].astype(float) - 1) / legend["last"] * 3

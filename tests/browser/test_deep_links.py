@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def labelled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def labeled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A home with one project that has labels, and the project's id."""
     home = tmp_path_factory.mktemp("home")
     with runtime.home_at(home):
@@ -44,12 +44,12 @@ def labelled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 @pytest.fixture
-def fresh_server(labelled: tuple[Path, str], tmp_path: Path) -> Iterator[str]:
+def fresh_server(labeled: tuple[Path, str], tmp_path: Path) -> Iterator[str]:
     """A server that has answered nothing yet; it stops after the test, since seven are many."""
     log = tmp_path / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
                f"--server.port={_free_port()}"]  # fmt: skip
-    environment = os.environ | {"SCANVI_HOME": str(labelled[0]), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"SCANVI_HOME": str(labeled[0]), "OMP_NUM_THREADS": "1"}
     with log.open("wb") as sink:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
     try:
@@ -78,14 +78,14 @@ def _when_up(url: str, server: subprocess.Popen[bytes], log: Path) -> str:
 
 @pytest.mark.parametrize("slug", PAGES)
 def test_a_deep_link_is_answered_by_the_whole_app(
-    page: Any, fresh_server: str, labelled: tuple[Path, str], slug: str
+    page: Any, fresh_server: str, labeled: tuple[Path, str], slug: str
 ) -> None:
     """Streamlit's own discovery would answer with a bare page, or with none, on a fresh server."""
-    page.goto(f"{fresh_server}/{slug}?project={labelled[1]}")
+    page.goto(f"{fresh_server}/{slug}?project={labeled[1]}")
     page.get_by_role("heading", name=PAGES[slug], exact=True).wait_for()
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Explore").wait_for()
     page.locator(".st-key-status-strip").get_by_text("Deep cells").wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     assert page.get_by_text("Page not found").count() == 0
     assert page.locator("[data-testid=stException]").count() == 0
-    assert labelled[1] in page.url
+    assert labeled[1] in page.url

@@ -14,7 +14,7 @@ def whole(example):
 
 @pytest.fixture
 def cells(whole):
-    """200 cells of the example with 300 genes, to bend; about two in five are labelled."""
+    """200 cells of the example with 300 genes, to bend; about two in five are labeled."""
     return whole[:200, :300].copy()
 
 

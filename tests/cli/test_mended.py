@@ -22,7 +22,7 @@ def test_repeated_names_are_mended_with_a_notice(capsys, tmp_path, cells, flat_m
     assert result.obs_names[:2].tolist() == ["twin", "twin"]  # the user's names stay
 
 
-def test_words_that_look_unlabelled_are_listed_and_kept(capsys, tmp_path, cells, flat_map):
+def test_words_that_look_unlabeled_are_listed_and_kept(capsys, tmp_path, cells, flat_map):
     labels = cells.obs["cell_type"].astype(object)
     labels.iloc[:12] = "Unknown"
     labels.iloc[12:24] = np.nan
@@ -33,7 +33,7 @@ def test_words_that_look_unlabelled_are_listed_and_kept(capsys, tmp_path, cells,
     assert (result.obs[keys.SOURCE].iloc[12:24] == keys.PREDICTED).all()
 
 
-def test_words_named_as_unlabelled_are_predicted(capsys, tmp_path, cells, flat_map):
+def test_words_named_as_unlabeled_are_predicted(capsys, tmp_path, cells, flat_map):
     labels = cells.obs["cell_type"].astype(object)
     labels.iloc[:12], labels.iloc[12:24] = "Unknown", "?"
     cells.obs["cell_type"] = pd.Categorical(labels)
@@ -44,7 +44,7 @@ def test_words_named_as_unlabelled_are_predicted(capsys, tmp_path, cells, flat_m
     assert not {"Unknown", "?"} & set(result.obs[keys.CURATED])
 
 
-def test_the_reviewers_word_for_no_type_is_kept_but_never_learnt(
+def test_the_reviewers_word_for_no_type_is_kept_but_never_learned(
     capsys, tmp_path, cells, flat_map
 ):
     labels = cells.obs["cell_type"].astype(object)
@@ -104,7 +104,7 @@ def test_a_last_minibatch_of_one_cell_is_no_obstacle(capsys, tmp_path, whole, fl
     assert np.isfinite(result.obsm[keys.PROBABILITIES]).all()
 
 
-def test_types_of_one_or_two_cells_are_learnt(capsys, tmp_path, cells, flat_map):
+def test_types_of_one_or_two_cells_are_learned(capsys, tmp_path, cells, flat_map):
     labels = cells.obs["cell_type"].astype(object)
     labels.iloc[0], labels.iloc[1:3] = "Rare one", "Rare two"
     cells.obs["cell_type"] = pd.Categorical(labels)

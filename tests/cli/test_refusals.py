@@ -29,7 +29,7 @@ def other_hdf5(_cells, path):
         file["numbers"] = np.arange(5)
 
 
-def log_normalised(cells, path):
+def log_normalized(cells, path):
     cells.X = corrected_logs(cells.X)
     cells.write_h5ad(path)
 
@@ -67,7 +67,7 @@ BAD_FILES = {
     cut_off: "cut off",
     a_table: "a text file",
     other_hdf5: "not AnnData",
-    log_normalised: "log",
+    log_normalized: "log",
     scaled: "scaled",
     with_nan: "nan in cell",
     negative: "-3 in cell",
@@ -113,11 +113,11 @@ BAD_REQUESTS = {
     "no such labels column": (same, ("--labels-key", "cell_tipe"), "no column cell_tipe"),
     "no such batch column": (same, (*LABELS, "--batch-key", "donr"), "no column donr"),
     "no such layer": (same, (*LABELS, "--layer", "countz"), "countz"),
-    "no labelled cell": (no_label, LABELS, "no labelled cells"),
+    "no labeled cell": (no_label, LABELS, "no labeled cells"),
     "only one label": (one_label, LABELS, "Only one label has cells (B)"),
     "a label per cell": (barcodes, LABELS, "200 different values"),
-    "all values unlabelled": (
-        one_label, (*LABELS, "--unlabeled-category", "B"), "no labelled cells",
+    "all values unlabeled": (
+        one_label, (*LABELS, "--unlabeled-category", "B"), "no labeled cells",
     ),
     "no epochs": (same, (*LABELS, "--max-epochs", "0"), "max_epochs is 0. Choose a value from 1"),
     "a negative seed": (same, (*LABELS, "--seed", "-1"), "seed is -1"),

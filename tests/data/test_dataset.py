@@ -151,7 +151,7 @@ def test_a_matrix_that_was_asked_for_must_hold_counts(tmp_path):
         import_file(tmp_path / "t.h5ad", tmp_path / "ds", matrix="mine")["counts_source"]
         == "layers/mine"
     )
-    with pytest.raises(CountsNotFound, match="X looks log-normalised"):
+    with pytest.raises(CountsNotFound, match="X looks log-normalized"):
         import_file(tmp_path / "t.h5ad", tmp_path / "ds", matrix="X")
     with pytest.raises(ColumnMissing, match="no matrix layers/other"):
         import_file(tmp_path / "t.h5ad", tmp_path / "ds", matrix="layers/other")

@@ -1,4 +1,4 @@
-"""Log-normalised counts against the formula and scanpy."""
+"""Log-normalized counts against the formula and scanpy."""
 
 import numpy as np
 import pytest

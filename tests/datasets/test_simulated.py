@@ -56,7 +56,7 @@ def test_library_priors_are_those_of_each_batch():
         assert np.allclose(cells.local_vars[own], logs[own].var(ddof=0), rtol=1e-5)
 
 
-def test_simulated_labels_can_be_learnt_as_far_as_the_markers_go():
+def test_simulated_labels_can_be_learned_as_far_as_the_markers_go():
     assert accuracy_of_logistic_regression(simulated()) > 0.95
     assert accuracy_of_logistic_regression(simulated(marker_fold=1.0)) < 0.5
 

@@ -31,7 +31,7 @@ def small(matrix=sp.csr_matrix, *, seed=0):
     data.layers["scaled"] = rng.normal(size=data.shape)
     data.obsm["X_umap"] = rng.normal(size=(N_OBS, 2))
     data.obsp["graph"] = sp.eye(N_OBS, format="csr")
-    data.uns["colours"] = np.array(["#fff", "#000"], dtype=object)
+    data.uns["colors"] = np.array(["#fff", "#000"], dtype=object)
     return data
 
 

@@ -140,11 +140,11 @@ def noise_of(module, n_labels):
 def test_bound_equals_numpy(cells, dispersion, likelihood, n_layers):
     x, s, y = cells
     options = {"dispersion": dispersion, "reconstruction_loss": likelihood, "n_layers": n_layers}
-    for parity, training, labelled in [(0, 0, 0), (0, 1, 1), (1, 1, 0), (1, 0, 1)]:
+    for parity, training, labeled in [(0, 0, 0), (0, 1, 1), (1, 1, 0), (1, 0, 1)]:
         module = make(parity=bool(parity), y_prior=PRIOR, **options).train(bool(training))
-        noise = noise_of(module, 1 if labelled else K)
-        expected = Numpy(module).triple(x, np.eye(S)[s], noise, y if labelled else None)
-        index = torch.tensor(y)[:, None] if labelled else None
+        noise = noise_of(module, 1 if labeled else K)
+        expected = Numpy(module).triple(x, np.eye(S)[s], noise, y if labeled else None)
+        index = torch.tensor(y)[:, None] if labeled else None
         with drawing_from(generator()):
             got = module(torch.tensor(x), batch_index=torch.tensor(s)[:, None], y=index)
         for g, e in zip(got[:2], expected, strict=True):
@@ -175,7 +175,7 @@ def test_loss_weighs_its_three_parts(cells, kl_weight, ratio):
     terms = module.loss(
         torch.tensor(x),
         torch.tensor(s),
-        labelled=(torch.tensor(x[:7]), torch.tensor(y[:7])),
+        labeled=(torch.tensor(x[:7]), torch.tensor(y[:7])),
         kl_weight=kl_weight,
         classification_ratio=ratio,
         generator=generator(),
@@ -183,7 +183,7 @@ def test_loss_weighs_its_three_parts(cells, kl_weight, ratio):
     assert terms.classification.item() == pytest.approx(entropy, rel=1e-10)
     expected = rec.mean() + kl_weight * kl.mean() + ratio * entropy
     assert terms.loss.item() == pytest.approx(expected, rel=1e-10)
-    np.testing.assert_allclose(terms.log_probs_labelled.detach().exp(), q, atol=1e-12)
+    np.testing.assert_allclose(terms.log_probs_labeled.detach().exp(), q, atol=1e-12)
 
 
 @pytest.fixture
@@ -194,15 +194,15 @@ def same_noise(monkeypatch):
 
 
 @pytest.mark.parametrize("dispersion", ["gene", "gene-label"])
-def test_unlabelled_is_the_mixture_of_the_labelled(cells, same_noise, dispersion):
+def test_unlabeled_is_the_mixture_of_the_labeled(cells, same_noise, dispersion):
     x, s, _ = cells
     x, s = torch.tensor(x), torch.tensor(s)
     module = make(dispersion=dispersion, y_prior=PRIOR).eval()
     total = lambda y: sum(module(x, batch_index=s, y=y)[:2])
     q = module.log_q_y(module.draw(module.encode(x))).exp()
     prior = module.y_prior[0] / module.y_prior.sum()
-    labelled = torch.stack([total(torch.full((B,), k)) for k in range(K)], 1)
-    expected = (q * (labelled + q.log() - prior.log())).sum(1)
+    labeled = torch.stack([total(torch.full((B,), k)) for k in range(K)], 1)
+    expected = (q * (labeled + q.log() - prior.log())).sum(1)
     torch.testing.assert_close(total(None), expected, rtol=0, atol=1e-10)
 
 
@@ -267,7 +267,7 @@ def test_gene_label_gradient_reaches_the_known_labels_only(cells):
 def test_gradients_equal_finite_differences(cells, same_noise):
     x, s, _ = (torch.tensor(c) for c in cells)
     module = make(dispersion="gene-label", reconstruction_loss="zinb").eval()
-    loss = lambda: module.loss(x, s, labelled=(x, torch.zeros(B, dtype=torch.long))).loss
+    loss = lambda: module.loss(x, s, labeled=(x, torch.zeros(B, dtype=torch.long))).loss
     loss().backward()
     for name in ("px_r", "z_encoder.mean_encoder.weight", "classifier.classifier.1.bias"):
         p = module.get_parameter(name)

@@ -1,4 +1,4 @@
-"""Normalised expression and counts drawn anew."""
+"""Normalized expression and counts drawn anew."""
 
 import pytest
 import torch

@@ -14,7 +14,7 @@ from scanvi_core.nn.noise import drawing_from
 G, K, S, L = 6, 3, 2, 2
 PRIOR = torch.tensor([0.2, 0.5, 0.3]).double()
 SLOPE, SPREAD = 0.8, 0.5  # of the linear-Gaussian z2 -> z1 below
-CENTRES = torch.tensor([[0.0, 1.0], [-1.0, 0.5], [0.7, -0.2]]).double()
+CENTERS = torch.tensor([[0.0, 1.0], [-1.0, 0.5], [0.7, -0.2]]).double()
 
 
 def make(seed=0, **options):
@@ -30,10 +30,10 @@ def cells(n, *, alike=False):
 
 
 class LinearDecoder(nn.Module):
-    """p(z1 | z2, y) = N(SLOPE z2 + centre of y, SPREAD²)."""
+    """p(z1 | z2, y) = N(SLOPE z2 + center of y, SPREAD²)."""
 
     def forward(self, z2, label):
-        mean = SLOPE * z2 + label @ CENTRES
+        mean = SLOPE * z2 + label @ CENTERS
         return Gaussian(mean, torch.full_like(mean, SPREAD**2))
 
 
@@ -42,7 +42,7 @@ class ExactEncoder(nn.Module):
 
     def forward(self, z1, label):
         total = SLOPE**2 + SPREAD**2
-        mean = SLOPE * (z1 - label @ CENTRES) / total
+        mean = SLOPE * (z1 - label @ CENTERS) / total
         return Gaussian(mean, torch.full_like(mean, SPREAD**2 / total))
 
 
@@ -55,7 +55,7 @@ class ExactClassifier(nn.Module):
 
 def log_given_label(z1):
     """Return log p(z1 | y), z2 integrated out, [cells, labels]."""
-    marginal = Normal(CENTRES, math.hypot(SLOPE, SPREAD))
+    marginal = Normal(CENTERS, math.hypot(SLOPE, SPREAD))
     return marginal.log_prob(z1[:, None, :]).sum(-1)
 
 
@@ -127,8 +127,8 @@ def test_order_of_the_labels_does_not_matter(monkeypatch, dispersion, groups):
     y = torch.arange(9) % K
     y_moved = order.argsort()[y]
     for labels, labels_moved in ((None, None), (y, y_moved)):
-        expected = module.loss(x, batch, labels, labelled=(x, y), kl_weight=0.7).loss
-        got = moved.loss(x, batch, labels_moved, labelled=(x, y_moved), kl_weight=0.7).loss
+        expected = module.loss(x, batch, labels, labeled=(x, y), kl_weight=0.7).loss
+        got = moved.loss(x, batch, labels_moved, labeled=(x, y_moved), kl_weight=0.7).loss
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=0)
     torch.testing.assert_close(moved.classify(x), module.classify(x)[:, order])
     unmoved = make(y_prior=PRIOR, labels_groups=moved_groups, **options)
@@ -179,8 +179,8 @@ def test_the_same_cells_twice_cost_the_same(monkeypatch):
     monkeypatch.setattr(SCANVI, "draw", lambda _, q: q.mean)
     module = make().train()  # batch norm sees the same mean and variance
     y = torch.arange(9) % K
-    once = module.loss(x, batch, labelled=(x, y)).loss
-    twice = module.loss(x.repeat(2, 1), batch.repeat(2), labelled=(x.repeat(2, 1), y.repeat(2)))
+    once = module.loss(x, batch, labeled=(x, y)).loss
+    twice = module.loss(x.repeat(2, 1), batch.repeat(2), labeled=(x.repeat(2, 1), y.repeat(2)))
     torch.testing.assert_close(twice.loss, once)
 
 
@@ -229,7 +229,7 @@ def test_a_training_step_on_dense_counts_never_waits_for_the_device(monkeypatch)
     batch = torch.eye(S).double()[torch.arange(8) % S]  # as an index, CPUs alone check its range
     module = make(parity=False, reconstruction_loss="zinb").train()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        module.loss(x, batch, labelled=(x, torch.arange(8) % K)).loss.backward()
+        module.loss(x, batch, labeled=(x, torch.arange(8) % K)).loss.backward()
     calls = {event.key: event.count for event in profile.key_averages()}
     waits = {"aten::nonzero", "aten::item", "aten::_local_scalar_dense", "aten::is_nonzero"}
     assert not waits & set(calls)

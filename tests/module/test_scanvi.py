@@ -127,7 +127,7 @@ def test_groups_serve_the_bound_and_the_prediction_alike(monkeypatch):
 def test_label_of_a_group_costs_the_mass_of_the_group(hierarchical):
     module = make(labels_groups=[0, 0, 1], use_labels_groups=hierarchical)
     y = torch.tensor([0, 1, 2, 3, 4, 3, -1])
-    terms = module.loss(X, BATCH, labelled=(X[:7], y), classification_ratio=1.0)
+    terms = module.loss(X, BATCH, labeled=(X[:7], y), classification_ratio=1.0)
     p = module.classify(X[:7]).detach().numpy()
     sums = [p[0, 0], p[1, 1], p[2, 2], p[3, :2].sum(), p[4, 2], p[5, :2].sum(), 1.0]
     assert terms.classification.item() == pytest.approx(-np.log(sums).mean(), rel=1e-9)
@@ -135,7 +135,7 @@ def test_label_of_a_group_costs_the_mass_of_the_group(hierarchical):
 
 def test_label_out_of_range_is_an_error():
     with pytest.raises(IndexError):
-        make().loss(X, BATCH, labelled=(X, torch.full((B,), 3)))
+        make().loss(X, BATCH, labeled=(X, torch.full((B,), 3)))
 
 
 def test_one_label_needs_no_decision():
@@ -145,7 +145,7 @@ def test_one_label_needs_no_decision():
     assert torch.equal(module.classify(X), torch.ones(B, 1).double())
     bound = module.bound(X, batch_index=BATCH)
     assert bound.C.abs().max() == 0
-    terms = module.loss(X, BATCH, labelled=(X, y))
+    terms = module.loss(X, BATCH, labeled=(X, y))
     assert terms.classification == 0
     with drawing_from(torch.Generator().manual_seed(0)):
         free = module(X, batch_index=BATCH)
@@ -213,14 +213,14 @@ def test_empty_cell_has_a_finite_loss_and_gradient(encoder_input, likelihood):
     x = counts()
     x[0] = 0
     y = torch.zeros(B, dtype=torch.long)
-    terms = module.loss(x, BATCH, labelled=(x, y))
+    terms = module.loss(x, BATCH, labeled=(x, y))
     terms.loss.backward()
     assert torch.isfinite(terms.loss)
     for name, p in module.named_parameters():
         assert p.grad is None or torch.isfinite(p.grad).all(), name
 
 
-def test_normalised_encoder_input_ignores_the_depth():
+def test_normalized_encoder_input_ignores_the_depth():
     module = make(encoder_input="log_normalized")
     torch.testing.assert_close(module.classify(X), module.classify(3 * X))
     assert not torch.allclose(make().classify(X), make().classify(3 * X))

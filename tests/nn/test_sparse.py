@@ -61,7 +61,7 @@ def test_totals_and_scaled_and_mapped_rows_equal_the_dense_ones(x):
 def test_loss_and_gradients_are_those_of_a_dense_minibatch(
     monkeypatch, dispersion, likelihood, encoder_input
 ):
-    """The path of CPUs against that of other devices, labelled and unlabelled cells."""
+    """The path of CPUs against that of other devices, labeled and unlabeled cells."""
     torch.manual_seed(0)
     module = SCANVI(
         GENES,
@@ -84,7 +84,7 @@ def test_loss_and_gradients_are_those_of_a_dense_minibatch(
         for labels in (None, y):
             module.zero_grad()
             with drawing_from(torch.Generator().manual_seed(1)):
-                terms = module.loss(x, batch, labels, labelled=(x[1:4], y[1:4]))
+                terms = module.loss(x, batch, labels, labeled=(x[1:4], y[1:4]))
             terms.loss.backward()
             trained = (p for p in module.parameters() if p.requires_grad)
             results.append((terms.loss.detach(), [p.grad.clone() for p in trained]))

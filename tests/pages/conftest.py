@@ -30,7 +30,7 @@ def project(imported: Path) -> str:
 
 
 @pytest.fixture
-def labelled(project: str) -> str:
+def labeled(project: str) -> str:
     """A project with the labels of its column."""
     edit.use_column(workspace(project), "cell_type", set())
     return project

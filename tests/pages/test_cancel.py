@@ -1,4 +1,4 @@
-"""Opening a file can be cancelled where its bar is, and begun again."""
+"""Opening a file can be canceled where its bar is, and begun again."""
 
 import threading
 
@@ -28,7 +28,7 @@ def held(example):
     go_on.set()
 
 
-def test_an_opening_is_cancelled_and_begun_again_on_the_page(held, visit):
+def test_an_opening_is_canceled_and_begun_again_on_the_page(held, visit):
     project, job, go_on = held
     app = sound(visit("open", project))
     app.button(key=f"cancel-{job}").click().run()

@@ -51,7 +51,7 @@ def test_another_matrix_with_counts_or_from_which_they_can_be_recovered_is_offer
     visit, project, manifest
 ):
     counts = workspace(project).dataset.manifest["matrices"][0]
-    others = {"raw.X": "counts", "layers/logs": "log-normalised", "layers/z": "scaled"}
+    others = {"raw.X": "counts", "layers/logs": "log-normalized", "layers/z": "scaled"}
     more = [
         counts | {"name": name, "verdict": verdict, "recoverable": name == "layers/logs"}
         for name, verdict in others.items()

@@ -66,36 +66,36 @@ def restart():
 
 def test_on_a_full_disk_a_name_is_refused_in_words_and_given_once_there_is_space(
     visit,
-    labelled,
+    labeled,
 ):
-    app = visit("labels", labelled)
-    pick(app, labelled, [3, 4])
+    app = visit("labels", labeled)
+    pick(app, labeled, [3, 4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    before, seq = names(labelled), workspace(labelled).labels().seq
+    before, seq = names(labeled), workspace(labeled).labels().seq
     with full_disk():
         app.button(key="name-cells").click().run()
         told = said(app)
     assert not app.exception
     assert "The label log could not be saved" in told and "Free some" in told
-    assert (names(labelled) == before).all()
+    assert (names(labeled) == before).all()
     app.button(key="name-cells").click().run()
-    assert names(labelled)[[3, 4]].tolist() == ["CD19+ B"] * 2
-    assert workspace(labelled).labels().seq == seq + 1
+    assert names(labeled)[[3, 4]].tolist() == ["CD19+ B"] * 2
+    assert workspace(labeled).labels().seq == seq + 1
 
 
 @pytest.mark.parametrize("slug", ["open", "labels", "train", "history", "export"])
-def test_every_page_opens_on_a_full_disk(visit, labelled, slug):
-    workspace(labelled)
+def test_every_page_opens_on_a_full_disk(visit, labeled, slug):
+    workspace(labeled)
     with full_disk():
-        app = visit(slug, labelled)
+        app = visit(slug, labeled)
         assert not app.exception
         assert "Something went wrong" not in said(app)
 
 
-def test_other_writes_on_a_full_disk_are_refused_in_words(visit, labelled):
-    app = visit("open", labelled)
+def test_other_writes_on_a_full_disk_are_refused_in_words(visit, labeled):
+    app = visit("open", labeled)
     with full_disk():
-        app.button(key=f"copy-{labelled}").click().run()
+        app.button(key=f"copy-{labeled}").click().run()
         told = said(app)
     assert not app.exception
     assert "could not be written" in told and "Free some disk space" in told
@@ -118,25 +118,25 @@ def test_a_job_on_a_full_disk_says_so():
 @pytest.mark.skipif(sys.platform == "win32", reason="folders of Windows are locked otherwise")
 def test_a_folder_that_cannot_be_written_to_is_shown_and_said_so_on_every_page(
     visit,
-    labelled,
+    labeled,
 ):
-    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
+    edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
     restart()
-    with locked(open_project(labelled).root):
+    with locked(open_project(labeled).root):
         for slug in ("open", "labels", "train", "history"):
-            app = visit(slug, labelled)
+            app = visit(slug, labeled)
             assert not app.exception, slug
             assert "You can look, but not change anything: nothing can be saved." in said(app)
             assert "Something went wrong" not in said(app), slug
-        assert visit("labels", labelled).button(key="undo").disabled
+        assert visit("labels", labeled).button(key="undo").disabled
         for slug in ("check", "explore", "review", "evaluate", "export"):
-            app = visit(slug, labelled)
+            app = visit(slug, labeled)
             assert not app.exception and "Something went wrong" not in said(app), slug
-        app = visit("history", labelled)
+        app = visit("history", labeled)
         next(item for item in app.text_input if item.label == "Note").set_value("a note")
         next(item for item in app.button if item.label == "Write it down").click().run()
         assert "Nothing was saved: the project can only be read." in said(app)
-        assert names(labelled)[3] == "Mine"
+        assert names(labeled)[3] == "Mine"
         restart()
-    history.note(labelled, "again")
-    assert workspace(labelled).store.read_only == ""
+    history.note(labeled, "again")
+    assert workspace(labeled).store.read_only == ""

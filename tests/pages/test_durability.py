@@ -36,79 +36,79 @@ def pick(app, project, rows):
     return app.run()
 
 
-def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visit, labelled):
-    app = visit("labels", labelled)
-    pick(app, labelled, [3, 4])
+def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visit, labeled):
+    app = visit("labels", labeled)
+    pick(app, labeled, [3, 4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
     edit.name_cells(
-        workspace(labelled), np.array([4, 5]), "Theirs", "lasso"
+        workspace(labeled), np.array([4, 5]), "Theirs", "lasso"
     )  # another tab, meanwhile
     app.button(key="name-cells").click().run()
     assert not app.exception
     assert "assign Theirs to 2 cells, 1 of them yours too" in said(app)
     assert "assign CD19+ B to 2 cells" in said(app)
-    assert names(labelled)[4] == "Theirs"
+    assert names(labeled)[4] == "Theirs"
     app.button(key="use-mine").click().run()
-    assert names(labelled)[[3, 4]].tolist() == ["CD19+ B", "CD19+ B"]
+    assert names(labeled)[[3, 4]].tolist() == ["CD19+ B", "CD19+ B"]
     assert "Nothing was replaced" not in said(app)
 
 
-def test_theirs_can_be_kept(visit, labelled):
-    app = visit("labels", labelled)
-    pick(app, labelled, [4])
+def test_theirs_can_be_kept(visit, labeled):
+    app = visit("labels", labeled)
+    pick(app, labeled, [4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
-    edit.name_cells(workspace(labelled), np.array([4]), "Theirs", "lasso")
+    edit.name_cells(workspace(labeled), np.array([4]), "Theirs", "lasso")
     app.button(key="name-cells").click().run()
     app.button(key="keep-theirs").click().run()
-    assert names(labelled)[4] == "Theirs"
-    pick(app, labelled, [4])
+    assert names(labeled)[4] == "Theirs"
+    pick(app, labeled, [4])
     app.selectbox(key="picked-name").set_value("CD19+ B").run()
     app.button(key="name-cells").click().run()  # having seen theirs
-    assert names(labelled)[4] == "CD19+ B"
+    assert names(labeled)[4] == "CD19+ B"
 
 
-def test_the_history_page_lists_compares_and_names_a_moment(visit, labelled):
-    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
-    app = visit("history", labelled)
+def test_the_history_page_lists_compares_and_names_a_moment(visit, labeled):
+    edit.name_cells(workspace(labeled), np.arange(5), "Mine", "lasso")
+    app = visit("history", labeled)
     assert not app.exception
     table = app.dataframe[0].value
     assert table["what"].tolist()[0] == "assign Mine to 5 cells"
     app.text_input(key="history-text").set_value("mine").run()
     assert len(app.dataframe[0].value) == 1
     assert "5 cells" in said(app)
-    history.checkpoint(labelled, "review")
-    assert "review" in str(visit("history", labelled).selectbox(key="compare-from").options)
+    history.checkpoint(labeled, "review")
+    assert "review" in str(visit("history", labeled).selectbox(key="compare-from").options)
 
 
-def test_differences_between_people_are_decided_with_one_click(visit, labelled):
-    other = library.duplicate(labelled)
+def test_differences_between_people_are_decided_with_one_click(visit, labeled):
+    other = library.duplicate(labeled)
     workspace(other).store.actor = "ben"
     edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
-    edit.name_cells(workspace(labelled), np.array([7]), "Mine", "lasso")
-    history.import_log(labelled, history.export_log(other))
-    app = visit("history", labelled)
+    edit.name_cells(workspace(labeled), np.array([7]), "Mine", "lasso")
+    history.import_log(labeled, history.export_log(other))
+    app = visit("history", labeled)
     assert "ben: Theirs" in said(app)
     app.button(key="decide-0-Theirs").click().run()
-    assert names(labelled)[7] == "Theirs"
+    assert names(labeled)[7] == "Theirs"
     assert "ben: Theirs" not in said(app)
 
 
-def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labelled):
-    run = Run.create(open_project(labelled), settings())
+def test_a_training_that_was_cut_off_is_shown_and_can_be_left(visit, labeled):
+    run = Run.create(open_project(labeled), settings())
     run.set_status(RUNNING)
     run.append_record({"epoch": 3, "n_epochs": 9})
     run.write_array("truth", np.full(700, -1))
     status = json.loads(run.paths.status.read_text())
     run.paths.status.write_text(json.dumps(status | {"process": ""}))
-    app = visit("open", labelled)
+    app = visit("open", labeled)
     assert "Training was interrupted at epoch 3 of 9" in said(app)
     assert app.button(key="resume").label == "Go on training"
     app.button(key="leave-run").click().run()
     assert "interrupted" not in said(app)
 
 
-def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labelled):
-    copy = library.duplicate(labelled)
+def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labeled):
+    copy = library.duplicate(labeled)
     (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
     engine = create_engine(f"sqlite:///{open_project(copy).db}")
     with engine.begin() as connection:
@@ -125,22 +125,22 @@ def test_a_crash_and_a_damaged_log_are_said_and_repaired(visit, labelled):
     assert not visit("labels", copy).button(key="undo").disabled
 
 
-def test_a_project_left_by_a_crash_says_so_when_it_is_opened(visit, labelled):
-    copy = library.duplicate(labelled)
+def test_a_project_left_by_a_crash_says_so_when_it_is_opened(visit, labeled):
+    copy = library.duplicate(labeled)
     (open_project(copy).root / MARK).write_text("elsewhere 1:0.00")
     assert "The program was not closed properly" in said(visit("open", copy))
 
 
-def test_projects_are_renamed_and_put_away_from_the_first_page(visit, labelled):
-    other = library.duplicate(labelled)
-    app = visit("open", labelled)
+def test_projects_are_renamed_and_put_away_from_the_first_page(visit, labeled):
+    other = library.duplicate(labeled)
+    app = visit("open", labeled)
     app.button(key=f"away-{other}").click().run()
     assert [item.id for item in library.listing(archived=True)] == [other]
     assert not app.exception
 
 
-def test_a_note_is_written_into_the_history(visit, labelled):
-    app = visit("history", labelled)
+def test_a_note_is_written_into_the_history(visit, labeled):
+    app = visit("history", labeled)
     next(item for item in app.text_input if item.label == "Note").set_value("asked Maria")
     next(item for item in app.button if item.label == "Write it down").click().run()
     assert app.dataframe[0].value["what"].tolist()[0] == "note: asked Maria"
@@ -154,26 +154,26 @@ def reword(project, statement):
     engine.dispose()
 
 
-def test_a_project_of_a_newer_program_is_refused_in_words(visit, labelled):
-    copy = library.duplicate(labelled)
+def test_a_project_of_a_newer_program_is_refused_in_words(visit, labeled):
+    copy = library.duplicate(labeled)
     reword(copy, "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     app = visit("open", copy)
     assert not app.exception
     assert "The label log has format 99" in said(app)
-    assert f"recent-{labelled}" in [button.key for button in app.button]
+    assert f"recent-{labeled}" in [button.key for button in app.button]
 
 
 @pytest.mark.parametrize("slug", ["labels", "train", "review", "history", "export"])
-def test_every_page_says_in_words_that_a_project_cannot_be_opened(visit, labelled, slug):
-    copy = library.duplicate(labelled)
+def test_every_page_says_in_words_that_a_project_cannot_be_opened(visit, labeled, slug):
+    copy = library.duplicate(labeled)
     reword(copy, "UPDATE meta SET value = '9' WHERE key = 'n_obs'")
     app = visit(slug, copy)
     assert not app.exception
     assert "The labels belong to 9 cells, the data set has 700." in said(app)
 
 
-def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, labelled):
-    copy = library.duplicate(labelled)
+def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, labeled):
+    copy = library.duplicate(labeled)
     (open_project(copy).dataset / "obs.parquet").unlink(missing_ok=True)
     (open_project(copy).dataset / "manifest.json").write_text('{"n_obs": 700}')
     app = visit("labels", copy)
@@ -182,7 +182,7 @@ def test_a_fault_while_a_project_is_opened_is_told_without_a_traceback(visit, la
 
 
 def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_why(
-    visit, labelled, monkeypatch
+    visit, labeled, monkeypatch
 ):
     from scanvi_core.annotation.layout import embedding
     from scanvi_core.train.training import Training
@@ -201,36 +201,36 @@ def test_a_training_whose_loss_is_no_number_keeps_the_last_good_epoch_and_says_w
         ModelConfig(n_hidden=32, n_latent=8),
         TrainConfig(max_epochs=6, n_top_genes=200, device="cpu"),
     )
-    job = jobs.wait(start.start(workspace(labelled), request), 60.0)
+    job = jobs.wait(start.start(workspace(labeled), request), 60.0)
     assert job.status is jobs.JobStatus.DONE
     assert max(record.epoch for record in job.records) == 4
-    found = results.current(workspace(labelled))
+    found = results.current(workspace(labeled))
     assert np.isfinite(found.probabilities).all()
-    told = said(visit("train", labelled))
+    told = said(visit("train", labeled))
     assert "The loss was nan at step" in told and "learning rate" in told
     monkeypatch.setattr(jobs, "_jobs", {})  # as after a restart
-    assert "The loss was nan at step" in said(visit("train", labelled))
+    assert "The loss was nan at step" in said(visit("train", labeled))
 
 
-def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labelled):
-    tabs = {who: visit("history", labelled) for who in ("anna", "ben")}
+def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labeled):
+    tabs = {who: visit("history", labeled) for who in ("anna", "ben")}
     for who, app in tabs.items():
         app.text_input(key="person").set_value(who).run()
     for who, app in tabs.items():
         app.switch_page("pages/screens/labels.py").run()
         app.button(key="undo" if who == "anna" else "redo").click().run()
-    history.note(labelled, "of the program itself")
-    found = history.table(labelled)["who"].tolist()[:3]
+    history.note(labeled, "of the program itself")
+    found = history.table(labeled)["who"].tolist()[:3]
     assert found[1:] == ["ben", "anna"] and found[0] not in ("anna", "ben")
 
 
-def test_labels_are_taken_from_an_exported_file(visit, labelled, tmp_path):
-    file = write.write(workspace(labelled), write.ExportChoice(), tmp_path / "out.h5ad")
+def test_labels_are_taken_from_an_exported_file(visit, labeled, tmp_path):
+    file = write.write(workspace(labeled), write.ExportChoice(), tmp_path / "out.h5ad")
     fresh = import_into(create_project("Again"), file).project.id
     app = visit("labels", fresh)
     app.segmented_control(key="label-source").set_value("An exported file").run()
     app.toggle(key="exported-look").set_value(True).run()
-    assert "It holds 2 steps of labelling." in said(app)
+    assert "It holds 2 steps of labeling." in said(app)
     app.button(key="take-exported").click().run()
     assert not app.exception
-    assert (names(fresh) == names(labelled)).all()
+    assert (names(fresh) == names(labeled)).all()

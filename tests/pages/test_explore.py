@@ -41,56 +41,56 @@ def values(project, gene):
 B, T = Condition("gene", "CD79A", low=0.0), Condition("gene", "CD3D", low=0.0)
 
 
-def test_a_condition_is_added_by_its_gene_and_level(visit, labelled):
-    app = sound(visit("explore", labelled))
+def test_a_condition_is_added_by_its_gene_and_level(visit, labeled):
+    app = sound(visit("explore", labeled))
     app.text_input(key="rule-gene.text").set_value("cd79a").run()
     app.number_input(key="rule-level").set_value(0.5).run()
     app.button(key="rule-add").click().run()
     sound(app)
-    n = int((values(labelled, "CD79A") > 0.5).sum())
+    n = int((values(labeled, "CD79A") > 0.5).sum())
     assert f"**= {n} cells**" in said(app)
     assert app.button(key="name-cells").label == f"Name {n} cells"
     app.text_input(key="rule-gene.text").set_value("CD3D").run()
     app.segmented_control(key="rule-how").set_value("but not").run()
     app.number_input(key="rule-level").set_value(0.0).run()
     app.button(key="rule-add").click().run()
-    both = (values(labelled, "CD79A") > 0.5) & (values(labelled, "CD3D") == 0)
+    both = (values(labeled, "CD79A") > 0.5) & (values(labeled, "CD3D") == 0)
     assert f"**= {both.sum()} cells**" in said(app)
 
 
-def test_naming_keeps_the_rule_and_drops_the_chips(visit, labelled):
-    app = visit("explore", labelled)
-    pick(app, labelled, ("replace", B), ("subtract", T))
+def test_naming_keeps_the_rule_and_drops_the_chips(visit, labeled):
+    app = visit("explore", labeled)
+    pick(app, labeled, ("replace", B), ("subtract", T))
     app.selectbox(key="picked-name").set_value("Dendritic").run()
     app.button(key="name-cells").click().run()
     sound(app)
-    assert rules.logged(workspace(labelled))[0].words == "CD79A over 0 and not CD3D over 0"
-    state = workspace(labelled).labels()
-    meant = (values(labelled, "CD79A") > 0) & (values(labelled, "CD3D") == 0)
+    assert rules.logged(workspace(labeled))[0].words == "CD79A over 0 and not CD3D over 0"
+    state = workspace(labeled).labels()
+    meant = (values(labeled, "CD79A") > 0) & (values(labeled, "CD3D") == 0)
     assert {state.names[code] for code in state.codes[meant]} == {"Dendritic"}
     assert "**= " not in said(app)
 
 
-def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labelled):
-    app = visit("explore", labelled)
-    pick(app, labelled, ("replace", B), ("intersect", Condition("gene", "CD3D", low=9.0)))
-    n = (values(labelled, "CD79A") > 0).sum()
+def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labeled):
+    app = visit("explore", labeled)
+    pick(app, labeled, ("replace", B), ("intersect", Condition("gene", "CD3D", low=9.0)))
+    n = (values(labeled, "CD79A") > 0).sum()
     assert "**= 0 cells**" in said(app)
     assert f"Without “CD3D over 9” it would be {n}." in said(app)
     assert app.button(key="name-cells").disabled
 
 
-def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labelled):
-    edit.rename(workspace(labelled), "CD19+ B", HOSTILE)
-    app = visit("explore", labelled)
-    pick(app, labelled, ("replace", Condition("label", values=(HOSTILE,))))
+def test_a_label_of_hostile_letters_is_shown_and_never_interpreted(visit, labeled):
+    edit.rename(workspace(labeled), "CD19+ B", HOSTILE)
+    app = visit("explore", labeled)
+    pick(app, labeled, ("replace", Condition("label", values=(HOSTILE,))))
     assert app.button(key="name-cells").label != "Name 0 cells"
     for item in (*app.markdown, *app.caption):
         assert HOSTILE not in str(item.value)
 
 
-def test_a_pasted_list_of_genes_is_drawn_and_what_is_missing_named(visit, labelled):
-    app = open_tab(visit("explore", labelled), "Genes")
+def test_a_pasted_list_of_genes_is_drawn_and_what_is_missing_named(visit, labeled):
+    app = open_tab(visit("explore", labeled), "Genes")
     app.text_area(key="genes-pasted").set_value("CD3D, lyz NOSUCH")
     next(item for item in app.button if item.label == "Add these genes").click().run()
     sound(app)
@@ -99,36 +99,36 @@ def test_a_pasted_list_of_genes_is_drawn_and_what_is_missing_named(visit, labell
     assert list(app.multiselect[0].value) == ["CD3D", "LYZ"]
 
 
-def test_a_gene_is_suggested_while_typing(visit, labelled):
-    app = open_tab(visit("explore", labelled), "Genes")
+def test_a_gene_is_suggested_while_typing(visit, labeled):
+    app = open_tab(visit("explore", labeled), "Genes")
     app.text_input(key="genes-find").set_value("cd3").run()
     assert any("CD3D" in option for pills in app.get("button_group")
                for option in getattr(pills, "options", []))  # fmt: skip
 
 
-def test_markers_come_from_a_job_and_are_kept(visit, labelled):
-    app = open_tab(visit("explore", labelled), "Genes")
+def test_markers_come_from_a_job_and_are_kept(visit, labeled):
+    app = open_tab(visit("explore", labeled), "Genes")
     app.segmented_control(key="genes-view").set_value("Markers of each type").run()
     app.button(key="gene-test").click().run()
-    job = [job for job in jobs.list_jobs(labelled) if job.kind == gene_tests.GENE_TEST][-1]
+    job = [job for job in jobs.list_jobs(labeled) if job.kind == gene_tests.GENE_TEST][-1]
     assert jobs.wait(job.id, WAIT_S).error is None
     sound(app.run())
     app.selectbox(key="markers-of").set_value("CD19+ B").run()
     assert "CD79A" in set(app.dataframe[0].value["gene"][:8])
 
 
-def test_rules_of_a_file_are_shown_before_they_name_and_what_is_missing_is_said(visit, labelled):
+def test_rules_of_a_file_are_shown_before_they_name_and_what_is_missing_is_said(visit, labeled):
     known = {"label": "New B", "rule": Rule().joined([B], "replace").to_json()}
     lost = {
         "label": "Lost",
         "rule": Rule().joined([Condition("batch", values=("B77",))], "replace").to_json(),
     }
     file = json.dumps({"scanvi_rules": 1, "rules": [known, lost]}).encode()
-    app = open_tab(visit("explore", labelled), "Rules")
+    app = open_tab(visit("explore", labeled), "Rules")
     app.file_uploader(key="rules-upload").set_value(("rules.json", file, "application/json"))
     sound(app.run())
     table = app.dataframe[0].value
-    free = (workspace(labelled).labels().codes < 0) & (values(labelled, "CD79A") > 0)
+    free = (workspace(labeled).labels().codes < 0) & (values(labeled, "CD79A") > 0)
     assert table["cells"].tolist() == [free.sum(), 0]
     assert "There is no batch B77 here." in table["what does not fit here"][1]
-    assert not np.isin("New B", workspace(labelled).labels().active)
+    assert not np.isin("New B", workspace(labeled).labels().active)

@@ -15,17 +15,17 @@ CELLXGENE, CAP = "cellxgene", "cap"
 
 
 @pytest.fixture
-def labelled(project):
+def labeled(project):
     edit.use_column(workspace(project), "cell_type", set())
     return project
 
 
 @pytest.fixture
-def page(visit, labelled):
+def page(visit, labeled):
     """Open the page for one use."""
 
     def show(profile):
-        app = visit("export", labelled)
+        app = visit("export", labeled)
         app.button_group(key="export-profile").set_value(profile).run()
         assert not app.exception, app.exception
         return app
@@ -47,15 +47,15 @@ def test_cellxgene_says_its_version_and_what_is_missing_and_waits(page):
 
 
 @needs_terms
-def test_an_answer_is_kept_and_understood_by_name(page, labelled):
+def test_an_answer_is_kept_and_understood_by_name(page, labeled):
     app = page(CELLXGENE)
     box = next(item for item in app.text_input if "tissue_ontology" in str(item.key))
     box.input("Blood").run()
-    assert form.draft(workspace(labelled)).chosen["tissue_ontology_term_id"] == {
+    assert form.draft(workspace(labeled)).chosen["tissue_ontology_term_id"] == {
         "": "UBERON:0000178"
     }
     app.text_input(key="cxg-title").input("My cells").run()
-    assert form.draft(workspace(labelled)).title == "My cells"
+    assert form.draft(workspace(labeled)).title == "My cells"
     assert "no title yet" not in said(app)
 
 
@@ -65,15 +65,15 @@ def test_without_the_ontologies_the_way_to_get_them_is_said(page, monkeypatch):
     assert "pip install" in said(app) and app.button(key="export").disabled
 
 
-def test_the_platforms_title_is_kept_and_its_version_said(page, labelled):
+def test_the_platforms_title_is_kept_and_its_version_said(page, labeled):
     app = page(CAP)
     assert f"schema {cap.SCHEMA_VERSION}" in said(app).replace("\\", "")
     app.text_input(key="cap-title").input("Ours").run()
-    assert cap.draft(workspace(labelled)).title == "Ours"
+    assert cap.draft(workspace(labeled)).title == "Ours"
     assert not app.button(key="export").disabled
 
 
-def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
+def test_a_running_export_can_be_stopped(visit, labeled, monkeypatch):
     started = []
 
     def slow(opened, choice):
@@ -85,7 +85,7 @@ def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
         started.append(jobs.submit(jobs.JobRequest(opened.id, write.EXPORT, "test", work)))
 
     monkeypatch.setattr(write, "start", slow)
-    app = visit("export", labelled)
+    app = visit("export", labeled)
     app.button(key="export").click().run()
     app.button(key="export-cancel").click().run()
     assert jobs.wait(started[0], 20).status is jobs.JobStatus.STOPPED
@@ -93,7 +93,7 @@ def test_a_running_export_can_be_stopped(visit, labelled, monkeypatch):
     assert "was stopped" in said(app)
 
 
-def test_the_methods_text_is_there(visit, labelled):
-    app = visit("export", labelled)
+def test_the_methods_text_is_there(visit, labeled):
+    app = visit("export", labeled)
     assert any("Cells were annotated with scanvi-app" in item.value for item in app.code)
-    assert workspace(labelled).project.name == "Cells"
+    assert workspace(labeled).project.name == "Cells"

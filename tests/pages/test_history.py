@@ -24,10 +24,10 @@ def steps(app):
     return app.dataframe[0].value
 
 
-def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labelled):
-    workspace(labelled).store.actor = "boss"
-    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
-    with library.pack(labelled).open("rb") as packed:
+def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labeled):
+    workspace(labeled).store.actor = "boss"
+    edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
+    with library.pack(labeled).open("rb") as packed:
         arrived = library.unpack(packed)
     edit.name_cells(workspace(arrived), np.array([4]), "Here", "lasso")
     app = visit("history", arrived)
@@ -36,40 +36,40 @@ def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labelled):
     assert theirs["who"] == "says: boss" and theirs["proof"].startswith("brought by ")
     app.text_input(key="history-text").set_value("brought by").run()
     assert len(steps(app)) == 3
-    assert len(steps(visit("history", labelled))) == 3
-    assert not steps(visit("history", labelled))["who"].str.startswith("says").any()
+    assert len(steps(visit("history", labeled))) == 3
+    assert not steps(visit("history", labeled))["who"].str.startswith("says").any()
 
 
-def test_who_signed_in_is_shown_as_verified(visit, labelled, monkeypatch):
+def test_who_signed_in_is_shown_as_verified(visit, labeled, monkeypatch):
     monkeypatch.setattr(locks, "_ask", lambda: "ada@lab.org")
     monkeypatch.setattr(locks, "_signed_in", lambda: True)
-    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
-    last = steps(visit("history", labelled)).iloc[0]
+    edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
+    last = steps(visit("history", labeled)).iloc[0]
     assert (last["who"], last["proof"]) == ("ada@lab.org", "verified")
-    assert "for ada@lab.org" in history.table(labelled)["told"].iloc[0]
-    assert "(signed in)" in history.table(labelled)["told"].iloc[0]
+    assert "for ada@lab.org" in history.table(labeled)["told"].iloc[0]
+    assert "(signed in)" in history.table(labeled)["told"].iloc[0]
 
 
-def test_a_history_that_was_changed_says_so(visit, labelled):
-    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
-    assert not visit("history", labelled).warning
-    folder, store = open_project(labelled).root, workspace(labelled).store
+def test_a_history_that_was_changed_says_so(visit, labeled):
+    edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
+    assert not visit("history", labeled).warning
+    folder, store = open_project(labeled).root, workspace(labeled).store
     sql(folder, "UPDATE events SET mac = '' WHERE seq = 2")
     sql(folder, "DELETE FROM events WHERE seq = 3")
     store._forget()
     store._read_all()
-    app = visit("history", labelled)
+    app = visit("history", labeled)
     assert "Step 2 of this history is not as this program wrote it" in said(app)
     assert "newest steps of this history were taken off" in said(app)
     assert steps(app)["proof"].tolist() == ["altered", "verified, name as typed"]
 
 
-def test_the_work_of_a_colleague_is_taken_over_by_their_own_word(visit, labelled):
-    other = library.duplicate(labelled)
+def test_the_work_of_a_colleague_is_taken_over_by_their_own_word(visit, labeled):
+    other = library.duplicate(labeled)
     workspace(other).store.actor = "ben"
     edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
-    edit.name_cells(workspace(labelled), np.array([7]), "Mine", "lasso")
-    app = visit("history", labelled)
+    edit.name_cells(workspace(labeled), np.array([7]), "Mine", "lasso")
+    app = visit("history", labeled)
     file = ("ben.jsonl", history.export_log(other), "application/jsonl")
     app.file_uploader(key="upload-log").set_value(file).run()
     assert "1 step taken over, by their own word of ben." in said(app)

@@ -1,4 +1,4 @@
-"""Labels: the values that mean "unlabelled", wherever labels come from, and the first map."""
+"""Labels: the values that mean "unlabeled", wherever labels come from, and the first map."""
 
 import threading
 
@@ -22,7 +22,7 @@ def table(project, tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(["barcode,type", *lines]) + "\n")
 
 
-def test_values_chosen_as_unlabelled_bring_no_label_from_a_column(visit, project):
+def test_values_chosen_as_unlabeled_bring_no_label_from_a_column(visit, project):
     app = sound(visit("labels", project))
     (question,) = app.multiselect
     assert question.value == []
@@ -32,7 +32,7 @@ def test_values_chosen_as_unlabelled_bring_no_label_from_a_column(visit, project
     assert set(workspace(project).labels().active) == every - {"Dendritic"}
 
 
-def test_words_that_usually_mean_unlabelled_are_chosen_already_for_a_table(visit, project, table):
+def test_words_that_usually_mean_unlabeled_are_chosen_already_for_a_table(visit, project, table):
     app = sound(visit("labels", project))
     app.button_group(key="label-source").set_value("A table (CSV)").run()
     app.text_input(key="csv-path").input("labels.csv").run()
@@ -53,22 +53,22 @@ def busy():
     jobs.wait(job, 60)
 
 
-def test_the_map_of_the_counts_is_cancelled_where_its_bar_is_and_offered_again(
-    visit, labelled, busy
+def test_the_map_of_the_counts_is_canceled_where_its_bar_is_and_offered_again(
+    visit, labeled, busy
 ):
-    app = sound(visit("labels", labelled))
+    app = sound(visit("labels", labeled))
     app.button(key="base-map").click().run()
-    (job,) = jobs.active(labelled, maps.MAP)
+    (job,) = jobs.active(labeled, maps.MAP)
     app.button(key=f"cancel-{job.id}").click().run()
     assert jobs.snapshot(job.id).status is JobStatus.STOPPED
     app.run()
     assert app.button(key="base-map") is not None
-    assert maps.clusters_of(workspace(labelled)) is None
+    assert maps.clusters_of(workspace(labeled)) is None
 
 
-def test_clusters_without_their_map_still_offer_it(visit, labelled):
-    """As when the work was cancelled between the two; this file brings maps of its own."""
-    assert maps.embeddings(workspace(labelled))
-    opened = workspace(labelled)
+def test_clusters_without_their_map_still_offer_it(visit, labeled):
+    """As when the work was canceled between the two; this file brings maps of its own."""
+    assert maps.embeddings(workspace(labeled))
+    opened = workspace(labeled)
     maps._save(maps._derived(opened, maps.CLUSTERS), np.zeros(700, dtype=np.int32))
-    assert sound(visit("labels", labelled)).button(key="base-map") is not None
+    assert sound(visit("labels", labeled)).button(key="base-map") is not None

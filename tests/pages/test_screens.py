@@ -82,7 +82,7 @@ def test_the_project_of_the_address_is_adopted_and_its_strip_is_on_top(visit, pr
 
 
 @pytest.mark.parametrize("slug", PAGES)
-def test_every_page_draws_for_a_labelled_project(visit, project, slug):
+def test_every_page_draws_for_a_labeled_project(visit, project, slug):
     edit.use_column(workspace(project), "cell_type", set())
     app = sound(visit(slug, project))
     assert any("Labels: cell\\_type" in text for text in texts(app))

@@ -26,9 +26,9 @@ def toy(shared, n_layers=1, **options):
 @pytest.mark.parametrize("likelihood", [0, 1], ids=LIKELIHOODS)
 @pytest.mark.parametrize("dispersion", [0, 1, 2], ids=DISPERSIONS)
 @pytest.mark.parametrize("n_layers", [1, 2])
-@pytest.mark.parametrize("labelled", [0, 1], ids=["unlabelled", "labelled"])
+@pytest.mark.parametrize("labeled", [0, 1], ids=["unlabeled", "labeled"])
 def test_forward_gives_the_same_triple(
-    old, shared, share_noise, close, likelihood, dispersion, n_layers, labelled
+    old, shared, share_noise, close, likelihood, dispersion, n_layers, labeled
 ):
     x, batch, y = (shared[f"cells/{name}"] for name in ("x", "batch", "y"))
     options = {
@@ -36,13 +36,11 @@ def test_forward_gives_the_same_triple(
         "dispersion": DISPERSIONS[dispersion],
     }
     module = toy(shared, n_layers, **options)
-    eps_z2 = shared["cells/eps_z2"][: len(x) if labelled else None]
+    eps_z2 = shared["cells/eps_z2"][: len(x) if labeled else None]
     share_noise(shared["cells/eps_z1"], shared["cells/eps_l"], eps_z2)
     library = (torch.full((len(x), 1), value).double() for value in (3.5, 0.4))
-    reconstruction, kl, zero = module(
-        x, *library, batch[:, None], y[:, None] if labelled else None
-    )
-    expected = old["triples"][likelihood, dispersion, n_layers - 1, labelled]
+    reconstruction, kl, zero = module(x, *library, batch[:, None], y[:, None] if labeled else None)
+    expected = old["triples"][likelihood, dispersion, n_layers - 1, labeled]
     # By batch the old dispersion is in single precision, as is its one-hot.
     tolerance = 1e-6 if DISPERSIONS[dispersion] == "gene-batch" else 1e-11
     close(reconstruction, expected[0], tolerance)
@@ -69,16 +67,16 @@ def test_old_classification_loss_is_ours_through_a_second_softmax(old, shared, s
     x, batch, y = (shared[f"cells/{name}"] for name in ("x", "batch", "y"))
     module = toy(shared, use_observed_lib_size=True)
     share_noise(shared["cells/eps_z1"], shared["cells/eps_z2"])
-    terms = module.loss(x, batch, labelled=(x[:7], y[:7]))
-    twice = torch.nn.functional.cross_entropy(terms.log_probs_labelled.exp(), y[:7])
+    terms = module.loss(x, batch, labeled=(x[:7], y[:7]))
+    twice = torch.nn.functional.cross_entropy(terms.log_probs_labeled.exp(), y[:7])
     assert twice.item() == pytest.approx(old["classification"].item(), rel=1e-12)
     module.classifier.classifier[1].weight.data.zero_()
     module.classifier.classifier[1].bias.data = torch.tensor([0.0, 50.0, 0.0]).double()
     share_noise(shared["cells/eps_z1"], shared["cells/eps_z2"])
-    certain = module.loss(x, batch, labelled=(x[:7], torch.ones(7)))
+    certain = module.loss(x, batch, labeled=(x[:7], torch.ones(7)))
     assert certain.classification.item() == pytest.approx(0, abs=1e-12)
     twice = torch.nn.functional.cross_entropy(
-        certain.log_probs_labelled.exp(), torch.ones(7).long()
+        certain.log_probs_labeled.exp(), torch.ones(7).long()
     )
     assert twice.item() == pytest.approx(math.log(1 + (K - 1) / math.e), rel=1e-9)
 

@@ -46,10 +46,8 @@ def test_loss(reference, share_noise, close, likelihood, dispersion, n_layers, t
         for (j, w), (k, ratio) in itertools.product(enumerate(KL_WEIGHTS), enumerate(RATIOS)):
             module = reference.load(toy(**options), n_layers).train(bool(training))
             share_noise(reference["cells/eps_z1"], reference["cells/eps_z2"])
-            labelled = (x[:7], y[:7])
-            terms = module.loss(
-                x, batch, labelled=labelled, kl_weight=w, classification_ratio=ratio
-            )
+            labeled = (x[:7], y[:7])
+            terms = module.loss(x, batch, labeled=labeled, kl_weight=w, classification_ratio=ratio)
             at = (likelihood, dispersion, n_layers - 1, training, i, j, k)
             close(terms.loss, reference["losses"][at], tolerance)
 
@@ -164,7 +162,7 @@ def test_parameters_have_the_same_names_and_shapes(reference):
 def test_training_curve(reference, share_noise, close):
     curve = reference.part("curve")
     module = reference.load(toy(reconstruction_loss="zinb"), 1).float().train()
-    optimiser = torch.optim.Adam(
+    optimizer = torch.optim.Adam(
         [p for p in module.parameters() if p.requires_grad], lr=1e-3, eps=0.01, weight_decay=1e-6
     )
     losses = []
@@ -174,12 +172,12 @@ def test_training_curve(reference, share_noise, close):
         terms = module.loss(
             curve["x"][rows].float(),
             curve["batch"][rows],
-            labelled=(curve["x"][known].float(), curve["y"][known]),
+            labeled=(curve["x"][known].float(), curve["y"][known]),
             kl_weight=min(1.0, step / 25),
         )
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         terms.loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(terms.loss.item())
     np.testing.assert_allclose(losses, curve["loss"], rtol=1e-5)
     state = module.state_dict()

@@ -1,4 +1,4 @@
-"""A fresh copy for each test of a project: imported, labelled, trained."""
+"""A fresh copy for each test of a project: imported, labeled, trained."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -73,7 +73,7 @@ def project(home: Path, imported: Path) -> str:
 
 
 @pytest.fixture
-def labelled(project: str) -> str:
+def labeled(project: str) -> str:
     """The same with the labels of its column, a part of them set aside."""
     edit.use_column(workspace(project), "cell_type", set())
     return project

@@ -12,7 +12,7 @@ import pytest
 
 from scanvi_core.services import workspace
 from scanvi_core.services.cache import Cache
-from scanvi_core.services.explore import colours, maps
+from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
@@ -121,8 +121,8 @@ def test_those_who_wait_for_a_failure_try_themselves():
     assert cache.get("a", lambda: 8) == 7 and not cache._turns
 
 
-def test_shared_arrays_cannot_be_written_to(labelled):
-    opened = workspace.workspace(labelled)
+def test_shared_arrays_cannot_be_written_to(labeled):
+    opened = workspace.workspace(labeled)
     inputs = inputs_of(opened)
     for array in (inputs.y, inputs.rows, inputs.batch_index, opened.batches("batch").index):
         with pytest.raises(ValueError, match="read-only"):
@@ -146,7 +146,7 @@ def told(project):
     parts += [write.source_table(workspace.workspace(project), 0.5), report.median_total]
     parts += [data_report.batch_table(workspace.workspace(project), key)] if key else []
     parts += [
-        colours.colouring(workspace.workspace(project), "louvain").codes,
+        colors.coloring(workspace.workspace(project), "louvain").codes,
         maps.coordinates(workspace.workspace(project), "X_umap"),
     ]
     return parts
@@ -194,7 +194,7 @@ def test_what_is_kept_is_what_a_fresh_start_would_say(trained):
 
 def test_reading_a_file_again_forgets_what_was_kept(project):
     before = workspace.workspace(project)
-    colours.colouring(workspace.workspace(project), "louvain")
+    colors.coloring(workspace.workspace(project), "louvain")
     assert len(before.cache)
     source = before.dataset.manifest["source"]["path"]
     after = open_file.import_into(before.project, Path(source))

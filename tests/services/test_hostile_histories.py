@@ -46,11 +46,11 @@ def fresh(home, imported):
 
 
 @pytest.fixture
-def told(labelled):
+def told(labeled):
     """A history with a step of anna, as text."""
-    workspace(labelled).store.actor = "anna"
-    edit.name_cells(workspace(labelled), np.array([3, 4, 9]), "Mine", "lasso")
-    return history.export_log(labelled)
+    workspace(labeled).store.actor = "anna"
+    edit.name_cells(workspace(labeled), np.array([3, 4, 9]), "Mine", "lasso")
+    return history.export_log(labeled)
 
 
 def entries(text):
@@ -149,7 +149,7 @@ HOSTILE = {
     "changes of words": with_payload(changes="no"),
     "changes of a label far away": with_payload(changes=[[10**6, BEFORE, AFTER]]),
     "changes of a label before the first": with_payload(changes=[[-1, BEFORE, AFTER]]),
-    "a colour that is code": with_payload(
+    "a color that is code": with_payload(
         changes=[[0, BEFORE, ["Mine", True, "red;}</style>", "", None]]]
     ),
     "a share of nothing": with_payload(
@@ -368,10 +368,10 @@ def test_a_history_in_a_history_holds_what_it_says_it_knows(told, fresh):
 
 
 @pytest.mark.parametrize("kind", ["one long", "many"])
-def test_a_packed_list_of_steps_is_not_unpacked_without_end(labelled, tmp_path, monkeypatch, kind):
+def test_a_packed_list_of_steps_is_not_unpacked_without_end(labeled, tmp_path, monkeypatch, kind):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
     path = tmp_path / "bomb.h5ad"
-    source = workspace(labelled).dataset.manifest["source"]["path"]
+    source = workspace(labeled).dataset.manifest["source"]["path"]
     shutil.copy(source, path)
     length, number = (80 * 2**20, 1) if kind == "one long" else (1, 200_000)
     with h5py.File(path, "r+") as file:
@@ -382,7 +382,7 @@ def test_a_packed_list_of_steps_is_not_unpacked_without_end(labelled, tmp_path, 
         )[...] = b"x" * min(length, 1000)  # fmt: skip
     assert path.stat().st_size < 2e6
     with pytest.raises(FileRefused):
-        from_export.find(labelled, str(path))
+        from_export.find(labeled, str(path))
 
 
 # At random --------------------------------------------------------------------------------------
@@ -483,27 +483,27 @@ def meaning(line):
 
 
 @pytest.fixture
-def rich(labelled):
+def rich(labeled):
     """A history with steps of every kind."""
-    store = workspace(labelled).store
+    store = workspace(labeled).store
     store.append(events.accept(np.arange(10, 30), ["A", "B"] * 10, model="0001"))
     store.append(events.assign([0, 1, 600], "A", reason="rule"))
     store.append(events.rename("A", "A2"))
     store.append(events.groups({"A2": "Group", "B": "Group"}))
     store.append(events.prior({"A2": 0.5}))
-    store.append(events.recolour({"B": "#112233"}))
+    store.append(events.recolor({"B": "#112233"}))
     store.append(events.split("A2", ["A3"], np.arange(10, 20), np.zeros(10, int)))
     store.append(events.note("seen"))
     store.undo()
     store.append(events.clear([600]))
     store.undo()
     store.redo()
-    other = copy_of_project(labelled)
+    other = copy_of_project(labeled)
     edit.name_cells(workspace(other), np.array([50]), "Theirs", "lasso")
     store.append(events.delete("A2"))
     store.merge(workspace(other).store.export_log())
     store.append(events.checkpoint("end"))
-    return history.export_log(labelled)
+    return history.export_log(labeled)
 
 
 def test_a_damaged_history_is_taken_over_as_it_says_or_refused(rich, imported):

@@ -86,15 +86,15 @@ def test_what_was_imported_may_be_opened_again_until_the_program_ends(project, s
     assert stored_path(open_project(project), str(secret)) == secret
 
 
-def test_no_file_outside_is_packed_read_again_or_exported(labelled, project, secret, tmp_path):
-    aimed(labelled, secret)
-    with zipfile.ZipFile(library.pack(labelled)) as pack:
+def test_no_file_outside_is_packed_read_again_or_exported(labeled, project, secret, tmp_path):
+    aimed(labeled, secret)
+    with zipfile.ZipFile(library.pack(labeled)) as pack:
         assert not [name for name in pack.namelist() if name.startswith("source")]
         assert all(b"secret of" not in pack.read(name) for name in pack.namelist())
     with pytest.raises(FileRefused, match="outside the data folder"):
-        write.write(workspace.workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
+        write.write(workspace.workspace(labeled), ExportChoice(), tmp_path / "out.h5ad")
     with pytest.raises(FileRefused, match="outside the data folder"):
-        from_export.find(labelled, "")
+        from_export.find(labeled, "")
 
 
 def test_a_file_outside_is_not_imported_with_another_matrix(project, secret):
@@ -113,8 +113,8 @@ def test_an_answer_opens_no_file_outside(project, secret):
         questions.answer(project, "a")
 
 
-def test_no_link_in_a_project_is_followed(labelled, secret):
-    here = open_project(labelled)
+def test_no_link_in_a_project_is_followed(labeled, secret):
+    here = open_project(labeled)
     for path in (
         here.exports / "x.h5ad",
         here.runs / "0001",
@@ -122,22 +122,22 @@ def test_no_link_in_a_project_is_followed(labelled, secret):
         here.dataset / "l.npy",
     ):
         path.symlink_to(secret if path.suffix else secret.parent)
-    assert write.exported_files(workspace.workspace(labelled)) == []
+    assert write.exported_files(workspace.workspace(labeled)) == []
     with pytest.raises(InputError, match="no such file"):
-        write.exported_file(workspace.workspace(labelled), "x.h5ad")
-    copy = open_project(library.duplicate(labelled))
+        write.exported_file(workspace.workspace(labeled), "x.h5ad")
+    copy = open_project(library.duplicate(labeled))
     assert not [path for path in copy.root.rglob("*") if path.is_symlink() or path.stem == "l"]
-    with zipfile.ZipFile(library.pack(labelled)) as pack:
+    with zipfile.ZipFile(library.pack(labeled)) as pack:
         assert not [name for name in pack.namelist() if name.startswith(("runs", "derived"))]
         assert all(b"secret of" not in pack.read(name) for name in pack.namelist())
 
 
-def test_a_folder_of_exports_that_is_a_link_is_not_followed(labelled, secret):
-    exports = open_project(labelled).exports
+def test_a_folder_of_exports_that_is_a_link_is_not_followed(labeled, secret):
+    exports = open_project(labeled).exports
     exports.rmdir()
     exports.symlink_to(secret.parent)
     with pytest.raises(InputError, match="no such file"):
-        write.exported_file(workspace.workspace(labelled), secret.name)
+        write.exported_file(workspace.workspace(labeled), secret.name)
 
 
 def test_every_path_that_a_file_names_goes_through_one_function():

@@ -84,7 +84,7 @@ def test_to_others_a_project_is_not_there(trained, asks):
 
 def test_who_may_look_finds_it_and_sees_everything(shared):
     assert shared in found() and shared in offered()
-    assert edit.label_table(workspace.workspace(shared))["labelled"].sum() > 0
+    assert edit.label_table(workspace.workspace(shared))["labeled"].sum() > 0
     assert status.pages_done(shared) >= {"check", "labels", "train"}
     assert BOB not in edit.read_only(workspace.workspace(shared)) and ANNA in edit.read_only(
         workspace.workspace(shared)
@@ -97,7 +97,7 @@ WRITES = [
     opened_by(edit.undo),
     opened_by(edit.redo),
     lambda p: edit.use_column(workspace.workspace(p), "cell_type", set()),
-    lambda p: edit.recolour(workspace.workspace(p), "Dendritic", "#4477aa"),
+    lambda p: edit.recolor(workspace.workspace(p), "Dendritic", "#4477aa"),
     lambda p: history.go_back_to(p, 0),
     lambda p: history.import_log(p, history.export_log(p)),
     lambda p: holdout.set_aside(workspace.workspace(p), holdout.HoldoutRequest()),
@@ -313,12 +313,12 @@ def test_new_projects_are_counted_per_person(home, asks, monkeypatch):
     open_file.open_example()
 
 
-def test_where_nobody_signs_in_nothing_is_asked_or_counted(labelled, monkeypatch):
+def test_where_nobody_signs_in_nothing_is_asked_or_counted(labeled, monkeypatch):
     monkeypatch.setitem(limits._buckets, limits.PROJECT, limits.Buckets(0, 100.0))
-    assert sharing.sharing_of(labelled) is None and sharing.may_change(labelled)
-    assert not (open_project(library.duplicate(labelled)).root / access.FILE).exists()
+    assert sharing.sharing_of(labeled) is None and sharing.may_change(labeled)
+    assert not (open_project(library.duplicate(labeled)).root / access.FILE).exists()
     with pytest.raises(ProjectError, match="Nobody signs in"):
-        sharing.share(labelled, "read", {})
+        sharing.share(labeled, "read", {})
 
 
 def test_a_path_in_a_pack_reaches_no_project_of_somebody_else(

@@ -1,4 +1,4 @@
-"""Opening files, what the frame says, maps and their colours, picked cells."""
+"""Opening files, what the frame says, maps and their colors, picked cells."""
 
 import io
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.errors import FileRefused, InputError, ProjectError
 from scanvi_core.services import jobs, workspace
-from scanvi_core.services.explore import colours, maps, rules, selection
+from scanvi_core.services.explore import colors, maps, rules, selection
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import data_report, open_file, status
@@ -90,9 +90,9 @@ def test_a_bad_upload_fails_with_message_and_hint(home):
         opened(project)
 
 
-def test_another_matrix_cannot_be_taken_once_labels_are_chosen(labelled):
+def test_another_matrix_cannot_be_taken_once_labels_are_chosen(labeled):
     with pytest.raises(InputError, match="Labels were already chosen"):
-        open_file.reimport(labelled, "X")
+        open_file.reimport(labeled, "X")
 
 
 def test_recent_projects_are_those_with_data(project):
@@ -119,18 +119,18 @@ def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     assert status.pages_done(None) == set()
 
 
-def test_the_check_page_shows_the_counts_and_the_batches(labelled):
-    report = data_report.report(workspace.workspace(labelled))
+def test_the_check_page_shows_the_counts_and_the_batches(labeled):
+    report = data_report.report(workspace.workspace(labeled))
     assert (report.n_obs, report.n_vars, report.counts_source) == (700, 765, "X")
-    assert report.median_total == np.median(opened(labelled).dataset.totals)
+    assert report.median_total == np.median(opened(labeled).dataset.totals)
     assert report.batch_key == report.batch_columns[0] == "batch"
-    table = data_report.batch_table(workspace.workspace(labelled), "batch").set_index("batch")
-    codes, batch = opened(labelled).labels().codes, opened(labelled).dataset.obs["batch"]
+    table = data_report.batch_table(workspace.workspace(labeled), "batch").set_index("batch")
+    codes, batch = opened(labeled).labels().codes, opened(labeled).dataset.obs["batch"]
     assert table["cells"].to_dict() == batch.value_counts().to_dict()
-    assert table["labelled"].sum() == (codes >= 0).sum()
+    assert table["labeled"].sum() == (codes >= 0).sum()
 
 
-# Maps and colours -------------------------------------------------------------------------------
+# Maps and colors -------------------------------------------------------------------------------
 
 
 def test_the_models_maps_come_first(trained):
@@ -174,29 +174,29 @@ def test_a_retrain_shows_its_own_map(trained, train_now, request_brief):
     assert not np.array_equal(maps.coordinates(workspace.workspace(trained), "z1"), before[1])
 
 
-def test_every_offered_colour_covers_every_cell(trained):
-    for what in colours.colour_options(workspace.workspace(trained)):
-        found = colours.colouring(workspace.workspace(trained), what)
+def test_every_offered_color_covers_every_cell(trained):
+    for what in colors.color_options(workspace.workspace(trained)):
+        found = colors.coloring(workspace.workspace(trained), what)
         values = found.codes if found.values is None else found.values
         assert len(values) == 700, what
         if found.codes is not None:
             assert found.codes.max() < len(found.names), what
 
 
-def test_colours_say_what_the_labels_and_the_model_say(trained):
+def test_colors_say_what_the_labels_and_the_model_say(trained):
     now, found = opened(trained).labels(), results.current(workspace.workspace(trained))
-    label = colours.colouring(workspace.workspace(trained), colours.LABEL)
+    label = colors.coloring(workspace.workspace(trained), colors.LABEL)
     truth = np.array([*now.names, ""], dtype=object)[now.codes]
     assert (np.array([*label.names, ""], dtype=object)[label.codes] == truth).all()
-    told = colours.colouring(workspace.workspace(trained), colours.PREDICTION)
+    told = colors.coloring(workspace.workspace(trained), colors.PREDICTION)
     assert (np.array(told.names)[told.codes] == np.array(found.names)[found.prediction]).all()
     assert np.array_equal(
-        colours.colouring(workspace.workspace(trained), colours.CONFIDENCE).values,
+        colors.coloring(workspace.workspace(trained), colors.CONFIDENCE).values,
         found.confidence,
     )
-    aside = colours.colouring(workspace.workspace(trained), colours.HELD_OUT)
+    aside = colors.coloring(workspace.workspace(trained), colors.HELD_OUT)
     assert ((aside.codes == 0) == now.holdout).all()
-    batch = colours.colouring(workspace.workspace(trained), "batch")
+    batch = colors.coloring(workspace.workspace(trained), "batch")
     own = opened(trained).dataset.obs["batch"].astype(str)
     assert (np.array(batch.names)[batch.codes] == own).all()
 
@@ -210,23 +210,23 @@ def test_a_type_keeps_its_place_in_the_palette_after_a_rename(trained):
 
 
 def _names_and_places(project):
-    found = colours.colouring(workspace.workspace(project), colours.LABEL)
+    found = colors.coloring(workspace.workspace(project), colors.LABEL)
     return found.names, found.places
 
 
-def test_a_new_label_gives_the_colours_a_new_revision(trained):
-    before = colours.colouring(workspace.workspace(trained), colours.LABEL).revision
+def test_a_new_label_gives_the_colors_a_new_revision(trained):
+    before = colors.coloring(workspace.workspace(trained), colors.LABEL).revision
     edit.name_cells(workspace.workspace(trained), np.array([0]), "Mine", "lasso")
-    assert colours.colouring(workspace.workspace(trained), colours.LABEL).revision != before
+    assert colors.coloring(workspace.workspace(trained), colors.LABEL).revision != before
 
 
-def test_a_gene_colours_by_its_log_level(project):
+def test_a_gene_colors_by_its_log_level(project):
     dataset = opened(project).dataset
     gene = dataset.var_names[10]
     column = np.asarray(dataset.counts[:, [10]].todense()).ravel()
     expected = np.log1p(column / dataset.totals * 1e4)
     assert np.allclose(
-        colours.gene_colouring(workspace.workspace(project), gene).values, expected, rtol=1e-5
+        colors.gene_coloring(workspace.workspace(project), gene).values, expected, rtol=1e-5
     )
 
 
@@ -301,7 +301,7 @@ def test_picks_of_old_tabs_are_forgotten(project):
     assert selection.picked(opened, f"t{workspace.SELECTIONS}").all()
 
 
-# Cancelling -------------------------------------------------------------------------------------
+# Canceling -------------------------------------------------------------------------------------
 
 
 def cancel_when(project, words):
@@ -313,7 +313,7 @@ def cancel_when(project, words):
     return jobs.wait(job.id, WAIT_S)
 
 
-def test_a_cancelled_opening_keeps_nothing_and_can_begin_again(home, example, monkeypatch):
+def test_a_canceled_opening_keeps_nothing_and_can_begin_again(home, example, monkeypatch):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(example.parent))
     project = open_file.open_path(example.name)
     assert cancel_when(project, "Reading the file").status is JobStatus.STOPPED
@@ -335,7 +335,7 @@ def opened_folder(project):
     return open_project(project).dataset.parent
 
 
-def test_reading_with_another_matrix_can_be_cancelled_and_the_first_stays(project):
+def test_reading_with_another_matrix_can_be_canceled_and_the_first_stays(project):
     before = opened(project).dataset.manifest["counts_sha256"]
     open_file.reimport(project, "X")
     cancel_when(project, "Reading the file")

@@ -19,7 +19,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.services import failures, jobs
 from scanvi_core.services.diagnostics import holdout_report, uncertainty
-from scanvi_core.services.explore import colours, maps
+from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.labels import from_project
 from scanvi_core.services.projects import data_report, library, status
@@ -98,15 +98,15 @@ def steps(project: str, target: Path) -> dict[str, Callable[[], Any]]:
         "flags": lambda: flags.flags(
             workspace(project), workspace(project).batches(workspace(project).batch_key)
         ),
-        "gene": lambda: colours.gene_colouring(
-            workspace(project), colours.gene_names(workspace(project))[3]
+        "gene": lambda: colors.gene_coloring(
+            workspace(project), colors.gene_names(workspace(project))[3]
         ),
         "maps": lambda: [
             maps.coordinates(workspace(project), m) for m in maps.embeddings(workspace(project))
         ],
-        "colours": lambda: [
-            colours.colouring(workspace(project), item)
-            for item in colours.colour_options(workspace(project))
+        "colors": lambda: [
+            colors.coloring(workspace(project), item)
+            for item in colors.color_options(workspace(project))
         ],
         "results": lambda: results.current(workspace(project)),
         "doubt": lambda: uncertainty.reasons(workspace(project)),

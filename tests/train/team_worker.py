@@ -37,7 +37,7 @@ def main(out, checkpoint=None, how=""):
         use_layer_norm=True,
     )  # fmt: skip
     module.draw_parameters(torch.Generator().manual_seed(0))
-    config = TrainConfig(batch_size=50, labelled_batch_size=20, learning_rate=0.01, device="cpu")
+    config = TrainConfig(batch_size=50, labeled_batch_size=20, learning_rate=0.01, device="cpu")
     steps = iter(range(1, 1000))
     with joined(torch.device("cpu")) as team:
 

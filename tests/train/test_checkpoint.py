@@ -7,7 +7,7 @@ from scanvi_core.errors import TrainingError
 from scanvi_core.train import loop
 from scanvi_core.train.history import Hooks
 
-CONFIG = TrainConfig(batch_size=32, labelled_batch_size=16, device="cpu")
+CONFIG = TrainConfig(batch_size=32, labeled_batch_size=16, device="cpu")
 
 
 def fit(module, data, path=None, config=CONFIG, stop_at=None):

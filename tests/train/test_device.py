@@ -19,7 +19,7 @@ from scanvi_core.train.history import Hooks
 from scanvi_core.train.loader import DeviceRows
 from scanvi_core.train.training import Training
 
-CONFIG = TrainConfig(batch_size=32, labelled_batch_size=16, device="cpu")
+CONFIG = TrainConfig(batch_size=32, labeled_batch_size=16, device="cpu")
 N_STEPS = 14
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -137,8 +137,8 @@ def test_a_step_never_waits_for_the_device(data, make_module, on_device, monkeyp
     run.replay.capture = Recorder()
     for _ in range(WARM_UP):
         run.take_step()
-    # The fused optimiser reads the learning rate on CPUs alone.
-    monkeypatch.setattr(run.stepper.optimiser, "step", lambda: None)
+    # The fused optimizer reads the learning rate on CPUs alone.
+    monkeypatch.setattr(run.stepper.optimizer, "step", lambda: None)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         run.take_step()
     assert run.replay.program is None  # a minibatch of 33: taken call by call
@@ -190,8 +190,8 @@ def test_a_step_leaves_nothing_to_the_host(data, make_module, on_device, monkeyp
     module, generator = make_module(**settings).to("meta").train(), torch.Generator()
     monkeypatch.setattr(torch, "Generator", lambda _: generator)
     stepper = step.Stepper(module, data, CONFIG, print)
-    # Only the optimiser of CPU and CUDA keeps its counters with the weights.
-    monkeypatch.setattr(stepper.optimiser, "step", lambda: None)
+    # Only the optimizer of CPU and CUDA keeps its counters with the weights.
+    monkeypatch.setattr(stepper.optimizer, "step", lambda: None)
     packed = pack(np.arange(32), np.arange(16), 1e-3, 0.5).to("meta")
     with OnHost() as on_host:
         stepper.attempt(*unpack(packed, 32))

@@ -12,7 +12,7 @@ from scanvi_core.train.history import Hooks
 from scanvi_core.train.step import library_priors
 from scanvi_core.train.training import Training
 
-CONFIG = TrainConfig(batch_size=32, labelled_batch_size=16, device="cpu")
+CONFIG = TrainConfig(batch_size=32, labeled_batch_size=16, device="cpu")
 
 
 def weights(module):
@@ -70,9 +70,9 @@ def test_a_stop_takes_effect_at_the_next_minibatch_and_keeps_the_model(data, mak
 
 
 def test_labels_of_validation_cells_are_never_trained_on(data, make_module):
-    labelled = np.flatnonzero(data.y >= 0)
+    labeled = np.flatnonzero(data.y >= 0)
     watched = np.zeros(len(data.y), bool)
-    watched[labelled[:20]] = True
+    watched[labeled[:20]] = True
     wrong = np.where(watched, (data.y + 1) % 3, data.y)
     results = []
     for y in (data.y, wrong):
@@ -124,7 +124,7 @@ def test_a_loss_that_becomes_nan_goes_back_to_the_last_good_weights(data, make_m
     assert "step 10" in history.notes[0]
 
 
-def test_no_labelled_cell_is_refused(data, make_module):
+def test_no_labeled_cell_is_refused(data, make_module):
     with pytest.raises(LabelsUnusable):
         loop.fit(
             make_module(), replace(data, y=np.full(129, -1)), CONFIG, n_steps=2, hooks=Hooks()

@@ -8,7 +8,7 @@ from scanvi_core.train.history import Hooks
 from scanvi_core.train.sampler import (
     BlockSampler,
     EpochSampler,
-    LabelledSampler,
+    LabeledSampler,
     choose_validation,
 )
 from scanvi_core.train.training import Training
@@ -19,7 +19,7 @@ CODES = np.random.default_rng(5).permutation(np.repeat([0, 1, 2, 3], [40, 7, 1, 
 
 def balanced(batch_size, seed=0):
     rows = 100 + np.arange(len(CODES))
-    return LabelledSampler(rows, batch_size, np.random.default_rng(seed), CODES)
+    return LabeledSampler(rows, batch_size, np.random.default_rng(seed), CODES)
 
 
 def types_of(rows):
@@ -51,15 +51,15 @@ def test_the_next_pass_has_another_order():
     assert not np.array_equal(np.concatenate(again), np.concatenate(batches))
 
 
-def test_labelled_cells_come_equally_often():
+def test_labeled_cells_come_equally_often():
     rows = np.array([3, 5, 8, 13, 21])
-    sampler = LabelledSampler(rows, 4, np.random.default_rng(0))
+    sampler = LabeledSampler(rows, 4, np.random.default_rng(0))
     taken = np.concatenate([sampler.take() for _ in range(5)])
     assert sorted(taken) == sorted(np.tile(rows, 4))
 
 
-def test_two_labelled_cells_fill_a_minibatch():
-    sampler = LabelledSampler(np.array([4, 9]), 64, np.random.default_rng(0))
+def test_two_labeled_cells_fill_a_minibatch():
+    sampler = LabeledSampler(np.array([4, 9]), 64, np.random.default_rng(0))
     assert np.bincount(sampler.take()).tolist() == [0] * 4 + [32] + [0] * 4 + [32]
 
 
@@ -102,9 +102,9 @@ def test_a_balanced_sampler_goes_on_from_its_state():
 @pytest.mark.parametrize("balance", [True, False])
 def test_training_balances_the_types_when_asked(balance, data, make_module):
     rare = replace(data, y=np.where((data.y == 2) & (np.arange(129) > 9), -1, data.y))
-    config = TrainConfig(labelled_batch_size=12, balance_labels=balance, device="cpu")
-    labelled = Training(make_module(), rare, config, 20).labelled
-    taken = rare.y[np.concatenate([labelled.take() for _ in range(10)])]
+    config = TrainConfig(labeled_batch_size=12, balance_labels=balance, device="cpu")
+    labeled = Training(make_module(), rare, config, 20).labeled
+    taken = rare.y[np.concatenate([labeled.take() for _ in range(10)])]
     assert (np.bincount(taken).tolist() == [40, 40, 40]) is balance
 
 
@@ -112,7 +112,7 @@ def test_a_balanced_run_taken_up_again_equals_an_unbroken_one(
     data, make_module, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
-    config = TrainConfig(batch_size=32, labelled_batch_size=16, balance_labels=True, device="cpu")
+    config = TrainConfig(batch_size=32, labeled_batch_size=16, balance_labels=True, device="cpu")
     whole, broken, resumed = make_module(), make_module(), make_module()
     loop.fit(whole, data, config, n_steps=20, hooks=Hooks())
     path, steps = tmp_path / "run.safetensors", iter(range(1, 100))
@@ -211,7 +211,7 @@ def test_blocks_are_dealt_anew_for_every_pass(small_blocks):
     assert cells.n_pools == 10 and len(pools) == 30
 
 
-def test_pairs_of_neighbouring_stored_cells_meet_no_more_often_than_others(small_blocks):
+def test_pairs_of_neighboring_stored_cells_meet_no_more_often_than_others(small_blocks):
     """Within a block, which cells share a minibatch is by chance."""
     met = np.zeros((16, 16))
     cells = BlockSampler(16 * 8, 8, 0)
@@ -257,5 +257,5 @@ def test_new_labels_hardly_change_which_cells_are_validation_cells():
     chosen, again = (
         choose_validation(y, 4, 0.1, np.random.default_rng(3)) for y in (before, after)
     )
-    learnt = (before >= 0) & ~chosen
-    assert (learnt & again).sum() <= 0.05 * again.sum()
+    learned = (before >= 0) & ~chosen
+    assert (learned & again).sum() <= 0.05 * again.sum()

@@ -14,16 +14,16 @@ def test_without_warmup_the_kl_weight_is_one_from_the_start():
 
 def test_the_learning_rate_is_that_of_torch():
     parameter = torch.nn.Parameter(torch.zeros(1))
-    optimiser = torch.optim.SGD([parameter], lr=1.0)
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, 4e-3, total_steps=101, pct_start=0.2, div_factor=10, final_div_factor=1e4,
+        optimizer, 4e-3, total_steps=101, pct_start=0.2, div_factor=10, final_div_factor=1e4,
         cycle_momentum=False,
     )  # fmt: skip
     for step in range(101):
         # torch peaks one step earlier: at pct_start * total - 1
         expected = theirs.get_last_lr()[0]
         assert one_cycle(step, 101, 4e-3) == pytest.approx(expected, rel=0.08, abs=2e-6)
-        optimiser.step()
+        optimizer.step()
         theirs.step()
 
 

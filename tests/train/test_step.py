@@ -6,7 +6,7 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.errors import TrainingError
 from scanvi_core.train.step import Stepper, out_of_memory
 
-CONFIG = TrainConfig(batch_size=32, labelled_batch_size=16, device="cpu")
+CONFIG = TrainConfig(batch_size=32, labeled_batch_size=16, device="cpu")
 ON_CPU = RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...")
 ON_CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -35,9 +35,9 @@ def make_stepper(data, make_module, monkeypatch):
     return make
 
 
-def minibatch(n=30, n_labelled=17):
+def minibatch(n=30, n_labeled=17):
     rows = np.random.default_rng(1).permutation(129)
-    return torch.from_numpy(rows[:n].copy()), torch.arange(n_labelled)
+    return torch.from_numpy(rows[:n].copy()), torch.arange(n_labeled)
 
 
 def gradients(stepper):
@@ -103,7 +103,7 @@ def test_other_faults_are_not_taken_for_a_lack_of_memory(make_stepper):
         make_stepper(limit=0, fault=RuntimeError("shapes differ")).take(*minibatch(), 1e-3, 0.3)
 
 
-def test_a_real_allocation_that_fails_is_recognised():
+def test_a_real_allocation_that_fails_is_recognized():
     for allocate in (lambda: torch.empty(2**60), lambda: np.empty(2**55)):
         with pytest.raises((RuntimeError, MemoryError)) as fault:
             allocate()

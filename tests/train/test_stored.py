@@ -168,7 +168,7 @@ def test_kept_rows_are_read_once(counts, small):
     assert len(source.counts.reader.read_rows) == n_reads
 
 
-def test_of_too_many_labelled_cells_rare_types_keep_theirs(monkeypatch):
+def test_of_too_many_labeled_cells_rare_types_keep_theirs(monkeypatch):
     monkeypatch.setattr(stored, "KEPT_ROWS", 1_000)
     monkeypatch.setattr(stored, "KEPT_OF_TYPE", 50)
     random = np.random.default_rng(0)
@@ -187,7 +187,7 @@ def in_store(data):
 
 
 def config_of(**more):
-    return TrainConfig(batch_size=16, labelled_batch_size=16, device="cpu", **more)
+    return TrainConfig(batch_size=16, labeled_batch_size=16, device="cpu", **more)
 
 
 def states(module):
@@ -206,7 +206,7 @@ def test_training_from_a_store_equals_training_on_the_same_rows_in_memory(
     loop.fit(from_store, in_store(data), config, n_steps=40, hooks=Hooks())
     in_memory = make_module()
     run = Training(in_memory, data, config, 40)
-    # The random numbers of the labelled cells come after the first order of an EpochSampler.
+    # The random numbers of the labeled cells come after the first order of an EpochSampler.
     run.random.bit_generator.state = np.random.default_rng(config.seed).bit_generator.state
     run.cells = BlockSampler(len(data.y), config.batch_size, config.seed)
     monkeypatch.setattr(loop, "Training", lambda *_: run)
@@ -229,7 +229,7 @@ def test_a_run_from_a_store_taken_up_again_equals_an_unbroken_one(
         assert torch.equal(value, states(resumed)[name]), name
 
 
-def test_too_many_labelled_cells_are_said(data, make_module, small, monkeypatch):
+def test_too_many_labeled_cells_are_said(data, make_module, small, monkeypatch):
     monkeypatch.setattr(stored, "KEPT_ROWS", 40)
     run = Training(make_module(), in_store(data), config_of(), 10)
     (note,) = run.history.notes
@@ -290,4 +290,4 @@ def test_two_processes_train_the_same_network_from_a_store_as_one(tmp_path):
     np.testing.assert_allclose(found[1]["losses"], found[0]["losses"], rtol=1e-5)
     np.testing.assert_allclose(found[1]["z1"], found[0]["z1"], atol=1e-4)
     n_read = [int(np.load(tmp_path / f"{size}.read.npy")) for size in (1, 2)]
-    assert n_read[1] < 0.75 * n_read[0]  # its share, and the labelled cells
+    assert n_read[1] < 0.75 * n_read[0]  # its share, and the labeled cells

@@ -33,8 +33,8 @@ def main(source: str, target: str) -> None:
     scanpy.pp.log1p(cells)
     y = given["y"]
     names = np.array([f"type{code}" for code in range(y.max() + 1)])
-    labelled = cells[y >= 0].copy()
-    model = celltypist.train(labelled, labels=names[y[y >= 0]], use_SGD=False, n_jobs=1)
+    labeled = cells[y >= 0].copy()
+    model = celltypist.train(labeled, labels=names[y[y >= 0]], use_SGD=False, n_jobs=1)
     found = celltypist.annotate(cells, model=model).probability_matrix[names]
     seconds = np.array([time.perf_counter(), time.process_time()]) - start
     np.savez(

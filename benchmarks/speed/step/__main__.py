@@ -3,9 +3,9 @@
 ``python -m benchmarks.speed.step --scvi-python ../bench/bin/python`` writes results/step.json,
 with ``--device cuda --cells 128 1024 4096`` results/step_cuda.json.
 
-Architecture and minibatch are those of scvi-tools' default: 128 cells and 128 labelled cells,
+Architecture and minibatch are those of scvi-tools' default: 128 cells and 128 labeled cells,
 2,000 genes, 128 hidden units, 10 latent dimensions, 10 labels, dispersion by gene. A step is all
-there is to it: cutting the minibatch, loss, gradients, optimiser; Lightning's own work is left
+there is to it: cutting the minibatch, loss, gradients, optimizer; Lightning's own work is left
 out of scvi-tools' side. Each implementation is a process of its own; they take turns of a few
 steps, and what is reported is the median over turns of a turn's median step. A graphics card is
 not waited for after every step, so there a turn has more steps and counts as their mean; the
@@ -221,7 +221,7 @@ def result_of(
     command, name = "python -m benchmarks.speed.step --scvi-python ../bench/bin/python", "step"
     if options.device == "cuda":
         command, name = f"{command} --device cuda --threads 8 --cells 128 1024 4096", "step_cuda"
-    title = "One training step: as many labelled cells again, 2,000 genes"
+    title = "One training step: as many labeled cells again, 2,000 genes"
     return name, Result(title, command, COLUMNS, rows, notes, more={"turns": more})
 
 

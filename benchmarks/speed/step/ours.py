@@ -59,7 +59,7 @@ def main() -> None:
     say(report)
     turns = Turns(asked["device"])
     config = TrainConfig(
-        batch_size=asked["cells"], labelled_batch_size=asked["cells"], device=asked["device"]
+        batch_size=asked["cells"], labeled_batch_size=asked["cells"], device=asked["device"]
     )
     fit(module, data, config, n_steps=900, hooks=Hooks(should_stop=partial(never_stop, turns)))
 

@@ -51,7 +51,7 @@ def minibatch(random: np.random.Generator) -> SparseRows:
     return SparseRows.of_csr(sparse.csr_array(counts.astype(np.float32)))
 
 
-def take_apart(module: SCANVI, x: SparseRows, labelled: SparseRows, clock: Clock) -> None:
+def take_apart(module: SCANVI, x: SparseRows, labeled: SparseRows, clock: Clock) -> None:
     """Take one step in parts, each with its own gradients."""
     q_z1 = clock.part("encoder", lambda: module.encode(x))
     z1, batch = module.draw(q_z1), torch.arange(CELLS) % 2
@@ -66,8 +66,8 @@ def take_apart(module: SCANVI, x: SparseRows, labelled: SparseRows, clock: Clock
     terms = clock.part("z2 networks", lambda: label_terms(module, z1))
     nets = [z1, *trained(module.encoder_z2_z1), *trained(module.decoder_z1_z2)]
     clock.part("z2 networks, back", lambda: terms.backward(retain_graph=True, inputs=nets))
-    found = clock.part("labelled cells", lambda: module.log_classify(labelled).sum())
-    clock.part("labelled cells, back", found.backward)
+    found = clock.part("labeled cells", lambda: module.log_classify(labeled).sum())
+    clock.part("labeled cells, back", found.backward)
     state = q_z1.mean.sum() + q_z1.var.sum()
     clock.part("encoder, back", state.backward)
 
@@ -103,8 +103,8 @@ def floors(clock: Clock, x: SparseRows) -> None:
     for _ in range(TURNS):
         clock.part("encoder", once)
         clock.part("encoder, back", once)
-        clock.part("labelled cells", once)
-        clock.part("labelled cells, back", once)
+        clock.part("labeled cells", once)
+        clock.part("labeled cells, back", once)
         clock.part("decoder", lambda: (h @ w.t(), h @ w.t()))
         clock.part("likelihood", special)
         clock.part("decoder, back", lambda: (g.t() @ h, g @ w, g.t() @ h, g @ w))
@@ -122,14 +122,14 @@ def main() -> None:
     random = np.random.default_rng(0)
     torch.manual_seed(0)
     module = SCANVI(GENES, 2, LABELS, use_observed_lib_size=True).train()
-    x, labelled = minibatch(random), minibatch(random)
+    x, labeled = minibatch(random), minibatch(random)
     ours, least = Clock(), Clock()
-    optimiser = torch.optim.AdamW(trained(module), lr=1e-3, fused=True)
+    optimizer = torch.optim.AdamW(trained(module), lr=1e-3, fused=True)
     for turn in range(TURNS + 5):
         clock = ours if turn >= 5 else Clock()
-        take_apart(module, x, labelled, clock)
-        clock.part("optimiser", optimiser.step)
-        optimiser.zero_grad()
+        take_apart(module, x, labeled, clock)
+        clock.part("optimiser", optimizer.step)
+        optimizer.zero_grad()
     floors(least, x)
     flat = torch.nn.Parameter(torch.randn(sum(p.numel() for p in trained(module))))
     flat.grad = torch.randn_like(flat)

@@ -7,9 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.cell_map.component import CategoryColour, cell_map
+from pages.ui.cell_map.component import CategoryColor, cell_map
 from pages.ui.frame.text import plain
-from scanvi_core.colours import type_colours
+from scanvi_core.colors import type_colors
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
@@ -43,11 +43,11 @@ def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
 def still_map(
     xy: np.ndarray, codes: np.ndarray, names: Sequence[str], *, key: str, revision: str
 ) -> None:
-    """Draw a small map without tools, coloured by type."""
+    """Draw a small map without tools, colored by type."""
     cell_map(
         key,
         xy,
-        colour=CategoryColour(codes, names, type_colours(len(names))),
+        color=CategoryColor(codes, names, type_colors(len(names))),
         revision=revision,
         height=260,
         tools=False,

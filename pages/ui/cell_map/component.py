@@ -2,7 +2,7 @@
 
 The browser sends back only the outline that was drawn; the server decides which cells are inside
 (:func:`scanvi_core.annotation.selection.polygon.in_polygon`), so a selection is exact however many
-cells are drawn. Zoom, tool and isolated types live in the browser, by `key`: a new colour or
+cells are drawn. Zoom, tool and isolated types live in the browser, by `key`: a new color or
 selection leaves them alone. Without WebGL2 the same map is painted on a plain canvas. The wire
 format is described at :func:`pages.ui.cell_map.protocol.encode`.
 """
@@ -14,13 +14,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.cell_map.colours import CategoryColour, ValueColour
-from pages.ui.cell_map.protocol import Colour, Mask, SelectionEvent, encode, parse_event
+from pages.ui.cell_map.colors import CategoryColor, ValueColor
+from pages.ui.cell_map.protocol import Color, Mask, SelectionEvent, encode, parse_event
 from scanvi_core import runtime
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.services.explore.subsample import Drawn
 
-__all__ = ["CategoryColour", "SelectionEvent", "ValueColour", "cell_map", "linked_maps"]
+__all__ = ["CategoryColor", "SelectionEvent", "ValueColor", "cell_map", "linked_maps"]
 
 MAX_LINKED = 4
 OnSelect = Callable[[SelectionEvent], None]
@@ -45,7 +45,7 @@ def cell_map(
     key: str,
     xy: NDArray[np.floating],
     *,
-    colour: Colour,
+    color: Color,
     revision: str,
     selected: Mask | None = None,
     height: int = 520,
@@ -58,7 +58,7 @@ def cell_map(
 ) -> SelectionEvent | None:
     """Draw the map and return the shape drawn since the last run, if any.
 
-    Put it in a fragment when only its neighbours change with the selection. Not inside a form.
+    Put it in a fragment when only its neighbors change with the selection. Not inside a form.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def cell_map(
         Name of the map on the page; also the name of its view (zoom, tool) in the browser.
     xy
         Coordinates [n, 2]; cells with one that is not finite are not drawn.
-    colour
-        What the colours mean.
+    color
+        What the colors mean.
     revision
         Name of the content, shown to tests as ``data-revision``; same coordinates under the same
         revision are prepared once.
@@ -94,10 +94,10 @@ def cell_map(
     SettingInvalid
         When the arrays differ in length, or the browser sent something that is no shape.
     """
-    _check_lengths(xy, [colour], selected, hover)
+    _check_lengths(xy, [color], selected, hover)
     meta = {"key": key, "view": key, "revision": revision, "panel": 0, "compact": False}
     meta |= {"height": height, "fill": fill, "tools": tools, "also": also}
-    data, apart = encode(xy, colour, selected=selected, hover=hover, meta=meta, drawn=drawn)
+    data, apart = encode(xy, color, selected=selected, hover=hover, meta=meta, drawn=drawn)
     with st.container(gap=None):  # code and parts take no room
         _send_apart(key, apart)
         return _draw(key, data, 1, on_select)
@@ -106,7 +106,7 @@ def cell_map(
 def linked_maps(
     key: str,
     xy: NDArray[np.floating],
-    colours: dict[str, Colour],
+    colors: dict[str, Color],
     *,
     revision: str,
     selected: Mask | None = None,
@@ -123,30 +123,30 @@ def linked_maps(
 
     Parameters
     ----------
-    colours
-        Title and colour of each map.
+    colors
+        Title and color of each map.
     height, fill
         As in :func:`cell_map`, for all maps together.
 
     Other parameters are those of :func:`cell_map`; so are what is returned and raised.
     """
-    if not 0 < len(colours) <= MAX_LINKED:
-        raise SettingInvalid(f"{len(colours)} linked maps were asked for.", "Ask for 1 to 4.")
-    _check_lengths(xy, list(colours.values()), selected, None)
-    rows = -(-len(colours) // 2)
+    if not 0 < len(colors) <= MAX_LINKED:
+        raise SettingInvalid(f"{len(colors)} linked maps were asked for.", "Ask for 1 to 4.")
+    _check_lengths(xy, list(colors.values()), selected, None)
+    rows = -(-len(colors) // 2)
     events = []
     with st.container(key=f"{key}-all"):
         grid = [st.columns(2, gap="small") for _ in range(rows)]
-    for panel, (title, colour) in enumerate(colours.items()):
+    for panel, (title, color) in enumerate(colors.items()):
         name = f"{key}-{panel}"
         meta = {"key": name, "view": key, "revision": revision, "panel": panel, "compact": True}
         meta |= {"height": height // rows, "fill": fill, "rows": rows, "tools": True}
         meta |= {"also": also, "title": title}
-        data, apart = encode(xy, colour, selected=selected, hover=None, meta=meta, drawn=drawn)
+        data, apart = encode(xy, color, selected=selected, hover=None, meta=meta, drawn=drawn)
         with grid[panel // 2][panel % 2], st.container(gap=None):
             shared = {} if panel else apart  # the coordinates and the selection are the same
             _send_apart(name, shared | {"codes": apart["codes"]} if apart else {}, not panel)
-            events.append(_draw(name, data, len(colours), on_select))
+            events.append(_draw(name, data, len(colors), on_select))
     return next((event for event in events if event), None)
 
 
@@ -170,11 +170,11 @@ def _draw(key: str, data: bytes, panels: int, on_select: OnSelect | None) -> Sel
 
 def _check_lengths(
     xy: NDArray[np.floating],
-    colours: Sequence[Colour],
+    colors: Sequence[Color],
     selected: Mask | None,
     hover: Sequence[str] | None,
 ) -> None:
-    given = [("colours", colour) for colour in colours]
+    given = [("colors", color) for color in colors]
     for name, array in (*given, ("selection", selected), ("hover texts", hover)):
         if array is not None and len(array) != len(xy):
             raise SettingInvalid(

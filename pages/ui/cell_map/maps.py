@@ -1,21 +1,21 @@
-"""Cell maps as the pages use them: choose a map and a colour, draw, pick cells by lasso."""
+"""Cell maps as the pages use them: choose a map and a color, draw, pick cells by lasso."""
 
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.cell_map.colours import value_range
+from pages.ui.cell_map.colors import value_range
 from pages.ui.cell_map.component import (
-    CategoryColour,
+    CategoryColor,
     SelectionEvent,
-    ValueColour,
+    ValueColor,
     cell_map,
     linked_maps,
 )
 from pages.ui.frame import state
-from scanvi_core.colours import type_colour
-from scanvi_core.services.explore import colours, conditions, maps, selection, subsample
-from scanvi_core.services.explore.colours import Colouring
+from scanvi_core.colors import type_color
+from scanvi_core.services.explore import colors, conditions, maps, selection, subsample
+from scanvi_core.services.explore.colors import Coloring
 from scanvi_core.services.workspace import Workspace
 
 GENE = "A gene…"
@@ -25,9 +25,9 @@ FURNITURE = 520  # pixels of the page around a map, naming bar included; it grow
 
 
 def explorable(
-    opened: Workspace, *, key: str, height: int, default_colour: str = "", compare: bool = False
+    opened: Workspace, *, key: str, height: int, default_color: str = "", compare: bool = False
 ) -> str:
-    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colours it.
+    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colors it.
 
     With `compare`, four linked maps can be had instead of one.
     """
@@ -39,16 +39,16 @@ def explorable(
             "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map"
         )
     if four:
-        colourings = [colours.colouring(opened, what) for what in _compared(opened)]
-        draw_linked(opened, embedding, colourings, key=key, height=height)
+        colorings = [colors.coloring(opened, what) for what in _compared(opened)]
+        draw_linked(opened, embedding, colorings, key=key, height=height)
         return ""
-    options = [*colours.colour_options(opened), GENE]
-    start = options.index(default_colour) if default_colour in options else 0
+    options = [*colors.color_options(opened), GENE]
+    start = options.index(default_color) if default_color in options else 0
     with columns[1]:
-        what = st.selectbox("Colour by", options, start, key=f"{key}.colour")
+        what = st.selectbox("Color by", options, start, key=f"{key}.color")
     with columns[2]:
-        colouring = _chosen_colouring(opened, what, key)
-    draw(opened, embedding, colouring, key=key, height=height)
+        coloring = _chosen_coloring(opened, what, key)
+    draw(opened, embedding, coloring, key=key, height=height)
     return what
 
 
@@ -64,61 +64,59 @@ def _four(column: DeltaGenerator, key: str) -> bool:
 
 def _compared(opened: Workspace) -> list[str]:
     """Return what the four maps show: batch, label, prediction, confidence, as far as there."""
-    options = colours.colour_options(opened)
+    options = colors.color_options(opened)
     batch = opened.batch_key
-    wanted = [batch, colours.LABEL, colours.PREDICTION, colours.CONFIDENCE]
+    wanted = [batch, colors.LABEL, colors.PREDICTION, colors.CONFIDENCE]
     usable = [what for what in wanted if what in options]
     return usable if len(usable) > 2 else [*usable, *(o for o in options if o not in usable)][:4]
 
 
-def _chosen_colouring(opened: Workspace, what: str, key: str) -> Colouring:
+def _chosen_coloring(opened: Workspace, what: str, key: str) -> Coloring:
     if what != GENE:
-        return colours.colouring(opened, what)
-    genes = colours.gene_names(opened)
+        return colors.coloring(opened, what)
+    genes = colors.gene_names(opened)
     gene = st.selectbox("Gene", genes, key=f"{key}.gene")
-    return colours.gene_colouring(opened, gene)
+    return colors.gene_coloring(opened, gene)
 
 
-def draw(
-    opened: Workspace, embedding: str, colouring: Colouring, *, key: str, height: int
-) -> None:
+def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, height: int) -> None:
     """Draw one map; a lasso changes the picked cells of this tab."""
     xy = maps.coordinates(opened, embedding)
     cell_map(
         key,
         xy,
-        colour=as_colour(colouring),
+        color=as_color(coloring),
         revision=maps.map_revision(opened, embedding),
         selected=selection.picked(opened, state.tab()),
         height=height,
         fill=FURNITURE,
-        on_select=lambda event: _pick(opened, xy, colouring, event),
+        on_select=lambda event: _pick(opened, xy, coloring, event),
         also=ALSO,
         drawn=subsample.drawn(opened, embedding),
     )
 
 
 def draw_linked(
-    opened: Workspace, embedding: str, colourings: list[Colouring], *, key: str, height: int
+    opened: Workspace, embedding: str, colorings: list[Coloring], *, key: str, height: int
 ) -> None:
     """Draw small maps of the same cells that move and select together."""
     xy = maps.coordinates(opened, embedding)
     linked_maps(
         f"{key}-linked",
         xy,
-        {colouring.name: as_colour(colouring) for colouring in colourings},
+        {coloring.name: as_color(coloring) for coloring in colorings},
         revision=maps.map_revision(opened, embedding),
         selected=selection.picked(opened, state.tab()),
         height=height + 90,
         fill=FURNITURE,
-        on_select=lambda event: _pick(opened, xy, colourings[event.panel], event),
+        on_select=lambda event: _pick(opened, xy, colorings[event.panel], event),
         also=ALSO,
         drawn=subsample.drawn(opened, embedding),
     )
 
 
 def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> None:
-    """Draw a still map with some cells emphasised, coloured by prediction."""
+    """Draw a still map with some cells emphasised, colored by prediction."""
     embedding = next(iter(maps.embeddings(opened)))
     selected = np.zeros(opened.dataset.n_obs, dtype=bool)
     selected[rows] = True
@@ -126,7 +124,7 @@ def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> 
     cell_map(
         key,
         maps.coordinates(opened, embedding),
-        colour=as_colour(colours.colouring(opened, colours.PREDICTION)),
+        color=as_color(colors.coloring(opened, colors.PREDICTION)),
         revision=maps.map_revision(opened, embedding),
         selected=selected,
         height=height,
@@ -135,26 +133,22 @@ def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> 
     )
 
 
-def as_colour(colouring: Colouring) -> CategoryColour | ValueColour:
-    """Turn a colouring of the services into what the map draws."""
-    if colouring.values is not None:
-        return ValueColour(colouring.values, colouring.name, *value_range(colouring.values))
-    if colouring.codes is None:
-        raise ValueError(f"{colouring.name} has neither values nor codes")
-    places = colouring.places or range(len(colouring.names))
-    return CategoryColour(
-        colouring.codes, colouring.names, [type_colour(place) for place in places]
-    )
+def as_color(coloring: Coloring) -> CategoryColor | ValueColor:
+    """Turn a coloring of the services into what the map draws."""
+    if coloring.values is not None:
+        return ValueColor(coloring.values, coloring.name, *value_range(coloring.values))
+    if coloring.codes is None:
+        raise ValueError(f"{coloring.name} has neither values nor codes")
+    places = coloring.places or range(len(coloring.names))
+    return CategoryColor(coloring.codes, coloring.names, [type_color(place) for place in places])
 
 
-def _pick(opened: Workspace, xy: np.ndarray, colouring: Colouring, event: SelectionEvent) -> None:
-    if not event.only or colouring.codes is None:
+def _pick(opened: Workspace, xy: np.ndarray, coloring: Coloring, event: SelectionEvent) -> None:
+    if not event.only or coloring.codes is None:
         selection.pick_polygon(opened, state.tab(), xy, event)
         return
-    only = conditions.shown(opened, colouring, event.only)
+    only = conditions.shown(opened, coloring, event.only)
     if only is None:  # nothing says it in words: these very cells then
-        selection.pick_polygon(
-            opened, state.tab(), xy, event, np.isin(colouring.codes, event.only)
-        )
+        selection.pick_polygon(opened, state.tab(), xy, event, np.isin(coloring.codes, event.only))
     else:
         selection.pick_polygon(opened, state.tab(), xy, event, only)

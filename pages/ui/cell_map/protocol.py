@@ -11,11 +11,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.ui.cell_map.colours import CategoryColour, ValueColour
+from pages.ui.cell_map.colors import CategoryColor, ValueColor
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.services.explore.subsample import Drawn
 
-Colour = CategoryColour | ValueColour
+Color = CategoryColor | ValueColor
 Operation = Literal["replace", "add", "subtract", "intersect", "clear"]
 Mask = NDArray[np.bool_]
 APART = 5_000  # cells from which the big parts are sent apart, each when it changes
@@ -36,7 +36,7 @@ class SelectionEvent:
         Rises with every event of a map on screen; an event is delivered once.
     only
         Codes of the types on show when some were isolated or hidden in the legend (-1:
-        unlabelled); empty when all were shown. The user sees only these, so a page may want to
+        unlabeled); empty when all were shown. The user sees only these, so a page may want to
         select only these.
     panel
         Which of linked maps the codes in `only` belong to.
@@ -90,7 +90,7 @@ def _is_whole(number: Any) -> bool:
 
 def encode(
     xy: NDArray[np.floating],
-    colour: Colour,
+    color: Color,
     *,
     selected: Mask | None,
     hover: Sequence[str] | None,
@@ -113,21 +113,21 @@ def encode(
         header["picked"] = int(np.count_nonzero(selected))
     if drawn is not None:
         header |= {"lost": len(xy) - drawn.n_placed, "note": drawn.note}
-        if isinstance(colour, CategoryColour):
-            header["counts"] = colour.counts()
-        xy, colour = xy[drawn.rows], colour.of(drawn.rows)
+        if isinstance(color, CategoryColor):
+            header["counts"] = color.counts()
+        xy, color = xy[drawn.rows], color.of(drawn.rows)
         selected = None if selected is None else selected[drawn.rows]
         hover = None if hover is None else [hover[row] for row in drawn.rows]
     checksum = zlib.crc32(np.ascontiguousarray(xy).tobytes())  # a stale revision cannot lie
     grid, low, unit = _grid(meta["revision"], checksum, len(xy), xy)
-    steps = colour.steps()
-    parts = {"xy": grid, "codes": steps.tobytes(), "palette": colour.table().tobytes()}
+    steps = color.steps()
+    parts = {"xy": grid, "codes": steps.tobytes(), "palette": color.table().tobytes()}
     if selected is not None and selected.any():
         parts["mask"] = np.packbits(selected, bitorder="little").tobytes()
     if hover is not None:
         parts["hover"] = "\n".join(line.replace("\n", " ") for line in hover).encode()
     header |= {"n": len(xy), "low": low, "unit": unit, "place": checksum}
-    header |= {"wide": steps.itemsize > 1} | colour.legend()
+    header |= {"wide": steps.itemsize > 1} | color.legend()
     apart: dict[str, bytes] = {}
     if len(xy) >= APART:
         big = [name for name in ("xy", "codes", "mask") if name in parts]

@@ -69,8 +69,8 @@ def _summary(view: QualityView, *, changed: bool) -> None:
     would = "would be flagged" if changed else are
     text = f"**{count(view.n_flagged, 'cell')} of {view.n_cells:,} {would}**"
     if view.n_flagged:
-        labelled = f"; {view.n_labelled:,} of them labelled" if view.n_labelled else ""
-        text += f" ({preview.share(view)}): {md(view.told)}{labelled}"
+        labeled = f"; {view.n_labeled:,} of them labeled" if view.n_labeled else ""
+        text += f" ({preview.share(view)}): {md(view.told)}{labeled}"
     st.markdown(f"{text}. A flag is a note for you: no cell is removed.")
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.frame.text import plain
-from scanvi_core.colours import type_colour
+from scanvi_core.colors import type_color
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 QUIET = {"displayModeBar": False}
@@ -17,7 +17,7 @@ FEW = 10  # cells, of which each is drawn: they have no shape
 
 
 def dots(table: pd.DataFrame, *, key: str) -> None:
-    """Draw a dot per group and gene: its size is the share of cells, its colour the mean level.
+    """Draw a dot per group and gene: its size is the share of cells, its color the mean level.
 
     `table` has the columns ``group``, ``gene``, ``mean`` and ``share``.
     """
@@ -55,13 +55,13 @@ def dots(table: pd.DataFrame, *, key: str) -> None:
 def violins(
     values: Mapping[str, np.ndarray], places: Sequence[int], gene: str, *, key: str
 ) -> None:
-    """Draw how the level of a gene is spread in each group, in the group's own colour."""
+    """Draw how the level of a gene is spread in each group, in the group's own color."""
     figure = go.Figure(
         [
             go.Violin(
                 y=own,
                 name=plain(name),
-                line={"color": type_colour(place), "width": 1.5},
+                line={"color": type_color(place), "width": 1.5},
                 points="all" if len(own) < FEW else False,
                 meanline={"visible": True},
                 spanmode="hard",

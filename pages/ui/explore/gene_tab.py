@@ -9,7 +9,7 @@ from pages.ui.explore import gene_charts, gene_search
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import md
-from scanvi_core.services.explore import colours, gene_groups, gene_tests, selection
+from scanvi_core.services.explore import colors, gene_groups, gene_tests, selection
 from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
@@ -34,7 +34,7 @@ def draw(opened: Workspace) -> None:
         st.info("There are no groups yet: name some cells, or compute clusters on Labels.")
         return
     with right:
-        start = colours.LABEL if colours.LABEL in options else options[0]
+        start = colors.LABEL if colors.LABEL in options else options[0]
         by = st.selectbox(
             "Groups of cells", options, options.index(start), key="genes-by",
             persist_state="session",

@@ -11,7 +11,7 @@ from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.explore import cell_values, colours, rules, selection
+from scanvi_core.services.explore import cell_values, colors, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.formatting import count
@@ -35,8 +35,8 @@ def draw_ways(opened: Workspace) -> None:
     elif way == RULE:
         _pick_rule(opened)
     if explore_maps.embeddings(opened):
-        start = explore_maps.CLUSTER if way == CLUSTER else colours.LABEL
-        maps.explorable(opened, key=f"labels-map-{start}", height=390, default_colour=start)
+        start = explore_maps.CLUSTER if way == CLUSTER else colors.LABEL
+        maps.explorable(opened, key=f"labels-map-{start}", height=390, default_color=start)
     name_picked(opened)
 
 

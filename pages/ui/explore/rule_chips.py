@@ -45,7 +45,7 @@ def _said(opened: Workspace, picked: Selection) -> None:
     """Say what would help where no cell is left, and what could not be looked up."""
     advice = rules.advice(opened, picked)
     if advice:
-        st.caption(f"No cell fulfils all of that. {md(advice)}")
+        st.caption(f"No cell fulfills all of that. {md(advice)}")
     if picked.notes:
         st.warning(md(" ".join([*picked.notes, "Only cells that fit without that are picked."])))
 

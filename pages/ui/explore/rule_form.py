@@ -9,13 +9,13 @@ from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.explore import cell_values, colours, rules, selection
+from scanvi_core.services.explore import cell_values, colors, rules, selection
 from scanvi_core.services.explore.rules import Condition, Kind, Operation
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 GENE, MARKERS, COLUMN, CONFIDENCE, NEAR = (
-    "Level of a gene", "Marker rule", "Column of the file", "Confidence", "Nearest neighbours",
+    "Level of a gene", "Marker rule", "Column of the file", "Confidence", "Nearest neighbors",
 )  # fmt: skip
 KINDS: dict[str, Kind] = {
     "Label": "label", "Label in the file": "given", "Prediction": "predicted", "Batch": "batch",
@@ -31,7 +31,7 @@ def draw(opened: Workspace) -> None:
     what = st.selectbox("Condition", _offered(opened, begun=begun), key="rule-what")
     terms = _FORMS[what](opened) if what in _FORMS else _values(opened, KINDS[what])
     if what == NEAR:
-        if st.button("Add the neighbours", key="rule-add", type="primary"):
+        if st.button("Add the neighbors", key="rule-add", type="primary"):
             do(lambda: selection.join(opened, state.tab(), terms, "add"))
         return
     how: Operation = OPERATIONS[_how()] if begun else "replace"
@@ -105,7 +105,7 @@ def _column(opened: Workspace) -> list[Condition]:
         return []
     if not columns[column]:
         return _values(opened, "column", column)
-    ends = colours.range_of(opened, column)
+    ends = colors.range_of(opened, column)
     low, high = st.slider("From, to", *ends, value=ends, key=f"rule-range-{column}")
     return [Condition("column", column, low=low, high=high)]
 
@@ -120,7 +120,7 @@ def _confidence(_: Workspace) -> list[Condition]:
 
 def _near(_: Workspace) -> list[Condition]:
     steps = st.number_input(
-        "Steps from neighbour to neighbour", 1, rules.MAX_STEPS, 1, key="rule-steps",
+        "Steps from neighbor to neighbor", 1, rules.MAX_STEPS, 1, key="rule-steps",
         help="Adds the 15 cells most similar to each picked one, and theirs, so many times.",
     )  # fmt: skip
     return [Condition("near", steps=int(steps))]

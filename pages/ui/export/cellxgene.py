@@ -37,7 +37,7 @@ def draw(opened: Workspace, types: list[str]) -> bool:
     before = form.draft(opened)
     st.caption(
         f"{form.versions()}. Written is a new file with your counts in raw.X, "
-        "normalised values in X and the answers below; your own file stays as it is."
+        "normalized values in X and the answers below; your own file stays as it is."
     )
     made = _fields(opened, _general(before))
     made = _cell_types(made, types)

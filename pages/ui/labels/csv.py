@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text, md
-from pages.ui.labels import unlabelled_values
+from pages.ui.labels import unlabeled_values
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import from_csv
@@ -46,7 +46,7 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
     with left:
         column = st.selectbox("Column with the labels", columns, key="csv-column")
         values = from_csv.values(table, column)
-        unlabeled, kept = unlabelled_values.ask(values, f"csv-unlabeled-{column}")
+        unlabeled, kept = unlabeled_values.ask(values, f"csv-unlabeled-{column}")
         _report(from_csv.match(opened, table, column, unlabeled))
         if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
             do(lambda: from_csv.take_over(opened, table, column, unlabeled))
@@ -56,7 +56,7 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
 
 def _report(match: Match) -> None:
     """Say how the table fits."""
-    first = f"**{match.found:,}** cells found by name, **{match.labelled:,}** of them with a label"
+    first = f"**{match.found:,}** cells found by name, **{match.labeled:,}** of them with a label"
     sentences = [f"{first} of {count(match.types, 'type')}."]
     if match.without_line:
         sentences.append(f"{count(match.without_line, 'cell')} here without a line in the table.")

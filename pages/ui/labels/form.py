@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text
-from pages.ui.labels import csv, unlabelled_values
+from pages.ui.labels import csv, unlabeled_values
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
@@ -52,7 +52,7 @@ def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
     with left:
         key = st.selectbox("Label column", columns, key="labels-key")
         values = edit.column_values(opened, key)
-        unlabeled, kept = unlabelled_values.ask(values, f"unlabeled-{key}")
+        unlabeled, kept = unlabeled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
         kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
@@ -61,7 +61,7 @@ def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
             st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
         st.caption(
-            f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labelled cell')}"
+            f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labeled cell')}"
         )
         st.dataframe(kept, hide_index=True, height=220)
 
@@ -69,7 +69,7 @@ def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
 def _from_earlier(opened: Workspace, names: dict[str, str]) -> None:
     """Draw the choice of the project whose labels are wanted again, and how many were found."""
     st.markdown(
-        "For another version of a file you have labelled before: cells may be in another order, "
+        "For another version of a file you have labeled before: cells may be in another order, "
         "some may be gone or new. Labels come with their whole history."
     )
     chosen = st.selectbox("Project", list(names), format_func=names.__getitem__, key="earlier")
@@ -93,7 +93,7 @@ def _from_export(opened: Workspace) -> None:
     try:
         if st.toggle("Look for its cells here", key="exported-look"):
             carried = from_export.find(opened.id, path)
-            st.markdown(f"It holds {count(len(carried.lines), 'step')} of labelling.")
+            st.markdown(f"It holds {count(len(carried.lines), 'step')} of labeling.")
             _say_found(carried.found)
             if st.button("Take over its labels", key="take-exported", type="primary"):
                 from_export.take_over(opened.id, path)
@@ -114,7 +114,7 @@ def draw_types(opened: Workspace) -> None:
     table = edit.label_table(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labelled", "set aside", "note"], placeholder="",
+        disabled=["type", "labeled", "set aside", "note"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),

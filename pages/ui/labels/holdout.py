@@ -19,8 +19,8 @@ NOW = {
     holdout.GROUP: " They are whole donors, left out of training altogether.",
 }
 MEANING = {
-    holdout.CELLS: "How often the model is right on cells like those you labelled.",
-    holdout.HIDDEN: "How often it is right on a donor of whom no cell was labelled: harder, and "
+    holdout.CELLS: "How often the model is right on cells like those you labeled.",
+    holdout.HIDDEN: "How often it is right on a donor of whom no cell was labeled: harder, and "
     "closer to what new samples will meet.",
     holdout.NONE: "All labels train the model, and nobody can say how good it is.",
 }
@@ -31,7 +31,7 @@ def draw(opened: Workspace) -> None:
     labels = opened.labels()
     n = int((labels.holdout & (labels.codes >= 0)).sum())
     st.markdown(
-        f"**{count(n, 'labelled cell')}** set aside. The model never sees these labels, so "
+        f"**{count(n, 'labeled cell')}** set aside. The model never sees these labels, so "
         f"Evaluate can say how often it is right.{NOW.get(holdout.how_now(opened), '')}"
         if n
         else "Nothing is set aside: there will be no honest score."
@@ -49,7 +49,7 @@ def draw(opened: Workspace) -> None:
 def _request(opened: Workspace, way: str) -> holdout.HoldoutRequest | None:
     if way == holdout.CELLS:
         share = st.slider(
-            "Share of each type with 10 labelled cells or more", 5, 50,
+            "Share of each type with 10 labeled cells or more", 5, 50,
             round(100 * config.HOLDOUT_FRACTION), 5, format="%d %%", key="holdout-share",
         )  # fmt: skip
         return holdout.HoldoutRequest(way, share / 100)
@@ -66,16 +66,16 @@ def _donors(opened: Workspace) -> holdout.HoldoutRequest | None:
         return None
     column = st.selectbox("Column with the donors", columns, key="holdout-column")
     table = data_report.batch_table(opened, column).set_index("batch")
-    labelled = table["labelled"].to_dict()
+    labeled = table["labeled"].to_dict()
     values = st.multiselect(
-        "Donors to set aside", [name for name, n in labelled.items() if n],
-        format_func=lambda name: f"{name} ({count(labelled[name], 'labelled cell')})",
+        "Donors to set aside", [name for name, n in labeled.items() if n],
+        format_func=lambda name: f"{name} ({count(labeled[name], 'labeled cell')})",
         key="holdout-values",
     )  # fmt: skip
     out = st.checkbox(
         "Leave their cells out of training altogether",
         help="Off: the model reads their counts without labels, as it would those of any "
-        "unlabelled cell. On: as if they had been measured after training.",
+        "unlabeled cell. On: as if they had been measured after training.",
         key="holdout-out",
     )
     if not values:

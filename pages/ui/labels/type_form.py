@@ -1,4 +1,4 @@
-"""Changing the types themselves: add, rename or merge, split, colour, delete."""
+"""Changing the types themselves: add, rename or merge, split, color, delete."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 
-ADD, RENAME, SPLIT, COLOUR, DELETE = "Add", "Rename or merge", "Split", "Colour", "Delete"
+ADD, RENAME, SPLIT, COLOR, DELETE = "Add", "Rename or merge", "Split", "Color", "Delete"
 
 
 def draw(opened: Workspace) -> None:
@@ -15,7 +15,7 @@ def draw(opened: Workspace) -> None:
     types = opened.labels().active
     with st.expander("Change the types"):
         what = st.segmented_control(
-            "What to change", [ADD, RENAME, SPLIT, COLOUR, DELETE], default=RENAME,
+            "What to change", [ADD, RENAME, SPLIT, COLOR, DELETE], default=RENAME,
             key="type-change", label_visibility="collapsed",
         )  # fmt: skip
         if what == ADD:
@@ -23,7 +23,7 @@ def draw(opened: Workspace) -> None:
         elif what and types:
             chosen = st.selectbox("Type", types, key="type-to-change")
             if chosen is not None:
-                {RENAME: _rename, SPLIT: _split, COLOUR: _colour, DELETE: _delete}[what](
+                {RENAME: _rename, SPLIT: _split, COLOR: _color, DELETE: _delete}[what](
                     opened, chosen
                 )
 
@@ -50,12 +50,12 @@ def _split(opened: Workspace, chosen: str) -> None:
         do(lambda: edit.split_by_cluster(opened, chosen, clusters))
 
 
-def _colour(opened: Workspace, chosen: str) -> None:
-    with st.form("colour-type", border=False):
-        now = opened.labels().colours.get(chosen, "#4477aa")
-        colour = st.color_picker("Colour", now)
-        if st.form_submit_button("Use this colour"):
-            do(lambda: edit.recolour(opened, chosen, colour))
+def _color(opened: Workspace, chosen: str) -> None:
+    with st.form("color-type", border=False):
+        now = opened.labels().colors.get(chosen, "#4477aa")
+        color = st.color_picker("Color", now)
+        if st.form_submit_button("Use this color"):
+            do(lambda: edit.recolor(opened, chosen, color))
 
 
 def _delete(opened: Workspace, chosen: str) -> None:

@@ -82,8 +82,8 @@ def _around(shown: Evidence) -> None:
     """Draw who is near, where the cells come from, and how good they are, side by side."""
     near, quality, batches = st.columns(3, gap="medium")
     with near:
-        st.caption("Nearest labelled cells")
-        st.dataframe(shown.neighbours.head(MOST_ROWS), hide_index=True, height="content")
+        st.caption("Nearest labeled cells")
+        st.dataframe(shown.neighbors.head(MOST_ROWS), hide_index=True, height="content")
     with quality:
         st.caption("Quality (medians)")
         numbers = {

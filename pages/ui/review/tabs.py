@@ -59,7 +59,7 @@ def _suggested(review: ReviewState) -> None:
 
 
 def _novel(review: ReviewState) -> None:
-    _doubted(review, Reason.NOVEL, "No group of cells looks unlike every labelled one.")
+    _doubted(review, Reason.NOVEL, "No group of cells looks unlike every labeled one.")
 
 
 def _technical(review: ReviewState) -> None:

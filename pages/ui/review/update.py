@@ -115,4 +115,4 @@ def _what_changed(opened: Workspace, update: Update) -> None:
         table.dataframe(update.changed[["cells", "before", "now"]], hide_index=True)
         with picture:
             maps.highlight(opened, update.rows, key="changed-map", height=300)
-            st.caption("The cells whose prediction changed, in the colour of what they are now.")
+            st.caption("The cells whose prediction changed, in the color of what they are now.")

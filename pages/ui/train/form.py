@@ -20,7 +20,7 @@ MODEL_DRAWER = (
 TRAIN_DRAWER = (
     "n_top_genes",
     "batch_size",
-    "labelled_batch_size",
+    "labeled_batch_size",
     "learning_rate",
     "weight_decay",
     "classification_ratio",

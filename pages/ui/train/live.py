@@ -82,7 +82,7 @@ def _preview(job: JobSnapshot) -> None:
     names = results.preview_names(workspace(job.project_id))
     left, right = st.columns(2)
     with left:
-        st.caption("Map of a sample of cells, coloured by prediction")
+        st.caption("Map of a sample of cells, colored by prediction")
         charts.still_map(
             preview.xy, preview.predicted, names, key="preview-map", revision=f"{job.id}-{version}"
         )

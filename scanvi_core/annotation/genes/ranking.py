@@ -38,7 +38,7 @@ def rank_genes(
     totals: Floats | None = None,
     reference: int = REST,
 ) -> pd.DataFrame:
-    """Rank genes per group by Wilcoxon's test of log-normalised counts, ties corrected.
+    """Rank genes per group by Wilcoxon's test of log-normalized counts, ties corrected.
 
     The numbers are those of scanpy's ``rank_genes_groups``, from sums of ranks that need no dense
     copy. Of large groups some cells are drawn, 10,000 in all. Groups of fewer than 3 cells, and
@@ -127,16 +127,16 @@ def _z_scores(
 ) -> Floats:
     """Return the normal scores of the rank sums [len(groups), genes]."""
     if reference == REST:
-        return _standardised(*rank_sums(values, codes, len(n)), n, n.sum())
+        return _standardized(*rank_sums(values, codes, len(n)), n, n.sum())
     scores = []
     for group in groups:
         both = np.isin(codes, (group, reference))
         sums, ties = rank_sums(values[both], (codes[both] == reference).astype(np.int64), 2)
-        scores.append(_standardised(sums[:1], ties, n[[group]], n[group] + n[reference]))
+        scores.append(_standardized(sums[:1], ties, n[[group]], n[group] + n[reference]))
     return np.vstack(scores)
 
 
-def _standardised(sums: Floats, ties: Floats, n: Floats, n_all: float) -> Floats:
+def _standardized(sums: Floats, ties: Floats, n: Floats, n_all: float) -> Floats:
     """Return sums of the ranks of `n` cells among `n_all` as normal scores; 0 if all are tied."""
     of_group = n[:, None]
     away = sums - of_group * (n_all + 1) / 2

@@ -11,7 +11,7 @@ Codes = npt.NDArray[np.int32]
 Floats = npt.NDArray[Any]
 
 MIN_CELLS_FOR_GRAPH = 4
-# Exact neighbours of so many take seconds, and the time grows with the square; a search by trees
+# Exact neighbors of so many take seconds, and the time grows with the square; a search by trees
 # (pynndescent) is compiled for half a minute in each process before it is faster.
 GRAPH_CELLS = 20_000
 
@@ -19,7 +19,7 @@ GRAPH_CELLS = 20_000
 def louvain_clusters(
     z: Floats, resolution: float = 1.0, seed: int = 0, n_neighbors: int = 15
 ) -> Codes:
-    """Return a cluster per cell by Louvain on the graph of nearest neighbours.
+    """Return a cluster per cell by Louvain on the graph of nearest neighbors.
 
     Louvain: Blondel et al. 2008, doi:10.1088/1742-5468/2008/10/P10008, as scikit-network has it.
     Its Leiden draws from C's unseeded ``rand()``, so equal inputs gave unequal clusters (adjusted
@@ -27,7 +27,7 @@ def louvain_clusters(
     (Traag et al. 2019, doi:10.1038/s41598-019-41695-z), is made sure of here. Edges have no
     weights: Jaccard weights agreed less with the labels of five real data sets. Beyond
     `GRAPH_CELLS` cells a sample is clustered, and each other cell joins the cluster that most of
-    its nearest neighbours in the sample are in.
+    its nearest neighbors in the sample are in.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def louvain_clusters(
     seed
         Start of the random draws; equal inputs give equal clusters.
     n_neighbors
-        Neighbours per cell.
+        Neighbors per cell.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def louvain_clusters(
     drawn = np.arange(n)
     if n > GRAPH_CELLS:
         drawn = np.sort(np.random.default_rng(seed).permutation(n)[:GRAPH_CELLS])
-    graph = neighbour_graph(z[drawn], min(n_neighbors, len(drawn) - 1))
+    graph = neighbor_graph(z[drawn], min(n_neighbors, len(drawn) - 1))
     clusters = Louvain(resolution, shuffle_nodes=True, random_state=seed).fit_predict(graph)
     codes = np.empty(n, dtype=np.int32)
     codes[drawn] = by_size(connected(graph, clusters))
@@ -81,7 +81,7 @@ def connected(graph: sp.csr_matrix, codes: npt.NDArray[Any]) -> Codes:
     return parts.astype(np.int32)
 
 
-def neighbour_graph(z: Floats, n_neighbors: int) -> sp.csr_matrix:
+def neighbor_graph(z: Floats, n_neighbors: int) -> sp.csr_matrix:
     """Return the symmetric graph [n, n] in which cells share an edge if either is near."""
     from sklearn.neighbors import NearestNeighbors
 
@@ -122,6 +122,6 @@ def pca_of(lognorm: sp.csr_matrix, n: int = 30, seed: int = 0) -> npt.NDArray[np
     n_components = max(0, min(n, *(size - 1 for size in lognorm.shape)))
     if n_components == 0:
         return np.zeros((lognorm.shape[0], 1), dtype=np.float32)
-    # arpack centres implicitly, so the matrix stays sparse.
+    # arpack centers implicitly, so the matrix stays sparse.
     model = PCA(n_components, svd_solver="arpack", random_state=seed)
     return model.fit_transform(sp.csr_matrix(lognorm)).astype(np.float32)

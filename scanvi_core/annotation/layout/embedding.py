@@ -39,7 +39,7 @@ def umap_of(
 
     The same arguments give the same map. Below 15 cells the first two principal components are
     returned. Beyond `LAYOUT_CELLS` cells a sample is laid out, and each other cell is put at the
-    mean place of its nearest neighbours in the sample, which keeps the time in bounds.
+    mean place of its nearest neighbors in the sample, which keeps the time in bounds.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def umap_of(
     init
         Coordinates of the map before [n, 2], from which the layout starts and onto which it is
         turned, moved and scaled as a whole, so that cells stay where the user knows them; rows
-        with a NaN start at the centre.
+        with a NaN start at the center.
     n_epochs
         Rounds of the layout; `FAST_EPOCHS` suits a preview.
     strata, keep
@@ -155,7 +155,7 @@ def _place_others(
     """Put those of `rows` that are not laid out at the mean place of their nearest in `cells`.
 
     In blocks: neither the states of all cells nor their distances are held at once. UMAP's own
-    transform takes eight times as long and keeps fewer neighbours (``benchmarks/speed/views.py``).
+    transform takes eight times as long and keeps fewer neighbors (``benchmarks/speed/views.py``).
     """
     waiting = np.zeros(len(z), dtype=bool)
     waiting[rows] = True
@@ -204,8 +204,8 @@ def _run(cells: np.ndarray, seed: int, init: np.ndarray | str, n_epochs: int) ->
         # a seed costs UMAP its threads, and it says so each time: the same map is worth it
         warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
         warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
-        warnings.filterwarnings("ignore", message="Spectral initialisation failed")
-        # exact neighbours come sooner than UMAP's own search is compiled
+        warnings.filterwarnings("ignore", message="Spectral initialization failed")
+        # exact neighbors come sooner than UMAP's own search is compiled
         distances, positions = _index(cells, n_neighbors).kneighbors(cells)
         return UMAP(
             precomputed_knn=(positions, distances.astype(np.float32), None),

@@ -74,7 +74,7 @@ def thinned(
 
     The map is cut into 256 x 256 squares. All squares may show equally many cells: those with
     fewer show all they have, which no random sample does for sparse places. Which cells of a
-    crowded square are drawn is a lottery, so its colours are mixed as in truth.
+    crowded square are drawn is a lottery, so its colors are mixed as in truth.
 
     Parameters
     ----------

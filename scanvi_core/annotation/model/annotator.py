@@ -1,4 +1,4 @@
-"""`Annotator`: learns cell types from labelled and unlabelled cells, and names cells."""
+"""`Annotator`: learns cell types from labeled and unlabeled cells, and names cells."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from scanvi_core.train.warmstart import carry_over
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class Learned:
     """A trained network, and the cells it was trained on: `usable` are their rows."""
 
     module: SCANVI
@@ -46,7 +46,7 @@ def learn(
     hooks: Hooks | None = None,
     warm_start: "Annotator | None" = None,
     checkpoint: Path | None = None,
-) -> Learnt:
+) -> Learned:
     """Train the network alone, which is the part that several processes can share.
 
     Arguments and errors are those of `Annotator.fit`, which goes on from here in one process.
@@ -60,7 +60,7 @@ def learn(
     history = fit(
         module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
     )
-    return Learnt(module, history, usable, data, model_config, train_config)
+    return Learned(module, history, usable, data, model_config, train_config)
 
 
 @dataclass(slots=True)
@@ -80,10 +80,10 @@ class Annotator(TrainedModel):
     ) -> "Annotator":
         """Train on `inputs`; with `warm_start`, go on from that model in a few steps.
 
-        Confidence is calibrated on labelled cells out of fold; going on from an earlier model
+        Confidence is calibrated on labeled cells out of fold; going on from an earlier model
         keeps that model's calibration.
 
-        Cells without counts are left out. Types with one or two labelled cells are trained on.
+        Cells without counts are left out. Types with one or two labeled cells are trained on.
         With `checkpoint`, the run is kept in that file while it lasts, and taken up again from it
         if it is there already: the model is then that of an unbroken run. Remove the file once
         the model is saved.
@@ -91,45 +91,45 @@ class Annotator(TrainedModel):
         Raises
         ------
         LabelsUnusable
-            If fewer than two types have labelled cells with counts.
+            If fewer than two types have labeled cells with counts.
         SettingInvalid
             If `warm_start` has other genes, batches or model settings.
         TrainingError
             If the training diverges at once, or `checkpoint` is of another run.
         """
-        learnt = learn(
+        learned = learn(
             inputs, model_config, train_config,
             hooks=hooks, warm_start=warm_start, checkpoint=checkpoint,
         )  # fmt: skip
-        return cls.complete(inputs, learnt, warm_start)
+        return cls.complete(inputs, learned, warm_start)
 
     @classmethod
     def complete(
-        cls, inputs: Inputs, learnt: "Learnt", warm_start: "Annotator | None" = None
+        cls, inputs: Inputs, learned: "Learned", warm_start: "Annotator | None" = None
     ) -> "Annotator":
         """Join a trained network with the linear models and the calibration; see `fit`."""
-        data, seed = learnt.data, learnt.train_config.seed
+        data, seed = learned.data, learned.train_config.seed
         annotator = cls(
             genes=inputs.genes,
             label_names=inputs.label_names,
             batch_names=inputs.batch_names,
             groups=dict(inputs.groups),
-            model_config=learnt.model_config,
-            train_config=learnt.train_config,
-            module=learnt.module,
+            model_config=learned.model_config,
+            train_config=learned.train_config,
+            module=learned.module,
             linear_models=_linear_models(data, seed, warm_start),
-            history=learnt.history,
+            history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )
-        annotator.validation[learnt.usable] = data.validation
+        annotator.validation[learned.usable] = data.validation
         if warm_start is not None:
             annotator.calibration = warm_start.calibration
         else:
-            annotator._calibrate(data, learnt.usable)
+            annotator._calibrate(data, learned.usable)
         return annotator
 
     def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:
-        """Fit the temperature on labelled cells, each judged by models that were not shown it."""
+        """Fit the temperature on labeled cells, each judged by models that were not shown it."""
         random = np.random.default_rng(self.train_config.seed)
         judged = linear_models_out_of_fold(
             data.counts, data.y, data.n_labels, random, components=self.linear_models.space

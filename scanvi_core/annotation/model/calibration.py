@@ -20,7 +20,7 @@ class Calibration:
     note: str = "Uncalibrated."
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return p^(1/T), renormalised [n, K]; rows of NaN stay NaN."""
+        """Return p^(1/T), renormalized [n, K]; rows of NaN stay NaN."""
         if self.temperature == 1.0:
             return probabilities
         from scipy.special import softmax
@@ -32,7 +32,7 @@ class Calibration:
 def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRIOR) -> Calibration:
     """Fit one temperature on cells whose label the model was not shown.
 
-    Minimises the summed negative log-likelihood (Guo et al. 2017, "On calibration of modern
+    Minimizes the summed negative log-likelihood (Guo et al. 2017, "On calibration of modern
     neural networks", arXiv:1706.04599) plus ``0.5 (log(T / prior) / 0.2)^2``, which keeps T near
     `prior` where cells are few. Below 30 cells T stays 1 and the note says "Uncalibrated".
 
@@ -54,7 +54,7 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     n = int(usable.sum())
     if n < MIN_CELLS:
         return Calibration(
-            1.0, n, f"Uncalibrated: {n} labelled cells to check on, {MIN_CELLS} needed."
+            1.0, n, f"Uncalibrated: {n} labeled cells to check on, {MIN_CELLS} needed."
         )
     from scipy.optimize import minimize_scalar
     from scipy.special import softmax
@@ -70,5 +70,5 @@ def fit_temperature(probabilities: np.ndarray, y: np.ndarray, prior: float = PRI
     best = minimize_scalar(cost, bounds=(-BOUND, BOUND), method="bounded")
     temperature = float(np.exp(best.x))
     return Calibration(
-        temperature, n, f"Calibrated on {n:,} labelled cells the judging models were not shown."
+        temperature, n, f"Calibrated on {n:,} labeled cells the judging models were not shown."
     )

@@ -17,7 +17,7 @@ from scanvi_core.data.normalization import log_normalized
 N_COMPONENTS = 30
 GENES_C = 0.1  # inverse strength of the penalty on gene weights
 COMPONENTS_C = 1.0  # the same on principal components
-MAX_TYPE_CELLS = 1_000  # labelled cells per type that a linear model is fitted on
+MAX_TYPE_CELLS = 1_000  # labeled cells per type that a linear model is fitted on
 MAX_PCA_CELLS = 20_000  # cells that components are taken from
 FLOOR = 1e-9
 
@@ -42,7 +42,7 @@ class LinearModel:
 class LinearModels:
     """Logistic regression on genes, and on principal components of them.
 
-    `center` [genes] and `components` [genes, d] map log-normalised counts to components.
+    `center` [genes] and `components` [genes, d] map log-normalized counts to components.
     """
 
     n_labels: int
@@ -98,11 +98,11 @@ def fit_linear_models(
     random: np.random.Generator,
     components: Components | None = None,
 ) -> LinearModels:
-    """Fit both linear models on labelled cells; components are taken from cells of any kind.
+    """Fit both linear models on labeled cells; components are taken from cells of any kind.
 
     Beyond 20,000 cells, components are those of 20,000 drawn evenly from all, whatever their
-    labels; beyond 1,000 labelled cells of a type, the models are fitted on 1,000 of them drawn
-    evenly. Only the cells drawn are normalised, so that time and memory stop growing there.
+    labels; beyond 1,000 labeled cells of a type, the models are fitted on 1,000 of them drawn
+    evenly. Only the cells drawn are normalized, so that time and memory stop growing there.
 
     Parameters
     ----------
@@ -132,12 +132,12 @@ def fit_linear_models(
 
 
 def components_of(counts: sparse.csr_array, random: np.random.Generator) -> Components:
-    """Return the principal components of log-normalised counts, of 20,000 cells at most."""
+    """Return the principal components of log-normalized counts, of 20,000 cells at most."""
     return principal_components(log_normalized(_some(counts, random)), random)
 
 
 def ensemble(p_scanvi: np.ndarray, *linear_models: np.ndarray) -> np.ndarray:
-    """Return the geometric mean of probabilities [n, K] over the models, renormalised.
+    """Return the geometric mean of probabilities [n, K] over the models, renormalized.
 
     A type that a linear model never saw (a column of zeros) takes SCANVI's word for it.
     """

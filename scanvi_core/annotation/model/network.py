@@ -78,7 +78,7 @@ def training_data(inputs: Inputs, config: TrainConfig) -> tuple[np.ndarray, Trai
     if len(present) < MIN_LABELS:
         names = ", ".join(inputs.label_names[code] for code in present) or "none"
         raise LabelsUnusable(
-            f"Types with labelled cells that have counts: {names}.",
+            f"Types with labeled cells that have counts: {names}.",
             f"Name cells of at least {MIN_LABELS} types.",
         )
     random = np.random.default_rng(config.seed)

@@ -1,4 +1,4 @@
-"""What models say about labelled cells whose label they were not shown."""
+"""What models say about labeled cells whose label they were not shown."""
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +18,7 @@ N_FOLDS = 5
 def stratified_folds(
     y: np.ndarray, n_labels: int, random: np.random.Generator, n_folds: int = N_FOLDS
 ) -> np.ndarray:
-    """Deal the labelled cells of each type into folds as evenly as they go.
+    """Deal the labeled cells of each type into folds as evenly as they go.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def linear_models_out_of_fold(
     n_folds: int = N_FOLDS,
     components: Components | None = None,
 ) -> np.ndarray:
-    """Let the linear models judge each labelled cell, fitted on the other folds.
+    """Let the linear models judge each labeled cell, fitted on the other folds.
 
     Parameters
     ----------

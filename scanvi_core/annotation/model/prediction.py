@@ -62,18 +62,18 @@ class Summary:
     entropy: np.ndarray
 
 
-def summarise(probabilities: np.ndarray) -> Summary:
+def summarize(probabilities: np.ndarray) -> Summary:
     """Read label, confidence, runner-up, margin and entropy from probabilities [n, K].
 
     Rows of NaN stay NaN and get the codes -1.
     """
     starts = range(0, max(len(probabilities), 1), BLOCK)
-    parts = [_summarise(probabilities[start : start + BLOCK]) for start in starts]
+    parts = [_summarize(probabilities[start : start + BLOCK]) for start in starts]
     names = (field.name for field in fields(Summary))
     return Summary(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
 
 
-def _summarise(probabilities: np.ndarray) -> Summary:
+def _summarize(probabilities: np.ndarray) -> Summary:
     n, k = probabilities.shape
     known = ~np.isnan(probabilities).any(axis=1)
     filled = np.where(known[:, None], probabilities, 1.0 / k).astype(np.float64)

@@ -27,7 +27,7 @@ class Preview:
     predicted
         Likeliest type per cell [m].
     confusion
-        Known (rows) against predicted (columns) types of the sample's labelled cells [K, K].
+        Known (rows) against predicted (columns) types of the sample's labeled cells [K, K].
     """
 
     rows: np.ndarray
@@ -39,15 +39,15 @@ class Preview:
 class Previewer:
     """Draws previews of always the same cells, so that the pictures can be compared.
 
-    Up to half of the sample are labelled cells, for the confusion matrix.
+    Up to half of the sample are labeled cells, for the confusion matrix.
     """
 
     def __init__(self, counts: sparse.csr_matrix, y: np.ndarray, n_labels: int, seed: int) -> None:
         random = np.random.default_rng(seed)
         filled = filled_rows(counts)
-        labelled = random.permutation(np.flatnonzero(filled & (y >= 0)))[: PREVIEW_CELLS // 2]
-        others = random.permutation(np.setdiff1d(np.flatnonzero(filled), labelled))
-        self.rows = np.sort(np.r_[labelled, others[: PREVIEW_CELLS - labelled.size]])
+        labeled = random.permutation(np.flatnonzero(filled & (y >= 0)))[: PREVIEW_CELLS // 2]
+        others = random.permutation(np.setdiff1d(np.flatnonzero(filled), labeled))
+        self.rows = np.sort(np.r_[labeled, others[: PREVIEW_CELLS - labeled.size]])
         self.counts = take_rows(counts, self.rows)
         self.y = y[self.rows]
         self.n_labels = n_labels

@@ -28,7 +28,7 @@ Codes = npt.NDArray[np.int64]
 
 MAX_ROWS = 4_000  # cells of known type a head is fitted on, shared evenly by the types
 MIN_TYPE_ROWS, MAX_TYPE_ROWS = 40, 400
-RIDGE = 5.0  # penalty on the weights of standardised z1
+RIDGE = 5.0  # penalty on the weights of standardized z1
 MAX_ITERATIONS = 50
 STRENGTH = 0.5
 FLOOR = 1e-4  # no type is ever ruled out, neither by the model nor by a head
@@ -127,7 +127,7 @@ def _corrected(
     model: Floats, z1: Floats, before: Codes, now: Known, random: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     """Return the `model`'s with the change from the head of `before` to that of `now` put in."""
-    points, usable = _standardised(z1)
+    points, usable = _standardized(z1)
     rows = _chosen(np.where(usable, before, -1), np.where(usable, now.y, -1), now, random)
     allowed, n_types = now.allowed, len(now.names)
     old, old_seen = fit_head(points[rows], allowed[before[rows]], before[rows], n_types)
@@ -152,7 +152,7 @@ def _head(points: Floats, weights: Floats) -> npt.NDArray[np.float64]:
     return softmax(points @ weights[:-1] + weights[-1], axis=1)
 
 
-def _standardised(z1: Floats) -> tuple[npt.NDArray[np.float64], Mask]:
+def _standardized(z1: Floats) -> tuple[npt.NDArray[np.float64], Mask]:
     """Return z1 with mean 0 and deviation 1 per dimension (0 where it is NaN), and where it is."""
     points = np.asarray(z1, dtype=np.float64)
     usable = np.asarray(np.isfinite(points).all(axis=1))
@@ -185,7 +185,7 @@ def fit_head(
 ) -> tuple[npt.NDArray[np.float64], Mask]:
     """Fit a softmax regression to types, or to sets of types that are open.
 
-    Minimises ``-sum_i w_i log sum_{k allowed for i} p_ik + RIDGE / 2 |W|²`` by L-BFGS, where the
+    Minimizes ``-sum_i w_i log sum_{k allowed for i} p_ik + RIDGE / 2 |W|²`` by L-BFGS, where the
     weights w give a label with n cells the say of sqrt(n): many cells of one decision are not as
     many independent witnesses.
 

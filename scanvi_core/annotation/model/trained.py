@@ -16,11 +16,12 @@ from scanvi_core.annotation.model.calibration import Calibration
 from scanvi_core.annotation.model.differential import DifferentialSettings
 from scanvi_core.annotation.model.linear_models import LinearModels, ensemble
 from scanvi_core.annotation.model.network import network
-from scanvi_core.annotation.model.prediction import Predictions, summarise
+from scanvi_core.annotation.model.prediction import Predictions, summarize
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.blocks.mapped import let_go
 from scanvi_core.data.blocks.rows import filled_rows, take_rows
 from scanvi_core.errors import DataDamaged, InputError
+from scanvi_core.keys import as_now
 from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
 from scanvi_core.train.history import TrainingHistory
@@ -32,7 +33,7 @@ class TrainedModel:
     """A trained network with everything needed to name cells with it.
 
     `history` is that of the training; `validation` [n] marks the cells whose labels were watched;
-    `out_of_fold` [n, K] is what the linear models say about labelled cells while they do not know
+    `out_of_fold` [n, K] is what the linear models say about labeled cells while they do not know
     their labels, NaN for others (all three empty after `load`, the last after going on from an
     earlier model, too).
     """
@@ -105,7 +106,7 @@ class TrainedModel:
         self, counts: sparse.csr_array, genes: Sequence[str] | None = None
     ) -> np.ndarray:
         """Return the name of the likeliest type of each cell [n]; None without counts."""
-        codes = summarise(self.predict(counts, genes).probabilities).label
+        codes = summarize(self.predict(counts, genes).probabilities).label
         return np.array([*self.label_names, None], dtype=object)[codes]
 
     def predict_proba(
@@ -285,7 +286,7 @@ class TrainedModel:
             batch_names=batches,
             groups=record["groups"],
             model_config=model_config,
-            train_config=TrainConfig(**record["train"]),
+            train_config=TrainConfig(**as_now(record["train"])),
             module=module.to(choose_device(device)).eval(),
             linear_models=LinearModels.from_tensors(linear, len(names)),
             calibration=Calibration(**record["calibration"]),

@@ -138,15 +138,15 @@ def nearest(points: Floats, middles: Floats) -> tuple[npt.NDArray[np.int64], Flo
     return which, distance
 
 
-def _absorb_small(codes: npt.NDArray[Any], centres: Floats) -> npt.NDArray[Any]:
+def _absorb_small(codes: npt.NDArray[Any], centers: Floats) -> npt.NDArray[Any]:
     """Give each group of fewer than MIN_CELLS to the nearest group that is large enough."""
-    sizes = np.bincount(codes, minlength=len(centres))
+    sizes = np.bincount(codes, minlength=len(centers))
     large = np.flatnonzero(sizes >= MIN_CELLS)
     if not len(large):
         return np.zeros_like(codes)
-    to = np.arange(len(centres))
+    to = np.arange(len(centers))
     for small in np.flatnonzero(sizes < MIN_CELLS):
-        distance = ((centres[large] - centres[small]) ** 2).sum(axis=1)
+        distance = ((centers[large] - centers[small]) ** 2).sum(axis=1)
         to[small] = large[distance.argmin()]
     return to[codes]
 
@@ -156,9 +156,9 @@ def _halved(rows: Rows, z1: Floats, most: int = MAX_CELLS) -> Iterator[Rows]:
     if len(rows) <= most:
         yield rows
         return
-    centred = np.asarray(z1[rows], dtype=np.float64)
-    centred -= centred.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    order = np.argsort(centred @ axes[:, -1], kind="stable")
+    centered = np.asarray(z1[rows], dtype=np.float64)
+    centered -= centered.mean(axis=0)
+    _, axes = np.linalg.eigh(centered.T @ centered)
+    order = np.argsort(centered @ axes[:, -1], kind="stable")
     for half in np.array_split(rows[order], 2):
         yield from _halved(half, z1, most)

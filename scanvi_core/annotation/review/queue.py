@@ -4,7 +4,7 @@ One decision of the user names a whole group, so a group holds cells that look a
 (close in z1) and that it hesitates about in the same way (same first and second guess). First come
 the groups in which most cells are expected to be wrong, doubt times size; a type with few labels
 counts twice, so that at the start each gets its turn. Weighing groups by their distance from
-labelled cells did not teach more in simulations set up as in ``benchmarks/quality/review.py``.
+labeled cells did not teach more in simulations set up as in ``benchmarks/quality/review.py``.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
 N_CANDIDATES = 4
-FEW_LABELS = 10  # a type with fewer labelled cells comes sooner
+FEW_LABELS = 10  # a type with fewer labeled cells comes sooner
 N_CHECKS = 40  # of random cells; hardly anybody makes more
 CHECK_CELLS = 30
 

@@ -58,9 +58,9 @@ def evaluate(rule: Rule, n_obs: int, look: Look, grow: Grow) -> Selected:
     n_obs
         Number of cells.
     look
-        Returns the cells that fulfil a condition, not negated; None where nobody can tell.
+        Returns the cells that fulfill a condition, not negated; None where nobody can tell.
     grow
-        Returns a set with its neighbours, so many steps away; None where nobody can tell.
+        Returns a set with its neighbors, so many steps away; None where nobody can tell.
     """
     every = packed(np.ones(n_obs, dtype=bool))
     fold = _Fold(every, look, grow)

@@ -56,9 +56,9 @@ class Condition:
     origin
         What tells this very map, or these very clusters, from others of the same name.
     steps
-        How many times ``near`` goes on from neighbour to neighbour.
+        How many times ``near`` goes on from neighbor to neighbor.
     negated
-        Whether cells that do not fulfil it are meant.
+        Whether cells that do not fulfill it are meant.
     join
         How it joins the conditions before it in its group.
     """
@@ -250,7 +250,7 @@ def _text(term: Condition, titles: Mapping[str, str]) -> str:
     if kind == "cells":
         return "picked cells"
     if kind == "near":
-        return f"and neighbours ({term.steps} step{'' if term.steps == 1 else 's'})"
+        return f"and neighbors ({term.steps} step{'' if term.steps == 1 else 's'})"
     if kind == "confidence":
         return f"confidence {_range(term, 100, ' %')}"
     if term.values:

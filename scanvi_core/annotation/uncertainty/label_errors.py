@@ -19,11 +19,11 @@ class LabelCheck:
     Parameters
     ----------
     score
-        Probability that the label is wrong; NaN for cells without an out-of-fold judgement.
+        Probability that the label is wrong; NaN for cells without an out-of-fold judgment.
     flagged
         Cells whose label a reviewer should look at.
     suggestion
-        Code of the type the cell looks like instead, -1 where there is no judgement.
+        Code of the type the cell looks like instead, -1 where there is no judgment.
     share
         Estimated share of wrong labels.
     temperature

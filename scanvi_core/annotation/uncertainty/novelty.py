@@ -1,9 +1,9 @@
-"""Which cells are unlike every labelled cell: perhaps a type nobody has named.
+"""Which cells are unlike every labeled cell: perhaps a type nobody has named.
 
 A model that was shown only the known types lays unknown cells among them, so novelty is judged in
 principal components, which know no labels, by two signs: how hard it is to walk from a cell to a
-labelled one along nearest neighbours, and how far the cell is from the middle of every type. What
-these signs look like for a new type is learnt from the labelled types, by forgetting each in turn.
+labeled one along nearest neighbors, and how far the cell is from the middle of every type. What
+these signs look like for a new type is learned from the labeled types, by forgetting each in turn.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from scipy import sparse
 
 from scanvi_core.annotation.model.out_of_fold import N_FOLDS, stratified_folds
 
-N_NEIGHBOURS = 15
+N_NEIGHBORS = 15
 GO_ON = 0.95  # a walk ends at each step with probability 1 - GO_ON
 N_STEPS = 40
-MAX_GRAPH_CELLS = 20_000  # cells that are walked over; others ask their neighbours among them
+MAX_GRAPH_CELLS = 20_000  # cells that are walked over; others ask their neighbors among them
 N_ASKED = 5
-MIN_TYPE_CELLS = 3  # labelled cells of a type that can be forgotten
-MIN_CELLS = 10  # labelled cells, of two such types at least; with fewer nothing is known
+MIN_TYPE_CELLS = 3  # labeled cells of a type that can be forgotten
+MIN_CELLS = 10  # labeled cells, of two such types at least; with fewer nothing is known
 NOVEL_FROM = 0.5  # score of a cell that is called novel
 FLOOR = 1e-9
 
@@ -36,7 +36,7 @@ class NoveltyCheck:
     flagged
         Whether the score is 0.5 or more [n].
     known
-        False where there are too few labelled cells to know what a new type would look like.
+        False where there are too few labeled cells to know what a new type would look like.
     """
 
     score: np.ndarray
@@ -47,7 +47,7 @@ class NoveltyCheck:
 def find_novel(
     points: np.ndarray, y: np.ndarray, n_labels: int, random: np.random.Generator
 ) -> NoveltyCheck:
-    """Score how unlike every labelled cell each cell is.
+    """Score how unlike every labeled cell each cell is.
 
     Parameters
     ----------
@@ -59,17 +59,17 @@ def find_novel(
     n_labels
         Number of types.
     random
-        Deals the labelled cells into folds, and chooses the cells walked over where there are
+        Deals the labeled cells into folds, and chooses the cells walked over where there are
         more than 20,000.
 
     Notes
     -----
-    The components are scaled so that the labelled types have unit spread (pooled within types,
+    The components are scaled so that the labeled types have unit spread (pooled within types,
     covariance by Ledoit and Wolf 2004, 10.1016/S0047-259X(03)00096-4), and joined to a graph of 15
-    nearest neighbours. The first sign is -log of the probability that a random walk, which ends at
-    each step with probability 0.05, meets a labelled cell; the second the log distance to the
-    nearest type, averaged over the neighbours. A logistic regression weighs them: labelled cells
-    whose whole type was forgotten against labelled cells whose fold was forgotten.
+    nearest neighbors. The first sign is -log of the probability that a random walk, which ends at
+    each step with probability 0.05, meets a labeled cell; the second the log distance to the
+    nearest type, averaged over the neighbors. A logistic regression weighs them: labeled cells
+    whose whole type was forgotten against labeled cells whose fold was forgotten.
     """
     score = np.full(len(points), np.nan, dtype=np.float32)
     rows = np.flatnonzero(np.isfinite(points).all(axis=1))
@@ -81,12 +81,12 @@ def find_novel(
     if len(types) < 2 or sizes.sum() < MIN_CELLS:
         return NoveltyCheck(score, np.zeros(len(points), dtype=bool), False)
     near = whitened(np.asarray(points[chosen], dtype=np.float64), shown)
-    walk = neighbour_walk(near)
+    walk = neighbor_walk(near)
     signs, new = _signs_by_forgetting(near, walk, shown, types, random)
     score[chosen] = _weigh(signs, new, _signs(near, walk, [shown])[0])
     rest = np.setdiff1d(rows, chosen)
     if len(rest):
-        score[rest] = _ask_neighbours(points, chosen, rest, score)
+        score[rest] = _ask_neighbors(points, chosen, rest, score)
     return NoveltyCheck(score, np.nan_to_num(score) >= NOVEL_FROM, True)
 
 
@@ -101,11 +101,11 @@ def whitened(points: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (points @ axes) / np.sqrt(np.maximum(values, FLOOR * values.max() + FLOOR))
 
 
-def neighbour_walk(points: np.ndarray) -> sparse.csr_array:
-    """Return the steps of a random walk [n, n]: evenly to each neighbour, either way round."""
+def neighbor_walk(points: np.ndarray) -> sparse.csr_array:
+    """Return the steps of a random walk [n, n]: evenly to each neighbor, either way round."""
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(N_NEIGHBOURS, len(points) - 1)
+    k = min(N_NEIGHBORS, len(points) - 1)
     graph = NearestNeighbors(n_neighbors=k).fit(points).kneighbors_graph()
     both = sparse.csr_array(graph.maximum(graph.T))
     return sparse.csr_array(sparse.diags_array(1.0 / both.sum(axis=1)) @ both)
@@ -121,13 +121,13 @@ def reach(walk: sparse.csr_array, goal: np.ndarray) -> np.ndarray:
 
 
 def _landmarks(rows: np.ndarray, y: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the cells to walk over: all if not too many, else a draw, half of it labelled."""
+    """Return the cells to walk over: all if not too many, else a draw, half of it labeled."""
     if len(rows) <= MAX_GRAPH_CELLS:
         return rows
     order = random.permutation(rows)
-    labelled = order[y[order] >= 0][: MAX_GRAPH_CELLS // 2]
-    others = order[y[order] < 0][: MAX_GRAPH_CELLS - len(labelled)]
-    return np.sort(np.concatenate([labelled, others]))
+    labeled = order[y[order] >= 0][: MAX_GRAPH_CELLS // 2]
+    others = order[y[order] < 0][: MAX_GRAPH_CELLS - len(labeled)]
+    return np.sort(np.concatenate([labeled, others]))
 
 
 def _signs(
@@ -154,7 +154,7 @@ def _signs_by_forgetting(
     types: np.ndarray,
     random: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the signs [m, 2] of forgotten labelled cells, and which stand for a new type [m]."""
+    """Return the signs [m, 2] of forgotten labeled cells, and which stand for a new type [m]."""
     fold = stratified_folds(y, int(y.max()) + 1, random)
     hidden = [y == label for label in types] + [fold == k for k in range(N_FOLDS)]
     is_type = [True] * len(types) + [False] * N_FOLDS
@@ -172,7 +172,7 @@ def _weigh(signs: np.ndarray, new: np.ndarray, asked: np.ndarray) -> np.ndarray:
     return model.predict_proba((asked - middle) / spread)[:, 1]
 
 
-def _ask_neighbours(
+def _ask_neighbors(
     points: np.ndarray, chosen: np.ndarray, rest: np.ndarray, score: np.ndarray
 ) -> np.ndarray:
     from sklearn.neighbors import NearestNeighbors

@@ -3,7 +3,7 @@
 Split conformal prediction (Vovk et al. 2005, "Algorithmic learning in a random world") with the
 score 1 - p(true type), which gives the smallest sets (Sadinle et al. 2019,
 10.1080/01621459.2017.1395341). The promise holds for cells like those the rule was fitted on: not
-for new batches, and not for types nobody has labelled.
+for new batches, and not for types nobody has labeled.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def fit_sets(
     shared = _threshold(p_true, coverage)
     if shared is None:
         raise LabelsUnusable(
-            f"There are {len(truth)} labelled cells to fit prediction sets on.",
+            f"There are {len(truth)} labeled cells to fit prediction sets on.",
             f"Label at least {fewest(coverage)} cells.",
         )
     thresholds, own = np.full(n_labels, shared), np.zeros(n_labels, dtype=bool)

@@ -35,7 +35,7 @@ def weigh_reasons(
     confidence
         Calibrated probability of the likeliest type [n]; NaN (cells without counts) is technical.
     novel
-        Cells unlike every labelled one [n].
+        Cells unlike every labeled one [n].
     technical
         Cells with few counts, dying cells, doublets [n].
     threshold

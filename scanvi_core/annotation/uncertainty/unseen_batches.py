@@ -1,23 +1,23 @@
-"""Batches that stand apart from all others, of which the model has learnt nothing."""
+"""Batches that stand apart from all others, of which the model has learned nothing."""
 
 import numpy as np
 
 SAMPLE = 300  # cells of each batch that are looked at
 MIN_CELLS = 20  # a smaller batch is not judged
-NEIGHBOURS = 15
-OWN = 0.9  # a cell stands apart when so many of its neighbours are of its own batch,
+NEIGHBORS = 15
+OWN = 0.9  # a cell stands apart when so many of its neighbors are of its own batch,
 APART = 0.8  # and a batch when so many of its cells do
 
 
 def find_unseen_batches(
-    z1: np.ndarray, batch_index: np.ndarray, labelled: np.ndarray, random: np.random.Generator
+    z1: np.ndarray, batch_index: np.ndarray, labeled: np.ndarray, random: np.random.Generator
 ) -> np.ndarray:
     """Return which cells are of a batch that stands apart from the others, bool [n].
 
-    The latent is meant to be free of the batch, so cells of one batch should have neighbours from
+    The latent is meant to be free of the batch, so cells of one batch should have neighbors from
     others. Of each batch as many cells are drawn as of the smallest (at most 300), and a batch is
-    stray when at least 80 % of its cells have at most a tenth of their 15 nearest neighbours from
-    elsewhere. A batch with labelled cells is never stray: the model has learnt from it.
+    stray when at least 80 % of its cells have at most a tenth of their 15 nearest neighbors from
+    elsewhere. A batch with labeled cells is never stray: the model has learned from it.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def find_unseen_batches(
         Batch-corrected latent [n, L]; rows with NaN (cells without counts) are never stray.
     batch_index
         Batch codes [n]; batches of fewer than 20 cells are not judged.
-    labelled
+    labeled
         Cells with a label [n].
     random
         Draws the cells.
@@ -39,11 +39,11 @@ def find_unseen_batches(
 
     n = min(SAMPLE, *map(len, cells))
     drawn = np.concatenate([random.choice(rows, n, replace=False) for rows in cells])
-    k = min(NEIGHBOURS, n - 1)
+    k = min(NEIGHBORS, n - 1)
     near = NearestNeighbors(n_neighbors=k).fit(z1[drawn]).kneighbors(return_distance=False)
     batch = np.repeat(np.arange(len(cells)), n)
     alone = (batch[near] == batch[:, None]).mean(axis=1) >= OWN
     for b, rows in enumerate(cells):
-        if alone[batch == b].mean() >= APART and not labelled[rows].any():
+        if alone[batch == b].mean() >= APART and not labeled[rows].any():
             stray[rows] = True
     return stray

@@ -71,12 +71,12 @@ def _about_unlabeled(column: pd.Series, sizes: pd.Series, candidate: dict[str, A
     if n := int(column.isna().sum()):
         notices.append(
             f"Column {candidate['key']}: {counted(n, 'cell')} without a value; they count as "
-            "unlabelled."
+            "unlabeled."
         )
     if alike := candidate["looks_unlabeled"]:
         words = ", ".join(map(repr, alike))
         notices.append(
-            f"Column {candidate['key']} has values that may mean unlabelled: {words} "
+            f"Column {candidate['key']} has values that may mean unlabeled: {words} "
             f"({counted(int(sizes[alike].sum()), 'cell')}). They count as cell types unless you "
             "say otherwise."
         )

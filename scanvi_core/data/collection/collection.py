@@ -1,7 +1,7 @@
 """Many files as one data set: a sharded zarr store of counts that are read in runs of rows.
 
 A collection is a folder that annbatch wrote (:mod:`scanvi_core.data.collection.collection.write`):
-parts ``dataset_0``, ``dataset_1``, ..., each the AnnData of some neighbouring cells. Cell i of the
+parts ``dataset_0``, ``dataset_1``, ..., each the AnnData of some neighboring cells. Cell i of the
 collection is row i of its parts one after the other, in the order of the files it was made from.
 """
 

@@ -17,7 +17,7 @@ from scanvi_core.data.counts.verdicts import (  # fmt: skip
     EMPTY,
     LOG,
     NEARLY,
-    NORMALISED,
+    NORMALIZED,
     OTHER,
     SCALED,
     Names,
@@ -27,12 +27,12 @@ from scanvi_core.data.counts.verdicts import (  # fmt: skip
 from scanvi_core.errors import ColumnMissing, CountsNotFound, FileRefused
 
 __all__ = [
-    "BINARY", "COUNTS", "DAMAGED", "EMPTY", "LOG", "NEARLY", "NORMALISED", "OTHER", "SCALED",
+    "BINARY", "COUNTS", "DAMAGED", "EMPTY", "LOG", "NEARLY", "NORMALIZED", "OTHER", "SCALED",
     "MatrixReport", "choose", "judge",
 ]  # fmt: skip
 NEED_COUNTS = (
     "SCANVI needs raw counts. Save them in layers['counts'] or in X, or open the file from before "
-    "normalisation."
+    "normalization."
 )
 
 
@@ -54,7 +54,7 @@ class MatrixReport:
     verdict, reason
         One of this module's verdicts, and why, in words.
     scale
-        How to read normalised values as counts, proven on a sample of cells; None: not possible,
+        How to read normalized values as counts, proven on a sample of cells; None: not possible,
         or not needed.
     target
         What every cell adds up to before the logarithm; None when cells differ.
@@ -146,7 +146,7 @@ def choose(
     """Return the matrix to train on.
 
     A layer with a usual name (``counts``) comes first, then ``raw.X``, then ``X``, then any other
-    layer. Normalised values that counts can be recovered from come only when there are no counts,
+    layer. Normalized values that counts can be recovered from come only when there are no counts,
     and a matrix of zeros and ones only when nothing else is there.
 
     Parameters

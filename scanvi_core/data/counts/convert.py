@@ -1,4 +1,4 @@
-"""Turn the chosen matrix into counts: sorted, summed, recovered where it is normalised."""
+"""Turn the chosen matrix into counts: sorted, summed, recovered where it is normalized."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class CountsConverter:
     report
         What :func:`~scanvi_core.data.counts.choose.judge` found in the matrix.
     obs
-        Table of cells; a column of totals in it settles what normalised values leave open.
+        Table of cells; a column of totals in it settles what normalized values leave open.
     genes
         Names of the genes.
     """
@@ -122,7 +122,7 @@ class CountsConverter:
 
 
 def totals_of(obs: pd.DataFrame) -> Totals | None:
-    """Return the column that may hold the counts per cell before normalisation, or None.
+    """Return the column that may hold the counts per cell before normalization, or None.
 
     Whole numbers under a usual name, not the same in all cells.
     """

@@ -1,4 +1,4 @@
-"""Counts from normalised values, cell by cell, with a proof that they are the only ones possible.
+"""Counts from normalized values, cell by cell, with a proof that they are the only ones possible.
 
 A value stands for an interval of what it may have been before it was rounded to float32 (and to
 some decimals). A cell is counts times a unit: its smallest value is k units, for k = 1, 2, ...
@@ -87,14 +87,14 @@ def _solve_block(values: np.ndarray, indptr: np.ndarray, scale: Scale) -> Soluti
 
 
 def recover_counts(values: sp.csr_matrix, totals: np.ndarray | None = None) -> sp.csr_matrix:
-    """Return the counts behind log-normalised values, all cells or none.
+    """Return the counts behind log-normalized values, all cells or none.
 
     Parameters
     ----------
     values
         Cells × genes, non-negative.
     totals
-        Counts per cell before normalisation, over all genes measured; they settle a factor that
+        Counts per cell before normalization, over all genes measured; they settle a factor that
         all counts of a cell share.
 
     Returns
@@ -117,7 +117,7 @@ def recover_counts(values: sp.csr_matrix, totals: np.ndarray | None = None) -> s
     if scale is None or n_bad:
         raise CountsNotFound(
             f"The counts of {n_bad:,} of {values.shape[0]:,} cells cannot be recovered exactly.",
-            "Open the file from before normalisation.",
+            "Open the file from before normalization.",
         )
     return sp.csr_matrix(
         (solution.counts.astype(np.float32), values.indices.copy(), values.indptr.copy()),

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from scanvi_core import config
 from scanvi_core.data.counts import recovery
 from scanvi_core.data.counts.scale import LINEAR, Scale
-from scanvi_core.data.counts.smoothing import NeighbourNoise
+from scanvi_core.data.counts.smoothing import NeighborNoise
 from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound
 
@@ -17,7 +17,7 @@ PRIMES = (2, 3, 5, 7, 11, 13)  # a common factor of all counts of a cell has one
 LARGER = 255  # counts from here on are counted as one
 SAME = 1e-3  # units or totals this close are one
 NAMED = 5
-HINT = "Open the file from before normalisation, or one with raw counts in a layer."
+HINT = "Open the file from before normalization, or one with raw counts in a layer."
 LEFT_OUT = {
     recovery.NO_FIT: "their values are no whole multiples of one unit",
     recovery.TOO_LARGE: "they have a count too large to be told from the next one",
@@ -27,7 +27,7 @@ LEFT_OUT = {
 
 @dataclass(slots=True)
 class Totals:
-    """A column of obs that may hold the counts per cell before normalisation."""
+    """A column of obs that may hold the counts per cell before normalization."""
 
     name: str
     values: np.ndarray
@@ -61,7 +61,7 @@ class Recovery:
     settled: np.ndarray = field(init=False)
     lengths: np.ndarray = field(init=False)
     frequencies: np.ndarray = field(init=False)
-    noise: NeighbourNoise = field(default_factory=NeighbourNoise)
+    noise: NeighborNoise = field(default_factory=NeighborNoise)
 
     def __post_init__(self) -> None:
         self.status = np.zeros(self.n_obs, np.int8)
@@ -158,7 +158,7 @@ class Recovery:
     def _may_hide_factor(self) -> np.ndarray:
         """Return the cells whose counts may all have been a multiple of what was recovered.
 
-        Nothing in a normalised cell tells 2, 4, 6 from 1, 2, 3. What speaks against it is how
+        Nothing in a normalized cell tells 2, 4, 6 from 1, 2, 3. What speaks against it is how
         seldom that many counts share a factor; the share of multiples is taken from all cells.
         """
         n_counts = max(1, int(self.frequencies[1:].sum()))
@@ -233,7 +233,7 @@ def _sentence(facts: dict[str, Any], target_words: str) -> str:
     parts.append(target_words)
     if facts["decimals"] is not None:
         parts.append(f"rounded to {facts['decimals']} decimals")
-    kind = "normalised" if linear else "log-normalised"
+    kind = "normalized" if linear else "log-normalized"
     text = (
         f"Counts recovered from {kind} {facts['matrix']}: {', '.join(parts)}; "
         f"exact for {counted(facts['n_recovered'], 'cell')}; largest error "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FLOAT_ERROR = 2.0**-22  # two float32 steps: normalising and taking logarithms in float32 costs one
+FLOAT_ERROR = 2.0**-22  # two float32 steps: normalizing and taking logarithms in float32 costs one
 BASES = {"e": math.e, "2": 2.0, "10": 10.0}
 LINEAR = "none"
 FEWEST_DECIMALS, MOST_DECIMALS = 3, 6

@@ -1,7 +1,7 @@
-"""Tell counts from sums over neighbouring cells, which are whole numbers too.
+"""Tell counts from sums over neighboring cells, which are whole numbers too.
 
 Counts of two cells in the same state differ by at least what chance makes them differ (Poisson;
-given their sum, binomial). Cells that were averaged over shared neighbours differ by less.
+given their sum, binomial). Cells that were averaged over shared neighbors differ by less.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ N_QUERIES = 24
 N_PARTNERS = 3
 
 
-class NeighbourNoise:
+class NeighborNoise:
     """Compares some cells of the first block with the cells most like them, in every block.
 
     The measure of a pair is the mean over genes of (a - p s)^2 / (p (1 - p) s), where s = a + b
@@ -58,7 +58,7 @@ class NeighbourNoise:
             raise CountsNotFound(
                 f"The counts behind {name} cannot be recovered: cells are more alike than counts "
                 f"can be ({np.median(known):.0%} of the noise of counts), so the values look "
-                "averaged over neighbouring cells.",
+                "averaged over neighboring cells.",
                 "Open the file from before smoothing or imputation.",
             )
 

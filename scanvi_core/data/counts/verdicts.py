@@ -12,7 +12,7 @@ from scanvi_core.data.words import counted
 
 COUNTS, BINARY = "counts", "binary"
 DAMAGED, NEARLY = "damaged", "nearly counts"
-SCALED, LOG, NORMALISED, OTHER, EMPTY = "scaled", "log-normalised", "normalised", "other", "empty"
+SCALED, LOG, NORMALIZED, OTHER, EMPTY = "scaled", "log-normalized", "normalized", "other", "empty"
 FLOAT32_EXACT = 2.0**24  # the largest range in which float32 holds every whole number
 SAME_TOTAL = 0.02  # relative spread of cell totals that says "scaled to one total"
 
@@ -33,7 +33,7 @@ def give_verdict(
         and summary.far_from_counts
         and not (summary.n_negative or summary.n_broken)
     ):
-        return _normalised(summary, sample, dtype)
+        return _normalized(summary, sample, dtype)
     return (*_whole_verdict(summary, cells, genes), None, None)
 
 
@@ -62,21 +62,21 @@ def _whole_verdict(summary: ValueSummary, cells: Names, genes: Names) -> tuple[s
     if summary.high > FLOAT32_EXACT:
         return OTHER, f"has values up to {summary.high:g}, too large for counts"
     if summary.n_not_one == 0:
-        return BINARY, "holds only zeros and ones: it looks binarised"
+        return BINARY, "holds only zeros and ones: it looks binarized"
     return COUNTS, f"holds whole numbers from 0 to {summary.high:,.0f}"
 
 
-def _normalised(summary: ValueSummary, sample: sp.csr_matrix, dtype: np.dtype) -> Verdict:
-    """Say how fractional values were made: base and target of the normalisation, if it was one."""
+def _normalized(summary: ValueSummary, sample: sp.csr_matrix, dtype: np.dtype) -> Verdict:
+    """Say how fractional values were made: base and target of the normalization, if it was one."""
     scale = None if dtype == np.float16 else detect(sample)
     logs = [] if summary.high > LOG_MAX else list(BASES)
     base, target = _common_total(sample, [scale.base] if scale else [*logs, LINEAR])
     if not (scale or target):
         if summary.high > LOG_MAX:
             return OTHER, f"has fractional values up to {summary.high:,.4g}", None, None
-        words = f"looks log-normalised (fractional values up to {summary.high:.3g})"
+        words = f"looks log-normalized (fractional values up to {summary.high:.3g})"
         return LOG, f"{words}; exact counts cannot be recovered from it", None, None
-    verdict = NORMALISED if base == LINEAR else LOG
+    verdict = NORMALIZED if base == LINEAR else LOG
     how = [] if base == LINEAR else [f"base {base}"]
     if target:
         how.append(f"every cell {'adds up' if base == LINEAR else 'scaled'} to {target:,.0f}")

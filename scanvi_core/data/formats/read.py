@@ -12,7 +12,7 @@ import pandas as pd
 
 from scanvi_core.data.anndata_files.h5ad import Content, read_file
 from scanvi_core.data.anndata_files.target import Request, mark_origin, origin_of
-from scanvi_core.data.formats.recognise import Made, as_h5ad
+from scanvi_core.data.formats.recognize import Made, as_h5ad
 from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.errors import ChoiceNeeded
 

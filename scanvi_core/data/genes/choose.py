@@ -39,7 +39,7 @@ def variable_genes(
     taken. Otherwise ``seurat_v3`` (Stuart et al. 2019, 10.1016/j.cell.2019.05.031) ranks them
     within each batch, with a wider local fit where the published one is singular. It runs in a
     child process, because its fit of small or constant data can end a process; ``seurat`` on
-    log-normalised counts follows, and plain variance last.
+    log-normalized counts follows, and plain variance last.
     The answer is kept in the data set's folder.
 
     Parameters

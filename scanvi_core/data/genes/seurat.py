@@ -1,4 +1,4 @@
-"""Variable genes by the standardised variance of Stuart et al. 2019 (10.1016/j.cell.2019.05.031).
+"""Variable genes by the standardized variance of Stuart et al. 2019 (10.1016/j.cell.2019.05.031).
 
 The numbers of scanpy's ``highly_variable_genes(flavor="seurat_v3")``, from counts that are read
 gene by gene: memory holds a block of them, never the matrix.
@@ -61,17 +61,17 @@ def most_variable(
     sums, squares = _sums(
         counts, batch, len(n_cells), deviation * np.sqrt(n_cells)[:, None] + mean
     )
-    clipped = standardised((sums, squares), mean, deviation, n_cells[:, None])
+    clipped = standardized((sums, squares), mean, deviation, n_cells[:, None])
     return first(clipped[:, genes], n_top)
 
 
-def standardised(
+def standardized(
     clipped: tuple[Floats, Floats],
     mean: Floats,
     deviation: Floats,
     n_cells: npt.NDArray[np.int64],
 ) -> Floats:
-    """Return the variance of standardised values, [n_batch, genes].
+    """Return the variance of standardized values, [n_batch, genes].
 
     Parameters
     ----------

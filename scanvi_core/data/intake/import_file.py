@@ -35,7 +35,7 @@ def import_file(
     Parameters
     ----------
     path
-        A file or folder of any kind that :mod:`scanvi_core.data.formats` knows, recognised by
+        A file or folder of any kind that :mod:`scanvi_core.data.formats` knows, recognized by
         content, never changed. What is no .h5ad is written as one into ``source`` beside
         `folder`, and read from there.
     folder

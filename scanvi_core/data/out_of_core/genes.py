@@ -24,7 +24,7 @@ from dask.delayed import delayed
 
 from scanvi_core import config
 from scanvi_core.data.genes.choose import MIN_DETECTED, SPANS, pool_batches
-from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardised
+from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardized
 from scanvi_core.data.out_of_core.passes import Measurements, added, blocks_of, reading
 from scanvi_core.errors import InputError
 from scanvi_core.runtime import worker_threads
@@ -67,7 +67,7 @@ def variable_table(
     if len(detected) <= n_top:
         table.loc[detected, "highly_variable"] = True
         return table
-    values = _standardised(counts, batch_codes(measured.quality.totals, batch), detected, folder)
+    values = _standardized(counts, batch_codes(measured.quality.totals, batch), detected, folder)
     table.loc[detected[first(values, n_top)], "highly_variable"] = True
     ranks = np.argsort(np.argsort(-values, axis=1), axis=1).astype(np.float64)
     ranks[ranks >= n_top] = np.nan
@@ -87,10 +87,10 @@ def batch_codes(totals: np.ndarray, batch: pd.Series | None) -> npt.NDArray[np.i
     return codes
 
 
-def _standardised(
+def _standardized(
     counts: Any, codes: npt.NDArray[np.int32], genes: np.ndarray, folder: Path
 ) -> Floats:
-    """Return the standardised variance of some genes in each batch [n_batch, len(genes)]."""
+    """Return the standardized variance of some genes in each batch [n_batch, len(genes)]."""
     n_cells = np.bincount(codes[codes >= 0])[:, None]
     sums, squares = (part[:, genes] for part in _sums(counts, codes))
     mean = sums / n_cells
@@ -102,7 +102,7 @@ def _standardised(
         clip = Path(shared) / "clip.npy"
         np.save(clip, limits, allow_pickle=False)
         sums, squares = (part[:, genes] for part in _sums(counts, codes, clip))
-    return standardised((sums, squares), mean, deviation, n_cells)
+    return standardized((sums, squares), mean, deviation, n_cells)
 
 
 def _deviation(mean: Floats, variance: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """What is read off Dask arrays of CSR blocks: numbers per cell, and components.
 
 Scanpy's quality metrics read the counts once for each number; here they are read once for all of
-them, and judged on the way. Normalising is scanpy's own.
+them, and judged on the way. Normalizing is scanpy's own.
 """
 
 import operator
@@ -85,7 +85,7 @@ def _measure_block(
 def components(
     counts: Any, genes: np.ndarray, n_comps: int, at_once: int
 ) -> tuple[Any, npt.NDArray[np.float64]]:
-    """Return principal components of counts that scanpy normalised and logged.
+    """Return principal components of counts that scanpy normalized and logged.
 
     By the eigenvectors of the covariance, as scanpy does for Dask arrays of CSR blocks; but the
     products of the blocks (32 MB each for 2,000 genes) are added `at_once`. Scanpy 1.11.5 has
@@ -94,7 +94,7 @@ def components(
     Parameters
     ----------
     counts
-        Dask array [cells, all genes] of CSR blocks; cells are normalised by all their counts.
+        Dask array [cells, all genes] of CSR blocks; cells are normalized by all their counts.
     genes
         Columns to take.
     n_comps

@@ -16,11 +16,11 @@ import scipy.sparse as sp
 if TYPE_CHECKING:
     import anndata
 
-MIN_CELLS = 50  # fewer have too few neighbours to tell
+MIN_CELLS = 50  # fewer have too few neighbors to tell
 MAX_CELLS = 30_000  # no sample of one droplet run is larger
 N_COMPONENTS = 30
 MIN_GENES = 3  # of a cell, and cells of a gene, that scrublet looks at
-BYTES_PER_VALUE = 100  # copies made on the way: raw, normalised, logs, simulated doublets
+BYTES_PER_VALUE = 100  # copies made on the way: raw, normalized, logs, simulated doublets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ def find_doublets(counts: sp.csr_matrix, seed: int) -> Doublets:
     counts
         Counts [n, genes], CSR, of one batch.
     seed
-        Of the simulated doublets and of the search for neighbours.
+        Of the simulated doublets and of the search for neighbors.
     """
     import anndata
     import scanpy

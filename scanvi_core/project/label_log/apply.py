@@ -66,11 +66,11 @@ class Names:
             )
         return self.codes[name]
 
-    def code_or_new(self, name: str, colour: str = "") -> int:
+    def code_or_new(self, name: str, color: str = "") -> int:
         """Return the code of a label, created when not known yet."""
         if name not in self.codes:
             code = self.codes[name] = self.n_labels + len(self.new)
-            label = Label(name, colour=colour)
+            label = Label(name, color=color)
             self.new.append((code, label._replace(alive=False), label))
         return self.codes[name]
 
@@ -172,7 +172,7 @@ def _merge(board: Board, event: Event) -> Change:
         raise SettingInvalid("A label cannot be merged into itself.", "Choose another label.")
     rows = np.flatnonzero(np.isin(board.codes, merged))
     before = board.codes[rows], board.sources[rows]
-    after = np.full(len(rows), target, dtype=np.int32), before[1]  # who labelled stays true
+    after = np.full(len(rows), target, dtype=np.int32), before[1]  # who labeled stays true
     return Change(CellChange(rows, after, before), None, (*_retired(board, merged), *names.new))
 
 
@@ -203,10 +203,10 @@ def _retired(board: Board, codes: Iterable[int]) -> list[Entry]:
     return [(code, labels[code], labels[code]._replace(alive=False)) for code in codes]
 
 
-def _recolour(board: Board, event: Event) -> Change:
+def _recolor(board: Board, event: Event) -> Change:
     names, mapping = Names(board), event.payload["mapping"]
-    wanted = {names.code(name): colour for name, colour in mapping.items()}
-    return _with(board, lambda code, label: label._replace(colour=wanted.get(code, label.colour)))
+    wanted = {names.code(name): color for name, color in mapping.items()}
+    return _with(board, lambda code, label: label._replace(color=wanted.get(code, label.color)))
 
 
 def _groups(board: Board, event: Event) -> Change:
@@ -246,7 +246,7 @@ _PLANNERS: dict[str, Callable[[Board, Event], Change]] = {
     "merge": _merge,
     "split": _split,
     "delete": _delete,
-    "recolour": _recolour,
+    "recolour": _recolor,
     "groups": _groups,
     "prior": _prior,
     "holdout": _holdout,

@@ -79,7 +79,7 @@ def accept(
 ) -> Event:
     """Take over a model's predictions: one label for all `rows`, or one per row.
 
-    Cells labelled by the file or by hand are left out; the stored payload has their number
+    Cells labeled by the file or by hand are left out; the stored payload has their number
     (``left_out``) and their rows (``left_out_rows``, base64 of the compact form).
     """
     about = {"reason": reason, "model": model}
@@ -98,9 +98,9 @@ def clear(rows: ArrayLike, *, reason: str = "") -> Event:
     return Event("clear", {"reason": reason}, _positions(rows))
 
 
-def create(label: str, *, colour: str = "") -> Event:
+def create(label: str, *, color: str = "") -> Event:
     """Add a label that no cell carries yet."""
-    return Event("create", {"labels": [clean_label(label)], "colour": colour})
+    return Event("create", {"labels": [clean_label(label)], "colour": color})
 
 
 def rename(label: str, to: str) -> Event:
@@ -127,13 +127,13 @@ def split(
 
 
 def delete(label: str) -> Event:
-    """Remove a label; its cells become unlabelled."""
+    """Remove a label; its cells become unlabeled."""
     return Event("delete", {"labels": [clean_label(label)]})
 
 
-def recolour(colours: Mapping[str, str]) -> Event:
-    """Set the colours of labels; those not named keep theirs."""
-    return Event("recolour", {"mapping": {clean_label(k): str(v) for k, v in colours.items()}})
+def recolor(colors: Mapping[str, str]) -> Event:
+    """Set the colors of labels; those not named keep theirs."""
+    return Event("recolour", {"mapping": {clean_label(k): str(v) for k, v in colors.items()}})
 
 
 def holdout(rows: ArrayLike, *, how: str = "", seed: int = 0) -> Event:
@@ -186,7 +186,7 @@ def describe(event: Event) -> str:
         "merge": f"merge {', '.join(labels)} into {payload.get('to')} ({cells})",
         "split": f"split {payload.get('from')} into {', '.join(labels)} ({cells})",
         "delete": f"delete {what} ({cells})",
-        "recolour": f"recolour {', '.join(payload.get('mapping', {}))}",
+        "recolour": f"recolor {', '.join(payload.get('mapping', {}))}",
         "holdout": f"set {cells} aside",
         "groups": "change the groups",
         "prior": "change the expected shares",

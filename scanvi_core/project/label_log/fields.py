@@ -21,7 +21,7 @@ MAX_NAME, MAX_TEXT, MAX_TIME = 1_000, 100_000, 40
 YEARS = range(1970, 2200)  # a clock may be wrong, but a table cannot show any year
 WHOLE = range(-(2**63), 2**63)
 AGAIN = "Get it anew from where it was exported."
-_COLOUR = re.compile(r"(#[0-9a-fA-F]{6})?", re.ASCII)
+_COLOR = re.compile(r"(#[0-9a-fA-F]{6})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _COUNTS = frozenset({"n_cells", "left_out"})
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -148,13 +148,13 @@ def _is_label(value: Any) -> bool:
     """Tell whether a value is a `Label` as JSON."""
     if not isinstance(value, list) or len(value) != 5:
         return False
-    name, alive, colour, group, prior = value
-    fits = _is_name(name) and type(alive) is bool and _is_colour(colour)
+    name, alive, color, group, prior = value
+    fits = _is_name(name) and type(alive) is bool and _is_color(color)
     return fits and is_text(group, MAX_LABEL_LENGTH) and (prior is None or _is_share(prior))
 
 
-def _is_colour(value: Any) -> bool:
-    return isinstance(value, str) and _COLOUR.fullmatch(value) is not None
+def _is_color(value: Any) -> bool:
+    return isinstance(value, str) and _COLOR.fullmatch(value) is not None
 
 
 def _is_edit(value: Any) -> bool:
@@ -178,7 +178,7 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "labels": _list_of(_is_name),
-    "to": _is_name, "from": _is_name, "name": _is_name, "colour": _is_colour,
+    "to": _is_name, "from": _is_name, "name": _is_name, "colour": _is_color,
     "mapping": _is_mapping, "changes": _list_of(_is_edit),
     "column": "holdout".__eq__,
     "step": lambda value: is_whole(value, range(1, HISTORY_EVENTS + 1)),

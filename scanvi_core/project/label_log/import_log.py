@@ -62,7 +62,7 @@ def conflicts(stories: Sequence[Story], merged: Merged) -> list[Conflict]:
 def agreement(ours: Story, theirs: Story) -> dict[str, tuple[int, int, float]]:
     """Return per type the cells of ours, of theirs, and Cohen's kappa of yes or no.
 
-    Over the cells that both have labelled, neither by reading a column nor by an entry they share.
+    Over the cells that both have labeled, neither by reading a column nor by an entry they share.
     """
     place = {digest: at for at, digest in enumerate(theirs.digests)}
     shared = np.array([*(place.get(digest, -2) for digest in ours.digests), -2])[ours.stamp]
@@ -77,7 +77,7 @@ def agreement(ours: Story, theirs: Story) -> dict[str, tuple[int, int, float]]:
 
 
 def kappa(ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> float:
-    """Return Cohen's kappa of two yes-or-no judgements of the same cells; NaN where undefined.
+    """Return Cohen's kappa of two yes-or-no judgments of the same cells; NaN where undefined.
 
     Cohen 1960, "A coefficient of agreement for nominal scales".
     """

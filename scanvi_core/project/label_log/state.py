@@ -25,7 +25,7 @@ class Label(NamedTuple):
 
     name: str
     alive: bool = True
-    colour: str = ""
+    color: str = ""
     group: str = ""
     prior: float | None = None
 
@@ -49,7 +49,7 @@ class LabelState:
     -----
     Retired positions keep their last name in `names`, but no cell has such a code: use `active`
     to list labels, and `compact` where codes must run without gaps. `groups`, `prior` and
-    `colours` hold the active labels that have one; priors need not add up to 1.
+    `colors` hold the active labels that have one; priors need not add up to 1.
     """
 
     seq: int
@@ -84,9 +84,9 @@ class LabelState:
         return {label.name: label.prior for label in self._living if label.prior is not None}
 
     @property
-    def colours(self) -> dict[str, str]:
-        """Colour per label name."""
-        return {label.name: label.colour for label in self._living if label.colour}
+    def colors(self) -> dict[str, str]:
+        """Color per label name."""
+        return {label.name: label.color for label in self._living if label.color}
 
     @property
     def counts(self) -> dict[str, int]:

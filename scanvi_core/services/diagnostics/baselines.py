@@ -65,8 +65,8 @@ def baselines(opened: Workspace) -> Baselines | None:
 def cross_validated(opened: Workspace) -> str | None:
     """Say how often the linear models are right about labels of folds they were not shown.
 
-    That needs no hold-out: each labelled training cell is judged by models fitted on the others.
-    None before there are such judgements.
+    That needs no hold-out: each labeled training cell is judged by models fitted on the others.
+    None before there are such judgments.
     """
     run = opened.current_run()
     if run is None or not run.has_array(results.OUT_OF_FOLD):
@@ -82,7 +82,7 @@ def _cross_validated(run: Run) -> str | None:
         return None
     scores = score(y[usable], judged[usable].argmax(axis=1), run.settings.label_names)
     return (
-        f"The one-second linear models together, cross-validated on {scores.n:,} labelled cells: "
+        f"The one-second linear models together, cross-validated on {scores.n:,} labeled cells: "
         f"right on {percent(scores.accuracy, scores.n)} "
         f"(95 % interval {percent_range(scores.interval, scores.n)}), "
         f"mean F1 {scores.macro_f1:.2f}."

@@ -19,9 +19,9 @@ MAX_CELLS = 2_000  # silhouettes cost n^2
 SPACES = MODEL, PLAIN = "model map", "plain PCA"
 MEANING = {
     "types_apart": "Types lie apart",
-    "type_neighbours": "Neighbours are of the same type",
+    "type_neighbors": "Neighbors are of the same type",
     "batches_overlap": "Batches overlap within a type",
-    "batch_neighbours": "Neighbours come from every batch",
+    "batch_neighbors": "Neighbors come from every batch",
 }
 
 

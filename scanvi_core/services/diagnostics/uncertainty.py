@@ -38,7 +38,7 @@ QC_NAMES = uncertainty_job.QC_NAMES
 NEXT_STEPS = (
     "Nothing speaks against the prediction.",
     "Two types are close: choose between the two.",
-    "Unlike every labelled cell: name a new type, or leave it unknown.",
+    "Unlike every labeled cell: name a new type, or leave it unknown.",
     "Look at its counts, doublet score and batch; leave it unnamed.",
 )
 COVERAGE = 0.9
@@ -97,7 +97,7 @@ class PredictionSets:
     members
         bool [n_obs, K], the columns being `names`; all False for cells without counts.
     n_cells
-        Labelled cells the promise rests on.
+        Labeled cells the promise rests on.
     """
 
     members: np.ndarray
@@ -159,7 +159,7 @@ def _notes(opened: Workspace, seen: Uncertainty, batch_key: str | None) -> tuple
     """Say what could not be looked at."""
     notes = []
     if np.isnan(seen.novelty).all():
-        notes.append("New types were not looked for: too few labelled cells.")
+        notes.append("New types were not looked for: too few labeled cells.")
     if not flags.doublet_version(opened, batch_key):
         most = uncertainty_job.MAX_DOUBLET_CELLS
         why = f": more than {most:,} cells" if opened.dataset.n_obs > most else ""

@@ -35,7 +35,7 @@ ARRAYS = (REASON, NOVELTY, QC, ISSUE_SCORE, ISSUE, SUGGESTION)
 IS_NOVEL = "novel"
 QC_NAMES = limits.FLAG_NAMES
 MAX_DOUBLET_CELLS = 50_000  # of more, doublets are looked for when the user asks for it
-BLOCK = 20_000  # cells that are normalised at a time
+BLOCK = 20_000  # cells that are normalized at a time
 
 
 def begin(opened: Workspace) -> None:
@@ -64,7 +64,7 @@ def check_run(opened: Workspace, run_id: str, job: jobs.Job) -> None:
     """
     checks = Checks(opened, run_id, job)
     steps: list[tuple[str, str, Callable[[], None]]] = [
-        (OUT_OF_FOLD, "Judging each labelled cell without its label", checks.out_of_fold),
+        (OUT_OF_FOLD, "Judging each labeled cell without its label", checks.out_of_fold),
         (SUGGESTION, "Looking for labels that look wrong", checks.labels),
         (IS_NOVEL, "Looking for new types", checks.novelty),
         (QC, "Looking for doublets and poor cells", checks.quality),
@@ -94,7 +94,7 @@ class Checks:
         self.random = np.random.default_rng(self.run.settings.seed)
 
     def out_of_fold(self) -> None:
-        """Write what the linear models say about labelled cells of folds they were not shown."""
+        """Write what the linear models say about labeled cells of folds they were not shown."""
         from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 
         n_labels = len(self.predictions.names)
@@ -122,7 +122,7 @@ class Checks:
         self.run.write_array(SUGGESTION, check.suggestion)
 
     def novelty(self) -> None:
-        """Write which cells are unlike every labelled one."""
+        """Write which cells are unlike every labeled one."""
         from scanvi_core.annotation.uncertainty.novelty import find_novel
 
         y, n_labels = self.y, len(self.predictions.names)

@@ -8,7 +8,7 @@ import numpy as np
 from scanvi_core.annotation.selection.rules import Kind
 from scanvi_core.errors import ColumnMissing
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.explore import colours, maps
+from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
 
@@ -34,7 +34,7 @@ def columns(opened: Workspace) -> dict[str, bool]:
     return {
         name: about["kind"] == "number"
         for name, about in known.items()
-        if about["kind"] == "number" or about["n_unique"] <= colours.MAX_CATEGORIES
+        if about["kind"] == "number" or about["n_unique"] <= colors.MAX_CATEGORIES
     }
 
 

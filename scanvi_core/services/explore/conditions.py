@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.annotation.selection.cell_sets import Bits, packed, unpacked
-from scanvi_core.annotation.selection.neighbours import Neighbours
+from scanvi_core.annotation.selection.neighbors import Neighbors
 from scanvi_core.annotation.selection.polygon import in_polygon
 from scanvi_core.annotation.selection.rules import NO_VALUE, Condition, Kind
 from scanvi_core.config import UMAP_NEIGHBORS
 from scanvi_core.errors import ColumnMissing, InputError
 from scanvi_core.project.runs import Run
-from scanvi_core.services.explore import colours, gene_search
+from scanvi_core.services.explore import colors, gene_search
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.cell_values import cluster_origin, coded, newest
 from scanvi_core.services.runs import provisional, results
@@ -30,7 +30,7 @@ NEAR_WHERE = "The model's map (z1)"
 
 @dataclass(frozen=True)
 class Matches:
-    """The cells that fulfil a condition, and what has to be said about it.
+    """The cells that fulfill a condition, and what has to be said about it.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Matches:
 
 
 def answer(opened: Workspace, term: Condition) -> Matches:
-    """Return the cells that fulfil a condition, whether or not it is negated."""
+    """Return the cells that fulfill a condition, whether or not it is negated."""
     about = term.about
     try:
         key = ("condition", about, _MOMENTS.get(term.kind, _always)(opened))
@@ -55,12 +55,12 @@ def answer(opened: Workspace, term: Condition) -> Matches:
 
 
 def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
-    """Return cells with their neighbours on the current model's map; None without a model."""
+    """Return cells with their neighbors on the current model's map; None without a model."""
     run = opened.current_run()
     if run is None:
         return None
     index = opened.cache.get(
-        ("neighbours", run.id), lambda: Neighbours(run.array(results.Z1), UMAP_NEIGHBORS)
+        ("neighbors", run.id), lambda: Neighbors(run.array(results.Z1), UMAP_NEIGHBORS)
     )
     key = ("near", run.id, steps, bits.tobytes())
 
@@ -94,15 +94,13 @@ def drawn(opened: Workspace, xy: np.ndarray, polygon: np.ndarray) -> Condition |
     return Condition("polygon", name, corners=corners, origin=place)
 
 
-def shown(
-    opened: Workspace, colouring: colours.Colouring, codes: Sequence[int]
-) -> Condition | None:
+def shown(opened: Workspace, coloring: colors.Coloring, codes: Sequence[int]) -> Condition | None:
     """Return the condition of the types isolated in a map's legend; None where none says it."""
     kinds: dict[str, Kind] = {
-        colours.LABEL: "label", colours.PREDICTION: "predicted", colours.REASON: "reason",
+        colors.LABEL: "label", colors.PREDICTION: "predicted", colors.REASON: "reason",
     }  # fmt: skip
-    values = tuple(NO_VALUE if code < 0 else colouring.names[code] for code in codes)
-    what = colouring.name.removesuffix(" (provisional)")
+    values = tuple(NO_VALUE if code < 0 else coloring.names[code] for code in codes)
+    what = coloring.name.removesuffix(" (provisional)")
     if what in kinds:
         return Condition(kinds[what], values=values)
     if what == explore_maps.CLUSTER:
@@ -187,7 +185,7 @@ def _column(opened: Workspace, term: Condition) -> Matches:
         return _categories(opened, term)
     if known["kind"] != "number":
         raise ColumnMissing(f"The column {term.name} holds no numbers here.")
-    values = colours.colouring(opened, term.name).values
+    values = colors.coloring(opened, term.name).values
     return Matches(packed(_within(values, term)))
 
 

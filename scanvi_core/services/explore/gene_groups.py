@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.annotation.selection.rules import Rule
-from scanvi_core.services.explore import colours, gene_search, maps, rules, selection
+from scanvi_core.services.explore import colors, gene_search, maps, rules, selection
 from scanvi_core.services.workspace import Workspace
 
 PICKED, KEPT, REST = "Picked cells", "Kept cells", "All other cells"
@@ -31,7 +31,7 @@ class Groups:
     what
         What they are groups of, as the pages call it.
     places
-        Positions in the palette, so that a type keeps its colour.
+        Positions in the palette, so that a type keeps its color.
     warning
         Why tests between them flatter, in a sentence; empty where nothing speaks for that.
     """
@@ -56,26 +56,26 @@ def options(opened: Workspace) -> list[str]:
     def usable(what: str) -> bool:
         if what in columns:
             return columns[what]["kind"] != "number" and columns[what]["n_unique"] <= MAX_GROUPS
-        return what in (colours.LABEL, colours.PREDICTION, maps.CLUSTER)
+        return what in (colors.LABEL, colors.PREDICTION, maps.CLUSTER)
 
-    choices = [what for what in colours.colour_options(opened) if usable(what)]
+    choices = [what for what in colors.color_options(opened) if usable(what)]
     if not opened.labels().active:
-        choices.remove(colours.LABEL)
+        choices.remove(colors.LABEL)
     return choices
 
 
 def groups(opened: Workspace, what: str) -> Groups:
     """Return the groups of one of `options`."""
-    colouring = colours.colouring(opened, what)
+    coloring = colors.coloring(opened, what)
 
     def work_out() -> Groups:
-        if colouring.codes is None:
+        if coloring.codes is None:
             raise ValueError(f"{what} has no groups")
-        places = colouring.places or tuple(range(len(colouring.names)))
-        codes = np.array(colouring.codes, dtype=np.int32)
-        return Groups(what, codes, colouring.names, places, _why(opened, what))
+        places = coloring.places or tuple(range(len(coloring.names)))
+        codes = np.array(coloring.codes, dtype=np.int32)
+        return Groups(what, codes, coloring.names, places, _why(opened, what))
 
-    return opened.cache.get(("groups", colouring.revision), work_out)
+    return opened.cache.get(("groups", coloring.revision), work_out)
 
 
 def of_two(opened: Workspace, tab: str, what: str, names: tuple[str, str]) -> Groups:
@@ -197,11 +197,11 @@ FLATTERED = (
 def _why(opened: Workspace, what: str) -> str:
     if what == maps.CLUSTER:
         return f"Clusters were made from the same genes, {FLATTERED}"
-    if what == colours.PREDICTION:
+    if what == colors.PREDICTION:
         return f"The model predicted these types from the same genes, {FLATTERED}"
-    if what == colours.LABEL and any(_why_rule(own.rule) for own in rules.logged(opened)):
+    if what == colors.LABEL and any(_why_rule(own.rule) for own in rules.logged(opened)):
         return f"Some labels were given by shapes, clusters or levels of genes, {FLATTERED}"
-    if what not in colours.STANDARD and any(w in what.casefold() for w in LIKE_CLUSTERS):
+    if what not in colors.STANDARD and any(w in what.casefold() for w in LIKE_CLUSTERS):
         return f"If “{what}” holds clusters, they were made from the same genes, {FLATTERED}"
     return ""
 

@@ -22,7 +22,7 @@ from scanvi_core.annotation.selection.rules import in_words as term_in_words
 from scanvi_core.errors import InputError
 from scanvi_core.project import names
 from scanvi_core.project.label_log import events
-from scanvi_core.services.explore import colours, conditions, maps
+from scanvi_core.services.explore import colors, conditions, maps
 from scanvi_core.services.workspace import Workspace
 
 __all__ = ["MAX_STEPS", "Condition", "Group", "Kind", "Operation", "Rule"]  # for pages
@@ -44,8 +44,8 @@ class Selection:
     mask
         Cells it selects for sure [n_obs].
     counts
-        Cells that fulfil each condition alone, in order; None where nobody can tell, and for
-        steps to neighbours.
+        Cells that fulfill each condition alone, in order; None where nobody can tell, and for
+        steps to neighbors.
     notes
         What is not here, in sentences.
     """
@@ -60,7 +60,7 @@ class Selection:
 def select(opened: Workspace, rule: Rule) -> Selection:
     """Return what a rule selects now.
 
-    A condition that cannot be looked up here counts as unknown: only cells that fulfil the rule
+    A condition that cannot be looked up here counts as unknown: only cells that fulfill the rule
     whatever it would say are selected, and a note says so.
     """
     n_obs = opened.dataset.n_obs
@@ -128,7 +128,7 @@ def of_markers(opened: Workspace, text: str) -> tuple[Condition, ...]:
     """
     return tuple(
         Condition("gene", marker.gene, low=marker.threshold, negated=not marker.positive)
-        for marker in colours.markers_of(opened, text)
+        for marker in colors.markers_of(opened, text)
     )
 
 
@@ -234,7 +234,7 @@ class Applied:
     ----------
     rows
         Cells that would be named.
-    labelled, contested
+    labeled, contested
         Cells it selects that stay as they are: they have a label already, or another rule with
         another label selects them too.
     notes
@@ -244,7 +244,7 @@ class Applied:
     own: LabelRule
     rows: np.ndarray
     selection: Selection
-    labelled: int
+    labeled: int
     contested: int
 
     @property
@@ -254,11 +254,11 @@ class Applied:
         if sentences and not self.selection.n:
             sentences.append("The rule cannot be used here.")
         elif sentences:
-            sentences.append("Only cells that fulfil the rule without that are named.")
+            sentences.append("Only cells that fulfill the rule without that are named.")
         if self.contested:
             sentences.append(f"{self.contested:,} cells fit other rules too and are left out.")
-        if self.labelled:
-            sentences.append(f"{self.labelled:,} cells have a label already and keep it.")
+        if self.labeled:
+            sentences.append(f"{self.labeled:,} cells have a label already and keep it.")
         return " ".join(sentences)
 
 

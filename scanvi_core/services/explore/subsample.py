@@ -56,7 +56,7 @@ def drawn(opened: Workspace, embedding: str) -> Drawn | None:
 
     Crowded places lose cells; sparse places, rare types and cells the model is unsure of keep
     theirs, see `scanvi_core.annotation.layout.thinning.thinned`. The same cells are drawn until
-    the map or the model is another one: neither labels, nor colours, nor a selection change them.
+    the map or the model is another one: neither labels, nor colors, nor a selection change them.
     """
     if opened.dataset.n_obs <= config.DRAWN_CELLS:
         return None

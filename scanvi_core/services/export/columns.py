@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import __version__, keys
-from scanvi_core.colours import type_colour
+from scanvi_core.colors import type_color
 from scanvi_core.export.request import Column
 from scanvi_core.project.label_log.state import SOURCE_NAMES
-from scanvi_core.services.explore import colours as explore_colours
+from scanvi_core.services.explore import colors as explore_colors
 from scanvi_core.services.export import uncertainty_columns
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
@@ -28,13 +28,13 @@ class ExportChoice:
     key
         obs column of the final labels.
     threshold
-        Confidence from which a prediction fills an unlabelled cell.
+        Confidence from which a prediction fills an unlabeled cell.
     with_counts
         Also write the counts the model read into ``layers["counts"]``.
     replace
         Replace the columns of an earlier export instead of adding new ones.
     groups
-        Where the type of an unlabelled cell is not sure, say its group if that is; types and
+        Where the type of an unlabeled cell is not sure, say its group if that is; types and
         groups less sure than `config.LOW_CONFIDENCE` are left out then.
     sets
         Also write, for each cell, the types among which the true one is nine times in ten.
@@ -111,13 +111,13 @@ def columns(
     return obs, obsm
 
 
-def colours(opened: Workspace, obs: dict[str, Column]) -> dict[str, list[str]]:
-    """Return entries of uns by which scanpy draws columns of types in the colours of the pages."""
-    places = explore_colours.type_colours(opened)
+def colors(opened: Workspace, obs: dict[str, Column]) -> dict[str, list[str]]:
+    """Return entries of uns by which scanpy draws columns of types in the colors of the pages."""
+    places = explore_colors.type_colors(opened)
     entries: dict[str, list[str]] = {}
     for key, column in obs.items():
         if isinstance(column, tuple) and column[1] and set(column[1]) <= places.keys():
-            entries[f"{key}{keys.COLOURS}"] = [type_colour(places[name]) for name in column[1]]
+            entries[f"{key}{keys.COLORS}"] = [type_color(places[name]) for name in column[1]]
     return entries
 
 

@@ -40,7 +40,7 @@ def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
         f"latent dimensions, {layers} of {model.n_hidden} units, "
         f"a {LIKELIHOOD[model.gene_likelihood]} likelihood and dispersion per "
         f"{model.dispersion} was trained on {len(frozen.genes):,} highly variable genes of "
-        f"{summary['n_cells']:,} cells, {summary['n_labelled']:,} of them labelled with "
+        f"{summary['n_cells']:,} cells, {summary['n_labeled']:,} of them labeled with "
         f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
         f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
         f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device})."
@@ -52,7 +52,7 @@ def _quality(run: Run) -> str:
     if not held:
         return "No labels were set aside to test it."
     return (
-        f"On {held['n']:,} labelled cells hidden from the model its accuracy was "
+        f"On {held['n']:,} labeled cells hidden from the model its accuracy was "
         f"{held['accuracy']:.3f} and its macro-F1 {held['macro_f1']:.3f}."
     )
 

@@ -19,7 +19,7 @@ from scanvi_core.services.export.columns import (
     CAP,
     CELLXGENE,
     ExportChoice,
-    colours,
+    colors,
     columns,
     final_labels,
     record,
@@ -128,7 +128,7 @@ def request_of(opened: Workspace, choice: ExportChoice, target: Path) -> ExportR
         more, about = cap.fields(opened, choice.key, labels, sources)
         obs, uns = obs | more, uns | about
     if choice.profile != CELLXGENE:  # its columns have other names
-        uns |= colours(opened, obs)
+        uns |= colors(opened, obs)
     counts = counts_of(opened) if choice.with_counts else None
     request = ExportRequest(
         source_of(opened), target, obs, obsm, uns, counts,

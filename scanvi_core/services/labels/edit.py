@@ -45,12 +45,12 @@ def column_values(opened: Workspace, key: str) -> pd.DataFrame:
 def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
     """Take the labels of an obs column and set the default hold-out aside.
 
-    Missing values and those in `unlabeled` become unlabelled cells.
+    Missing values and those in `unlabeled` become unlabeled cells.
 
     Raises
     ------
     LabelsUnusable
-        If no labelled cell or only one type would remain, or the column names single cells.
+        If no labeled cell or only one type would remain, or the column names single cells.
     """
     values = _column(opened, key)
     labels = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
@@ -109,9 +109,9 @@ def delete_type(opened: Workspace, label: str) -> None:
     opened.store.append(events.delete(label))
 
 
-def recolour(opened: Workspace, label: str, colour: str) -> None:
-    """Give a type a colour of its own, such as ``#4477aa``."""
-    opened.store.append(events.recolour({label: colour}))
+def recolor(opened: Workspace, label: str, color: str) -> None:
+    """Give a type a color of its own, such as ``#4477aa``."""
+    opened.store.append(events.recolor({label: color}))
 
 
 def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int:
@@ -183,7 +183,7 @@ def _label_table(state: LabelState) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "type": list(names),
-            "labelled": visible,
+            "labeled": visible,
             "set aside": aside,
             "group": [state.groups.get(name, "") for name in names],
             "expected share": [state.prior.get(name, np.nan) for name in names],
@@ -206,16 +206,16 @@ def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
     Raises
     ------
     LabelsUnusable
-        If it has no labelled cells, or too many different values.
+        If it has no labeled cells, or too many different values.
     """
     if not names:
         raise LabelsUnusable(
-            f"The column {key} has no labelled cells.", "Choose another column or start empty."
+            f"The column {key} has no labeled cells.", "Choose another column or start empty."
         )
-    n_labelled = int((codes >= 0).sum())
-    if len(names) > min(MAX_TYPES, max(FEW_TYPES, n_labelled // 2)):
+    n_labeled = int((codes >= 0).sum())
+    if len(names) > min(MAX_TYPES, max(FEW_TYPES, n_labeled // 2)):
         raise LabelsUnusable(
-            f"The column {key} has {len(names):,} different values for {n_labelled:,} cells.",
+            f"The column {key} has {len(names):,} different values for {n_labeled:,} cells.",
             "This looks like a list of barcodes; choose the column with cell types.",
         )
     check_enough(names, "choose another column, or start empty")

@@ -55,7 +55,7 @@ class Match:
     ----------
     found
         Cells here that have a line in the table.
-    labelled
+    labeled
         Of these, cells whose line holds a label.
     without_line
         Cells here that have none.
@@ -68,7 +68,7 @@ class Match:
     """
 
     found: int
-    labelled: int
+    labeled: int
     without_line: int
     strange: int
     repeated: int
@@ -168,7 +168,7 @@ def label_columns(table: LabelTable) -> list[str]:
 
 
 def values(table: LabelTable, column: str) -> pd.DataFrame:
-    """Return the labels of a column with their number of cells here, as `labelling` does."""
+    """Return the labels of a column with their number of cells here, as `labeling` does."""
     counts = _column(table, column)[table.place >= 0].value_counts()
     counts = counts[counts.index.str.strip() != ""]
     unlabeled = [keys.looks_unlabeled(value) for value in counts.index]
@@ -187,7 +187,7 @@ def match(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]
     kept = labels[here & _is_label(labels, unlabeled)]
     return Match(
         found=int(here.sum()),
-        labelled=len(kept),
+        labeled=len(kept),
         without_line=n_obs - int(here.sum()),
         strange=int(strange.sum()),
         repeated=int(repeated.sum()),

@@ -63,7 +63,7 @@ def take_over(earlier_id: str, opened: Workspace) -> Found:
     Raises
     ------
     LabelsUnusable
-        If no cell was found again, or nothing is labelled there.
+        If no cell was found again, or nothing is labeled there.
     ProjectError
         If this project has labels already.
     """

@@ -25,9 +25,9 @@ class HoldoutRequest:
     ----------
     how
         ``cells`` (a share of each type), ``hidden`` (the labels of some donors; their counts stay
-        among the unlabelled cells), ``group`` (some donors leave altogether) or ``none``.
+        among the unlabeled cells), ``group`` (some donors leave altogether) or ``none``.
     fraction
-        Share of the labelled cells of each type, for ``cells``.
+        Share of the labeled cells of each type, for ``cells``.
     column, values
         The obs column and its values that are set aside, for ``hidden`` and ``group``.
     """
@@ -106,7 +106,7 @@ def _group(opened: Workspace, codes: np.ndarray, request: HoldoutRequest) -> np.
     if not (codes[rows] >= 0).any():
         raise LabelsUnusable(
             f"No cell of {', '.join(request.values)} has a label, so there is nothing to score.",
-            "Choose donors with labelled cells.",
+            "Choose donors with labeled cells.",
         )
     return rows
 

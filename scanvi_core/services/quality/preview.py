@@ -65,7 +65,7 @@ class QualityView:
     ----------
     measures
         The numbers known of the cells.
-    n_cells, n_flagged, n_labelled
+    n_cells, n_flagged, n_labeled
         All cells, those flagged, and how many of those have a label.
     told
         What they are flagged for, in words.
@@ -78,7 +78,7 @@ class QualityView:
     measures: tuple[MeasureView, ...]
     n_cells: int
     n_flagged: int
-    n_labelled: int
+    n_labeled: int
     told: str
     by_batch: pd.DataFrame
     notes: tuple[str, ...]
@@ -101,13 +101,13 @@ def view(opened: Workspace, choice: Choice, batch: str | None = None) -> Quality
     by_batch = _by_batch(division, codes)
     for measure, spread in own.items():
         by_batch[TOLD[measure]] = spread.flagged(limits[measure])
-    labelled = opened.labels().codes >= 0
+    labeled = opened.labels().codes >= 0
     poor = codes != qc_limits.FINE
     return QualityView(
         measures=tuple(shown),
         n_cells=len(codes),
         n_flagged=int(np.count_nonzero(poor)),
-        n_labelled=int(np.count_nonzero(poor & labelled)),
+        n_labeled=int(np.count_nonzero(poor & labeled)),
         told=_told(codes),
         by_batch=by_batch,
         notes=_notes(opened, division),

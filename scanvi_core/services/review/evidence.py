@@ -15,9 +15,9 @@ from scanvi_core.services.workspace import Workspace
 
 MARKERS = 6
 TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
-NEIGHBOURS = 30  # labelled cells nearest to a group
+NEIGHBORS = 30  # labeled cells nearest to a group
 INSIDE = 0.9  # share of a group's cells that lie within its radius
-CLEAR = 2 / 3  # share of genes or neighbours that speaks for a type
+CLEAR = 2 / 3  # share of genes or neighbors that speaks for a type
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Evidence:
     batches
         Per batch of these cells: ``batch``, ``cells``, ``share`` of them, and its share of
         ``all cells``, in percent.
-    neighbours
-        Types of the nearest labelled cells: ``type``, ``cells``, most first.
+    neighbors
+        Types of the nearest labeled cells: ``type``, ``cells``, most first.
     quality
         Medians of ``these cells`` and of ``all cells``, one row per ``measure``.
     inside
-        Labelled cells among these in the model's space: ``type``, ``cells``.
+        Labeled cells among these in the model's space: ``type``, ``cells``.
     """
 
     markers: pd.DataFrame
     verdict: str
     batches: pd.DataFrame
-    neighbours: pd.DataFrame
+    neighbors: pd.DataFrame
     quality: pd.DataFrame
     inside: pd.DataFrame
 
@@ -83,7 +83,7 @@ def _evidence(opened: Workspace, token: str) -> Evidence:
             }
         )
     table = pd.DataFrame(rows)
-    near, inside = _labelled_around(opened, item)
+    near, inside = _labeled_around(opened, item)
     return Evidence(
         table,
         _verdict(table, near, first.name, second.name),
@@ -101,7 +101,7 @@ def of(opened: Workspace, item: ReviewItem) -> Evidence:
 
 
 def _trusted(opened: Workspace, item: ReviewItem, name: str) -> np.ndarray:
-    """Return cells that surely are of a type: labelled so, else confidently predicted."""
+    """Return cells that surely are of a type: labeled so, else confidently predicted."""
     predictions, y = _as_predicted(opened, item)
     if (
         name not in predictions.names
@@ -124,8 +124,8 @@ def _as_predicted(opened: Workspace, item: ReviewItem) -> tuple[results.Results,
     return predictions, predictions.run.array("y")
 
 
-def _labelled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Count the types of the nearest labelled cells, and of those in the midst of the group."""
+def _labeled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count the types of the nearest labeled cells, and of those in the midst of the group."""
     predictions, y = _as_predicted(opened, item)
     rows = np.flatnonzero((y >= 0) & (y < len(predictions.names)) & (predictions.prediction >= 0))
     z1 = predictions.run.array(results.Z1)
@@ -133,7 +133,7 @@ def _labelled_around(opened: Workspace, item: ReviewItem) -> tuple[pd.DataFrame,
     middle = own.mean(axis=0)
     radius = np.quantile(((own - middle) ** 2).sum(axis=1), INSIDE)
     distance = ((z1[rows] - middle) ** 2).sum(axis=1)
-    nearest = rows[np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+    nearest = rows[np.argsort(distance, kind="stable")[:NEIGHBORS]]
     inside = rows[distance <= radius]
     return _counted(y[nearest], predictions.names), _counted(y[inside], predictions.names)
 
@@ -146,10 +146,10 @@ def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -> str:
-    """Say in one line which candidate the separating genes and the neighbours look more like."""
-    signs = [sign for sign in (_of_genes(table, first, second), _of_neighbours(near)) if sign]
+    """Say in one line which candidate the separating genes and the neighbors look more like."""
+    signs = [sign for sign in (_of_genes(table, first, second), _of_neighbors(near)) if sign]
     if not signs:
-        return "Nothing separates the candidates: no genes, no labelled cells nearby."
+        return "Nothing separates the candidates: no genes, no labeled cells nearby."
     if all(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
         reasons = " and ".join(sign.text for sign in signs)
         return f"Looks like {signs[0].name}: {reasons}."
@@ -178,12 +178,12 @@ def _of_genes(table: pd.DataFrame, first: str, second: str) -> _Sign | None:
     return _Sign(better, clear, f"{genes} of {len(table)} separating genes", "look like")
 
 
-def _of_neighbours(near: pd.DataFrame) -> _Sign | None:
-    """Return which type most of the nearest labelled cells are of."""
+def _of_neighbors(near: pd.DataFrame) -> _Sign | None:
+    """Return which type most of the nearest labeled cells are of."""
     if near.empty:
         return None
     name, cells, n = str(near["type"].iloc[0]), int(near["cells"].iloc[0]), near["cells"].sum()
-    text = f"{cells} of the {n} nearest labelled cells"
+    text = f"{cells} of the {n} nearest labeled cells"
     return _Sign(name, bool(cells >= CLEAR * n), text, "are")
 
 

@@ -299,7 +299,7 @@ def accept(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None
 def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = None) -> None:
     """Give the card's open cells another name; see `accept`.
 
-    Cells the user labelled before keep theirs.
+    Cells the user labeled before keep theirs.
     """
     _refuse_stale(opened, item, name, seen)
     labels = opened.labels()

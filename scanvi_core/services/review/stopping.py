@@ -84,7 +84,7 @@ def rest(review: ReviewState) -> Rest:
 
     Random checks are a fixed random order of the cells the model was sure of, and they count up
     to the first that has no name yet: which of them count does not depend on what was found, so
-    that the share is unbiased. They begin anew with every model, which has learnt the old ones.
+    that the share is unbiased. They begin anew with every model, which has learned the old ones.
     Checks called "unknown" are left out.
     """
     if review.run_id is None:

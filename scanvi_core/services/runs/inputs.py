@@ -79,7 +79,7 @@ def check_labels(opened: Workspace) -> None:
     types, _ = _types_and_groups(state, np.where(state.holdout, -1, state.codes))
     if not types:
         raise LabelsUnusable(
-            "No labelled cells.", "Name some cells on the Labels page: at least two types."
+            "No labeled cells.", "Name some cells on the Labels page: at least two types."
         )
     names = [state.names[code] for code in types]
     edit.check_enough(names, "name some cells of another type")

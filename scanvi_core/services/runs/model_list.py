@@ -93,7 +93,7 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
     return {
         "model": f"Model {summary['number']}",
         "trained": f"{run.created:%d %b, %H:%M}",
-        "labelled cells": f"{summary['n_labelled']:,}",
+        "labeled cells": f"{summary['n_labeled']:,}",
         "held out": f"{score['n']:,}" if score else "none",
         "right": percent(score["accuracy"]) if score else "",
         "mean F1": f"{score['macro_f1']:.2f}" if score and score["macro_f1"] is not None else "",
@@ -149,12 +149,12 @@ def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None
 
 def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
     """Return predicted label codes, which a rename between two models does not change."""
-    from scanvi_core.annotation.model.prediction import summarise
+    from scanvi_core.annotation.model.prediction import summarize
 
     state = opened.store.labels(run.settings.labels_seq)
     code_of = dict(zip(state.active, state.active_codes, strict=True))
     codes = np.array([*(code_of[name] for name in run.settings.label_names), -1])
-    return np.asarray(codes[summarise(run.array("probabilities")[rows]).label])
+    return np.asarray(codes[summarize(run.array("probabilities")[rows]).label])
 
 
 def _flat(run: Run) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Provisional:
     Attributes
     ----------
     predictions
-        Read like those of the run; `names` are the types of now, and labelled cells have their
+        Read like those of the run; `names` are the types of now, and labeled cells have their
         label with probability 1.
     y
         Label codes [n_obs] they were worked out for.
@@ -85,9 +85,9 @@ def _moment(opened: Workspace) -> Moment | None:
     run = opened.current_run()
     if run is None:
         return None
-    learnt = opened.cache.get(("learnt", run.id), lambda: run.settings.labels_seq)
+    learned = opened.cache.get(("learned", run.id), lambda: run.settings.labels_seq)
     inputs = inputs_of(opened)
-    if inputs.seq == learnt or len(inputs.label_names) < config.MIN_LABELS:
+    if inputs.seq == learned or len(inputs.label_names) < config.MIN_LABELS:
         return None
     return run.id, inputs.seq
 

@@ -13,7 +13,7 @@ from scanvi_core.services.workspace import Workspace
 
 Z1, Z2 = "z1", "z2"
 TRUTH = "truth"  # true types of the cells held out from a run, -1 elsewhere
-OUT_OF_FOLD = "out_of_fold"  # what the linear models say of labelled cells they were not shown
+OUT_OF_FOLD = "out_of_fold"  # what the linear models say of labeled cells they were not shown
 MAPS = {Z1: "umap_z1", Z2: "umap_z2"}
 
 
@@ -52,12 +52,12 @@ class Results:
 
 def holdout_scores(run: Run, probabilities: np.ndarray) -> dict[str, Any] | None:
     """Score predictions [n_obs, K] on the labels held out from a run; None when there are none."""
-    from scanvi_core.annotation.model.prediction import summarise
+    from scanvi_core.annotation.model.prediction import summarize
     from scanvi_core.metrics.classification import score
 
     truth = run.array(TRUTH)
     rows = np.flatnonzero(truth >= 0)
-    truth, reading = truth[rows], summarise(probabilities[rows])
+    truth, reading = truth[rows], summarize(probabilities[rows])
     usable = reading.label >= 0
     if not usable.any():
         return None
@@ -96,9 +96,9 @@ def _load(opened: Workspace, run_id: str) -> Results:
 
 def readings(probabilities: np.ndarray) -> dict[str, Any]:
     """Return `probabilities` [n_obs, n_labels] and what is read from them, as `Results` has it."""
-    from scanvi_core.annotation.model.prediction import summarise
+    from scanvi_core.annotation.model.prediction import summarize
 
-    reading = summarise(probabilities)
+    reading = summarize(probabilities)
     return {
         "probabilities": probabilities,
         "prediction": reading.label,

@@ -64,8 +64,8 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     alone = joined(torch.device("cpu")) if trainer.settings.processes else nullcontext()
     with trainer.failure_recorded():
         with alone:
-            learnt = trainer.learn()
-        trainer.finish(learnt)
+            learned = trainer.learn()
+        trainer.finish(learned)
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
     trainer.redraw()  # last: the predictions are in use meanwhile
     return run.id

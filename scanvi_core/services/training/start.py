@@ -29,7 +29,7 @@ def start(opened: Workspace, request: TrainRequest) -> str:
     check_labels(opened)
     if request.warm and holdout_was_seen(opened):
         raise LabelsUnusable(
-            "The current model has learnt labels that are set aside now, so its score would "
+            "The current model has learned labels that are set aside now, so its score would "
             "flatter it.",
             "Train from the start on the Train page.",
         )

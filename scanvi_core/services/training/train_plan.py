@@ -22,7 +22,7 @@ class TrainPlan:
     n_obs: int
     n_genes: int
     n_labels: int
-    n_labelled: int
+    n_labeled: int
     n_batches: int
     n_holdout: int
     duration: str
@@ -47,18 +47,18 @@ def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
     notes = []
     if rare:
         notes.append(
-            f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labelled cells. "
+            f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labeled cells. "
             "Trained on, but left out of scores."
         )
     if (opened.labels().codes >= 0).all():
-        notes.append("Every cell is labelled: this run checks the labels you have.")
+        notes.append("Every cell is labeled: this run checks the labels you have.")
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
     return TrainPlan(
         n_obs=int(inputs.rows.sum()),
         n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
         n_labels=len(inputs.label_names),
-        n_labelled=int(known.size),
+        n_labeled=int(known.size),
         n_batches=len(inputs.batch_names),
         n_holdout=int(inputs.holdout.sum()),
         duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
@@ -78,7 +78,7 @@ def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:
         return f"Runs on {device}."
     n_genes = min(request.train.n_top_genes, n_vars)
     steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
-    scale = (request.train.batch_size + request.train.labelled_batch_size) / 192
+    scale = (request.train.batch_size + request.train.labeled_batch_size) / 192
     seconds = steps * (0.015 + 9e-6 * n_genes) * scale
     return f"About {duration(seconds)} on this computer's CPU."
 
@@ -115,7 +115,7 @@ def update_request(opened: Workspace) -> TrainRequest:
 
 
 def holdout_was_seen(opened: Workspace) -> bool:
-    """Tell whether the current model, or one it goes on from, learnt labels now set aside."""
+    """Tell whether the current model, or one it goes on from, learned labels now set aside."""
     run, aside = opened.current_run(), opened.labels().holdout
     while run is not None:
         if (run.array("y")[aside] >= 0).any():

@@ -15,9 +15,9 @@ from scipy import sparse
 
 from scanvi_core import config
 from scanvi_core.annotation.layout import embedding
-from scanvi_core.annotation.model.annotator import Annotator, Learnt, learn
+from scanvi_core.annotation.model.annotator import Annotator, Learned, learn
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.prediction import Predictions, summarise
+from scanvi_core.annotation.model.prediction import Predictions, summarize
 from scanvi_core.annotation.model.preview import Previewer
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
@@ -108,7 +108,7 @@ class Trainer:
             self.run.set_status(runs.FAILED, known)
             raise
 
-    def learn(self) -> Learnt:
+    def learn(self) -> Learned:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
         hooks = Hooks(should_stop=self.job.should_stop)
@@ -129,9 +129,9 @@ class Trainer:
             self.notes.append(f"{error.message} The run was begun again from its start.")
             return begin()
 
-    def finish(self, learnt: Learnt) -> None:
+    def finish(self, learned: Learned) -> None:
         """Complete the model, predict all cells and keep everything in the run folder."""
-        self.keep(Annotator.complete(self.inputs, learnt, self.previous))
+        self.keep(Annotator.complete(self.inputs, learned, self.previous))
         self.run.set_status(DONE)
         self.run.paths.checkpoint.unlink(missing_ok=True)
 
@@ -200,7 +200,7 @@ class Trainer:
 
     def _draw_maps(self, probabilities: np.ndarray) -> None:
         """Draw both maps; cells start where the user knows them, rare and doubtful ones are in."""
-        reading = summarise(probabilities)
+        reading = summarize(probabilities)
         strata = np.where(self.inputs.y >= 0, self.inputs.y, reading.label)
         for i, (latent, name) in enumerate(results.MAPS.items()):
             self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
@@ -227,7 +227,7 @@ class Trainer:
             "warm": self.previous is not None,
             "n_genes": len(model.genes),
             "n_cells": n_cells,
-            "n_labelled": int((self.inputs.y >= 0).sum()),
+            "n_labeled": int((self.inputs.y >= 0).sum()),
             "n_batches": len(self.inputs.batch_names),
             "device": str(model.module.device),
             "threads": self.threads,

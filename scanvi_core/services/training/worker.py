@@ -59,10 +59,10 @@ def take_part(folder: Path) -> None:
         with _watched_over(trainer) if first else nullcontext():
             with joined(device) as me:
                 trainer.processes = me.size
-                learnt = trainer.learn()
+                learned = trainer.learn()
             job.leave_if_asked()
             if first:
-                trainer.finish(learnt)
+                trainer.finish(learned)
                 trainer.redraw()
     except EndRequested:
         print(CUT_OFF, file=sys.stderr)

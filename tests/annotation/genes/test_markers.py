@@ -84,7 +84,7 @@ def test_one_vs_rest_finds_the_b_cell_genes(kang):
     assert all(m.score > 0 and m.mean_a > m.mean_b for ms in found.values() for m in ms)
 
 
-def test_one_vs_rest_leaves_out_unlabelled_cells_and_empty_labels(counts):
+def test_one_vs_rest_leaves_out_unlabeled_cells_and_empty_labels(counts):
     codes = np.repeat([0, 1, -1], [70, 60, 30])
     found = one_vs_rest(counts, codes, ["a", "b", "empty"])
     assert found["empty"] == []

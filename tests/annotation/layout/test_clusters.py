@@ -11,7 +11,7 @@ from scanvi_core.annotation.layout.clusters import (
     by_size,
     connected,
     louvain_clusters,
-    neighbour_graph,
+    neighbor_graph,
     pca_of,
 )
 from scanvi_core.data.normalization import log_normalized
@@ -60,7 +60,7 @@ def test_clusters_hang_together():
     assert by_size(connected(graph, np.array([0, 0, 0, 0, 1, 1]))).tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_beyond_the_limit_other_cells_join_the_cluster_of_their_neighbours(monkeypatch):
+def test_beyond_the_limit_other_cells_join_the_cluster_of_their_neighbors(monkeypatch):
     z, truth = blobs(1_200)
     monkeypatch.setattr(clusters, "GRAPH_CELLS", 300)
     codes = louvain_clusters(z, resolution=0.2)
@@ -89,7 +89,7 @@ def test_equal_cells():
 
 
 def test_the_graph_has_no_loops_and_both_directions():
-    graph = neighbour_graph(blobs(200)[0], 10)
+    graph = neighbor_graph(blobs(200)[0], 10)
     assert graph.diagonal().sum() == 0
     assert (graph != graph.T).nnz == 0
     assert graph.getnnz(axis=1).min() >= 10

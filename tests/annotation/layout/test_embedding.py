@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_map(groups, drawn):
     assert not np.array_equal(umap_of(groups[0], seed=1, n_epochs=50), drawn)
 
 
-def test_neighbours_on_the_map_are_of_the_same_group(groups, drawn):
+def test_neighbors_on_the_map_are_of_the_same_group(groups, drawn):
     label = groups[1]
     nearest = NearestNeighbors(n_neighbors=6).fit(drawn).kneighbors(drawn)[1][:, 1:]
     assert (label[nearest] == label[:, None]).mean() > 0.95
@@ -50,8 +50,10 @@ def test_very_few_cells_get_their_principal_components(groups, n):
     found = umap_of(z, seed=0)
     assert found.shape == (n, 2) and np.isfinite(found).all()
     if n == 14:
-        centred = z - z.mean(0)
-        assert np.allclose(np.sort(found.var(0)), np.sort(np.linalg.svd(centred)[1][:2] ** 2 / 14))
+        centered = z - z.mean(0)
+        assert np.allclose(
+            np.sort(found.var(0)), np.sort(np.linalg.svd(centered)[1][:2] ** 2 / 14)
+        )
 
 
 def test_fifteen_cells_are_enough_for_umap(groups):
@@ -85,7 +87,7 @@ def test_a_second_thread_waits_until_the_first_has_drawn(groups):
     assert len(done) == 1
 
 
-def test_beyond_the_limit_a_sample_is_laid_out_and_others_go_to_their_neighbours(
+def test_beyond_the_limit_a_sample_is_laid_out_and_others_go_to_their_neighbors(
     groups, monkeypatch
 ):
     z = groups[0]

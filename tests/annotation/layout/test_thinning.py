@@ -65,7 +65,7 @@ def test_too_many_to_keep_are_thinned_to_half_and_counted(cells):
     assert (found.rows >= 50_000).sum() > 1_500  # the thin cloud first
 
 
-def test_the_colours_of_a_crowd_are_mixed_as_in_truth(cells):
+def test_the_colors_of_a_crowd_are_mixed_as_in_truth(cells):
     random = np.random.default_rng(1)
     red = random.random(52_000) < 0.3
     rows = thinned(cells[0], 8_000).rows

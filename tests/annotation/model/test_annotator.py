@@ -16,7 +16,7 @@ from tests import SHARED
 
 DATA = SHARED / "data"
 MODEL = ModelConfig(n_hidden=16, n_latent=4, input_dropout_rate=0.1)
-TRAIN = TrainConfig(batch_size=64, labelled_batch_size=32, max_epochs=25, device="cpu")
+TRAIN = TrainConfig(batch_size=64, labeled_batch_size=32, max_epochs=25, device="cpu")
 NAMES = ("B", "NK", "T")
 EMPTY = 5
 
@@ -29,7 +29,7 @@ def truth():
 
 @pytest.fixture(scope="module")
 def cells(truth):
-    """240 cells of three types, half of them labelled; one cell has no counts."""
+    """240 cells of three types, half of them labeled; one cell has no counts."""
     random = np.random.default_rng(0)
     means = random.gamma(1.0, 3.0, size=(3, 40))
     counts = random.poisson(means[truth]).astype(np.float32)
@@ -61,7 +61,7 @@ def same(a, b):
     return all(torch.equal(value, weights[k]) for k, value in a.module.state_dict().items())
 
 
-def test_unlabelled_cells_get_their_type(model, cells, truth):
+def test_unlabeled_cells_get_their_type(model, cells, truth):
     found = model.predict(cells.counts)
     open_ = (cells.y < 0) & (np.arange(240) != EMPTY)
     for p in (found.probabilities, found.scanvi):
@@ -104,7 +104,7 @@ def test_labels_are_watched_where_there_are_enough(model):
     assert model.history.records[-1].validation_accuracy > 0.9
 
 
-def test_confidence_is_calibrated_on_every_labelled_cell_out_of_fold(model, cells):
+def test_confidence_is_calibrated_on_every_labeled_cell_out_of_fold(model, cells):
     judged = ~np.isnan(model.out_of_fold).any(axis=1)
     assert np.array_equal(judged, (cells.y >= 0) & (np.arange(240) != EMPTY))
     assert model.calibration == fit_temperature(model.out_of_fold, cells.y)
@@ -164,7 +164,7 @@ def test_a_type_with_one_cell_is_trained_on(cells, truth):
     assert np.nanmedian(own) > 2 * np.nanmedian(others)
 
 
-def test_all_cells_labelled_can_be_trained_and_checked(cells, truth):
+def test_all_cells_labeled_can_be_trained_and_checked(cells, truth):
     found = brief(replace(cells, y=truth)).predict(cells.counts)
     assert np.isnan(found.probabilities).any(axis=1).sum() == 1
 
@@ -175,7 +175,7 @@ def test_any_number_of_cells_can_be_trained_on(cells, n):
     assert np.isfinite(brief(few).history.records[-1].loss)
 
 
-def test_one_labelled_cell_of_each_of_two_types_is_enough(cells, truth):
+def test_one_labeled_cell_of_each_of_two_types_is_enough(cells, truth):
     y = np.full(240, -1)
     y[[0, 1]] = truth[[0, 1]]
     model = brief(replace(cells, y=y))
@@ -272,7 +272,7 @@ def test_cells_known_by_group_teach_the_group(cells, truth):
 
 
 def test_a_type_known_only_through_its_group_keeps_a_probability(cells):
-    y = np.where(cells.y == 2, 4, cells.y)  # no cell is labelled T itself
+    y = np.where(cells.y == 2, 4, cells.y)  # no cell is labeled T itself
     model = Annotator.fit(replace(cells, y=y, groups={"NK": "L", "T": "L"}), MODEL, TRAIN)
     found = model.predict(cells.counts)
     assert np.nanmax(found.probabilities[:, 2]) > 0.05

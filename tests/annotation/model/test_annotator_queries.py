@@ -14,7 +14,7 @@ from scanvi_core.train import loop
 from scanvi_core.train.history import Hooks
 
 MODEL = ModelConfig(n_hidden=16, n_latent=4)
-TRAIN = TrainConfig(batch_size=64, labelled_batch_size=32, max_epochs=6, device="cpu")
+TRAIN = TrainConfig(batch_size=64, labeled_batch_size=32, max_epochs=6, device="cpu")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize
 
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
-from scanvi_core.annotation.model.prediction import summarise
+from scanvi_core.annotation.model.prediction import summarize
 
 
 def overconfident(n, factor=2.0, seed=0):
@@ -22,7 +22,7 @@ def test_the_temperature_undoes_a_known_overconfidence():
 
 
 @pytest.mark.parametrize("prior", [1.0, 1.2, 3.0])
-def test_the_temperature_minimises_the_penalised_likelihood(prior):
+def test_the_temperature_minimizes_the_penalized_likelihood(prior):
     p, y = overconfident(40)
     logs = np.log(p.astype(float))
 
@@ -52,7 +52,7 @@ def test_fewer_than_thirty_cells_are_not_calibrated_on():
     y[29:] = -1
     found = fit_temperature(p, y)
     assert found.temperature == 1.0 and found.n_cells == 29
-    assert found.note == "Uncalibrated: 29 labelled cells to check on, 30 needed."
+    assert found.note == "Uncalibrated: 29 labeled cells to check on, 30 needed."
 
 
 def test_rows_of_nan_are_left_out_and_left_alone():
@@ -78,7 +78,7 @@ def test_temperature_two_takes_square_roots():
 
 
 def test_a_summary_reads_label_second_margin_and_entropy():
-    found = summarise(np.array([[0.1, 0.7, 0.2], [np.nan] * 3, [1 / 3] * 3], dtype=np.float32))
+    found = summarize(np.array([[0.1, 0.7, 0.2], [np.nan] * 3, [1 / 3] * 3], dtype=np.float32))
     assert found.label.tolist() == [1, -1, 0]
     assert found.second.tolist() == [2, -1, 1]
     assert found.confidence[0] == pytest.approx(0.7) and found.margin[0] == pytest.approx(0.5)
@@ -87,14 +87,14 @@ def test_a_summary_reads_label_second_margin_and_entropy():
 
 
 def test_a_sure_prediction_has_no_entropy():
-    assert summarise(np.array([[0.0, 1.0]])).entropy[0] == 0.0
+    assert summarize(np.array([[0.0, 1.0]])).entropy[0] == 0.0
 
 
 def test_a_summary_in_blocks_is_that_of_the_whole(monkeypatch):
     table = np.random.default_rng(0).dirichlet(np.ones(4), 23).astype(np.float32)
     table[9] = np.nan
-    whole = summarise(table)
+    whole = summarize(table)
     monkeypatch.setattr("scanvi_core.annotation.model.prediction.BLOCK", 7)
     for name in ("label", "confidence", "second", "margin", "entropy"):
-        np.testing.assert_array_equal(getattr(summarise(table), name), getattr(whole, name))
-    assert len(summarise(table[:0]).label) == 0
+        np.testing.assert_array_equal(getattr(summarize(table), name), getattr(whole, name))
+    assert len(summarize(table[:0]).label) == 0

@@ -64,7 +64,7 @@ def test_columns_follow_the_label_codes_when_a_type_has_no_cells(cells):
     assert (genes.argmax(1) == skipping).mean() > 0.95
 
 
-def test_the_ensemble_is_the_renormalised_geometric_mean():
+def test_the_ensemble_is_the_renormalized_geometric_mean():
     random = np.random.default_rng(0)
     a, b, c = (random.dirichlet(np.ones(4), 20) for _ in range(3))
     expected = (a * b * c) ** (1 / 3)

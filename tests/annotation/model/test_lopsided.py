@@ -19,12 +19,12 @@ class Case:
     n_obs: int
     n_labels: int
     n_batches: int = 1
-    shown: int = 3  # labelled cells per type
-    lone: bool = False  # the last type has one cell only, and it is labelled
+    shown: int = 3  # labeled cells per type
+    lone: bool = False  # the last type has one cell only, and it is labeled
 
 
 CASES = {
-    "100 cells, 3 labelled per type": Case(100, 4),
+    "100 cells, 3 labeled per type": Case(100, 4),
     "a type with one cell": Case(150, 4, lone=True),
     "50 types": Case(600, 50),
     "40 batches of 10 cells": Case(400, 4, n_batches=40),

@@ -121,7 +121,7 @@ def test_predicting_makes_no_dense_copy(dataset, model):
         model.predict(counts)
 
 
-def test_linear_models_normalise_only_the_cells_they_are_fitted_on(dataset, y, model, monkeypatch):
+def test_linear_models_normalize_only_the_cells_they_are_fitted_on(dataset, y, model, monkeypatch):
     monkeypatch.setattr(linear_models, "MAX_PCA_CELLS", 500)
     monkeypatch.setattr(linear_models, "MAX_TYPE_CELLS", 250)
     counts = dataset.genes_matrix(np.arange(CHOSEN))

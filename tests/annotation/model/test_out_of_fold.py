@@ -57,7 +57,7 @@ def test_no_cell_is_judged_by_a_model_that_saw_its_label(monkeypatch):
     assert (sum(~seen for seen in shown) == 1).all()
 
 
-def test_a_wrong_label_does_not_teach_its_own_judgement():
+def test_a_wrong_label_does_not_teach_its_own_judgment():
     counts, y = cells()
     clean = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(1))
     rows = np.flatnonzero((clean.argmax(1) == y) & (clean.max(1) > 0.95))[:8]

@@ -9,14 +9,14 @@ from scanvi_core.annotation.model import refit as tested
 from scanvi_core.annotation.model.refit import Known, fit_head, refit
 
 NAMES = ("a", "b", "c")
-CENTRES = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 12]], dtype=float)
+CENTERS = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 12]], dtype=float)
 
 
 def cells(n=400, seed=0):
     """Four blobs; the model knows three types and doubts whether the fourth is of the first."""
     random = np.random.default_rng(seed)
     truth = np.arange(n) % 4
-    z1 = (CENTRES[truth] + random.normal(size=(n, 3))).astype(np.float32)
+    z1 = (CENTERS[truth] + random.normal(size=(n, 3))).astype(np.float32)
     p = np.full((n, 3), 0.05, dtype=np.float32)
     p[np.arange(n), truth % 3] = 0.9
     p[truth == 3] = (0.5, 0.4, 0.1)
@@ -36,7 +36,7 @@ def test_without_a_change_the_model_keeps_its_word():
     np.testing.assert_allclose(found[y < 0], p[y < 0], rtol=1e-6)
 
 
-def test_labelled_cells_keep_what_the_person_said():
+def test_labeled_cells_keep_what_the_person_said():
     z1, p, y, _ = cells()
     now = decided(y, [200, 201], 2)
     found = refit(z1, p, Known(y, NAMES), Known(now, NAMES))
@@ -121,7 +121,7 @@ def test_equal_inputs_give_equal_bytes():
     assert one.tobytes() == two.tobytes()
 
 
-def test_the_head_is_the_weighted_penalised_regression():
+def test_the_head_is_the_weighted_penalized_regression():
     z1, _, _, truth = cells(200)
     keep = (truth != 2) | (np.arange(200) < 40)
     points, codes = z1[keep].astype(float), truth[keep]

@@ -16,12 +16,12 @@ from scanvi_core.annotation.review.queue import (
 
 
 def blobs(n, n_labels=6, *, sharpness=2.0, seed=0):
-    """Cells around one centre per label, with probabilities from their distances."""
+    """Cells around one center per label, with probabilities from their distances."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(scale=2.5, size=(n_labels, 8))
+    centers = rng.normal(scale=2.5, size=(n_labels, 8))
     truth = rng.integers(0, n_labels, n)
-    z1 = (centres[truth] + rng.normal(size=(n, 8))).astype(np.float32)
-    logits = -((z1[:, None] - centres) ** 2).sum(axis=2) / 2 / sharpness
+    z1 = (centers[truth] + rng.normal(size=(n, 8))).astype(np.float32)
+    logits = -((z1[:, None] - centers) ** 2).sum(axis=2) / 2 / sharpness
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     return z1, p / p.sum(axis=1, keepdims=True), truth
 

@@ -80,7 +80,7 @@ def test_direction_and_first_corner_do_not_matter() -> None:
     np.testing.assert_array_equal(in_polygon(xy, np.vstack([loop, loop[:1]])), expected)
 
 
-def test_a_cell_on_a_shared_edge_belongs_to_exactly_one_neighbour() -> None:
+def test_a_cell_on_a_shared_edge_belongs_to_exactly_one_neighbor() -> None:
     xy = np.array([[2.0, 0.5], [2.0, 2.0], [1.0, 2.0], [3.0, 2.0], [2.0, 0.0]])
     tiles = [np.add(SQUARE, (dx, dy)) for dx in (-2, 0, 2) for dy in (-2, 0, 2)]
     np.testing.assert_array_equal(np.sum([in_polygon(xy, tile) for tile in tiles], axis=0), 1)

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from scanvi_core.annotation.selection import neighbours
+from scanvi_core.annotation.selection import neighbors
 from scanvi_core.annotation.selection.cell_sets import evaluate, packed, size, unpacked
-from scanvi_core.annotation.selection.neighbours import Neighbours
+from scanvi_core.annotation.selection.neighbors import Neighbors
 from scanvi_core.annotation.selection.rules import (
     MAX_TERMS,
     Condition,
@@ -50,7 +50,7 @@ def by_cell(rule, world):
         name: {i for i in range(N) if column[i]} for name, column in zip(NAMES, world, strict=True)
     }
 
-    def grow(cells, steps):  # the neighbour of a cell is the next one
+    def grow(cells, steps):  # the neighbor of a cell is the next one
         return {i + k for i in cells for k in range(steps + 1) if i + k < N}
 
     def fold(parts):
@@ -192,7 +192,7 @@ def test_words_show_how_a_rule_is_read():
     assert rule_in_words(rule) == "(A over 0 or B over 0) and C over 0"
     assert rule_in_words(rule.tie(2)) == "A over 0 or (B over 0 and C over 0)"
     grown = build(("replace", A), ("add", B), ("add", Condition("near", steps=2)))
-    assert rule_in_words(grown) == "(A over 0 or B over 0) and neighbours (2 steps)"
+    assert rule_in_words(grown) == "(A over 0 or B over 0) and neighbors (2 steps)"
 
 
 @pytest.mark.parametrize(
@@ -250,43 +250,43 @@ def test_a_set_keeps_its_cells_and_their_number(n):
     assert size(packed(mask)) == mask.sum()
 
 
-# Neighbours -------------------------------------------------------------------------------------
+# Neighbors -------------------------------------------------------------------------------------
 
 
-def test_neighbours_of_few_cells_are_the_exact_ones():
+def test_neighbors_of_few_cells_are_the_exact_ones():
     z = np.random.default_rng(0).normal(size=(300, 5))
     rows = np.array([3, 250])
     exact = NearestNeighbors(n_neighbors=16).fit(z).kneighbors(z[rows], return_distance=False)
-    assert set(Neighbours(z).of(rows).tolist()) == set(exact.ravel().tolist())
+    assert set(Neighbors(z).of(rows).tolist()) == set(exact.ravel().tolist())
 
 
-def test_neighbours_of_many_cells_are_nearly_the_exact_ones(monkeypatch):
-    monkeypatch.setattr(neighbours, "EXACT_CELLS", 100)
+def test_neighbors_of_many_cells_are_nearly_the_exact_ones(monkeypatch):
+    monkeypatch.setattr(neighbors, "EXACT_CELLS", 100)
     z = np.random.default_rng(0).normal(size=(3_000, 3))
     rows = np.arange(0, 3_000, 100)
     exact = NearestNeighbors(n_neighbors=16).fit(z).kneighbors(z[rows], return_distance=False)
-    found = Neighbours(z)
+    found = Neighbors(z)
     hits = [len(set(found.of(rows[i : i + 1])) & set(exact[i])) for i in range(len(rows))]
     assert np.mean(hits) / 16 > 0.95
 
 
 @pytest.mark.parametrize("exact", [10, 1_000])
-def test_cells_without_a_place_are_nobodys_neighbours(exact, monkeypatch):
-    monkeypatch.setattr(neighbours, "EXACT_CELLS", exact)
+def test_cells_without_a_place_are_nobodys_neighbors(exact, monkeypatch):
+    monkeypatch.setattr(neighbors, "EXACT_CELLS", exact)
     z = np.random.default_rng(0).normal(size=(200, 3))
-    whole = Neighbours(z[50:], k=5).of(np.arange(10)) + 50
+    whole = Neighbors(z[50:], k=5).of(np.arange(10)) + 50
     z[:50] = np.nan
-    assert set(Neighbours(z, k=5).of(np.arange(45, 60))) <= set(range(50, 200))
-    assert not Neighbours(z, k=5).of(np.arange(5)).size
+    assert set(Neighbors(z, k=5).of(np.arange(45, 60))) <= set(range(50, 200))
+    assert not Neighbors(z, k=5).of(np.arange(5)).size
     if exact > len(z):
-        assert np.array_equal(Neighbours(z, k=5).of(np.arange(50, 60)), whole)
+        assert np.array_equal(Neighbors(z, k=5).of(np.arange(50, 60)), whole)
 
 
-def test_growing_goes_on_from_neighbour_to_neighbour():
-    z = np.arange(60, dtype=float)[:, None]  # on a line: two neighbours on either side
+def test_growing_goes_on_from_neighbor_to_neighbor():
+    z = np.arange(60, dtype=float)[:, None]  # on a line: two neighbors on either side
     mask = np.zeros(60, dtype=bool)
     mask[30] = True
-    grown = Neighbours(z, k=2).grown(mask, 2)
+    grown = Neighbors(z, k=2).grown(mask, 2)
     assert np.flatnonzero(grown).tolist() == [28, 29, 30, 31, 32]
     assert np.flatnonzero(mask).tolist() == [30]
-    assert not Neighbours(z, k=2).grown(np.zeros(60, dtype=bool), 3).any()
+    assert not Neighbors(z, k=2).grown(np.zeros(60, dtype=bool), 3).any()

@@ -71,7 +71,7 @@ def test_the_suggestion_is_the_likeliest_other_type():
     assert check_labels(p, y).suggestion.tolist() == [1] * 10 + [0] * 20
 
 
-def test_cells_without_judgement_are_left_alone():
+def test_cells_without_judgment_are_left_alone():
     p, y = labels(300)
     p[:5], y[5:8] = np.nan, -1
     found = check_labels(p, y)
@@ -84,7 +84,7 @@ def test_without_labels_there_is_nothing_to_check():
     assert np.isnan(found.score).all() and found.share == 0
 
 
-def test_simulated_cells_with_clean_labels_are_not_flagged_and_spoilt_ones_are_found():
+def test_simulated_cells_with_clean_labels_are_not_flagged_and_spoiled_ones_are_found():
     cells = simulate(400, 150, 1, 4, marker_fold=6.0, random=np.random.default_rng(0))
     counts, y = sparse.csr_array(cells.X), cells.labels[:, 0]
     p = linear_models_out_of_fold(counts, y, 4, np.random.default_rng(1))

@@ -4,7 +4,7 @@ from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
 from scanvi_core.annotation.uncertainty import novelty
-from scanvi_core.annotation.uncertainty.novelty import find_novel, neighbour_walk, reach, whitened
+from scanvi_core.annotation.uncertainty.novelty import find_novel, neighbor_walk, reach, whitened
 
 D = 10
 
@@ -54,7 +54,7 @@ def test_scores_are_shares_and_a_half_or_more_is_flagged():
     assert np.array_equal(found.flagged, found.score >= 0.5)
 
 
-def test_where_every_type_is_labelled_hardly_any_cell_is_novel():
+def test_where_every_type_is_labeled_hardly_any_cell_is_novel():
     points, which = blobs()
     found = find_novel(points, some_labels(which, 4), 4, np.random.default_rng(0))
     assert found.flagged.mean() < 0.1
@@ -84,7 +84,7 @@ def test_cells_without_counts_are_left_out():
     assert np.isfinite(found.score[:-2]).all()
 
 
-def test_cells_beyond_the_graph_ask_their_neighbours(monkeypatch):
+def test_cells_beyond_the_graph_ask_their_neighbors(monkeypatch):
     points, which = blobs()
     y = some_labels(which, 3)
     full = find_novel(points, y, 3, np.random.default_rng(0))
@@ -96,7 +96,7 @@ def test_cells_beyond_the_graph_ask_their_neighbours(monkeypatch):
 
 def test_the_walk_meets_the_goal_as_often_as_the_linear_equations_say():
     points, _ = blobs((40, 40))
-    walk = neighbour_walk(points)
+    walk = neighbor_walk(points)
     goal = np.zeros((80, 2), dtype=bool)
     goal[:5, 0] = goal[40:44, 1] = True
     found = reach(walk, goal)
@@ -119,7 +119,7 @@ def test_a_walk_between_separate_graphs_never_arrives():
     assert found[0] == 1 and (found[1:3] > 0.8).all() and (found[3:] == 0).all()
 
 
-def test_labelled_types_have_unit_spread_once_whitened():
+def test_labeled_types_have_unit_spread_once_whitened():
     random = np.random.default_rng(0)
     y = np.arange(3000) % 3
     points = random.normal(0, 9, (3, 5))[y] + random.normal(size=(3000, 5)) * [0.5, 1, 2, 3, 1]

@@ -8,14 +8,14 @@ def latent(shift, sizes=(200, 300, 60), seed=0):
     """Cells of three types in each batch; the last batch is moved by `shift`."""
     random = np.random.default_rng(seed)
     batch = np.repeat(np.arange(len(sizes)), sizes)
-    centres = random.normal(size=(3, 8)) * 4
-    z1 = centres[random.integers(0, 3, len(batch))] + random.normal(size=(len(batch), 8))
+    centers = random.normal(size=(3, 8)) * 4
+    z1 = centers[random.integers(0, 3, len(batch))] + random.normal(size=(len(batch), 8))
     z1[batch == len(sizes) - 1] += shift
     return z1.astype(np.float32), batch
 
 
-def found(z1, batch, labelled=None, seed=0):
-    known = batch == 0 if labelled is None else labelled
+def found(z1, batch, labeled=None, seed=0):
+    known = batch == 0 if labeled is None else labeled
     return find_unseen_batches(z1, batch, known, np.random.default_rng(seed))
 
 
@@ -30,9 +30,9 @@ def test_mixed_batches_are_not_stray():
 
 def test_a_batch_with_labels_of_its_own_is_never_stray():
     z1, batch = latent(20.0)
-    labelled = np.zeros(len(batch), dtype=bool)
-    labelled[np.flatnonzero(batch == 2)[0]] = True
-    assert not found(z1, batch, labelled)[batch == 2].any()
+    labeled = np.zeros(len(batch), dtype=bool)
+    labeled[np.flatnonzero(batch == 2)[0]] = True
+    assert not found(z1, batch, labeled)[batch == 2].any()
 
 
 def test_a_type_that_only_one_batch_has_does_not_make_the_batch_stray():

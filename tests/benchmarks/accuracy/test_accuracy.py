@@ -101,7 +101,7 @@ def test_with_the_labels_of_one_batch_no_other_batch_shows_any(cells):
     assert split(replace(cells, batch=np.zeros(90, dtype=int)), ONE_BATCH, 0) is None
 
 
-def test_types_that_the_labelled_batch_lacks_are_not_scored(cells):
+def test_types_that_the_labeled_batch_lacks_are_not_scored(cells):
     cells = replace(cells, batch=np.where(cells.types == 1, 1, BATCHES * 2))
     assert split(cells, ONE_BATCH, 1) is None  # a batch of one type
     shown, types = split(cells, ONE_BATCH, 0)

@@ -36,7 +36,7 @@ def training():
     module = SCANVI(GENES, 2, LABELS, use_observed_lib_size=True, reconstruction_loss="zinb")
     none = np.zeros(CELLS, dtype=bool)
     data = TrainingData(sparse.csr_array(counts), y % 2, 2, y, LABELS, none)
-    run = Training(module, data, TrainConfig(labelled_batch_size=128), n_steps=900)
+    run = Training(module, data, TrainConfig(labeled_batch_size=128), n_steps=900)
     module.train()
     return run
 

@@ -4,14 +4,14 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.cell_map.component import (
-    CategoryColour,
+    CategoryColor,
     SelectionEvent,
-    ValueColour,
+    ValueColor,
     cell_map,
     linked_maps,
 )
 from scanvi_core.annotation.selection.polygon import combine, in_polygon
-from scanvi_core.colours import type_colours
+from scanvi_core.colors import type_colors
 
 N = 2_000
 NAMES = ["B cell", "<img src=x onerror=alert(1)>", "NK **cell**", "T cell"]
@@ -33,15 +33,15 @@ def select(event: SelectionEvent) -> None:
 
 st.set_page_config(layout="wide")
 by_value = st.toggle("By value")
-colour = (
-    ValueColour(np.where(codes < 0, np.nan, xy[:, 1]), "CD3D", -3.0, 3.0)
+color = (
+    ValueColor(np.where(codes < 0, np.nan, xy[:, 1]), "CD3D", -3.0, 3.0)
     if by_value
-    else CategoryColour(codes, NAMES, type_colours(4))
+    else CategoryColor(codes, NAMES, type_colors(4))
 )
 event = cell_map(
     "cells",
     xy,
-    colour=colour,
+    color=color,
     revision="value" if by_value else "type",
     selected=state.get("picked"),
     height=420,
@@ -56,13 +56,13 @@ st.text(
 st.text(f"this run: {event.op if event else 'nothing'}")
 if st.toggle("Linked"):
     four = {
-        "Batch": CategoryColour(rng.integers(0, 2, N), ["left", "right"], type_colours(2)),
-        "Label": CategoryColour(codes, NAMES, type_colours(4)),
-        "Prediction": CategoryColour(group, NAMES, type_colours(4)),
-        "Confidence": ValueColour(rng.random(N), "Confidence", 0.0, 1.0),
+        "Batch": CategoryColor(rng.integers(0, 2, N), ["left", "right"], type_colors(2)),
+        "Label": CategoryColor(codes, NAMES, type_colors(4)),
+        "Prediction": CategoryColor(group, NAMES, type_colors(4)),
+        "Confidence": ValueColor(rng.random(N), "Confidence", 0.0, 1.0),
     }
     linked_maps("four", xy, four, revision="four", selected=state.get("picked"), on_select=select)
-cell_map("still", xy, colour=colour, revision="still", tools=False, height=220)
+cell_map("still", xy, color=color, revision="still", tools=False, height=220)
 
 many = 20_000  # sent in parts
 if st.toggle("Many cells"):
@@ -71,9 +71,9 @@ if st.toggle("Many cells"):
     cell_map(
         "many",
         at,
-        colour=ValueColour(at[:, 1], "CD3D", -3.0, 3.0)
+        color=ValueColor(at[:, 1], "CD3D", -3.0, 3.0)
         if by_value
-        else CategoryColour(codes, ["left", "right"], type_colours(2)),
+        else CategoryColor(codes, ["left", "right"], type_colors(2)),
         revision="value" if by_value else "type",
         selected=state.get("chosen"),
         height=420,

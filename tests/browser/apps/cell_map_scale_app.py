@@ -12,9 +12,9 @@ import numpy as np
 import streamlit as st
 from matplotlib.path import Path
 
-from pages.ui.cell_map.component import CategoryColour, SelectionEvent, ValueColour, cell_map
+from pages.ui.cell_map.component import CategoryColor, SelectionEvent, ValueColor, cell_map
 from scanvi_core.annotation.selection.polygon import combine, in_polygon
-from scanvi_core.colours import type_colours
+from scanvi_core.colors import type_colors
 
 N = int(st.query_params.get("n", "20000"))
 TURN = np.pi / 2 + 2 * np.pi * np.arange(5) / 5
@@ -51,13 +51,13 @@ state = st.session_state
 cells(int(st.query_params.get("warm", "500")))
 xy, heap, values = cells(N)
 by_value = st.toggle("By value")
-colour = (
-    ValueColour(values, "Confidence", 0.0, 1.0)
+color = (
+    ValueColor(values, "Confidence", 0.0, 1.0)
     if by_value
-    else CategoryColour(heap, NAMES, type_colours(len(NAMES)))
+    else CategoryColor(heap, NAMES, type_colors(len(NAMES)))
 )
 cell_map(
-    "cells", xy, colour=colour, revision="value" if by_value else "type",
+    "cells", xy, color=color, revision="value" if by_value else "type",
     selected=state.get("picked"), height=560, on_select=select,
 )  # fmt: skip
 if state.get("picked") is not None and "polygon" in state:

@@ -4,15 +4,15 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.cell_map.component import (
-    CategoryColour,
+    CategoryColor,
     SelectionEvent,
-    ValueColour,
+    ValueColor,
     cell_map,
     linked_maps,
 )
 from scanvi_core.annotation.layout.thinning import thinned
 from scanvi_core.annotation.selection.polygon import combine, in_polygon
-from scanvi_core.colours import type_colours
+from scanvi_core.colors import type_colors
 from scanvi_core.services.explore.subsample import Drawn
 
 N, DRAWN = 20_000, 6_000
@@ -44,10 +44,10 @@ st.set_page_config(layout="wide")
 state = st.session_state
 xy, codes, sure, drawn = cells()
 by_value = st.toggle("By value")
-value = ValueColour(sure, "Confidence", 0.0, 1.0)
-types = CategoryColour(codes, NAMES, type_colours(3))
+value = ValueColor(sure, "Confidence", 0.0, 1.0)
+types = CategoryColor(codes, NAMES, type_colors(3))
 cell_map(
-    "cells", xy, colour=value if by_value else types, revision="value" if by_value else "type",
+    "cells", xy, color=value if by_value else types, revision="value" if by_value else "type",
     selected=state.get("picked"), height=420, hover=[f"cell {row}" for row in range(N)],
     on_select=select, drawn=drawn,
 )  # fmt: skip

@@ -18,8 +18,8 @@ def test_gaps_lookalikes_and_twins_of_labels_are_counted():
     candidates, said = guess_labels(obs_of(cell_type=np.array(labels, dtype=object)))
     assert candidates[0]["looks_unlabeled"] == ["Unknown"]
     assert "'T' and 'T ' (25 cells) differ only by spaces" in said[0]
-    assert "15 cells without a value; they count as unlabelled" in said[1]
-    assert "may mean unlabelled: 'Unknown' (10 cells)" in said[2]
+    assert "15 cells without a value; they count as unlabeled" in said[1]
+    assert "may mean unlabeled: 'Unknown' (10 cells)" in said[2]
 
 
 def test_tiny_batches_are_counted():

@@ -60,11 +60,11 @@ def with_value(value):
         (np.log1p(per_cell(1e4)).astype("f2"), counts_choose.LOG, "float16 is too coarse"),
         (np.log1p(COUNTS), counts_choose.LOG, "(base e); exact counts can be recovered"),
         (np.log1p(COUNTS**1.1), counts_choose.LOG, "exact counts cannot be recovered"),
-        (per_cell(500.0), counts_choose.NORMALISED, "adds up to 500); exact counts can be"),
+        (per_cell(500.0), counts_choose.NORMALIZED, "adds up to 500); exact counts can be"),
         (per_cell(500.0) * GENE_LENGTHS, counts_choose.OTHER, "fractional values up to"),
         (COUNTS - COUNTS.mean(axis=0), counts_choose.SCALED, "z-scores"),
-        ((COUNTS > 0).astype(float), counts_choose.BINARY, "binarised"),
-        (COUNTS > 0, counts_choose.BINARY, "binarised"),
+        ((COUNTS > 0).astype(float), counts_choose.BINARY, "binarized"),
+        (COUNTS > 0, counts_choose.BINARY, "binarized"),
         (COUNTS * 0, counts_choose.EMPTY, "only zeros"),
         (with_value(0.5), counts_choose.NEARLY, "1 of "),
         (with_value(np.nan), counts_choose.DAMAGED, "nan in cell c4, gene g7"),
@@ -111,11 +111,11 @@ def test_a_binary_matrix_is_taken_only_when_nothing_else_is_there():
 
 def test_without_counts_every_matrix_is_described():
     reports = [verdict(np.log1p(COUNTS**1.1)), replace(verdict(COUNTS - 3.5), name="raw.X")]
-    with pytest.raises(CountsNotFound, match=r"raw\.X has negative.*X looks log-normalised"):
+    with pytest.raises(CountsNotFound, match=r"raw\.X has negative.*X looks log-normalized"):
         choose(reports, recover=True)
 
 
-def test_normalised_values_come_after_counts_and_before_binary():
+def test_normalized_values_come_after_counts_and_before_binary():
     log = replace(verdict(np.log1p(per_cell(1e4))), name="layers/counts")
     binary = replace(verdict(COUNTS > 0), name="layers/raw")
     assert choose([log, binary, *named("X")], recover=True).name == "X"

@@ -99,7 +99,7 @@ def test_counts_without_logarithm_and_without_scaling_come_back():
     assert "not scaled" in facts["text"]
 
 
-def test_a_smallest_value_of_several_counts_is_recognised():
+def test_a_smallest_value_of_several_counts_is_recognized():
     counts = sp.csr_matrix(np.where(COUNTS.toarray() > 0, COUNTS.toarray() + 4, 0))
     assert same(recover(log(counts))[0], counts)
 
@@ -180,7 +180,7 @@ def test_few_equal_values_prove_nothing():
 
 
 def smooth(values, k, seed=3):
-    """Average every cell with k - 1 of its like, as neighbour graphs do."""
+    """Average every cell with k - 1 of its like, as neighbor graphs do."""
     rng = np.random.default_rng(seed)
     order = np.argsort(values.sum(axis=1) + rng.normal(size=len(values)))
     place = np.argsort(order)
@@ -203,9 +203,9 @@ def bent():
     return {
         "averaged logs": smooth(values, 5),
         "averaged logs, rounded": smooth(values, 5).round(3),
-        "averaged normalised": np.log1p(smooth(scaled(COUNTS), 15)),
+        "averaged normalized": np.log1p(smooth(scaled(COUNTS), 15)),
         "averaged counts": np.log1p(smooth(dense, 15)),
-        "averaged counts, normalised": log(sp.csr_matrix(smooth(dense, 15))),
+        "averaged counts, normalized": log(sp.csr_matrix(smooth(dense, 15))),
         "low rank": np.maximum(denoised, 0),
         "regressed": values - batch * values.mean(axis=0) * 0.1,
         "regressed, positive": np.maximum(values - batch * values.mean(axis=0) * 0.1, 0),
@@ -217,7 +217,7 @@ def bent():
         "ambient taken off, rounded": log(sp.csr_matrix(soup)).round(3),
         "float16 stored as float32": log(COUNTS).astype(np.float16).astype(np.float32),
         "scaled": (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-9),
-        "scaled, not centred": values / (values.std(axis=0) + 1e-9),
+        "scaled, not centered": values / (values.std(axis=0) + 1e-9),
         "residuals": np.clip(residuals, -14, 14),
         "residuals, positive": np.maximum(residuals, 0),
         "square root": np.sqrt(scaled(COUNTS)),
@@ -235,7 +235,7 @@ BENT = bent()
 
 
 @pytest.mark.parametrize("name", BENT)
-def test_what_is_not_normalised_counts_is_refused(name):
+def test_what_is_not_normalized_counts_is_refused(name):
     with pytest.raises(CountsNotFound):
         recover(BENT[name])
 
@@ -302,7 +302,7 @@ def loaded(path, adata, twist=len):
 
 
 @pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csc_matrix, np.asarray])
-def test_a_file_of_normalised_values_gives_counts_and_facts(tmp_path, kind, monkeypatch):
+def test_a_file_of_normalized_values_gives_counts_and_facts(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(convert, "BLOCK_VALUES", 2_000)  # many blocks
     obs = pd.DataFrame(
         {"n_counts": np.asarray(COUNTS.sum(axis=1)).ravel()}, index=np.arange(200).astype(str)
@@ -315,7 +315,7 @@ def test_a_file_of_normalised_values_gives_counts_and_facts(tmp_path, kind, monk
     assert recovery["totals_column"] == "n_counts"
     assert notes == [recovery["text"]]
     assert notes[0].startswith(
-        "Counts recovered from log-normalised X: base e, target 10,000; exact for 200 cells"
+        "Counts recovered from log-normalized X: base e, target 10,000; exact for 200 cells"
     )
 
 

@@ -124,10 +124,10 @@ CASES: dict[str, Outcome] = {
     "layers/spapros_small_raw_counts.h5ad": Loads("X", 2700, 2000),
     "loom/loompy_test.loom": Refused("CountsNotFound", "X holds only zeros"),
     "loom/mpfc-starmap.loom": Loads(
-        "X", 3704, 158, ("does not name its cells", "may mean unlabelled: 'NA'")
+        "X", 3704, 158, ("does not name its cells", "may mean unlabeled: 'NA'")
     ),
     "na_labels/pbmc_NA_string_dense_objdtype.h5ad": Loads(
-        "layers/counts", 7480, 200, ("may mean unlabelled: 'NA'",)
+        "layers/counts", 7480, 200, ("may mean unlabeled: 'NA'",)
     ),
     "na_labels/scirpy_wu2020_v0_6_nanstrings.h5ad": Loads(
         "X", 200, 3000, ("have fewer than 20 cells",)

@@ -23,7 +23,7 @@ def test_an_import_tells_how_far_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("when", ["Checking the file", "Copying the counts"])
-def test_a_cancelled_import_leaves_nothing(tmp_path, when):
+def test_a_canceled_import_leaves_nothing(tmp_path, when):
     folder = tmp_path / "project"
     make(tmp_path / "x.h5ad", (3_000, 400))
     seen = set()
@@ -37,7 +37,7 @@ def test_a_cancelled_import_leaves_nothing(tmp_path, when):
     assert list(folder.iterdir()) == []
 
 
-def test_a_cancelled_import_leaves_the_earlier_copy(tmp_path):
+def test_a_canceled_import_leaves_the_earlier_copy(tmp_path):
     make(tmp_path / "x.h5ad", SHAPES[0])
     before = import_file(tmp_path / "x.h5ad", tmp_path / "project" / "ds")
     with pytest.raises(ImportStopped):
@@ -46,7 +46,7 @@ def test_a_cancelled_import_leaves_the_earlier_copy(tmp_path):
     assert [path.name for path in (tmp_path / "project").iterdir()] == ["ds"]
 
 
-def test_a_cancelled_import_of_a_table_leaves_no_half_file_beside_the_users(tmp_path):
+def test_a_canceled_import_of_a_table_leaves_no_half_file_beside_the_users(tmp_path):
     source = tmp_path / "project" / "source"
     source.mkdir(parents=True)
     table = pd.DataFrame(

@@ -15,7 +15,7 @@ import scipy.sparse
 import zarr
 
 # Matrices of ln(1 + counts / total * 10,000): the column of obs that holds the totals.
-NORMALISED = {
+NORMALIZED = {
     "anndata_v0.5.0/adata.h5ad": "n_counts",
     "tiledbsoma/pbmc-small.h5ad": "nCount_RNA",
 }
@@ -27,9 +27,9 @@ def totals(path: Path, source: str) -> np.ndarray:
     name = f"{path.parent.name}/{path.name}"
     if name in SAME_CELLS:
         return totals(path.with_name(SAME_CELLS[name]), "X")
-    if name in NORMALISED:
+    if name in NORMALIZED:
         opened = _anndata(path)
-        depth = opened[0](opened[1]["obs"])[NORMALISED[name]]
+        depth = opened[0](opened[1]["obs"])[NORMALIZED[name]]
         depth = np.asarray(depth, dtype=float)[:, None]
         values = _matrix(opened, source)
         values = values.toarray() if scipy.sparse.issparse(values) else np.asarray(values)

@@ -108,7 +108,7 @@ def test_counts_are_found_where_they_are(cells, place, tmp_path):
     assert [part.matrix for part in lazy.parts] == [place]
     assert np.array_equal(lazy.counts.compute().toarray(), cells.X.toarray())
     assert list(lazy.symbols) == list(cells.var["feature_name"])
-    with pytest.raises(CountsNotFound, match="log-normalised"):
+    with pytest.raises(CountsNotFound, match="log-normalized"):
         open_lazy([tmp_path / "odd.h5ad"], "X")
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from tests.project.test_signing import before_signatures, rewrite
+from tests.project.label_log.test_signing import before_signatures, rewrite
 
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project import LabelStore

@@ -128,12 +128,12 @@ def test_groups_and_prior_replace_the_mapping_and_follow_a_rename(filled):
     filled.append(events.groups({"B": "lymphoid", "T": "lymphoid"}))
     filled.append(events.groups({"T": "T lineage"}))
     filled.append(events.prior({"B": 2, "T": 1}))
-    filled.append(events.recolour({"B": "#123456"}))
+    filled.append(events.recolor({"B": "#123456"}))
     filled.append(events.rename("T", "T cell"))
     state = filled.labels()
     assert state.groups == {"T cell": "T lineage"}
     assert state.prior == {"B": 2.0, "T cell": 1.0}
-    assert state.colours == {"B": "#123456"}
+    assert state.colors == {"B": "#123456"}
 
 
 def test_a_holdout_replaces_the_previous_one_and_undo_brings_it_back(filled):

@@ -14,7 +14,7 @@ WORDS = ["B", "T", "NK", "Mono", "DC"]
 def view(state):
     """Return everything a user can see of a state."""
     names = [state.names[code] if code >= 0 else None for code in state.codes]
-    mappings = (state.groups, state.prior, state.colours)
+    mappings = (state.groups, state.prior, state.colors)
     return names, state.sources.tolist(), state.holdout.tolist(), state.active, mappings
 
 
@@ -27,11 +27,11 @@ def random_event(rng):
         lambda: events.accept(rows, word),
         lambda: events.accept(rows, rng.choice(WORDS, len(rows)).tolist()),
         lambda: events.clear(rows),
-        lambda: events.create(word, colour="#abcdef"),
+        lambda: events.create(word, color="#abcdef"),
         lambda: events.rename(word, other),
         lambda: events.merge(word, into=other),
         lambda: events.delete(word),
-        lambda: events.recolour({word: "#000000"}),
+        lambda: events.recolor({word: "#000000"}),
         lambda: events.holdout(rows, how="random", seed=1),
         lambda: events.groups({word: other}),
         lambda: events.prior({word: float(rng.uniform(0.1, 1))}),

@@ -21,7 +21,7 @@ def seen(state):
         state.active,
         state.groups,
         state.prior,
-        state.colours,
+        state.colors,
     )
 
 

@@ -60,17 +60,17 @@ def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
     assert quick.sentence in read
 
 
-def test_names_are_shown_and_never_interpreted(labelled, train_now, request_brief, visit):
-    edit.rename(workspace(labelled), "Dendritic", HOSTILE)
-    train_now(labelled, request_brief)
+def test_names_are_shown_and_never_interpreted(labeled, train_now, request_brief, visit):
+    edit.rename(workspace(labeled), "Dendritic", HOSTILE)
+    train_now(labeled, request_brief)
     edit.name_cells(
-        workspace(labelled),
-        np.flatnonzero(workspace(labelled).labels().codes < 0)[:5],
+        workspace(labeled),
+        np.flatnonzero(workspace(labeled).labels().codes < 0)[:5],
         f"{HOSTILE}!",
         "lasso",
     )
-    train_now(labelled, request_brief)
-    written, read = texts(visit("evaluate", labelled))
+    train_now(labeled, request_brief)
+    written, read = texts(visit("evaluate", labeled))
     assert any(f"new type {HOSTILE}!" in text for text in read)
     assert not any(HOSTILE in text for text in written)
 
@@ -83,26 +83,26 @@ def test_two_models_can_be_compared(trained, train_now, request_brief, visit):
     assert model_list.models(workspace(trained)).comparison(workspace(trained), 1) in texts(app)[1]
 
 
-def test_donors_are_set_aside_on_the_labels_page(labelled, visit):
-    app = visit("labels", labelled)
+def test_donors_are_set_aside_on_the_labels_page(labeled, visit):
+    app = visit("labels", labeled)
     sound(app.radio(key="holdout-how").set_value("Whole donors or samples").run())
     assert app.button(key="set-aside").disabled
     sound(app.multiselect(key="holdout-values").set_value(["batch 3"]).run())
     sound(app.button(key="set-aside").click().run())
-    own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
-    assert (workspace(labelled).labels().holdout == own).all()
-    assert holdout.how_now(workspace(labelled)) == holdout.HIDDEN
+    own = (workspace(labeled).dataset.obs["batch"] == "batch 3").to_numpy()
+    assert (workspace(labeled).labels().holdout == own).all()
+    assert holdout.how_now(workspace(labeled)) == holdout.HIDDEN
     assert any("whose counts stay in training" in text for text in texts(app)[0])
     sound(app.checkbox(key="holdout-out").check().run())
     sound(app.button(key="set-aside").click().run())
-    assert holdout.how_now(workspace(labelled)) == holdout.GROUP
+    assert holdout.how_now(workspace(labeled)) == holdout.GROUP
 
 
 def test_without_held_out_cells_the_page_says_so_and_leads_on(
-    labelled, train_now, request_brief, visit
+    labeled, train_now, request_brief, visit
 ):
-    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
-    train_now(labelled, request_brief)
-    app = visit("evaluate", labelled)
+    holdout.set_aside(workspace(labeled), HoldoutRequest(holdout.NONE))
+    train_now(labeled, request_brief)
+    app = visit("evaluate", labeled)
     assert any("would flatter" in text for text in texts(app)[0])
     assert "Set labels aside" in [button.label for button in app.button]

@@ -136,13 +136,13 @@ def test_batches_are_scored_by_their_own_cells(trained):
 
 
 def test_types_the_model_was_never_shown_are_told_and_not_hidden(
-    labelled, train_now, request_brief
+    labeled, train_now, request_brief
 ):
-    rows = np.flatnonzero(state(labelled).holdout)[:4]
-    edit.name_cells(workspace(labelled), rows, "Only set aside", "lasso")
-    train_now(labelled, request_brief)
-    report = holdout_report.report(workspace(labelled))
-    assert report.scores.n == truth_of(labelled)[0].size - 4
+    rows = np.flatnonzero(state(labeled).holdout)[:4]
+    edit.name_cells(workspace(labeled), rows, "Only set aside", "lasso")
+    train_now(labeled, request_brief)
+    report = holdout_report.report(workspace(labeled))
+    assert report.scores.n == truth_of(labeled)[0].size - 4
     assert (
         "4 held-out cells of types the model was never shown (Only set aside)" in (report.notes[0])
     )
@@ -224,7 +224,7 @@ def test_without_batches_only_types_are_measured(trained):
     path.write_text(json.dumps(record))
     found = integration.map_scores(workspace(trained))
     assert found.table["what is measured"].tolist() == [
-        integration.MEANING["types_apart"], integration.MEANING["type_neighbours"],
+        integration.MEANING["types_apart"], integration.MEANING["type_neighbors"],
     ]  # fmt: skip
     assert "No batch column" in found.note
     assert holdout_report.report(workspace(trained)).batches is None
@@ -277,11 +277,11 @@ def test_the_linear_models_are_cross_validated_on_the_labels_that_were_shown(tra
     often = np.flatnonzero(np.bincount(y[known]) >= RARE_CELLS)
     f1 = f1_score(y[known], judged[known].argmax(axis=1), labels=often, average="macro")
     assert baselines.cross_validated(workspace(trained)) == (
-        f"The one-second linear models together, cross-validated on {right.size} labelled cells: "
+        f"The one-second linear models together, cross-validated on {right.size} labeled cells: "
         f"right on {100 * right.mean():.0f} % "
         f"(95 % interval {100 * low:.0f} to {100 * high:.0f} %), mean F1 {f1:.2f}."
     )
 
 
-def test_nothing_is_said_of_labels_that_were_not_judged_yet(labelled):
-    assert baselines.cross_validated(workspace(labelled)) is None
+def test_nothing_is_said_of_labels_that_were_not_judged_yet(labeled):
+    assert baselines.cross_validated(workspace(labeled)) is None

@@ -59,12 +59,12 @@ def test_a_job_looks_at_the_model(trained):
     assert uncertainty.reasons(workspace(trained)).run_id == run_of(trained).id
 
 
-def test_a_training_from_a_page_is_followed_by_a_look(labelled, request_brief):
-    trained = jobs.wait(start.start(workspace(labelled), request_brief), WAIT_S)
+def test_a_training_from_a_page_is_followed_by_a_look(labeled, request_brief):
+    trained = jobs.wait(start.start(workspace(labeled), request_brief), WAIT_S)
     assert trained.status is jobs.JobStatus.DONE, trained.error
-    job = jobs.wait(uncertainty.latest(workspace(labelled)).id, WAIT_S)
+    job = jobs.wait(uncertainty.latest(workspace(labeled)).id, WAIT_S)
     assert job.status is jobs.JobStatus.DONE, job.error
-    assert uncertainty.reasons(workspace(labelled)).run_id == trained.result
+    assert uncertainty.reasons(workspace(labeled)).run_id == trained.result
 
 
 def test_a_run_keeps_what_was_said_of_labels_that_were_not_shown(trained):
@@ -130,22 +130,22 @@ def test_poor_cells_are_technical_each_with_its_flag(trained):
     assert doublets.any() and found.doublet_score[doublets].min() > 0.12
 
 
-def test_cells_of_which_only_the_group_is_known_count_as_labelled(
-    labelled, train_now, request_brief, monkeypatch
+def test_cells_of_which_only_the_group_is_known_count_as_labeled(
+    labeled, train_now, request_brief, monkeypatch
 ):
-    names = workspace(labelled).labels().active
+    names = workspace(labeled).labels().active
     groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(workspace(labelled), groups)
-    rows = np.flatnonzero(workspace(labelled).labels().codes < 0)[:20]
-    edit.name_cells(workspace(labelled), rows, "T cell", "lasso")
-    train_now(labelled, request_brief)
+    edit.set_groups(workspace(labeled), groups)
+    rows = np.flatnonzero(workspace(labeled).labels().codes < 0)[:20]
+    edit.name_cells(workspace(labeled), rows, "T cell", "lasso")
+    train_now(labeled, request_brief)
     given, find = [], novelty.find_novel
     monkeypatch.setattr(
         novelty, "find_novel", lambda x, y, *more: given.append(y) or find(x, y, *more)
     )
-    look(labelled)
-    assert (np.array(run_of(labelled).array("y"))[rows] >= len(names)).all()
-    assert (given[0][rows] == results.current(workspace(labelled)).prediction[rows]).all()
+    look(labeled)
+    assert (np.array(run_of(labeled).array("y"))[rows] >= len(names)).all()
+    assert (given[0][rows] == results.current(workspace(labeled)).prediction[rows]).all()
 
 
 def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch):
@@ -156,13 +156,13 @@ def test_doublets_are_not_looked_for_among_very_many_cells(trained, monkeypatch)
     assert found.notes == (said,)
 
 
-def test_a_type_that_is_hidden_altogether_is_found_as_new(labelled, train_now, request_brief):
-    edit.delete_type(workspace(labelled), "CD19+ B")
-    train_now(labelled, request_brief)
-    expert = workspace(labelled).dataset.obs["expert_label"].astype(str).to_numpy()
+def test_a_type_that_is_hidden_altogether_is_found_as_new(labeled, train_now, request_brief):
+    edit.delete_type(workspace(labeled), "CD19+ B")
+    train_now(labeled, request_brief)
+    expert = workspace(labeled).dataset.obs["expert_label"].astype(str).to_numpy()
     mine = expert == "CD19+ B"
-    assert "CD19+ B" not in results.current(workspace(labelled)).names and mine.sum() > 20
-    found = look(labelled)
+    assert "CD19+ B" not in results.current(workspace(labeled)).names and mine.sum() > 20
+    found = look(labeled)
     assert np.nanmedian(found.novelty[mine]) > np.nanmedian(found.novelty[~mine]) + 0.3
 
 
@@ -202,7 +202,7 @@ def swapped_folder(imported, request_brief, train_now, tmp_path_factory):
 
 @pytest.fixture
 def swapped(home, swapped_folder):
-    """A copy of it, and the true code of each wrongly labelled cell."""
+    """A copy of it, and the true code of each wrongly labeled cell."""
     folder, wrong = swapped_folder
     return copy_of(folder), wrong
 

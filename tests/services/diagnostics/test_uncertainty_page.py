@@ -4,7 +4,7 @@ import pytest
 
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines, uncertainty
-from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import colors
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.workspace import workspace
@@ -25,14 +25,14 @@ def no_job_left():
 def test_explore_says_that_nobody_has_looked_and_begins(trained, visit):
     app = visit("explore", trained)
     assert any("not looked at yet" in text for text in texts(app)[1])
-    assert colours.REASON not in colours.colour_options(workspace(trained))
+    assert colors.REASON not in colors.color_options(workspace(trained))
     app.button(key="look").click().run()
     assert (
         jobs.wait(uncertainty.latest(workspace(trained)).id, WAIT_S).status is jobs.JobStatus.DONE
     )
     app = visit("explore", trained)
     assert not any("not looked at yet" in text for text in texts(app)[1])
-    assert colours.REASON in colours.colour_options(workspace(trained))
+    assert colors.REASON in colors.color_options(workspace(trained))
 
 
 def test_explore_counts_the_cells_per_reason_and_explains_them(trained, visit):
@@ -44,20 +44,20 @@ def test_explore_counts_the_cells_per_reason_and_explains_them(trained, visit):
     assert f"{counts['ambiguous']} ambiguous, {counts['novel']} novel" in line
     steps = uncertainty.NEXT_STEPS[1:]
     assert not any(steps[0] in text for text in texts(app)[1])
-    sound(app.selectbox(key="explore.colour").set_value(colours.REASON).run())
+    sound(app.selectbox(key="explore.color").set_value(colors.REASON).run())
     for step in steps:
         assert any(step in text for text in texts(app)[1])
 
 
-@pytest.mark.parametrize("what", [colours.REASON, colours.NOVELTY, colours.DOUBLET])
-def test_cells_are_coloured_by_doubt(trained, what):
+@pytest.mark.parametrize("what", [colors.REASON, colors.NOVELTY, colors.DOUBLET])
+def test_cells_are_colored_by_doubt(trained, what):
     found = look(trained)
-    colouring = colours.colouring(workspace(trained), what)
-    if what == colours.REASON:
-        assert (colouring.codes == found.reason).all() and len(set(colouring.places)) == 4
+    coloring = colors.coloring(workspace(trained), what)
+    if what == colors.REASON:
+        assert (coloring.codes == found.reason).all() and len(set(coloring.places)) == 4
     else:
-        own = found.novelty if what == colours.NOVELTY else found.doublet_score
-        assert (colouring.values == own).all()
+        own = found.novelty if what == colors.NOVELTY else found.doublet_score
+        assert (coloring.values == own).all()
 
 
 def test_ticked_labels_are_kept_or_changed(swapped, visit):
@@ -84,12 +84,12 @@ def _tick(app, project):
 
 
 def test_without_a_hold_out_the_linear_models_are_told_all_the_same(
-    labelled, train_now, request_brief, visit
+    labeled, train_now, request_brief, visit
 ):
-    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
-    train_now(labelled, request_brief)
-    told = texts(visit("evaluate", labelled))[1]
-    assert baselines.cross_validated(workspace(labelled)) in told
+    holdout.set_aside(workspace(labeled), HoldoutRequest(holdout.NONE))
+    train_now(labeled, request_brief)
+    told = texts(visit("evaluate", labeled))[1]
+    assert baselines.cross_validated(workspace(labeled)) in told
     assert any("No held-out cells" in text for text in told)
 
 

@@ -7,7 +7,7 @@ from scipy.stats import mannwhitneyu
 from scanvi_core.errors import InputError
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import (
-    colours,
+    colors,
     gene_groups,
     gene_search,
     gene_tests,
@@ -47,13 +47,13 @@ def test_a_pasted_list_is_read_whatever_separates_it_and_reported(project):
     assert found.report == "4 of 5 genes found. Not in these data: NOSUCH."
 
 
-def test_levels_are_means_and_shares_of_each_group(labelled):
-    table = gene_groups.levels(workspace(labelled), colours.LABEL, ["CD3D", "LYZ"]).set_index(
+def test_levels_are_means_and_shares_of_each_group(labeled):
+    table = gene_groups.levels(workspace(labeled), colors.LABEL, ["CD3D", "LYZ"]).set_index(
         ["group", "gene"]
     )
-    groups = gene_groups.groups(workspace(labelled), colours.LABEL)
+    groups = gene_groups.groups(workspace(labeled), colors.LABEL)
     for gene in ("CD3D", "LYZ"):
-        values = workspace(labelled).dataset.gene(gene)
+        values = workspace(labeled).dataset.gene(gene)
         for code, name in enumerate(groups.names):
             own = values[groups.codes == code]
             row = table.loc[(name, gene)]
@@ -61,11 +61,11 @@ def test_levels_are_means_and_shares_of_each_group(labelled):
             assert row["share"] == pytest.approx((own > 0).mean())
 
 
-def test_violins_hold_cells_of_their_group_only(labelled, monkeypatch):
+def test_violins_hold_cells_of_their_group_only(labeled, monkeypatch):
     monkeypatch.setattr(gene_groups, "VIOLIN_CELLS", 5)
-    groups = gene_groups.groups(workspace(labelled), colours.LABEL)
-    values = workspace(labelled).dataset.gene("LYZ")
-    for name, own in gene_groups.violins(workspace(labelled), colours.LABEL, "LYZ").items():
+    groups = gene_groups.groups(workspace(labeled), colors.LABEL)
+    values = workspace(labeled).dataset.gene("LYZ")
+    for name, own in gene_groups.violins(workspace(labeled), colors.LABEL, "LYZ").items():
         assert len(own) <= 5
         assert set(own) <= set(values[groups.codes == groups.names.index(name)])
 
@@ -76,28 +76,28 @@ def answered(project, question):
     return gene_tests.answer(workspace(project), question)
 
 
-def test_markers_of_every_type_are_kept_and_textbook(labelled):
-    question = GeneTest(gene_groups.groups(workspace(labelled), colours.LABEL))
-    assert gene_tests.answer(workspace(labelled), question) is None
-    found = answered(labelled, question)
+def test_markers_of_every_type_are_kept_and_textbook(labeled):
+    question = GeneTest(gene_groups.groups(workspace(labeled), colors.LABEL))
+    assert gene_tests.answer(workspace(labeled), question) is None
+    found = answered(labeled, question)
     assert "CD79A" in set(found[found["group"] == "CD19+ B"]["gene"][:8])
     assert (found["score"] > 0).all()
-    rules.name_cells(workspace(labelled), rules.select(workspace(labelled), Rule().joined(
+    rules.name_cells(workspace(labeled), rules.select(workspace(labeled), Rule().joined(
         [Condition("gene", "LYZ", low=2.0)], "replace")), "New")  # fmt: skip
     assert (
         gene_tests.answer(
-            workspace(labelled), GeneTest(gene_groups.groups(workspace(labelled), "Label"))
+            workspace(labeled), GeneTest(gene_groups.groups(workspace(labeled), "Label"))
         )
         is None
     )
 
 
-def test_one_group_against_another_agrees_with_scipy(labelled):
+def test_one_group_against_another_agrees_with_scipy(labeled):
     names = ("CD19+ B", "CD56+ NK")
-    groups = gene_groups.of_two(workspace(labelled), "t", colours.LABEL, names)
-    found = answered(labelled, GeneTest(groups, True)).set_index("gene")
+    groups = gene_groups.of_two(workspace(labeled), "t", colors.LABEL, names)
+    found = answered(labeled, GeneTest(groups, True)).set_index("gene")
     for gene in found.index[:5]:
-        values = workspace(labelled).dataset.gene(gene)
+        values = workspace(labeled).dataset.gene(gene)
         a, b = values[groups.codes == 0], values[groups.codes == 1]
         test = mannwhitneyu(a, b, method="asymptotic", use_continuity=False)
         mean = len(a) * len(b) / 2
@@ -113,42 +113,42 @@ def test_the_model_compares_two_groups_too(trained):
     assert len(found) and {"likely different", "log2 change"} <= set(found)
 
 
-def test_picked_cells_and_the_rest_are_groups_and_cells_in_both_in_neither(labelled):
+def test_picked_cells_and_the_rest_are_groups_and_cells_in_both_in_neither(labeled):
     selection.set_rule(
-        workspace(labelled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
+        workspace(labeled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
     )
-    picked = selection.picked(workspace(labelled), "t")
-    assert gene_groups.keep_picked(workspace(labelled), "t") == picked.sum()
-    assert gene_groups.sides(workspace(labelled), "t", "Label")[:2] == [PICKED, KEPT]
-    rest = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST))
+    picked = selection.picked(workspace(labeled), "t")
+    assert gene_groups.keep_picked(workspace(labeled), "t") == picked.sum()
+    assert gene_groups.sides(workspace(labeled), "t", "Label")[:2] == [PICKED, KEPT]
+    rest = gene_groups.of_two(workspace(labeled), "t", "Label", (PICKED, REST))
     assert np.array_equal(rest.codes == 0, picked) and np.array_equal(rest.codes == 1, ~picked)
-    same = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, KEPT))
+    same = gene_groups.of_two(workspace(labeled), "t", "Label", (PICKED, KEPT))
     assert (same.codes < 0).all()
     with pytest.raises(InputError):
-        gene_tests.start(workspace(labelled), GeneTest(same, True))
+        gene_tests.start(workspace(labeled), GeneTest(same, True))
 
 
-def test_groups_chosen_by_the_same_genes_are_warned_of(labelled):
-    given = gene_groups.of_two(workspace(labelled), "t", "Label", ("CD19+ B", "CD56+ NK"))
+def test_groups_chosen_by_the_same_genes_are_warned_of(labeled):
+    given = gene_groups.of_two(workspace(labeled), "t", "Label", ("CD19+ B", "CD56+ NK"))
     assert given.warning == ""
     selection.set_rule(
-        workspace(labelled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
+        workspace(labeled), "t", Rule().joined([Condition("gene", "CD79A", low=0.0)], "replace")
     )
-    picked = gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST))
+    picked = gene_groups.of_two(workspace(labeled), "t", "Label", (PICKED, REST))
     assert "chosen by the same genes (CD79A over 0)" in picked.warning
-    assert gene_groups.conditions_on(workspace(labelled), "t", (PICKED, REST)) == {"CD79A"}
+    assert gene_groups.conditions_on(workspace(labeled), "t", (PICKED, REST)) == {"CD79A"}
     batch = Rule().joined([Condition("batch", values=("0",))], "replace")
-    selection.set_rule(workspace(labelled), "t", batch)
-    assert gene_groups.of_two(workspace(labelled), "t", "Label", (PICKED, REST)).warning == ""
-    assert "louvain" in gene_groups.groups(workspace(labelled), "louvain").warning
+    selection.set_rule(workspace(labeled), "t", batch)
+    assert gene_groups.of_two(workspace(labeled), "t", "Label", (PICKED, REST)).warning == ""
+    assert "louvain" in gene_groups.groups(workspace(labeled), "louvain").warning
     expressing = Rule().joined([Condition("gene", "LYZ", low=2.0)], "replace")
-    opened = workspace(labelled)
+    opened = workspace(labeled)
     rules.name_cells(opened, rules.select(opened, expressing), "New")
     assert (
         "Some labels were given by shapes"
-        in gene_groups.groups(workspace(labelled), "Label").warning
+        in gene_groups.groups(workspace(labeled), "Label").warning
     )
 
 
 def test_predicted_types_and_clusters_are_warned_of(trained):
-    assert "predicted" in gene_groups.groups(workspace(trained), colours.PREDICTION).warning
+    assert "predicted" in gene_groups.groups(workspace(trained), colors.PREDICTION).warning

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.explore import cell_values, colours, conditions, maps, rules, selection
+from scanvi_core.services.explore import cell_values, colors, conditions, maps, rules, selection
 from scanvi_core.services.explore.rules import Condition, LabelRule, Rule
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.runs import results
@@ -41,15 +41,15 @@ def test_a_gene_is_above_its_level(project):
     assert np.array_equal(mask(project, Condition("gene", "cd3d", low=1.0)), values > 1.0)
 
 
-def test_labels_as_they_are_and_as_they_came(labelled):
-    state = workspace(labelled).labels()
+def test_labels_as_they_are_and_as_they_came(labeled):
+    state = workspace(labeled).labels()
     b = np.array([*state.names, ""], dtype=object)[state.codes] == "CD19+ B"
-    assert np.array_equal(mask(labelled, Condition("label", values=("CD19+ B",))), b)
-    assert np.array_equal(mask(labelled, Condition("label", values=("",))), state.codes < 0)
-    edit.name_cells(workspace(labelled), np.flatnonzero(b), "Mine", "lasso")
-    brought = column(labelled, "cell_type").astype(str) == "CD19+ B"
-    assert np.array_equal(mask(labelled, Condition("given", values=("CD19+ B",))), brought)
-    assert np.array_equal(mask(labelled, Condition("label", values=("Mine",))), b)
+    assert np.array_equal(mask(labeled, Condition("label", values=("CD19+ B",))), b)
+    assert np.array_equal(mask(labeled, Condition("label", values=("",))), state.codes < 0)
+    edit.name_cells(workspace(labeled), np.flatnonzero(b), "Mine", "lasso")
+    brought = column(labeled, "cell_type").astype(str) == "CD19+ B"
+    assert np.array_equal(mask(labeled, Condition("given", values=("CD19+ B",))), brought)
+    assert np.array_equal(mask(labeled, Condition("label", values=("Mine",))), b)
 
 
 def test_batches_and_columns_of_the_file(project):
@@ -88,7 +88,7 @@ def test_a_shape_holds_the_cells_inside_of_its_map(project):
     assert inside.any() and np.array_equal(mask(project, term), inside)
 
 
-def test_neighbours_are_those_of_the_models_map(trained):
+def test_neighbors_are_those_of_the_models_map(trained):
     z1 = np.asarray(workspace(trained).current_run().array(results.Z1))
     start = np.arange(5)
     near = NearestNeighbors(n_neighbors=16).fit(z1).kneighbors(z1[start], return_distance=False)
@@ -100,7 +100,7 @@ def test_neighbours_are_those_of_the_models_map(trained):
     assert (found.counts, found.notes) == ((5, None), ())
 
 
-def test_without_a_model_neighbours_are_unknown_and_it_is_said(project):
+def test_without_a_model_neighbors_are_unknown_and_it_is_said(project):
     found = rules.select(
         workspace(project),
         one(Condition("gene", "CD3D", low=0.0)).joined([Condition("near", steps=1)], "add"),
@@ -146,7 +146,7 @@ def test_what_is_not_here_is_named_and_selects_nothing_by_itself(project):
         assert not rules.select(workspace(project), one(replace(term, negated=True))).n
 
 
-def test_a_known_way_to_fulfil_a_rule_is_used_where_another_is_unknown(project):
+def test_a_known_way_to_fulfill_a_rule_is_used_where_another_is_unknown(project):
     known, unknown = Condition("gene", "CD3D", low=0.0), Condition("batch", values=("B77",))
     either = rules.select(workspace(project), one(known).joined([unknown], "add"))
     both = rules.select(workspace(project), one(known).joined([unknown], "intersect"))
@@ -192,23 +192,23 @@ def test_a_lasso_is_a_rule_that_finds_the_same_cells_again(project):
     assert "drawn on X_umap" in again[0].words
 
 
-def test_a_lasso_held_to_types_on_show_says_so(labelled):
-    xy = maps.coordinates(workspace(labelled), "X_umap")
+def test_a_lasso_held_to_types_on_show_says_so(labeled):
+    xy = maps.coordinates(workspace(labeled), "X_umap")
     wide = np.array([[-99.0, -99.0], [99.0, -99.0], [99.0, 99.0], [-99.0, 99.0]])
-    colouring = colours.colouring(workspace(labelled), colours.LABEL)
-    shown = conditions.shown(workspace(labelled), colouring, [0, -1])
-    selection.pick_polygon(workspace(labelled), "t", xy, Shape(wide, "replace"), shown)
+    coloring = colors.coloring(workspace(labeled), colors.LABEL)
+    shown = conditions.shown(workspace(labeled), coloring, [0, -1])
+    selection.pick_polygon(workspace(labeled), "t", xy, Shape(wide, "replace"), shown)
     assert np.array_equal(
-        selection.picked(workspace(labelled), "t"), np.isin(colouring.codes, [0, -1])
+        selection.picked(workspace(labeled), "t"), np.isin(coloring.codes, [0, -1])
     )
 
 
-def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labelled):
+def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labeled):
     rule = one(Condition("label", values=("CD19+ B",)))
-    shown = rules.select(workspace(labelled), rule)
-    edit.name_cells(workspace(labelled), np.flatnonzero(shown.mask)[:3], "Other", "lasso")
+    shown = rules.select(workspace(labeled), rule)
+    edit.name_cells(workspace(labeled), np.flatnonzero(shown.mask)[:3], "Other", "lasso")
     with pytest.raises(edit.StaleEdit):
-        rules.name_cells(workspace(labelled), shown, "Mine", workspace(labelled).labels().seq - 1)
+        rules.name_cells(workspace(labeled), shown, "Mine", workspace(labeled).labels().seq - 1)
 
 
 # On other data ----------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_rules_name_the_same_cells_in_another_project(home, imported):
     assert rules.logged(workspace(second)) == rules.logged(workspace(first))
 
 
-def test_cells_that_two_labels_claim_and_labelled_ones_are_left_out(project):
+def test_cells_that_two_labels_claim_and_labeled_ones_are_left_out(project):
     edit.name_cells(workspace(project), np.arange(100), "Known", "lasso")
     low, high = (Condition("gene", "CD3D", low=level) for level in (0.0, 1.0))
     found = rules.preview(
@@ -238,7 +238,7 @@ def test_cells_that_two_labels_claim_and_labelled_ones_are_left_out(project):
     torn = mask(project, high)
     assert np.array_equal(found[0].rows, np.flatnonzero(mask(project, low) & ~torn & free))
     assert (found[1].rows.size, found[1].contested) == (0, torn.sum())
-    assert found[0].labelled == (mask(project, low) & ~torn & ~free).sum()
+    assert found[0].labeled == (mask(project, low) & ~torn & ~free).sum()
     every = rules.preview(workspace(project), [LabelRule("T", one(low))], replace_labels=True)
     assert every[0].rows.size == mask(project, low).sum()
 

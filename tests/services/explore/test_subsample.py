@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import config
-from scanvi_core.services.explore import colours, conditions, subsample
+from scanvi_core.services.explore import colors, conditions, subsample
 from scanvi_core.services.labels import edit
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
@@ -25,10 +25,10 @@ def test_all_cells_are_drawn_where_they_are_few(project):
 
 
 @pytest.mark.usefixtures("few")
-def test_neither_labels_nor_a_colour_change_the_drawn_cells(trained):
+def test_neither_labels_nor_a_color_change_the_drawn_cells(trained):
     before = subsample.drawn(workspace(trained), "z1")
     edit.name_cells(workspace(trained), np.arange(50), "Mine", "lasso")
-    colours.colouring(workspace(trained), colours.CONFIDENCE)
+    colors.coloring(workspace(trained), colors.CONFIDENCE)
     assert subsample.drawn(workspace(trained), "z1") is before
     assert len(before.rows) == 200
 

@@ -37,16 +37,16 @@ def cells_named(path, label):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_kill_in_the_middle_of_an_export_leaves_a_whole_file(labelled, tmp_path):
+def test_a_kill_in_the_middle_of_an_export_leaves_a_whole_file(labeled, tmp_path):
     chance, target = random.Random(0), tmp_path / "out.h5ad"
-    edit.name_cells(workspace(labelled), np.arange(3), "Mine", "lasso")
-    write.write(workspace(labelled), ExportChoice(), target)
+    edit.name_cells(workspace(labeled), np.arange(3), "Mine", "lasso")
+    write.write(workspace(labeled), ExportChoice(), target)
     old = target.read_bytes()
-    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
+    edit.name_cells(workspace(labeled), np.arange(5), "Mine", "lasso")
     whole = {"old": 0, "new": 0}
     for _ in range(N_KILLS):
         target.write_bytes(old)
-        command = [sys.executable, "-c", SCRIPT, labelled, str(target)]
+        command = [sys.executable, "-c", SCRIPT, labeled, str(target)]
         with subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
         ) as program:
@@ -56,5 +56,5 @@ def test_a_kill_in_the_middle_of_an_export_leaves_a_whole_file(labelled, tmp_pat
         whole["old" if target.read_bytes() == old else "new"] += 1
         assert cells_named(target, "Mine") in (3, 5)
     print(f"kills of an export: {N_KILLS}, whole files: {whole}")
-    write.write(workspace(labelled), ExportChoice(), target)
+    write.write(workspace(labeled), ExportChoice(), target)
     assert cells_named(target, "Mine") == 5

@@ -27,8 +27,8 @@ def test_the_paragraph_names_numbers_versions_and_seeds(trained):
     assert "confidence of at least 0.60" in text and "  " not in text
 
 
-def test_without_a_model_it_says_what_was_done_by_hand(labelled):
-    text = methods.paragraph(workspace(labelled))
+def test_without_a_model_it_says_what_was_done_by_hand(labeled):
+    text = methods.paragraph(workspace(labeled))
     assert "SCANVI model" not in text and "came with the data" in text
 
 

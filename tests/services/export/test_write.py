@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys
-from scanvi_core.colours import type_colour
+from scanvi_core.colors import type_color
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import ExportError, InputError
 from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
-from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import colors
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.jobs import JobStatus
@@ -106,15 +106,15 @@ def test_the_column_of_labels_can_be_named(trained, tmp_path):
     assert "my types" in anndata.read_h5ad(path).obs
 
 
-def test_counts_can_be_added(labelled, tmp_path):
-    path = write.write(workspace(labelled), ExportChoice(with_counts=True), tmp_path / "o.h5ad")
+def test_counts_can_be_added(labeled, tmp_path):
+    path = write.write(workspace(labeled), ExportChoice(with_counts=True), tmp_path / "o.h5ad")
     result = anndata.read_h5ad(path)
-    assert (result.layers["counts"] != workspace(labelled).dataset.counts).nnz == 0
+    assert (result.layers["counts"] != workspace(labeled).dataset.counts).nnz == 0
 
 
-def test_labels_alone_can_be_exported(labelled, tmp_path):
+def test_labels_alone_can_be_exported(labeled, tmp_path):
     result = anndata.read_h5ad(
-        write.write(workspace(labelled), ExportChoice(), tmp_path / "o.h5ad")
+        write.write(workspace(labeled), ExportChoice(), tmp_path / "o.h5ad")
     )
     assert keys.PREDICTION not in result.obs
     assert result.obs[keys.CURATED].astype(object).equals(result.obs["cell_type"].astype(object))
@@ -134,20 +134,20 @@ def test_the_preview_counts_where_labels_come_from(trained):
     assert table["predictions"] == (sources == keys.PREDICTED).sum()
 
 
-def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labelled):
-    job = jobs.wait(write.start(workspace(labelled), ExportChoice()), 60)
+def test_the_job_leaves_files_that_can_be_fetched_by_name_only(labeled):
+    job = jobs.wait(write.start(workspace(labeled), ExportChoice()), 60)
     assert job.status is JobStatus.DONE and job.result == "Cells.annotated.h5ad"
-    assert [path.name for path in write.exported_files(workspace(labelled))] == [job.result]
-    path = write.exported_file(workspace(labelled), job.result)
-    assert write.exported_file(workspace(labelled), write.csv_beside(path).name).is_file()
+    assert [path.name for path in write.exported_files(workspace(labeled))] == [job.result]
+    path = write.exported_file(workspace(labeled), job.result)
+    assert write.exported_file(workspace(labeled), write.csv_beside(path).name).is_file()
     for name in ("../project.db", "..", ".hidden", "", "settings.json", "/etc/hostname"):
         with pytest.raises(InputError, match="no such file"):
-            write.exported_file(workspace(labelled), name)
+            write.exported_file(workspace(labeled), name)
 
 
-def test_types_have_the_colours_of_the_pages(trained, written):
-    shown = colours.colouring(workspace(trained), colours.PREDICTION)
-    on_page = dict(zip(shown.names, map(type_colour, shown.places), strict=True))
+def test_types_have_the_colors_of_the_pages(trained, written):
+    shown = colors.coloring(workspace(trained), colors.PREDICTION)
+    on_page = dict(zip(shown.names, map(type_color, shown.places), strict=True))
     file = anndata.read_h5ad(written)
     for key in (keys.CURATED, keys.PREDICTION):
         names = file.obs[key].cat.categories
@@ -191,13 +191,13 @@ def test_prediction_sets_are_written_when_asked(trained, tmp_path):
 
 
 @pytest.fixture
-def grouped(labelled, train_now, request_brief):
+def grouped(labeled, train_now, request_brief):
     """A model that knows which types are T cells."""
-    names = workspace(labelled).labels().active
+    names = workspace(labeled).labels().active
     groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(workspace(labelled), groups)
-    train_now(labelled, request_brief)
-    return labelled, groups
+    edit.set_groups(workspace(labeled), groups)
+    train_now(labeled, request_brief)
+    return labeled, groups
 
 
 def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):

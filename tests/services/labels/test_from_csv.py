@@ -23,10 +23,10 @@ def cells(project, n=700):
 
 
 @pytest.mark.parametrize("excel", [False, True])
-def test_exported_labels_come_back_in_any_order(labelled, imported, tmp_path, excel):
-    edit.name_cells(workspace(labelled), np.array([3, 4]), "-CD3 =1,5", "lasso")
-    path = write.write(workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
-    write._write_table(workspace(labelled), ExportChoice(), tmp_path / "x.csv", excel=excel)
+def test_exported_labels_come_back_in_any_order(labeled, imported, tmp_path, excel):
+    edit.name_cells(workspace(labeled), np.array([3, 4]), "-CD3 =1,5", "lasso")
+    path = write.write(workspace(labeled), ExportChoice(), tmp_path / "out.h5ad")
+    write._write_table(workspace(labeled), ExportChoice(), tmp_path / "x.csv", excel=excel)
     table = tmp_path / "x.csv" if excel else write.csv_beside(path)
     head, *lines = table.read_text(encoding="utf-8").splitlines()
     shuffled = np.random.default_rng(0).permutation(lines)
@@ -37,7 +37,7 @@ def test_exported_labels_come_back_in_any_order(labelled, imported, tmp_path, ex
     match = from_csv.match(workspace(fresh), found, keys.CURATED, set())
     assert (match.found, match.without_line, match.strange, match.repeated) == (700, 0, 0, 0)
     from_csv.take_over(workspace(fresh), found, keys.CURATED, set())
-    assert (names(fresh) == names(labelled)).all()
+    assert (names(fresh) == names(labeled)).all()
     assert workspace(fresh).labels().holdout.any()
 
 
@@ -48,7 +48,7 @@ def test_the_report_counts_what_does_not_fit(project):
     text = "Cell;label\n" + "\n".join(f"{name};{label}" for name, label in rows)
     table = from_csv.from_bytes(workspace(project), "l.csv", text.encode("utf-8-sig"))
     found = from_csv.match(workspace(project), table, "label", {"none"})
-    assert (found.found, found.labelled, found.types) == (4, 2, 2)
+    assert (found.found, found.labeled, found.types) == (4, 2, 2)
     assert (found.without_line, found.strange, found.repeated) == (696, 2, 2)
     assert found.examples == ("x1", "x2") and table.barcodes == "Cell"
     values = from_csv.values(table, "label").set_index("value")
@@ -56,17 +56,17 @@ def test_the_report_counts_what_does_not_fit(project):
     assert values["unlabeled"].to_dict() == {"T": False, "B": False, "none": True}
 
 
-def test_taking_a_table_is_one_step_that_can_be_undone(labelled):
-    before = names(labelled)
-    pairs = [f"{name}\t{'AB'[at % 2]}" for at, name in enumerate(cells(labelled, 40))]
+def test_taking_a_table_is_one_step_that_can_be_undone(labeled):
+    before = names(labeled)
+    pairs = [f"{name}\t{'AB'[at % 2]}" for at, name in enumerate(cells(labeled, 40))]
     table = from_csv.from_bytes(
-        workspace(labelled), "l.tsv", "\n".join(["index\tkind", *pairs]).encode()
+        workspace(labeled), "l.tsv", "\n".join(["index\tkind", *pairs]).encode()
     )
-    from_csv.take_over(workspace(labelled), table, "kind", set())
-    assert (names(labelled) != "").sum() == 40
-    edit.undo(workspace(labelled))
-    edit.undo(workspace(labelled))  # the hold-out is a step of its own
-    assert (names(labelled) == before).all()
+    from_csv.take_over(workspace(labeled), table, "kind", set())
+    assert (names(labeled) != "").sum() == 40
+    edit.undo(workspace(labeled))
+    edit.undo(workspace(labeled))  # the hold-out is a step of its own
+    assert (names(labeled) == before).all()
 
 
 def test_a_path_below_the_data_folder_is_read(project, tmp_path, monkeypatch):

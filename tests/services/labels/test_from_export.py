@@ -27,43 +27,43 @@ def log_of(project):
 
 
 @pytest.fixture
-def exported(labelled, tmp_path, monkeypatch):
+def exported(labeled, tmp_path, monkeypatch):
     """A file exported after a few steps."""
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
-    edit.name_cells(workspace(labelled), np.array([3, 4, 700 - 1]), "Mine", "lasso")
-    edit.rename(workspace(labelled), "Mine", "Ours")
-    edit.undo(workspace(labelled))
-    return write.write(workspace(labelled), ExportChoice(), tmp_path / "out.h5ad")
+    edit.name_cells(workspace(labeled), np.array([3, 4, 700 - 1]), "Mine", "lasso")
+    edit.rename(workspace(labeled), "Mine", "Ours")
+    edit.undo(workspace(labeled))
+    return write.write(workspace(labeled), ExportChoice(), tmp_path / "out.h5ad")
 
 
-def test_an_export_of_the_same_file_gives_labels_and_history_back(labelled, exported, imported):
+def test_an_export_of_the_same_file_gives_labels_and_history_back(labeled, exported, imported):
     fresh = copy_of(imported)
     found = from_export.take_over(fresh, "out.h5ad")
     assert (found.by_name, found.new) == (700, 0)
-    assert log_of(fresh) == log_of(labelled)
-    assert (names(fresh) == names(labelled)).all()
+    assert log_of(fresh) == log_of(labeled)
+    assert (names(fresh) == names(labeled)).all()
     edit.redo(workspace(fresh))
     assert names(fresh)[3] == "Ours"
 
 
-def test_an_export_that_is_opened_itself_carries_its_labels(labelled, exported):
+def test_an_export_that_is_opened_itself_carries_its_labels(labeled, exported):
     project = import_into(create_project("Again"), exported).project.id
     from_export.take_over(project, "")
-    assert log_of(project) == log_of(labelled)
+    assert log_of(project) == log_of(labeled)
 
 
-def test_a_shuffled_subset_gets_the_labels_of_an_export_by_name(labelled, exported, tmp_path):
-    data = anndata.read_h5ad(workspace(labelled).dataset.manifest["source"]["path"])
+def test_a_shuffled_subset_gets_the_labels_of_an_export_by_name(labeled, exported, tmp_path):
+    data = anndata.read_h5ad(workspace(labeled).dataset.manifest["source"]["path"])
     rows = np.random.default_rng(0).permutation(700)[:500]
     data[rows].write_h5ad(tmp_path / "part.h5ad")
     part = import_into(create_project("Part"), tmp_path / "part.h5ad").project.id
     found = from_export.take_over(part, str(exported))
     assert (found.by_name, found.new) == (500, 0)
-    assert (names(part) == names(labelled)[rows]).all()
+    assert (names(part) == names(labeled)[rows]).all()
 
 
-def test_cells_with_other_names_are_not_found(exported, labelled, tmp_path):
-    data = anndata.read_h5ad(workspace(labelled).dataset.manifest["source"]["path"])
+def test_cells_with_other_names_are_not_found(exported, labeled, tmp_path):
+    data = anndata.read_h5ad(workspace(labeled).dataset.manifest["source"]["path"])
     data.obs_names = [f"cell {i}" for i in range(700)]
     data.write_h5ad(tmp_path / "renamed.h5ad")
     other = import_into(create_project("Renamed"), tmp_path / "renamed.h5ad").project.id

@@ -31,86 +31,86 @@ def test_the_table_tells_who_did_what_why_and_with_which_model(trained, monkeypa
     assert table.index.tolist() == sorted(table.index, reverse=True)
 
 
-def test_going_back_to_a_step_and_forward_again(labelled):
-    here = workspace(labelled).labels().seq
-    before = names(labelled)
+def test_going_back_to_a_step_and_forward_again(labeled):
+    here = workspace(labeled).labels().seq
+    before = names(labeled)
     for i in range(3):
-        edit.name_cells(workspace(labelled), np.array([i]), f"new {i}", "lasso")
-    after = names(labelled)
-    assert history.go_back_to(labelled, here) == 3
-    assert (names(labelled) == before).all()
+        edit.name_cells(workspace(labeled), np.array([i]), f"new {i}", "lasso")
+    after = names(labeled)
+    assert history.go_back_to(labeled, here) == 3
+    assert (names(labeled) == before).all()
     for _ in range(3):
-        edit.redo(workspace(labelled))
-    assert (names(labelled) == after).all()
+        edit.redo(workspace(labeled))
+    assert (names(labeled) == after).all()
 
 
-def test_taking_back_one_step_that_later_ones_changed_names_the_cells(labelled):
-    edit.name_cells(workspace(labelled), np.array([3, 4]), "A", "lasso")
-    step = workspace(labelled).labels().seq
-    edit.name_cells(workspace(labelled), np.array([4, 9]), "B", "lasso")
+def test_taking_back_one_step_that_later_ones_changed_names_the_cells(labeled):
+    edit.name_cells(workspace(labeled), np.array([3, 4]), "A", "lasso")
+    step = workspace(labeled).labels().seq
+    edit.name_cells(workspace(labeled), np.array([4, 9]), "B", "lasso")
     with pytest.raises(StepInUse) as caught:
-        history.take_back_only(labelled, step)
-    own = workspace(labelled).dataset.obs_names[4]
-    assert history.cell_names(labelled, caught.value.rows) == [own]
+        history.take_back_only(labeled, step)
+    own = workspace(labeled).dataset.obs_names[4]
+    assert history.cell_names(labeled, caught.value.rows) == [own]
 
 
-def test_checkpoints_are_compared_by_cells_and_names(labelled):
-    edit.start_empty(workspace(labelled))
-    history.checkpoint(labelled, "nothing yet")
-    edit.name_cells(workspace(labelled), np.arange(10), "A", "lasso")
-    history.checkpoint(labelled, "first")
-    edit.name_cells(workspace(labelled), np.arange(4), "B", "lasso")
-    steps = {name: step for step, name in history.moments(labelled).items()}
-    table = history.compare(labelled, steps["nothing yet"], steps["Now"])
+def test_checkpoints_are_compared_by_cells_and_names(labeled):
+    edit.start_empty(workspace(labeled))
+    history.checkpoint(labeled, "nothing yet")
+    edit.name_cells(workspace(labeled), np.arange(10), "A", "lasso")
+    history.checkpoint(labeled, "first")
+    edit.name_cells(workspace(labeled), np.arange(4), "B", "lasso")
+    steps = {name: step for step, name in history.moments(labeled).items()}
+    table = history.compare(labeled, steps["nothing yet"], steps["Now"])
     assert table.to_numpy().tolist() == [["no label", "A", 6], ["no label", "B", 4]]
-    table = history.compare(labelled, steps["first"], steps["Now"])
+    table = history.compare(labeled, steps["first"], steps["Now"])
     assert table.to_numpy().tolist() == [["A", "B", 4]]
 
 
-def test_a_type_is_split_by_clusters_and_the_split_undone(labelled):
-    before = names(labelled)
+def test_a_type_is_split_by_clusters_and_the_split_undone(labeled):
+    before = names(labeled)
     rows = np.flatnonzero(before == "CD56+ NK")
     clusters = np.zeros(700, dtype=np.int32)
     clusters[rows[:7]] = 3
-    assert edit.split_by_cluster(workspace(labelled), "CD56+ NK", clusters) == 2
-    assert (names(labelled)[rows[:7]] == "CD56+ NK (cluster 4)").all()
-    assert "CD56+ NK" not in workspace(labelled).labels().active
-    edit.undo(workspace(labelled))
-    assert (names(labelled) == before).all()
+    assert edit.split_by_cluster(workspace(labeled), "CD56+ NK", clusters) == 2
+    assert (names(labeled)[rows[:7]] == "CD56+ NK (cluster 4)").all()
+    assert "CD56+ NK" not in workspace(labeled).labels().active
+    edit.undo(workspace(labeled))
+    assert (names(labeled) == before).all()
     with pytest.raises(LabelsUnusable, match="one cluster"):
-        edit.split_by_cluster(workspace(labelled), "CD56+ NK", np.zeros(700, dtype=np.int32))
+        edit.split_by_cluster(workspace(labeled), "CD56+ NK", np.zeros(700, dtype=np.int32))
 
 
-def test_types_are_added_coloured_and_deleted(labelled):
-    edit.add_type(workspace(labelled), "Rare")
-    edit.recolour(workspace(labelled), "Rare", "#112233")
-    assert workspace(labelled).labels().colours == {"Rare": "#112233"}
-    edit.delete_type(workspace(labelled), "Dendritic")
-    active = workspace(labelled).labels().active
+def test_types_are_added_colored_and_deleted(labeled):
+    edit.add_type(workspace(labeled), "Rare")
+    edit.recolor(workspace(labeled), "Rare", "#112233")
+    assert workspace(labeled).labels().colors == {"Rare": "#112233"}
+    edit.delete_type(workspace(labeled), "Dendritic")
+    active = workspace(labeled).labels().active
     assert "Rare" in active and "Dendritic" not in active
-    assert "Dendritic" not in names(labelled)
+    assert "Dendritic" not in names(labeled)
 
 
-def test_an_edit_of_what_another_tab_changed_is_refused_with_both_versions(labelled):
-    seen = workspace(labelled).labels().seq
-    edit.name_cells(workspace(labelled), np.array([3, 4]), "Theirs", "lasso", seen=seen)
+def test_an_edit_of_what_another_tab_changed_is_refused_with_both_versions(labeled):
+    seen = workspace(labeled).labels().seq
+    edit.name_cells(workspace(labeled), np.array([3, 4]), "Theirs", "lasso", seen=seen)
     with pytest.raises(StaleEdit) as caught:
-        edit.name_cells(workspace(labelled), np.array([4, 5]), "Mine", "lasso", seen=seen)
+        edit.name_cells(workspace(labeled), np.array([4, 5]), "Mine", "lasso", seen=seen)
     assert "Theirs" in caught.value.theirs and "Mine" in caught.value.yours
-    assert names(labelled)[4] == "Theirs"
-    edit.name_cells(workspace(labelled), np.array([4, 5]), "Mine", "lasso")
-    assert names(labelled)[4] == "Mine"
+    assert names(labeled)[4] == "Theirs"
+    edit.name_cells(workspace(labeled), np.array([4, 5]), "Mine", "lasso")
+    assert names(labeled)[4] == "Mine"
 
 
 # The log as a file ------------------------------------------------------------------------------
 
 
-def test_the_log_alone_gives_the_same_labels_byte_for_byte(labelled):
-    edit.name_cells(workspace(labelled), np.array([3, 4]), "Mine", "lasso")
-    edit.rename(workspace(labelled), "Dendritic", "DC")
-    edit.undo(workspace(labelled))
-    _, *lines = history.export_log(labelled).decode().split("\n")
-    replayed, now = LabelStore.replay(lines, 700), workspace(labelled).labels()
+def test_the_log_alone_gives_the_same_labels_byte_for_byte(labeled):
+    edit.name_cells(workspace(labeled), np.array([3, 4]), "Mine", "lasso")
+    edit.rename(workspace(labeled), "Dendritic", "DC")
+    edit.undo(workspace(labeled))
+    _, *lines = history.export_log(labeled).decode().split("\n")
+    replayed, now = LabelStore.replay(lines, 700), workspace(labeled).labels()
     assert replayed.codes.tobytes() == now.codes.tobytes()
     assert replayed.sources.tobytes() == now.sources.tobytes()
     assert replayed.holdout.tobytes() == now.holdout.tobytes()
@@ -118,27 +118,26 @@ def test_the_log_alone_gives_the_same_labels_byte_for_byte(labelled):
 
 
 def test_an_exported_log_gives_the_same_file_opened_elsewhere_labels_and_history(
-    labelled, imported
+    labeled, imported
 ):
-    edit.name_cells(workspace(labelled), np.array([3]), "Mine", "lasso")
-    edit.undo(workspace(labelled))
+    edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
+    edit.undo(workspace(labeled))
     elsewhere = copy_of(imported)
-    assert history.import_log(elsewhere, history.export_log(labelled)) is None
+    assert history.import_log(elsewhere, history.export_log(labeled)) is None
     final = [
-        results.final_labels(workspace(p), threshold=1.0)[0].tolist()
-        for p in (labelled, elsewhere)
+        results.final_labels(workspace(p), threshold=1.0)[0].tolist() for p in (labeled, elsewhere)
     ]
     assert final[0] == final[1]
     marks = ["verified", "proof", "told"]
-    here, there = history.table(labelled), history.table(elsewhere)
+    here, there = history.table(labeled), history.table(elsewhere)
     assert there.drop(columns=marks).equals(here.drop(columns=marks))
     assert here["verified"].all() and not there["verified"].any()
     edit.redo(workspace(elsewhere))
     assert names(elsewhere)[3] == "Mine"
 
 
-def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labelled, imported):
-    ours, theirs = labelled, copy_of(imported)
+def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labeled, imported):
+    ours, theirs = labeled, copy_of(imported)
     history.import_log(theirs, history.export_log(ours))
     assert names(ours)[1]  # read from the file: yields to both
     workspace(theirs).store.actor = "ben"
@@ -161,15 +160,15 @@ def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labell
      (b'{"scanvi_label_log": 9}', "newer format"),
      (b'{"scanvi_label_log": 1, "n_obs": 3, "project": "X"}', "other cells")],
 )  # fmt: skip
-def test_what_is_no_log_of_these_cells_is_refused(labelled, text, why):
+def test_what_is_no_log_of_these_cells_is_refused(labeled, text, why):
     with pytest.raises(ProjectError, match=why):
-        history.import_log(labelled, text)
+        history.import_log(labeled, text)
 
 
 def test_a_log_with_a_changed_line_is_refused_and_nothing_is_taken_over(
-    labelled, project, imported
+    labeled, project, imported
 ):
-    lines = history.export_log(labelled).decode().split("\n")
+    lines = history.export_log(labeled).decode().split("\n")
     lines[1] = lines[1].replace("Dendritic", "Dentritic", 1)
     fresh = copy_of(imported)
     with pytest.raises(ProjectError, match="damaged"):
@@ -197,27 +196,27 @@ def version(project, tmp_path, rows, rename=None):
 
 
 @pytest.mark.parametrize("renamed", [False, True])
-def test_a_shuffled_subset_gets_its_labels_back_by_name_or_by_counts(labelled, tmp_path, renamed):
-    edit.name_cells(workspace(labelled), np.arange(5), "Mine", "lasso")
-    edit.undo(workspace(labelled))
+def test_a_shuffled_subset_gets_its_labels_back_by_name_or_by_counts(labeled, tmp_path, renamed):
+    edit.name_cells(workspace(labeled), np.arange(5), "Mine", "lasso")
+    edit.undo(workspace(labeled))
     rows = np.random.default_rng(0).permutation(700)[:400]
-    other = version(labelled, tmp_path, rows, numbers if renamed else None)
-    found = from_project.take_over(labelled, workspace(other))
+    other = version(labeled, tmp_path, rows, numbers if renamed else None)
+    found = from_project.take_over(labeled, workspace(other))
     if renamed:
         assert (found.by_name, found.by_counts, found.new) == (0, 400, 0)
     else:
         assert (found.by_name, found.by_counts, found.new) == (400, 0, 0)
-    assert (names(other) == names(labelled)[rows]).all()
-    now, before = workspace(other).labels(), workspace(labelled).labels()
+    assert (names(other) == names(labeled)[rows]).all()
+    now, before = workspace(other).labels(), workspace(labeled).labels()
     assert (now.sources == before.sources[rows]).all()
     assert (now.holdout == before.holdout[rows]).all()
-    assert len(history.table(other)) == len(history.table(labelled))
+    assert len(history.table(other)) == len(history.table(labeled))
     edit.redo(workspace(other))
     assert (names(other)[rows < 5] == "Mine").all()
 
 
-def test_names_given_anew_as_numbers_do_not_mix_up_the_cells(labelled, tmp_path):
-    numbered = version(labelled, tmp_path, np.arange(700), numbers)
+def test_names_given_anew_as_numbers_do_not_mix_up_the_cells(labeled, tmp_path):
+    numbered = version(labeled, tmp_path, np.arange(700), numbers)
     edit.use_column(workspace(numbered), "cell_type", set())
     rows = np.random.default_rng(1).permutation(700)
     shuffled = version(numbered, tmp_path, rows[:699], numbers)
@@ -226,17 +225,17 @@ def test_names_given_anew_as_numbers_do_not_mix_up_the_cells(labelled, tmp_path)
     assert (names(shuffled) == names(numbered)[rows[:699]]).all()
 
 
-def test_cells_that_were_not_there_before_are_counted_as_new(labelled, tmp_path, monkeypatch):
-    part = version(labelled, tmp_path, np.arange(300))
+def test_cells_that_were_not_there_before_are_counted_as_new(labeled, tmp_path, monkeypatch):
+    part = version(labeled, tmp_path, np.arange(300))
     edit.use_column(workspace(part), "cell_type", set())
-    whole = version(labelled, tmp_path, np.arange(700))
+    whole = version(labeled, tmp_path, np.arange(700))
     found = from_project.take_over(part, workspace(whole))
     assert (found.by_name, found.new) == (300, 400)
     assert (names(whole)[300:] == "").all()
 
 
-def test_another_experiment_has_no_labels_for_these_cells(labelled, tmp_path):
-    source = workspace(labelled).dataset.manifest["source"]["path"]
+def test_another_experiment_has_no_labels_for_these_cells(labeled, tmp_path):
+    source = workspace(labeled).dataset.manifest["source"]["path"]
     adata = anndata.read_h5ad(source)
     adata.obs_names = [f"x{i}" for i in range(700)]
     counts = adata.layers.get("counts", adata.X)
@@ -245,4 +244,4 @@ def test_another_experiment_has_no_labels_for_these_cells(labelled, tmp_path):
     adata.write_h5ad(path)
     other = import_into(create_project("Other"), path).project.id
     with pytest.raises(LabelsUnusable, match="No cell of"):
-        from_project.take_over(labelled, workspace(other))
+        from_project.take_over(labeled, workspace(other))

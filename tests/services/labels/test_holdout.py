@@ -56,12 +56,12 @@ def seen(monkeypatch):
 
 
 @pytest.mark.parametrize("how", [holdout.CELLS, holdout.HIDDEN, holdout.GROUP])
-def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, seen, how):
+def test_training_and_hold_out_never_meet(labeled, train_now, request_brief, seen, how):
     if how != holdout.CELLS:
         request = HoldoutRequest(how, column="batch", values=("batch 3", "batch 5"))
-        holdout.set_aside(workspace(labelled), request)
-    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
-    aside = state(labelled).holdout
+        holdout.set_aside(workspace(labeled), request)
+    run = Run.open(workspace(labeled).project, train_now(labeled, request_brief))
+    aside = state(labeled).holdout
     inside = np.flatnonzero(~aside) if how == holdout.GROUP else np.arange(700)
     (data,) = seen["data"]
     assert data.counts.shape[0] == inside.size
@@ -73,8 +73,7 @@ def test_training_and_hold_out_never_meet(labelled, train_now, request_brief, se
         assert (y[aside[inside]] == -1).all() and (y >= 0).any()
     assert (np.array(run.array("y"))[aside] == -1).all()
     assert (
-        holdout_report.held_out(workspace(labelled), run.id).rows.size
-        == truth_of(labelled)[0].size
+        holdout_report.held_out(workspace(labeled), run.id).rows.size == truth_of(labeled)[0].size
     )
 
 
@@ -94,42 +93,40 @@ def test_permuted_labels_score_like_chance(project, train_now, request_brief):
 # Donors -----------------------------------------------------------------------------------------
 
 
-def test_hidden_donors_keep_their_counts_among_the_unlabelled_cells(
-    labelled, train_now, request_brief
+def test_hidden_donors_keep_their_counts_among_the_unlabeled_cells(
+    labeled, train_now, request_brief
 ):
     request = HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
-    own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
-    assert holdout.set_aside(workspace(labelled), request) == own.sum()
-    assert (state(labelled).holdout == own).all()
-    run = Run.open(workspace(labelled).project, train_now(labelled, request_brief))
+    own = (workspace(labeled).dataset.obs["batch"] == "batch 3").to_numpy()
+    assert holdout.set_aside(workspace(labeled), request) == own.sum()
+    assert (state(labeled).holdout == own).all()
+    run = Run.open(workspace(labeled).project, train_now(labeled, request_brief))
     assert run.summary["n_cells"] == 700
-    assert (
-        results.current(workspace(labelled)).summary["holdout"]["n"] == truth_of(labelled)[0].size
-    )
-    report = holdout_report.report(workspace(labelled))
+    assert results.current(workspace(labeled)).summary["holdout"]["n"] == truth_of(labeled)[0].size
+    report = holdout_report.report(workspace(labeled))
     assert report.batches["batch"].tolist() == ["batch 3"]
     assert "shown their counts, but none of their labels" in report.reading
 
 
 @pytest.mark.parametrize("how", [holdout.HIDDEN, holdout.GROUP])
-def test_donors_that_would_give_no_score_are_refused(labelled, how):
-    before = state(labelled).seq
+def test_donors_that_would_give_no_score_are_refused(labeled, how):
+    before = state(labeled).seq
     with pytest.raises(SettingInvalid, match="No donor was chosen"):
-        holdout.set_aside(workspace(labelled), HoldoutRequest(how, column="batch"))
-    own = np.flatnonzero(workspace(labelled).dataset.obs["batch"] == "batch 3")
-    edit.clear_cells(workspace(labelled), own, "lasso")
+        holdout.set_aside(workspace(labeled), HoldoutRequest(how, column="batch"))
+    own = np.flatnonzero(workspace(labeled).dataset.obs["batch"] == "batch 3")
+    edit.clear_cells(workspace(labeled), own, "lasso")
     with pytest.raises(LabelsUnusable, match="No cell of batch 3 has a label"):
         holdout.set_aside(
-            workspace(labelled), HoldoutRequest(how, column="batch", values=("batch 3",))
+            workspace(labeled), HoldoutRequest(how, column="batch", values=("batch 3",))
         )
-    assert state(labelled).seq == before + 1
+    assert state(labeled).seq == before + 1
 
 
-def test_the_way_of_an_earlier_hold_out_can_be_asked_for(labelled):
-    seq = state(labelled).seq
+def test_the_way_of_an_earlier_hold_out_can_be_asked_for(labeled):
+    seq = state(labeled).seq
     holdout.set_aside(
-        workspace(labelled), HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
+        workspace(labeled), HoldoutRequest(holdout.HIDDEN, column="batch", values=("batch 3",))
     )
-    opened = workspace(labelled)
+    opened = workspace(labeled)
     assert holdout.how_now(opened, seq) == holdout.CELLS
     assert holdout.how_now(opened) == holdout.HIDDEN

@@ -41,20 +41,20 @@ def test_the_list_tells_when_labels_were_saved_last(project):
     assert not entry(project).cut_off
 
 
-def test_a_project_is_renamed_and_an_empty_name_refused(labelled):
-    library.rename(labelled, " Lung  7 ")
-    assert entry(labelled).name == "Lung 7"
+def test_a_project_is_renamed_and_an_empty_name_refused(labeled):
+    library.rename(labeled, " Lung  7 ")
+    assert entry(labeled).name == "Lung 7"
     with pytest.raises(SettingInvalid):
-        library.rename(labelled, " ")
+        library.rename(labeled, " ")
 
 
-def test_a_project_is_put_away_and_taken_out_with_all_in_it(labelled):
-    before = words(labelled)
-    library.archive(labelled)
-    assert labelled not in [item.id for item in library.listing()]
-    assert entry(labelled, archived=True).archived
-    library.archive(labelled, away=False)
-    assert not entry(labelled).archived and words(labelled) == before
+def test_a_project_is_put_away_and_taken_out_with_all_in_it(labeled):
+    before = words(labeled)
+    library.archive(labeled)
+    assert labeled not in [item.id for item in library.listing()]
+    assert entry(labeled, archived=True).archived
+    library.archive(labeled, away=False)
+    assert not entry(labeled).archived and words(labeled) == before
 
 
 def test_a_copy_has_labels_history_and_model_and_goes_its_own_way(trained):
@@ -116,10 +116,10 @@ def test_a_file_that_is_no_packed_project_leaves_nothing_behind(home, stream):
     assert list_projects() == []
 
 
-def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labelled):
+def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labeled):
     before = {item.id for item in list_projects()}
     stream = io.BytesIO()
-    with zipfile.ZipFile(library.pack(labelled)) as old, zipfile.ZipFile(stream, "w") as new:
+    with zipfile.ZipFile(library.pack(labeled)) as old, zipfile.ZipFile(stream, "w") as new:
         for name in old.namelist():
             content = b"" if name == "dataset/manifest.json" else old.read(name)
             new.writestr(name, content)
@@ -128,24 +128,24 @@ def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labelled
     assert {item.id for item in list_projects()} == before
 
 
-def test_a_project_whose_program_was_killed_says_so_and_has_all_that_was_saved(labelled):
+def test_a_project_whose_program_was_killed_says_so_and_has_all_that_was_saved(labeled):
     script = (
         "import sys, os, numpy as np\n"
         "from scanvi_core.services.labels import edit\n"
         "from scanvi_core.services.workspace import workspace\n"
-        f"edit.name_cells(workspace({labelled!r}), np.array([0]), 'Saved', 'lasso')\n"
+        f"edit.name_cells(workspace({labeled!r}), np.array([0]), 'Saved', 'lasso')\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    (open_project(labelled).root / MARK).unlink(missing_ok=True)
+    (open_project(labeled).root / MARK).unlink(missing_ok=True)
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, timeout=60)
-    assert entry(labelled).cut_off
-    assert words(labelled)[0] == "Saved"
+    assert entry(labeled).cut_off
+    assert words(labeled)[0] == "Saved"
 
 
-def test_a_damaged_log_is_repaired_from_the_page(labelled, tmp_path):
+def test_a_damaged_log_is_repaired_from_the_page(labeled, tmp_path):
     from sqlalchemy import create_engine, text
 
-    copy = library.duplicate(labelled)
+    copy = library.duplicate(labeled)
     engine = create_engine(f"sqlite:///{open_project(copy).db}")
     with engine.begin() as connection:
         connection.execute(text("UPDATE events SET kind = 'note' WHERE seq = 2"))

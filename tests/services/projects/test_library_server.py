@@ -34,20 +34,20 @@ def restart(monkeypatch):
 
 
 def test_labels_go_to_the_server_and_come_back_with_copies_and_packed_projects(
-    labelled,
+    labeled,
     server,  # noqa: F811
     restart,
 ):
-    before = log_of(labelled)
+    before = log_of(labeled)
     restart(server)
-    assert log_of(labelled) == before
-    edit.add_type(workspace(labelled), "On the server")
-    there = log_of(labelled)
-    copy = library.duplicate(labelled)
+    assert log_of(labeled) == before
+    edit.add_type(workspace(labeled), "On the server")
+    there = log_of(labeled)
+    copy = library.duplicate(labeled)
     assert log_of(copy) == there
     edit.add_type(workspace(copy), "In the copy")
-    assert log_of(labelled) == there
-    with library.pack(labelled).open("rb") as packed:
+    assert log_of(labeled) == there
+    with library.pack(labeled).open("rb") as packed:
         arrived = library.unpack(packed)
         assert content(log_of(arrived)) == content(there)
         restart("")
@@ -55,15 +55,15 @@ def test_labels_go_to_the_server_and_come_back_with_copies_and_packed_projects(
         assert content(log_of(library.unpack(packed))) == content(there)
 
 
-def test_labels_of_a_server_are_never_opened_from_an_old_file(labelled, server, restart):  # noqa: F811
+def test_labels_of_a_server_are_never_opened_from_an_old_file(labeled, server, restart):  # noqa: F811
     restart(server)
-    edit.add_type(workspace(labelled), "On the server")
+    edit.add_type(workspace(labeled), "On the server")
     restart("")
     with pytest.raises(ProjectError, match="A database server keeps the labels") as caught:
-        workspace(labelled)
+        workspace(labeled)
     assert URL_VARIABLE in caught.value.hint
     restart(server)
-    assert "On the server" in workspace(labelled).labels().active
+    assert "On the server" in workspace(labeled).labels().active
 
 
 def test_projects_on_a_server_are_listed_with_the_time_they_were_saved(project, server, restart):  # noqa: F811
@@ -77,9 +77,9 @@ def test_projects_on_a_server_are_listed_with_the_time_they_were_saved(project, 
     assert project in from_project.candidates(workspace("another"))
 
 
-def test_a_damaged_file_is_not_taken_to_the_server(labelled, server, restart):  # noqa: F811
-    folder, n_obs = open_project(labelled).root, workspace(labelled).dataset.n_obs
-    whole = log_of(labelled)
+def test_a_damaged_file_is_not_taken_to_the_server(labeled, server, restart):  # noqa: F811
+    folder, n_obs = open_project(labeled).root, workspace(labeled).dataset.n_obs
+    whole = log_of(labeled)
     restart("")
     sql(folder, "UPDATE events SET actor = 'nobody' WHERE seq = 2")
     restart(server)

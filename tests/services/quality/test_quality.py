@@ -83,11 +83,11 @@ def test_a_preview_flags_what_it_says_and_changes_nothing(poor):
     assert np.count_nonzero(flags.flags(workspace(poor), batches_of(poor))) == 4
 
 
-def test_labelled_cells_among_the_flagged_are_counted(labelled):
-    codes = workspace(labelled).labels().codes
-    found = preview.view(workspace(labelled), Choice().with_limit(TOTALS, 500))
-    flagged = workspace(labelled).dataset.totals < 500
-    assert found.n_labelled == np.count_nonzero(flagged & (codes >= 0)) > 0
+def test_labeled_cells_among_the_flagged_are_counted(labeled):
+    codes = workspace(labeled).labels().codes
+    found = preview.view(workspace(labeled), Choice().with_limit(TOTALS, 500))
+    flagged = workspace(labeled).dataset.totals < 500
+    assert found.n_labeled == np.count_nonzero(flagged & (codes >= 0)) > 0
 
 
 def test_one_batch_in_view_shows_its_own_cells_and_limit(poor):

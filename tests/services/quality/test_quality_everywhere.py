@@ -9,7 +9,7 @@ from scanvi_core.data.qc import limits
 from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
-from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import colors
 from scanvi_core.services.export import uncertainty_columns, write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.quality import chosen_limits, doublets, flags
@@ -42,24 +42,24 @@ def poor(project):
     return np.asarray(workspace(project).dataset.totals) < 500
 
 
-def test_flagged_cells_are_trained_on_unless_the_user_wants_otherwise(labelled):
-    opened = workspace(labelled)
+def test_flagged_cells_are_trained_on_unless_the_user_wants_otherwise(labeled):
+    opened = workspace(labeled)
     before = inputs_of(opened)
-    chosen_limits.save(workspace(labelled), CHOICE)
+    chosen_limits.save(workspace(labeled), CHOICE)
     assert inputs_of(opened).rows.all()
-    chosen_limits.save(workspace(labelled), Choice(CHOICE.limits, leave_out=True))
+    chosen_limits.save(workspace(labeled), Choice(CHOICE.limits, leave_out=True))
     without = inputs_of(opened)
-    assert (without.rows == ~poor(labelled)).all()
+    assert (without.rows == ~poor(labeled)).all()
     assert (without.y == np.where(without.rows, before.y, -1)).all()
-    chosen_limits.save(workspace(labelled), CHOICE)
+    chosen_limits.save(workspace(labeled), CHOICE)
     assert (inputs_of(opened).y == before.y).all() and inputs_of(opened).rows.all()
 
 
-def test_cells_left_out_of_training_are_predicted(labelled, request_brief, train_now):
-    chosen_limits.save(workspace(labelled), Choice(CHOICE.limits, leave_out=True))
-    train_now(labelled, request_brief)
-    found = results.current(workspace(labelled))
-    assert found.summary["n_cells"] == 700 - poor(labelled).sum()
+def test_cells_left_out_of_training_are_predicted(labeled, request_brief, train_now):
+    chosen_limits.save(workspace(labeled), Choice(CHOICE.limits, leave_out=True))
+    train_now(labeled, request_brief)
+    found = results.current(workspace(labeled))
+    assert found.summary["n_cells"] == 700 - poor(labeled).sum()
     assert (found.prediction >= 0).all()
 
 
@@ -77,8 +77,8 @@ def test_a_limit_changed_after_the_look_changes_reasons_export_and_map_alike(tra
     assert (after.reason[same] == before.reason[same]).all()
     codes, names = uncertainty_columns.columns(workspace(trained))[keys.QC_FLAG]
     assert (np.array(names)[codes] == np.array(limits.FLAG_NAMES)[after.qc]).all()
-    colouring = colours.colouring(workspace(trained), colours.QUALITY)
-    assert (colouring.codes == after.qc - 1).all()
+    coloring = colors.coloring(workspace(trained), colors.QUALITY)
+    assert (coloring.codes == after.qc - 1).all()
 
 
 def test_doublets_of_the_check_page_go_before_those_of_the_look(trained):
@@ -112,10 +112,10 @@ def judge(project):
     ],
 )
 def test_the_exported_doublet_score_does_not_depend_on_the_order_of_clicks(
-    labelled, trained, clicks, tmp_path
+    labeled, trained, clicks, tmp_path
 ):
-    search(labelled)
-    expected = uncertainty_columns.columns(workspace(labelled))[keys.DOUBLET]
+    search(labeled)
+    expected = uncertainty_columns.columns(workspace(labeled))[keys.DOUBLET]
     assert np.isfinite(expected).all() and np.ptp(expected) > 0.1
     for click in clicks:
         click(trained)
@@ -123,7 +123,7 @@ def test_the_exported_doublet_score_does_not_depend_on_the_order_of_clicks(
         write.write(workspace(trained), ExportChoice(), tmp_path / "o.h5ad")
     ).obs
     np.testing.assert_array_equal(obs[keys.DOUBLET], expected)
-    flagged = flags.flags(workspace(labelled), batches_of(labelled)) == limits.DOUBLETS
+    flagged = flags.flags(workspace(labeled), batches_of(labeled)) == limits.DOUBLETS
     assert ((obs[keys.QC_FLAG] == "doublet") == flagged).all()
 
 
@@ -153,11 +153,11 @@ def test_scores_an_earlier_version_kept_with_a_run_are_not_exported(trained, mon
     assert np.isfinite(uncertainty.reasons(workspace(trained)).doublet_score).all()
 
 
-def test_flags_are_on_the_map_and_in_the_export_before_any_model(labelled):
-    chosen_limits.save(workspace(labelled), CHOICE)
-    assert colours.QUALITY in colours.colour_options(workspace(labelled))
+def test_flags_are_on_the_map_and_in_the_export_before_any_model(labeled):
+    chosen_limits.save(workspace(labeled), CHOICE)
+    assert colors.QUALITY in colors.color_options(workspace(labeled))
     assert (
-        (colours.colouring(workspace(labelled), colours.QUALITY).codes >= 0) == poor(labelled)
+        (colors.coloring(workspace(labeled), colors.QUALITY).codes >= 0) == poor(labeled)
     ).all()
-    codes, _ = uncertainty_columns.columns(workspace(labelled))[keys.QC_FLAG]
-    assert ((codes > 0) == poor(labelled)).all()
+    codes, _ = uncertainty_columns.columns(workspace(labeled))[keys.QC_FLAG]
+    assert ((codes > 0) == poor(labeled)).all()

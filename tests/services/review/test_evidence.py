@@ -7,7 +7,7 @@ import pytest
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import evidence, queue
-from scanvi_core.services.review.evidence import INSIDE, NEIGHBOURS, Evidence
+from scanvi_core.services.review.evidence import INSIDE, NEIGHBORS, Evidence
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
 
@@ -23,12 +23,12 @@ def distances(project, item):
     return ((z1 - z1[item.rows].mean(axis=0)) ** 2).sum(axis=1), found.run.array("y")
 
 
-def test_the_neighbours_are_the_nearest_labelled_cells(trained, item):
+def test_the_neighbors_are_the_nearest_labeled_cells(trained, item):
     away, y = distances(trained, item)
     away[y < 0] = np.inf
-    nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
+    nearest = np.argsort(away, kind="stable")[:NEIGHBORS]
     names = np.array(results.current(workspace(trained)).names)[y[nearest]]
-    told = evidence.of(workspace(trained), item).neighbours
+    told = evidence.of(workspace(trained), item).neighbors
     assert dict(told.to_numpy()) == pd.Series(names).value_counts().to_dict()
     assert told["cells"].is_monotonic_decreasing
 
@@ -43,7 +43,7 @@ def test_labels_in_the_midst_of_the_group_are_told_apart_by_type(trained, item):
 
 def made(**tables):
     nothing = {"type": [], "cells": []}
-    given = {name: pd.DataFrame(tables.get(name, nothing)) for name in ("neighbours", "inside")}
+    given = {name: pd.DataFrame(tables.get(name, nothing)) for name in ("neighbors", "inside")}
     return Evidence(pd.DataFrame(), "", pd.DataFrame(), quality=pd.DataFrame(), **given)
 
 
@@ -71,13 +71,13 @@ def test_the_effect_counts_the_labels_it_contradicts():
         ),
     ],
 )
-def test_the_verdict_weighs_genes_and_neighbours(levels, cells, said):
+def test_the_verdict_weighs_genes_and_neighbors(levels, cells, said):
     genes = pd.DataFrame({"gene": list("xyz"), "A": 2.0, "these cells": levels, "B": 0.0})
     near = pd.DataFrame({"type": ["A", "B"], "cells": cells})
     assert evidence._verdict(genes, near, "A", "B").startswith(said)
 
 
-def test_without_genes_and_neighbours_the_verdict_says_so():
+def test_without_genes_and_neighbors_the_verdict_says_so():
     none = pd.DataFrame({"type": [], "cells": []})
     assert evidence._verdict(pd.DataFrame(), none, "A", "B").startswith("Nothing separates")
 
@@ -99,7 +99,7 @@ def test_batches_are_told_with_their_share_of_all_cells(trained, item):
     assert (told["all cells"] <= 100).all()
 
 
-def test_a_label_given_since_is_among_the_neighbours_of_the_next_cards(trained, item):
+def test_a_label_given_since_is_among_the_neighbors_of_the_next_cards(trained, item):
     before = evidence.of(workspace(trained), item)
     edit.name_cells(workspace(trained), item.rows[:5], "By hand", "lasso")
     assert evidence.of(workspace(trained), item) is before  # a card in front does not change

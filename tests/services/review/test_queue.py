@@ -59,7 +59,7 @@ def test_open_cards_and_open_cells_are_counted(trained, large):
     assert not queue.n_open_cells(workspace(trained), large)
 
 
-def test_the_first_cards_are_doubtful_and_far_from_labelled_cells_and_none_is_sure(trained):
+def test_the_first_cards_are_doubtful_and_far_from_labeled_cells_and_none_is_sure(trained):
     found = results.current(workspace(trained))
     for item in queue.queue(workspace(trained)):
         assert (found.confidence[item.rows] < config.LOW_CONFIDENCE).all()

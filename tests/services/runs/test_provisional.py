@@ -8,7 +8,7 @@ import pytest
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.services import jobs
-from scanvi_core.services.explore import colours
+from scanvi_core.services.explore import colors
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import evidence, queue
 from scanvi_core.services.runs import provisional, results
@@ -36,7 +36,7 @@ def test_before_a_decision_there_are_none_and_no_job(trained):
     assert jobs.list_jobs(f"{trained}/{provisional.PROVISIONAL}") == []
 
 
-def test_a_decision_is_answered_off_the_page_and_labelled_cells_keep_their_label(asked):
+def test_a_decision_is_answered_off_the_page_and_labeled_cells_keep_their_label(asked):
     first = provisional.state(workspace(asked))
     assert first.working and first.newest is None
     found = ready(asked).newest
@@ -154,12 +154,12 @@ def test_a_verdict_of_unknown_is_no_type(trained):
     assert found.n_changed == 0
 
 
-def test_maps_are_coloured_by_them_and_say_so(asked):
-    before = colours.colouring(workspace(asked), colours.PREDICTION)
+def test_maps_are_colored_by_them_and_say_so(asked):
+    before = colors.coloring(workspace(asked), colors.PREDICTION)
     made = ready(asked).newest
-    now = colours.colouring(workspace(asked), colours.PREDICTION)
+    now = colors.coloring(workspace(asked), colors.PREDICTION)
     assert now.name == "Prediction (provisional)" and now.revision != before.revision
     told, should = np.array(now.names)[now.codes], np.array(made.predictions.names)
     assert (told == should[made.predictions.prediction]).all()
-    sure = colours.colouring(workspace(asked), colours.CONFIDENCE)
+    sure = colors.coloring(workspace(asked), colors.CONFIDENCE)
     assert np.array_equal(sure.values, made.predictions.confidence)

@@ -43,13 +43,13 @@ def test_the_users_labels_stand_and_predictions_fill_the_rest(trained, threshold
     assert (sources[~given & ~sure] == keys.UNLABELED).all()
 
 
-def test_without_a_model_final_labels_are_the_users(labelled):
-    labels, sources = results.final_labels(workspace(labelled), threshold=0.0)
-    assert (labels == words(labelled)).all()
+def test_without_a_model_final_labels_are_the_users(labeled):
+    labels, sources = results.final_labels(workspace(labeled), threshold=0.0)
+    assert (labels == words(labeled)).all()
     assert set(sources) == {keys.GIVEN, keys.UNLABELED}
 
 
-def test_changed_labels_counts_what_the_model_has_not_learnt(trained):
+def test_changed_labels_counts_what_the_model_has_not_learned(trained):
     assert results.changed_labels(workspace(trained)) == 0
     open_ = np.flatnonzero(state(trained).codes < 0)[:7]
     edit.name_cells(workspace(trained), open_, "Dendritic", "lasso")
@@ -167,12 +167,12 @@ def test_the_page_and_the_summary_tell_the_same_score(trained):
     assert told["macro_f1"] == report.scores.macro_f1 and told["ece"] == report.scores.ece
 
 
-def test_without_cells_set_aside_there_is_no_score(labelled, train_now, request_brief):
-    assert holdout_report.report(workspace(labelled)) is None
-    holdout.set_aside(workspace(labelled), HoldoutRequest(holdout.NONE))
-    train_now(labelled, request_brief)
-    assert holdout_report.report(workspace(labelled)) is None
-    assert results.current(workspace(labelled)).summary["holdout"] is None
+def test_without_cells_set_aside_there_is_no_score(labeled, train_now, request_brief):
+    assert holdout_report.report(workspace(labeled)) is None
+    holdout.set_aside(workspace(labeled), HoldoutRequest(holdout.NONE))
+    train_now(labeled, request_brief)
+    assert holdout_report.report(workspace(labeled)) is None
+    assert results.current(workspace(labeled)).summary["holdout"] is None
 
 
 def test_setting_other_cells_aside_later_does_not_change_a_models_score(trained):
@@ -189,13 +189,13 @@ def test_a_rename_after_training_keeps_the_score(trained):
     assert after.scores.accuracy == before.scores.accuracy
 
 
-def test_cells_of_a_donor_without_labels_are_no_unknown_types(labelled, train_now, request_brief):
+def test_cells_of_a_donor_without_labels_are_no_unknown_types(labeled, train_now, request_brief):
     request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
-    holdout.set_aside(workspace(labelled), request)
-    train_now(labelled, request_brief)
-    report = holdout_report.report(workspace(labelled))
-    aside = state(labelled).holdout & (state(labelled).codes >= 0)
-    assert report.scores.n == aside.sum() < state(labelled).holdout.sum()
+    holdout.set_aside(workspace(labeled), request)
+    train_now(labeled, request_brief)
+    report = holdout_report.report(workspace(labeled))
+    aside = state(labeled).holdout & (state(labeled).codes >= 0)
+    assert report.scores.n == aside.sum() < state(labeled).holdout.sum()
     assert not any("does not know" in note for note in report.notes)
 
 

@@ -104,11 +104,11 @@ def test_slurm_finds_the_run_under_its_path_there(project, tmp_path, environment
     ("sent", "preempted", "requeued"),
     [
         (signal.SIGUSR1, None, True),  # the time limit is near
-        (signal.SIGTERM, None, False),  # somebody cancelled the job
+        (signal.SIGTERM, None, False),  # somebody canceled the job
         (signal.SIGTERM, "2026-01-01T00:00:00", True),
     ],
 )
-def test_slurm_puts_back_what_was_not_cancelled(
+def test_slurm_puts_back_what_was_not_canceled(
     project, tmp_path, environment, sent, preempted, requeued
 ):
     run = written(project, tmp_path, nodes=1)

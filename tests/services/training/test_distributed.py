@@ -85,28 +85,28 @@ def last_run(project: str) -> Run:
     return Run.list(open_project(project))[-1]
 
 
-def test_two_processes_here_and_one_elsewhere_give_the_same_model(labelled, request_brief, begun):
-    ended = jobs.wait(distributed.start_here(workspace(labelled), request_brief, 2), WAIT_S)
+def test_two_processes_here_and_one_elsewhere_give_the_same_model(labeled, request_brief, begun):
+    ended = jobs.wait(distributed.start_here(workspace(labeled), request_brief, 2), WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
-    ours = last_run(labelled)
-    assert results.current(workspace(labelled)).run_id == ours.id and begun == [labelled]
+    ours = last_run(labeled)
+    assert results.current(workspace(labeled)).run_id == ours.id and begun == [labeled]
     assert ours.summary["processes"] == 2 and ours.summary["holdout"]["n"] > 20
     assert [record.step for record in ended.records] == [line["step"] for line in ours.records()]
     assert len(ended.records) == 24
 
-    open_project(labelled).update_settings(current_run=None)  # no model to start a map from
-    job = distributed.hand_over(workspace(labelled), request_brief, Machines())
-    waiting = wait_for(lambda: distributed.waits_for_machine(workspace(labelled)))
+    open_project(labeled).update_settings(current_run=None)  # no model to start a map from
+    job = distributed.hand_over(workspace(labeled), request_brief, Machines())
+    waiting = wait_for(lambda: distributed.waits_for_machine(workspace(labeled)))
     assert {"submit-slurm.sh", "submit-ssh.sh"} < {path.name for path in waiting.iterdir()}
-    theirs, labels = last_run(labelled), workspace(labelled).project.db
+    theirs, labels = last_run(labeled), workspace(labeled).project.db
     labels.rename(labels.with_name("not-there.db"))  # the run holds all that its training needs
     with train_elsewhere(theirs) as process:
         assert process.wait(WAIT_S) == 0
     labels.with_name("not-there.db").rename(labels)
     ended = jobs.wait(job, WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
-    assert results.current(workspace(labelled)).run_id == theirs.id != ours.id
-    assert distributed.awaited(workspace(labelled)) is None
+    assert results.current(workspace(labeled)).run_id == theirs.id != ours.id
+    assert distributed.awaited(workspace(labeled)) is None
     for name in ("z1", "probabilities_scanvi"):
         assert np.abs(ours.array(name) - theirs.array(name)).max() < 1e-4
     losses = [[line["loss"] for line in run.records()] for run in (ours, theirs)]
@@ -115,9 +115,9 @@ def test_two_processes_here_and_one_elsewhere_give_the_same_model(labelled, requ
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_a_killed_process_is_named_and_the_run_goes_on_from_its_checkpoint(labelled, endless):
-    job = distributed.start_here(workspace(labelled), endless, 2)
-    run = wait_for(lambda: Run.list(open_project(labelled)))[-1]
+def test_a_killed_process_is_named_and_the_run_goes_on_from_its_checkpoint(labeled, endless):
+    job = distributed.start_here(workspace(labeled), endless, 2)
+    run = wait_for(lambda: Run.list(open_project(labeled)))[-1]
     wait_for(run.paths.checkpoint.exists)
     process_of(1).kill()
     killed = time.monotonic()
@@ -127,21 +127,21 @@ def test_a_killed_process_is_named_and_the_run_goes_on_from_its_checkpoint(label
     assert ended.error[0] == "Process 2 of 2 ended (signal 9). The others were stopped."
     assert status_seen(run).status == runs.INTERRUPTED
     reached = run.records()[-1]["step"]
-    assert start.cut_off(workspace(labelled)).can_go_on
+    assert start.cut_off(workspace(labeled)).can_go_on
 
-    job = start.resume(workspace(labelled), run.id)
+    job = start.resume(workspace(labeled), run.id)
     wait_for(lambda: run.records()[-1]["step"] > reached + 20)
     jobs.stop(job)
     ended = jobs.wait(job, WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.STOPPED, None)
     steps = [line["step"] for line in run.records()]
     assert steps == sorted(set(steps)) and run.summary["stopped"]
-    assert results.current(workspace(labelled)).run_id == run.id
+    assert results.current(workspace(labeled)).run_id == run.id
 
 
-def test_the_end_of_the_program_ends_processes_here_with_a_checkpoint(labelled, endless):
-    job = distributed.start_here(workspace(labelled), endless, 2)
-    run = wait_for(lambda: Run.list(open_project(labelled)))[-1]
+def test_the_end_of_the_program_ends_processes_here_with_a_checkpoint(labeled, endless):
+    job = distributed.start_here(workspace(labeled), endless, 2)
+    run = wait_for(lambda: Run.list(open_project(labeled)))[-1]
     wait_for(run.records)
     jobs.shutdown(WAIT_S)
     assert jobs.snapshot(job).status.final
@@ -150,31 +150,31 @@ def test_the_end_of_the_program_ends_processes_here_with_a_checkpoint(labelled, 
     assert "asked to end" in run.status.message
 
 
-def test_a_run_elsewhere_outlives_the_program_and_is_followed_again(labelled, endless):
-    job = distributed.hand_over(workspace(labelled), endless, Machines())
-    wait_for(lambda: distributed.waits_for_machine(workspace(labelled)))
-    run = last_run(labelled)
+def test_a_run_elsewhere_outlives_the_program_and_is_followed_again(labeled, endless):
+    job = distributed.hand_over(workspace(labeled), endless, Machines())
+    wait_for(lambda: distributed.waits_for_machine(workspace(labeled)))
+    run = last_run(labeled)
     with train_elsewhere(run) as process:
         wait_for(run.records)
         jobs.shutdown(WAIT_S)
         assert jobs.snapshot(job).status.final and process.poll() is None
         assert cli.main(["train", str(run.root)]) == cli.BAD_INPUT  # it is being trained
-        distributed.follow_again(workspace(labelled))
-        (again,) = jobs.active(labelled, train_request.TRAIN)
-        distributed.follow_again(workspace(labelled))  # once is enough
+        distributed.follow_again(workspace(labeled))
+        (again,) = jobs.active(labeled, train_request.TRAIN)
+        distributed.follow_again(workspace(labeled))  # once is enough
         wait_for(lambda: jobs.snapshot(again.id).status is JobStatus.RUNNING)
         jobs.stop(again.id)
         assert jobs.wait(again.id, WAIT_S).error is None
         assert process.wait(WAIT_S) == 0
-    assert run.summary["stopped"] and results.current(workspace(labelled)).run_id == run.id
+    assert run.summary["stopped"] and results.current(workspace(labeled)).run_id == run.id
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
-def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_brief):
+def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labeled, request_brief):
     slow = replace(request_brief, train=replace(request_brief.train, max_epochs=80))
-    job = distributed.hand_over(workspace(labelled), slow, Machines())
-    wait_for(lambda: distributed.waits_for_machine(workspace(labelled)))
-    run = last_run(labelled)
+    job = distributed.hand_over(workspace(labeled), slow, Machines())
+    wait_for(lambda: distributed.waits_for_machine(workspace(labeled)))
+    run = last_run(labeled)
     with train_elsewhere(run) as process:
         wait_for(run.records)
         process.send_signal(signal.SIGINT)  # SIGTERM: the test before
@@ -183,34 +183,34 @@ def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labelled, request_
     ended = jobs.wait(job, WAIT_S)
     assert ended.status is JobStatus.FAILED and "asked to end" in ended.error[0]
     assert run.paths.checkpoint.exists()
-    ended = jobs.wait(start.resume(workspace(labelled), run.id), WAIT_S)
+    ended = jobs.wait(start.resume(workspace(labeled), run.id), WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
     assert run.records()[-1]["epoch"] == 80
 
 
-def test_a_run_that_nobody_began_is_given_up_with_a_click(labelled, request_brief):
-    job = distributed.hand_over(workspace(labelled), request_brief, Machines())
-    wait_for(lambda: distributed.waits_for_machine(workspace(labelled)))
+def test_a_run_that_nobody_began_is_given_up_with_a_click(labeled, request_brief):
+    job = distributed.hand_over(workspace(labeled), request_brief, Machines())
+    wait_for(lambda: distributed.waits_for_machine(workspace(labeled)))
     jobs.stop(job)
     assert jobs.wait(job, WAIT_S).status is JobStatus.STOPPED
     assert (
-        distributed.awaited(workspace(labelled)) is None
-        and start.cut_off(workspace(labelled)) is None
+        distributed.awaited(workspace(labeled)) is None
+        and start.cut_off(workspace(labeled)) is None
     )
-    assert cli.main(["train", str(last_run(labelled).root)]) == cli.BAD_INPUT
+    assert cli.main(["train", str(last_run(labeled).root)]) == cli.BAD_INPUT
 
 
-def test_several_processes_have_layer_norm(labelled, request_brief):
-    several = distributed.with_layer_norm(workspace(labelled), request_brief)
+def test_several_processes_have_layer_norm(labeled, request_brief):
+    several = distributed.with_layer_norm(workspace(labeled), request_brief)
     assert several.model.use_layer_norm and not request_brief.model.use_layer_norm
     with pytest.raises(SettingInvalid, match="1 processes"):
-        distributed.start_here(workspace(labelled), request_brief, 1)
+        distributed.start_here(workspace(labeled), request_brief, 1)
 
 
-def test_what_is_no_prepared_run_is_refused(labelled, tmp_path, train_now, request_brief, capsys):
+def test_what_is_no_prepared_run_is_refused(labeled, tmp_path, train_now, request_brief, capsys):
     assert cli.main(["train", str(tmp_path)]) == cli.BAD_INPUT
     assert "not the folder of a training run" in capsys.readouterr().err
-    run = Run.create(open_project(labelled), settings())
+    run = Run.create(open_project(labeled), settings())
     assert cli.main(["train", str(run.root)]) == cli.BAD_INPUT
     assert "begun for training in the app" in capsys.readouterr().err
 

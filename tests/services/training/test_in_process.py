@@ -84,17 +84,17 @@ def test_the_summary_scores_the_cells_set_aside(trained):
 
 
 @pytest.mark.parametrize("how", ["cells", "donor"])
-def test_labels_set_aside_leave_no_trace_in_the_model(labelled, train_now, request_brief, how):
+def test_labels_set_aside_leave_no_trace_in_the_model(labeled, train_now, request_brief, how):
     """Shuffle the labels set aside: not one bit of what the model says may change."""
     if how == "donor":
         request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3", "batch 5"))
-        holdout.set_aside(workspace(labelled), request)
+        holdout.set_aside(workspace(labeled), request)
     said, scores = [], []
     for _ in range(2):
-        run = run_of(labelled, train_now(labelled, request_brief))
+        run = run_of(labeled, train_now(labeled, request_brief))
         said.append(run.array("probabilities").tobytes() + run.array("z1").tobytes())
         scores.append(run.summary["holdout"]["accuracy"])
-        _shuffle_labels_set_aside(labelled)
+        _shuffle_labels_set_aside(labeled)
     assert said[0] == said[1]
     assert scores[0] > scores[1]  # and yet they are what it is scored on
 
@@ -109,25 +109,25 @@ def _shuffle_labels_set_aside(project):
     assert (state(project).holdout == now.holdout).all()
 
 
-def test_a_donor_that_left_is_not_trained_on_but_predicted(labelled, train_now, request_brief):
+def test_a_donor_that_left_is_not_trained_on_but_predicted(labeled, train_now, request_brief):
     holdout.set_aside(
-        workspace(labelled), HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
+        workspace(labeled), HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
     )
-    run = run_of(labelled, train_now(labelled, request_brief))
-    own = (workspace(labelled).dataset.obs["batch"] == "batch 3").to_numpy()
+    run = run_of(labeled, train_now(labeled, request_brief))
+    own = (workspace(labeled).dataset.obs["batch"] == "batch 3").to_numpy()
     assert run.summary["n_cells"] == (~own).sum()
     assert np.isfinite(run.array("probabilities")[own]).all()
-    given = own & (state(labelled).codes >= 0)
+    given = own & (state(labeled).codes >= 0)
     assert run.summary["holdout"]["n"] == given.sum()
 
 
 def test_counts_of_a_donor_that_left_leave_no_trace_in_the_model(
-    labelled, train_now, request_brief, monkeypatch
+    labeled, train_now, request_brief, monkeypatch
 ):
     request = HoldoutRequest(holdout.GROUP, column="batch", values=("batch 3",))
-    holdout.set_aside(workspace(labelled), request)
-    own = state(labelled).holdout
-    before = run_of(labelled, train_now(labelled, request_brief)).array("probabilities")
+    holdout.set_aside(workspace(labeled), request)
+    own = state(labeled).holdout
+    before = run_of(labeled, train_now(labeled, request_brief)).array("probabilities")
     read = Dataset.genes_matrix
 
     def others(self, genes):
@@ -136,7 +136,7 @@ def test_counts_of_a_donor_that_left_leave_no_trace_in_the_model(
         return counts
 
     monkeypatch.setattr(Dataset, "genes_matrix", others)
-    after = run_of(labelled, train_now(labelled, request_brief)).array("probabilities")
+    after = run_of(labeled, train_now(labeled, request_brief)).array("probabilities")
     assert before[~own].tobytes() == after[~own].tobytes()
     assert before[own].tobytes() != after[own].tobytes()
 
@@ -149,7 +149,7 @@ def test_the_same_request_gives_the_same_bytes(trained, train_now, request_brief
 
 
 def test_a_preview_leaves_training_its_number_of_threads(
-    labelled, request_brief, train_now, monkeypatch
+    labeled, request_brief, train_now, monkeypatch
 ):
     """Numba gives every core to the thread that draws the first UMAP of a process."""
     seen = []
@@ -163,23 +163,23 @@ def test_a_preview_leaves_training_its_number_of_threads(
     monkeypatch.setattr("scanvi_core.annotation.model.preview.Previewer.draw", draw)
     monkeypatch.setattr("scanvi_core.services.training.in_process.Trainer.tell", tell)
     monkeypatch.setattr("scanvi_core.train.loop.Timer.due", lambda _self: True)
-    train_now(labelled, request_brief)
+    train_now(labeled, request_brief)
     assert set(seen) == {runtime.worker_threads()}
 
 
 def test_unknown_and_group_labels_train_without_becoming_classes(
-    labelled, train_now, request_brief
+    labeled, train_now, request_brief
 ):
-    open_ = np.flatnonzero(state(labelled).codes < 0)
+    open_ = np.flatnonzero(state(labeled).codes < 0)
     edit.set_groups(
-        workspace(labelled), {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
+        workspace(labeled), {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
     )
-    edit.name_cells(workspace(labelled), open_[:10], keys.UNKNOWN, "review")
-    edit.name_cells(workspace(labelled), open_[10:20], "T cell", "lasso")
-    run = run_of(labelled, train_now(labelled, request_brief))
+    edit.name_cells(workspace(labeled), open_[:10], keys.UNKNOWN, "review")
+    edit.name_cells(workspace(labeled), open_[10:20], "T cell", "lasso")
+    run = run_of(labeled, train_now(labeled, request_brief))
     assert run.array("probabilities").shape == (700, 10)
     assert set(run.settings.label_names).isdisjoint({keys.UNKNOWN, "T cell"})
-    assert results.changed_labels(workspace(labelled)) == 0
+    assert results.changed_labels(workspace(labeled)) == 0
 
 
 # Going on from a model ------------------------------------------------------------------------
@@ -211,11 +211,11 @@ def test_a_warm_retrain_starts_from_the_weights_before(trained, train_now, reque
     assert np.linalg.norm(warm - before) < 0.5 * np.linalg.norm(cold - before)
 
 
-def test_a_model_that_learnt_labels_now_set_aside_is_not_gone_on_from(trained, request_brief):
+def test_a_model_that_learned_labels_now_set_aside_is_not_gone_on_from(trained, request_brief):
     assert train_plan.can_go_on(workspace(trained), request_brief.model)
     holdout.set_aside(workspace(trained), HoldoutRequest(seed=1))
     assert not train_plan.can_go_on(workspace(trained), request_brief.model)
-    with pytest.raises(LabelsUnusable, match="learnt labels that are set aside now") as caught:
+    with pytest.raises(LabelsUnusable, match="learned labels that are set aside now") as caught:
         start.start(workspace(trained), replace(request_brief, warm=True))
     assert "from the start" in caught.value.hint
     edit.undo(workspace(trained))
@@ -245,17 +245,17 @@ def test_other_settings_or_batches_cannot_be_gone_on_from(trained, train_now, re
 # As a job -------------------------------------------------------------------------------------
 
 
-def test_a_job_reports_epochs_and_ends_with_the_run(labelled, request_brief):
-    job = jobs.wait(start.start(workspace(labelled), request_brief), WAIT_S)
+def test_a_job_reports_epochs_and_ends_with_the_run(labeled, request_brief):
+    job = jobs.wait(start.start(workspace(labeled), request_brief), WAIT_S)
     assert job.status is JobStatus.DONE
     assert sorted({record.epoch for record in job.records}) == list(range(1, 9))
-    assert job.result == workspace(labelled).current_run().id
+    assert job.result == workspace(labeled).current_run().id
     assert job.fraction == 1.0
 
 
-def test_stopping_keeps_the_best_and_ends_as_a_usable_run(labelled, request_brief):
+def test_stopping_keeps_the_best_and_ends_as_a_usable_run(labeled, request_brief):
     long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
-    job_id = start.start(workspace(labelled), long)
+    job_id = start.start(workspace(labeled), long)
     seen = jobs.snapshot(job_id)
     while not seen.records and not seen.status.final:
         seen = jobs.wait(job_id, WAIT_S, newer_than=seen.version)
@@ -263,11 +263,11 @@ def test_stopping_keeps_the_best_and_ends_as_a_usable_run(labelled, request_brie
     job = jobs.wait(job_id, WAIT_S)
     assert job.status.final and job.error is None
     assert len(job.records) < 1_000
-    found = results.current(workspace(labelled))
+    found = results.current(workspace(labeled))
     assert found.summary["stopped"] is True
     assert found.summary["epochs"] == job.records[-1].epoch
     assert np.isfinite(found.probabilities).all()
-    assert workspace(labelled).current_run().status.status == runs.DONE
+    assert workspace(labeled).current_run().status.status == runs.DONE
 
 
 def _no_memory(*_arguments, **_more):
@@ -289,11 +289,11 @@ def test_a_failed_job_says_why_keeps_the_model_before_and_can_be_repeated(traine
     assert results.current(workspace(trained)).summary["number"] == 2
 
 
-def test_a_second_training_of_a_project_is_refused(labelled, request_brief):
+def test_a_second_training_of_a_project_is_refused(labeled, request_brief):
     long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
-    job_id = start.start(workspace(labelled), long)
+    job_id = start.start(workspace(labeled), long)
     with pytest.raises(jobs.JobRefused):
-        start.start(workspace(labelled), request_brief)
+        start.start(workspace(labeled), request_brief)
     jobs.stop(job_id)
     assert jobs.wait(job_id, WAIT_S).status.final
 

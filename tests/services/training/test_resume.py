@@ -75,8 +75,8 @@ def outcome(project: str) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled):
-    folder = open_project(labelled).root
+def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labeled):
+    folder = open_project(labeled).root
     shutil.copytree(folder, folder.parent / "unbroken00000000")
     assert serve("unbroken00000000")[-1].startswith("done")
     expected = outcome("unbroken00000000")
@@ -92,7 +92,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled
             serve(broken, run.run_id, kill_at=run.epoch + 2)  # and once more
         said = serve(broken, run.run_id)
         assert said[-1].startswith("done")
-        assert int(said[0]) >= reached  # the epochs before the kill were not learnt again
+        assert int(said[0]) >= reached  # the epochs before the kill were not learned again
         found = outcome(broken)
         assert len(found) > 6 and found.keys() == expected.keys()
         same += found == expected
@@ -104,7 +104,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labelled
 
 
 @pytest.fixture
-def interrupted(labelled, train_now, request_brief, monkeypatch):
+def interrupted(labeled, train_now, request_brief, monkeypatch):
     """A run cut off after its fourth epoch, with its checkpoint."""
     flat = "scanvi_core.annotation.layout.embedding.umap_of"
     monkeypatch.setattr(flat, lambda z, **_: z[:, :2].copy())
@@ -117,25 +117,25 @@ def interrupted(labelled, train_now, request_brief, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("scanvi_core.services.training.in_process.Trainer.tell", cut)
-        train_now(labelled, request_brief)
-    run = Run.list(open_project(labelled))[-1]
+        train_now(labeled, request_brief)
+    run = Run.list(open_project(labeled))[-1]
     status = json.loads(run.paths.status.read_text())
     run.paths.status.write_text(json.dumps(status | {"status": "running", "process": ""}))
     return run
 
 
-def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labelled, interrupted):
+def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labeled, interrupted):
     whole = interrupted.paths.checkpoint.read_bytes()
     interrupted.paths.checkpoint.write_bytes(whole[: len(whole) // 2])
-    job = jobs.wait(start.resume(workspace(labelled), interrupted.id), WAIT_S)
+    job = jobs.wait(start.resume(workspace(labeled), interrupted.id), WAIT_S)
     assert job.result == interrupted.id
     note = interrupted.summary["notes"][0]
     assert "cannot be read" in note and "begun again" in note
     assert not interrupted.paths.checkpoint.exists()
 
 
-def test_a_run_that_is_left_is_not_offered_again(labelled, interrupted):
-    assert start.cut_off(workspace(labelled)).run_id == interrupted.id
-    start.leave(workspace(labelled), interrupted.id)
-    assert start.cut_off(workspace(labelled)) is None
+def test_a_run_that_is_left_is_not_offered_again(labeled, interrupted):
+    assert start.cut_off(workspace(labeled)).run_id == interrupted.id
+    start.leave(workspace(labeled), interrupted.id)
+    assert start.cut_off(workspace(labeled)) is None
     assert not interrupted.paths.checkpoint.exists()

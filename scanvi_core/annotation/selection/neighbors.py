@@ -13,8 +13,8 @@ PROBES = 24  # lists that are searched for each cell
 BLOCK_CELLS = 4_096
 
 
-class Neighbours:
-    """Nearest cells by Euclidean distance; a cell is its own neighbour.
+class Neighbors:
+    """Nearest cells by Euclidean distance; a cell is its own neighbor.
 
     Up to `EXACT_CELLS` cells every distance is worked out. Beyond, each cell belongs to the
     nearest of sqrt(n) cells drawn at random, and is sought in the 24 lists nearest to its own:
@@ -24,11 +24,11 @@ class Neighbours:
     ----------
     z
         Cells [n, d] in a space where near means similar; one with a value that is not finite is
-        nobody's neighbour.
+        nobody's neighbor.
     k
-        Neighbours per cell.
+        Neighbors per cell.
     seed
-        Start of the draw; equal inputs give equal neighbours.
+        Start of the draw; equal inputs give equal neighbors.
     """
 
     def __init__(self, z: npt.NDArray[Any], k: int = 15, seed: int = 0) -> None:
@@ -75,7 +75,7 @@ class Neighbours:
         return np.flatnonzero(is_near & self._finite)
 
     def grown(self, mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
-        """Return the cells of `mask` and their neighbours, theirs, and so on, `steps` times."""
+        """Return the cells of `mask` and their neighbors, theirs, and so on, `steps` times."""
         grown = mask.copy()
         rim = np.flatnonzero(mask)
         for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Which values of a column mean "unlabelled": one question, wherever the labels come from."""
+"""Which values of a column mean "unlabeled": one question, wherever the labels come from."""
 
 import pandas as pd
 import streamlit as st
@@ -10,15 +10,15 @@ def ask(values: pd.DataFrame, key: str) -> tuple[set[str], pd.DataFrame]:
     Parameters
     ----------
     values
-        The column's values with their ``cells``, as `labelling.column_values` returns them.
+        The column's values with their ``cells``, as `labeling.column_values` returns them.
 
     Returns
     -------
     tuple
-        The values that mean unlabelled, and the others as a table to show: ``value``, ``cells``.
+        The values that mean unlabeled, and the others as a table to show: ``value``, ``cells``.
     """
     chosen = st.multiselect(
-        "Values that mean unlabelled (empty ones always do)", values["value"].tolist(),
+        "Values that mean unlabeled (empty ones always do)", values["value"].tolist(),
         default=values.loc[values["unlabeled"], "value"].tolist(), key=key, placeholder="none",
     )  # fmt: skip
     return set(chosen), values.loc[~values["value"].isin(chosen), ["value", "cells"]]

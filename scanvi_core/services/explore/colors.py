@@ -1,4 +1,4 @@
-"""Maps of the cells and the ways to colour them."""
+"""Maps of the cells and the ways to color them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,15 +21,15 @@ LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
 REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
 QUALITY = "Quality flag"
 STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
-REASON_PLACES = (-1, 1, 6, 0)  # in the palette: grey, orange, purple, blue
+REASON_PLACES = (-1, 1, 6, 0)  # in the palette: gray, orange, purple, blue
 MAX_CATEGORIES = 200
 
 
 @dataclass(frozen=True)
-class Colouring:
-    """One way to colour cells: by category (codes, names) or by value.
+class Coloring:
+    """One way to color cells: by category (codes, names) or by value.
 
-    `places` are the types' positions in the palette, so that a type keeps its colour everywhere.
+    `places` are the types' positions in the palette, so that a type keeps its color everywhere.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Colouring:
     values: np.ndarray | None = None
 
 
-def colour_options(opened: Workspace) -> list[str]:
-    """Return what cells can be coloured by, genes aside."""
+def color_options(opened: Workspace) -> list[str]:
+    """Return what cells can be colored by, genes aside."""
     options = [LABEL, QUALITY]
     if clusters_of(opened) is not None:
         options.append(CLUSTER)
@@ -57,14 +57,14 @@ def colour_options(opened: Workspace) -> list[str]:
     return options + usable
 
 
-def colouring(opened: Workspace, what: str) -> Colouring:
-    """Return how to colour all cells by one of `colour_options`."""
+def coloring(opened: Workspace, what: str) -> Coloring:
+    """Return how to color all cells by one of `color_options`."""
     if what in (LABEL, SOURCE, HELD_OUT):
         return _by_labels(opened, what)
     clusters = clusters_of(opened) if what == CLUSTER else None
     if clusters is not None:
         names = tuple(f"cluster {i + 1}" for i in range(int(clusters.max()) + 1))
-        return Colouring(what, f"{what}/{opened.id}", clusters.astype(np.int32), names)
+        return Coloring(what, f"{what}/{opened.id}", clusters.astype(np.int32), names)
     if what in (PREDICTION, CONFIDENCE) and opened.current_run() is not None:
         return _by_prediction(opened, what)
     if what == QUALITY:
@@ -75,8 +75,8 @@ def colouring(opened: Workspace, what: str) -> Colouring:
     return _by_doubt(what, seen, quality_flags.revision(opened, opened.batch_key))
 
 
-def _by_prediction(opened: Workspace, what: str) -> Colouring:
-    """Colour by the newest predictions there are: provisional ones after a decision."""
+def _by_prediction(opened: Workspace, what: str) -> Coloring:
+    """Color by the newest predictions there are: provisional ones after a decision."""
     made, predictions = provisional.state(opened).newest, results.current(opened)
     if made is not None:
         predictions = made.predictions
@@ -85,40 +85,40 @@ def _by_prediction(opened: Workspace, what: str) -> Colouring:
     title = f"{what} (provisional)" if made else what
     moment = f"{predictions.run_id}.{made.seq if made else 0}"
     if what == CONFIDENCE:
-        return Colouring(title, f"{what}/{moment}", values=predictions.confidence)
+        return Coloring(title, f"{what}/{moment}", values=predictions.confidence)
     return _by_type(opened, title, predictions.prediction, predictions.names, moment)
 
 
-def _by_quality(opened: Workspace) -> Colouring:
-    """Colour poor cells by their flag, after training with what its look found; others grey."""
+def _by_quality(opened: Workspace) -> Coloring:
+    """Color poor cells by their flag, after training with what its look found; others gray."""
     seen, revision = uncertainty.reasons(opened), quality_flags.revision(opened, opened.batch_key)
     batches = opened.batches(opened.batch_key)
     flags = quality_flags.flags(opened, batches) if seen is None else seen.qc
     moment = f"{revision}/{seen.run_id if seen is not None else ''}"
-    return Colouring(
+    return Coloring(
         QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, limits.FLAG_NAMES[1:]
     )
 
 
-def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Colouring:
+def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Coloring:
     revision = f"{what}/{seen.run_id}/{revision}"
     if what == REASON:
         codes = seen.reason.astype(np.int32)
-        return Colouring(what, revision, codes, uncertainty.REASON_NAMES, REASON_PLACES)
+        return Coloring(what, revision, codes, uncertainty.REASON_NAMES, REASON_PLACES)
     values = seen.novelty if what == NOVELTY else seen.doublet_score
-    return Colouring(what, revision, values=values)
+    return Coloring(what, revision, values=values)
 
 
 def range_of(opened: Workspace, column: str) -> tuple[float, float]:
     """Return the smallest and the largest number of a column; 0 and 1 where there is none."""
-    values = colouring(opened, column).values
+    values = coloring(opened, column).values
     known = values[np.isfinite(values)] if values is not None else np.empty(0)
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     return low, high if high > low else low + 1.0
 
 
-def gene_colouring(opened: Workspace, gene: str) -> Colouring:
-    """Return how to colour all cells by a gene: log1p of counts per 10,000.
+def gene_coloring(opened: Workspace, gene: str) -> Coloring:
+    """Return how to color all cells by a gene: log1p of counts per 10,000.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def gene_colouring(opened: Workspace, gene: str) -> Colouring:
         If there is no such gene.
     """
     values = opened.dataset.gene(gene)
-    return Colouring(gene, f"gene/{gene}", values=values)
+    return Coloring(gene, f"gene/{gene}", values=values)
 
 
 def gene_names(opened: Workspace) -> list[str]:
@@ -148,39 +148,39 @@ def markers_of(opened: Workspace, rule: str) -> "list[Marker]":
     return known_markers(rule, sorted({*dataset.symbols.tolist(), *dataset.var_names.tolist()}))
 
 
-def type_colours(opened: Workspace) -> dict[str, int]:
-    """Return each type's place in the palette, so that a type keeps its colour everywhere."""
+def type_colors(opened: Workspace) -> dict[str, int]:
+    """Return each type's place in the palette, so that a type keeps its color everywhere."""
     return {name: i for i, name in enumerate(opened.labels().names)}
 
 
-def _by_labels(opened: Workspace, what: str) -> Colouring:
+def _by_labels(opened: Workspace, what: str) -> Coloring:
     state = opened.labels()
     revision = f"{what}/{state.seq}"
     if what == SOURCE:
         words = ("given", "named by hand", "accepted prediction")
-        return Colouring(what, revision, codes=state.sources.astype(np.int32) - 1, names=words)
+        return Coloring(what, revision, codes=state.sources.astype(np.int32) - 1, names=words)
     if what == HELD_OUT:
         codes = np.where(state.holdout, 0, -1)
-        return Colouring(what, revision, codes=codes, names=("set aside",))
+        return Coloring(what, revision, codes=codes, names=("set aside",))
     codes, names = state.compact()
     return _by_type(opened, what, codes, names, str(state.seq))
 
 
 def _by_type(
     opened: Workspace, what: str, codes: np.ndarray, names: tuple[str, ...], revision: str
-) -> Colouring:
-    """Colour by cell type; a type keeps its place in the palette whatever else is shown."""
-    places = type_colours(opened)
+) -> Coloring:
+    """Color by cell type; a type keeps its place in the palette whatever else is shown."""
+    places = type_colors(opened)
     own = tuple(places.get(name, i) for i, name in enumerate(names))
-    return Colouring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
+    return Coloring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
 
 
-def _by_column(opened: Workspace, key: str) -> Colouring:
+def _by_column(opened: Workspace, key: str) -> Coloring:
     revision = f"obs/{key}"
     if opened.dataset.manifest["obs_columns"][key]["kind"] != "number":
-        return Colouring(key, revision, *opened.categories(key))
+        return Coloring(key, revision, *opened.categories(key))
 
     def read() -> np.ndarray:
         return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)
 
-    return Colouring(key, revision, values=opened.cache.get(("numbers", key), read))
+    return Coloring(key, revision, values=opened.cache.get(("numbers", key), read))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-class LabelledCounts:
+class LabeledCounts:
     """Counts of cells with their types and batches.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What the map is told of colours: by type or by number, safe for colour-blind eyes."""
+"""What the map is told of colors: by type or by number, safe for color-blind eyes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,10 +7,10 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.colours import UNLABELLED
+from scanvi_core.colors import UNLABELED
 
 FINE_BELOW = 200_000  # cells; of more, values are shown in COARSE_LEVELS steps, so that a new
-COARSE_LEVELS = 100  # colour of a million cells is less than a megabyte
+COARSE_LEVELS = 100  # color of a million cells is less than a megabyte
 BLOCK_CELLS = 1_000_000  # looked at together
 Rows = NDArray[np.integer]
 
@@ -23,11 +23,9 @@ _VIRIDIS = """
 """
 
 
-def rgb(colours: Sequence[str]) -> NDArray[np.uint8]:
-    """Return colours written #RRGGBB as bytes [n, 3]."""
-    return np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8).reshape(
-        -1, 3
-    )
+def rgb(colors: Sequence[str]) -> NDArray[np.uint8]:
+    """Return colors written #RRGGBB as bytes [n, 3]."""
+    return np.array([list(bytes.fromhex(color[1:])) for color in colors], np.uint8).reshape(-1, 3)
 
 
 def viridis() -> NDArray[np.uint8]:
@@ -39,12 +37,12 @@ def viridis() -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True, eq=False)
-class CategoryColour:
-    """Colour by type: `codes` [n] point into `names` and `colours` (#RRGGBB); -1 is unlabelled."""
+class CategoryColor:
+    """Color by type: `codes` [n] point into `names` and `colors` (#RRGGBB); -1 is unlabeled."""
 
     codes: NDArray[np.integer]
     names: Sequence[str]
-    colours: Sequence[str]
+    colors: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -54,20 +52,20 @@ class CategoryColour:
         return replace(self, codes=self.codes[rows])
 
     def counts(self) -> list[int]:
-        """Return how many cells each type has, the unlabelled ones first."""
+        """Return how many cells each type has, the unlabeled ones first."""
         found = np.zeros(1 + len(self.names), dtype=np.int64)
         for start in range(0, len(self.codes), BLOCK_CELLS):
             found += np.bincount(self.codes[start : start + BLOCK_CELLS] + 1, minlength=len(found))
         return found.tolist()
 
     def steps(self) -> NDArray[np.unsignedinteger]:
-        """Return code + 1 per cell (0: unlabelled), in bytes where 254 types or fewer allow it."""
+        """Return code + 1 per cell (0: unlabeled), in bytes where 254 types or fewer allow it."""
         dtype = "u1" if len(self.names) < np.iinfo("u1").max else "<u2"
         return (np.asarray(self.codes) + 1).astype(dtype)
 
     def table(self) -> NDArray[np.uint8]:
-        """Return the colours as bytes [1 + types, 3], the grey of unlabelled cells first."""
-        return rgb([UNLABELLED, *self.colours])
+        """Return the colors as bytes [1 + types, 3], the gray of unlabeled cells first."""
+        return rgb([UNLABELED, *self.colors])
 
     def legend(self) -> dict[str, Any]:
         """Return what the map's legend says."""
@@ -75,8 +73,8 @@ class CategoryColour:
 
 
 @dataclass(frozen=True, eq=False)
-class ValueColour:
-    """Colour by number: `values` [n], NaN where unknown, on a scale from `low` to `high`."""
+class ValueColor:
+    """Color by number: `values` [n], NaN where unknown, on a scale from `low` to `high`."""
 
     values: NDArray[np.floating]
     name: str
@@ -103,8 +101,8 @@ class ValueColour:
         return np.where(np.isnan(share), 0, steps).astype("u1" if last < 255 else "<u2")
 
     def table(self) -> NDArray[np.uint8]:
-        """Return the colours as bytes [257, 3], the grey of cells without a number first."""
-        return np.vstack([rgb([UNLABELLED]), viridis()])
+        """Return the colors as bytes [257, 3], the gray of cells without a number first."""
+        return np.vstack([rgb([UNLABELED]), viridis()])
 
     def legend(self) -> dict[str, Any]:
         """Return what the map's scale says."""
