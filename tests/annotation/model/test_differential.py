@@ -168,8 +168,8 @@ def test_silent_genes_do_not_differ(model, simulated, batches, groups):
 
 def test_the_pseudocount_is_what_silent_genes_decode_to_and_at_least_one_count():
     scales = np.array([[0.5, 0.2, 0.3, 0.0], [0.7, 0.0, 0.1, 0.2]])
-    loud = sparse.csr_array(np.array([[5.0, 1.0, 2.0, 2.0]]))
-    silent = sparse.csr_array(np.array([[9.0, 0.0, 91.0, 0.0]]))
+    loud = np.array([5.0, 1.0, 2.0, 2.0])
+    silent = np.array([9.0, 0.0, 91.0, 0.0])
     assert differential._pseudocount(scales, loud) == 0.1
     assert differential._pseudocount(scales, silent) == pytest.approx(0.1)
     assert differential._pseudocount(scales / 100, silent) == 0.01

@@ -7,13 +7,13 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from tests.project.label_log.test_signing import before_signatures, rewrite
 
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.brought import adopt
 from scanvi_core.project.label_log.signing import CLAIMED, VERIFIED
+from tests.project.label_log.test_signing import before_signatures, rewrite
 from tests.project.label_log.views import N, content, seen
 
 
