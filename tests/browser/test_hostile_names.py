@@ -21,7 +21,11 @@ from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Forward slashes will be:FutureWarning"),  # on purpose
+]
 IMG = "<img src=http://evil.example/a onerror=window.ran=1>"
 PICTURE = "![p](http://evil.example/b.png)"
 SCRIPT = "<script>window.ran=1</script>"
