@@ -21,6 +21,7 @@ PRESET_STEPS = {"quick": (0, 300, 300), "standard": (55, 300, 1200), "thorough":
 STEP_CELLS = 128
 RETRAIN_STEPS = 90
 RETRAIN_LEARNING_RATE = 1e-3
+DISTILLATION = 0.3  # weight of the soft labels of all cells against those of the labeled ones
 
 MIN_CELLS = 20
 MIN_GENES = 10

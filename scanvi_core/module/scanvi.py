@@ -38,6 +38,9 @@ from scanvi_core.nn.noise import Noise, drawing_from, following
 from scanvi_core.nn.sparse import Counts, fastest_form
 
 
+LEAST_SHARE = 1e-8  # that a logarithm is taken of
+
+
 class SCANVI(VAE):
     """Single-cell annotation using variational inference.
 
@@ -261,8 +264,10 @@ use_layer_norm, parity
         y: Tensor | None = None,
         *,
         labeled: tuple[Counts, Tensor] | None = None,
+        soft: tuple[Tensor, Tensor] | None = None,
         kl_weight: float | Tensor = 1.0,
         classification_ratio: float = 50.0,
+        distillation_ratio: float = 0.0,
         local_l_mean: Tensor | None = None,
         local_l_var: Tensor | None = None,
         generator: Noise | None = None,
@@ -275,8 +280,12 @@ use_layer_norm, parity
             Cells of the bound, as `forward`.
         labeled
             Counts and labels (codes as `y`) of the cells of the classification term.
-        kl_weight, classification_ratio
-            Weights of the two terms beside the reconstruction.
+        soft
+            Soft labels [cells, n_labels] of the cells of the bound, and of those of the
+            classification term, which are learned instead of their codes; None: the codes are.
+        kl_weight, classification_ratio, distillation_ratio
+            Weights of the terms beside the reconstruction; the last is that of the soft labels of
+            the cells of the bound.
         generator
             Source of random numbers for this call, dropout included.
         """
@@ -288,7 +297,12 @@ use_layer_norm, parity
                 return LossTerms(loss, reconstruction, kl, loss.new_zeros(()), None)
         with drawing_from(following(generator)):
             log_probs = self.log_classify(labeled[0])
-        classification = -log_mass(log_probs, self._known(labeled[1])).mean()
+        if soft is None:
+            classification = -log_mass(log_probs, self._known(labeled[1])).mean()
+        else:
+            classification = _cross_entropy(soft[1], log_probs)
+            said = bound.q.T.clamp_min(LEAST_SHARE).log()
+            loss = loss + distillation_ratio * _cross_entropy(soft[0], said)
         loss = loss + classification_ratio * classification
         return LossTerms(loss, reconstruction, kl, classification, log_probs)
 
@@ -303,6 +317,10 @@ use_layer_norm, parity
             known = known_labels(index, self.allowed)
             log_q, log_prior = restrict(log_q, known), restrict(log_prior, known)
         return log_q.exp().T, kl_categorical(log_q, log_prior)
+
+
+def _cross_entropy(shares: Tensor, log_probs: Tensor) -> Tensor:
+    return -(shares * log_probs).sum(1).mean()
 
 
 def _classifier_layers(hidden: HiddenLayers, parameters: Mapping[str, Any]) -> HiddenLayers:

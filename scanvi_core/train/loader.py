@@ -42,6 +42,9 @@ class TrainingData:
         Number of types.
     validation
         Cells [n] whose labels are watched and not trained on.
+    soft
+        Soft labels [n, n_labels], float32: of labeled cells what is learned instead of their
+        code, of all cells what the network is to say in the bound; None: the codes alone.
     """
 
     counts: sparse.csr_array | StoredCounts
@@ -50,6 +53,7 @@ class TrainingData:
     y: np.ndarray
     n_labels: int
     validation: np.ndarray
+    soft: np.ndarray | None = None
 
     def hide_validation(self) -> "TrainingData":
         """Return the same cells with the labels of the validation cells taken away."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scanvi_core.config import TrainConfig
+from scanvi_core.config import DISTILLATION, TrainConfig
 from scanvi_core.errors import TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.nn.keyed import KeyedNoise, key_of
@@ -71,6 +71,7 @@ class Stepper:
         at = self.device if isinstance(self.rows, DeviceRows) else None
         self.y = torch.tensor(data.y, dtype=torch.int64, device=at)
         self.batch = torch.tensor(data.batch_index, dtype=torch.int64, device=at)
+        self.soft = None if data.soft is None else torch.tensor(data.soft, device=at)
         self.library: Tensor | None = None
         if not module.use_observed_lib_size:
             self.library = library_priors(data).to(self.device)
@@ -154,7 +155,9 @@ class Stepper:
             local_l_mean=mean,
             local_l_var=var,
             labeled=(x_labeled, y),
+            soft=self._soft(rows, chosen),
             kl_weight=kl_weight,
+            distillation_ratio=self.config.classification_ratio * DISTILLATION,
             classification_ratio=self.config.classification_ratio * shares[1] / shares[0],
             generator=self.noise if self.team is None else self._keyed(piece, x, x_labeled),
         )
@@ -166,6 +169,12 @@ class Stepper:
             typed = y < self.n_labels
             right = (log_probs.argmax(1) == y) & typed
             return torch.stack([*terms[:4], right.sum(), typed.sum()])
+
+    def _soft(self, rows: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return the soft labels of the minibatch, and of its labeled cells."""
+        if self.soft is None:
+            return None
+        return self.soft[rows].to(self.device), self.soft[chosen].to(self.device)
 
     def _keyed(self, piece: Piece, x: Counts, x_labeled: Counts) -> Noise:
         """Return the noise of these cells, the same however the minibatch is shared."""

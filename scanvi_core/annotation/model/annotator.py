@@ -51,6 +51,8 @@ def learn(
 
     Arguments and errors are those of `Annotator.fit`, which goes on from here in one process.
     """
+    if inputs.soft is not None:  # every label is learned from: decisions are few
+        train_config = replace(train_config, validation_fraction=0.0)
     usable, data = training_data(inputs, train_config)
     n_steps = train_config.n_steps(data.counts.shape[0])
     module, schedule = build(inputs, model_config, train_config), train_config
@@ -167,7 +169,7 @@ def _linear_models(data: TrainingData, seed: int, before: Annotator | None) -> L
     """Fit the linear models; the genes' components stay those of the model before."""
     random = np.random.default_rng(seed)
     known = None if before is None else before.linear_models.space
-    return fit_linear_models(data.counts, data.y, data.n_labels, random, known)
+    return fit_linear_models(data.counts, data.y, data.n_labels, random, known, data.soft)
 
 
 def warm_up() -> None:

@@ -41,6 +41,8 @@ class Inputs:
         Cells [n] to train on; all of them unless said otherwise.
     holdout
         Cells [n] whose labels are hidden from the model, so that `y` has none; by default no cell.
+    soft
+        Soft labels [n, K] of all cells, see `soft_labels.soft_labels`; None: the codes are learned.
     seq
         Number of the last label event that is in `y`, where the labels come from a log.
     """
@@ -55,6 +57,7 @@ class Inputs:
     prior: Mapping[str, float] = field(default_factory=dict)
     rows: np.ndarray = field(default_factory=_unsaid)
     holdout: np.ndarray = field(default_factory=_unsaid)
+    soft: np.ndarray | None = None
     seq: int = 0
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ COMPONENTS_C = 1.0  # the same on principal components
 MAX_TYPE_CELLS = 1_000  # labeled cells per type that a linear model is fitted on
 MAX_PCA_CELLS = 20_000  # cells that components are taken from
 FLOOR = 1e-9
+LEAST_SHARE = 0.01  # of a soft label: of a type with less, nothing is learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def fit_linear_models(
     n_labels: int,
     random: np.random.Generator,
     components: Components | None = None,
+    soft: np.ndarray | None = None,
 ) -> LinearModels:
     """Fit both linear models on labeled cells; components are taken from cells of any kind.
 
@@ -117,15 +119,18 @@ def fit_linear_models(
         Chooses the cells where there are more than needed.
     components
         Those of other cells with the same genes; None finds them.
+    soft
+        Soft labels [n, K] that the labeled cells are fitted to; None: their codes.
     """
     center, axes = components or components_of(counts, random)
     rows = _training_rows(y, n_labels, random)
     chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
+    target = _target(y[rows], None if soft is None else soft[rows])
     return LinearModels(
         n_labels,
-        _fit_linear(chosen, y[rows], GENES_C),
-        _fit_linear(scores, y[rows], COMPONENTS_C),
+        _fit_linear(chosen, target, GENES_C),
+        _fit_linear(scores, target, COMPONENTS_C),
         center,
         axes,
     )
@@ -177,10 +182,28 @@ def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) ->
     return np.sort(np.concatenate(chosen))
 
 
-def _fit_linear(features: Any, y: np.ndarray, strength: float) -> LinearModel:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a regression is fitted to: cells, one or more times each, with a type and a weight."""
+
+    cells: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+
+
+def _target(y: np.ndarray, soft: np.ndarray | None) -> _Target:
+    """Return each cell once for each type of its soft label: the same cross-entropy."""
+    if soft is None:
+        return _Target(np.arange(len(y)), y, np.ones(len(y)))
+    cells, codes = np.nonzero(np.nan_to_num(soft) >= LEAST_SHARE)
+    return _Target(cells, codes, soft[cells, codes].astype(np.float64))
+
+
+def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=200, tol=1e-3).fit(features, y)
+    model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+    model.fit(features[target.cells], target.codes, target.weights)
     weights, intercepts = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # sklearn keeps one column for two types
         weights = np.hstack([np.zeros_like(weights), weights])

@@ -85,6 +85,7 @@ def training_data(inputs: Inputs, config: TrainConfig) -> tuple[np.ndarray, Trai
     validation = choose_validation(known, n_labels, config.validation_fraction, random)[usable]
     batch_index = inputs.batch_index[usable].astype(np.int64)
     n_batch = len(inputs.batch_names)
+    soft = None if inputs.soft is None else inputs.soft[usable]
     return np.flatnonzero(usable), TrainingData(
-        counts, batch_index, n_batch, y, n_labels, validation
+        counts, batch_index, n_batch, y, n_labels, validation, soft
     )

@@ -88,16 +88,28 @@ def refit(
     seed
         Chooses the cells where a type has more than needed.
     """
-    lookup = _codes_now(before, now)
+    return within(corrected(z1, probabilities, before, now, seed=seed), now)
+
+
+def within(shares: Floats, known: Known) -> npt.NDArray[np.float32]:
+    """Return shares [n, K] restricted to what the labels leave open, each row summing to 1."""
+    open_ = shares * known.allowed[known.y]
+    return np.asarray(open_ / open_.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def corrected(
+    z1: Floats, probabilities: Floats, before: Known, now: Known, *, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """Return what `refit` thinks of each cell before it looks at the cell's own label."""
+    lookup = codes_now(before, now)
     codes_before = lookup[before.y]
-    shares = _of_model(probabilities, lookup, len(now.names))
-    if not np.array_equal(codes_before, now.y):
-        shares = _corrected(shares, z1, codes_before, now, np.random.default_rng(seed))
-    shares *= now.allowed[now.y]
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
+    shares = of_model(probabilities, lookup, len(now.names))
+    if np.array_equal(codes_before, now.y):
+        return shares
+    return _corrected(shares, z1, codes_before, now, np.random.default_rng(seed))
 
 
-def _codes_now(before: Known, now: Known) -> Codes:
+def codes_now(before: Known, now: Known) -> Codes:
     """Return what each code of `before` is `now`, -1 for one that is gone; the last stands for -1.
 
     A label that was renamed or merged away is what most of its cells are now.
@@ -113,7 +125,7 @@ def _codes_now(before: Known, now: Known) -> Codes:
     return np.array([*codes, -1], dtype=np.int64)
 
 
-def _of_model(probabilities: Floats, lookup: Codes, n_types: int) -> npt.NDArray[np.float64]:
+def of_model(probabilities: Floats, lookup: Codes, n_types: int) -> npt.NDArray[np.float64]:
     """Return the model's probabilities [n, n_types] for the types of now, none of them zero."""
     shares = np.zeros((len(probabilities), n_types))
     for old in range(probabilities.shape[1]):
