@@ -37,7 +37,6 @@ from scanvi_core.nn.networks import (
 from scanvi_core.nn.noise import Noise, drawing_from, following
 from scanvi_core.nn.sparse import Counts, fastest_form
 
-
 LEAST_SHARE = 1e-8  # that a logarithm is taken of
 
 

@@ -113,6 +113,7 @@ class FrozenSettings(TypedDict, total=False):
     model: ModelConfig
     train: TrainConfig
     warm_from: RunId | None
+    taught_by: RunId | None
     map_from: RunId | None
     together: Annotated[int, between(0, MOST_PROCESSES)]
     store: str | None
@@ -246,6 +247,7 @@ def run_kinds(settings: Mapping[str, Any], n_obs: int | None) -> dict[str, Kind]
         "truth": Kind(whole, cells, -1, _last(types)),
         "batch_index": Kind(whole, cells, 0, _last(batches)),
         "label_suggestion": Kind(whole, cells, -1, _last(types)),
+        "decision": Kind(whole, cells, -1),
         "reason": Kind(small, cells, 0, 3),
         "qc": Kind(small, cells, 0, 6),
     }

@@ -21,8 +21,9 @@ class RunSettings:
     ----------
     model, train
         How the network is built, and how it is trained.
-    warm_from, map_from
-        Runs from whose weights training, and from whose places the maps begin.
+    warm_from, taught_by, map_from
+        Runs from whose weights training begins, whose predictions shape the soft labels of named
+        groups, and from whose places the maps begin.
     processes
         How many train it outside the app; 0: the app trains it.
     store
@@ -48,6 +49,7 @@ class RunSettings:
     model: ModelConfig
     train: TrainConfig
     warm_from: str | None = None
+    taught_by: str | None = None
     map_from: str | None = None
     processes: int = field(default=0, metadata={"low": 0, "high": MOST_PROCESSES})
     store: str | None = None

@@ -42,7 +42,7 @@ class Inputs:
     holdout
         Cells [n] whose labels are hidden from the model, so that `y` has none; by default no cell.
     soft
-        Soft labels [n, K] of all cells, see `soft_labels.soft_labels`; None: the codes are learned.
+        Soft labels [n, K] of all cells, see `soft_labels`; None: the codes are learned.
     seq
         Number of the last label event that is in `y`, where the labels come from a log.
     """

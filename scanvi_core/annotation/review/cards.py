@@ -99,7 +99,7 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
     novel = strange > NOVEL
     best = list(np.lexsort((-worth, ~novel)))
     odd = list(np.argsort(-strange * np.minimum(sizes, NOVEL_CELLS) ** SIZE_POWER, kind="stable"))
-    order, taken = [], set[int]()
+    order, taken = list[int](), set[int]()
     while len(order) < len(worth):
         third = (n_asked + len(order)) % NOVEL_EVERY == NOVEL_EVERY - 1
         queue = odd if third else best

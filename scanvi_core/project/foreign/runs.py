@@ -30,7 +30,7 @@ from scanvi_core.typed import taken
 CUT_OFF = "The program was closed before this run ended."
 GIVEN_UP = "It was to be trained by computers that are not known here."
 NEEDED = ("y", "holdout", "rows", "batch_index", "truth", "probabilities", "z1", "z2")
-LATER = frozenset({"map_from"})  # settings that runs of earlier versions lack
+LATER = frozenset({"map_from", "taught_by"})  # settings that runs of earlier versions lack
 
 
 def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
             raise cannot_open(f"run {run.id} in it has no names, or one twice")
     if codes[: len(names)] != names or not set(settings["groups"]) <= set(names):
         raise cannot_open(f"the types of run {run.id} in it do not fit together")
-    for key in ("warm_from", "map_from"):
+    for key in ("warm_from", "taught_by", "map_from"):
         if settings.get(key) is not None and settings[key] not in before:
             raise cannot_open(f"run {run.id} in it goes on from one that is not there")
     _write(run.root / "run.json", record | {"settings": settings | {"store": None}})

@@ -10,10 +10,12 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.project.label_log.state import GIVEN, MANUAL
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
+from scanvi_core.services.labels.decisions import decisions
 from scanvi_core.services.runs.results import TRUTH
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
 
+DECISION = "decision"  # which step of the log named each cell as one of a group
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
 
 
@@ -52,6 +54,8 @@ def new_run(
     truth[rows] = known
     arrays = {"y": inputs.y.astype(np.int32), "holdout": inputs.holdout, "rows": inputs.rows}
     arrays |= {"batch_index": inputs.batch_index.astype(np.int32), TRUTH: truth}
+    if settings.taught_by is not None:
+        arrays[DECISION] = decisions(opened, inputs.seq)
     for name, array in arrays.items():
         run.write_array(name, array)
     return run
@@ -65,6 +69,7 @@ def _settings(
         model=request.model,
         train=request.train,
         warm_from=chosen.get("current_run") if request.warm else None,
+        taught_by=chosen.get("current_run"),
         map_from=chosen.get("current_run"),  # its places are where maps start
         processes=outside.processes,
         store=outside.store,

@@ -31,6 +31,7 @@ from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import frozen_run, results
+from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
 
 # Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
@@ -71,7 +72,10 @@ class Trainer:
     @cached_property
     def inputs(self) -> Inputs:
         """What the run was begun with, with its counts."""
-        return replace(frozen_run.frozen_inputs(self.run), counts=self.counts)
+        inputs = frozen_run.frozen_inputs(self.run)
+        return replace(
+            inputs, counts=self.counts, soft=soft_labels_of(self.project, self.run, inputs)
+        )
 
     @cached_property
     def previous(self) -> Annotator | None:

@@ -1,0 +1,30 @@
+"""What a run learns from the decisions it was begun with, as the run before it shapes them."""
+
+import numpy as np
+
+from scanvi_core.annotation.model.inputs import Inputs
+from scanvi_core.annotation.model.refit import Known
+from scanvi_core.annotation.model.soft_labels import soft_labels
+from scanvi_core.project.folder import Project
+from scanvi_core.project.runs import Run
+from scanvi_core.services.runs import results
+from scanvi_core.services.runs.frozen_run import DECISION
+
+
+def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | None:
+    """Return the soft labels [n_obs, K] of a frozen run; None where no decision was a group's."""
+    teacher = run.settings.taught_by
+    if teacher is None or not run.has_array(DECISION):
+        return None
+    decision = np.array(run.array(DECISION), dtype=np.int64)
+    if not ((decision >= 0) & (inputs.y >= 0)).any():
+        return None
+    earlier = Run.open(project, teacher)
+    before = Known(
+        np.array(earlier.array("y"), dtype=np.int64),
+        earlier.settings.label_names,
+        earlier.settings.groups,
+    )
+    now = Known(inputs.y, inputs.label_names, inputs.groups)
+    z1, probabilities = earlier.array(results.Z1), earlier.array("probabilities")
+    return soft_labels(z1, probabilities, before, now, decision)
