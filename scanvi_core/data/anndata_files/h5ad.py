@@ -23,6 +23,7 @@ from scanvi_core.data.blocks.nodes import (
     Unreadable,
     dtype_of,
     is_group,
+    names_in,
     read,
     shape_of,
 )
@@ -212,7 +213,11 @@ def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]
     notes: list[str] = []
     group = file.get("obsm")
     if is_group(group):
-        names = list(group)
+        try:
+            names = names_in(group)
+        except Unreadable as error:
+            logger.warning("obsm cannot be read", exc_info=error)
+            return {}, [f"obsm cannot be read and was left out ({error})."]
     else:  # one table of all, as anndata wrote before 0.7
         kind = None if group is None else dtype_of(group)
         names = list((kind and kind.names) or ())
