@@ -47,9 +47,7 @@ def shared(trained, asks):
 
 def offered():
     """Return the projects whose labels are offered to a project of another name."""
-    return from_project.candidates(
-        workspace.workspace(SimpleNamespace(id="other"))
-    )  # of it, the id alone is asked
+    return from_project.candidates(SimpleNamespace(id="other"))  # of it, the id alone is asked
 
 
 def found():
