@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from scanvi_core import keys, runtime
 from scanvi_core.errors import FileRefused, HistoryRefused
 from scanvi_core.project import LabelStore
-from scanvi_core.project.label_log import entries as label_log_entries
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.lines import from_line, pack_log
-from scanvi_core.project.label_log.row_sets import pack_values
-from scanvi_core.project.label_log.state import Board
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.exchange.lines import from_line, pack_log
+from scanvi_core.project.label_log.replay import entries as label_log_entries
+from scanvi_core.project.label_log.replay.row_sets import pack_values
+from scanvi_core.project.label_log.replay.state import Board
+from scanvi_core.project.label_log.replay.undo import History
 from scanvi_core.services.labels import edit, from_export, history
 from scanvi_core.services.workspace import workspace
 from tests.projects import copy_of
@@ -271,7 +271,7 @@ def test_lines_that_take_more_memory_than_they_have_are_refused(fresh, line):
 
 
 def test_more_steps_than_anybody_makes_are_refused(fresh, monkeypatch):
-    monkeypatch.setattr("scanvi_core.project.label_log.lines.HISTORY_EVENTS", 9)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.lines.HISTORY_EVENTS", 9)
     note = {"kind": "note", "payload": {"n_cells": 0, "text": "x"}, "cells": None,
             "after": None, "before": None}  # fmt: skip
     found = sealed([lone(seq=i, **note) for i in range(1, 11)])
@@ -281,8 +281,8 @@ def test_more_steps_than_anybody_makes_are_refused(fresh, monkeypatch):
 
 
 def test_a_few_lines_that_ask_for_hours_of_work_are_refused(fresh, monkeypatch):
-    monkeypatch.setattr("scanvi_core.project.label_log.audit.HISTORY_CHANGES", 0)
-    monkeypatch.setattr("scanvi_core.project.label_log.audit.HISTORY_CHANGES_PER_CELL", 2)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.audit.HISTORY_CHANGES", 0)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.audit.HISTORY_CHANGES_PER_CELL", 2)
     store = workspace(copy_of_project(fresh)).store
     for i in range(4):
         store.append(events.assign(np.arange(N), f"type {i % 2}"))

@@ -37,7 +37,8 @@ class Event:
     undone
         Whether its effect has been taken back.
     origin, proof
-        Where it is from and what is known of it; see :mod:`scanvi_core.project.label_log.signing`.
+        Where it is from and what is known of it; see
+        :mod:`scanvi_core.project.label_log.storage.signing`.
     """
 
     kind: str

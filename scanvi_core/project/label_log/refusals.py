@@ -2,7 +2,7 @@
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log.events import Event, describe
-from scanvi_core.project.label_log.row_sets import Rows
+from scanvi_core.project.label_log.replay.row_sets import Rows
 
 
 class StaleEdit(ProjectError):

@@ -23,7 +23,7 @@ from scanvi_core import config
 from scanvi_core.annotation.uncertainty import reasons as doubt_reasons
 from scanvi_core.data.qc.limits import FINE
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.state import GIVEN
+from scanvi_core.project.label_log.replay.state import GIVEN
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.brought import checked_lines
-from scanvi_core.project.label_log.transfer import translate
+from scanvi_core.project.label_log.exchange.foreign_log import checked_lines
+from scanvi_core.project.label_log.exchange.transfer import translate
 from scanvi_core.services.labels.from_project import Found, matched
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import Workspace, source_path, workspace

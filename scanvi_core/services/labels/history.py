@@ -10,9 +10,9 @@ import pandas as pd
 
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.import_log import Taken
-from scanvi_core.project.label_log.lines import parsed, read_lines
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.exchange.import_log import Taken
+from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import provenance
 from scanvi_core.services.workspace import Workspace, workspace
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from scanvi_core.project.label_log.events import Event
-from scanvi_core.project.label_log.merge import COMBINE
-from scanvi_core.project.label_log.signing import (
+from scanvi_core.project.label_log.exchange.merge import COMBINE
+from scanvi_core.project.label_log.storage.signing import (
     ALTERED,
     BROUGHT_AT,
     BROUGHT_BY,

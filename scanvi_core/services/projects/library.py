@@ -6,7 +6,7 @@ from datetime import datetime
 from scanvi_core.errors import ScanviError
 from scanvi_core.project.files import read_record
 from scanvi_core.project.folder import SETTINGS, Project, mend_settings, open_project
-from scanvi_core.project.label_log import backup
+from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.locks import was_cut_off
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import Shown

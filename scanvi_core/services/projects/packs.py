@@ -25,9 +25,9 @@ from scanvi_core.project.folder import (
     projects_home,
 )
 from scanvi_core.project.foreign import packing
-from scanvi_core.project.label_log import backup
-from scanvi_core.project.label_log.brought import adopt
-from scanvi_core.project.label_log.database import LogDamaged, server_url
+from scanvi_core.project.label_log.exchange.foreign_log import adopt
+from scanvi_core.project.label_log.storage import backup
+from scanvi_core.project.label_log.storage.database import LogDamaged, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
 from scanvi_core.services import jobs, limits

@@ -4,7 +4,7 @@ import pytest
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import ON_SERVER, open_project
-from scanvi_core.project.label_log.database import URL_VARIABLE
+from scanvi_core.project.label_log.storage.database import URL_VARIABLE
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.labels import edit, from_project
@@ -13,7 +13,7 @@ from scanvi_core.services.workspace import workspace
 from tests.project.label_log.views import content, sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
-from tests.project.label_log.test_store_postgres import server  # noqa: F401  a fixture; needs psycopg
+from tests.project.label_log.storage.test_postgres import server  # noqa: F401  a fixture; needs psycopg
 
 
 def log_of(project):
