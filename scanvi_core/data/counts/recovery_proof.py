@@ -119,19 +119,11 @@ class Recovery:
             If too many cells cannot be recovered or may hide a common factor, or if the counts
             contradict what counts are.
         """
-        filled = self.status != recovery.EMPTY
-        n_filled = max(1, int(filled.sum()))
+        n_filled = self._n_filled()
         reasons = {why: np.flatnonzero(self.status == why) for why in LEFT_OUT}
         assumed = np.flatnonzero(self._may_hide_factor())
         n_out = sum(cells.size for cells in reasons.values())
-        if n_out > config.RECOVERY_LEFT_OUT * n_filled:
-            why = LEFT_OUT[max(reasons, key=lambda key: reasons[key].size)]
-            raise self._refusal(f"{n_out:,} of {n_filled:,} cells cannot be recovered: {why}")
-        if assumed.size > config.RECOVERY_ASSUMED * n_filled:
-            raise self._refusal(
-                f"in {assumed.size:,} of {n_filled:,} cells a common factor of all counts cannot "
-                "be excluded"
-            )
+        self._check_shares({why: cells.size for why, cells in reasons.items()}, assumed.size)
         self._check_sums()
         self._check_units()
         self.noise.check(self.name)
@@ -154,6 +146,23 @@ class Recovery:
             "totals_column": self.totals.name if self.totals and self.target else None,
         }
         return {**facts, "text": _sentence(facts, target_words)}
+
+    def _check_shares(self, n_by_reason: dict[int, int], n_assumed: int) -> None:
+        """Refuse where too many cells cannot be recovered, or may hide a common factor."""
+        n_filled = self._n_filled()
+        n_out = sum(n_by_reason.values())
+        if n_out > config.RECOVERY_LEFT_OUT * n_filled:
+            why = LEFT_OUT[max(n_by_reason, key=n_by_reason.__getitem__)]
+            raise self._refusal(f"{n_out:,} of {n_filled:,} cells cannot be recovered: {why}")
+        if n_assumed > config.RECOVERY_ASSUMED * n_filled:
+            raise self._refusal(
+                f"in {n_assumed:,} of {n_filled:,} cells a common factor of all counts cannot "
+                "be excluded"
+            )
+
+    def _n_filled(self) -> int:
+        """Return how many cells have counts; at least 1, for shares."""
+        return max(1, int((self.status != recovery.EMPTY).sum()))
 
     def _may_hide_factor(self) -> np.ndarray:
         """Return the cells whose counts may all have been a multiple of what was recovered.
