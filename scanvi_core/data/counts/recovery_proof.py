@@ -10,8 +10,8 @@ from scanvi_core import config
 from scanvi_core.data.counts import recovery
 from scanvi_core.data.counts.scale import LINEAR, Scale
 from scanvi_core.data.counts.smoothing import NeighborNoise
-from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound
+from scanvi_core.plurals import count
 
 PRIMES = (2, 3, 5, 7, 11, 13)  # a common factor of all counts of a cell has one of these
 LARGER = 255  # counts from here on are counted as one
@@ -245,14 +245,14 @@ def _sentence(facts: dict[str, Any], target_words: str) -> str:
     kind = "normalized" if linear else "log-normalized"
     text = (
         f"Counts recovered from {kind} {facts['matrix']}: {', '.join(parts)}; "
-        f"exact for {counted(facts['n_recovered'], 'cell')}; largest error "
+        f"exact for {count(facts['n_recovered'], 'cell')}; largest error "
         f"{facts['largest_error']:.0e}"
     )
     for item in facts["left_out"]:
-        text += f"; {counted(item['n'], 'cell')} left out because {item['why']}"
+        text += f"; {count(item['n'], 'cell')} left out because {item['why']}"
     if facts["n_assumed"]:
         text += (
-            f"; in {counted(facts['n_assumed'], 'cell')} (for example {facts['assumed'][0]}) a "
+            f"; in {count(facts['n_assumed'], 'cell')} (for example {facts['assumed'][0]}) a "
             "factor common to all counts cannot be excluded, the smallest counts are used"
         )
     if facts["totals_column"]:
