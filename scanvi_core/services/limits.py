@@ -98,11 +98,11 @@ def take(what: str, address: str | None = None) -> None:
 
 def _client(address: str) -> str:
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return address[:100]
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    if isinstance(found, IPv6Address):
-        return f"{int(found) >> (128 - IPV6_CLIENT_BITS):x}::"
-    return str(found)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if isinstance(ip, IPv6Address):
+        return f"{int(ip) >> (128 - IPV6_CLIENT_BITS):x}::"
+    return str(ip)

@@ -305,7 +305,7 @@ def test_who_and_when_of_a_history_are_what_it_claims(told, fresh):
     table = history.table(fresh)
     assert not table["verified"].any()
     assert table["proof"].str.startswith("brought by mallory, ").all()
-    sentence = table["told"].iloc[0]
+    sentence = table["proof_text"].iloc[0]
     assert sentence.startswith("Brought by mallory (name as typed), ")
     assert "says: boss@lab.org, 1 Jan 2001" in sentence
     _, again = entries(history.export_log(fresh))
@@ -332,7 +332,7 @@ def test_a_merge_says_that_the_work_is_claimed(told, fresh):
     last = history.table(fresh).iloc[0]
     assert last["who"] == "mallory" and last["verified"]
     assert "the work taken over is claimed" in last["proof"]
-    assert "of boss@lab.org is what the other history claims" in last["told"]
+    assert "of boss@lab.org is what the other history claims" in last["proof_text"]
 
 
 def test_what_was_exported_here_and_comes_back_is_claimed_as_well(told, fresh):

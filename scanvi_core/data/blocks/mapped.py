@@ -86,12 +86,12 @@ class _OverFiles:
         rows_alone = self.format == "csr" and not (isinstance(key, tuple) or sp.issparse(key))
         if not rows_alone:
             _ = self.indices
-        found = self.plain[key]
-        if not sp.issparse(found):  # one number
-            return found
+        part = self.plain[key]
+        if not sp.issparse(part):  # one number
+            return part
         if rows_alone:
-            self.checked(found.indices)
-        return type(self)(found)  # type: ignore[call-arg]  # scipy's; the arrays are the same
+            self.checked(part.indices)
+        return type(self)(part)  # type: ignore[call-arg]  # scipy's; the arrays are the same
 
     def _look_at_all(self, whole: np.memmap) -> None:
         """Look at all positions, once for each state of their file."""
@@ -298,9 +298,9 @@ def _large_map(array: np.ndarray) -> mmap.mmap | None:
 
 def mapping(array: np.ndarray) -> np.memmap | None:
     """Return the array that maps the file of which `array` is a part; None if it is in memory."""
-    found: object = array
-    while isinstance(found, np.ndarray):
-        if isinstance(found, np.memmap) and isinstance(found.base, mmap.mmap):
-            return found
-        found = found.base
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        if isinstance(owner, np.memmap) and isinstance(owner.base, mmap.mmap):
+            return owner
+        owner = owner.base
     return None

@@ -89,12 +89,14 @@ class Recovery:
                 solution, block.indptr, self.totals.values[rows], self.target
             )
         lengths = np.diff(block.indptr)
-        kept = np.repeat(solution.status == recovery.PROVEN, lengths)
-        counts = np.where(kept, solution.counts, 0)
+        proven = np.repeat(solution.status == recovery.PROVEN, lengths)
+        counts = np.where(proven, solution.counts, 0)
         again = self.scale.redo(counts * np.repeat(solution.unit, lengths))
-        if kept.any():
+        if proven.any():
             errors = np.abs(again - values) / values
-            self.largest_error = max(self.largest_error, float(errors.max(where=kept, initial=0)))
+            self.largest_error = max(
+                self.largest_error, float(errors.max(where=proven, initial=0))
+            )
         self.status[rows], self.unit[rows] = solution.status, solution.unit
         self.lengths[rows] = lengths
         self.sums[rows] = np.bincount(

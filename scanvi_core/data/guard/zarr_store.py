@@ -120,16 +120,16 @@ def _is_clutter(name: str) -> bool:
 
 def _blocks(store: Store, paths: set[str]) -> dict[str, tuple[int, int]]:
     """Return the number of stored blocks and their bytes, by path of the array."""
-    found: dict[str, tuple[int, int]] = {}
+    blocks: dict[str, tuple[int, int]] = {}
     for name, size in store.sizes.items():
         folder, _, last = name.rpartition("/")
         if last in DESCRIPTIONS:
             continue
         while folder and folder not in paths:
             folder = folder.rpartition("/")[0]
-        n_blocks, n_bytes = found.get(folder, (0, 0))
-        found[folder] = (n_blocks + 1, n_bytes + size)
-    return found
+        n_blocks, n_bytes = blocks.get(folder, (0, 0))
+        blocks[folder] = (n_blocks + 1, n_bytes + size)
+    return blocks
 
 
 def _absent(arrays: list[Array], blocks: dict[str, tuple[int, int]]) -> list[str]:

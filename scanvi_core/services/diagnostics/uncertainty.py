@@ -110,9 +110,9 @@ class PredictionSets:
         sets, codes = np.unique(self.members, axis=0, return_inverse=True)
         names = np.array(self.names, dtype=object)
         texts = [SEPARATOR.join(names[row]) for row in sets]
-        kept = [text for text in texts if text]
-        lookup = np.array([kept.index(text) if text else -1 for text in texts])
-        return lookup[codes.ravel()].astype(np.int32), kept
+        used = [text for text in texts if text]
+        lookup = np.array([used.index(text) if text else -1 for text in texts])
+        return lookup[codes.ravel()].astype(np.int32), used
 
 
 def start(opened: Workspace) -> None:

@@ -171,14 +171,14 @@ def _settle(project: Project, copy: Project) -> None:
 
 def _members(project: Project) -> dict[str, Path]:
     """Return the files of a project that go into a pack as they are, by their names there."""
-    found = {
+    files = {
         path.relative_to(project.root).as_posix(): path
         for part in ("dataset", "runs", "derived")
         for path in packing.plain_files(project.root / part)
     }
     return {
         name: path
-        for name, path in found.items()
+        for name, path in files.items()
         if packing.is_member(name) and name != f"dataset/{MANIFEST}"
     }
 
