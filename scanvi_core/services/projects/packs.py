@@ -118,7 +118,7 @@ def unpack(stream: IO[bytes]) -> str:
             shutil.copyfileobj(stream, sink, 2**20)
         folder = stage / project.id
         folder.mkdir(mode=0o700)
-        _look_through(packed, folder, project.root)
+        _unpack_checked(packed, folder, project.root)
         adopt(folder / project.db.name, read_manifest(folder / project.dataset.name)["n_obs"])
         for part in (*PARTS, "exports"):
             (folder / part).mkdir(exist_ok=True)
@@ -225,7 +225,7 @@ def _stage() -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _look_through(packed: Path, folder: Path, root: Path) -> None:
+def _unpack_checked(packed: Path, folder: Path, root: Path) -> None:
     """Unpack a file into a folder, in a child process, with nothing in it that was not checked."""
     size_mb = packed.stat().st_size / 1e6
     request = {
