@@ -74,7 +74,8 @@ def test_projects_on_a_server_are_listed_with_the_time_they_were_saved(project, 
     saved = (open_project(project).root / ON_SERVER).stat().st_mtime
     entry = next(item for item in library.listing() if item.id == project)
     assert entry.saved_at.timestamp() == pytest.approx(saved, abs=1e-3)
-    assert project in from_project.candidates(workspace("another"))
+    other = library.duplicate(project)
+    assert project in from_project.candidates(workspace(other))
 
 
 def test_a_damaged_file_is_not_taken_to_the_server(labeled, server, restart):  # noqa: F811
