@@ -66,7 +66,7 @@ def select(opened: Workspace, rule: Rule) -> Selection:
     n_obs = opened.dataset.n_obs
     notes: dict[str, None] = {}
 
-    def look(term: Condition) -> Bits | None:
+    def bits_of(term: Condition) -> Bits | None:
         answern = conditions.answer(opened, term)
         if answern.note:
             notes[answern.note] = None
@@ -78,9 +78,9 @@ def select(opened: Workspace, rule: Rule) -> Selection:
             notes[f"{conditions.NEAR_WHERE} is not here: train a model first."] = None
         return grown
 
-    chosen = evaluate(rule, n_obs, look, grow)
+    chosen = evaluate(rule, n_obs, bits_of, grow)
     counts = tuple(
-        None if term.kind == "near" else _count(look(term.about), term, n_obs)
+        None if term.kind == "near" else _count(bits_of(term.about), term, n_obs)
         for term in rule.terms
     )
     mask = unpacked(chosen.surely, n_obs)

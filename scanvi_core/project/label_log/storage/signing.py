@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log.entries import Record
+from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.locks import at_work, is_signed_in, this_user
 
 KEY_VARIABLE = "SCANVI_SIGNING_KEY_FILE"

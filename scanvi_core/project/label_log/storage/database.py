@@ -19,9 +19,15 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import ON_SERVER
-from scanvi_core.project.label_log import migrations
-from scanvi_core.project.label_log.row_sets import LogDamaged
-from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, METADATA, SCHEMA_VERSION
+from scanvi_core.project.label_log.replay.row_sets import LogDamaged
+from scanvi_core.project.label_log.storage import migrations
+from scanvi_core.project.label_log.storage.tables import (
+    EVENTS,
+    HEAD,
+    META,
+    METADATA,
+    SCHEMA_VERSION,
+)
 
 FILE_NAME = "project.db"
 URL_VARIABLE = "SCANVI_DATABASE_URL"
