@@ -9,6 +9,8 @@ import numpy as np
 
 from scanvi_core.annotation.selection.cell_sets import Bits, evaluate, size, unpacked
 from scanvi_core.annotation.selection.polygon import Operation
+from scanvi_core.annotation.selection.rule_words import in_words as term_in_words
+from scanvi_core.annotation.selection.rule_words import rule_in_words
 from scanvi_core.annotation.selection.rules import (
     MAX_STEPS,
     UNREADABLE,
@@ -16,9 +18,7 @@ from scanvi_core.annotation.selection.rules import (
     Group,
     Kind,
     Rule,
-    rule_in_words,
 )
-from scanvi_core.annotation.selection.rules import in_words as term_in_words
 from scanvi_core.errors import InputError
 from scanvi_core.project import names
 from scanvi_core.project.label_log import events

@@ -1,5 +1,6 @@
 """Projects on this computer: list, rename, duplicate, archive, repair, and move as one file."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,8 @@ __all__ = [
     "PACK", "Entry", "archive", "damage", "duplicate", "listing", "pack", "packed_file", "rename",
     "repair", "start_pack", "unpack", "was_recovered",
 ]  # fmt: skip
+
+logger = logging.getLogger(__name__)
 ARCHIVED = "archived"
 UNREADABLE = "Its settings are not what was written."
 
@@ -65,7 +68,8 @@ def listing(*, archived: bool = False) -> list[Entry]:
 def _entry(project: Project) -> Entry:
     try:
         return _sound_entry(project)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others are shown
+    except Exception as error:
+        logger.warning("Project %s is listed as damaged", project.id, exc_info=error)
         damage = error.message if isinstance(error, ScanviError) else UNREADABLE
         written = datetime.fromtimestamp(project.root.stat().st_mtime).astimezone()
         return Entry(project.id, project.id, written, None, False, False, damage)

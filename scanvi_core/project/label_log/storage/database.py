@@ -185,7 +185,8 @@ class Database:
 
     def _read_copy(self, n_obs: int) -> None:
         """Look at an older log that cannot be written to in a copy of the present format."""
-        assert self.path is not None  # noqa: S101  told to the type checker: servers can be written to
+        if self.path is None:
+            raise ValueError("a database of a server can be written to")
         self._engine.dispose()
         self._place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
         copy = Path(self._place.name) / FILE_NAME

@@ -122,7 +122,8 @@ class Ledger:
         ProjectError
             If the disk refuses, or who asks may only look.
         """
-        assert self._damaged is not None  # noqa: S101  told to the type checker: `damage` is set
+        if self._damaged is None:
+            raise ValueError("nothing is damaged")
         folder, _ = self._damaged
         access.check_write(folder)
         with self._lock:

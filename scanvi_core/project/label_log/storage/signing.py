@@ -92,7 +92,8 @@ class Signer:
 
     def _signature(self, *said: str | int) -> str:
         """Return the signature of some words, none of which holds a line break."""
-        assert self._hmac is not None  # noqa: S101  told to the type checker: there is a key
+        if self._hmac is None:
+            raise ValueError("there is no key")
         found = self._hmac.copy()
         found.update("\n".join(map(str, said)).encode())
         return f"{self._name}:{found.hexdigest()}"
