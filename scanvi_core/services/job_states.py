@@ -42,7 +42,7 @@ class JobRequest:
     lane
         For example ``train:cpu``; one job at a time per lane.
     work
-        Called with the `jobs.Job`; what it returns is the result. It may do what who submits it may.
+        Called with the `Job`; what it returns is the result. It may do what who submits it may.
     changes
         Whether it changes the project; else who may see that may submit and stop it.
     """
