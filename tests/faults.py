@@ -11,8 +11,8 @@ import sys
 import pytest
 
 FILES = (
-    "tests/project/label_log/test_store_killed.py",
-    "tests/project/label_log/test_store_faults.py",
+    "tests/project/label_log/storage/test_killed.py",
+    "tests/project/label_log/storage/test_faults.py",
     "tests/project/label_log/test_store_windows.py",
     "tests/services/export/test_export_killed.py",
     "tests/services/training/test_resume.py",

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.speed.cell_map`` runs tests/browser/test_cell_map_scale.py, which draws a
 star around cells and colors them anew, and writes ``benchmarks/results/cell_map.json``. It needs
-Chromium. Times are by the clock from the user's deed to the picture; in brackets the time of all
+Chromium. Times are by the clock from the user's action to the picture; in brackets the time of all
 processors (server, browser and its software WebGL), which other programs do not lengthen.
 """
 

@@ -22,8 +22,8 @@ with st.container(border=True):
     counts_card(opened, data)
 findings(data)
 with st.container(border=True):
-    said, table = st.columns([2, 3], gap="medium")
-    with said:
+    question, table = st.columns([2, 3], gap="medium")
+    with question:
         st.subheader("Batches")
         st.markdown(
             "Cells of different donors, samples or runs differ for technical reasons. "

@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core.arrays import Kind, damaged, open_array
-from scanvi_core.data.blocks.columns import kept_cut, row_blocks
+from scanvi_core.data.blocks.columns import cached_cut, row_blocks
 from scanvi_core.data.blocks.mapped import columns_at, over_files
 from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
 from scanvi_core.data.manifest import FORMAT, MANIFEST, kinds_of, read_manifest
@@ -165,9 +165,9 @@ class Dataset:
         """Return the counts of some genes, by position: CSR float32 [n_obs, len(var_index)].
 
         The values lie in files that are written at the first call and found at the next, so that
-        no copy of them is held in memory; see :func:`scanvi_core.data.blocks.columns.kept_cut`.
+        no copy of them is held in memory; see :func:`scanvi_core.data.blocks.columns.cached_cut`.
         """
-        return kept_cut(self.folder, self.counts, np.asarray(var_index))
+        return cached_cut(self.folder, self.counts, np.asarray(var_index))
 
     def gene(self, name: str) -> np.ndarray:
         """Return one gene in every cell as log1p of counts per 10,000, float32 [n_obs].

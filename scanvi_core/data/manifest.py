@@ -124,24 +124,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProjectError(
             f"There is no readable data set in {folder.name} ({error}).", "Import the file again."
         ) from error
     except (ValueError, RecursionError) as error:
         raise damaged(path, f"it is no JSON ({error})") from error
-    number = found.get("format") if isinstance(found, dict) else None
+    number = manifest.get("format") if isinstance(manifest, dict) else None
     if type(number) is int and number > FORMAT:
         raise ProjectError(
             f"This data set has format {number}; this version reads {FORMAT}.",
             "Update the program, or import the file again.",
         )
     try:
-        taken(found, Manifest)
+        taken(manifest, Manifest)
     except Mistyped as error:
         raise damaged(path, str(error)) from error
-    return dict(found)
+    return dict(manifest)
 
 
 def check_complete(folder: Path, manifest: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import keys
-from scanvi_core.data.words import counted
+from scanvi_core.plurals import count
 
 NO_NAMES = frozenset({"", "nan", "none", "<na>", "na", "null"})
 VERSIONED = re.compile(r"(ENS[A-Z]*G\d{6,})\.\d+")
@@ -33,14 +33,14 @@ def unique_names(names: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
     notes = []
     if (n := int(np.count_nonzero(clean != names))) > 0:
         notes.append(
-            f"{counted(n, what + ' name')} held blanks at the ends or characters that cannot be "
+            f"{count(n, what + ' name')} held blanks at the ends or characters that cannot be "
             "seen; they were taken out here."
         )
     missing = np.flatnonzero([name.casefold() in NO_NAMES for name in clean])
     if missing.size:
         clean[missing] = [f"{what}-{at + 1}" for at in missing]
         notes.append(
-            f"{counted(missing.size, what)} had no name and got one by position here, for example "
+            f"{count(missing.size, what)} had no name and got one by position here, for example "
             f"{clean[missing[0]]}."
         )
     if what == "gene":
@@ -57,7 +57,7 @@ def _drop_versions(names: np.ndarray) -> list[str]:
         return []
     example = names[changed[0]]
     names[changed] = bare[changed]
-    n = counted(changed.size, "Ensembl identifier")
+    n = count(changed.size, "Ensembl identifier")
     return [f"{n} had a version (for example {example}); it was taken off to match other data."]
 
 
@@ -76,7 +76,7 @@ def _number_twins(names: np.ndarray, what: str) -> list[str]:
         names[at] = f"{name}-{number}"
         taken.add(names[at])
     words = (
-        f"{counted(repeated.size, what + ' name')} repeated an earlier one (for example "
+        f"{count(repeated.size, what + ' name')} repeated an earlier one (for example "
         f"{example}) and got an ending such as -1 here. Your file stays as it is."
     )
     return [words]
@@ -91,7 +91,7 @@ def symbol_note(var: pd.DataFrame, column: str | None) -> list[str]:
     """Return a notice that gene symbols come from a column of var."""
     if column is None:
         return []
-    n = counted(int(var[column].notna().sum()), "gene symbol")
+    n = count(int(var[column].notna().sum()), "gene symbol")
     return [f"Genes have identifiers as names; {n} for display come from the column {column}."]
 
 
@@ -134,7 +134,7 @@ def _tidy(values: Any) -> tuple[Any, str]:
     if isinstance(values, pd.Categorical):
         used = values.remove_unused_categories()
         n = len(values.categories) - len(used.categories)
-        return used, f"{counted(n, 'value')} without cells dropped" if n else ""
+        return used, f"{count(n, 'value')} without cells dropped" if n else ""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float32) if values.dtype == np.float16 else values, ""
     known = pd.Series(values, dtype=object)
@@ -148,7 +148,7 @@ def _tidy(values: Any) -> tuple[Any, str]:
         return known.to_numpy(dtype=np.float64, na_value=np.nan), ""
     text = known.map(lambda value: _clean(str(value)), na_action="ignore")
     other = int(sum(not isinstance(value, str) for value in present))
-    note = f"{counted(other, 'value')} of another kind kept as text" if other else ""
+    note = f"{count(other, 'value')} of another kind kept as text" if other else ""
     n_unique = text.nunique()
     if 0 < n_unique <= min(MANY, max(2, len(text) // 2)):
         return pd.Categorical(text), note

@@ -51,12 +51,17 @@ def write_own_copy(path: Path, own: OwnCopy, ours: Collection[str]) -> list[str]
                 continue
             write_elem(file["obsm"], name.replace("/", "_"), values)
         if own.submission:
-            write_elem(file, "raw", {})
-            file["raw"].attrs.update({"encoding-type": "raw", "encoding-version": "0.1.0"})
-            write_elem(file["raw"], "var", var.drop(columns=cellxgene.FILTERED))
-            write_elem(file["raw"], "varm", {})
+            _write_raw(file, var.drop(columns=cellxgene.FILTERED))
         write_matrices(file, own)
     return notes
+
+
+def _write_raw(file: h5py.File, var: pd.DataFrame) -> None:
+    """Write `raw` without its counts, which are written as all matrices are."""
+    write_elem(file, "raw", {})
+    file["raw"].attrs.update({"encoding-type": "raw", "encoding-version": "0.1.0"})
+    write_elem(file["raw"], "var", var)
+    write_elem(file["raw"], "varm", {})
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:

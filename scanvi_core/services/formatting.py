@@ -2,13 +2,10 @@
 
 from math import isnan
 
+from scanvi_core.plurals import count as count  # noqa: PLC0414  passed on to the pages
+
 LONG_S = 90  # from here on, minutes
 MANY = 1_000  # cells from which a tenth of a percent means something
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """Return ``1 cell``, ``2,638 cells``; the plural takes an s unless it is given."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def duration(seconds: float) -> str:

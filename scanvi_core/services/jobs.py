@@ -5,7 +5,6 @@ in a final state whatever happens in it.
 """
 
 import atexit
-import enum
 import os
 import queue
 import secrets
@@ -13,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -24,93 +23,12 @@ from scanvi_core.errors import ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import failures
+from scanvi_core.services.job_states import JobRefused, JobRequest, JobSnapshot, JobStatus
 
+__all__ = ["Job", "JobRefused", "JobRequest", "JobSnapshot", "JobStatus", "active", "give_way",
+           "list_jobs", "shutdown", "snapshot", "stop", "submit", "wait"]  # fmt: skip
 KEPT_PER_PROJECT = 50  # finished jobs
 EXIT_WAIT_S = 5.0
-
-
-class JobStatus(enum.StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing will follow."""
-        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
-class JobRefused(ProjectError):
-    """A job of this kind is under way already."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """What to do.
-
-    Attributes
-    ----------
-    project_id
-        The project it belongs to.
-    kind
-        For example ``train``; one active job per project and kind.
-    lane
-        For example ``train:cpu``; one job at a time per lane.
-    work
-        Called with the `Job`; what it returns is the result. It may do what who submits it may.
-    changes
-        Whether it changes the project; else who may see that may submit and stop it.
-    """
-
-    project_id: str
-    kind: str
-    lane: str
-    work: "Callable[[Job], Any]"
-    changes: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class JobSnapshot:
-    """A job at one moment; nothing in it changes.
-
-    Attributes
-    ----------
-    fraction
-        Progress from 0 to 1.
-    records
-        All records so far, in order.
-    previews
-        Per name the version and the value of the latest preview.
-    error
-        Message and hint, when it failed.
-    stopping
-        Whether a running job was asked to stop.
-    elapsed_s
-        Seconds of work so far, by a clock that is never set back.
-    version
-        Grows with each change of the job.
-    """
-
-    id: str
-    project_id: str
-    kind: str
-    lane: str
-    status: JobStatus = JobStatus.QUEUED
-    fraction: float = 0.0
-    message: str = ""
-    stopping: bool = False
-    records: tuple[Any, ...] = ()
-    previews: Mapping[str, tuple[int, Any]] = field(default_factory=lambda: MappingProxyType({}))
-    error: tuple[str, str] | None = None
-    result: Any = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    elapsed_s: float = 0.0
-    version: int = 0
 
 
 class Job:

@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_address
 
 from scanvi_core import config
 from scanvi_core.errors import ProjectError
+from scanvi_core.plurals import count
 from scanvi_core.project import access
 
 SIGN_IN, UPLOAD, DOWNLOAD, PROJECT = "sign-in", "upload", "download", "project"
@@ -31,8 +32,8 @@ class TooOften(ProjectError):
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = max(1, math.ceil(wait_s))
-        unit = "second" if self.wait_s == 1 else "seconds"
-        super().__init__("Too much was asked for at once.", f"Try again in {self.wait_s} {unit}.")
+        again = f"Try again in {count(self.wait_s, 'second')}."
+        super().__init__("Too much was asked for at once.", again)
 
 
 class Buckets:
@@ -97,11 +98,11 @@ def take(what: str, address: str | None = None) -> None:
 
 def _client(address: str) -> str:
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:
         return address[:100]
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    if isinstance(found, IPv6Address):
-        return f"{int(found) >> (128 - IPV6_CLIENT_BITS):x}::"
-    return str(found)
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if isinstance(ip, IPv6Address):
+        return f"{int(ip) >> (128 - IPV6_CLIENT_BITS):x}::"
+    return str(ip)

@@ -16,7 +16,7 @@ from scanvi_core.data.manifest import check_complete
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.folder import Project, list_projects, open_project
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.project.runs import Run
 from scanvi_core.services.cache import Cache

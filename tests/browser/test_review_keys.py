@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scanvi_core import keys, runtime
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 from tests import ROOT

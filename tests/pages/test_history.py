@@ -46,8 +46,8 @@ def test_who_signed_in_is_shown_as_verified(visit, labeled, monkeypatch):
     edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
     last = steps(visit("history", labeled)).iloc[0]
     assert (last["who"], last["proof"]) == ("ada@lab.org", "verified")
-    assert "for ada@lab.org" in history.table(labeled)["told"].iloc[0]
-    assert "(signed in)" in history.table(labeled)["told"].iloc[0]
+    assert "for ada@lab.org" in history.table(labeled)["proof_text"].iloc[0]
+    assert "(signed in)" in history.table(labeled)["proof_text"].iloc[0]
 
 
 def test_a_history_that_was_changed_says_so(visit, labeled):

@@ -5,8 +5,8 @@ import pytest
 
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.apply import plan
-from scanvi_core.project.label_log.state import Board, Label
+from scanvi_core.project.label_log.replay.apply import plan
+from scanvi_core.project.label_log.replay.state import Board, Label
 from scanvi_core.project.names import clean_label
 
 LOOK_LIKE_T_CELL = [

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from scanvi_core import keys, runtime
 from scanvi_core.errors import FileRefused, HistoryRefused
 from scanvi_core.project import LabelStore
-from scanvi_core.project.label_log import entries as label_log_entries
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.lines import from_line, pack_log
-from scanvi_core.project.label_log.row_sets import pack_values
-from scanvi_core.project.label_log.state import Board
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.exchange.lines import from_line, pack_log
+from scanvi_core.project.label_log.replay import entries as label_log_entries
+from scanvi_core.project.label_log.replay.row_sets import pack_values
+from scanvi_core.project.label_log.replay.state import Board
+from scanvi_core.project.label_log.replay.undo import History
 from scanvi_core.services.labels import edit, from_export, history
 from scanvi_core.services.workspace import workspace
 from tests.projects import copy_of
@@ -271,7 +271,7 @@ def test_lines_that_take_more_memory_than_they_have_are_refused(fresh, line):
 
 
 def test_more_steps_than_anybody_makes_are_refused(fresh, monkeypatch):
-    monkeypatch.setattr("scanvi_core.project.label_log.lines.HISTORY_EVENTS", 9)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.lines.HISTORY_EVENTS", 9)
     note = {"kind": "note", "payload": {"n_cells": 0, "text": "x"}, "cells": None,
             "after": None, "before": None}  # fmt: skip
     found = sealed([lone(seq=i, **note) for i in range(1, 11)])
@@ -281,8 +281,8 @@ def test_more_steps_than_anybody_makes_are_refused(fresh, monkeypatch):
 
 
 def test_a_few_lines_that_ask_for_hours_of_work_are_refused(fresh, monkeypatch):
-    monkeypatch.setattr("scanvi_core.project.label_log.audit.HISTORY_CHANGES", 0)
-    monkeypatch.setattr("scanvi_core.project.label_log.audit.HISTORY_CHANGES_PER_CELL", 2)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.audit.HISTORY_CHANGES", 0)
+    monkeypatch.setattr("scanvi_core.project.label_log.exchange.audit.HISTORY_CHANGES_PER_CELL", 2)
     store = workspace(copy_of_project(fresh)).store
     for i in range(4):
         store.append(events.assign(np.arange(N), f"type {i % 2}"))
@@ -305,7 +305,7 @@ def test_who_and_when_of_a_history_are_what_it_claims(told, fresh):
     table = history.table(fresh)
     assert not table["verified"].any()
     assert table["proof"].str.startswith("brought by mallory, ").all()
-    sentence = table["told"].iloc[0]
+    sentence = table["proof_text"].iloc[0]
     assert sentence.startswith("Brought by mallory (name as typed), ")
     assert "says: boss@lab.org, 1 Jan 2001" in sentence
     _, again = entries(history.export_log(fresh))
@@ -332,7 +332,7 @@ def test_a_merge_says_that_the_work_is_claimed(told, fresh):
     last = history.table(fresh).iloc[0]
     assert last["who"] == "mallory" and last["verified"]
     assert "the work taken over is claimed" in last["proof"]
-    assert "of boss@lab.org is what the other history claims" in last["told"]
+    assert "of boss@lab.org is what the other history claims" in last["proof_text"]
 
 
 def test_what_was_exported_here_and_comes_back_is_claimed_as_well(told, fresh):

@@ -47,9 +47,7 @@ def shared(trained, asks):
 
 def offered():
     """Return the projects whose labels are offered to a project of another name."""
-    return from_project.candidates(
-        workspace.workspace(SimpleNamespace(id="other"))
-    )  # of it, the id alone is asked
+    return from_project.candidates(SimpleNamespace(id="other"))  # of it, the id alone is asked
 
 
 def found():
@@ -178,12 +176,12 @@ def test_who_may_change_it_does_and_is_not_its_owner(shared, asks):
     edit.name_cells(workspace.workspace(shared), ROW, "T", "lasso")
     library.rename(shared, "Ours")
     assert not edit.read_only(workspace.workspace(shared))
-    for deed in (
+    for action in (
         lambda: sharing.share(shared, sharing.WRITE, {}),
         lambda: sharing.give(shared, BOB),
     ):
         with pytest.raises(ProjectError, match="Only its owner"):
-            deed()
+            action()
     assert access.access_of(open_project(shared).root).owner == ANNA
 
 

@@ -46,7 +46,8 @@ def alone(tmp_path_factory):
 
 
 def assert_same(found, expected):
-    np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-5)
+    # sums in another order drift apart in the last bits, the more the longer the training
+    np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-4)
     np.testing.assert_allclose(found["z1"], expected["z1"], atol=1e-4)
     assert (found["labels"] == expected["labels"]).mean() >= 0.999
 

@@ -53,10 +53,12 @@ class CategoryColor:
 
     def counts(self) -> list[int]:
         """Return how many cells each type has, the unlabeled ones first."""
-        found = np.zeros(1 + len(self.names), dtype=np.int64)
+        n_cells = np.zeros(1 + len(self.names), dtype=np.int64)
         for start in range(0, len(self.codes), BLOCK_CELLS):
-            found += np.bincount(self.codes[start : start + BLOCK_CELLS] + 1, minlength=len(found))
-        return found.tolist()
+            n_cells += np.bincount(
+                self.codes[start : start + BLOCK_CELLS] + 1, minlength=len(n_cells)
+            )
+        return n_cells.tolist()
 
     def steps(self) -> NDArray[np.unsignedinteger]:
         """Return code + 1 per cell (0: unlabeled), in bytes where 254 types or fewer allow it."""

@@ -12,10 +12,10 @@ FIRST = 5  # repairs in sight; the others behind a click
 
 def counts_card(opened: Workspace, data: DataReport) -> None:
     """Say which matrix the model reads and why, and what each of the others holds."""
-    found, cells, genes, counts = st.columns([5, 1, 1, 1.3])
-    with found:
-        found_or = "recovered" if data.proof else "found"
-        st.subheader(f":green[:material/check_circle:] Counts {found_or}")
+    summary, cells, genes, counts = st.columns([5, 1, 1, 1.3])
+    with summary:
+        how = "recovered" if data.proof else "found"
+        st.subheader(f":green[:material/check_circle:] Counts {how}")
         st.markdown(f"The model reads **{md(data.counts_source)}**: {md(data.counts_reason)}")
         for fact in data.proof:
             st.markdown(f":green[:material/verified:] {md(fact)}")

@@ -70,7 +70,7 @@ def _summary(view: QualityView, *, changed: bool) -> None:
     text = f"**{count(view.n_flagged, 'cell')} of {view.n_cells:,} {would}**"
     if view.n_flagged:
         labeled = f"; {view.n_labeled:,} of them labeled" if view.n_labeled else ""
-        text += f" ({preview.share(view)}): {md(view.told)}{labeled}"
+        text += f" ({preview.share(view)}): {md(view.reasons)}{labeled}"
     st.markdown(f"{text}. A flag is a note for you: no cell is removed.")
 
 

@@ -41,7 +41,7 @@ def choose(opened: Workspace) -> list[str]:
     with left:
         _search(opened, now)
     with right:
-        kept = _list(now)
+        genes = _list(now)
         with st.container(horizontal=True, vertical_alignment="center"):
             # a new key for each list closes it after a paste
             with st.popover(
@@ -53,7 +53,7 @@ def choose(opened: Workspace) -> list[str]:
         report = state.recall("genes-report")
         if report:
             st.caption(md(report))
-    return kept
+    return genes
 
 
 def _search(opened: Workspace, now: list[str]) -> None:
@@ -74,12 +74,12 @@ def _search(opened: Workspace, now: list[str]) -> None:
 
 
 def _list(now: list[str]) -> list[str]:
-    kept = st.multiselect(
+    selected = st.multiselect(
         "Chosen genes", now, default=now, key=f"genes-chosen.{hash(tuple(now))}",
         placeholder="none yet: find one, or paste a list",
     )  # fmt: skip
-    if len(kept) < len(now):
-        _set([gene for gene in now if gene in kept])
+    if len(selected) < len(now):
+        _set([gene for gene in now if gene in selected])
     return now
 
 
@@ -87,9 +87,9 @@ def _paste(opened: Workspace, now: list[str]) -> None:
     with st.form("paste-genes", border=False, clear_on_submit=True):
         text = st.text_area("Genes, by blanks, commas or lines", key="genes-pasted", height=120)
         if st.form_submit_button("Add these genes", type="primary") and text:
-            found = gene_search.read_list(opened, text)
-            state.remember("genes-report", found.report)
-            _set(list(dict.fromkeys([*now, *found.found])))
+            pasted = gene_search.read_list(opened, text)
+            state.remember("genes-report", pasted.report)
+            _set(list(dict.fromkeys([*now, *pasted.found])))
 
 
 def _set(chosen_genes: list[str]) -> None:

@@ -97,7 +97,8 @@ def _markers(opened: Workspace, by: str) -> None:
     _table(table[table["group"] == one].drop(columns="group"), set())
 
 
-def _compare(opened: Workspace, by: str) -> None:
+def _choose_two(opened: Workspace, by: str) -> tuple[str, str, str]:
+    """Ask for two groups and how to compare them."""
     tab = state.tab()
     sides = gene_groups.sides(opened, tab, by)
     picked = selection.selection(opened, tab).n
@@ -115,6 +116,12 @@ def _compare(opened: Workspace, by: str) -> None:
             do(lambda: gene_groups.keep_picked(opened, tab))
         if not picked:
             st.caption("Pick cells on the map to compare them, too.")
+    return first, second, method
+
+
+def _compare(opened: Workspace, by: str) -> None:
+    tab = state.tab()
+    first, second, method = _choose_two(opened, by)
     if first == second:
         st.info("Choose two different groups.")
         return

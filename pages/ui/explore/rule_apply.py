@@ -16,7 +16,7 @@ from scanvi_core.services.labels import edit, from_project
 from scanvi_core.services.workspace import Workspace, workspace
 
 FILE, PROJECT = "A file of rules", "Another project"
-SAID, SEEN = "rules-said", "rules-seen"
+REPORT, SEEN = "rules-report", "rules-seen"
 
 
 def draw(opened: Workspace) -> None:
@@ -33,9 +33,9 @@ def draw(opened: Workspace) -> None:
             )  # fmt: skip
     else:
         st.caption("Rules appear here when picked cells were named.")
-    if state.recall(SAID):
-        st.success(md(state.recall(SAID)))
-        state.forget(SAID)
+    if state.recall(REPORT):
+        st.success(md(state.recall(REPORT)))
+        state.forget(REPORT)
     st.subheader("Use rules again", anchor=False)
     st.markdown("Name cells by the rules of another data set. Nothing is named before you say so.")
     brought = _chosen(opened)
@@ -104,4 +104,4 @@ def _act(opened: Workspace, chosen: Sequence[Applied]) -> None:
 def _apply(opened: Workspace, chosen: Sequence[Applied], seen: int) -> None:
     n = rules.apply(opened, chosen, seen)
     state.forget(SEEN)
-    state.remember(SAID, f"{count(n, 'cell')} named; each rule is one step in History.")
+    state.remember(REPORT, f"{count(n, 'cell')} named; each rule is one step in History.")

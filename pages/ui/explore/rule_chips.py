@@ -37,11 +37,11 @@ def draw(opened: Workspace) -> Selection:
             if st.button("Pick nothing", key="pick-nothing", type="tertiary"):
                 selection.clear(opened, state.tab())
                 st.rerun()
-    _said(opened, picked)
+    _draw_advice(opened, picked)
     return picked
 
 
-def _said(opened: Workspace, picked: Selection) -> None:
+def _draw_advice(opened: Workspace, picked: Selection) -> None:
     """Say what would help where no cell is left, and what could not be looked up."""
     advice = rules.advice(opened, picked)
     if advice:

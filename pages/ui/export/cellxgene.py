@@ -88,29 +88,36 @@ def _field(opened: Workspace, made: Submission, item: Field) -> Submission:
     if scope is None and column:
         st.caption(f"{count(len(values), 'value')}, written as they are.")
         return made
-    if column:
-        open_ = int((values["term"] == "").sum())
-        words = f"{count(len(values), 'value')}, {open_} without a term" if open_ else "All found"
-        with st.expander(words, expanded=bool(open_)):
-            terms = _edited(values, f"cxg-{item.key}-{column}", "value")
-    else:
-        typed = st.text_input(
-            "Value", values["term"].iloc[0], placeholder=f"such as {EXAMPLES[item.key]}",
-            key=f"cxg-value-{item.key}-{hash(values['term'].iloc[0])}",
-            label_visibility="collapsed",
-        )  # fmt: skip
-        if values["meaning"].iloc[0]:
-            st.caption(md(values["meaning"].iloc[0]))
-        terms = {} if typed == values["term"].iloc[0] else {"": typed}
-    if not terms:
+    typed = _terms_of_column(values, item, column) if column else _term_for_all(values, item)
+    if not typed:
         return made
-    said = {
+    terms = {
         value: text if scope is None else form.understood(text, scope)
-        for value, text in terms.items()
+        for value, text in typed.items()
     }
     return replace(
-        made, chosen={**made.chosen, item.key: {**made.chosen.get(item.key, {}), **said}}
+        made, chosen={**made.chosen, item.key: {**made.chosen.get(item.key, {}), **terms}}
     )
+
+
+def _terms_of_column(values: pd.DataFrame, item: Field, column: str) -> dict[str, str]:
+    """Ask for the term of each value of a column; return those that were edited."""
+    open_ = int((values["term"] == "").sum())
+    words = f"{count(len(values), 'value')}, {open_} without a term" if open_ else "All found"
+    with st.expander(words, expanded=bool(open_)):
+        return _edited(values, f"cxg-{item.key}-{column}", "value")
+
+
+def _term_for_all(values: pd.DataFrame, item: Field) -> dict[str, str]:
+    """Ask for the one term of all cells; return it where it was edited."""
+    term, meaning = values["term"].iloc[0], values["meaning"].iloc[0]
+    typed = st.text_input(
+        "Value", term, placeholder=f"such as {EXAMPLES[item.key]}",
+        key=f"cxg-value-{item.key}-{hash(term)}", label_visibility="collapsed",
+    )  # fmt: skip
+    if meaning:
+        st.caption(md(meaning))
+    return {} if typed == term else {"": typed}
 
 
 def _cell_types(made: Submission, types: list[str]) -> Submission:

@@ -9,7 +9,7 @@ from scanvi_core.errors import ScanviError
 
 
 def do(action: Callable[[], object]) -> None:
-    """Do `deed` and draw the page anew; where it cannot be done, say why in its place."""
+    """Do `action` and draw the page anew; where it cannot be done, say why in its place."""
     try:
         action()
     except ScanviError as error:

@@ -123,10 +123,10 @@ def _is_same(origin: str, place: Place, schemes: set[str]) -> bool:
     if origin in (config.get_option("server.corsAllowedOrigins") or []):
         return True
     scheme, _, rest = origin.partition("://")
-    found, port = place_of(rest), PORTS.get(scheme)
-    if found is None or scheme not in schemes:
+    asking, port = place_of(rest), PORTS.get(scheme)
+    if asking is None or scheme not in schemes:
         return False
-    return (found.host, found.port or port) == (place.host, place.port or port)
+    return (asking.host, asking.port or port) == (place.host, place.port or port)
 
 
 class NotTooOften:

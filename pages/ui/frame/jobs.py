@@ -34,8 +34,8 @@ def is_open(project: str) -> bool:
 
 def latest(project: str, kind: str) -> jobs.JobSnapshot | None:
     """Return the newest job of a kind, running or ended."""
-    found = [job for job in jobs.list_jobs(project) if job.kind == kind]
-    return found[-1] if found else None
+    of_kind = [job for job in jobs.list_jobs(project) if job.kind == kind]
+    return of_kind[-1] if of_kind else None
 
 
 def show(job: jobs.JobSnapshot, *, can_stop: bool = False, about: str = "") -> None:

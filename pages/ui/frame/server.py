@@ -72,8 +72,8 @@ def _close_when_asked() -> None:
         if not callable(before):
             continue
 
-        def heard(number: int, frame: FrameType | None, before: Any = before) -> None:
+        def on_signal(number: int, frame: FrameType | None, before: Any = before) -> None:
             threading.Thread(target=closing.close, name="closing", daemon=True).start()
             before(number, frame)
 
-        signal.signal(number, heard)
+        signal.signal(number, on_signal)

@@ -31,9 +31,9 @@ def draw(opened: Workspace) -> None:
     if file is not None and state.recall("log-taken") != file.file_id:
         state.remember("log-taken", file.file_id)
         _take_over(opened, file.getvalue())
-    said = state.recall("log-said")
-    if said is not None:
-        st.markdown(said)
+    report = state.recall("log-report")
+    if report is not None:
+        st.markdown(report)
         table = state.recall("log-agreement")
         if table is not None and len(table):
             st.caption("Agreement over the cells you both named: 1 is full, 0 is chance.")
@@ -61,31 +61,31 @@ def _take_over(opened: Workspace, text: bytes) -> None:
         st.error(error_text(error))
         return
     if taken is None:
-        said = "The history was taken over as it is."
+        report = "The history was taken over as it is."
     elif taken.payload is None:
-        said = f"Nothing new: the work of {md(taken.who)} was here already."
+        report = f"Nothing new: the work of {md(taken.who)} was here already."
     else:
-        said = (
+        report = (
             f"{count(taken.n_events, 'step')} taken over, by their own word of {md(taken.who)}. "
             f"You differ on {count(taken.n_conflicts, 'cell')}."
         )
-    state.remember("log-said", said)
+    state.remember("log-report", report)
     state.remember("log-agreement", None if taken is None else history.agreement_table(taken))
     st.rerun()
 
 
 def draw_differences(opened: Workspace) -> None:
     """Draw what people differ on and nobody has decided yet, if there is such a thing."""
-    found = history.conflicts(opened.id)
-    if not found:
+    differences = history.conflicts(opened.id)
+    if not differences:
         return
     with st.container(border=True, key="differences"):
         st.subheader("To be decided")
         st.markdown("You differ on these cells. They have no label until somebody names them.")
         st.caption("Names from a history that was taken over are what it claims.")
-        for i, item in enumerate(found[:DIFFERENCES]):
-            said = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
-            st.markdown(f"**{count(len(item.rows), 'cell')}.** {md(said)}")
+        for i, item in enumerate(differences[:DIFFERENCES]):
+            versions = "; ".join(f"{who}: {label or 'no label'}" for who, label in item.versions)
+            st.markdown(f"**{count(len(item.rows), 'cell')}.** {md(versions)}")
             names = list(dict.fromkeys(label for _, label in item.versions if label))
             with st.container(horizontal=True):
                 for label in names:

@@ -17,17 +17,17 @@ HEIGHT = 420
 
 def draw(opened: Workspace) -> None:
     """Draw the filter, the steps, and the actions for the one that was clicked."""
-    found = _filtered(history.table(opened.id))
+    steps = _filtered(history.table(opened.id))
     warning = history.warning(opened.id)
     if warning:
         st.warning(md(warning))
-    said = state.recall("history-said")
-    if said:
-        st.success(md(said))
-        state.forget("history-said")
-    told = found["what"].where(~found["undone"].astype(bool), "(undone) " + found["what"])
-    who = found["who"].where(found["verified"].astype(bool), "says: " + found["who"])
-    shown = found.assign(what=told, who=who)[SHOWN]
+    report = state.recall("history-report")
+    if report:
+        st.success(md(report))
+        state.forget("history-report")
+    what = steps["what"].where(~steps["undone"].astype(bool), "(undone) " + steps["what"])
+    who = steps["who"].where(steps["verified"].astype(bool), "says: " + steps["who"])
+    shown = steps.assign(what=what, who=who)[SHOWN]
     chosen = st.dataframe(
         shown, hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
         selection_mode="single-row",
@@ -42,10 +42,10 @@ def draw(opened: Workspace) -> None:
     )  # fmt: skip
     _note(opened)
     rows = chosen["selection"]["rows"]
-    if not rows or rows[0] >= len(found):
+    if not rows or rows[0] >= len(steps):
         st.caption("Click a row to go back to it, or to take back only that step.")
         return
-    _actions(opened, found.iloc[rows[0]])
+    _actions(opened, steps.iloc[rows[0]])
 
 
 def _note(opened: Workspace) -> None:
@@ -59,29 +59,29 @@ def _note(opened: Workspace) -> None:
         do(lambda: history.note(opened.id, text))
 
 
-def _filtered(found: pd.DataFrame) -> pd.DataFrame:
+def _filtered(steps: pd.DataFrame) -> pd.DataFrame:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input("Find", key="history-text", placeholder="a type, a reason, a name")
         kinds = st.multiselect(
-            "Kinds", sorted(found["kind"].unique()), key="history-kinds", placeholder="all"
+            "Kinds", sorted(steps["kind"].unique()), key="history-kinds", placeholder="all"
         )
-        people = [name for name in sorted(found["who"].unique()) if name]
+        people = [name for name in sorted(steps["who"].unique()) if name]
         who = st.selectbox("Who", people, index=None, key="history-who", placeholder="everybody")
-    keep = pd.Series(True, index=found.index)
+    keep = pd.Series(True, index=steps.index)
     if text:
-        searched = found["what"] + " " + found["why"] + " " + found["who"] + " " + found["proof"]
+        searched = steps["what"] + " " + steps["why"] + " " + steps["who"] + " " + steps["proof"]
         keep &= searched.str.contains(text, case=False, regex=False)
     if kinds:
-        keep &= found["kind"].isin(kinds)
+        keep &= steps["kind"].isin(kinds)
     if who:
-        keep &= found["who"] == who
-    return found[keep]
+        keep &= steps["who"] == who
+    return steps[keep]
 
 
 def _actions(opened: Workspace, row: pd.Series) -> None:
     step = int(row["step"])
     st.markdown(f"**Step {step}:** {md(row['what'])}")
-    st.caption(md(row["told"]))
+    st.caption(md(row["proof_text"]))
     closed = bool(edit.read_only(opened))
     with st.container(horizontal=True):
         if st.button("Go back to here", key="go-back", icon=":material/history:", disabled=closed,
@@ -101,7 +101,7 @@ def _go_back(opened: Workspace, step: int) -> None:
     except ScanviError as error:
         st.error(error_text(error))
         return
-    state.remember("history-said", f"{count(n, 'later step')} taken back.")
+    state.remember("history-report", f"{count(n, 'later step')} taken back.")
     st.rerun()
 
 
@@ -117,7 +117,7 @@ def _take_back(opened: Workspace, step: int) -> None:
             with st.expander(f"The {count(len(rows), 'cell')} later steps changed"):
                 st.markdown(f"{md(', '.join(names))}{more}")
         return
-    state.remember("history-said", f"Step {step} was taken back.")
+    state.remember("history-report", f"Step {step} was taken back.")
     st.rerun()
 
 

@@ -46,12 +46,12 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
     with left:
         column = st.selectbox("Column with the labels", columns, key="csv-column")
         values = from_csv.values(table, column)
-        unlabeled, kept = unlabeled_values.ask(values, f"csv-unlabeled-{column}")
+        unlabeled, types = unlabeled_values.ask(values, f"csv-unlabeled-{column}")
         _report(from_csv.match(opened, table, column, unlabeled))
         if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
             do(lambda: from_csv.take_over(opened, table, column, unlabeled))
     with right:
-        st.dataframe(kept, hide_index=True, height=260)
+        st.dataframe(types, hide_index=True, height=260)
 
 
 def _report(match: Match) -> None:

@@ -52,7 +52,7 @@ def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
     with left:
         key = st.selectbox("Label column", columns, key="labels-key")
         values = edit.column_values(opened, key)
-        unlabeled, kept = unlabeled_values.ask(values, f"unlabeled-{key}")
+        unlabeled, types = unlabeled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
         kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
@@ -61,9 +61,9 @@ def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
             st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
         st.caption(
-            f"{count(len(kept), 'type')}, {count(int(kept['cells'].sum()), 'labeled cell')}"
+            f"{count(len(types), 'type')}, {count(int(types['cells'].sum()), 'labeled cell')}"
         )
-        st.dataframe(kept, hide_index=True, height=220)
+        st.dataframe(types, hide_index=True, height=220)
 
 
 def _from_earlier(opened: Workspace, names: dict[str, str]) -> None:

@@ -15,14 +15,14 @@ RECENT = 6
 
 def draw(current: str | None) -> None:
     """Draw the list, the newest first; the rest and what was put away folded in."""
-    found = library.listing()
-    if found:
+    entries = library.listing()
+    if entries:
         st.subheader("Your projects")
-    for entry in found[:RECENT]:
+    for entry in entries[:RECENT]:
         _line(entry, current)
-    if found[RECENT:]:
-        with st.expander(f"{len(found) - RECENT} more"):
-            for entry in found[RECENT:]:
+    if entries[RECENT:]:
+        with st.expander(f"{len(entries) - RECENT} more"):
+            for entry in entries[RECENT:]:
                 _line(entry, current)
     away = library.listing(archived=True)
     if away:
@@ -39,7 +39,7 @@ def _line(entry: library.Entry, current: str | None) -> None:
         elif st.button(md(entry.name), key=f"recent-{entry.id}", icon=":material/history:"):
             state.set_project(entry.id)
             st.rerun()
-        st.caption(md(_said(entry)), width="content")
+        st.caption(md(_status(entry)), width="content")
         if entry.cut_off:
             st.badge(
                 "Was not closed properly; everything saved is there",
@@ -51,7 +51,7 @@ def _line(entry: library.Entry, current: str | None) -> None:
             _more(entry, may_change=may_change, is_open=entry.id == current)
 
 
-def _said(entry: library.Entry) -> str:
+def _status(entry: library.Entry) -> str:
     """Return when its labels were saved, or what is wrong with a project."""
     if entry.damage:
         return f"Damaged. {entry.damage} Put it away to mend its settings as far as they go."
@@ -106,9 +106,9 @@ def _from_elsewhere() -> None:
 
 def draw_health(project: str) -> None:
     """Say what happened to the open project: a crash before, a damaged log, a finished repair."""
-    said = state.recall("repaired")
-    if said:
-        st.success(md(said))
+    report = state.recall("repaired")
+    if report:
+        st.success(md(report))
     damage = library.damage(project)
     if damage:
         st.error(f"{md(damage)} What could be read is shown.")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import md
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.projects.sharing import READ, WRITE, Sharing
 
@@ -32,7 +33,7 @@ def _words(seen: Sharing) -> str:
     if access.everyone:
         return f"everyone here {EVERYONE[access.everyone]}"
     n = len(access.people)
-    return f"shared with {'1 person' if n == 1 else f'{n:,} people'}" if n else "only you"
+    return f"shared with {count(n, 'person', 'people')}" if n else "only you"
 
 
 def _form(project: str, seen: Sharing) -> None:

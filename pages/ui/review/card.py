@@ -1,6 +1,7 @@
 """One card of the review queue: evidence, candidates, keys."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -118,14 +119,7 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     """Draw the buttons; return whether another name is asked for."""
     first, *others = item.candidates
     seen = opened.labels().seq  # as this card is drawn
-
-    def decide(work: Callable[[], None]) -> None:
-        state.forget(ERROR)
-        try:
-            work()
-        except ScanviError as error:
-            state.remember(ERROR, (item.token, error_text(error)))
-
+    decide = partial(_decide, item)
     with st.container(horizontal=True, key="review-actions"):
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
@@ -148,6 +142,15 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
     if about == item.token:  # until the next decision: newer predictions draw the page anew
         st.error(text)
     return asked
+
+
+def _decide(item: ReviewItem, work: Callable[[], None]) -> None:
+    """Carry out a decision; what was wrong is shown on the card."""
+    state.forget(ERROR)
+    try:
+        work()
+    except ScanviError as error:
+        state.remember(ERROR, (item.token, error_text(error)))
 
 
 def _named(candidate: Candidate) -> str:

@@ -64,19 +64,7 @@ def draw(opened: Workspace) -> TrainRequest:
     with right:
         likelihood = setting(model, "gene_likelihood", words=LIKELIHOOD_WORDS, key="model")
     with st.expander("Advanced"):
-        own_epochs = st.toggle(
-            "Set the number of epochs", key="train.own-epochs", help="Else the preset decides."
-        )
-        epochs = None
-        if own_epochs:
-            epochs = st.number_input(
-                "Epochs",
-                1,
-                10_000,
-                50,
-                key="train.max_epochs",
-                help="Passes over the cells (max_epochs)",
-            )
+        epochs = _epochs()
         st.caption("The model")
         model_values = drawer(model, MODEL_DRAWER, key="model")
         st.caption("The training")
@@ -91,3 +79,20 @@ def draw(opened: Workspace) -> TrainRequest:
             help="A few more steps with the new labels take seconds; off: train from the start.",
         )
     return TrainRequest(model, train, warm)
+
+
+def _epochs() -> int | None:
+    """Ask for the number of epochs; None: the preset decides."""
+    own = st.toggle(
+        "Set the number of epochs", key="train.own-epochs", help="Else the preset decides."
+    )
+    if not own:
+        return None
+    return st.number_input(
+        "Epochs",
+        1,
+        10_000,
+        50,
+        key="train.max_epochs",
+        help="Passes over the cells (max_epochs)",
+    )

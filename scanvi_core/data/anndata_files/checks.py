@@ -5,8 +5,8 @@ import re
 from scanvi_core import config
 from scanvi_core.data.anndata_files.tables import Table
 from scanvi_core.data.blocks.hdf5 import MatrixSource
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 BARCODE = re.compile(r"[ACGT]{10,}")
 BASE_BYTES = 200e6
@@ -35,12 +35,12 @@ def check_shape(n_obs: int, n_vars: int, name: str) -> None:
         raise FileRefused("This file has no genes.", "Check the filters that made it.")
     if n_obs < config.MIN_CELLS:
         raise FileRefused(
-            f"This file has {counted(n_obs, 'cell')}; at least {config.MIN_CELLS} are needed.",
+            f"This file has {count(n_obs, 'cell')}; at least {config.MIN_CELLS} are needed.",
             "Choose a file with more cells.",
         )
     if n_vars < config.MIN_GENES:
         raise FileRefused(
-            f"{name} has {counted(n_vars, 'gene')}; at least {config.MIN_GENES} are needed.",
+            f"{name} has {count(n_vars, 'gene')}; at least {config.MIN_GENES} are needed.",
             "Choose a file with more genes.",
         )
 

@@ -12,7 +12,7 @@ import pandas as pd
 from anndata.io import read_elem, write_elem
 
 from scanvi_core.data.anndata_files.tables import categorical, is_ordered
-from scanvi_core.data.anndata_files.target import CHUNK, PACKED
+from scanvi_core.data.anndata_files.target import CHUNK, PACKED, write_frame
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, SPARSE
 from scanvi_core.data.blocks.nodes import (
     NUMBERS,
@@ -20,6 +20,7 @@ from scanvi_core.data.blocks.nodes import (
     array_in,
     attribute,
     is_group,
+    names_in,
     part_in,
     read,
     shape_of,
@@ -50,7 +51,7 @@ def copy_anndata(source: Any, file: h5py.File) -> list[str]:
     """
     notes: list[str] = []
     for name in ("obs", "var"):
-        write_elem(file, name, read_frame(source, name, notes))
+        write_frame(file, name, read_frame(source, name, notes))
     if "X" in source:
         copy_matrix(source, file, "X", notes)
     for name in _names_in(source, "layers"):
@@ -135,7 +136,7 @@ def _words(table: Any, name: str) -> pd.Index:
 def _names_in(source: Any, name: str) -> list[str]:
     """Return the names of the parts of a group; none where it is missing or no group."""
     node = source.get(name)
-    return list(node) if is_group(node) else []
+    return names_in(node) if is_group(node) else []
 
 
 def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> None:
@@ -151,7 +152,7 @@ def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> No
         if len(shape_of(node) or ()) == 2:
             _copy_array(array_in(source, name, 2, NUMBERS), file, name)
         return
-    if not set(node) >= SPARSE:
+    if not set(names_in(node)) >= SPARSE:
         notes.append(f"{name} is stored in a way that cannot be read; it was left aside.")
         return
     parts = {part: array_in(node, part, 1, NUMBERS) for part in sorted(SPARSE)}

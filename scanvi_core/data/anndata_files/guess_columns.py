@@ -7,7 +7,7 @@ import pandas as pd
 
 from scanvi_core import config, keys
 from scanvi_core.data.repairs import kind_of, spelling_twins
-from scanvi_core.data.words import counted
+from scanvi_core.plurals import count
 
 MIN_CATEGORIES, MAX_CATEGORIES = 2, 200
 
@@ -36,7 +36,7 @@ def guess_labels(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
         candidate["looks_unlabeled"] = sorted(filter(keys.looks_unlabeled, sizes.index))
         warnings += [
             f"Column {candidate['key']}: {' and '.join(map(repr, sorted(twins)))} "
-            f"({counted(int(sizes[twins].sum()), 'cell')}) differ only by spaces or by how "
+            f"({count(int(sizes[twins].sum()), 'cell')}) differ only by spaces or by how "
             "letters are stored. They are taken as one type."
             for twins in spelling_twins(list(sizes.index))
         ]
@@ -59,7 +59,7 @@ def guess_batches(obs: pd.DataFrame) -> tuple[list[dict[str, Any]], list[str]]:
             warnings.append(
                 f"Column {candidate['key']}: {tiny.size:,} of {candidate['n_categories']:,} "
                 f"batches have fewer than {config.MIN_BATCH_CELLS} cells "
-                f"({counted(int(tiny.sum()), 'cell')} in all). They are pooled when variable "
+                f"({count(int(tiny.sum()), 'cell')} in all). They are pooled when variable "
                 "genes are chosen."
             )
     return candidates, warnings
@@ -70,14 +70,14 @@ def _about_unlabeled(column: pd.Series, sizes: pd.Series, candidate: dict[str, A
     notices = []
     if n := int(column.isna().sum()):
         notices.append(
-            f"Column {candidate['key']}: {counted(n, 'cell')} without a value; they count as "
+            f"Column {candidate['key']}: {count(n, 'cell')} without a value; they count as "
             "unlabeled."
         )
     if alike := candidate["looks_unlabeled"]:
         words = ", ".join(map(repr, alike))
         notices.append(
             f"Column {candidate['key']} has values that may mean unlabeled: {words} "
-            f"({counted(int(sizes[alike].sum()), 'cell')}). They count as cell types unless you "
+            f"({count(int(sizes[alike].sum()), 'cell')}). They count as cell types unless you "
             "say otherwise."
         )
     return notices
@@ -114,7 +114,7 @@ def _problem(column: pd.Series, n_unique: int) -> str:
     """Return why a column cannot divide cells into groups, or nothing."""
     n_obs = int(column.notna().sum())
     if n_unique < MIN_CATEGORIES:
-        return f"it has {n_unique} value" + ("s" if n_unique != 1 else "")
+        return f"it has {count(n_unique, 'value')}"
     if n_unique > MAX_CATEGORIES or n_unique > n_obs / 2:
         return f"{n_unique:,} values for {n_obs:,} cells look like barcodes"
     if column.dtype.kind == "f" and not np.array_equal(column.dropna(), column.dropna().round()):

@@ -23,6 +23,7 @@ from scanvi_core.data.blocks.nodes import (
     Unreadable,
     dtype_of,
     is_group,
+    names_in,
     read,
     shape_of,
 )
@@ -109,21 +110,14 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         If the file cannot be used; see :mod:`scanvi_core.errors`.
     """
     with opened(path) as (file, facts):
-        check_structure(file, memory_mb * 1e6)
-        signatures.check_is_anndata(file, path.name)
-        obs_table, var_table = read_table(file, "obs"), read_table(file, "var")
+        obs_table, var_table = _checked_tables(file, path.name, memory_mb)
         shape = len(obs_table.names), len(var_table.names)
-        check_shape(*shape, "This file")
-        check_orientation(obs_table, var_table)
         sources, notes = _find_matrices(file, shape)
         reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
         chosen = choose.choose(reports, matrix, recover=True)
         source = next(item for item in sources if item.name == chosen.name)
         needed_mb = check_memory(source, chosen.n_values, memory_mb)
-        if chosen.name == "raw.X":
-            var_table = read_table(file, raw_genes_key(file))
-            check_shape(*chosen.shape, chosen.name)
-        obs, var, table_notes = _tables(obs_table, var_table)
+        obs, var, table_notes = _tables(obs_table, _genes_of(file, chosen, var_table))
         obsm, obsm_notes = _embeddings(file, len(obs))
         recovery_notes, recovery = _tried_recovery(source, chosen, obs, var, needed=not whole)
     symbol = symbol_column(var)
@@ -144,6 +138,25 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
     pending = Pending(path, facts, chosen, shape, memory_mb, len(manifest["repairs"]))
     symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
     return Content(pending if whole else None, obs, var, obsm, symbols, manifest)
+
+
+def _checked_tables(file: Any, name: str, memory_mb: float) -> tuple[Table, Table]:
+    """Return obs and var of a file whose structure is sound."""
+    check_structure(file, memory_mb * 1e6)
+    signatures.check_is_anndata(file, name)
+    obs, var = read_table(file, "obs"), read_table(file, "var")
+    check_shape(len(obs.names), len(var.names), "This file")
+    check_orientation(obs, var)
+    return obs, var
+
+
+def _genes_of(file: Any, chosen: choose.MatrixReport, var: Table) -> Table:
+    """Return the table of the chosen matrix's genes: raw has its own."""
+    if chosen.name != "raw.X":
+        return var
+    table = read_table(file, raw_genes_key(file))
+    check_shape(*chosen.shape, chosen.name)
+    return table
 
 
 def _find_matrices(file: Any, shape: tuple[int, int]) -> tuple[list[MatrixSource], list[str]]:
@@ -212,7 +225,11 @@ def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]
     notes: list[str] = []
     group = file.get("obsm")
     if is_group(group):
-        names = list(group)
+        try:
+            names = names_in(group)
+        except Unreadable as error:
+            logger.warning("obsm cannot be read", exc_info=error)
+            return {}, [f"obsm cannot be read and was left out ({error})."]
     else:  # one table of all, as anndata wrote before 0.7
         kind = None if group is None else dtype_of(group)
         names = list((kind and kind.names) or ())

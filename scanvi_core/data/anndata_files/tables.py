@@ -20,6 +20,7 @@ from scanvi_core.data.blocks.nodes import (
     dtype_of,
     group_in,
     is_group,
+    names_in,
     part_in,
     read,
     shape_of,
@@ -58,12 +59,12 @@ def read_table(file: Any, key: str) -> Table:
             index_key = "index"
         table = Table(_as_text(_column(node, index_key)))
         order = texts(attribute(node, "column-order", []))
+        listed = order + sorted(set(names_in(node)) - set(order))
     except Unreadable as error:
         raise FileRefused(
             f"The file is damaged: the names in {key} cannot be read.",
             "Compare its checksum with the source, or copy it again.",
         ) from error
-    listed = order + sorted(set(node) - set(order))
     for name in dict.fromkeys(listed):
         if name not in {index_key, RESERVED} and name in node:
             _add_column(table, key, name, node)

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from anndata.io import write_elem
 
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import FileRefused, ProjectError
 from scanvi_core.runtime import replacing
 
 ORIGIN = "converted_from"  # attribute of the file: what it was made from, as JSON
@@ -89,9 +89,31 @@ def write_tables(file: h5py.File, tables: Tables) -> None:
     """Write obs, var and obsm."""
     for name, frame in (("obs", tables.obs), ("var", tables.var)):
         tidy = frame.rename(columns=lambda text: str(text).replace("/", "_")).rename_axis(None)
-        write_elem(file, name, tidy)
+        write_frame(file, name, tidy)
     for name, values in tables.obsm.items():
         write_elem(file["obsm"], name, values)
+
+
+def write_frame(file: h5py.File, name: str, frame: pd.DataFrame) -> None:
+    """Write a table of cells or genes.
+
+    Raises
+    ------
+    FileRefused
+        If a text in it has a null character: no .h5ad file can hold one.
+    """
+    for values in (frame.index, frame.columns, *(frame[key] for key in frame)):
+        kind = values.dtype
+        words = kind.categories if isinstance(kind, pd.CategoricalDtype) else values
+        if pd.api.types.is_numeric_dtype(words):
+            continue
+        broken = next((text for text in words if isinstance(text, str) and "\0" in text), None)
+        if broken is not None:
+            raise FileRefused(
+                f"The file is damaged: {name} holds a null character ({broken!r:.60}).",
+                "Compare its checksum with the source, or copy it again.",
+            )
+    write_elem(file, name, frame)
 
 
 def write_matrix(

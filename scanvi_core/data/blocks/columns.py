@@ -52,9 +52,9 @@ def cut_blocks(counts: sp.csr_array, positions: np.ndarray) -> Iterator[sp.csr_a
         indices = indices.astype(np.int32, copy=False)
         starts = (counts.indptr[start : stop + 1] - counts.indptr[start]).astype(np.int32)
         shape = (stop - start, counts.shape[1])
-        found = sp.csr_array((values, indices, starts), shape)[:, positions[here]]
+        cut = sp.csr_array((values, indices, starts), shape)[:, positions[here]]
         shape = (stop - start, len(positions))
-        block = sp.csr_array((found.data, here[found.indices], found.indptr), shape)
+        block = sp.csr_array((cut.data, here[cut.indices], cut.indptr), shape)
         block.sum_duplicates()
         block.eliminate_zeros()
         let_go(*parts_of(counts))
@@ -66,7 +66,7 @@ def row_starts(lengths: list[np.ndarray]) -> np.ndarray:
     return narrow(np.concatenate([np.zeros(1, dtype=np.int64), *lengths]).cumsum())
 
 
-def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.csr_matrix:
+def cached_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.csr_matrix:
     """Return the columns `positions` of `counts` as CSR over files in `folder`.
 
     They are cut out once and kept: the next call with the same positions costs next to nothing.
@@ -86,10 +86,10 @@ def kept_cut(folder: Path, counts: sp.csr_matrix, positions: np.ndarray) -> sp.c
     """
     positions = np.asarray(positions, dtype=np.int64)
     shape = counts.shape[0], len(positions)
-    return kept(folder, positions.tobytes(), cut_blocks(counts, positions), shape)
+    return cached_blocks(folder, positions.tobytes(), cut_blocks(counts, positions), shape)
 
 
-def kept(
+def cached_blocks(
     folder: Path, key: bytes, blocks: Iterator[sp.csr_array], shape: tuple[int, int]
 ) -> sp.csr_matrix:
     """Return blocks of whole rows as one CSR over files in `folder`, written once for each `key`.
@@ -100,18 +100,18 @@ def kept(
         If there is no room for it on the disk.
     """
     home = folder / f"cut_{hashlib.sha256(key).hexdigest()[:16]}"
-    found = None
+    cached = None
     if home.is_dir():
         try:
-            found = _read(home, shape)
+            cached = _read(home, shape)
         except DataDamaged:  # it can be written again
             shutil.rmtree(home, ignore_errors=True)
-    if found is None:
+    if cached is None:
         _write(home, blocks)
-        found = _read(home, shape)
+        cached = _read(home, shape)
     os.utime(home)
     _tidy(folder)
-    return found
+    return cached
 
 
 def _write(home: Path, blocks: Iterator[sp.csr_array]) -> None:

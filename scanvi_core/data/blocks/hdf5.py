@@ -4,6 +4,7 @@ Nothing is trusted: positions are checked before they are used as indices, becau
 outside their arrays when a file holds a column number beyond the last gene.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from scanvi_core.data.blocks.nodes import (
     attribute,
     dtype_of,
     is_group,
+    names_in,
     read,
     shape_of,
     sparse_format,
@@ -25,6 +27,8 @@ from scanvi_core.data.blocks.nodes import (
     text,
 )
 from scanvi_core.errors import FileRefused
+
+logger = logging.getLogger(__name__)
 
 SPARSE = frozenset({"data", "indices", "indptr"})
 BLOCK_VALUES = 4_000_000
@@ -182,7 +186,12 @@ def _describe(name: str, node: Any) -> MatrixSource | None:
         n_obs, n_vars = (int(length) for length in shape)
         return MatrixSource(name, node, (n_obs, n_vars), "dense", kind, n_obs * n_vars)
     stored, stated = sparse_format(node), stated_shape(node)
-    if stored not in {"csr", "csc"} or stated is None or not set(node) >= SPARSE:
+    try:
+        is_whole = set(names_in(node)) >= SPARSE
+    except Unreadable as error:
+        logger.warning("%s cannot be read", name, exc_info=error)
+        return None
+    if stored not in {"csr", "csc"} or stated is None or not is_whole:
         return None
     return sparse_source(name, node, stated, stored)
 

@@ -23,7 +23,7 @@ NARROW = 2**31 - 1  # entries up to which row pointers have the 32 bits of colum
 # 10 ms, a tenth of the time of the step that learns from them.
 LARGE = 2**30
 BLOCK = 2**24  # positions looked at in one go
-_looked_at: OrderedDict[Any, None] = OrderedDict()
+_checked_keys: OrderedDict[Any, None] = OrderedDict()
 Kind = TypeVar("Kind", sp.csr_matrix, sp.csc_matrix)
 
 
@@ -43,7 +43,7 @@ class _OverFiles:
         """All positions: columns of the entries of a CSR, rows of a CSC."""
         whole = mapping(self._positions)
         if whole is not None:
-            self._look_at_all(whole)
+            self._check_all(whole)
         return self._positions
 
     @indices.setter
@@ -86,27 +86,27 @@ class _OverFiles:
         rows_alone = self.format == "csr" and not (isinstance(key, tuple) or sp.issparse(key))
         if not rows_alone:
             _ = self.indices
-        found = self.plain[key]
-        if not sp.issparse(found):  # one number
-            return found
+        part = self.plain[key]
+        if not sp.issparse(part):  # one number
+            return part
         if rows_alone:
-            self.checked(found.indices)
-        return type(self)(found)  # type: ignore[call-arg]  # scipy's; the arrays are the same
+            self.checked(part.indices)
+        return type(self)(part)  # type: ignore[call-arg]  # scipy's; the arrays are the same
 
-    def _look_at_all(self, whole: np.memmap) -> None:
-        """Look at all positions, once for each state of their file."""
+    def _check_all(self, whole: np.memmap) -> None:
+        """Check all positions, once for each state of their file."""
         state = _state(whole)
         key = (state, self.shape, len(self._positions))
         self.check_files()
-        if key in _looked_at:
+        if key in _checked_keys:
             return
         for start in range(0, len(self._positions), BLOCK):
             self.checked(self._positions[start : start + BLOCK])
             let_go(self._positions)
         if state is not None:
-            _looked_at[key] = None
-        while len(_looked_at) > KNOWN:
-            _looked_at.popitem(last=False)
+            _checked_keys[key] = None
+        while len(_checked_keys) > KNOWN:
+            _checked_keys.popitem(last=False)
 
 
 class MappedRows(_OverFiles, sp.csr_matrix):
@@ -298,9 +298,9 @@ def _large_map(array: np.ndarray) -> mmap.mmap | None:
 
 def mapping(array: np.ndarray) -> np.memmap | None:
     """Return the array that maps the file of which `array` is a part; None if it is in memory."""
-    found: object = array
-    while isinstance(found, np.ndarray):
-        if isinstance(found, np.memmap) and isinstance(found.base, mmap.mmap):
-            return found
-        found = found.base
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        if isinstance(owner, np.memmap) and isinstance(owner.base, mmap.mmap):
+            return owner
+        owner = owner.base
     return None

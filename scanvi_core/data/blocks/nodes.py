@@ -57,6 +57,20 @@ def group_in(parent: Any, name: str, needed: Iterable[str] = ()) -> Any:
     return node
 
 
+def names_in(node: Any) -> list[str]:
+    """Return the names of the parts of a group.
+
+    Raises
+    ------
+    Unreadable
+        If the library cannot list them, as zarr where one of them is damaged.
+    """
+    try:
+        return list(node)
+    except (TypeError, ValueError, KeyError, OSError, RuntimeError) as error:
+        raise Unreadable("its parts cannot be listed") from error
+
+
 def array_in(parent: Any, name: str, ndim: int = 1, kinds: str | None = None) -> Any:
     """Return the array `name` of a group, not read yet.
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from scanvi_core.data.blocks.columns import kept, row_blocks
+from scanvi_core.data.blocks.columns import cached_blocks, row_blocks
 from scanvi_core.data.blocks.mapped import (
     LARGE,
     folder_of,
@@ -47,13 +47,13 @@ def take_rows(counts: sp.csr_array, rows: np.ndarray) -> sp.csr_array:
     for part in parts:
         read_ahead(part, first, last)
     if counts.indptr.dtype == parts[1].dtype:
-        found = counts[rows]
+        taken = counts[rows]
     else:
         starts = np.append(0, np.cumsum(last - first))
         place = np.repeat(first - starts[:-1], last - first) + np.arange(starts[-1])
-        found = gathered(counts, place, starts.astype(np.int32))
+        taken = gathered(counts, place, starts.astype(np.int32))
     let_go(*parts)
-    return found
+    return taken
 
 
 def filled_rows(counts: sp.csr_array) -> np.ndarray:
@@ -75,7 +75,7 @@ def chosen_rows(counts: sp.csr_array, chosen: np.ndarray) -> sp.csr_array:
     """Return the rows of a mask [n], where possible without holding a copy of them.
 
     If the others hold no entries, the result shares those of `counts`; if `counts` lies in large
-    files, the rows are written beside those, as `kept_cut` writes columns; else they are copied.
+    files, the rows are written beside those, as `cached_cut` writes columns; else they are copied.
     """
     if chosen.all():
         return counts
@@ -90,7 +90,7 @@ def chosen_rows(counts: sp.csr_array, chosen: np.ndarray) -> sp.csr_array:
     folder = folder_of(counts.data) if counts.data.nbytes >= LARGE else None
     if folder is None:
         return counts[chosen]
-    return kept(folder, np.packbits(chosen).tobytes(), _parts(counts, chosen), shape)
+    return cached_blocks(folder, np.packbits(chosen).tobytes(), _parts(counts, chosen), shape)
 
 
 def _parts(counts: sp.csr_array, chosen: np.ndarray) -> Iterator[sp.csr_array]:

@@ -14,7 +14,7 @@ from scanvi_core.data.blocks.write import csr_blocks, regrouped
 from scanvi_core.data.counts.choose import MatrixReport
 from scanvi_core.data.counts.recovery_proof import Recovery, Totals
 from scanvi_core.data.repairs import summary_rows
-from scanvi_core.data.words import counted
+from scanvi_core.plurals import count
 
 BLOCK_VALUES = 4_000_000
 
@@ -96,7 +96,7 @@ class CountsConverter:
         if (n := int(self.summaries.sum())) > 0:
             named = ", ".join(self.genes[self.summaries][:3])
             notes.append(
-                f"{counted(n, 'gene')} called {named}{'...' if n > 3 else ''}: summaries of "
+                f"{count(n, 'gene')} called {named}{'...' if n > 3 else ''}: summaries of "
                 "read counting, no genes. Their values are not used."
             )
         if self.recovery is None:
@@ -108,14 +108,14 @@ class CountsConverter:
         notes, name = [], self.report.name
         if self.report.n_unsorted:
             notes.append(
-                f"{name}: {counted(self.report.n_unsorted, 'value')} stored out of order; sorted "
+                f"{name}: {count(self.report.n_unsorted, 'value')} stored out of order; sorted "
                 "here."
             )
         zeros = self.report.n_zeros
         twice = 0 if zeros is None else self.report.n_values - zeros - self.n_values
         if twice > 0:
             notes.append(
-                f"{name}: {counted(twice, 'value')} stored twice for the same cell and gene; "
+                f"{name}: {count(twice, 'value')} stored twice for the same cell and gene; "
                 "added up here."
             )
         return notes

@@ -10,8 +10,8 @@ from scanvi_core import config
 from scanvi_core.data.counts import recovery
 from scanvi_core.data.counts.scale import LINEAR, Scale
 from scanvi_core.data.counts.smoothing import NeighborNoise
-from scanvi_core.data.words import counted
 from scanvi_core.errors import CountsNotFound
+from scanvi_core.plurals import count
 
 PRIMES = (2, 3, 5, 7, 11, 13)  # a common factor of all counts of a cell has one of these
 LARGER = 255  # counts from here on are counted as one
@@ -89,12 +89,14 @@ class Recovery:
                 solution, block.indptr, self.totals.values[rows], self.target
             )
         lengths = np.diff(block.indptr)
-        kept = np.repeat(solution.status == recovery.PROVEN, lengths)
-        counts = np.where(kept, solution.counts, 0)
+        proven = np.repeat(solution.status == recovery.PROVEN, lengths)
+        counts = np.where(proven, solution.counts, 0)
         again = self.scale.redo(counts * np.repeat(solution.unit, lengths))
-        if kept.any():
+        if proven.any():
             errors = np.abs(again - values) / values
-            self.largest_error = max(self.largest_error, float(errors.max(where=kept, initial=0)))
+            self.largest_error = max(
+                self.largest_error, float(errors.max(where=proven, initial=0))
+            )
         self.status[rows], self.unit[rows] = solution.status, solution.unit
         self.lengths[rows] = lengths
         self.sums[rows] = np.bincount(
@@ -119,19 +121,11 @@ class Recovery:
             If too many cells cannot be recovered or may hide a common factor, or if the counts
             contradict what counts are.
         """
-        filled = self.status != recovery.EMPTY
-        n_filled = max(1, int(filled.sum()))
+        n_filled = self._n_filled()
         reasons = {why: np.flatnonzero(self.status == why) for why in LEFT_OUT}
         assumed = np.flatnonzero(self._may_hide_factor())
         n_out = sum(cells.size for cells in reasons.values())
-        if n_out > config.RECOVERY_LEFT_OUT * n_filled:
-            why = LEFT_OUT[max(reasons, key=lambda key: reasons[key].size)]
-            raise self._refusal(f"{n_out:,} of {n_filled:,} cells cannot be recovered: {why}")
-        if assumed.size > config.RECOVERY_ASSUMED * n_filled:
-            raise self._refusal(
-                f"in {assumed.size:,} of {n_filled:,} cells a common factor of all counts cannot "
-                "be excluded"
-            )
+        self._check_shares({why: cells.size for why, cells in reasons.items()}, assumed.size)
         self._check_sums()
         self._check_units()
         self.noise.check(self.name)
@@ -154,6 +148,23 @@ class Recovery:
             "totals_column": self.totals.name if self.totals and self.target else None,
         }
         return {**facts, "text": _sentence(facts, target_words)}
+
+    def _check_shares(self, n_by_reason: dict[int, int], n_assumed: int) -> None:
+        """Refuse where too many cells cannot be recovered, or may hide a common factor."""
+        n_filled = self._n_filled()
+        n_out = sum(n_by_reason.values())
+        if n_out > config.RECOVERY_LEFT_OUT * n_filled:
+            why = LEFT_OUT[max(n_by_reason, key=n_by_reason.__getitem__)]
+            raise self._refusal(f"{n_out:,} of {n_filled:,} cells cannot be recovered: {why}")
+        if n_assumed > config.RECOVERY_ASSUMED * n_filled:
+            raise self._refusal(
+                f"in {n_assumed:,} of {n_filled:,} cells a common factor of all counts cannot "
+                "be excluded"
+            )
+
+    def _n_filled(self) -> int:
+        """Return how many cells have counts; at least 1, for shares."""
+        return max(1, int((self.status != recovery.EMPTY).sum()))
 
     def _may_hide_factor(self) -> np.ndarray:
         """Return the cells whose counts may all have been a multiple of what was recovered.
@@ -236,14 +247,14 @@ def _sentence(facts: dict[str, Any], target_words: str) -> str:
     kind = "normalized" if linear else "log-normalized"
     text = (
         f"Counts recovered from {kind} {facts['matrix']}: {', '.join(parts)}; "
-        f"exact for {counted(facts['n_recovered'], 'cell')}; largest error "
+        f"exact for {count(facts['n_recovered'], 'cell')}; largest error "
         f"{facts['largest_error']:.0e}"
     )
     for item in facts["left_out"]:
-        text += f"; {counted(item['n'], 'cell')} left out because {item['why']}"
+        text += f"; {count(item['n'], 'cell')} left out because {item['why']}"
     if facts["n_assumed"]:
         text += (
-            f"; in {counted(facts['n_assumed'], 'cell')} (for example {facts['assumed'][0]}) a "
+            f"; in {count(facts['n_assumed'], 'cell')} (for example {facts['assumed'][0]}) a "
             "factor common to all counts cannot be excluded, the smallest counts are used"
         )
     if facts["totals_column"]:

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from scanvi_core.data.counts.recovery import detect
 from scanvi_core.data.counts.scale import BASES, LINEAR, LOG_MAX, Scale
 from scanvi_core.data.counts.value_summary import ValueSummary
-from scanvi_core.data.words import counted
+from scanvi_core.plurals import count
 
 COUNTS, BINARY = "counts", "binary"
 DAMAGED, NEARLY = "damaged", "nearly counts"
@@ -44,7 +44,7 @@ def _whole_verdict(summary: ValueSummary, cells: Names, genes: Names) -> tuple[s
 
     if summary.n_broken:
         words = (
-            f"holds {counted(summary.n_broken, 'missing or infinite value')} ({example('broken')})"
+            f"holds {count(summary.n_broken, 'missing or infinite value')} ({example('broken')})"
         )
         return DAMAGED, words
     if summary.high == 0 and summary.low == 0:
@@ -52,7 +52,7 @@ def _whole_verdict(summary: ValueSummary, cells: Names, genes: Names) -> tuple[s
     if summary.n_negative and not summary.far_from_counts:
         return (
             DAMAGED,
-            f"holds {counted(summary.n_negative, 'negative value')} ({example('negative')})",
+            f"holds {count(summary.n_negative, 'negative value')} ({example('negative')})",
         )
     if summary.n_negative:
         return SCALED, "has negative values: it looks scaled (z-scores)"

@@ -20,8 +20,8 @@ from scanvi_core.data.anndata_files.target import (
 from scanvi_core.data.formats.question import Option, Question, answer
 from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse
 from scanvi_core.data.guard.text import open_text
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 ROWS, COLUMNS = "cells-in-rows", "cells-in-columns"
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
@@ -70,7 +70,7 @@ def convert(request: Request) -> list[str]:
         return []
     what = "cells" if chosen == ROWS else "genes"
     listed = ", ".join(list(words)[:5]) + (", …" if len(words) > 5 else "")
-    return [f"{counted(len(words), 'column')} with words describe the {what}: {listed}."]
+    return [f"{count(len(words), 'column')} with words describe the {what}: {listed}."]
 
 
 def _header(seen: Glimpse, name: str) -> list[str]:

@@ -11,8 +11,8 @@ from scanvi_core.data.anndata_files.tables import read_table
 from scanvi_core.data.anndata_files.target import Request, new_h5ad
 from scanvi_core.data.blocks.nodes import group_in, is_group
 from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 RNA = ("rna", "gex", "gene expression", "scrna", "transcriptome", "mrna")
 
@@ -52,7 +52,7 @@ def _option(modalities: Any, name: str) -> Option:
     obs, var = (read_table(modalities, f"{name}/{part}").names for part in ("obs", "var"))
     first = ", ".join(str(gene) for gene in var[:4])
     return Option(
-        name, name, f"{counted(len(obs), 'cell')} × {counted(len(var), 'feature')}: {first}, …"
+        name, name, f"{count(len(obs), 'cell')} × {count(len(var), 'feature')}: {first}, …"
     )
 
 

@@ -26,8 +26,8 @@ from scanvi_core.data.blocks.nodes import (
     shape_of,
 )
 from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 GENES = "Gene Expression"
 ALL = "all"
@@ -106,7 +106,7 @@ def _choose_type(types: np.ndarray, request: Request) -> tuple[np.ndarray, list[
         )
         chosen = answer(question, request.answers, request.path.name)
     notes = [
-        f"{counted(n, 'feature')} of the type {name} left aside; {chosen} was read."
+        f"{count(n, 'feature')} of the type {name} left aside; {chosen} was read."
         for name, n in sizes.items()
         if name != chosen
     ]

@@ -66,7 +66,7 @@ def variable_genes(
         return detected
     if batch_key is not None and batch_key not in dataset.manifest["obs_columns"]:
         dataset.values(batch_key)  # says what there is
-    cache = _kept_at(dataset.folder, n_top, batch_key, rows)
+    cache = _cache_path(dataset.folder, n_top, batch_key, rows)
     if cache.exists():
         try:
             return open_array(cache, Kind(("int64",), (None,), 0, dataset.n_vars - 1))
@@ -85,10 +85,10 @@ def remember(
     dataset_folder: Path, n_top: int, batch_key: str | None, positions: np.ndarray
 ) -> None:
     """Keep an answer that was computed elsewhere, where `variable_genes` of all cells finds it."""
-    _save(_kept_at(dataset_folder, n_top, batch_key, None), np.sort(positions).astype(np.int64))
+    _save(_cache_path(dataset_folder, n_top, batch_key, None), np.sort(positions).astype(np.int64))
 
 
-def _kept_at(folder: Path, n_top: int, batch_key: str | None, rows: np.ndarray | None) -> Path:
+def _cache_path(folder: Path, n_top: int, batch_key: str | None, rows: np.ndarray | None) -> Path:
     chosen = b"" if rows is None else np.packbits(rows).tobytes()
     key = hashlib.sha256(f"{n_top}\0{batch_key}\0".encode() + chosen).hexdigest()[:16]
     return folder / f"variable_genes_{key}.npy"

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from scanvi_core import errors, runtime
-from scanvi_core.data.guard.subprocess_limits import Talk, run_watched
+from scanvi_core.data.guard.subprocess_limits import Ended, Talk, run_watched
 from scanvi_core.errors import FileRefused, InputError, ScanviError
 
 CHILD = "scanvi_core.data.child"  # the module of the child process
@@ -64,22 +64,8 @@ def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = C
         request["memory_mb"],
         talk,
     )
-    if done.stopped:
-        raise ImportStopped("Opening was stopped. Nothing was kept.", "Open the file again.")
-    if done.timed_out:
-        raise ChildCrashed(
-            f"Reading was stopped: {done.reason}.",
-            "The file may be damaged, or its disk very slow. If it is sound, try again.",
-        )
     log = done.log.decode("utf-8", "replace").strip()
-    try:
-        reply = json.loads(done.output.rpartition(b"\n")[2])
-    except ValueError as error:
-        error.add_note(log)
-        raise ChildCrashed(
-            f"The reader stopped on this file: {done.reason}.",
-            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
-        ) from error
+    reply = _reply(done, log)
     if "error" in reply:
         failure = reply["error"]
         reported = ERRORS.get(failure["class"], FileRefused)(failure["message"], failure["hint"])
@@ -89,6 +75,26 @@ def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = C
     if log:
         logger.warning("The reader wrote:\n%s", log)
     return reply["result"]
+
+
+def _reply(done: Ended, log: str) -> dict[str, Any]:
+    """Return what a child process answered before it ended; raise where it did not."""
+    if done.stopped:
+        raise ImportStopped("Opening was stopped. Nothing was kept.", "Open the file again.")
+    if done.timed_out:
+        raise ChildCrashed(
+            f"Reading was stopped: {done.reason}.",
+            "The file may be damaged, or its disk very slow. If it is sound, try again.",
+        )
+    try:
+        reply: dict[str, Any] = json.loads(done.output.rpartition(b"\n")[2])
+    except ValueError as error:
+        error.add_note(log)
+        raise ChildCrashed(
+            f"The reader stopped on this file: {done.reason}.",
+            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
+        ) from error
+    return reply
 
 
 def free_memory_mb() -> float:

@@ -115,9 +115,9 @@ def _filters(plist: Any) -> set[int]:
 def _chunks(dataset: Any, plist: Any, itemsize: int, here: str) -> Iterator[bytes]:
     order = [plist.get_filter(number)[0] for number in range(plist.get_nfilters())]
     whole = itemsize * int(np.prod(plist.get_chunk(), dtype=np.int64))
-    found: list[tuple[int, ...]] = []
-    dataset.chunk_iter(lambda info: found.append(info.chunk_offset))
-    for offset in found:
+    offsets: list[tuple[int, ...]] = []
+    dataset.chunk_iter(lambda info: offsets.append(info.chunk_offset))
+    for offset in offsets:
         skipped, block = dataset.read_direct_chunk(offset)
         for number, code in reversed(list(enumerate(order))):
             if skipped & (1 << number):

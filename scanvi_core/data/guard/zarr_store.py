@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.zarr_array import Array, arrays_of, judge_array
 from scanvi_core.data.guard.zip import opened_zip
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 MAX_FILES = 200_000
 MAX_DEPTH = 32
@@ -120,16 +120,16 @@ def _is_clutter(name: str) -> bool:
 
 def _blocks(store: Store, paths: set[str]) -> dict[str, tuple[int, int]]:
     """Return the number of stored blocks and their bytes, by path of the array."""
-    found: dict[str, tuple[int, int]] = {}
+    blocks: dict[str, tuple[int, int]] = {}
     for name, size in store.sizes.items():
         folder, _, last = name.rpartition("/")
         if last in DESCRIPTIONS:
             continue
         while folder and folder not in paths:
             folder = folder.rpartition("/")[0]
-        n_blocks, n_bytes = found.get(folder, (0, 0))
-        found[folder] = (n_blocks + 1, n_bytes + size)
-    return found
+        n_blocks, n_bytes = blocks.get(folder, (0, 0))
+        blocks[folder] = (n_blocks + 1, n_bytes + size)
+    return blocks
 
 
 def _absent(arrays: list[Array], blocks: dict[str, tuple[int, int]]) -> list[str]:
@@ -142,7 +142,7 @@ def _absent(arrays: list[Array], blocks: dict[str, tuple[int, int]]) -> list[str
             continue
         folder, _, last = array.path.rpartition("/")
         sparse = last in {"data", "indices"} and f"{folder}/indptr" in paths
-        what = f"{n_absent:,} of {counted(array.n_blocks, 'block')} of {array.path}"
+        what = f"{n_absent:,} of {count(array.n_blocks, 'block')} of {array.path}"
         if sparse or last in {"_index", "index"}:
             raise FileRefused(f"The store is incomplete: {what} are missing.", COPY_AGAIN)
         notices[array.path] = f"{what} are not in the store and were read as empty or zero."

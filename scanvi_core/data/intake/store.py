@@ -18,8 +18,8 @@ from scanvi_core.data.counts.convert import CountsConverter, converted_blocks
 from scanvi_core.data.dataset import write_rest
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.data.qc.metrics import Meter, Quality
-from scanvi_core.data.words import counted
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 
 def store(folder: Path, content: Content) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _about_empty(quality: Quality) -> list[str]:
         return []
     have, are, get = ("has", "it is", "gets") if n == 1 else ("have", "they are", "get")
     sentence = (
-        f"{counted(n, 'cell')} {have} no counts: {are} kept, but not trained on and {get} no "
+        f"{count(n, 'cell')} {have} no counts: {are} kept, but not trained on and {get} no "
         "prediction."
     )
     return [sentence]

@@ -196,14 +196,14 @@ def _open_part(path: Path, matrix: str | None, block_values: int) -> Part:
 
 def _stored_rows(folder: str, block_info: Any = None) -> sp.csr_matrix:
     (start, stop), (_, n_vars) = block_info[None]["array-location"]
-    counts = _kept_open(folder, stamp(Path(folder, MANIFEST))).counts
+    counts = _open_cached(folder, stamp(Path(folder, MANIFEST))).counts
     starts = np.asarray(counts.indptr[start : stop + 1])
     parts = *entries(counts, start, stop), (starts - starts[0]).astype(np.int32)
     return sp.csr_matrix(parts, shape=(stop - start, n_vars), copy=True)
 
 
 @lru_cache(1)
-def _kept_open(folder: str, _state: Stamp) -> Dataset:
+def _open_cached(folder: str, _state: Stamp) -> Dataset:
     """Return a data set; its row pointers are read once, not for every block."""
     return Dataset.open(folder)
 

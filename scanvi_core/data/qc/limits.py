@@ -81,8 +81,8 @@ class Spread:
         """Return how many cells of each batch a limit per batch flags, int64 [n_batch]."""
         sizes = np.diff(self.starts)
         if self.upper:
-            kept = [self.batch(i).searchsorted(limit, "right") for i, limit in enumerate(limits)]
-            return sizes - np.array(kept, dtype=np.int64)
+            within = [self.batch(i).searchsorted(limit, "right") for i, limit in enumerate(limits)]
+            return sizes - np.array(within, dtype=np.int64)
         below = [self.batch(i).searchsorted(limit, "left") for i, limit in enumerate(limits)]
         return np.array(below, dtype=np.int64)
 

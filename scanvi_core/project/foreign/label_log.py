@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.foreign.packing import cannot_open
-from scanvi_core.project.label_log.brought import checked, stored
-from scanvi_core.project.label_log.database import FILE_NAME
-from scanvi_core.project.label_log.tables import EVENTS, META, METADATA
+from scanvi_core.project.label_log.exchange.foreign_log import checked, stored
+from scanvi_core.project.label_log.storage.database import FILE_NAME
+from scanvi_core.project.label_log.storage.tables import EVENTS, META, METADATA
 
 MOST_TEXT = 2**26  # bytes of what one entry says, logs of others in it included
 MOST_META = 2**12

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.plurals import count
 from scanvi_core.project.names import clean_label
 
 KINDS = (
@@ -37,7 +38,8 @@ class Event:
     undone
         Whether its effect has been taken back.
     origin, proof
-        Where it is from and what is known of it; see :mod:`scanvi_core.project.label_log.signing`.
+        Where it is from and what is known of it; see
+        :mod:`scanvi_core.project.label_log.storage.signing`.
     """
 
     kind: str
@@ -173,7 +175,7 @@ def describe(event: Event) -> str:
     labels = payload.get("labels", [])
     what = labels[0] if len(labels) == 1 else f"{len(labels)} labels"
     n = payload.get("n_cells", 0 if event.rows is None else len(event.rows))
-    cells = "1 cell" if n == 1 else f"{n:,} cells"
+    cells = count(n, "cell")
     sentences = {
         "import": f"import {what} from {payload.get('key') or 'the file'}"
         if labels

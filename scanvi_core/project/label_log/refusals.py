@@ -1,8 +1,9 @@
 """Edits that are not made: somebody was there before, or later steps build on them."""
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.plurals import count
 from scanvi_core.project.label_log.events import Event, describe
-from scanvi_core.project.label_log.row_sets import Rows
+from scanvi_core.project.label_log.replay.row_sets import Rows
 
 
 class StaleEdit(ProjectError):
@@ -35,7 +36,7 @@ class StepInUse(ProjectError):
     """
 
     def __init__(self, seq: int, steps: list[Event], rows: Rows) -> None:
-        cells = f" in {len(rows):,} {'cell' if len(rows) == 1 else 'cells'}" if len(rows) else ""
+        cells = f" in {count(len(rows), 'cell')}" if len(rows) else ""
         named = "; ".join(f"step {step.seq} ({describe(step)})" for step in steps[:3])
         more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
         super().__init__(

@@ -8,19 +8,20 @@ import numpy as np
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log import brought, entries, import_log
-from scanvi_core.project.label_log.apply import left_out, plan
-from scanvi_core.project.label_log.database import EVENTS, FILE_NAME
-from scanvi_core.project.label_log.entries import Record
 from scanvi_core.project.label_log.events import Event, describe
-from scanvi_core.project.label_log.lines import to_line
-from scanvi_core.project.label_log.log_file import Ledger
-from scanvi_core.project.label_log.merge import COMBINE
+from scanvi_core.project.label_log.exchange import foreign_log, import_log
+from scanvi_core.project.label_log.exchange.lines import to_line
+from scanvi_core.project.label_log.exchange.merge import COMBINE
 from scanvi_core.project.label_log.refusals import StaleEdit, StepInUse
-from scanvi_core.project.label_log.row_sets import pack_rows
-from scanvi_core.project.label_log.signing import Bringer
-from scanvi_core.project.label_log.state import Board, Change, LabelState
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.apply import left_out, plan
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import pack_rows
+from scanvi_core.project.label_log.replay.state import Board, Change, LabelState
+from scanvi_core.project.label_log.replay.undo import History
+from scanvi_core.project.label_log.storage.database import EVENTS, FILE_NAME
+from scanvi_core.project.label_log.storage.ledger import Ledger
+from scanvi_core.project.label_log.storage.signing import Bringer
 
 __all__ = ["FILE_NAME", "LabelStore", "StaleEdit", "StepInUse"]
 
@@ -165,7 +166,7 @@ class LabelStore(Ledger):
         ProjectError
             If the disk refuses.
         """
-        theirs = list(brought.checked_lines(lines, self.n_obs))
+        theirs = list(foreign_log.checked_lines(lines, self.n_obs))
         with self._writing() as connection:
             taken = import_log.take_over(list(self._records(connection)), theirs, self._board)
             if taken.payload is not None:
@@ -194,8 +195,8 @@ class LabelStore(Ledger):
         ProjectError
             If this log has begun already, or the disk refuses.
         """
-        records = brought.checked(records, self.n_obs)
-        found = list(brought.marked(records, Bringer.now(self.actor), self._signer))
+        records = foreign_log.checked(records, self.n_obs)
+        found = list(foreign_log.marked(records, Bringer.now(self.actor), self._signer))
         with self._writing() as connection:
             if self._history.seq:
                 raise ProjectError("This project has labels already.", "Open the file once more.")
@@ -217,7 +218,7 @@ class LabelStore(Ledger):
             If a line is damaged or out of order.
         """
         board, history = Board(n_obs), History()
-        entries.replay(brought.checked_lines(lines, n_obs), board, history)
+        entries.replay(foreign_log.checked_lines(lines, n_obs), board, history)
         return board.state(history.seq)
 
     def _refuse_in_use(self, connection: sa.Connection, target: int, change: Change) -> None:

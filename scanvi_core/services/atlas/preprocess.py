@@ -17,7 +17,10 @@ from scanvi_core.errors import ExportError, FileRefused, SettingInvalid
 from scanvi_core.runtime import replacing, worker_threads
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from scanvi_core.data.out_of_core.arrays import Lazy
+    from scanvi_core.data.out_of_core.passes import Measurements
     from scanvi_core.data.qc.metrics import Quality
 
 CELLS, GENES, COMPONENTS = "cells.parquet", "genes.parquet", "pca.npy"
@@ -111,10 +114,7 @@ def preprocess(
 def _work(
     request: PreprocessRequest, n_workers: int, report: Callable[[float, str], None]
 ) -> dict[str, Any]:
-    from scanvi_core.data.dataset import MANIFEST
-    from scanvi_core.data.genes.choose import remember
     from scanvi_core.data.normalization import TARGET_SUM
-    from scanvi_core.data.out_of_core import genes as out_of_core_genes
     from scanvi_core.data.out_of_core import passes
     from scanvi_core.data.out_of_core.arrays import open_lazy
 
@@ -126,35 +126,58 @@ def _work(
     measured = passes.measure(counts, lazy.symbols, lazy.var_names)
     _write_cells(lazy, measured.quality, request.folder / CELLS)
     report(0.25, "Choosing variable genes")
-    table = out_of_core_genes.variable_table(
-        counts, measured, batch, request.n_top_genes, request.folder
-    )
-    genes = np.flatnonzero(table["highly_variable"])
-    table.set_axis(lazy.var_names, axis=0).to_parquet(request.folder / GENES)
-    if len(request.sources) == 1 and (request.sources[0] / MANIFEST).is_file():
-        remember(request.sources[0], request.n_top_genes, request.batch_key, genes)
+    genes = _choose_genes(request, lazy, measured, batch)
     report(0.6, "Computing components")
     n_comps = min(request.n_comps, len(genes), counts.shape[0] - 1)
     at_once = n_workers * BLOCKS_PER_WORKER
     pca, shares = passes.components(counts, genes, n_comps, at_once)
     report(0.8, "Writing components")
     passes.write_blocks(pca, request.folder / COMPONENTS, at_once)
-    codes = out_of_core_genes.batch_codes(measured.quality.totals, batch)
     return {
-        "sources": [str(part.path) for part in lazy.parts],
-        "matrix": sorted({part.matrix for part in lazy.parts}),
-        "n_obs": counts.shape[0],
-        "n_vars": counts.shape[1],
-        "n_mt_genes": measured.quality.n_mt_genes,
-        "n_empty_cells": int(np.count_nonzero(measured.quality.totals == 0)),
+        **_about_data(lazy, measured.quality),
         "batch_key": request.batch_key,
-        "n_batches_ranked": int(codes.max()) + 1,
+        "n_batches_ranked": _n_batches(measured.quality.totals, batch),
         "n_genes_chosen": len(genes),
         "n_comps": n_comps,
         "variance_ratio": [round(float(share), 6) for share in shares],
         "target_sum": TARGET_SUM,
         "versions": {"scanvi": __version__, **{name: version(name) for name in LIBRARIES}},
     }
+
+
+def _choose_genes(
+    request: PreprocessRequest, lazy: "Lazy", measured: "Measurements", batch: "pd.Series | None"
+) -> np.ndarray:
+    """Return the positions of the variable genes, once they are written and remembered."""
+    from scanvi_core.data.dataset import MANIFEST
+    from scanvi_core.data.genes.choose import remember
+    from scanvi_core.data.out_of_core.genes import variable_table
+
+    table = variable_table(lazy.counts, measured, batch, request.n_top_genes, request.folder)
+    genes = np.flatnonzero(table["highly_variable"])
+    table.set_axis(lazy.var_names, axis=0).to_parquet(request.folder / GENES)
+    if len(request.sources) == 1 and (request.sources[0] / MANIFEST).is_file():
+        remember(request.sources[0], request.n_top_genes, request.batch_key, genes)
+    return genes
+
+
+def _about_data(lazy: "Lazy", quality: "Quality") -> dict[str, Any]:
+    """Return what the summary says about the data."""
+    return {
+        "sources": [str(part.path) for part in lazy.parts],
+        "matrix": sorted({part.matrix for part in lazy.parts}),
+        "n_obs": lazy.counts.shape[0],
+        "n_vars": lazy.counts.shape[1],
+        "n_mt_genes": quality.n_mt_genes,
+        "n_empty_cells": int(np.count_nonzero(quality.totals == 0)),
+    }
+
+
+def _n_batches(totals: np.ndarray, batch: "pd.Series | None") -> int:
+    """Return within how many batches genes were ranked."""
+    from scanvi_core.data.out_of_core.genes import batch_codes
+
+    return int(batch_codes(totals, batch).max()) + 1
 
 
 def _write_cells(lazy: "Lazy", quality: "Quality", path: Path) -> None:

@@ -94,7 +94,7 @@ def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
     if not cells.rows.size:
         return None
     whole = score(cells.truth, cells.prediction, cells.names)
-    predictions = _said(opened, cells)
+    predictions = _predictions(opened, cells)
     rivals = tuple(
         _rival(name, predicted, cells)
         for name, predicted in predictions.items()
@@ -126,7 +126,7 @@ def verdict(whole: Scores, linear: Rival) -> str:
     )
 
 
-def _said(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
+def _predictions(opened: Workspace, cells: HeldOut) -> dict[str, np.ndarray | None]:
     """Return the prediction of each model for the held-out cells."""
     linear_models = linear_models_of(cells.run, len(cells.names))
     genes, components = linear_models.predict(model_counts(opened, cells.run, cells.rows))

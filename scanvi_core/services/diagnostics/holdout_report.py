@@ -187,11 +187,12 @@ def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
 
 def accept_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
     """Say what accepting the surest 80 % of the predictions would mean."""
-    kept = keep_surest(right, confidence, ACCEPTED_SHARE)
+    surest = keep_surest(right, confidence, ACCEPTED_SHARE)
     return (
-        f"Accept the surest {percent(kept.coverage)} (confidence {kept.confidence:.2f} or more): "
-        f"{percent(kept.accuracy, kept.n)} of them are right "
-        f"(95 % interval {percent_range(kept.interval, kept.n)})."
+        f"Accept the surest {percent(surest.coverage)} "
+        f"(confidence {surest.confidence:.2f} or more): "
+        f"{percent(surest.accuracy, surest.n)} of them are right "
+        f"(95 % interval {percent_range(surest.interval, surest.n)})."
     )
 
 
@@ -216,13 +217,13 @@ def type_table(scores: Scores) -> pd.DataFrame:
 
 def accepting_table(cells: HeldOut) -> pd.DataFrame:
     """Return what accepting only the surest cells means, for some shares of cells."""
-    kept = [keep_surest(cells.right, cells.confidence, share) for share in SHARES]
+    surest = [keep_surest(cells.right, cells.confidence, share) for share in SHARES]
     return pd.DataFrame(
         {
             "accept the surest": [percent(share) for share in SHARES],
-            "confidence from": [item.confidence for item in kept],
-            "cells": [item.n for item in kept],
-            "right": [percent_with_interval(item.accuracy, item.interval) for item in kept],
+            "confidence from": [item.confidence for item in surest],
+            "cells": [item.n for item in surest],
+            "right": [percent_with_interval(item.accuracy, item.interval) for item in surest],
         }
     )
 

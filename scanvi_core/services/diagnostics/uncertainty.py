@@ -23,7 +23,7 @@ from scanvi_core import config
 from scanvi_core.annotation.uncertainty import reasons as doubt_reasons
 from scanvi_core.data.qc.limits import FINE
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.state import GIVEN
+from scanvi_core.project.label_log.replay.state import GIVEN
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
@@ -110,9 +110,9 @@ class PredictionSets:
         sets, codes = np.unique(self.members, axis=0, return_inverse=True)
         names = np.array(self.names, dtype=object)
         texts = [SEPARATOR.join(names[row]) for row in sets]
-        kept = [text for text in texts if text]
-        lookup = np.array([kept.index(text) if text else -1 for text in texts])
-        return lookup[codes.ravel()].astype(np.int32), kept
+        used = [text for text in texts if text]
+        lookup = np.array([used.index(text) if text else -1 for text in texts])
+        return lookup[codes.ravel()].astype(np.int32), used
 
 
 def start(opened: Workspace) -> None:

@@ -64,10 +64,10 @@ def grown(opened: Workspace, bits: Bits, steps: int) -> Bits | None:
     )
     key = ("near", run.id, steps, bits.tobytes())
 
-    def look() -> Bits:
+    def compute() -> Bits:
         return packed(index.grown(unpacked(bits, opened.dataset.n_obs), steps))
 
-    return opened.cache.get(key, look)
+    return opened.cache.get(key, compute)
 
 
 def by_hand(opened: Workspace, mask: np.ndarray) -> Condition:

@@ -60,8 +60,8 @@ class Pasted:
 
 def index(opened: Workspace) -> GeneIndex:
     """Return all genes of a project for searching."""
-    found: GeneIndex = opened.cache.get(("gene index",), lambda: _index(opened))
-    return found
+    genes: GeneIndex = opened.cache.get(("gene index",), lambda: _index(opened))
+    return genes
 
 
 def _index(opened: Workspace) -> GeneIndex:

@@ -40,7 +40,7 @@ def embeddings(opened: Workspace) -> dict[str, str]:
         }
     usable = {key: f"From the file: {key}" for key in opened.dataset.obsm_keys}
     titles |= dict(sorted(usable.items(), key=lambda item: "umap" not in item[0].lower()))
-    if _kept(opened, BASE_MAP) is not None:
+    if _array(opened, BASE_MAP) is not None:
         titles[BASE] = TITLES[BASE]
     return titles
 
@@ -56,7 +56,7 @@ def coordinates(opened: Workspace, embedding: str) -> np.ndarray:
     if embedding in results.MAPS and run is not None:
         return run.array(results.MAPS[embedding])  # mapped from disk: nothing to keep
     if embedding == BASE:
-        drawn = _kept(opened, BASE_MAP)
+        drawn = _array(opened, BASE_MAP)
         if drawn is None:
             raise DataDamaged("The map of the counts is damaged.", "Draw it again on Explore.")
         return drawn
@@ -117,7 +117,7 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def clusters_of(opened: Workspace) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
-    return _kept(opened, CLUSTERS)
+    return _array(opened, CLUSTERS)
 
 
 def _derived(opened: Workspace, name: str) -> Path:
@@ -126,5 +126,5 @@ def _derived(opened: Workspace, name: str) -> Path:
     return opened.project.derived / f"{name}-{counts}.npy"
 
 
-def _kept(opened: Workspace, name: str) -> np.ndarray | None:
+def _array(opened: Workspace, name: str) -> np.ndarray | None:
     return derived.array(_derived(opened, name), derived_kinds(opened.dataset.n_obs)[name])

@@ -9,6 +9,8 @@ import numpy as np
 
 from scanvi_core.annotation.selection.cell_sets import Bits, evaluate, size, unpacked
 from scanvi_core.annotation.selection.polygon import Operation
+from scanvi_core.annotation.selection.rule_words import in_words as term_in_words
+from scanvi_core.annotation.selection.rule_words import rule_in_words
 from scanvi_core.annotation.selection.rules import (
     MAX_STEPS,
     UNREADABLE,
@@ -16,9 +18,7 @@ from scanvi_core.annotation.selection.rules import (
     Group,
     Kind,
     Rule,
-    rule_in_words,
 )
-from scanvi_core.annotation.selection.rules import in_words as term_in_words
 from scanvi_core.errors import InputError
 from scanvi_core.project import names
 from scanvi_core.project.label_log import events
@@ -66,7 +66,7 @@ def select(opened: Workspace, rule: Rule) -> Selection:
     n_obs = opened.dataset.n_obs
     notes: dict[str, None] = {}
 
-    def look(term: Condition) -> Bits | None:
+    def bits_of(term: Condition) -> Bits | None:
         answern = conditions.answer(opened, term)
         if answern.note:
             notes[answern.note] = None
@@ -78,9 +78,9 @@ def select(opened: Workspace, rule: Rule) -> Selection:
             notes[f"{conditions.NEAR_WHERE} is not here: train a model first."] = None
         return grown
 
-    chosen = evaluate(rule, n_obs, look, grow)
+    chosen = evaluate(rule, n_obs, bits_of, grow)
     counts = tuple(
-        None if term.kind == "near" else _count(look(term.about), term, n_obs)
+        None if term.kind == "near" else _count(bits_of(term.about), term, n_obs)
         for term in rule.terms
     )
     mask = unpacked(chosen.surely, n_obs)

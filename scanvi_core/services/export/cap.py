@@ -120,7 +120,7 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
     run = opened.current_run()
     key = ("cap markers", opened.labels().seq, run.id if run else "", len(names), codes.sum())
 
-    def look() -> dict[str, list[str]]:
+    def compute() -> dict[str, list[str]]:
         from scanvi_core.annotation.genes.markers import one_vs_rest
 
         dataset = opened.dataset
@@ -130,7 +130,7 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
             for name, genes in best.items()
         }
 
-    return opened.cache.get(key, look)
+    return opened.cache.get(key, compute)
 
 
 def _sure(opened: Workspace, codes: np.ndarray) -> np.ndarray:

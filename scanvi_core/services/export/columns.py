@@ -9,7 +9,7 @@ import pandas as pd
 from scanvi_core import __version__, keys
 from scanvi_core.colors import type_color
 from scanvi_core.export.request import Column
-from scanvi_core.project.label_log.state import SOURCE_NAMES
+from scanvi_core.project.label_log.replay.state import SOURCE_NAMES
 from scanvi_core.services.explore import colors as explore_colors
 from scanvi_core.services.export import uncertainty_columns
 from scanvi_core.services.quality import flags

@@ -10,7 +10,7 @@ from scanvi_core.errors import ColumnMissing, LabelsUnusable
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace

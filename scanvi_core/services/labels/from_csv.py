@@ -184,15 +184,15 @@ def match(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]
     repeated = np.asarray(names.duplicated(keep=False))
     strange = (table.place < 0) & ~repeated
     here = table.place >= 0
-    kept = labels[here & _is_label(labels, unlabeled)]
+    given = labels[here & _is_label(labels, unlabeled)]
     return Match(
         found=int(here.sum()),
-        labeled=len(kept),
+        labeled=len(given),
         without_line=n_obs - int(here.sum()),
         strange=int(strange.sum()),
         repeated=int(repeated.sum()),
         examples=tuple(names[strange][:SHOWN]),
-        types=int(kept.nunique()),
+        types=int(given.nunique()),
     )
 
 

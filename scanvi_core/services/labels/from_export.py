@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.brought import checked_lines
-from scanvi_core.project.label_log.transfer import translate
+from scanvi_core.project.label_log.exchange.foreign_log import checked_lines
+from scanvi_core.project.label_log.exchange.transfer import translate
 from scanvi_core.services.labels.from_project import Found, matched
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import Workspace, source_path, workspace
@@ -76,8 +76,8 @@ def _read(opened: Workspace, path: Path, *, rows: bool) -> Carried:
     """Read a file and match its cells by name; those of the project's own file by their row."""
     from scanvi_core.data.intake.import_file import read_history
 
-    told = read_history(path)
-    names = np.array(told["names"], dtype=object)
+    history = read_history(path)
+    names = np.array(history["names"], dtype=object)
     n_obs = opened.dataset.n_obs
     if rows:
         found = Found(np.arange(n_obs), n_obs, 0, 0)
@@ -89,4 +89,4 @@ def _read(opened: Workspace, path: Path, *, rows: bool) -> Carried:
             "Open that file as a data set; then choose it here under “An earlier project”, which "
             "also knows cells by their counts.",
         )
-    return Carried(tuple(told["lines"]), len(names), found)
+    return Carried(tuple(history["lines"]), len(names), found)

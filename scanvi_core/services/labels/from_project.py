@@ -13,7 +13,7 @@ import pandas as pd
 from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.transfer import translate
+from scanvi_core.project.label_log.exchange.transfer import translate
 from scanvi_core.services.workspace import Workspace, recent_projects, workspace
 
 BLOCK_ROWS = 20_000
@@ -51,10 +51,10 @@ def candidates(opened: Workspace) -> dict[str, str]:
 def find(earlier_id: str, opened: Workspace) -> Found:
     """Find the cells of an earlier project among those of this one."""
 
-    def look() -> Found:
+    def compute() -> Found:
         return match(workspace(earlier_id).dataset, opened.dataset)
 
-    return opened.cache.get(("earlier", earlier_id), look)
+    return opened.cache.get(("earlier", earlier_id), compute)
 
 
 def take_over(earlier_id: str, opened: Workspace) -> Found:
@@ -95,9 +95,9 @@ def match(old: Dataset, new: Dataset) -> Found:
     sure = np.zeros(new.n_obs, dtype=bool)
     sure[by_counts[by_counts >= 0]] = True
     place[(by_counts < 0) & (place >= 0) & sure[place]] = -1
-    found = place >= 0
-    named = int((found & (place == by_name)).sum())
-    return Found(place, named, int(found.sum()) - named, new.n_obs - int(found.sum()))
+    here = place >= 0
+    named = int((here & (place == by_name)).sum())
+    return Found(place, named, int(here.sum()) - named, new.n_obs - int(here.sum()))
 
 
 def matched(old: np.ndarray, new: np.ndarray) -> Found:

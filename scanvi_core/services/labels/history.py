@@ -10,9 +10,9 @@ import pandas as pd
 
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.import_log import Taken
-from scanvi_core.project.label_log.lines import parsed, read_lines
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.exchange.import_log import Taken
+from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import provenance
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -22,7 +22,7 @@ NO_LABEL = "no label"
 SHOWN_CELLS = 20
 COLUMNS = [
     "step", "when", "who", "kind", "what", "cells", "why", "model", "undone", "verified", "proof",
-    "told",
+    "proof_text",
 ]  # fmt: skip
 WORDS = {
     "import": "column read", "assign": "named", "accept": "prediction accepted",
@@ -41,14 +41,14 @@ def table(project_id: str) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``step``, ``when`` (local time), ``who``, ``kind`` (in words), ``what``,
         ``cells``, ``why`` (reason or rule), ``model``, ``undone``, and what is known of it:
-        ``verified`` (who and when are more than a claim), ``proof`` and ``told`` (in words, see
-        :mod:`scanvi_core.services.labels.provenance`).
+        ``verified`` (who and when are more than a claim), ``proof`` and
+        ``proof_text`` (in words, see :mod:`scanvi_core.services.labels.provenance`).
     """
     opened = workspace(project_id)
-    found: pd.DataFrame = opened.cache.get(
+    steps: pd.DataFrame = opened.cache.get(
         ("history", opened.labels().seq), lambda: _table(opened.store.events())
     )
-    return found
+    return steps
 
 
 def _table(entries: list[events.Event]) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
             "undone": event.undone,
             "verified": provenance.is_verified(event),
             "proof": provenance.in_short(event),
-            "told": provenance.in_full(event),
+            "proof_text": provenance.in_full(event),
         }
         for event in reversed(entries)
     ]
@@ -75,11 +75,11 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
 def warning(project_id: str) -> str:
     """Return what is wrong with the history as a whole; empty where nothing is."""
     opened = workspace(project_id)
-    said: str = opened.cache.get(
+    sentence: str = opened.cache.get(
         ("history warning", opened.labels().seq),
         lambda: provenance.warning(opened.store, opened.store.events()),
     )
-    return said
+    return sentence
 
 
 def go_back_to(project_id: str, step: int) -> int:
@@ -181,11 +181,11 @@ def _lines(text: bytes) -> Iterator[str]:
     """Yield the lines of a file one by one."""
     for line in io.BytesIO(text):
         try:
-            said = line.decode("utf-8").strip()
+            stripped = line.decode("utf-8").strip()
         except UnicodeError as error:
             raise _no_history() from error
-        if said:
-            yield said
+        if stripped:
+            yield stripped
 
 
 def _no_history() -> HistoryRefused:
@@ -231,8 +231,8 @@ def conflicts(project_id: str) -> list[Difference]:
 
     These cells have no label until somebody names them.
     """
-    found = workspace(project_id).store.conflicts()
-    return [Difference(item.versions, item.rows) for item in found]
+    undecided = workspace(project_id).store.conflicts()
+    return [Difference(item.versions, item.rows) for item in undecided]
 
 
 def agreement_table(taken: Taken) -> pd.DataFrame:

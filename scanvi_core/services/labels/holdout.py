@@ -7,7 +7,7 @@ import numpy as np
 from scanvi_core import config
 from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.state import ACCEPTED
+from scanvi_core.project.label_log.replay.state import ACCEPTED
 from scanvi_core.services.workspace import Workspace
 
 # GROUP leaves whole donors out altogether; HIDDEN hides their labels and keeps their counts.

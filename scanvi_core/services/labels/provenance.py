@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from scanvi_core.project.label_log.events import Event
-from scanvi_core.project.label_log.merge import COMBINE
-from scanvi_core.project.label_log.signing import (
+from scanvi_core.project.label_log.exchange.merge import COMBINE
+from scanvi_core.project.label_log.storage.signing import (
     ALTERED,
     BROUGHT_AT,
     BROUGHT_BY,
@@ -48,20 +48,20 @@ def in_short(event: Event) -> str:
 
 def in_full(event: Event) -> str:
     """Return in a sentence what is proven about a step, and what it claims."""
-    said = f"{event.actor or 'nobody'}, {_when(event.time)}"
+    claim = f"{event.actor or 'nobody'}, {_when(event.time)}"
     if event.proof == CLAIMED:
-        return f"{_bringers(event)} says: {said}. Who that was and when cannot be verified here."
+        return f"{_bringers(event)} says: {claim}. Who that was and when cannot be verified here."
     if event.proof == UNSIGNED:
-        return f"Not signed: made before steps were signed. Says: {said}."
+        return f"Not signed: made before steps were signed. Says: {claim}."
     if event.proof == ELSEWHERE:
-        return f"Signed by another installation, whose key is not here. Says: {said}."
+        return f"Signed by another installation, whose key is not here. Says: {claim}."
     if event.proof == ALTERED:
         return (
             "Altered: this step, or one before it, is not as it was signed, or was put in by "
-            f"something else than this program. Says: {said}."
+            f"something else than this program. Says: {claim}."
         )
     how = "signed in" if event.origin.get(SIGNED_IN) else TYPED
-    about = f"Verified: written by this installation for {said} ({how}), and unchanged since."
+    about = f"Verified: written by this installation for {claim} ({how}), and unchanged since."
     if event.kind == COMBINE:
         about += f" That its work is of {event.payload['with']} is what the other history claims."
     return about
@@ -70,15 +70,15 @@ def in_full(event: Event) -> str:
 def warning(store: LabelStore, entries: list[Event]) -> str:
     """Return what is wrong with the history as a whole; empty where nothing is."""
     altered = [event.seq for event in entries if event.proof == ALTERED]
-    said = []
+    sentences = []
     if altered:
-        said.append(
+        sentences.append(
             f"Step {altered[0]} of this history is not as this program wrote it, or follows one "
             f"that was taken out: {len(altered):,} of its steps cannot be verified."
         )
     if store.cut:
-        said.append("The newest steps of this history were taken off by something else.")
-    return " ".join(said)
+        sentences.append("The newest steps of this history were taken off by something else.")
+    return " ".join(sentences)
 
 
 def _bringers(event: Event) -> str:

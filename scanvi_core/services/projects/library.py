@@ -1,12 +1,13 @@
 """Projects on this computer: list, rename, duplicate, archive, repair, and move as one file."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from scanvi_core.errors import ScanviError
 from scanvi_core.project.files import read_record
 from scanvi_core.project.folder import SETTINGS, Project, mend_settings, open_project
-from scanvi_core.project.label_log import backup
+from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.locks import was_cut_off
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import Shown
@@ -24,6 +25,8 @@ __all__ = [
     "PACK", "Entry", "archive", "damage", "duplicate", "listing", "pack", "packed_file", "rename",
     "repair", "start_pack", "unpack", "was_recovered",
 ]  # fmt: skip
+
+logger = logging.getLogger(__name__)
 ARCHIVED = "archived"
 UNREADABLE = "Its settings are not what was written."
 
@@ -57,18 +60,19 @@ def listing(*, archived: bool = False) -> list[Entry]:
     With `archived` those that were put away, else the others. One whose settings are damaged is
     among them, and hides no other; `archive` mends them.
     """
-    found = [_entry(project) for project in recent_projects()]
-    chosen = [entry for entry in found if entry.archived == archived]
+    entries = [_entry(project) for project in recent_projects()]
+    chosen = [entry for entry in entries if entry.archived == archived]
     return sorted(chosen, key=lambda entry: entry.saved_at or entry.created, reverse=True)
 
 
 def _entry(project: Project) -> Entry:
     try:
         return _sound_entry(project)
-    except Exception as error:  # noqa: BLE001  whatever is wrong with one, the others are shown
-        told = error.message if isinstance(error, ScanviError) else UNREADABLE
+    except Exception as error:
+        logger.warning("Project %s is listed as damaged", project.id, exc_info=error)
+        damage = error.message if isinstance(error, ScanviError) else UNREADABLE
         written = datetime.fromtimestamp(project.root.stat().st_mtime).astimezone()
-        return Entry(project.id, project.id, written, None, False, False, told)
+        return Entry(project.id, project.id, written, None, False, False, damage)
 
 
 def _sound_entry(project: Project) -> Entry:

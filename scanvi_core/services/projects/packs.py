@@ -25,9 +25,9 @@ from scanvi_core.project.folder import (
     projects_home,
 )
 from scanvi_core.project.foreign import packing
-from scanvi_core.project.label_log import backup
-from scanvi_core.project.label_log.brought import adopt
-from scanvi_core.project.label_log.database import LogDamaged, server_url
+from scanvi_core.project.label_log.exchange.foreign_log import adopt
+from scanvi_core.project.label_log.storage import backup
+from scanvi_core.project.label_log.storage.database import LogDamaged, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
 from scanvi_core.services import jobs, limits
@@ -118,7 +118,7 @@ def unpack(stream: IO[bytes]) -> str:
             shutil.copyfileobj(stream, sink, 2**20)
         folder = stage / project.id
         folder.mkdir(mode=0o700)
-        _look_through(packed, folder, project.root)
+        _unpack_checked(packed, folder, project.root)
         adopt(folder / project.db.name, read_manifest(folder / project.dataset.name)["n_obs"])
         for part in (*PARTS, "exports"):
             (folder / part).mkdir(exist_ok=True)
@@ -171,14 +171,14 @@ def _settle(project: Project, copy: Project) -> None:
 
 def _members(project: Project) -> dict[str, Path]:
     """Return the files of a project that go into a pack as they are, by their names there."""
-    found = {
+    files = {
         path.relative_to(project.root).as_posix(): path
         for part in ("dataset", "runs", "derived")
         for path in packing.plain_files(project.root / part)
     }
     return {
         name: path
-        for name, path in found.items()
+        for name, path in files.items()
         if packing.is_member(name) and name != f"dataset/{MANIFEST}"
     }
 
@@ -225,7 +225,7 @@ def _stage() -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _look_through(packed: Path, folder: Path, root: Path) -> None:
+def _unpack_checked(packed: Path, folder: Path, root: Path) -> None:
     """Unpack a file into a folder, in a child process, with nothing in it that was not checked."""
     size_mb = packed.stat().st_size / 1e6
     request = {

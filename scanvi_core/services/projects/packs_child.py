@@ -55,7 +55,7 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
     folder = Path(request["folder"])
     try:
         _unpack(Path(request["pack"]), folder)
-        return _look_through(folder, Path(request["root"]), request["memory_mb"])
+        return _check_content(folder, Path(request["root"]), request["memory_mb"])
     except (DataDamaged, Mistyped) as error:
         raise cannot_open(getattr(error, "message", str(error)).rstrip(".")) from error
     except (ScanviError, MemoryError, OSError):
@@ -65,7 +65,7 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
         raise cannot_open("it is damaged") from error
 
 
-def _look_through(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
+def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
     from scanvi_core.data.intake import foreign_dataset  # tables: only for a project
 
     manifest, genes = foreign_dataset.take_in(folder / "dataset")

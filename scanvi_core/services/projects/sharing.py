@@ -110,9 +110,9 @@ def _to_share(project_id: str) -> Project:
 
 
 def _address(name: str) -> str:
-    found = address(name)
-    if not found:
+    email = address(name)
+    if not email:
         raise SettingInvalid(
             f"{name[:80]!r} is no e-mail address.", "Write the address they sign in with."
         )
-    return found
+    return email

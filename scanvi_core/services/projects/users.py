@@ -125,8 +125,8 @@ def _listed(variable: str) -> frozenset[str]:
 
 
 @lru_cache  # asked for by every look at a project
-def _entries(said: str) -> frozenset[str]:
-    return frozenset(entry.lower() for entry in re.split(r"[\s,;]+", said) if entry)
+def _entries(text: str) -> frozenset[str]:
+    return frozenset(entry.lower() for entry in re.split(r"[\s,;]+", text) if entry)
 
 
 @lru_cache

@@ -41,8 +41,8 @@ def values(opened: Workspace, measure: str, batches: Batches) -> np.ndarray:
     """Return one number of every cell [n_obs]; doublet scores are NaN where not judged."""
     dataset = opened.dataset
     if measure == DOUBLET:
-        found = _doublets(opened, batches.key)
-        return np.full(dataset.n_obs, np.nan, dtype=np.float32) if found is None else found
+        scores = _doublets(opened, batches.key)
+        return np.full(dataset.n_obs, np.nan, dtype=np.float32) if scores is None else scores
     return {
         TOTALS: dataset.totals, GENES: dataset.n_genes_by_counts, MT: dataset.pct_counts_mt,
     }[measure]  # fmt: skip

@@ -67,7 +67,7 @@ class QualityView:
         The numbers known of the cells.
     n_cells, n_flagged, n_labeled
         All cells, those flagged, and how many of those have a label.
-    told
+    reasons
         What they are flagged for, in words.
     by_batch
         Per batch its cells, those flagged for each reason, and those flagged for any.
@@ -79,7 +79,7 @@ class QualityView:
     n_cells: int
     n_flagged: int
     n_labeled: int
-    told: str
+    reasons: str
     by_batch: pd.DataFrame
     notes: tuple[str, ...]
 
@@ -108,7 +108,7 @@ def view(opened: Workspace, choice: Choice, batch: str | None = None) -> Quality
         n_cells=len(codes),
         n_flagged=int(np.count_nonzero(poor)),
         n_labeled=int(np.count_nonzero(poor & labeled)),
-        told=_told(codes),
+        reasons=_reasons(codes),
         by_batch=by_batch,
         notes=_notes(opened, division),
     )
@@ -192,7 +192,7 @@ def _by_batch(division: Batches, codes: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"batch": division.names, "cells": cells, "flagged": poor})
 
 
-def _told(codes: np.ndarray) -> str:
+def _reasons(codes: np.ndarray) -> str:
     words = {qc_limits.NO_COUNTS: "no counts"}
     words |= {code: TOLD[measure] for measure, code in flags.CODES.items()}
     cells = np.bincount(codes, minlength=len(qc_limits.FLAG_NAMES))

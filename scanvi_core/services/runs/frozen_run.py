@@ -7,7 +7,7 @@ import numpy as np
 
 from scanvi_core import runtime
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.labels.decisions import decisions

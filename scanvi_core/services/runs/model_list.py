@@ -8,7 +8,7 @@ import pandas as pd
 
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.metrics.intervals import Interval, paired_difference
-from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import percent, points, signed_range
 from scanvi_core.services.runs import results

@@ -7,7 +7,7 @@ import numpy as np
 
 from scanvi_core import keys
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.project.label_log.state import LabelState
+from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.project.runs import DONE, RUNNING, Run
 from scanvi_core.services.workspace import Workspace
 

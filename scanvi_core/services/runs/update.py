@@ -75,12 +75,12 @@ def _settle(opened: Workspace, chosen: results.Results | None) -> None:
 def _before(opened: Workspace) -> results.Results | None:
     """Return the results to compare with: those kept last, else those of the run before."""
     current = results.current(opened)
-    kept = opened.project.settings.get(KEPT)
-    if kept is None:
+    kept_id = opened.project.settings.get(KEPT)
+    if kept_id is None:
         return results.previous(opened)
-    if current is None or current.run_id == kept:
+    if current is None or current.run_id == kept_id:
         return None
-    return results.load(opened, kept)
+    return results.load(opened, kept_id)
 
 
 def _changes(before: results.Results, now: results.Results) -> tuple[pd.DataFrame, np.ndarray]:

@@ -42,7 +42,7 @@ def follow(
     while not job.is_closing:  # what trains elsewhere goes on when this program ends
         over = team is not None and team.poll() is not None
         now = status_seen(run)
-        seen.look(now.status)
+        seen.update(now.status)
         if now.status == runs.DONE:
             break
         if now.status in (runs.FAILED, runs.STOPPED, runs.INTERRUPTED) or over:
@@ -61,7 +61,7 @@ def follow(
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
     uncertainty_job.begin(opened)
     while team is not None and team.poll() is None and not job.is_closing:
-        seen.look(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
+        seen.update(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile
         time.sleep(LOOK_EVERY_S)
     return run.id
 
@@ -79,7 +79,7 @@ class Seen:
         self.run, self.job = run, job
         self.n_records, self.picture = 0, 0
 
-    def look(self, status: str) -> None:
+    def update(self, status: str) -> None:
         """Tell the job what is new in the folder of the run."""
         from scanvi_core.train.history import EpochRecord
 

@@ -103,9 +103,9 @@ def leave(opened: Workspace, run_id: str) -> None:
 
 
 def _submit(opened: Workspace, device: str, work: Callable[[jobs.Job], str]) -> str:
-    def work_and_look(job: jobs.Job) -> str:
+    def train_and_diagnose(job: jobs.Job) -> str:
         run_id = work(job)
         uncertainty_job.begin(opened)
         return run_id
 
-    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane(device), work_and_look))
+    return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane(device), train_and_diagnose))

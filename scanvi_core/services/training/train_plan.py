@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanvi_core import config, runtime
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
@@ -39,6 +40,22 @@ def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
     except InputError as error:
         problem, hint = error.message, error.hint
     inputs = inputs_of(opened)
+    return TrainPlan(
+        n_obs=int(inputs.rows.sum()),
+        n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
+        n_labels=len(inputs.label_names),
+        n_labeled=int((inputs.y >= 0).sum()),
+        n_batches=len(inputs.batch_names),
+        n_holdout=int(inputs.holdout.sum()),
+        duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
+        problem=problem,
+        hint=hint,
+        notes=tuple(_notes(opened, inputs)),
+    )
+
+
+def _notes(opened: Workspace, inputs: Inputs) -> list[str]:
+    """Return what to bear in mind about a training on these labels, in sentences."""
     known = inputs.y[inputs.y >= 0]
     counts = np.bincount(known, minlength=len(inputs.code_names))[: len(inputs.label_names)]
     rare = [
@@ -54,18 +71,7 @@ def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
         notes.append("Every cell is labeled: this run checks the labels you have.")
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
-    return TrainPlan(
-        n_obs=int(inputs.rows.sum()),
-        n_genes=min(request.train.n_top_genes, opened.dataset.n_vars),
-        n_labels=len(inputs.label_names),
-        n_labeled=int(known.size),
-        n_batches=len(inputs.batch_names),
-        n_holdout=int(inputs.holdout.sum()),
-        duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
-        problem=problem,
-        hint=hint,
-        notes=tuple(notes),
-    )
+    return notes
 
 
 def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:

@@ -104,7 +104,7 @@ class Worker(jobs.Job):
         super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
         self.run, self.watched = run, run is not None
         self.ended = threading.Event()
-        self._looked, self._asked = -LOOK_EVERY_S, False
+        self._checked_at, self._asked = -LOOK_EVERY_S, False
         for number in ASKED_TO_END:
             signal.signal(number, self._end)
 
@@ -125,8 +125,8 @@ class Worker(jobs.Job):
     def should_stop(self) -> bool:
         """Tell whether the system asks this process to end, or the user the run to stop."""
         now = time.monotonic()
-        if self.run is not None and now - self._looked >= LOOK_EVERY_S:
-            self._looked, self._asked = now, heartbeat.is_asked_to_stop(self.run.paths)
+        if self.run is not None and now - self._checked_at >= LOOK_EVERY_S:
+            self._checked_at, self._asked = now, heartbeat.is_asked_to_stop(self.run.paths)
         return self._asked or self.ended.is_set()
 
     def report(self, fraction: float, message: str = "") -> None:

@@ -12,13 +12,12 @@ from sklearn.neighbors import NearestNeighbors
 from scanvi_core.annotation.selection import neighbors
 from scanvi_core.annotation.selection.cell_sets import evaluate, packed, size, unpacked
 from scanvi_core.annotation.selection.neighbors import Neighbors
+from scanvi_core.annotation.selection.rule_words import in_words, rule_in_words
 from scanvi_core.annotation.selection.rules import (
     MAX_TERMS,
     Condition,
     Group,
     Rule,
-    in_words,
-    rule_in_words,
 )
 from scanvi_core.errors import InputError
 

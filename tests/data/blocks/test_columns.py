@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from scanvi_core.data.blocks import columns
-from scanvi_core.data.blocks.columns import cut_blocks, kept_cut, row_blocks
+from scanvi_core.data.blocks.columns import cached_cut, cut_blocks, row_blocks
 from scanvi_core.errors import ProjectError
 
 
@@ -45,7 +45,7 @@ def test_a_cut_on_disk_is_the_column_subset_of_scipy(
     positions = np.random.default_rng(0).permutation(80)[:31]
     positions = positions if shuffled else np.sort(positions)
     for _ in range(2):  # written, then found
-        found = kept_cut(tmp_path, counts, positions)
+        found = cached_cut(tmp_path, counts, positions)
         assert_same(found, counts, positions)
         assert all(on_disk(part) for part in (found.data, found.indices, found.indptr))
     assert [path.name[:4] for path in tmp_path.iterdir()] == ["cut_"]
@@ -69,15 +69,15 @@ def test_zeros_doubles_and_disorder_are_tidied(counts):
 
 
 def test_genes_without_counts_can_be_cut(tmp_path):
-    found = kept_cut(tmp_path, sp.csr_matrix((5, 9), dtype=np.float32), np.array([1, 3]))
+    found = cached_cut(tmp_path, sp.csr_matrix((5, 9), dtype=np.float32), np.array([1, 3]))
     assert found.shape == (5, 2) and not found.nnz
 
 
 def test_only_the_last_cuts_are_kept(counts, tmp_path):
     for n in range(1, columns.KEPT + 2):
-        kept_cut(tmp_path, counts, np.arange(n))
+        cached_cut(tmp_path, counts, np.arange(n))
     assert len(list(tmp_path.iterdir())) == columns.KEPT
-    assert_same(kept_cut(tmp_path, counts, np.arange(1)), counts, np.arange(1))
+    assert_same(cached_cut(tmp_path, counts, np.arange(1)), counts, np.arange(1))
 
 
 def test_a_broken_write_leaves_nothing_behind(counts, tmp_path, monkeypatch):
@@ -86,9 +86,9 @@ def test_a_broken_write_leaves_nothing_behind(counts, tmp_path, monkeypatch):
 
     with monkeypatch.context() as broken, pytest.raises(ProjectError, match="No space"):
         broken.setattr(columns.os, "fsync", full)
-        kept_cut(tmp_path, counts, np.arange(9))
+        cached_cut(tmp_path, counts, np.arange(9))
     assert not list(tmp_path.iterdir())
-    assert_same(kept_cut(tmp_path, counts, np.arange(9)), counts, np.arange(9))
+    assert_same(cached_cut(tmp_path, counts, np.arange(9)), counts, np.arange(9))
 
 
 def test_what_a_killed_write_left_is_removed_a_day_later(counts, tmp_path):
@@ -96,5 +96,5 @@ def test_what_a_killed_write_left_is_removed_a_day_later(counts, tmp_path):
         (tmp_path / name).mkdir()
         then = time.time() - age
         os.utime(tmp_path / name, (then, then))
-    kept_cut(tmp_path, counts, np.arange(9))
+    cached_cut(tmp_path, counts, np.arange(9))
     assert {path.name for path in tmp_path.glob(".cut_*")} == {".cut_new"}

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from scanvi_core.data.blocks import mapped, rows
-from scanvi_core.data.blocks.columns import cut_blocks, kept_cut, row_blocks
+from scanvi_core.data.blocks.columns import cached_cut, cut_blocks, row_blocks
 from scanvi_core.data.blocks.mapped import mapping, over_files
 from scanvi_core.data.blocks.rows import chosen_rows, filled_rows, take_rows
 from scanvi_core.data.collection.counts import StoredCounts
@@ -30,7 +30,7 @@ def known():
 def counts(request, known, tmp_path, monkeypatch):
     if request.param == "wide":
         monkeypatch.setattr(mapped, "NARROW", 100)
-    return kept_cut(tmp_path, known, np.arange(GENES))
+    return cached_cut(tmp_path, known, np.arange(GENES))
 
 
 def assert_same(found, expected):
@@ -119,7 +119,7 @@ def test_reading_all_of_large_files_leaves_none_of_them_in_memory(tmp_path, monk
     starts = np.arange(0, n * per_row + 1, per_row, dtype=np.int32)
     genes = np.tile(np.arange(per_row, dtype=np.int32) * 4, n)
     whole = sp.csr_matrix((np.ones(n * per_row, np.float32), genes, starts), (n, GENES))
-    counts = kept_cut(tmp_path, whole, np.arange(GENES))
+    counts = cached_cut(tmp_path, whole, np.arange(GENES))
     before = mapped_mb()
     read(counts)
     assert mapped_mb() - before < 0.2 * 2 * counts.data.nbytes / 1e6

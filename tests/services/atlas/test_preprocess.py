@@ -199,6 +199,7 @@ def test_settings_that_cannot_work_are_refused(path, tmp_path, monkeypatch):
         run(path, tmp_path / "out", "nothing")
 
 
+@pytest.mark.filterwarnings("default")  # an error in a thread of the cluster would be waited for
 @pytest.mark.usefixtures("small_blocks")
 def test_a_cluster_finds_the_same(path, tmp_path):
     distributed = pytest.importorskip("distributed", reason="a cluster needs dask.distributed")

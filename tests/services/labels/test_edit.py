@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core import keys
 from scanvi_core.errors import ColumnMissing, LabelsUnusable, ProjectError, SettingInvalid
-from scanvi_core.project.label_log.state import GIVEN, MANUAL
+from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.projects import status
 from scanvi_core.services.workspace import workspace

@@ -128,7 +128,7 @@ def test_an_exported_log_gives_the_same_file_opened_elsewhere_labels_and_history
         results.final_labels(workspace(p), threshold=1.0)[0].tolist() for p in (labeled, elsewhere)
     ]
     assert final[0] == final[1]
-    marks = ["verified", "proof", "told"]
+    marks = ["verified", "proof", "proof_text"]
     here, there = history.table(labeled), history.table(elsewhere)
     assert there.drop(columns=marks).equals(here.drop(columns=marks))
     assert here["verified"].all() and not there["verified"].any()

@@ -4,7 +4,7 @@ import pytest
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import ON_SERVER, open_project
-from scanvi_core.project.label_log.database import URL_VARIABLE
+from scanvi_core.project.label_log.storage.database import URL_VARIABLE
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.labels import edit, from_project
@@ -13,7 +13,7 @@ from scanvi_core.services.workspace import workspace
 from tests.project.label_log.views import content, sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
-from tests.project.label_log.test_store_postgres import server  # noqa: F401  a fixture; needs psycopg
+from tests.project.label_log.storage.test_postgres import server  # noqa: F401  a fixture; needs psycopg
 
 
 def log_of(project):
@@ -74,7 +74,8 @@ def test_projects_on_a_server_are_listed_with_the_time_they_were_saved(project, 
     saved = (open_project(project).root / ON_SERVER).stat().st_mtime
     entry = next(item for item in library.listing() if item.id == project)
     assert entry.saved_at.timestamp() == pytest.approx(saved, abs=1e-3)
-    assert project in from_project.candidates(workspace("another"))
+    other = library.duplicate(project)
+    assert project in from_project.candidates(workspace(other))
 
 
 def test_a_damaged_file_is_not_taken_to_the_server(labeled, server, restart):  # noqa: F811

@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import InputError
-from scanvi_core.project.label_log.state import ACCEPTED, MANUAL
+from scanvi_core.project.label_log.replay.state import ACCEPTED, MANUAL
 from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest

@@ -187,7 +187,7 @@ def test_unknown_and_group_labels_train_without_becoming_classes(
 
 def test_a_warm_retrain_learns_a_new_type_in_a_few_steps(trained, train_now, request_brief):
     b_cells = workspace(trained).dataset.obs["expert_label"] == "CD19+ B"
-    rows = np.flatnonzero(b_cells & (state(trained).codes < 0).tolist())
+    rows = np.flatnonzero(b_cells & np.asarray(state(trained).codes < 0))
     edit.name_cells(workspace(trained), rows[: rows.size // 2], "New B", "lasso")
     assert results.changed_labels(workspace(trained)) == rows.size // 2
     train_now(trained, replace(request_brief, warm=True))

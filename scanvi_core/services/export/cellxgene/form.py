@@ -75,8 +75,8 @@ def draft(opened: Workspace) -> Submission:
     known = {name.casefold(): name for name in opened.dataset.manifest["obs_columns"]}
     columns = dict[str, str]()
     for item in FIELDS:
-        found = [known[name] for name in (item.key, *item.guesses) if name in known]
-        usable = [name for name in found if item.scope is None or len(_values(opened, name)) > 0]
+        usual = [known[name] for name in (item.key, *item.guesses) if name in known]
+        usable = [name for name in usual if item.scope is None or len(_values(opened, name)) > 0]
         if usable:
             columns[item.key] = usable[0]
     return Submission(columns=columns)
@@ -97,8 +97,8 @@ def _values(opened: Workspace, column: str) -> list[str]:
     if column not in opened.dataset.manifest["obs_columns"]:
         return []
     codes, names = opened.categories(column)
-    found = list(names) if len(names) <= MAX_VALUES else []
-    return found + ([""] if (codes < 0).any() and found else [])
+    listed = list(names) if len(names) <= MAX_VALUES else []
+    return listed + ([""] if (codes < 0).any() and listed else [])
 
 
 def term_of(made: Submission, item: Field, value: str) -> str:
@@ -109,16 +109,16 @@ def term_of(made: Submission, item: Field, value: str) -> str:
         return chosen or value
     if scope.words == (terms.NOT_APPLICABLE,) and not scope.ontologies:
         return terms.NOT_APPLICABLE
-    found = terms.suggest(value, scope) if value else None
-    return "" if found is None else found.id
+    term = terms.suggest(value, scope) if value else None
+    return "" if term is None else term.id
 
 
 def cell_type_term(made: Submission, name: str) -> str:
     """Return the term of a type: the one that was chosen, else the one of that very name."""
     if name in made.cell_types:
         return made.cell_types[name]
-    found = terms.suggest(name, terms.CELL_TYPE)
-    return "" if found is None else found.id
+    term = terms.suggest(name, terms.CELL_TYPE)
+    return "" if term is None else term.id
 
 
 def table(opened: Workspace, made: Submission, item: Field) -> pd.DataFrame:
@@ -133,15 +133,15 @@ def table(opened: Workspace, made: Submission, item: Field) -> pd.DataFrame:
 
 def type_table(made: Submission, names: list[str]) -> pd.DataFrame:
     """Return one row per type: its name, term and what the term means."""
-    found = [(name, cell_type_term(made, name)) for name in names]
-    rows = [(name, term, _meaning(term, terms.CELL_TYPE)) for name, term in found]
+    terms_of = [(name, cell_type_term(made, name)) for name in names]
+    rows = [(name, term, _meaning(term, terms.CELL_TYPE)) for name, term in terms_of]
     return pd.DataFrame(rows, columns=["type", "term", "meaning"])
 
 
 def understood(text: str, scope: Scope) -> str:
     """Return the id of what was typed, an id or a name; what is neither stays as it is."""
-    found = terms.suggest(text, scope)
-    return text.strip() if found is None else found.id
+    term = terms.suggest(text, scope)
+    return text.strip() if term is None else term.id
 
 
 def _meaning(term: str, scope: Scope | None) -> str:
@@ -177,9 +177,9 @@ def missing(opened: Workspace, made: Submission) -> list[str]:
 
 
 def _missing(opened: Workspace, made: Submission, item: Field) -> list[str]:
-    scope, found = made.scope(item), values(opened, made, item)
+    scope, listed = made.scope(item), values(opened, made, item)
     column = made.columns.get(item.key, "")
-    if not found and scope is not None:
+    if not listed and scope is not None:
         return [f"{item.label}: the column {column} is not there, or has too many values."]
     if scope is None:
         if made.kind == CELL_LINE:
@@ -189,13 +189,13 @@ def _missing(opened: Workspace, made: Submission, item: Field) -> list[str]:
         return (
             [f"{item.label}: say who, or choose a column without gaps."] if empty or gaps else []
         )
-    open_ = [value for value in found if not term_of(made, item, value)]
+    open_ = [value for value in listed if not term_of(made, item, value)]
     if open_:
         shown = ", ".join(value or "cells without a value" for value in open_[:SHOWN])
         more = f" and {len(open_) - SHOWN} more" if len(open_) > SHOWN else ""
         of = f" of column {column}: {shown}{more}" if column else ""
         return [f"{item.label}: no term yet{of}." if column else f"{item.label}: not said yet."]
-    terms_of = {value: term_of(made, item, value) for value in found}
+    terms_of = {value: term_of(made, item, value) for value in listed}
     problems = [(term, terms.problem(term, scope)) for term in terms_of.values()]
     return [f"{item.label}: {term} {why}." for term, why in dict(problems).items() if why]
 
@@ -207,21 +207,21 @@ def gene_ids(opened: Workspace) -> tuple[np.ndarray, list[str], int]:
     that is there twice counts once.
     """
 
-    def look() -> tuple[np.ndarray, list[str], int]:
+    def compute() -> tuple[np.ndarray, list[str], int]:
         dataset = opened.dataset
         candidates = [dataset.var_names]
         candidates += [dataset.var[name].astype(str).to_numpy() for name in dataset.var]
         for names in candidates:
-            found = [GENE_ID.fullmatch(str(name)) for name in names]
-            ids = ["" if hit is None else hit.group(1) for hit in found]
+            matches = [GENE_ID.fullmatch(str(name)) for name in names]
+            ids = ["" if hit is None else hit.group(1) for hit in matches]
             first = ~pd.Series(ids).duplicated().to_numpy() & np.array([bool(i) for i in ids])
             if first.sum() * 2 > len(ids):
                 positions = np.flatnonzero(first)
                 return positions, [ids[at] for at in positions], len(ids) - positions.size
         return np.empty(0, dtype=np.int64), [], dataset.n_vars
 
-    found: tuple[np.ndarray, list[str], int] = opened.cache.get(("gene ids",), look)
-    return found
+    ids_of_genes: tuple[np.ndarray, list[str], int] = opened.cache.get(("gene ids",), compute)
+    return ids_of_genes
 
 
 def check(opened: Workspace) -> None:

@@ -1,5 +1,6 @@
 """What is written into a file for CELLxGENE Discover."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,12 +29,7 @@ def adapted(
 ) -> ExportRequest:
     """Return the request for a file that CELLxGENE takes: our columns, and those it asks for."""
     made = draft(opened)
-    if cellxgene.RESERVED & set(request.obs):
-        name = min(cellxgene.RESERVED & set(request.obs))
-        raise InputError(
-            f"CELLxGENE keeps the name {name} for itself.",
-            "Choose another name for the column of the final labels.",
-        )
+    _refuse_reserved(request.obs)
     genes, ids, _ = gene_ids(opened)
     rows = np.flatnonzero(_has_counts(opened, genes))
     obs = dict(request.obs) | _columns(opened, made, labels)
@@ -60,6 +56,16 @@ def adapted(
         ),
         replace=True,  # the user's columns of these names have got others
     )
+
+
+def _refuse_reserved(names: Iterable[str]) -> None:
+    """Raise `InputError` for a column whose name is CELLxGENE's own."""
+    reserved = cellxgene.RESERVED & set(names)
+    if reserved:
+        raise InputError(
+            f"CELLxGENE keeps the name {min(reserved)} for itself.",
+            "Choose another name for the column of the final labels.",
+        )
 
 
 def _rows(column: Column, rows: np.ndarray) -> Column:

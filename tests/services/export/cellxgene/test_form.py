@@ -67,7 +67,7 @@ def make_blood(folder):
     data.write_h5ad(folder / "cells.h5ad")
     with runtime.home_at(folder):
         made = import_into(create_project("Blood"), folder / "cells.h5ad")
-        edit.use_column(workspace(made), "cell_type", set())
+        edit.use_column(made, "cell_type", set())
         return made.project.root
 
 

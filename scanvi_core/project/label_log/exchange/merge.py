@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.apply import Names
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.row_sets import Codes, Rows, Sources
-from scanvi_core.project.label_log.state import Board, CellChange, Change
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.apply import Names
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, Sources
+from scanvi_core.project.label_log.replay.state import Board, CellChange, Change
+from scanvi_core.project.label_log.replay.undo import History
 
 COMBINE = "combine"
 

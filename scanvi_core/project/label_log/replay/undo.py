@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log.row_sets import LogDamaged
+from scanvi_core.project.label_log.replay.row_sets import LogDamaged
 
 
 class History:

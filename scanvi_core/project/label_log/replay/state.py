@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scanvi_core import keys
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log.row_sets import Codes, Rows, Sources
+from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, Sources
 
 SOURCE_NAMES = (keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED)
 NONE, GIVEN, MANUAL, ACCEPTED = range(4)

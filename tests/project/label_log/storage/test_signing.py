@@ -14,17 +14,24 @@ import sqlalchemy as sa
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import LabelStore, locks
-from scanvi_core.project.label_log import entries, events, signing
-from scanvi_core.project.label_log.backup import BACKUPS, copies, mend
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.lines import read_lines
-from scanvi_core.project.label_log.signing import ALTERED, CLAIMED, ELSEWHERE, UNSIGNED, VERIFIED
-from scanvi_core.project.label_log.state import Board
-from scanvi_core.project.label_log.tables import EVENTS
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.exchange.lines import read_lines
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.state import Board
+from scanvi_core.project.label_log.replay.undo import History
+from scanvi_core.project.label_log.storage import signing
+from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
+from scanvi_core.project.label_log.storage.signing import (
+    ALTERED,
+    CLAIMED,
+    ELSEWHERE,
+    UNSIGNED,
+    VERIFIED,
+)
+from scanvi_core.project.label_log.storage.tables import EVENTS
+from tests import ROOT
 from tests.project.label_log.views import N, content, seen, sql
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

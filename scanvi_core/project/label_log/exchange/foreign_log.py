@@ -9,15 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from scanvi_core.errors import HistoryRefused, ProjectError
-from scanvi_core.project.label_log.audit import Allowance, Audit
-from scanvi_core.project.label_log.backup import write_new
-from scanvi_core.project.label_log.database import in_words
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.fields import refused
-from scanvi_core.project.label_log.lines import parsed, read_lines
-from scanvi_core.project.label_log.row_sets import LogDamaged
-from scanvi_core.project.label_log.signing import Bringer, Signer, brought
-from scanvi_core.project.label_log.tables import EVENTS, META, SCHEMA_VERSION
+from scanvi_core.project.label_log.exchange.audit import Allowance, Audit
+from scanvi_core.project.label_log.exchange.fields import refused
+from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import LogDamaged
+from scanvi_core.project.label_log.storage.backup import write_new
+from scanvi_core.project.label_log.storage.database import in_words
+from scanvi_core.project.label_log.storage.signing import Bringer, Signer, brought
+from scanvi_core.project.label_log.storage.tables import EVENTS, META, SCHEMA_VERSION
 from scanvi_core.runtime import replacing
 
 JSON_FIELDS = ("payload", "origin")

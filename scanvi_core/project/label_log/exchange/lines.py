@@ -18,9 +18,9 @@ from scanvi_core.config import (
     history_bytes,
 )
 from scanvi_core.errors import HistoryRefused
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.fields import AGAIN, is_digest, is_whole, refused
-from scanvi_core.project.label_log.row_sets import Rows, inflate, pack_rows, unpack_rows
+from scanvi_core.project.label_log.exchange.fields import AGAIN, is_digest, is_whole, refused
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import Rows, inflate, pack_rows, unpack_rows
 
 MAX_RANGES = 32  # selections of more pieces are written in the compact form
 MAX_LISTS, MAX_PARTS = 100_000, 300_000  # besides those per cell: a rule has corners of lassos

@@ -11,9 +11,9 @@ import pytest
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.brought import adopt
-from scanvi_core.project.label_log.signing import CLAIMED, VERIFIED
-from tests.project.label_log.test_signing import before_signatures, rewrite
+from scanvi_core.project.label_log.exchange.foreign_log import adopt
+from scanvi_core.project.label_log.storage.signing import CLAIMED, VERIFIED
+from tests.project.label_log.storage.test_signing import before_signatures, rewrite
 from tests.project.label_log.views import N, content, seen
 
 

@@ -11,9 +11,15 @@ from typing import Any
 
 from scanvi_core.config import HISTORY_EVENTS
 from scanvi_core.errors import HistoryRefused
-from scanvi_core.project.label_log.entries import Record
 from scanvi_core.project.label_log.events import KINDS
-from scanvi_core.project.label_log.signing import BROUGHT_AT, BROUGHT_BY, MAX_VIA, SIGNED_IN, VIA
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.storage.signing import (
+    BROUGHT_AT,
+    BROUGHT_BY,
+    MAX_VIA,
+    SIGNED_IN,
+    VIA,
+)
 from scanvi_core.project.names import MAX_LABEL_LENGTH
 
 MAX_DEPTH = 12  # of lists in lists; a rule behind a label takes 6

@@ -16,14 +16,14 @@ import numpy as np
 
 from scanvi_core.config import HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL
 from scanvi_core.errors import HistoryRefused, ProjectError
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.fields import AGAIN, check_fields, refused
-from scanvi_core.project.label_log.lines import read_lines, unpack_log
-from scanvi_core.project.label_log.merge import COMBINE
-from scanvi_core.project.label_log.row_sets import LogDamaged, unpack_rows
-from scanvi_core.project.label_log.state import Board, Change
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.exchange.fields import AGAIN, check_fields, refused
+from scanvi_core.project.label_log.exchange.lines import read_lines, unpack_log
+from scanvi_core.project.label_log.exchange.merge import COMBINE
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import LogDamaged, unpack_rows
+from scanvi_core.project.label_log.replay.state import Board, Change
+from scanvi_core.project.label_log.replay.undo import History
 
 ANY = frozenset({"undo", "redo"})
 CELLS = ANY | {"import", "assign", "accept", "clear", "merge", "split", "delete", COMBINE}

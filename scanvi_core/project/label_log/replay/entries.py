@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from scanvi_core.project.label_log.row_sets import (
+from scanvi_core.project.label_log.replay.row_sets import (
     Codes,
     LogDamaged,
     Rows,
@@ -15,15 +15,21 @@ from scanvi_core.project.label_log.row_sets import (
     unpack_rows,
     unpack_values,
 )
-from scanvi_core.project.label_log.state import Board, CellChange, Change, HoldoutChange, Label
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.replay.state import (
+    Board,
+    CellChange,
+    Change,
+    HoldoutChange,
+    Label,
+)
+from scanvi_core.project.label_log.replay.undo import History
 
 
 class Record(NamedTuple):
     """One stored entry; the columns of the table, in order.
 
     Its `origin` (None: written here by somebody who did not sign in) and its signature `mac` say
-    who vouches for it, see :mod:`scanvi_core.project.label_log.signing`.
+    who vouches for it, see :mod:`scanvi_core.project.label_log.storage.signing`.
     """
 
     seq: int

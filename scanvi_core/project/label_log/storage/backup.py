@@ -14,12 +14,18 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.signing import Signer
-from scanvi_core.project.label_log.state import Board
-from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, METADATA, SCHEMA_VERSION
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.state import Board
+from scanvi_core.project.label_log.replay.undo import History
+from scanvi_core.project.label_log.storage.signing import Signer
+from scanvi_core.project.label_log.storage.tables import (
+    EVENTS,
+    HEAD,
+    META,
+    METADATA,
+    SCHEMA_VERSION,
+)
 from scanvi_core.runtime import replacing
 
 BACKUPS = "backups"

@@ -7,8 +7,8 @@ import numpy as np
 from scanvi_core import keys
 from scanvi_core.errors import ProjectError, SettingInvalid
 from scanvi_core.project.label_log.events import Event
-from scanvi_core.project.label_log.row_sets import Codes, Rows, as_rows
-from scanvi_core.project.label_log.state import (
+from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, as_rows
+from scanvi_core.project.label_log.replay.state import (
     ACCEPTED,
     GIVEN,
     MANUAL,

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.lines import from_line, pack_log, to_line, unpack_log
-from scanvi_core.project.label_log.merge import (
+from scanvi_core.project.label_log.exchange.lines import from_line, pack_log, to_line, unpack_log
+from scanvi_core.project.label_log.exchange.merge import (
     COMBINE,
     Merged,
     Story,
@@ -19,8 +18,9 @@ from scanvi_core.project.label_log.merge import (
     read_story,
     up_to_date,
 )
-from scanvi_core.project.label_log.row_sets import Rows
-from scanvi_core.project.label_log.state import Board, Change
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import Rows
+from scanvi_core.project.label_log.replay.state import Board, Change
 
 NAMED = 5  # people in one sentence
 

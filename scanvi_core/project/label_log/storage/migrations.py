@@ -9,9 +9,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.backup import BACKUPS, copy_database
-from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, SCHEMA_VERSION
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.storage.backup import BACKUPS, copy_database
+from scanvi_core.project.label_log.storage.tables import EVENTS, HEAD, META, SCHEMA_VERSION
 
 
 def put_aside(path: Path, version: int) -> Path:

@@ -19,9 +19,15 @@ import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import ON_SERVER
-from scanvi_core.project.label_log import migrations
-from scanvi_core.project.label_log.row_sets import LogDamaged
-from scanvi_core.project.label_log.tables import EVENTS, HEAD, META, METADATA, SCHEMA_VERSION
+from scanvi_core.project.label_log.replay.row_sets import LogDamaged
+from scanvi_core.project.label_log.storage import migrations
+from scanvi_core.project.label_log.storage.tables import (
+    EVENTS,
+    HEAD,
+    META,
+    METADATA,
+    SCHEMA_VERSION,
+)
 
 FILE_NAME = "project.db"
 URL_VARIABLE = "SCANVI_DATABASE_URL"
@@ -179,7 +185,8 @@ class Database:
 
     def _read_copy(self, n_obs: int) -> None:
         """Look at an older log that cannot be written to in a copy of the present format."""
-        assert self.path is not None  # noqa: S101  told to the type checker: servers can be written to
+        if self.path is None:
+            raise ValueError("a database of a server can be written to")
         self._engine.dispose()
         self._place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
         copy = Path(self._place.name) / FILE_NAME

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.merge import COMBINE
-from scanvi_core.project.label_log.row_sets import Codes, Rows, Sources, pack_rows, unpack_rows
-from scanvi_core.project.label_log.state import CellChange, Change, HoldoutChange
+from scanvi_core.project.label_log.exchange.merge import COMBINE
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.row_sets import (
+    Codes,
+    Rows,
+    Sources,
+    pack_rows,
+    unpack_rows,
+)
+from scanvi_core.project.label_log.replay.state import CellChange, Change, HoldoutChange
 
 LEFT_OUT = "left_out_rows"
 

@@ -12,9 +12,9 @@ import pytest
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log import log_file as ledgers
-from scanvi_core.project.label_log.backup import BACKUPS, copies, mend
-from scanvi_core.project.label_log.database import LogDamaged
+from scanvi_core.project.label_log.storage import ledger
+from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
+from scanvi_core.project.label_log.storage.database import LogDamaged
 from tests import ROOT
 from tests.project.label_log.views import N, names_of, seen, sql
 
@@ -202,7 +202,7 @@ def test_a_clock_set_back_a_year_changes_neither_order_nor_undo(tmp_path, filled
             return datetime(2001, 2, 3, tzinfo=UTC)
 
     filled.append(events.assign([0], "T"))
-    monkeypatch.setattr(ledgers, "datetime", LastYear)
+    monkeypatch.setattr(ledger, "datetime", LastYear)
     filled.append(events.assign([0], "NK"))
     assert [event.time[:4] for event in filled.events()][2] == "2001"
     assert names_of(filled.labels())[0] == "NK"

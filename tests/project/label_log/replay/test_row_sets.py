@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log.row_sets import (
+from scanvi_core.project.label_log.replay.row_sets import (
     pack_rows,
     pack_values,
     unpack_rows,

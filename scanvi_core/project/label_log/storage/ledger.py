@@ -14,8 +14,12 @@ import sqlalchemy as sa
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json
-from scanvi_core.project.label_log import entries
-from scanvi_core.project.label_log.backup import (
+from scanvi_core.project.label_log.events import Event
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.state import Board, Change, LabelState
+from scanvi_core.project.label_log.replay.undo import History
+from scanvi_core.project.label_log.storage.backup import (
     Mended,
     copy_database,
     fullest,
@@ -23,13 +27,9 @@ from scanvi_core.project.label_log.backup import (
     mend,
     write_new,
 )
-from scanvi_core.project.label_log.database import EVENTS, FILE_NAME, Database, LogDamaged
-from scanvi_core.project.label_log.entries import Record
-from scanvi_core.project.label_log.events import Event
-from scanvi_core.project.label_log.signing import ALTERED, SIGNED_IN, Signer
-from scanvi_core.project.label_log.state import Board, Change, LabelState
-from scanvi_core.project.label_log.tables import HEAD, META
-from scanvi_core.project.label_log.undo import History
+from scanvi_core.project.label_log.storage.database import EVENTS, FILE_NAME, Database, LogDamaged
+from scanvi_core.project.label_log.storage.signing import ALTERED, SIGNED_IN, Signer
+from scanvi_core.project.label_log.storage.tables import HEAD, META
 from scanvi_core.project.locks import at_work, enter, is_signed_in, this_user
 from scanvi_core.runtime import replacing
 
@@ -122,7 +122,8 @@ class Ledger:
         ProjectError
             If the disk refuses, or who asks may only look.
         """
-        assert self._damaged is not None  # noqa: S101  told to the type checker: `damage` is set
+        if self._damaged is None:
+            raise ValueError("nothing is damaged")
         folder, _ = self._damaged
         access.check_write(folder)
         with self._lock:
