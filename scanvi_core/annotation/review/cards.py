@@ -7,13 +7,15 @@ small new types are met early. In simulations (``python -m benchmarks.quality.re
 taught more than large groups, and this order more than doubt alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from scanvi_core.annotation.review.clusters import Clusters
 from scanvi_core.annotation.review.queue import FEW_LABELS, ReviewGroup, describe
+from scanvi_core.config import LOW_CONFIDENCE
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
@@ -27,14 +29,6 @@ SIZE_POWER = 0.25
 NEW_TYPE_CELLS = 20  # that a type nobody named is taken to have
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clusters:
-    """Clusters of cells; see `clusters.cluster`: codes and squared distances [n]."""
-
-    codes: npt.NDArray[np.int64]
-    distance: Floats
-
-
 def cards(
     clusters: Clusters,
     probabilities: Floats,
@@ -45,7 +39,7 @@ def cards(
     n_asked: int = 0,
     max_items: int | None = None,
 ) -> list[ReviewGroup]:
-    """Return a card per cluster with open cells enough, in the order of their worth.
+    """Return a card per cluster with a doubtful or novel cell, in the order of their worth.
 
     Parameters
     ----------
@@ -66,12 +60,20 @@ def cards(
     rows = np.flatnonzero(usable)
     order = rows[np.argsort(clusters.codes[rows], kind="stable")]
     cuts = np.flatnonzero(np.diff(clusters.codes[order])) + 1
+    strange_cells = np.nan_to_num(novelty)
+    doubtful = _doubt(probabilities, strange_cells) > 1.0 - LOW_CONFIDENCE
     groups = [own for own in np.split(order, cuts) if own.size >= LEAST_CELLS]
+    groups = [own for own in groups if doubtful[own].any()]
     if not groups:
         return []
-    worth, strange = _worth(groups, probabilities, np.nan_to_num(novelty), known)
+    worth, strange = _worth(groups, probabilities, strange_cells, known)
     places = _interleaved(worth, strange, [len(own) for own in groups], n_asked)[:max_items]
     return [_card(groups[place], clusters.distance, probabilities) for place in places]
+
+
+def _doubt(p: Floats, novelty: Floats) -> Floats:
+    """Return the chance [n] that the likeliest type is not right, for new types, too."""
+    return np.asarray(1.0 - (1.0 - novelty) * np.nan_to_num(p).max(axis=1))
 
 
 def _worth(
@@ -86,7 +88,7 @@ def _worth(
     worth, strange = np.empty(len(groups)), np.empty(len(groups))
     for i, own in enumerate(groups):
         new = novelty[own]
-        doubt = 1.0 - (1.0 - new) * p[own].max(axis=1)
+        doubt = _doubt(p[own], new)
         few = np.where(counts[guess[own]] < FEW_LABELS, 2.0, 1.0)
         weight = np.where(new > NOVEL, NEW_TYPE_CELLS**-0.5, of_type[guess[own]])
         worth[i] = doubt.mean() * len(own) ** SIZE_POWER * few.mean() * weight.mean()
@@ -112,5 +114,7 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
 
 
 def _card(group: Rows, distance: Floats, p: Floats) -> ReviewGroup:
+    """Return the middle of a cluster as a card that speaks for all of it."""
     near = group[np.argsort(distance[group], kind="stable")[:CARD_CELLS]]
-    return describe(np.sort(near), p)
+    gain = float((1.0 - p[group].max(axis=1)).sum())
+    return replace(describe(np.sort(near), p), gain=gain, n_alike=len(group))

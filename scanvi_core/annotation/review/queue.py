@@ -44,6 +44,8 @@ class ReviewGroup:
         Number of cells expected to have a wrong first guess: the sum of (1 - confidence).
     drawn
         The cell a random check is about, -1 in other groups.
+    n_alike
+        Open cells of the cluster that the group is the middle of, its own among them.
     """
 
     key: str
@@ -52,6 +54,7 @@ class ReviewGroup:
     confidence: float
     gain: float
     drawn: int = -1
+    n_alike: int = 0
 
 
 def review_queue(
@@ -170,4 +173,5 @@ def describe(rows: Rows, probabilities: Floats) -> ReviewGroup:
         candidates=tuple((int(code), float(mean[code])) for code in best),
         confidence=float(confidence.mean()),
         gain=float((1.0 - confidence).sum()),
+        n_alike=len(rows),
     )

@@ -14,6 +14,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.runs import provisional, results
+from scanvi_core.services.runs.cards import suggested
 from scanvi_core.services.workspace import Workspace
 
 SUGGESTED, RANDOM = "suggested", "random"
@@ -35,8 +36,9 @@ class ReviewItem:
 
     `run_id` and `seq` say which predictions made it: those of a run, or (seq > 0) the provisional
     ones after that label event. It stays as it is, whatever is predicted later. `kind` says why it
-    is asked: one of `KINDS`. `drawn` is the cell that a random check is about. `path` says which
-    part of which part of a card it is, where a mixed one was split.
+    is asked: one of `KINDS`. `drawn` is the cell that a random check is about. `n_alike` are the
+    cells it speaks for, and `gain` how many of them may be wrong now. `path` says which part of
+    which part of a card it is, where a mixed one was split.
     """
 
     key: str
@@ -47,6 +49,8 @@ class ReviewItem:
     seq: int
     kind: str = SUGGESTED
     drawn: int = -1
+    n_alike: int = 0
+    gain: float = 0.0
     path: tuple[int, ...] = ()
 
     @property
@@ -93,7 +97,7 @@ def _groups(
             random_checks(z1, p, open_ & (predictions.confidence >= config.LOW_CONFIDENCE))
         )
     if kind == SUGGESTED:
-        return tuple(review_queue(z1, p, open_, known=y))
+        return suggested(predictions.run, (p, p), open_, y)
     doubts = uncertainty.reasons(opened)
     if doubts is None or doubts.run_id != predictions.run_id:
         return ()
@@ -106,8 +110,9 @@ def _item(
 ) -> ReviewItem:
     candidates = tuple(Candidate(names[code], p) for code, p in group.candidates)
     return ReviewItem(
-        group.key, group.rows, candidates, group.confidence, run_id, seq, kind, group.drawn
-    )
+        group.key, group.rows, candidates, group.confidence, run_id, seq, kind, group.drawn,
+        group.n_alike, group.gain,
+    )  # fmt: skip
 
 
 def card(opened: Workspace, token: str) -> ReviewItem | None:
@@ -238,13 +243,20 @@ class ReviewState:
                 return item
         return None
 
+    @property
+    def _doubtful(self) -> np.ndarray:
+        """Positions of the cells without a label that the model was in doubt about."""
+        model = results.load(self.opened, str(self.run_id))
+        y = model.run.array("y")
+        usable = (y < 0) & ~model.holdout & (model.prediction >= 0)
+        return np.flatnonzero(usable & (model.confidence < config.LOW_CONFIDENCE))
+
     @cached_property
     def progress(self) -> ReviewProgress:
         """What is done and what is left."""
         if self.run_id is None:
             return ReviewProgress(0, 0, 0, 0)
-        cards = _cards(self.opened, self.run_id, 0, SUGGESTED)
-        rows = np.concatenate([np.empty(0, np.int64), *(item.rows for item in cards)])
+        rows = self._doubtful
         named = self.named[rows]
         clear = np.zeros_like(named)
         if self.made.newest is not None:

@@ -99,7 +99,7 @@ def rest(review: ReviewState) -> Rest:
         if name != keys.UNKNOWN:
             right.append(name == predictions.names[predictions.prediction[check.drawn]])
     open_ = [item for item in review.queue if not review.is_decided(item)]
-    expected = sum(item.rows.size * (1 - item.confidence) for item in open_)
+    expected = sum(item.gain for item in open_)
     promised = float(predictions.confidence[sure].mean()) if sure.any() else 1.0
     n, n_sure = review.named.size, int(np.count_nonzero(sure))
     return Rest(n, n_sure, len(right), sum(right), len(open_), expected, promised)

@@ -14,6 +14,7 @@ from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
+from scanvi_core.services.runs.cards import suggested
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.workspace import Workspace
 
@@ -38,7 +39,7 @@ class Provisional:
     n_changed
         Cells without a label whose predicted type is not the model's.
     groups
-        The doubtful cells among those without a label, as `queue.review_queue` groups them.
+        Cards of cells without a label, the most useful first.
     """
 
     seq: int
@@ -121,8 +122,7 @@ def _follow(opened: Workspace, job: jobs.Job) -> None:
 def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
-    from scanvi_core.annotation.model.refit import Known, refit
-    from scanvi_core.annotation.review.queue import review_queue
+    from scanvi_core.annotation.model.refit import Known, codes_now, of_model, refit
 
     run = opened.current_run()
     if run is None:
@@ -134,7 +134,11 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
-        groups = review_queue(z1, probabilities, open_ & ~inputs.holdout, known=inputs.y)
+        told = of_model(model.probabilities, codes_now(before, now), len(now.names))
+        groups = suggested(
+            run, (told, probabilities), open_ & ~inputs.holdout, inputs.y,
+            inputs.seq - run.settings.labels_seq,
+        )  # fmt: skip
     predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)
     return Provisional(inputs.seq, predictions, inputs.y, n_changed, tuple(groups))

@@ -1,0 +1,43 @@
+"""Which cells the review suggests next."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scanvi_core.project.runs import Run
+from scanvi_core.services.runs import clusters
+from scanvi_core.services.runs.results import Z1
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.review.queue import ReviewGroup
+
+
+def suggested(
+    run: Run,
+    probabilities: tuple[np.ndarray, np.ndarray],
+    open_: np.ndarray,
+    known: np.ndarray,
+    n_asked: int = 0,
+) -> "tuple[ReviewGroup, ...]":
+    """Return the cards of a run, the most useful first.
+
+    Parameters
+    ----------
+    probabilities
+        What the run said of the types of now, and what is said now, each [n_obs, K].
+    open_
+        Cells [n_obs] without a label.
+    known
+        Label codes [n_obs], below 0 where there is none.
+    n_asked
+        Decisions since the run was begun.
+    """
+    from scanvi_core.annotation.review.cards import cards
+    from scanvi_core.annotation.review.queue import review_queue
+
+    before, now = probabilities
+    made = clusters.read(run)
+    if made is None:  # a run of an earlier version
+        return tuple(review_queue(run.array(Z1), now, open_, known=known))
+    new = clusters.novelty(run, before, now)
+    return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked))

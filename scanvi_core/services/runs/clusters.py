@@ -1,0 +1,47 @@
+"""The clusters of a run's cells, of which a review makes its cards, and how novel cells are."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanvi_core.project.runs import Run
+from scanvi_core.services.runs.results import Z1
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.model.trained import TrainedModel
+    from scanvi_core.annotation.review.clusters import Clusters
+
+CLUSTER, DISTANCE, NOVELTY = "card_cluster", "card_distance", "novelty"
+
+
+def write(run: Run, model: "TrainedModel", counts: Any) -> None:
+    """Cluster the cells of a run that was just trained, and keep the clusters with it."""
+    from scanvi_core.annotation.review.clusters import make_clusters
+    from scanvi_core.data.blocks.rows import take_rows
+
+    made = make_clusters(
+        run.array(Z1), lambda rows: model.linear_models.project(take_rows(counts, rows))
+    )
+    run.write_array(CLUSTER, made.codes)
+    run.write_array(DISTANCE, made.distance)
+
+
+def read(run: Run) -> "Clusters | None":
+    """Return the clusters of a run; None for runs of earlier versions, which have none."""
+    from scanvi_core.annotation.review.clusters import Clusters
+
+    if not (run.has_array(CLUSTER) and run.has_array(DISTANCE)):
+        return None
+    return Clusters(np.asarray(run.array(CLUSTER)), np.asarray(run.array(DISTANCE)))
+
+
+def novelty(run: Run, before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Return how unlike all labeled cells each cell is by now [n_obs]; NaN where unknown.
+
+    What the look after the training found fades as decisions move what is said of a cell: by the
+    share of its probabilities [n_obs, K] that is elsewhere `now` than it was `before`.
+    """
+    if not run.has_array(NOVELTY):
+        return np.full(len(now), np.nan, dtype=np.float32)
+    moved = 0.5 * np.abs(now - before).sum(axis=1)
+    return np.asarray(run.array(NOVELTY) * (1.0 - moved), dtype=np.float32)
