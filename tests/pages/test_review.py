@@ -76,14 +76,14 @@ def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_rando
 ):
     app = visit("review", trained)
     n = len(queue.queue(workspace(trained)))
-    checks = [9, 19, 29][: n // 9]
-    n += len(checks)
     seen = [question(app)]
-    for _ in range(n):
+    while len(seen) < 2 or seen[-1] != seen[0]:  # a card whose cells a check showed is left out
+        assert len(seen) <= n + n // 9
         app.button(key="skip").click().run()
         seen.append(question(app))
-    assert seen[-1] == seen[0]
-    assert [i for i, asked in enumerate(seen) if "random check" in asked] == checks
+    assert len(seen) > 0.8 * n
+    checks = [i for i, asked in enumerate(seen) if "random check" in asked]
+    assert checks == list(range(9, len(seen) - 1, 10))
     assert not app.exception
 
 

@@ -11,6 +11,7 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
 MIN_CELLS = 5
+PART_CELLS = 3  # of a part of a split group, where there are enough
 MAX_CELLS = 300
 MAX_PARTS = 4  # that a group is split into
 TRIES = 5  # to split a group well
@@ -34,7 +35,7 @@ def groups_of(
 
 def is_splittable(rows: Rows) -> bool:
     """Tell whether a group has cells enough for two."""
-    return len(rows) >= 2 * MIN_CELLS
+    return len(rows) >= 2 * PART_CELLS
 
 
 def split_group(rows: Rows, z1: Floats, *, seed: int = 0) -> list[Rows]:
@@ -44,7 +45,7 @@ def split_group(rows: Rows, z1: Floats, *, seed: int = 0) -> list[Rows]:
     """
     if not is_splittable(rows):
         return [rows]
-    n_parts = int(np.clip(len(rows) // (3 * MIN_CELLS), 2, MAX_PARTS))
+    n_parts = int(np.clip(len(rows) // (3 * PART_CELLS), 2, MAX_PARTS))
     points, random = np.ascontiguousarray(z1[rows], dtype=np.float32), np.random.default_rng(seed)
     tries = [nearest(points, _middles(points, n_parts, random)) for _ in range(TRIES)]
     codes, _distance = min(tries, key=lambda parting: float(parting[1].sum()))

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from scanvi_core.annotation.review.grouping import MAX_CELLS, MIN_CELLS, is_splittable, split_group
+from scanvi_core.annotation.review.grouping import (
+    MAX_CELLS,
+    MIN_CELLS,
+    PART_CELLS,
+    is_splittable,
+    split_group,
+)
 from scanvi_core.annotation.review.queue import (
     CHECK_CELLS,
     FEW_LABELS,
@@ -165,6 +171,6 @@ def test_a_mixed_group_is_split_where_it_is_mixed():
 def test_cells_in_one_place_are_split_too_and_few_cells_are_not():
     z1 = np.zeros((40, 3), dtype=np.float32)
     assert [len(part) for part in split_group(np.arange(40), z1)] == [20, 20]
-    few = np.arange(2 * MIN_CELLS - 1)
+    few = np.arange(2 * PART_CELLS - 1)
     assert not is_splittable(few)
     assert [part.tolist() for part in split_group(few, z1)] == [few.tolist()]

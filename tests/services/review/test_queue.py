@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scanvi_core import config
-from scanvi_core.annotation.review.grouping import MIN_CELLS
+from scanvi_core.annotation.review.cards import CARD_CELLS
+from scanvi_core.annotation.review.grouping import PART_CELLS
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import queue
@@ -34,7 +35,7 @@ def test_a_part_is_split_again_until_it_is_small(trained, large):
     item = large
     while item.can_split:
         item = queue.parts(workspace(trained), item)[0]
-    assert item.rows.size < 2 * MIN_CELLS
+    assert item.rows.size < 2 * PART_CELLS
     assert queue.parts(workspace(trained), item) == (item,)
     assert np.array_equal(queue.card(workspace(trained), item.token).rows, item.rows)
 
@@ -59,7 +60,25 @@ def test_open_cards_and_open_cells_are_counted(trained, large):
     assert not queue.n_open_cells(workspace(trained), large)
 
 
-def test_the_first_cards_are_doubtful_and_far_from_labeled_cells_and_none_is_sure(trained):
+def test_cards_are_small_speak_for_open_cells_and_are_about_clusters_with_doubtful_ones(trained):
+    found, cards = results.current(workspace(trained)), queue.queue(workspace(trained))
+    cluster, y = found.run.array("card_cluster"), found.run.array("y")
+    open_ = (y < 0) & ~found.holdout
+    for item in cards:
+        [own] = np.unique(cluster[item.rows])
+        rows = np.flatnonzero((cluster == own) & open_)
+        assert item.rows.size == min(CARD_CELLS, rows.size) and item.n_alike == rows.size
+        assert (found.confidence[rows] < config.LOW_CONFIDENCE).any()
+        assert item.gain == pytest.approx((1 - found.confidence[rows]).sum(), rel=1e-5)
+    assert np.concatenate([item.rows for item in cards]).size == len(
+        np.unique(np.concatenate([item.rows for item in cards]))
+    )
+
+
+def test_a_run_of_an_earlier_version_without_clusters_has_a_queue(trained):
+    run = workspace(trained).current_run()
+    for name in ("card_cluster", "card_distance"):
+        (run.root / f"{name}.npy").unlink()
     found = results.current(workspace(trained))
     for item in queue.queue(workspace(trained)):
         assert (found.confidence[item.rows] < config.LOW_CONFIDENCE).all()

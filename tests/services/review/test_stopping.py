@@ -51,9 +51,7 @@ def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
     before = rest(trained)
     open_ = queue.queue(workspace(trained))
     assert before.n_groups == len(open_) and not before.can_stop
-    assert before.n_expected == pytest.approx(
-        sum(item.rows.size * (1 - item.confidence) for item in open_)
-    )
+    assert before.n_expected == pytest.approx(sum(item.gain for item in open_))
     for item in open_:
         queue.unknown(workspace(trained), item)
     after = stopping.rest(queue.review_state(workspace(trained)))
