@@ -11,7 +11,7 @@ from scanvi_core import keys
 from tests.cli.program import LABELS, annotated, module
 
 SUMMARY = {
-    "n_cells", "n_genes_used", "labels", "n_labeled", "counts_source", "repairs", "device",
+    "n_cells", "n_genes_used", "labels", "n_labelled", "counts_source", "repairs", "device",
     "threads", "epochs", "train_seconds", "train_cells_per_s", "total_seconds", "peak_rss_mb",
     "holdout", "output",
 }  # fmt: skip

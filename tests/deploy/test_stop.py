@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import signal
 import sys
@@ -126,6 +127,7 @@ def test_a_training_that_is_stopped_with_the_server_leaves_its_project_closed(se
         page.get_by_role("button", name="Use these labels").click()
         page.get_by_role("heading", name="Types").wait_for()
         page.goto(f"http://127.0.0.1:{port}/train?project={cells.id}")
+        page.get_by_role("radio", name=re.compile("Thorough")).click()  # it is to be cut off
         page.get_by_test_id("stMain").get_by_role("button", name="Train", exact=True).click()
         wait_until(lambda: Run.list(cells) and Run.list(cells)[-1].records(), 120)
         running.process.send_signal(signal.SIGTERM)

@@ -12,7 +12,7 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.services.projects import library
 from tests.services import use_project
-from tests.services.use_project import CASES, FINE, OURS
+from tests.services.use_project import CASES, FINE, OPEN_CASES, OURS
 
 ROOT = Path(__file__).parents[2]
 READ_BY = {  # steps that have to notice the damage, of some cases
@@ -51,8 +51,10 @@ def used(packed, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("opened", [False, True], ids=["closed", "open"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "opened"),
+    [*((case, False) for case in CASES), *((case, True) for case in OPEN_CASES)],
+)
 def test_damage_ends_in_sentences(used, case, opened):
     found = used[case, opened]
     assert not [f"{step}: {said}" for step, said in found.items() if OURS in said]

@@ -136,7 +136,7 @@ def begin(run, script, environment, *arguments):
 
 
 def finish(process, code=0):
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)  # machines may be busy
     assert process.returncode == code, said
     return said
 
