@@ -1,0 +1,86 @@
+"""Cards of a review: tight, of clusters with something to learn, novel ones first."""
+
+import numpy as np
+import pytest
+
+from scanvi_core.annotation.review.cards import CARD_CELLS, LEAST_CELLS, cards
+from scanvi_core.annotation.review.clusters import make_clusters
+
+
+@pytest.fixture
+def cells():
+    """Three places of 100 cells; the model is sure of the first and in doubt about the others."""
+    random, kind = np.random.default_rng(0), np.repeat([0, 1, 2], 100)
+    z1 = random.normal(size=(300, 5)) + 8 * np.eye(5)[kind]
+    genes = random.normal(size=(300, 10)) + 8 * np.eye(10)[kind]
+    p = np.array([[0.98, 0.01, 0.01], [0.4, 0.5, 0.1], [0.4, 0.3, 0.3]])[kind]
+    return kind, z1, genes, p, make_clusters(z1, lambda rows: genes[rows])
+
+
+def none(n=300):
+    return np.full(n, -1), np.ones(n, dtype=bool)
+
+
+def test_clusters_are_small_of_one_place_and_cells_without_counts_are_in_none(cells):
+    kind, z1, genes, _, clusters = cells
+    for code in np.unique(clusters.codes):
+        assert len(set(kind[clusters.codes == code])) == 1
+    assert 15 <= len(np.unique(clusters.codes)) <= 30
+    z1 = z1.copy()
+    z1[:7] = np.nan
+    made = make_clusters(z1, lambda rows: genes[rows])
+    assert (made.codes[:7] == -1).all() and (made.codes[7:] >= 0).all()
+    assert np.array_equal(make_clusters(z1, lambda rows: genes[rows]).codes, made.codes)
+
+
+def test_what_the_model_is_sure_of_is_not_asked_unless_it_is_novel(cells):
+    kind, _, _, p, clusters = cells
+    known, open_ = none()
+    asked = cards(clusters, p, np.zeros(300), open_, known=known)
+    assert set(kind[np.concatenate([card.rows for card in asked])]) == {1, 2}
+    asked = cards(clusters, p, np.where(kind == 0, 0.9, 0.0), open_, known=known)
+    assert set(kind[asked[0].rows]) == {0}
+    n_novel = sum(kind[card.rows[0]] == 0 for card in asked)
+    assert all(
+        kind[card.rows[0]] == 0 for card in asked[:n_novel]
+    )  # explored before anything else
+
+
+def test_every_third_card_is_the_most_novel_one_whatever_else_is_worth(cells):
+    _, _, _, p, clusters = cells
+    known, open_ = none()
+    strange = np.where(clusters.codes == clusters.codes[250], 0.45, 0.0)  # one, and below novel
+    firsts = [
+        cards(clusters, p, strange, open_, known=known, n_asked=n)[0].rows[0] for n in range(3)
+    ]
+    assert clusters.codes[firsts[2]] == clusters.codes[250]
+    assert len({clusters.codes[row] for row in firsts[:2]}) == 1
+
+
+def test_a_card_is_the_middle_of_its_cluster_and_says_for_how_many_it_speaks(cells):
+    _, _, _, p, clusters = cells
+    known, open_ = none()
+    for card in cards(clusters, p, np.full(300, np.nan), open_, known=known):
+        members = np.flatnonzero(clusters.codes == clusters.codes[card.rows[0]])
+        assert card.rows.size == min(CARD_CELLS, members.size) and card.n_alike == members.size
+        others = np.setdiff1d(members, card.rows)
+        if others.size:
+            assert clusters.distance[card.rows].max() <= clusters.distance[others].min()
+        assert card.gain == pytest.approx((1 - p[members].max(axis=1)).sum())
+
+
+def test_named_cells_leave_their_cluster_and_small_rests_wait(cells):
+    _, _, _, p, clusters = cells
+    known, open_ = none()
+    first = cards(clusters, p, np.zeros(300), open_, known=known)[0]
+    members = np.flatnonzero(clusters.codes == clusters.codes[first.rows[0]])
+    open_[members[LEAST_CELLS - 1 :]] = False
+    again = cards(clusters, p, np.zeros(300), open_, known=known)
+    assert not np.isin(members, np.concatenate([card.rows for card in again])).any()
+
+
+def test_nothing_to_ask_is_no_card(cells):
+    _, _, _, p, clusters = cells
+    known, _ = none()
+    assert cards(clusters, p, np.zeros(300), np.zeros(300, dtype=bool), known=known) == []
+    assert cards(clusters, np.full_like(p, np.nan), np.zeros(300), none()[1], known=known) == []
