@@ -90,7 +90,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     walker.shoot("4-train-running")
     page.reload()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
-    page.get_by_text(re.compile(r"Training, epoch|map of")).first.wait_for()
+    page.get_by_text(re.compile(r"Training, epoch|map of|Model 1 is ready")).first.wait_for()
     walker.settle()
     for title in ("Check data", "Labels", "Train"):  # clicks while training runs
         walker.visit(title)

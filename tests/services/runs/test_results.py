@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from scanvi_core import keys
+from scanvi_core.annotation.review.cards import LEAST_CELLS
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log.replay.state import ACCEPTED, MANUAL
@@ -67,11 +68,16 @@ def test_changed_labels_counts_what_the_model_has_not_learned(trained):
 # Review ---------------------------------------------------------------------------------------
 
 
-def test_the_queue_holds_every_doubtful_open_cell_once(trained):
+def test_the_queue_asks_about_every_cluster_with_a_doubtful_open_cell_once(trained):
     found = results.current(workspace(trained))
-    rows = np.concatenate([item.rows for item in queue.queue(workspace(trained))])
-    doubtful = (state(trained).codes < 0) & ~found.holdout & (found.confidence < LOW_CONFIDENCE)
-    assert np.array_equal(np.sort(rows), np.flatnonzero(doubtful))
+    open_ = (state(trained).codes < 0) & ~found.holdout
+    doubtful, cluster = (
+        open_ & (found.confidence < LOW_CONFIDENCE),
+        found.run.array("card_cluster"),
+    )
+    asked = [int(cluster[item.rows[0]]) for item in queue.queue(workspace(trained))]
+    large = np.bincount(cluster[open_], minlength=cluster.max() + 1) >= LEAST_CELLS
+    assert sorted(asked) == [int(c) for c in np.unique(cluster[doubtful]) if large[c]]
 
 
 def test_a_card_tells_its_candidates_best_first(trained):
