@@ -31,8 +31,11 @@ from scipy import stats
 from benchmarks.accuracy.cells import Cells, load
 from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core.annotation.model.refit import Known, refit
+from scanvi_core.annotation.review.cards import cards
+from scanvi_core.annotation.review.clusters import Clusters, make_clusters
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.annotation.review.queue import ReviewGroup, random_checks, review_queue
+from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.config import LOW_CONFIDENCE, ModelConfig, TrainConfig
 
 DATA = SHARED / "data"
@@ -54,6 +57,8 @@ class Review:
         True codes and the cells set aside [n].
     start, p_start, z
         Labels [n] of the model (-1: none), what it says [n, K] and z1 [n, d].
+    components
+        Principal components of the cells [n, d].
     """
 
     types: np.ndarray
@@ -61,6 +66,7 @@ class Review:
     start: np.ndarray
     p_start: np.ndarray
     z: np.ndarray
+    components: np.ndarray
     random: np.random.Generator
     y: np.ndarray = field(init=False)
     p: np.ndarray = field(init=False)
@@ -102,7 +108,10 @@ def known(y: np.ndarray, n_types: int) -> tuple[np.ndarray, Known]:
 
 
 def ours(review: Review) -> Iterator[np.ndarray]:
-    """Give the first group of the queue, each tenth time a random check, as the page does."""
+    """Give the first card of the queue, each tenth time a random check, as the page does."""
+    clusters = make_clusters(review.z, lambda rows: review.components[rows])
+    n_types = review.p_start.shape[1]
+    found = find_novel(review.components, review.start, n_types, np.random.default_rng(0))
     sure = review.open & (review.p_start.max(axis=1) >= LOW_CONFIDENCE)
     checks = [group.rows for group in random_checks(review.z, review.p_start, sure)]
     while True:
@@ -110,9 +119,18 @@ def ours(review: Review) -> Iterator[np.ndarray]:
         if review.n_asked % CHECK_EVERY == CHECK_EVERY - 1 and checks:
             rows = checks.pop(0)
         if not review.open[rows].any():
-            groups = review_queue(review.z, review.p, review.open, known=review.y, max_items=1)
-            rows = groups[0].rows
+            rows = first_card(review, clusters, found.score)
         yield rows[review.open[rows]]
+
+
+def first_card(review: Review, clusters: Clusters, novelty: np.ndarray) -> np.ndarray:
+    """Return the cells the queue asks about next; where it asks nothing more, a doubtful group."""
+    moved = 0.5 * np.abs(review.p - review.p_start).sum(axis=1)
+    asked = cards(
+        clusters, review.p, novelty * (1.0 - moved), review.open,
+        known=review.y, n_asked=review.n_asked, max_items=1,
+    )  # fmt: skip
+    return asked[0].rows if asked else least_sure(review)
 
 
 def all_groups(review: Review) -> list[ReviewGroup]:
@@ -120,10 +138,15 @@ def all_groups(review: Review) -> list[ReviewGroup]:
     return review_queue(review.z, review.p, review.open, threshold=np.inf)
 
 
+def least_sure(review: Review) -> np.ndarray:
+    """Return the group of the lowest mean confidence."""
+    return min(all_groups(review), key=lambda group: group.confidence).rows
+
+
 def least_sure_groups(review: Review) -> Iterator[np.ndarray]:
     """Give the group of the lowest mean confidence."""
     while True:
-        yield min(all_groups(review), key=lambda group: group.confidence).rows
+        yield least_sure(review)
 
 
 def least_sure_cells(review: Review) -> Iterator[np.ndarray]:
@@ -199,10 +222,13 @@ def begin(cells: Cells, seed: int) -> dict[str, np.ndarray]:
     counts = cells.counts[rows]
     shown = Inputs(counts, cells.genes, labels.y, labels.names, batch, names)
     config = TrainConfig(preset="quick", seed=seed, device="cpu")
-    told = Annotator.fit(shown, ModelConfig(), config).predict(counts)
+    model = Annotator.fit(shown, ModelConfig(), config)
+    told = model.predict(counts)
     p = np.zeros((len(types), len(cells.type_names)), dtype=np.float32)
     p[:, seen] = told.probabilities
-    return {"types": types, "aside": aside, "start": start, "p_start": p, "z": told.z1}
+    components = model.linear_models.project(counts)
+    return {"types": types, "aside": aside, "start": start, "p_start": p, "z": told.z1,
+            "components": components}  # fmt: skip
 
 
 def thinned(rows: np.ndarray, types: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -10,13 +10,14 @@ from scanvi_core.project.run_settings import RunSettings
 from tests.project.run_settings import settings
 
 FULL = settings(
-    warm_from="0001", taught_by="0001", map_from="0002", processes=2, store="/data/cells.zarr", batch_key="donor",
+    warm_from="0001", taught_by="0001", map_from="0002", processes=2, store="/data/cells.zarr",
+    batch_key="donor",
     versions={"torch": "2.10"}, unlabeled_categories=("nan",), groups={"B": "lymphoid"},
     prior={"T": 0.25},
 )  # fmt: skip
 OPTIONAL = (
-    "warm_from", "taught_by", "map_from", "together", "store", "versions", "batch_key", "labels_key",
-    "unlabeled_categories", "groups", "prior",
+    "warm_from", "taught_by", "map_from", "together", "store", "versions", "batch_key",
+    "labels_key", "unlabeled_categories", "groups", "prior",
 )  # fmt: skip
 
 
@@ -31,8 +32,8 @@ def test_settings_come_back_from_the_file_as_they_were():
 
 def test_the_file_keeps_the_names_it_always_had():
     assert list(plain()) == [
-        "model", "train", "warm_from", "taught_by", "map_from", "together", "store", "seed", "threads",
-        "device", "versions", "counts_sha256", "batch_key", "labels_key", "unlabeled_categories",
+        "model", "train", "warm_from", "taught_by", "map_from", "together", "store", "seed",
+        "threads", "device", "versions", "counts_sha256", "batch_key", "labels_key", "unlabeled_categories",
         "labels_seq", "label_order", "code_names", "batch_names", "groups", "prior", "genes",
     ]  # fmt: skip
 
