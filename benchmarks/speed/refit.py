@@ -6,8 +6,9 @@ so that a second call goes on) simulates a reviewer on data sets of ``../shared/
 its review queue; the oracle names each group by its most frequent true type, as a person does.
 Every way of updating is judged on the cells that stay without a label: nothing done; the refit on
 the frozen latent (`annotation.refit`); the classifier of now in place of the model's word;
-training on from the model; training anew. A second task hides one type from the model until the
-reviewer names it.
+training on from the model, with the labels as they were given or as soft labels
+(`annotation.model.soft_labels`); training anew. A second task hides one type from the model until
+the reviewer names it.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.refit import Known, fit_head, refit
+from scanvi_core.annotation.model.soft_labels import soft_labels
 from scanvi_core.annotation.review.queue import review_queue
 from scanvi_core.config import ModelConfig, TrainConfig
 
@@ -33,7 +35,8 @@ N_CELLS, MAX_GENES, N_GENES, N_GROUPS, SHOWN, LEAST = 1_500, 1_000, 600, 12, 0.0
 BY_HAND = 15  # cells of the hidden type that are named when no group was of it
 STAGES = (0, 2, N_GROUPS - 1)  # judged after so many groups, less one
 WAYS = ("no update", "refit on the frozen latent", "its new classifier alone",
-        "training on (tier 1)", "training anew")  # fmt: skip
+        "training on, labels as they were given", "training on, soft labels (tier 1)",
+        "training anew, soft labels")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,23 @@ class Cells:
     batch: np.ndarray
     n_types: int
 
-    def train(self, y: np.ndarray, seed: int, warm: Annotator | None = None) -> Annotator:
-        """Train a quick model on the labels `y` [n]."""
+    def train(
+        self,
+        y: np.ndarray,
+        seed: int,
+        warm: Annotator | None = None,
+        soft: np.ndarray | None = None,
+    ) -> Annotator:
+        """Train a quick model on the labels `y` [n], or on soft labels of these types."""
         present = np.unique(y[y >= 0])
         lookup = np.full(self.n_types + 1, -1)
         lookup[present] = np.arange(present.size)
         genes = tuple(map(str, range(self.counts.shape[1])))
         batches = tuple(map(str, range(int(self.batch.max()) + 1)))
         cells = Inputs(
-            self.counts, genes, lookup[y], tuple(map(str, present)), self.batch, batches
-        )
+            self.counts, genes, lookup[y], tuple(map(str, present)), self.batch, batches,
+            soft=soft,
+        )  # fmt: skip
         config = TrainConfig(preset="quick", seed=seed, device="cpu")
         return Annotator.fit(cells, ModelConfig(), config, warm_start=warm)
 
@@ -102,42 +112,58 @@ def review(cells: Cells, seed: int, *, hide: bool) -> dict[str, np.ndarray]:
         y[y == hidden] = -1
     model = cells.train(y, seed)
     p, z = cells.said(model)
-    now, steps = y.copy(), []
-    for group in review_queue(z, p, y < 0, seed=0, max_items=N_GROUPS):
+    now, steps, decision = y.copy(), [], np.full(len(types), -1)
+    for number, group in enumerate(review_queue(z, p, y < 0, seed=0, max_items=N_GROUPS)):
         now[group.rows] = np.bincount(types[group.rows]).argmax()
+        decision[group.rows] = number
         steps.append(now.copy())
     if hide and not (now == hidden).any():
         rows = random.permutation(np.flatnonzero((types == hidden) & (now < 0)))[:BY_HAND]
-        now[rows] = hidden
+        now[rows], decision[rows] = hidden, N_GROUPS
         steps.append(now.copy())
     found = {"truth": types, "y0": y, "p": p, "z": z, "hid": np.array(hidden)}
     found["ys"] = np.array(steps)
     last = len(steps) - 1
     for at in (last,) if hide else (*STAGES[:2], last):
-        found[f"warm{at}"], _ = cells.said(cells.train(steps[at], seed, model))
-    found[f"full{last}"], _ = cells.said(cells.train(now, seed))
+        hard, soft = steps[at], learned(y, p, z, steps[at], decision)
+        found[f"warm{at}"], _ = cells.said(cells.train(hard, seed, model, soft))
+        found[f"hard{at}"], _ = cells.said(cells.train(hard, seed, model))
+    found[f"full{last}"], _ = cells.said(cells.train(now, seed, soft=soft))
     return found
+
+
+def known(y0: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, Known]]:
+    """Return the types that have a label, and the labels among them, before and now."""
+    both = []
+    for codes in (y0, y):
+        names = np.unique(codes[codes >= 0])
+        places = np.append(np.searchsorted(names, np.arange(names.max() + 1)), -1)
+        both.append((names, Known(places[codes], tuple(map(str, names)))))
+    return both
+
+
+def learned(
+    y0: np.ndarray, p: np.ndarray, z: np.ndarray, y: np.ndarray, decision: np.ndarray
+) -> np.ndarray:
+    """Return the soft labels [n, types of now] of the decisions made so far."""
+    (old, before), (_, now) = known(y0, y)
+    return soft_labels(z, p[:, old], before, now, np.where((y >= 0) & (y0 < 0), decision, -1))
 
 
 def answers(found: dict[str, np.ndarray], at: int) -> dict[str, np.ndarray]:
     """Return the predicted types [n] of each way of updating, after the step `at`."""
     z, p, y0, y = found["z"], found["p"], found["y0"], found["ys"][at]
-    before, now = (np.unique(codes[codes >= 0]) for codes in (y0, y))
-    known = [
-        Known(np.append(np.searchsorted(names, np.arange(names.max() + 1)), -1)[codes],
-              tuple(map(str, names)))
-        for names, codes in ((before, y0), (now, y))
-    ]  # fmt: skip
+    (before, old), (now, new) = known(y0, y)
     points = (z - z.mean(axis=0)) / z.std(axis=0)
-    rows, codes = y >= 0, known[1].y
+    rows, codes = y >= 0, new.y
     one = np.eye(now.size, dtype=bool)[codes[rows]]
     weights, _ = fit_head(points[rows].astype(np.float64), one, codes[rows], now.size)
     made = {
         WAYS[0]: p.argmax(axis=1),
-        WAYS[1]: now[refit(z, p[:, before], *known).argmax(axis=1)],
+        WAYS[1]: now[refit(z, p[:, before], old, new).argmax(axis=1)],
         WAYS[2]: now[(points @ weights[:-1] + weights[-1]).argmax(axis=1)],
     }
-    trained = ((WAYS[3], f"warm{at}"), (WAYS[4], f"full{at}"))
+    trained = ((WAYS[3], f"hard{at}"), (WAYS[4], f"warm{at}"), (WAYS[5], f"full{at}"))
     return made | {way: found[key].argmax(axis=1) for way, key in trained if key in found}
 
 
