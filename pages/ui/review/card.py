@@ -49,7 +49,13 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         )
         asked = _actions(opened, item, kind)
         n_open = queue.n_open_cells(opened, item)
-        st.caption(f"Accepting: {md(shown.effect(first, n_open))}")
+        more = item.n_alike - len(item.rows)
+        alike = (
+            f" {count(more, 'more cell')} much like these will follow the answer."
+            if more > 0
+            else ""
+        )
+        st.caption(f"Accepting: {md(shown.effect(first, n_open))}{alike}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
