@@ -66,6 +66,9 @@ def taken(value: Any, kind: Any, where: str = "it") -> Any:
     return _plain(value, kind, where)
 
 
+LARGEST = 2**63  # whole numbers that databases and arrays can hold
+
+
 def between(low: float, high: float) -> Rule:
     """Return the rule that a number lies between two others."""
     return lambda value: "" if low <= value <= high else f"is not between {low} and {high}"
@@ -90,6 +93,8 @@ def _plain(value: Any, kind: Any, where: str) -> Any:
     right = type(value) is kind or (kind is float and type(value) is int)
     if not right:
         raise _wrong(where, value, f"is not {WORDS[kind]}")
+    if type(value) is int and abs(value) > LARGEST:
+        raise _wrong(where, "a number", f"has {len(str(value)):,} digits")
     if kind is str and not value.isascii():
         try:
             value.encode()

@@ -15,6 +15,7 @@ Name = Annotated[str, matches(r"(?s).{1,200}")]
 Date = Annotated[str, is_date]
 RunId = Annotated[str, matches("[0-9]{4,9}")]
 Count = Annotated[int, between(0, 2**53)]
+Share = Annotated[float, between(0, 1e300)]  # of no matter what sum; no NaN
 
 
 class Holdout(TypedDict):
@@ -130,7 +131,7 @@ class FrozenSettings(TypedDict, total=False):
     code_names: list[str]
     batch_names: list[str]
     groups: dict[str, str]
-    prior: dict[str, float]
+    prior: dict[str, Share]
     genes: list[str]
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from scanvi_core.config import MOST_PROCESSES, ModelConfig, TrainConfig, asdict, check_bounds
 from scanvi_core.errors import ProjectError, SettingInvalid
 from scanvi_core.keys import as_now
+from scanvi_core.typed import LARGEST
 
 KEYS = {"processes": "together", "label_names": "label_order"}  # where the file says it otherwise
 MOST_THREADS = 1_024
@@ -141,7 +142,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if parts:  # one of several, such as a text or nothing
         return any(_fits(value, part) for part in parts)
     if hint is float:
-        return type(value) in (int, float) and isfinite(value)
+        return type(value) in (int, float) and abs(value) <= LARGEST and isfinite(value)
     return type(value) is hint
 
 

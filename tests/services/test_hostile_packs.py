@@ -15,7 +15,10 @@ import pytest
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.foreign import packing
+from scanvi_core.project.runs import STOPPED, Run, status_seen
 from scanvi_core.services.projects import library, packs
+from scanvi_core.services.training import start
+from scanvi_core.services.workspace import workspace
 from tests.services.packed import (
     CELLS,
     GENES,
@@ -244,7 +247,6 @@ OTHERS = {
     "weights 3": ("model/model.safetensors", lambda _: b"\xff" * 64),
     "weights 4": ("model/model.safetensors", lambda _: b"\x80\x04N."),
     "linear": ("model/companions.safetensors", lambda _: b""),
-    "checkpoint": ("checkpoint.safetensors", b"\xff" * 64),
 }  # fmt: skip
 
 
@@ -252,6 +254,39 @@ OTHERS = {
 @pytest.mark.parametrize(("name", "change"), OTHERS.values(), ids=OTHERS)
 def test_other_files_of_a_run_that_are_damaged_are_refused(packed, quick, name, change):
     refusal(pack_with(packed, {f"runs/0001/{name}": change}))
+
+
+HUGE = 10**400
+NUMBERS = {
+    "a score": ("runs/0002/summary.json", put(holdout={
+        "n": 5, "accuracy": HUGE, "macro_f1": 1, "ece": 0})),
+    "a share": ("runs/0002/run.json", frozen(prior={"Mine": HUGE})),
+    "no number": ("runs/0002/run.json", frozen(prior={"Mine": float("nan")})),
+    "a limit": ("settings.json", put(quality={
+        "batch_key": None, "limits": {"totals": {"every": HUGE, "own": {}}}, "leave_out": True})),
+    "a matrix": ("dataset/manifest.json", told(
+        lambda value: value["matrices"][0].update(minimum=HUGE))),
+    "a run": ("runs/999999999/status", b"{}"),
+}  # fmt: skip
+
+
+@needs_fork
+@pytest.mark.parametrize(("name", "change"), NUMBERS.values(), ids=NUMBERS)
+def test_numbers_that_nothing_can_hold_are_refused(packed, quick, name, change):
+    refusal(pack_with(packed, {name: change}))
+
+
+@needs_fork
+def test_a_run_that_was_cut_off_elsewhere_is_not_gone_on_with(packed, quick):
+    changes = {
+        "runs/0002/status": put(status="interrupted", time=""),
+        "runs/0002/checkpoint.safetensors": b"\xff" * 64,
+        "settings.json": put(current_run="0001"),
+    }
+    made = library.unpack(pack_with(packed, changes))
+    run = Run.open(open_project(made), "0002")
+    assert status_seen(run).status == STOPPED and not run.paths.checkpoint.exists()
+    assert start.cut_off(workspace(made)) is None
 
 
 @needs_fork

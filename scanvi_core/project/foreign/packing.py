@@ -27,7 +27,7 @@ TABLE_BYTES = 2**40  # of one that grows with the cells: the disk is the limit
 SOURCE = "source/cells.h5ad"  # the user's file, where its name cannot be kept
 HINT = "Choose a file from “Save as one file” on the Open page."
 
-_RUN = r"runs/[0-9]{4,9}/"
+_RUN = r"runs/[0-9]{4,8}/"  # there is room for runs to come
 MEMBERS = {
     r"settings\.json": 2**22,
     r"project\.db": TABLE_BYTES,
@@ -41,7 +41,6 @@ MEMBERS = {
     _RUN + r"summary\.json": 2**22,
     _RUN + r"metrics\.jsonl": TEXT_BYTES,
     _RUN + rf"({'|'.join(run_kinds({}, None))})\.npy": TABLE_BYTES,
-    _RUN + r"checkpoint\.safetensors": 2**33,
     _RUN + r"model/annotator\.json": TEXT_BYTES,
     _RUN + r"model/(model|companions)\.safetensors": 2**33,
     r"derived/(base_map|clusters)-[0-9a-f]{12}\.npy": TABLE_BYTES,
@@ -54,7 +53,8 @@ LEFT_OUT = (
     r"dataset/(variable_genes|rows_of)_[A-Za-z0-9_.]+",
     r"dataset/cut_[0-9a-f]{16}/[a-z.]+",
     r"source/.+/.+",
-    _RUN + r"(README\.txt|submit-[a-z]+\.(sh|yaml)|processes\.log|progress\.json|alive|stop)",
+    _RUN + r"(README\.txt|submit-[a-z]+\.(sh|yaml)|processes\.log|progress\.json|alive|stop"
+    r"|checkpoint\.safetensors)",
     _RUN + r"preview_[a-z]+\.npy",
     r"derived/map_scores_[0-9]+\.json",
     r"derived/genes-[0-9a-f]{12}-[0-9a-f]{8}\.parquet",
@@ -64,7 +64,7 @@ _MEMBERS = [(re.compile(pattern), most) for pattern, most in MEMBERS.items()]
 _LEFT_OUT = [re.compile(pattern) for pattern in LEFT_OUT]
 _NEEDED = frozenset({"settings.json", "dataset/manifest.json"})
 _WINDOWS = re.compile(
-    r'(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*[<>:"|?*\x00-\x1f]|.*[. ]'
+    r'(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*[<>:"|?*\x00-\x1f].*|.*[. ]'
 )
 DAMAGE = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,

@@ -10,7 +10,7 @@ from scanvi_core.project import runs
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign.packing import cannot_open, portable
-from scanvi_core.project.foreign.tensors import check_model, shapes_in
+from scanvi_core.project.foreign.tensors import check_model
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import (
     Epoch,
@@ -27,7 +27,7 @@ from scanvi_core.project.records import (
 from scanvi_core.project.runs import Run
 from scanvi_core.typed import taken
 
-CUT_OFF = "The program was closed before this run ended."
+CUT_OFF = "It was cut off where the project is from."
 GIVEN_UP = "It was to be trained by computers that are not known here."
 NEEDED = ("y", "holdout", "rows", "batch_index", "truth", "probabilities", "z1", "z2")
 LATER = frozenset({"map_from", "taught_by"})  # settings that runs of earlier versions lack
@@ -83,8 +83,6 @@ def take_in(project: Project, manifest: Mapping[str, Any], genes: list[str]) -> 
             open_array(path, run_kinds(settings, n_obs)[path.stem], mapped=True)
         found[run.id] = _status(run, settings)
         _records(run)
-        if run.paths.checkpoint.exists():
-            shapes_in(run.paths.checkpoint)
         if found[run.id] == runs.DONE:
             _check_complete(run, settings)
     return found
@@ -114,9 +112,9 @@ def _status(run: Run, settings: Mapping[str, Any]) -> str:
     """Return how a run stands, written anew: nobody works on it any more."""
     said = taken(_read(run.root / "status"), Status, f"the status of run {run.id}")
     now, message = said["status"], said.get("message", "")
-    if now not in (runs.DONE, runs.FAILED, runs.STOPPED):
+    if now not in (runs.DONE, runs.FAILED, runs.STOPPED):  # its checkpoint stayed where it was
         ours = now != runs.WAITING and settings["store"] is None
-        now, message = (runs.INTERRUPTED, CUT_OFF) if ours else (runs.STOPPED, GIVEN_UP)
+        now, message = runs.STOPPED, CUT_OFF if ours else GIVEN_UP
     about = {"status": now, "message": message, "time": said.get("time", ""), "process": ""}
     _write(run.root / "status", about)
     return str(now)

@@ -76,7 +76,10 @@ def pack(project_id: str, report: Callable[[float, str], None] = lambda *_: None
     with (
         _on_disk(target),
         replacing(target) as partial,
-        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as z,
+        # a zip file knows no date before 1980; the manifest has the source's own
+        zipfile.ZipFile(
+            partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
+        ) as z,
         _copied_log(project) as log,
     ):
         for key, value in texts.items():

@@ -153,7 +153,7 @@ def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
 
     state = opened.store.labels(run.settings.labels_seq)
     code_of = dict(zip(state.active, state.active_codes, strict=True))
-    codes = np.array([*(code_of[name] for name in run.settings.label_names), -1])
+    codes = np.array([*(code_of.get(name, -1) for name in run.settings.label_names), -1])
     return np.asarray(codes[summarize(run.array("probabilities")[rows]).label])
 
 

@@ -1,6 +1,7 @@
 """Projects: list, rename, copy, put away, move as one file, repair."""
 
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import library
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import source_path, workspace
 from tests import ROOT
 
 
@@ -46,6 +47,16 @@ def test_a_project_is_renamed_and_an_empty_name_refused(labeled):
     assert entry(labeled).name == "Lung 7"
     with pytest.raises(SettingInvalid):
         library.rename(labeled, " ")
+
+
+def test_a_project_whose_file_is_older_than_zip_files_is_packed(labeled):
+    source = source_path(workspace(labeled))
+    os.utime(source, ns=(0, 0))
+    manifest = workspace(labeled).dataset.manifest["source"]
+    packed = library.pack(labeled)
+    with zipfile.ZipFile(packed) as file:
+        [name] = [item for item in file.namelist() if item.startswith("source/")]
+        assert file.getinfo(name).file_size == manifest["size"]
 
 
 def test_a_project_is_put_away_and_taken_out_with_all_in_it(labeled):

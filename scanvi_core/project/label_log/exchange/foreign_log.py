@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from scanvi_core.config import history_bytes
 from scanvi_core.errors import HistoryRefused, ProjectError
 from scanvi_core.project.label_log.exchange.audit import Allowance, Audit
 from scanvi_core.project.label_log.exchange.fields import refused
@@ -95,8 +96,13 @@ def stored(path: Path, n_obs: int) -> Generator[Record]:
                 sa.column(name) for name in Record._fields if name in names
             ]
             query = sa.select(*fields).select_from(sa.table(EVENTS.name))
+            left = history_bytes(n_obs)
             for row in connection.execute(query.order_by(sa.column("seq"))):
-                yield _record(Record(*row), n_obs)
+                record = Record(*row)
+                left -= sum(len(getattr(record, name) or "") for name in JSON_FIELDS)
+                if left < 0:
+                    raise refused(f"its steps say more than {history_bytes(n_obs) >> 20:,} MB")
+                yield _record(record, n_obs)
     except LogDamaged as error:  # its hint is about a log of ours
         raise refused(error.what) from error
     except HistoryRefused:
