@@ -11,6 +11,10 @@ types share the rest of T_i in the proportions of q_i. That is a shift of the pr
 group (label shift: Saerens, Latinne and Decaestecker 2002, 10.1162/089976602753284446), with the
 share of c given by how pure groups are that people name. Cells named one by one, and labels that
 were brought, keep their label.
+
+Where groups were named by their majority and never split, training on 12 of them made .905 of the
+cells that nobody had named right, .874 with their labels taken as certain and .902 without any
+update; .883, .846 and .769 where a type was new: ``python -m benchmarks.speed.refit FOLDER``.
 """
 
 from typing import Any

@@ -3,8 +3,9 @@
 A card is the tight middle of a cluster (:mod:`.clusters`): cells so alike that one name fits all
 of them. First come clusters unlike every labeled cell, until nothing is left to discover; then
 those where the model is in doubt; and every third card is the most novel one there is, so that
-small new types are met early. In simulations (``python -m benchmarks.quality.review``) tight cards
-taught more than large groups, and this order more than doubt alone.
+small new types are met early. In simulations (``python -m benchmarks.quality.review FOLDER``) the
+area under macro-F1 against decisions was .738 in this order, .707 for the least sure groups first
+and .686 for groups in random order.
 """
 
 from dataclasses import replace
@@ -23,7 +24,7 @@ Floats = npt.NDArray[Any]
 CARD_CELLS = 9
 LEAST_CELLS = 3  # smaller clusters wait
 NOVEL = 0.5
-NOVEL_EVERY = 3  # each so manieth card is the most novel one
+NOVEL_EVERY = 3  # each third card is the most novel one
 NOVEL_CELLS = 6  # more cells make a cluster no more worth a look
 SIZE_POWER = 0.25
 NEW_TYPE_CELLS = 20  # that a type nobody named is taken to have
