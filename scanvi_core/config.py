@@ -45,7 +45,7 @@ MOST_PROCESSES = 64  # on one computer
 
 # A label history from elsewhere: far more than an honest one needs, held against the data set
 HISTORY_EVENTS = 100_000
-HISTORY_BYTES, HISTORY_BYTES_PER_CELL = 64 * 2**20, 1_000
+HISTORY_BYTES, HISTORY_BYTES_PER_CELL = 16 * 2**20, 1_000
 HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL = 10_000_000, 1_000  # cells changed by all its steps
 HISTORY_RATIO, HISTORY_RATIO_FROM_BYTES = 100, 2**20  # text to packed text; honest ones reach 30
 

@@ -11,6 +11,7 @@ import pytest
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.exchange import foreign_log
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
 from scanvi_core.project.label_log.storage.signing import CLAIMED, VERIFIED
 from tests.project.label_log.storage.test_signing import before_signatures, rewrite
@@ -71,6 +72,23 @@ def test_forged_names_are_claims(came):
 def test_a_log_of_before_signatures_is_taken_over(came):
     before_signatures(came)
     assert {event.proof for event in taken(came)[0]} == {CLAIMED}
+
+
+def test_steps_that_say_more_than_any_history_are_refused(came, monkeypatch):
+    size = sum(len(line) for line in content_of(came))
+    monkeypatch.setattr(foreign_log, "history_bytes", lambda _n_obs: size)
+    taken(came)
+    do(came, "UPDATE events SET payload = json_set(payload, '$.more', "
+             f"json('[{','.join(['[]'] * size)}]')) WHERE seq = 1")  # fmt: skip
+    with pytest.raises(HistoryRefused, match="say more than"):
+        adopt(came / "project.db", N)
+
+
+def content_of(folder):
+    """Return what the payloads and origins of a log are as text."""
+    with closing(sqlite3.connect(folder / "project.db")) as connection:
+        rows = connection.execute("SELECT payload, origin FROM events").fetchall()
+    return [text or "" for row in rows for text in row]
 
 
 def test_a_project_without_labels_has_none(tmp_path):
