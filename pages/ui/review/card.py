@@ -51,7 +51,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         n_open = queue.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
-            f" {count(more, 'more cell')} much like these will follow the answer."
+            f" {count(more, 'more cell')} much like these learn from the answer."
             if more > 0
             else ""
         )
