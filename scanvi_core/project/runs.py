@@ -41,6 +41,7 @@ QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
     "queued", "waiting", "running", "done", "failed", "stopped", "interrupted",
 )  # fmt: skip
 STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
+CLOSED = "The program was closed before this run ended."
 ZEROS = 2**24  # bytes written at once
 RUNS_KNOWN = 64
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)
@@ -306,9 +307,7 @@ def status_seen(run: Run) -> RunStatus:
     """
     said = run.status
     if said.status in (QUEUED, RUNNING) and not _lives(run, said.process):
-        return said._replace(
-            status=INTERRUPTED, message="The program was closed before this run ended."
-        )
+        return said._replace(status=INTERRUPTED, message=CLOSED)
     return said
 
 

@@ -16,7 +16,7 @@ from scanvi_core.services.runs import frozen_run
 from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
-from scanvi_core.services.training.trainer import Trainer
+from scanvi_core.services.training.trainer import EndRequested, Trainer
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
 
@@ -65,6 +65,8 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     with trainer.failure_recorded():
         with alone:
             learned = trainer.learn()
+        if learned.history.stopped and job.is_closing:  # nobody wants a model of a few steps
+            raise EndRequested(runs.CLOSED)
         trainer.finish(learned)
     opened.project.update_settings(current_run=run.id, **{AWAITED: None})
     trainer.redraw()  # last: the predictions are in use meanwhile
