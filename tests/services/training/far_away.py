@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
@@ -132,7 +133,9 @@ def written(project, tmp_path, earlier=(), **choices):
 def begin(run, script, environment, *arguments):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     command = ["bash", str(run / script), *arguments]
-    return subprocess.Popen(command, env=environment, **pipes)
+    # whoever runs the tests in the background has interrupts ignored, which a shell keeps
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=environment, preexec_fn=heed, **pipes)  # noqa: PLW1509
 
 
 def finish(process, code=0):
