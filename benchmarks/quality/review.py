@@ -31,7 +31,7 @@ from scipy import stats
 from benchmarks.accuracy.cells import Cells, load
 from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core.annotation.model.refit import Known, refit
-from scanvi_core.annotation.review.cards import cards
+from scanvi_core.annotation.review.cards import cards, faded
 from scanvi_core.annotation.review.clusters import Clusters, make_clusters
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.annotation.review.queue import ReviewGroup, random_checks, review_queue
@@ -125,9 +125,8 @@ def ours(review: Review) -> Iterator[np.ndarray]:
 
 def first_card(review: Review, clusters: Clusters, novelty: np.ndarray) -> np.ndarray:
     """Return the cells the queue asks about next; where it asks nothing more, a doubtful group."""
-    moved = 0.5 * np.abs(review.p - review.p_start).sum(axis=1)
     asked = cards(
-        clusters, review.p, novelty * (1.0 - moved), review.open,
+        clusters, review.p, faded(novelty, review.p_start, review.p), review.open,
         known=review.y, n_asked=review.n_asked, max_items=1,
     )  # fmt: skip
     return asked[0].rows if asked else least_sure(review)

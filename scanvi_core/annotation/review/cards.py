@@ -15,7 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scanvi_core.annotation.review.clusters import Clusters
+from scanvi_core.annotation.review.grouping import members
 from scanvi_core.annotation.review.queue import FEW_LABELS, ReviewGroup, describe
+from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
 from scanvi_core.config import LOW_CONFIDENCE
 
 Rows = npt.NDArray[np.int64]
@@ -23,7 +25,6 @@ Floats = npt.NDArray[Any]
 
 CARD_CELLS = 9
 LEAST_CELLS = 3  # smaller clusters wait
-NOVEL = 0.5
 NOVEL_EVERY = 3  # each third card is the most novel one
 NOVEL_CELLS = 6  # more cells make a cluster no more worth a look
 SIZE_POWER = 0.25
@@ -59,28 +60,37 @@ def cards(
     """
     usable = reviewable & np.isfinite(probabilities).all(axis=1) & (clusters.codes >= 0)
     rows = np.flatnonzero(usable)
-    order = rows[np.argsort(clusters.codes[rows], kind="stable")]
-    cuts = np.flatnonzero(np.diff(clusters.codes[order])) + 1
-    strange_cells = np.nan_to_num(novelty)
-    doubtful = _doubt(probabilities, strange_cells) > 1.0 - LOW_CONFIDENCE
-    groups = [own for own in np.split(order, cuts) if own.size >= LEAST_CELLS]
-    groups = [own for own in groups if doubtful[own].any()]
+    novelty = np.nan_to_num(novelty)
+    # the chance that the likeliest type is not right, for new types, too
+    doubt = 1.0 - (1.0 - novelty) * np.nan_to_num(probabilities).max(axis=1)
+    groups = [
+        rows[own]
+        for own in members(clusters.codes[rows])
+        if own.size >= LEAST_CELLS and (doubt[rows[own]] > 1.0 - LOW_CONFIDENCE).any()
+    ]
     if not groups:
         return []
-    worth, strange = _worth(groups, probabilities, strange_cells, known)
+    worth, strange = _worth(groups, probabilities, (novelty, doubt), known)
     places = _interleaved(worth, strange, [len(own) for own in groups], n_asked)[:max_items]
     return [_card(groups[place], clusters.distance, probabilities) for place in places]
 
 
-def _doubt(p: Floats, novelty: Floats) -> Floats:
-    """Return the chance [n] that the likeliest type is not right, for new types, too."""
-    return np.asarray(1.0 - (1.0 - novelty) * np.nan_to_num(p).max(axis=1))
+def faded(novelty: Floats, before: Floats, now: Floats) -> Floats:
+    """Return novelty [n] as far as decisions have not yet explained the cells.
+
+    It fades by the share of a cell's probabilities [n, K] that is elsewhere `now` than `before`.
+    """
+    return np.asarray(novelty * (1.0 - 0.5 * np.abs(now - before).sum(axis=1)))
 
 
 def _worth(
-    groups: list[Rows], p: Floats, novelty: Floats, known: npt.NDArray[np.integer[Any]]
+    groups: list[Rows],
+    p: Floats,
+    signs: tuple[Floats, Floats],
+    known: npt.NDArray[np.integer[Any]],
 ) -> tuple[Floats, Floats]:
-    """Return the worth and the mean novelty of each group."""
+    """Return the worth and the mean novelty of each group; `signs` are novelty and doubt [n]."""
+    novelty, doubt = signs
     n_types = p.shape[1]
     counts = np.bincount(known[(known >= 0) & (known < n_types)], minlength=n_types)
     guess = np.where(np.isfinite(p).all(axis=1), np.nan_to_num(p).argmax(axis=1), 0)
@@ -89,17 +99,16 @@ def _worth(
     worth, strange = np.empty(len(groups)), np.empty(len(groups))
     for i, own in enumerate(groups):
         new = novelty[own]
-        doubt = _doubt(p[own], new)
         few = np.where(counts[guess[own]] < FEW_LABELS, 2.0, 1.0)
-        weight = np.where(new > NOVEL, NEW_TYPE_CELLS**-0.5, of_type[guess[own]])
-        worth[i] = doubt.mean() * len(own) ** SIZE_POWER * few.mean() * weight.mean()
+        weight = np.where(new > NOVEL_FROM, NEW_TYPE_CELLS**-0.5, of_type[guess[own]])
+        worth[i] = doubt[own].mean() * len(own) ** SIZE_POWER * few.mean() * weight.mean()
         strange[i] = new.mean()
     return worth, strange
 
 
 def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int) -> list[int]:
     """Return the groups in order: novel ones first, each third the most novel of what is left."""
-    novel = strange > NOVEL
+    novel = strange > NOVEL_FROM
     best = list(np.lexsort((-worth, ~novel)))
     odd = list(np.argsort(-strange * np.minimum(sizes, NOVEL_CELLS) ** SIZE_POWER, kind="stable"))
     order, taken = list[int](), set[int]()

@@ -81,16 +81,13 @@ def _made_cards(
         groups, names = made.groups, made.predictions.names
     else:
         predictions = results.load(opened, run_id)
-        y = predictions.run.array("y")  # labels as they were when it was trained
-        open_ = (y < 0) & ~predictions.holdout & (predictions.prediction >= 0)
-        groups = _groups(opened, predictions, y, open_, kind)
+        groups = _groups(opened, predictions, kind)
         names = predictions.names
     return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
 
 
-def _groups(
-    opened: Workspace, predictions: results.Results, y: np.ndarray, open_: np.ndarray, kind: str
-) -> tuple[ReviewGroup, ...]:
+def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple[ReviewGroup, ...]:
+    y, open_ = predictions.run.array("y"), _open_cells(predictions)
     z1, p = predictions.run.array(results.Z1), predictions.probabilities
     if kind == RANDOM:
         return tuple(
@@ -103,6 +100,12 @@ def _groups(
         return ()
     open_ = open_ & (doubts.reason == REASONS[kind])
     return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
+
+
+def _open_cells(predictions: results.Results) -> np.ndarray:
+    """Return the cells [n_obs] that had no label when a model was trained, and can be named."""
+    no_label = predictions.run.array("y") < 0
+    return np.asarray(no_label & ~predictions.holdout & (predictions.prediction >= 0))
 
 
 def _item(
@@ -247,9 +250,11 @@ class ReviewState:
     def _doubtful(self) -> np.ndarray:
         """Positions of the cells without a label that the model was in doubt about."""
         model = results.load(self.opened, str(self.run_id))
-        y = model.run.array("y")
-        usable = (y < 0) & ~model.holdout & (model.prediction >= 0)
-        return np.flatnonzero(usable & (model.confidence < config.LOW_CONFIDENCE))
+
+        def find() -> np.ndarray:
+            return np.flatnonzero(_open_cells(model) & (model.confidence < config.LOW_CONFIDENCE))
+
+        return self.opened.cache.get(("doubtful cells", model.run_id), find)
 
     @cached_property
     def progress(self) -> ReviewProgress:

@@ -38,10 +38,10 @@ def read(run: Run) -> "Clusters | None":
 def novelty(run: Run, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Return how unlike all labeled cells each cell is by now [n_obs]; NaN where unknown.
 
-    What the look after the training found fades as decisions move what is said of a cell: by the
-    share of its probabilities [n_obs, K] that is elsewhere `now` than it was `before`.
+    What the look after the training found fades with the decisions; see `cards.faded`.
     """
+    from scanvi_core.annotation.review.cards import faded
+
     if not run.has_array(NOVELTY):
         return np.full(len(now), np.nan, dtype=np.float32)
-    moved = 0.5 * np.abs(now - before).sum(axis=1)
-    return np.asarray(run.array(NOVELTY) * (1.0 - moved), dtype=np.float32)
+    return faded(run.array(NOVELTY), before, now).astype(np.float32)

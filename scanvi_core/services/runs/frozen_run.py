@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from scanvi_core.services.labels.decisions import decisions
 from scanvi_core.services.runs.results import TRUTH
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.model.refit import Known
 
 DECISION = "decision"  # which step of the log named each cell as one of a group
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
@@ -107,6 +111,14 @@ def frozen_inputs(run: Run) -> Inputs:
         holdout=np.array(run.array("holdout")),
         seq=frozen.labels_seq,
     )
+
+
+def known_of(run: Run) -> "Known":
+    """Return what was known of the cells when a run was begun."""
+    from scanvi_core.annotation.model.refit import Known
+
+    settings = run.settings
+    return Known(np.array(run.array("y"), np.int64), settings.label_names, settings.groups)
 
 
 def holdout_truth(

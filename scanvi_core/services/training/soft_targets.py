@@ -8,7 +8,7 @@ from scanvi_core.annotation.model.soft_labels import soft_labels
 from scanvi_core.project.folder import Project
 from scanvi_core.project.runs import Run
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.frozen_run import DECISION
+from scanvi_core.services.runs.frozen_run import DECISION, known_of
 
 
 def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | None:
@@ -20,11 +20,6 @@ def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | N
     if not ((decision >= 0) & (inputs.y >= 0)).any():
         return None
     earlier = Run.open(project, teacher)
-    before = Known(
-        np.array(earlier.array("y"), dtype=np.int64),
-        earlier.settings.label_names,
-        earlier.settings.groups,
-    )
     now = Known(inputs.y, inputs.label_names, inputs.groups)
     z1, probabilities = earlier.array(results.Z1), earlier.array("probabilities")
-    return soft_labels(z1, probabilities, before, now, decision)
+    return soft_labels(z1, probabilities, known_of(earlier), now, decision)
