@@ -22,6 +22,7 @@ if opened.current_run() is None:
     requires.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
 
 review = queue.review_state(opened)
+update.above(opened)
 update.top_row(review)
 tabs.draw(review)
 update.below(review)

@@ -96,6 +96,7 @@ class Settings(TypedDict, total=False):
     cap: Cap
     current_run: RunId | None
     kept_run: RunId | None
+    offered_run: RunId | None
     awaited: RunId | None
     question: Question | None
     answers: dict[str, str]

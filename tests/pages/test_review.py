@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from pages.ui.frame import state
@@ -198,13 +199,40 @@ def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, 
     second = train_now(trained)
     app = visit("review", trained)
     told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
-    assert any("see below the card" in str(item.value) for item in app.markdown)
     n = int(update.latest(workspace(trained)).changed["cells"].sum())
     assert told.startswith(f"**Model 2 is in use: {n} prediction")
     app.button(key=button).click().run()
     assert results.current(workspace(trained)).run_id == (second if stays else first)
     assert not any("is in use" in str(item.value) for item in app.markdown)
-    assert not any("see below the card" in str(item.value) for item in app.markdown)
+    assert not app.exception
+
+
+def test_a_model_that_got_worse_is_not_in_use_and_the_page_says_so_on_top(visit, trained):
+    model = results.current(workspace(trained))
+    wrong = (model.prediction == model.names.index("Dendritic")) & ~model.holdout
+    edit.name_cells(workspace(trained), np.flatnonzero(wrong), "Megakaryocytes", "lasso")
+    second = train_now(trained)
+    app = visit("review", trained)
+    told = next(i for i, item in enumerate(app.markdown) if "Model 2 got worse" in item.value)
+    assert "so model 1 stays in use" in app.markdown[told].value
+    assert not any("is in use" in item.value for item in app.markdown)
+    app.button(key="take-offered").click().run()
+    assert results.current(workspace(trained)).run_id == second
+    assert any("Model 2 is in use" in item.value for item in app.markdown)
+    app.button(key="go-back").click().run()
+    assert results.current(workspace(trained)).run_id == model.run_id
+    assert not app.exception
+
+
+def test_what_decisions_taught_is_drawn_when_it_is_opened(visit, trained):
+    for item in queue.queue(workspace(trained))[:2]:
+        queue.accept(workspace(trained), item)
+    app = visit("review", trained)
+    assert not any("right beforehand" in item.value for item in app.markdown)
+    app.session_state["taught"] = True
+    app.run()
+    assert any("You decided 2 times" in item.value for item in app.markdown)
+    assert len(app.get("plotly_chart")) == 1
     assert not app.exception
 
 

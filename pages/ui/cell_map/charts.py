@@ -131,3 +131,33 @@ def coverage(curve: pd.DataFrame, marked: float, *, key: str, height: int = 300)
     figure.update_yaxes(title="right", range=[low, 1.005], tickformat=".0%")
     figure.update_layout(margin=MARGIN, height=height)
     st.plotly_chart(figure, key=key, config=QUIET)
+
+
+def taught(curve: pd.DataFrame, *, key: str, height: int = 220) -> None:
+    """Draw how often the model was right beforehand, decision by decision, and its updates.
+
+    `curve` has the columns ``decision``, ``right``, ``recent`` and ``model``.
+    """
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=curve["decision"], y=curve["right"], mode="markers", name="one decision",
+                marker={"color": GUIDE, "size": 6}, customdata=curve["model"],
+                hovertemplate="decision %{x}<br>right %{y:.0%}<br>model %{customdata}"
+                "<extra></extra>",
+            ),
+            go.Scatter(
+                x=curve["decision"], y=curve["recent"], mode="lines", name="mean of the last ten",
+                line={"color": LINE, "width": 3}, hoverinfo="skip",
+            ),
+        ]
+    )  # fmt: skip
+    for number, decisions in curve.groupby("model")["decision"]:
+        figure.add_vline(
+            decisions.min() - 0.5, line={"dash": "dot", "color": DOTS},
+            annotation={"text": f"model {number}", "font": {"size": 11}},
+        )  # fmt: skip
+    figure.update_xaxes(title="your decisions", range=[0.4, len(curve) + 0.6])
+    figure.update_yaxes(title="right", range=[-0.05, 1.08], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height, legend={"orientation": "h", "y": 1.2})
+    st.plotly_chart(figure, key=key, config=QUIET)

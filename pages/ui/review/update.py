@@ -1,20 +1,23 @@
-"""Around the card of the review: how far it is, updating the model, and what that changed.
+"""Around the card of the review: what the last update brought, how far it is, updating again.
 
-Nothing here moves the card: above it is one row of constant height, all else is below.
+What an update brought is said on top, once it is there; nothing else moves the card.
 """
+
+from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui.cell_map import maps
+from pages.ui.cell_map import charts, maps
 from pages.ui.frame import jobs, state
 from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing
+from scanvi_core.services.review import prequential
 from scanvi_core.services.review.queue import ReviewState
 from scanvi_core.services.runs import provisional, results, train_request
 from scanvi_core.services.runs import update as runs_update
-from scanvi_core.services.runs.update import Update
+from scanvi_core.services.runs.update import Offer, Update
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import Workspace
 
@@ -50,8 +53,6 @@ def _offer(opened: Workspace) -> None:
         )  # fmt: skip
         if changed:
             st.markdown(f":orange-badge[{count(changed, 'new label')}]")
-        elif runs_update.latest(opened) is not None:
-            st.markdown(":green-badge[Updated: see below the card]")
 
 
 def _start(opened: Workspace) -> None:
@@ -60,6 +61,15 @@ def _start(opened: Workspace) -> None:
         start.start(opened, train_plan.update_request(opened))
     except ScanviError as error:
         state.remember("update-error", error_text(error))
+
+
+def above(opened: Workspace) -> None:
+    """Draw what the last update brought, until the user has said what to do about it."""
+    offer, update = runs_update.offered(opened), runs_update.latest(opened)
+    if offer is not None:
+        _offered(opened, offer)
+    elif update is not None:
+        _brought(opened, update)
 
 
 def below(review: ReviewState) -> None:
@@ -75,6 +85,7 @@ def below(review: ReviewState) -> None:
     update = runs_update.latest(opened)
     if update is not None:
         _what_changed(opened, update)
+    _taught(opened)
 
 
 def _provisional_line(opened: Workspace, was_working: bool) -> None:
@@ -91,23 +102,44 @@ def _provisional_line(opened: Workspace, was_working: bool) -> None:
         st.caption("Working out what your decision changes…")
 
 
-def _what_changed(opened: Workspace, update: Update) -> None:
+def _brought(opened: Workspace, update: Update) -> None:
     now, before = (f"Model {item.summary['number']}" for item in (update.now, update.before))
     changed = count(int(update.changed["cells"].sum()), "prediction")
+    _line(
+        opened,
+        f"**{now} is in use: {changed} changed.** {md(update.comparison)}",
+        (f"Keep {now.lower()}", "keep-model", runs_update.keep),
+        (f"Go back to {before.lower()}", "go-back", runs_update.go_back),
+    )
+
+
+def _offered(opened: Workspace, offer: Offer) -> None:
+    now, new = f"model {offer.in_use}", f"model {offer.number}"
+    _line(
+        opened,
+        f":orange[:material/warning:] **{new.capitalize()} got worse, so {now} stays in use.** "
+        f"{md(offer.comparison)} Your labels stay; more decisions may help.",
+        (f"Stay with {now}", "leave-offered", runs_update.leave_offered),
+        (f"Use {new} all the same", "take-offered", runs_update.take_offered),
+    )
+
+
+Choice = tuple[str, str, Callable[[Workspace], None]]  # label, key, what it does
+
+
+def _line(opened: Workspace, sentence: str, *choices: Choice) -> None:
+    """Draw a sentence and, beside it, the buttons that answer it."""
     closed = not sharing.may_change(opened.id)
-    with st.container(key="update-outcome"):
-        sentence, buttons = st.columns([2, 1], gap="medium", vertical_alignment="center")
-        sentence.markdown(f"**{now} is in use: {changed} changed.** {md(update.comparison)}")
-        with buttons, st.container(horizontal=True, horizontal_alignment="right"):
-            st.button(
-                f"Keep {now.lower()}", key="keep-model", on_click=runs_update.keep,
-                args=(opened,), disabled=closed,
-            )  # fmt: skip
-            st.button(
-                f"Go back to {before.lower()}", key="go-back", on_click=runs_update.go_back,
-                args=(opened,), disabled=closed,
-            )  # fmt: skip
-    shown = st.expander("What changed", key="what-changed", on_change="rerun")
+    with st.container(key="update-outcome", border=True):
+        left, right = st.columns([2, 1], gap="medium", vertical_alignment="center")
+        left.markdown(sentence)
+        with right, st.container(horizontal=True, horizontal_alignment="right"):
+            for label, key, act in choices:
+                st.button(label, key=key, on_click=act, args=(opened,), disabled=closed)
+
+
+def _what_changed(opened: Workspace, update: Update) -> None:
+    shown = st.expander("What the update changed", key="what-changed", on_change="rerun")
     if not shown.open:  # a closed one sends no map
         return
     with shown:
@@ -116,3 +148,23 @@ def _what_changed(opened: Workspace, update: Update) -> None:
         with picture:
             maps.highlight(opened, update.rows, key="changed-map", height=300)
             st.caption("The cells whose prediction changed, in the color of what they are now.")
+
+
+def _taught(opened: Workspace) -> None:
+    """Draw what the decisions taught; only an open one looks at every decision."""
+    shown = st.expander("What your decisions taught", key="taught", on_change="rerun")
+    if not shown.open:
+        return
+    with shown:
+        learned = prequential.taught(opened)
+        if learned is None:
+            st.caption("Decide on a card: here stands how often the model knew it beforehand.")
+            return
+        st.markdown(md(learned.sentence))
+        charts.taught(learned.curve, key="taught-curve")
+        for sentence in learned.updates:
+            st.markdown(md(sentence))
+        st.caption(
+            "Each decision is compared with the newest model that had not learned from it. "
+            "Cards ask for doubtful cells: of all cells, more are right."
+        )

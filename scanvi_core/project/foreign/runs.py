@@ -50,7 +50,7 @@ def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -
     settings = portable(taken(told, Settings))
     settings["name"] = clean_label(settings["name"])
     _check_column(settings.get("batch_key"), columns, "its settings")
-    for key in ("current_run", "kept_run"):
+    for key in ("current_run", "kept_run", "offered_run"):
         if settings.get(key) is not None and found.get(settings[key]) != runs.DONE:
             raise cannot_open(f"its settings name a run {settings[key]} that is not complete")
     return settings

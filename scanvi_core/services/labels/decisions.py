@@ -1,4 +1,6 @@
-"""Which step of the log named each cell in a group: that is evidence, the rest is certain."""
+"""Which step of the log named each cell: in a group that is evidence, the rest is certain."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,30 +12,53 @@ NAMES_CELLS = ("assign", "accept", "split", "combine")
 CHANGES_CELLS = (*NAMES_CELLS, "clear")
 
 
+@dataclass(frozen=True)
+class Namings:
+    """Who named each cell.
+
+    Attributes
+    ----------
+    step
+        int32 [n_obs], the step of the log that gave the label; `CERTAIN` for cells without one and
+        for labels that came with the file.
+    in_group
+        bool [n_obs], whether that step named other cells, too.
+    """
+
+    step: np.ndarray
+    in_group: np.ndarray
+
+
+def namings(opened: Workspace, at: int) -> Namings:
+    """Return which step of the log named each cell, as of event `at`."""
+    return opened.cache.get(("namings", at), lambda: _read(opened, at))
+
+
 def decisions(opened: Workspace, at: int) -> np.ndarray:
     """Return the step that named the group of each cell, int32 [n_obs], as of event `at`.
 
     `CERTAIN` for cells without a label, for those named one by one, and for labels that came with
     the file: who gave them looked at the cell, or nobody knows how they came about.
     """
-    key = ("decisions", at)
-    return opened.cache.get(key, lambda: _read(opened, at))
+    named = namings(opened, at)
+    return np.where(named.in_group, named.step, CERTAIN)
 
 
-def _read(opened: Workspace, at: int) -> np.ndarray:
-    named_by = np.full(opened.dataset.n_obs, CERTAIN, dtype=np.int32)
+def _read(opened: Workspace, at: int) -> Namings:
+    n = opened.dataset.n_obs
+    named = Namings(np.full(n, CERTAIN, dtype=np.int32), np.zeros(n, dtype=bool))
     for event in opened.store.events():
         if event.seq > at:
             break
         if event.kind == "import":
-            named_by[:] = CERTAIN
+            named.step[:] = CERTAIN
         elif event.kind in CHANGES_CELLS and not event.undone:
-            _mark(named_by, opened.store.event(event.seq))
-    named_by[opened.store.labels(at).codes < 0] = CERTAIN
-    return named_by
+            _mark(named, opened.store.event(event.seq))
+    named.step[opened.store.labels(at).codes < 0] = CERTAIN
+    return named
 
 
-def _mark(named_by: np.ndarray, event: Event) -> None:
+def _mark(named: Namings, event: Event) -> None:
     rows = np.empty(0, dtype=np.int64) if event.rows is None else event.rows
-    is_group = event.kind in NAMES_CELLS and len(rows) > 1
-    named_by[rows] = event.seq if is_group else CERTAIN
+    named.step[rows] = event.seq if event.kind in NAMES_CELLS else CERTAIN
+    named.in_group[rows] = len(rows) > 1

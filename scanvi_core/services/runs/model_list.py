@@ -30,6 +30,11 @@ class Comparison:
     difference: float
     interval: Interval
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether the first is right less often, beyond chance."""
+        return self.interval[1] < 0
+
     def sentence(self, number: int, other: int) -> str:
         """Say it in words, by the models' numbers."""
         cells = f"the {self.n:,} cells held out from both"
@@ -142,12 +147,12 @@ def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None
     rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
     if not rows.size:
         return None
-    right = [_predicted(opened, item, rows) == state.codes[rows] for item in (run, other)]
+    right = [predicted_codes(opened, item, rows) == state.codes[rows] for item in (run, other)]
     difference, interval = paired_difference(*right)
     return Comparison(int(rows.size), difference, interval)
 
 
-def _predicted(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
+def predicted_codes(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
     """Return predicted label codes, which a rename between two models does not change."""
     from scanvi_core.annotation.model.prediction import summarize
 

@@ -116,9 +116,19 @@ def current(opened: Workspace) -> Results | None:
 
 
 def previous(opened: Workspace) -> Results | None:
-    """Return the results of the run before the current one, if there is one."""
-    done = finished_runs(opened)
-    return load(opened, done[-2].id) if len(done) > 1 else None
+    """Return the results of the model that was in use when the current one was begun, if any."""
+    run = opened.current_run()
+    if run is None:
+        return None
+    earlier = run.settings.taught_by or _finished_before(opened, run)
+    return load(opened, earlier) if earlier else None
+
+
+def _finished_before(opened: Workspace, run: Run) -> str | None:
+    """Return the id of the run before, as runs of version 0.1.0 do not say which was in use."""
+    done = [item.id for item in finished_runs(opened)]
+    place = done.index(run.id)
+    return done[place - 1] if place else None
 
 
 def finished_runs(opened: Workspace) -> list[Run]:

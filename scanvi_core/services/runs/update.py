@@ -1,4 +1,4 @@
-"""An update of the model: what it changed, and keeping it or going back to the model before."""
+"""Which model is in use: a new one, unless it is worse; what it changed; and going back."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,14 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.errors import InputError
+from scanvi_core.project.runs import Run
 from scanvi_core.services.runs import model_list, results
+from scanvi_core.services.runs.train_request import AWAITED
 from scanvi_core.services.workspace import Workspace
 
-KEPT = "kept_run"  # setting of a project: the run the user said to keep
+# Settings of a project
+KEPT = "kept_run"  # the run the user said to keep
+OFFERED = "offered_run"  # a newer run that is worse than the one in use, until the user decides
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,57 @@ class Update:
     changed: pd.DataFrame
     rows: np.ndarray
     comparison: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A newer model that is not in use, as it is right less often beyond chance.
+
+    `number` and `in_use` are the models' numbers; `comparison` says by how much it is worse.
+    """
+
+    number: int
+    in_use: int
+    comparison: str
+
+
+def take_up(opened: Workspace, run: Run) -> None:
+    """Put a finished run in use; one that is worse than the model in use is only offered.
+
+    Worse: right less often on the cells held out from both, with all of the 95 % interval below
+    zero. Without such cells nothing is known, and the new model is put in use.
+    """
+    current = opened.current_run()
+    compared = None if current is None else model_list.compare(opened, run.id, current.id)
+    if compared is not None and compared.is_worse:
+        opened.project.update_settings(**{OFFERED: run.id, AWAITED: None})
+    else:
+        opened.project.update_settings(current_run=run.id, **{OFFERED: None, AWAITED: None})
+
+
+def offered(opened: Workspace) -> Offer | None:
+    """Return the newer model that was not put in use, None when there is none to decide on."""
+    run_id, current = opened.project.settings.get(OFFERED), opened.current_run()
+    if run_id is None or current is None or current.id == run_id:
+        return None
+    compared = model_list.compare(opened, run_id, current.id)
+    if compared is None:  # other cells are held out by now
+        return None
+    number = int(results.load(opened, run_id).summary["number"])
+    in_use = int(current.summary["number"])
+    return Offer(number, in_use, compared.sentence(number, in_use))
+
+
+def take_offered(opened: Workspace) -> None:
+    """Put the model that was only offered in use; `go_back` returns to the one of now."""
+    run_id, current = opened.project.settings.get(OFFERED), opened.current_run()
+    if run_id is not None and current is not None:
+        opened.project.update_settings(current_run=run_id, **{KEPT: current.id, OFFERED: None})
+
+
+def leave_offered(opened: Workspace) -> None:
+    """Stay with the model in use, and ask no more."""
+    opened.project.update_settings(**{OFFERED: None})
 
 
 def latest(opened: Workspace) -> Update | None:

@@ -15,7 +15,8 @@ from scanvi_core.services.paths import stored_path
 from scanvi_core.services.runs import frozen_run
 from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import inputs_of
-from scanvi_core.services.runs.train_request import AWAITED, TrainRequest
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.runs.update import take_up
 from scanvi_core.services.training.trainer import EndRequested, Trainer
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined
@@ -68,6 +69,6 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
         if learned.history.stopped and job.is_closing:  # nobody wants a model of a few steps
             raise EndRequested(runs.CLOSED)
         trainer.finish(learned)
-    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
+    take_up(opened, run)
     trainer.redraw()  # last: the predictions are in use meanwhile
     return run.id

@@ -13,6 +13,7 @@ from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.runs.train_request import AWAITED
+from scanvi_core.services.runs.update import take_up
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def follow(
         time.sleep(LOOK_EVERY_S)
     if job.is_closing:
         return run.id
-    opened.project.update_settings(current_run=run.id, **{AWAITED: None})
+    take_up(opened, run)
     uncertainty_job.begin(opened)
     while team is not None and team.poll() is None and not job.is_closing:
         seen.update(runs.DONE)  # the map is drawn last: the predictions are in use meanwhile

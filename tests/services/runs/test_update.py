@@ -55,3 +55,40 @@ def test_a_model_that_was_kept_is_what_the_next_is_compared_with(
     assert runs_update.latest(workspace(updated)).before.run_id == kept
     runs_update.go_back(workspace(updated))
     assert results.current(workspace(updated)).run_id == kept
+
+
+@pytest.fixture
+def misled(trained, train_now, request_brief):
+    """A project whose second model learned that one type is another."""
+    before = results.current(workspace(trained))
+    wrong = (before.prediction == before.names.index("Dendritic")) & ~before.holdout
+    edit.name_cells(workspace(trained), np.flatnonzero(wrong), "Megakaryocytes", "lasso")
+    train_now(trained, request_brief)
+    return trained
+
+
+def test_a_model_that_got_worse_is_offered_and_the_old_one_stays(misled):
+    opened = workspace(misled)
+    offer, first = runs_update.offered(opened), results.current(opened).run_id
+    assert (results.current(opened).summary["number"], offer.number, offer.in_use) == (1, 2, 1)
+    assert "model 2 is right" in offer.comparison and "less often" in offer.comparison
+    assert runs_update.latest(opened) is None
+    runs_update.take_offered(opened)
+    assert results.current(opened).summary["number"] == 2
+    assert runs_update.offered(opened) is None
+    assert runs_update.latest(opened).before.run_id == first
+    runs_update.go_back(opened)
+    assert results.current(opened).run_id == first
+
+
+def test_an_offer_can_be_left_and_the_next_model_is_compared_with_the_one_in_use(
+    misled, train_now, request_brief
+):
+    opened = workspace(misled)
+    first = results.current(opened).run_id
+    runs_update.leave_offered(opened)
+    assert runs_update.offered(opened) is None and results.current(opened).run_id == first
+    opened.store.undo()
+    train_now(misled, request_brief)
+    assert results.current(opened).summary["number"] == 3
+    assert runs_update.latest(opened).before.run_id == first
