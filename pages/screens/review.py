@@ -3,23 +3,25 @@
 import streamlit as st
 
 from pages.ui.frame import header, jobs, read_only, requires
-from pages.ui.frame.pages import EVALUATE, EXPORT, TRAIN
-from pages.ui.review import tabs, update
+from pages.ui.frame.pages import EVALUATE, EXPORT
+from pages.ui.review import first_names, tabs, update
 from pages.ui.train import live, resume
 from scanvi_core.services.review import queue
 from scanvi_core.services.runs import train_request
 
 opened = requires.data_set("Review")
-header.draw("Review", (EVALUATE, "Evaluate"), (EXPORT, "Export"))
+has_model = opened.current_run() is not None
+header.draw("Review", *([(EVALUATE, "Evaluate"), (EXPORT, "Export")] if has_model else []))
 read_only.note(opened)
 resume.draw(opened)
-if opened.current_run() is None:
+if not has_model:
     job = jobs.latest(opened.id, train_request.TRAIN)
     if job is not None and not job.status.final:
         st.info("The first model is in training. The queue appears when it is ready.")
         live.watch(job)
         st.stop()
-    requires.locked("Train once to build the queue of doubtful cells.", TRAIN, "Go to Train")
+    first_names.draw(opened)
+    st.stop()
 
 review = queue.review_state(opened)
 update.above(opened)

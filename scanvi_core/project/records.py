@@ -271,6 +271,8 @@ def derived_kinds(n_obs: int) -> dict[str, Kind]:
     return {
         "base_map": Kind(("float32", "float64"), (n_obs, 2)),
         "clusters": Kind(("int32", "int64"), (n_obs,), -1, MOST_CLUSTERS - 1),
+        "card_cluster": Kind(("int32", "int64"), (n_obs,), -1),
+        "card_distance": Kind(("float32", "float64"), (n_obs,)),
         "doublets": Kind(("float32", "float64"), (n_obs,)),
     }
 

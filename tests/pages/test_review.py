@@ -7,8 +7,10 @@ import pytest
 
 from pages.ui.frame import state
 from pages.ui.review import card_order
+from scanvi_core import keys
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
 from scanvi_core.services.review import queue
@@ -265,3 +267,26 @@ def test_what_people_differ_on_is_a_review_item(visit, trained):
     app.button_group(key="review-tab").set_value("Conflicts").run()
     app.button(key="decide-0-Theirs").click().run()
     assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]
+
+
+def test_without_a_model_groups_are_found_and_named_one_by_one(visit, project):
+    opened = workspace(project)
+    edit.start_empty(opened)
+    app = visit("review", project)
+    app.button(key="find-groups").click().run()
+    job = next(j for j in jobs.list_jobs(project) if j.kind == maps.MAP)
+    assert jobs.wait(job.id, 120).error is None
+    app.run()
+    assert any("What are they?" in item.value for item in app.markdown)
+    assert app.button(key="name-them").disabled
+    item = queue.queue(opened)[0]
+    box = app.selectbox(key=f"first-name-{item.key}")
+    assert box.options == []
+    edit.name_cells(opened, np.setdiff1d(np.arange(5), item.rows), "B cell", "lasso")
+    app.run()
+    app.selectbox(key=f"first-name-{item.key}").set_value("B cell").run()
+    app.button(key="name-them").click().run()
+    assert opened.labels().counts == {"B cell": len(item.rows) + 5}
+    app.button(key="unknown").click().run()
+    assert opened.labels().counts[keys.UNKNOWN] > 0
+    assert not app.exception

@@ -59,7 +59,11 @@ def test_a_page_without_a_project_says_what_is_missing_and_leads_there(visit, sl
     ("slug", "sentence", "way"),
     [
         ("train", "Label some cells first: at least two types.", "Go to Labels"),
-        ("review", "Train once to build the queue of doubtful cells.", "Go to Train"),
+        (
+            "review",
+            "There is no model yet. Name a few groups of similar cells to begin.",
+            "Find groups of similar cells",
+        ),
         ("evaluate", "There is no model to evaluate yet.", "Go to Train"),
         (
             "export",

@@ -115,8 +115,10 @@ def draw_linked(
     )
 
 
-def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> None:
-    """Draw a still map with some cells emphasised, colored by prediction."""
+def highlight(
+    opened: Workspace, rows: np.ndarray, *, key: str, height: int, by: str = colors.PREDICTION
+) -> None:
+    """Draw a still map with some cells emphasised, colored by prediction or otherwise."""
     embedding = next(iter(maps.embeddings(opened)))
     selected = np.zeros(opened.dataset.n_obs, dtype=bool)
     selected[rows] = True
@@ -124,7 +126,7 @@ def highlight(opened: Workspace, rows: np.ndarray, *, key: str, height: int) -> 
     cell_map(
         key,
         maps.coordinates(opened, embedding),
-        color=as_color(colors.coloring(opened, colors.PREDICTION)),
+        color=as_color(colors.coloring(opened, by)),
         revision=maps.map_revision(opened, embedding),
         selected=selected,
         height=height,

@@ -45,7 +45,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             + (" :violet-badge[provisional]" if item.seq else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
-            help=CHECK_HELP if check else PROVISIONAL_HELP if item.seq else None,
+            help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
         )
         asked = _actions(opened, item, kind)
         n_open = queue.n_open_cells(opened, item)

@@ -161,6 +161,11 @@ def _ordered(
     return sorted(groups, key=place)
 
 
+def key_of(rows: Rows) -> str:
+    """Return a short name of some cells, the same for the same cells."""
+    return hashlib.blake2b(rows.astype("<i8").tobytes(), digest_size=8).hexdigest()
+
+
 def describe(rows: Rows, probabilities: Floats) -> ReviewGroup:
     """Return what the probabilities [n, K] say about the cells of a group, as a group."""
     own = np.asarray(probabilities[rows], dtype=np.float64)
@@ -168,7 +173,7 @@ def describe(rows: Rows, probabilities: Floats) -> ReviewGroup:
     best = np.argsort(-mean, kind="stable")[:N_CANDIDATES]
     confidence = own.max(axis=1)
     return ReviewGroup(
-        key=hashlib.blake2b(rows.astype("<i8").tobytes(), digest_size=8).hexdigest(),
+        key=key_of(rows),
         rows=rows,
         candidates=tuple((int(code), float(mean[code])) for code in best),
         confidence=float(confidence.mean()),

@@ -43,7 +43,7 @@ MEMBERS = {
     _RUN + rf"({'|'.join(run_kinds({}, None))})\.npy": TABLE_BYTES,
     _RUN + r"model/annotator\.json": TEXT_BYTES,
     _RUN + r"model/(model|companions)\.safetensors": 2**33,
-    r"derived/(base_map|clusters)-[0-9a-f]{12}\.npy": TABLE_BYTES,
+    r"derived/(base_map|clusters|card_cluster|card_distance)-[0-9a-f]{12}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.json": 2**22,
 }

@@ -1,6 +1,7 @@
 """Maps and clusters of a project: which there are, where their coordinates come from."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from scanvi_core.project.records import derived_kinds
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import IO_LANE, Workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.review.clusters import Clusters
 
 MAP = "map"
 
@@ -21,6 +25,7 @@ BASE = "base"
 
 
 BASE_MAP, CLUSTERS = "base_map", "clusters"  # files
+CARD_CLUSTER, CARD_DISTANCE = "card_cluster", "card_distance"
 
 
 TITLES = {
@@ -89,6 +94,7 @@ def start_base_map(opened: Workspace) -> str:
 
 def _base_map(opened: Workspace, job: jobs.Job) -> None:
     from scanvi_core.annotation.layout import clusters, embedding
+    from scanvi_core.annotation.review.clusters import make_clusters
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
     from scanvi_core.data.normalization import log_normalized
@@ -103,6 +109,9 @@ def _base_map(opened: Workspace, job: jobs.Job) -> None:
     job.report(0.5, "Finding clusters")
     codes = clusters.louvain_clusters(pca)
     _save(_derived(opened, CLUSTERS), codes)
+    small = make_clusters(np.zeros((len(pca), 1)), lambda rows: pca[rows])
+    _save(_derived(opened, CARD_CLUSTER), small.codes)
+    _save(_derived(opened, CARD_DISTANCE), small.distance)
     if job.should_stop():
         return
     job.report(0.6, "Drawing the map")
@@ -118,6 +127,14 @@ def _save(path: Path, array: np.ndarray) -> None:
 def clusters_of(opened: Workspace) -> np.ndarray | None:
     """Return cluster codes [n_obs] of the counts, None before `start_base_map` has run."""
     return _array(opened, CLUSTERS)
+
+
+def small_clusters(opened: Workspace) -> "Clusters | None":
+    """Return tight clusters of about ten cells each, None before `start_base_map` has run."""
+    from scanvi_core.annotation.review.clusters import Clusters
+
+    codes, distance = (_array(opened, name) for name in (CARD_CLUSTER, CARD_DISTANCE))
+    return None if codes is None or distance is None else Clusters(codes, distance)
 
 
 def _derived(opened: Workspace, name: str) -> Path:

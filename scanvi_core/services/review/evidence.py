@@ -150,9 +150,10 @@ def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -
     signs = [sign for sign in (_of_genes(table, first, second), _of_neighbors(near)) if sign]
     if not signs:
         return "Nothing separates the candidates: no genes, no labeled cells nearby."
-    if all(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
+    if any(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
         reasons = " and ".join(sign.text for sign in signs)
-        return f"Looks like {signs[0].name}: {reasons}."
+        words = "Looks like" if all(sign.is_clear for sign in signs) else "Probably"
+        return f"{words} {signs[0].name}: {reasons}."
     word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
     return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}."
 

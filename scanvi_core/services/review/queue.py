@@ -13,6 +13,7 @@ from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.review import discovery
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.cards import suggested
 from scanvi_core.services.workspace import Workspace
@@ -35,10 +36,11 @@ class ReviewItem:
     """One card of the queue: similar cells that wait for a name.
 
     `run_id` and `seq` say which predictions made it: those of a run, or (seq > 0) the provisional
-    ones after that label event. It stays as it is, whatever is predicted later. `kind` says why it
-    is asked: one of `KINDS`. `drawn` is the cell that a random check is about. `n_alike` are the
-    cells it speaks for, and `gain` how many of them may be wrong now. `path` says which part of
-    which part of a card it is, where a mixed one was split.
+    ones after that label event; before there is a model, `run_id` is empty. It stays as it is,
+    whatever is predicted later. `kind` says why it is asked: one of `KINDS`. `drawn` is the cell
+    that a random check is about. `n_alike` are the cells it speaks for, and `gain` how many of
+    them may be wrong now. `path` says which part of which part of a card it is, where a mixed one
+    was split.
     """
 
     key: str
@@ -61,17 +63,30 @@ class ReviewItem:
 
     @property
     def can_split(self) -> bool:
-        """Whether it has cells enough for two cards."""
-        return is_splittable(self.rows)
+        """Whether it has cells enough for two cards, and a model to tell them apart."""
+        return bool(self.run_id) and is_splittable(self.rows)
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether provisional predictions made it."""
+        return bool(self.run_id and self.seq)
 
 
 def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
     cache, key = opened.cache, ("cards", run_id, seq, kind)
+    if not run_id:
+        begun = kind == SUGGESTED and discovery.progress(opened) is not None
+        return cache.get(key, lambda: _first_cards(opened, seq)) if begun else ()
     made = provisional.state(opened).newest if seq else None
     if seq and (made is None or made.moment != (run_id, seq)):
         return cache.peek(key) or ()
     return cache.get(key, lambda: _made_cards(opened, run_id, made, kind))
+
+
+def _first_cards(opened: Workspace, seq: int) -> tuple[ReviewItem, ...]:
+    groups, names = discovery.groups(opened), opened.labels().names
+    return tuple(_item(group, names, "", seq, SUGGESTED) for group in groups)
 
 
 def _made_cards(
@@ -208,23 +223,22 @@ class ReviewState:
 
         After a decision these are provisional ones, a moment later.
         """
-        if self.run_id is None:
-            return ()
         newest = self.made.newest
-        return _cards(self.opened, self.run_id, newest.seq if newest else 0, SUGGESTED)
+        seq = newest.seq if newest else 0 if self.run_id else self.opened.labels().seq
+        return _cards(self.opened, self.run_id or "", seq, SUGGESTED)
 
     def cards(self, kind: str) -> tuple[ReviewItem, ...]:
         """Return the cards of a kind, in order; none while their reasons are not known."""
-        if kind == SUGGESTED or self.run_id is None:
+        if kind == SUGGESTED:
             return self.queue
+        if self.run_id is None:
+            return ()
         if kind in REASONS and uncertainty.reasons(self.opened) is None:
             return ()  # not kept: they may be known a moment later
         return _cards(self.opened, self.run_id, 0, kind)
 
     def n_open(self, kind: str) -> int:
         """Return how many cards of a kind wait; 0 while their reasons are not known."""
-        if kind != SUGGESTED and (self.run_id is None or uncertainty.reasons(self.opened) is None):
-            return 0
         return sum(not self.is_decided(item) for item in self.cards(kind))
 
     def is_decided(self, item: ReviewItem) -> bool:
@@ -279,9 +293,9 @@ def review_state(opened: Workspace) -> ReviewState:
     return ReviewState(opened, None if run is None else run.id, named, made)
 
 
-def queue(opened: Workspace) -> list[ReviewItem]:
+def queue(opened: Workspace) -> tuple[ReviewItem, ...]:
     """Return the cards as they are now, see `ReviewState.queue`."""
-    return list(review_state(opened).queue)
+    return review_state(opened).queue
 
 
 def n_open_cells(opened: Workspace, item: ReviewItem) -> int:

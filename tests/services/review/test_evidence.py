@@ -67,7 +67,7 @@ def test_the_effect_counts_the_labels_it_contradicts():
         (
             [1.9, 2.1, 1.8],
             [16, 14],
-            "Unclear: 3 of 3 separating genes look like A, 16 of the 30 nearest",
+            "Probably A: 3 of 3 separating genes and 16 of the 30 nearest",
         ),
     ],
 )

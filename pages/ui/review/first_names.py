@@ -1,0 +1,142 @@
+"""The review before there is a model: groups of similar cells, waiting for a first name."""
+
+from functools import partial
+
+import streamlit as st
+
+from pages.ui.cell_map import maps
+from pages.ui.explore import naming
+from pages.ui.frame import jobs, state
+from pages.ui.frame.pages import TRAIN, next_button
+from pages.ui.frame.text import error_text, md, short
+from pages.ui.review import card_order
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.explore import maps as explore_maps
+from scanvi_core.services.formatting import count
+from scanvi_core.services.review import discovery, queue
+from scanvi_core.services.review.discovery import Discovery
+from scanvi_core.services.review.queue import SUGGESTED, ReviewItem
+from scanvi_core.services.workspace import Workspace
+
+NAME_WIDTH = 22  # characters of a type on a button
+ERROR = "first-name-error"
+
+
+def draw(opened: Workspace) -> None:
+    """Draw the next group to name; at first, find the groups."""
+    parts = discovery.progress(opened)
+    if parts is None:
+        _find(opened)
+        return
+    _top(parts)
+    item = card_order.front(queue.review_state(opened), SUGGESTED)
+    if item is None:
+        st.success("Every group has a name. Train a model to name the other cells.")
+    else:
+        _card(opened, item)
+
+
+def _find(opened: Workspace) -> None:
+    """Offer to find the groups, or show how far that is."""
+    job = jobs.latest(opened.id, explore_maps.MAP)
+    with st.container(border=True):
+        st.markdown(
+            "**There is no model yet. Name a few groups of similar cells to begin.**\n\n"
+            "One group from each part of the data comes first. With two types or more, a model "
+            "can name the rest, and ask about what it does not know."
+        )
+        if job is not None and not job.status.final:
+            jobs.show(job, can_stop=True)
+            return
+        if job is not None:
+            jobs.show(job)  # why it failed
+        with st.container(horizontal=True):
+            if st.button(
+                "Find groups of similar cells", type="primary", key="find-groups",
+                icon=":material/scatter_plot:",
+            ):  # fmt: skip
+                explore_maps.start_base_map(opened)
+                st.rerun()
+            next_button(TRAIN, "Train on the labels there are", primary=False)
+
+
+def _top(parts: Discovery) -> None:
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    left.progress(
+        parts.n_named / max(1, parts.n_parts),
+        text=f"{parts.n_named} of {count(parts.n_parts, 'part')} of the data named so far; "
+        f"{count(parts.n_types, 'type')}",
+    )
+    with right:
+        if parts.may_train:
+            next_button(TRAIN, "Train a model", primary=parts.n_named == parts.n_parts)
+        else:
+            st.caption("Name cells of two types, then train.")
+
+
+def _card(opened: Workspace, item: ReviewItem) -> None:
+    with st.container(border=True, key="review-card"):
+        more = item.n_alike - len(item.rows)
+        st.markdown(
+            f"**{count(len(item.rows), 'similar cell')}**. What are they?"
+            + (f" {count(more, 'more cell')} are much like these." if more > 0 else "")
+        )
+        _actions(opened, item)
+        left, right = st.columns([2, 3], gap="medium")
+        with left:
+            maps.highlight(
+                opened, item.rows, key="review-map", height=330, by=explore_maps.CLUSTER
+            )
+            st.caption("These cells among all, colored by part of the data.")
+        with right:
+            st.markdown("**Genes that are high in these cells**")
+            genes = opened.cache.get(
+                ("first markers", item.key), lambda: discovery.markers(opened, item.rows)
+            )
+            levels = ["these cells", "all others"]
+            top = float(genes[levels].to_numpy().max(initial=1.0)) if len(genes) else 1.0
+            bars = {
+                name: st.column_config.ProgressColumn(min_value=0.0, max_value=top, format="%.1f")
+                for name in levels
+            }
+            st.dataframe(genes, hide_index=True, column_config=bars, height="content")
+            st.caption("Mean level (log of counts per 10,000).")
+
+
+def _actions(opened: Workspace, item: ReviewItem) -> None:
+    seen = opened.labels().seq
+    decide = partial(_decide, opened, item, seen)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="review-actions"):
+        name = st.selectbox(
+            "Their name", list(opened.labels().active), index=None, key=f"first-name-{item.key}",
+            accept_new_options=True, placeholder="Choose or type a name", width=320,
+        )  # fmt: skip
+        st.button(
+            f"Name {count(len(item.rows), 'cell')}", type="primary", key="name-them",
+            disabled=not name, on_click=decide, args=(name,),
+        )  # fmt: skip
+        for i, near in enumerate(item.candidates, start=1):
+            st.button(
+                md(short(near.name, NAME_WIDTH)), shortcut=str(i), key=f"choose-{i}",
+                on_click=decide, args=(near.name,), help="Named nearby",
+            )  # fmt: skip
+    with st.container(horizontal=True):
+        st.button("Unknown", shortcut="U", key="unknown", on_click=decide, args=(None,))
+        st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(SUGGESTED,))
+        st.button("Back", shortcut="B", key="back", on_click=card_order.back,
+                  args=(opened, SUGGESTED))  # fmt: skip
+        naming.undo_buttons(opened)
+    if state.recall(ERROR):
+        st.error(state.recall(ERROR))
+
+
+def _decide(opened: Workspace, item: ReviewItem, seen: int, name: str | None) -> None:
+    """Name the cells of a card, or say that nobody can."""
+    state.forget(ERROR)
+    try:
+        if name is None:
+            queue.unknown(opened, item, seen)
+        else:
+            queue.choose(opened, item, name, seen)
+    except ScanviError as error:
+        state.remember(ERROR, error_text(error))
