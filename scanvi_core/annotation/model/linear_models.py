@@ -43,7 +43,8 @@ class LinearModel:
 class LinearModels:
     """Logistic regression on genes, and on principal components of them.
 
-    `center` [genes] and `components` [genes, d] map log-normalized counts to components.
+    `center` [genes] and `components` [genes, d] map log-normalized counts to components. `state`
+    reads the network's states z1 where labels are few; see :mod:`.state_model`.
     """
 
     n_labels: int
@@ -51,6 +52,7 @@ class LinearModels:
     pca: LinearModel
     center: np.ndarray
     components: np.ndarray
+    state: LinearModel | None = None
 
     @property
     def space(self) -> "Components":
@@ -73,7 +75,10 @@ class LinearModels:
     def tensors(self) -> dict[str, np.ndarray]:
         """Return every array by name, for a safetensors file."""
         arrays = {"center": self.center, "components": self.components}
-        for name, model in (("genes", self.genes), ("pca", self.pca)):
+        models = {"genes": self.genes, "pca": self.pca, "state": self.state}
+        for name, model in models.items():
+            if model is None:
+                continue
             arrays[f"{name}.weights"] = model.weights
             arrays[f"{name}.intercepts"] = model.intercepts
             arrays[f"{name}.codes"] = model.codes
@@ -82,11 +87,13 @@ class LinearModels:
     @classmethod
     def from_tensors(cls, arrays: dict[str, np.ndarray], n_labels: int) -> "LinearModels":
         """Rebuild what `tensors` gave."""
-        genes, pca = (
-            LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
-            for name in ("genes", "pca")
-        )
-        return cls(n_labels, genes, pca, arrays["center"], arrays["components"])
+        genes, pca = (_of_tensors(arrays, name) for name in ("genes", "pca"))
+        state = _of_tensors(arrays, "state") if "state.weights" in arrays else None
+        return cls(n_labels, genes, pca, arrays["center"], arrays["components"], state)
+
+
+def _of_tensors(arrays: dict[str, np.ndarray], name: str) -> LinearModel:
+    return LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
 
 
 Components = tuple[np.ndarray, np.ndarray]  # gene means [genes], and components [genes, d]
@@ -126,11 +133,11 @@ def fit_linear_models(
     rows = _training_rows(y, n_labels, random)
     chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
-    target = _target(y[rows], None if soft is None else soft[rows])
+    target = target_of(y[rows], None if soft is None else soft[rows])
     return LinearModels(
         n_labels,
-        _fit_linear(chosen, target, GENES_C),
-        _fit_linear(scores, target, COMPONENTS_C),
+        fit_linear(chosen, target, GENES_C),
+        fit_linear(scores, target, COMPONENTS_C),
         center,
         axes,
     )
@@ -148,11 +155,15 @@ def ensemble(p_scanvi: np.ndarray, *linear_models: np.ndarray) -> np.ndarray:
     """
     logs = np.log(np.maximum(p_scanvi, FLOOR)).astype(np.float64)
     for linear in linear_models:
-        unseen = ~linear.any(axis=0)
-        shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
-        full = np.where(unseen, p_scanvi, linear * shared)
-        logs += np.log(np.maximum(full, FLOOR))
+        logs += np.log(np.maximum(completed(linear, p_scanvi), FLOOR))
     return softmax(logs / (1 + len(linear_models)), axis=1).astype(np.float32)
+
+
+def completed(linear: np.ndarray, p_scanvi: np.ndarray) -> np.ndarray:
+    """Return probabilities [n, K] in which types that a linear model never saw are SCANVI's."""
+    unseen = ~linear.any(axis=0)
+    shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
+    return np.where(unseen, p_scanvi, linear * shared)
 
 
 def principal_components(
@@ -183,7 +194,7 @@ def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) ->
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
+class Target:
     """What a regression is fitted to: cells, one or more times each, with a type and a weight."""
 
     cells: np.ndarray
@@ -191,15 +202,16 @@ class _Target:
     weights: np.ndarray
 
 
-def _target(y: np.ndarray, soft: np.ndarray | None) -> _Target:
+def target_of(y: np.ndarray, soft: np.ndarray | None) -> Target:
     """Return each cell once for each type of its soft label: the same cross-entropy."""
     if soft is None:
-        return _Target(np.arange(len(y)), y, np.ones(len(y)))
+        return Target(np.arange(len(y)), y, np.ones(len(y)))
     cells, codes = np.nonzero(np.nan_to_num(soft) >= LEAST_SHARE)
-    return _Target(cells, codes, soft[cells, codes].astype(np.float64))
+    return Target(cells, codes, soft[cells, codes].astype(np.float64))
 
 
-def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:
+def fit_linear(features: Any, target: Target, strength: float) -> LinearModel:
+    """Return a softmax regression on `features` [m, d]; `strength` is the inverse penalty."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)

@@ -52,17 +52,20 @@ def check_model(folder: Path, record: dict[str, Any]) -> None:
     shapes = shapes_in(folder / "model.safetensors")
     if sum(map(prod, shapes.values())) < n_genes * wide:
         raise cannot_open("the weights of a model are not those of its record")
-    _check_companions(folder / "companions.safetensors", n_genes, n_labels)
+    n_rows = {"genes": n_genes, "state": record["model"]["n_latent"]}
+    _check_companions(folder / "companions.safetensors", n_rows, n_labels)
 
 
-def _check_companions(path: Path, n_genes: int, n_labels: int) -> None:
+def _check_companions(path: Path, n_rows: dict[str, int], n_labels: int) -> None:
+    """Check the linear models: on genes, on components and, where labels were few, on states."""
     shapes = shapes_in(path)
     d = shapes.get("components", (0, 0))[-1]
-    known: Shapes = {"center": (n_genes,), "components": (n_genes, d)}
-    for model, n_rows in (("genes", n_genes), ("pca", d)):
+    known: Shapes = {"center": (n_rows["genes"],), "components": (n_rows["genes"], d)}
+    models = ("genes", "pca", *(["state"] if "state.weights" in shapes else []))
+    for model in models:
         n_codes = shapes.get(f"{model}.codes", (0,))[0]
         known |= {
-            f"{model}.weights": (n_rows, n_codes),
+            f"{model}.weights": (n_rows.get(model, d), n_codes),
             f"{model}.intercepts": (n_codes,),
             f"{model}.codes": (n_codes,),
         }
@@ -71,7 +74,7 @@ def _check_companions(path: Path, n_genes: int, n_labels: int) -> None:
     from safetensors.numpy import load_file
 
     arrays = load_file(path)
-    for name in ("genes.codes", "pca.codes"):
-        codes = arrays[name]
+    for model in models:
+        codes = arrays[f"{model}.codes"]
         if codes.dtype.kind != "i" or not np.isin(codes, np.arange(n_labels)).all():
             raise cannot_open("the linear models beside a model name types that are not there")
