@@ -92,7 +92,7 @@ def _reply(done: Ended, log: str) -> dict[str, Any]:
         error.add_note(log)
         raise ChildCrashed(
             f"The reader stopped on this file: {done.reason}.",
-            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
+            "Open it again; if that stays, save it anew with adata.write_h5ad('name.h5ad').",
         ) from error
     return reply
 

@@ -11,7 +11,7 @@ from typing import Any
 from scanvi_core.data.guard.child_process import ImportStopped, free_memory_mb, run_child
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
-from scanvi_core.errors import ChoiceNeeded, FileRefused
+from scanvi_core.errors import ChoiceNeeded, FileRefused, reason_of
 
 MIN_TIMEOUT_S = 60.0  # of processor time: damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
@@ -186,7 +186,8 @@ def _regular(path: Path | str) -> Path:
         ) from None
     except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
         raise FileRefused(
-            f"{Path(path).name[:80]!r} cannot be reached: {error}.", "Check it and its folder."
+            f"{Path(path).name[:80]!r} cannot be reached: {reason_of(error)}.",
+            "Check it and its folder.",
         ) from error
 
 

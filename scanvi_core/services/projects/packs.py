@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import IO, Any
 
 from scanvi_core.data.guard.child_process import ChildCrashed, free_memory_mb, run_child
 from scanvi_core.data.manifest import MANIFEST, read_manifest
-from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.errors import FileRefused, ProjectError, reason_of
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json, write_json
 from scanvi_core.project.folder import (
@@ -27,7 +26,7 @@ from scanvi_core.project.folder import (
 from scanvi_core.project.foreign import packing
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
 from scanvi_core.project.label_log.storage import backup
-from scanvi_core.project.label_log.storage.database import LogDamaged, server_url
+from scanvi_core.project.label_log.storage.database import in_words, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
 from scanvi_core.services import jobs, limits
@@ -202,13 +201,12 @@ def _copied_log(project: Project) -> Iterator[Path | None]:
     """
     target = project.exports / f".{secrets.token_hex(4)}.project.db.tmp"
     try:
-        if server_url():
-            workspace(project.id).store.copy_to(target)
-        elif project.db.is_file():
-            backup.copy_database(project.db, target)
+        with in_words("copied"):
+            if server_url():
+                workspace(project.id).store.copy_to(target)
+            elif project.db.is_file():
+                backup.copy_database(project.db, target)
         yield target if target.is_file() else None
-    except sqlite3.DatabaseError as error:
-        raise LogDamaged(str(error)) from error
     finally:
         target.unlink(missing_ok=True)
 
@@ -250,6 +248,6 @@ def _on_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ProjectError(
-            f"{path.name} could not be written: {error.strerror or error}.",
+            f"{path.name} could not be written: {reason_of(error)}.",
             "Free some disk space, or check who may write to the project folder.",
         ) from error

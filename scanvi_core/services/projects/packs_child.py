@@ -5,7 +5,6 @@ Started by :mod:`scanvi_core.services.projects.packs`; not for users.
 
 import hashlib
 import os
-import traceback
 import zipfile
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -61,8 +60,7 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
     except (ScanviError, MemoryError, OSError):
         raise
     except Exception as error:
-        traceback.print_exc()
-        raise cannot_open("it is damaged") from error
+        raise cannot_open("looking through it failed") from error
 
 
 def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
