@@ -198,16 +198,18 @@ def _refuse_other(opened: Workspace, head: str) -> None:
     """Refuse a file whose first line does not say that it is a history of these cells."""
     try:
         about = parsed(head, opened.dataset.n_obs)
-        known = about[FORMAT] in range(1, VERSION + 1)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        version, n_obs = about[FORMAT], about.get("n_obs")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _no_history() from error
-    if not known:
+    if type(version) is int and version > VERSION:
         raise HistoryRefused("This history has a newer format.", "Update the program.")
+    if not (type(version) is type(n_obs) is int and version > 0):
+        raise _no_history()
     own = _identity(opened)
     if any(about.get(key) != value for key, value in own.items()):
-        name, n_obs = (str(about.get(key))[:60] for key in ("project", "n_obs"))
+        name = str(about.get("project"))[:60]
         raise HistoryRefused(
-            f"This history is of {name!r} with {n_obs} other cells.",
+            f"This history is of {name!r} with {n_obs:,} other cells.",
             "Open the same data file here first; for another version of it, use "
             "“Labels of an earlier project” on the Labels page.",
         )
