@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.errors import HistoryRefused
+from scanvi_core.keys import one_line
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.import_log import Taken
 from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
@@ -60,8 +61,8 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
             "kind": WORDS[event.kind],
             "what": events.describe(event),
             "cells": event.payload.get("n_cells", 0),
-            "why": event.payload.get("reason", ""),
-            "model": event.payload.get("model", ""),
+            "why": one_line(event.payload.get("reason", "")),
+            "model": one_line(event.payload.get("model", "")),
             "undone": event.undone,
             "verified": provenance.is_verified(event),
             "proof": provenance.in_short(event),
@@ -117,7 +118,7 @@ def moments(project_id: str) -> dict[int, str]:
     """Return what can be compared: step and name of the start, the checkpoints and now."""
     opened = workspace(project_id)
     named = {
-        event.seq: event.payload["name"]
+        event.seq: one_line(event.payload["name"])
         for event in opened.store.events()
         if event.kind == "checkpoint"
     }
