@@ -1,6 +1,5 @@
 """Take in a user's file through a child process, so that no file can hurt this one."""
 
-import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -8,7 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.data.guard.child_process import ImportStopped, free_memory_mb, run_child
+from scanvi_core.data.guard.child_process import (
+    ImportStopped,
+    free_memory_mb,
+    pass_on,
+    run_child,
+)
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.errors import ChoiceNeeded, FileRefused, reason_of
@@ -85,7 +89,7 @@ def import_file(
                 "sources": str(sources),
                 "answers": dict(answers or {}),
             },
-            Talk(partial(_pass_on, report), should_stop),
+            Talk(partial(pass_on, report), should_stop),
         )
         _put_in_place(fresh, folder)
     except ImportStopped:
@@ -151,13 +155,6 @@ def _ask(request: dict[str, Any], talk: Talk | None = None) -> dict[str, Any]:
         message, hint = reply["error"]
         raise ChoiceNeeded(message, hint, reply["question"])
     return reply
-
-
-def _pass_on(report: Callable[[float, str], None], line: bytes) -> None:
-    """Pass on a line that says how far it is; the last one, without an end, is the reply."""
-    if line.endswith(b"\n"):
-        progress = json.loads(line)
-        report(float(progress["fraction"]), str(progress["words"]))
 
 
 def _allowance(path: Path) -> float:

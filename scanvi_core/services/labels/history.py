@@ -83,6 +83,16 @@ def warning(project_id: str) -> str:
     return sentence
 
 
+def brought(project_id: str) -> str:
+    """Return in a sentence what of the history is only claimed by a file; empty for nothing."""
+    opened = workspace(project_id)
+    sentence: str = opened.cache.get(
+        ("history brought", opened.labels().seq),
+        lambda: provenance.brought(opened.store.events()),
+    )
+    return sentence
+
+
 def go_back_to(project_id: str, step: int) -> int:
     """Take back every change after a step; return how many. Redo brings them back."""
     return workspace(project_id).store.undo_to(step)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from scanvi_core.keys import one_line
+from scanvi_core.plurals import count
 from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.exchange.merge import COMBINE
 from scanvi_core.project.label_log.storage.signing import (
@@ -18,6 +19,7 @@ from scanvi_core.project.label_log.storage.signing import (
 )
 from scanvi_core.project.label_log.store import LabelStore
 
+NAMED = 3  # people in a sentence
 TYPED = "name as typed"
 HELP = (
     "“verified”: written by this installation, at this time of its clock, in this order, and "
@@ -79,6 +81,19 @@ def warning(store: LabelStore, entries: list[Event]) -> str:
     if store.cut:
         sentences.append("The newest steps of this history were taken off by something else.")
     return " ".join(sentences)
+
+
+def brought(entries: list[Event]) -> str:
+    """Return in a sentence how much of a history is only claimed; empty where nothing is."""
+    came = [event for event in entries if event.proof == CLAIMED]
+    if not came:
+        return ""
+    names = list(dict.fromkeys(_named(event.actor) for event in came))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return (
+        f"{count(len(came), 'step')} of its history came in a file. That this is the work of "
+        f"{', '.join(names[:NAMED])}{more} is what the file says; it is not verified here."
+    )
 
 
 def _bringers(event: Event) -> str:
