@@ -16,6 +16,7 @@ ScanviError
 └── ProgramFault          the program itself failed, in a process of its own
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,6 +107,12 @@ class ExportError(ScanviError):
 
 class ProgramFault(ScanviError):
     """The program itself failed in another process; what it was doing is not to blame."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why the system refused, in its own words; what a library said is for the log."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and number > 0 else "no reason was given"
 
 
 OURS = "Something went wrong in the program, not in your data"

@@ -72,16 +72,23 @@ def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
     return {EARLIER.get(key, key): value for key, value in record.items()}
 
 
+def one_line(text: str) -> str:
+    """Return a name as it is shown in a sentence, whoever wrote it: in one line, one way round.
+
+    Line breaks and blanks become single spaces; what has no width, or turns the direction, goes.
+    """
+    visible = "".join(
+        c for c in text if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf"}
+    )
+    return " ".join(visible.split())
+
+
 def spelling(text: str) -> str:
     """Return a label or name with one spelling of what looks alike.
 
     Compatible letters as one (NFKC), nothing that has no width, single spaces, none at the ends.
     """
-    composed = unicodedata.normalize("NFKC", text)
-    visible = "".join(
-        c for c in composed if unicodedata.category(c) not in {"Cc", "Cf"} or c.isspace()
-    )
-    return " ".join(visible.split())
+    return one_line(unicodedata.normalize("NFKC", text))
 
 
 def looks_unlabeled(value: str) -> bool:

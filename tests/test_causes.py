@@ -84,3 +84,70 @@ def asserting(source):
 def test_nothing_rests_on_assert():
     assert lines_of(asserting) == {}
     assert asserting("assert x\n") == [1]
+
+
+QUOTES_NUMBERS = {"reason_of", "match", "search"}  # of what was raised: its number, or one in it
+OF_OUR_FILES = {  # models and checkpoints, which nobody else writes and no pack may hold
+    f"scanvi_core/{name}.py"
+    for name in ("module/imported", "train/checkpoint", "train/compiled", "train/device")
+}
+
+
+@cache
+def own_errors():
+    """Return the names of the program's own classes: what these say was written here."""
+    trees = [parsed(path.read_text(encoding="utf-8")) for path in SOURCES]
+    return {
+        node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    }
+
+
+def parts_of(node):
+    """Yield the parts of an expression but for those that only take numbers out of an error."""
+    if isinstance(node, ast.Call):
+        called = node.func
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        if name in QUOTES_NUMBERS:
+            return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from parts_of(child)
+
+
+def quotes(node, name):
+    """Tell whether an expression makes a text of the error of that name, or of its kind."""
+    is_text = isinstance(node, ast.FormattedValue) or (
+        isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"str", "repr"}
+    )
+    return is_text and any(getattr(part, "id", "") == name for part in parts_of(node))
+
+
+def quoting(source):
+    """Return the lines that put into a sentence what a library raised."""
+    return [
+        part.lineno
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.ExceptHandler) and node.name and not kinds_of(node) <= own_errors()
+        for statement in node.body
+        for part in parts_of(statement)
+        if quotes(part, node.name)
+    ]
+
+
+def kinds_of(handler):
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {getattr(kind, "id", getattr(kind, "attr", "")) for kind in kinds}
+
+
+def test_no_sentence_quotes_what_a_library_raised():
+    assert lines_of(quoting).keys() - OF_OUR_FILES == set()
+
+
+@pytest.mark.parametrize(
+    "said", ["f'no: {error}'", "f'no: {type(error).__name__}'", "str(error)", "repr(error.args)"]
+)
+def test_a_quoted_error_is_seen(said):
+    handler = "try:\n    f()\nexcept (KeyError, FileRefused) as error:\n    raise Known({})\n"
+    assert quoting(handler.format(said)) == [4]
+    assert quoting(handler.replace("KeyError, ", "").format(said)) == []
+    assert quoting(handler.format("f'no: {reason_of(error)}'")) == []

@@ -13,15 +13,14 @@ read_only.note(opened)
 if not opened.labels().seq:
     requires.locked("Nothing was labeled yet.", LABELS, "Go to Labels")
 
-steps, moments = st.columns([3, 2], gap="medium")
-with steps.container(border=True):
+with st.container(border=True):  # as wide as the page: who and what others claim is long
     st.subheader("Steps")
     history_steps.draw(opened)
-with moments:
-    merge_logs.draw_differences(opened)
-    with st.container(border=True):
-        st.subheader("Compare")
-        history_steps.compare(opened)
-    with st.container(border=True):
-        st.subheader("Work of others")
-        merge_logs.draw(opened)
+merge_logs.draw_differences(opened)
+compared, others = st.columns(2, gap="medium")
+with compared.container(border=True):
+    st.subheader("Compare")
+    history_steps.compare(opened)
+with others.container(border=True):
+    st.subheader("Work of others")
+    merge_logs.draw(opened)

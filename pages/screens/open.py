@@ -55,6 +55,7 @@ def show_open(project: str) -> None:
         )
         next_button(CHECK, "Go on to check the data")
     project_list.draw_health(project)
+    project_list.draw_origin(project)
     read_only.note(opened)
     resume.draw(opened)
 

@@ -4,6 +4,8 @@ import json
 import sys
 from typing import Any
 
+from scanvi_core.keys import one_line
+
 BAR_WIDTH = 30
 
 
@@ -18,9 +20,9 @@ def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
 
 def _lines(value: Any) -> str:
     if isinstance(value, list):
-        return "".join(f"\n  - {item}" for item in value) or "none"
+        return "".join(f"\n  - {one_line(str(item))}" for item in value) or "none"
     if isinstance(value, dict):
-        return "".join(f"\n  {key}: {item}" for key, item in value.items())
+        return "".join(f"\n  {key}: {one_line(str(item))}" for key, item in value.items())
     return str(value)
 
 

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from scanvi_core.data.blocks.progress import CHECKING, LISTENER, READING
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
-from scanvi_core.errors import OURS, PROGRAM_FAULTS, ScanviError
+from scanvi_core.errors import OURS, PROGRAM_FAULTS, ScanviError, reason_of
 from scanvi_core.runtime import log_cause
 
 logger = logging.getLogger(__name__)
@@ -74,21 +74,23 @@ def answer(
             f"Reading needs more than the {request['memory_mb'] / 1e3:,.1f} GB that may be used.",
             "Close other programs, or use a larger machine.",
         )
-    except OSError as error:
-        logger.warning("The system refused.", exc_info=True)
-        return _failure(
-            "ProjectError",
-            f"The project's copy could not be written: {error.strerror or error}.",
-            "Check the free space and the permissions of the project folder.",
-        )
-    except PROGRAM_FAULTS as error:
+    except PROGRAM_FAULTS:
         logger.exception("A fault of the program.")
-        return _failure("ProgramFault", f"{OURS} ({type(error).__name__}: {error}).", "")
+        return _failure("ProgramFault", f"{OURS}.", "")
     except Exception as error:  # a foreign file may fail in ways no list foresees
         logger.exception("Not foreseen.")
+        if isinstance(error, OSError) and error.errno:  # libraries raise it without a number
+            return _failure(
+                "ProjectError",
+                f"The file could not be read, or its copy could not be written: "
+                f"{reason_of(error)}.",
+                "Check the file, the free space and the permissions of the project folder.",
+            )
+        if "path" not in request:
+            return _failure("ProjectError", "The data of the project could not be read.", "")
         return _failure(
             "FileRefused",
-            f"The file could not be read ({type(error).__name__}: {error}).",
+            "The file could not be read.",
             "Save it again with adata.write_h5ad('name.h5ad') where it was made.",
         )
 
@@ -110,7 +112,7 @@ def limit_resources(memory_mb: float, timeout_s: float) -> None:
         try:
             resource.setrlimit(which, (soft, hard))
         except (ValueError, OSError) as error:  # macOS does not know RLIMIT_AS
-            print(f"no limit {which}: {error}", file=sys.stderr)
+            logger.warning("no limit %s: %s", which, error)
 
 
 def _run(request: dict[str, Any]) -> Any:

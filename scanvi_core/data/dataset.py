@@ -313,6 +313,9 @@ def read_table(path: Path, n_rows: int, columns: list[str] | None = None) -> pd.
         raise damaged(path, "it is not there") from error
     except Exception as error:  # a damaged file fails in ways that no list foresees
         raise damaged(path, "it cannot be read") from error
-    if len(frame) != n_rows or not set(columns or [NAMES]) <= set(frame):
+    missing = [name for name in columns or [NAMES] if name not in frame]
+    if missing:
+        raise damaged(path, f"it has no column {missing[0]}")
+    if len(frame) != n_rows:
         raise damaged(path, f"it has {len(frame):,} rows, not {n_rows:,}")
     return frame

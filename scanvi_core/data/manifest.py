@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from scanvi_core.arrays import Kind, damaged
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.typed import Mistyped, Rule, between, matches, taken
 
 MANIFEST = "manifest.json"
@@ -127,10 +127,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProjectError(
-            f"There is no readable data set in {folder.name} ({error}).", "Import the file again."
+            f"There is no readable data set in {folder.name} ({reason_of(error)}).",
+            "Import the file again.",
         ) from error
     except (ValueError, RecursionError) as error:
-        raise damaged(path, f"it is no JSON ({error})") from error
+        raise damaged(path, "it is no JSON") from error
     number = manifest.get("format") if isinstance(manifest, dict) else None
     if type(number) is int and number > FORMAT:
         raise ProjectError(

@@ -94,7 +94,8 @@ def _download(target: Path) -> None:
                 _read(temporary)  # an error page is not kept as data
         except (URLError, OSError, InputError) as error:
             logger.warning("%s could not be downloaded", url, exc_info=error)
-            causes.append(f"{url.split('/')[2]}: {error}")
+            known = error.message if isinstance(error, InputError) else "it is unreachable"
+            causes.append(f"{url.split('/')[2]}: {known}")
         else:
             return
     raise InputError(
@@ -126,7 +127,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarr
                     genes.append(name)
                     rows.append(np.fromstring(cells[-1], dtype=np.int32, sep="\t"))
     except (ValueError, IndexError) as error:  # no numbers, bytes that are no text, empty rows
-        raise _other_form(path, str(error)) from error
+        raise _other_form(path, "not all of it can be read as counts") from error
     widths = {len(groups), len(classes), *map(len, rows)}
     if not rows or len(widths) > 1:
         raise _other_form(path, f"{len(rows)} rows of genes, rows of {sorted(widths)} cells")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import h5py
 
-from scanvi_core.errors import OURS, PROGRAM_FAULTS, ExportError, ScanviError
+from scanvi_core.errors import ExportError, ScanviError, reason_of
 from scanvi_core.export.own_copy import write_own_copy
 from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, SourceFile
@@ -22,6 +22,7 @@ from scanvi_core.export.serialization import load_request
 from scanvi_core.export.verify import verify
 from scanvi_core.runtime import log_cause
 
+CHECK = "Check that the disk has room and that the source opens in scanpy."
 ADDING, CHECKING = 0.5, 0.55  # shares of the progress bar; copying comes first
 
 Report = Callable[[float, str], None]
@@ -84,18 +85,10 @@ def main(folder: Path, path: Path) -> int:
     except ScanviError as error:
         log_cause(error)
         answer = {"error": [type(error).__name__, error.message, error.hint]}
-    except PROGRAM_FAULTS as error:
-        logger.exception("A fault of the program.")
-        answer = {"error": ["ProgramFault", f"{OURS} ({type(error).__name__}: {error}).", ""]}
-    except Exception as error:  # the border of the process: HDF5 raises many kinds
+    except Exception as error:  # the border of the process: HDF5 and anndata raise many kinds
         logger.exception("The file could not be written.")
-        answer = {
-            "error": [
-                "ExportError",
-                f"The file could not be written ({type(error).__name__}: {error}).",
-                "Check that the disk has room and that the source opens in scanpy.",
-            ]
-        }
+        why = f": {reason_of(error)}" if isinstance(error, OSError) and error.errno else ""
+        answer = {"error": ["ExportError", f"The file could not be written{why}.", CHECK]}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
     return 0 if "written" in answer else 1
 

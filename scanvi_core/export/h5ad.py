@@ -16,6 +16,7 @@ from scanvi_core import errors, runtime
 from scanvi_core.errors import ExportError, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
+from scanvi_core.plurals import sizes
 from scanvi_core.runtime import replacing
 
 POLL_S = 0.1
@@ -120,9 +121,10 @@ def check_room(request: ExportRequest) -> None:
     needed = request.base_nbytes() + 2 * request.nbytes() + SLACK_BYTES
     free = shutil.disk_usage(request.target.parent).free
     if free < needed:
+        asked, there = sizes(needed, free)
         raise ExportError(
-            f"Not enough room on the disk: {needed / 1e6:,.1f} MB needed, "
-            f"{free / 1e6:,.1f} MB free in {request.target.parent}.",
+            f"Not enough room on the disk: {asked} needed, "
+            f"{there} free in {request.target.parent}.",
             "Make room or choose another folder; the labels as CSV need very little.",
         )
 

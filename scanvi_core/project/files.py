@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core.errors import DataDamaged, ProjectError
+from scanvi_core.errors import DataDamaged, ProjectError, reason_of
 from scanvi_core.keys import as_now
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import Mistyped, taken
@@ -24,8 +24,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        why = reason_of(error) if isinstance(error, OSError) else "it is no JSON"
         raise ProjectError(
-            f"{path.name} of the project cannot be read: {error}.",
+            f"{path.name} of the project cannot be read: {why}.",
             "Restore the project folder from a backup.",
         ) from error
 
@@ -75,7 +76,7 @@ def to_json(value: Any, indent: int | None = None) -> str:
 def not_written(path: Path, error: OSError) -> ProjectError:
     """Return the error for a file that could not be written."""
     return ProjectError(
-        f"{path.name} could not be written: {error.strerror or error}.",
+        f"{path.name} could not be written: {reason_of(error)}.",
         "Free some disk space, or check who may write to the project folder.",
     )
 

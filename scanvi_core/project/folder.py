@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import runtime
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project import access
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.names import clean_label
@@ -133,7 +133,7 @@ def create_project(name: str) -> Project:
     except OSError as error:
         shutil.rmtree(project.root, ignore_errors=True)
         raise ProjectError(
-            f"The project folder {project.root} could not be made: {error.strerror}.",
+            f"The project folder {project.root} could not be made: {reason_of(error)}.",
             "Free some disk space, or set SCANVI_HOME to a folder you may write to.",
         ) from error
     except ProjectError:

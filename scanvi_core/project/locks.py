@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from scanvi_core.keys import one_line
+
 USER_VARIABLE = "SCANVI_USER"
 MARK = "in-use"
 
@@ -22,7 +24,7 @@ MARK = "in-use"
 def this_user() -> str:
     """Return who is at work: ``$SCANVI_USER``, else the name of the account, else nobody."""
     try:
-        return os.environ.get(USER_VARIABLE) or getpass.getuser()
+        return one_line(os.environ.get(USER_VARIABLE) or getpass.getuser())
     except (OSError, KeyError):  # an account without a name, as in some containers
         return ""
 

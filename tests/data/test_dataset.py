@@ -1,14 +1,16 @@
 """The project's own copy gives back what the file held, without copying it into memory."""
 
+import shutil
+
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.dataset import NAMES, Dataset
 from scanvi_core.data.intake.import_file import import_file
-from scanvi_core.errors import ColumnMissing, CountsNotFound, ProjectError
+from scanvi_core.errors import ColumnMissing, CountsNotFound, DataDamaged, ProjectError
 from tests import SHARED
 
 
@@ -73,6 +75,14 @@ def test_what_is_not_there_is_named(opened, tmp_path):
             ask("nothing")
     with pytest.raises(ProjectError, match="no readable data set"):
         Dataset.open(tmp_path)
+
+
+def test_a_table_without_its_names_is_told_as_that(imported, tmp_path):
+    folder = tmp_path / "ds"
+    shutil.copytree(imported / "dataset", folder)
+    pd.read_parquet(folder / "obs.parquet").drop(columns=NAMES).to_parquet(folder / "obs.parquet")
+    with pytest.raises(DataDamaged, match="damaged: it has no column names"):
+        _ = Dataset.open(folder).obs
 
 
 def test_an_import_replaces_the_earlier_one(example, tmp_path):

@@ -1,11 +1,13 @@
 """Under which names the app answers, which pages may speak to it, and how often."""
 
 import http.client
+from unittest.mock import MagicMock
 
 import pytest
 from streamlit import config
+from streamlit.web.server.starlette.starlette_app import create_streamlit_routes
 
-from pages.ui.frame import door
+from pages.ui.frame import door, login
 from pages.ui.frame.door import KnownHostsOnly
 from scanvi_core.services import limits
 from tests.deploy import image
@@ -16,6 +18,8 @@ ROUTES = [
     ("GET", "/download/AAAAAAAAAAAAAAAA/cells.h5ad"), ("GET", "/_stcore/host-config"),
     ("PUT", "/_stcore/upload_file/a/b"), ("GET", "/_stcore/metrics"), ("GET", "/component/a/b"),
     ("GET", "/auth/login"), ("GET", "/oauth2callback"), ("POST", "/_stcore/agent/mcp"),
+    ("GET", "/_stcore/bidi-components/a/b"), ("GET", "/auth/logout"),
+    ("OPTIONS", "/media/0123.png"), ("DELETE", "/_stcore/upload_file/a/b"),
 ]  # fmt: skip
 
 
@@ -77,6 +81,17 @@ def test_every_route_asks_for_host_and_origin(port, method, path):
     for origin in ((), f"http://{here}"):
         said = ask(port, method, path, Host=here, Origin=origin)[1]
         assert "another site" not in said and "does not answer" not in said
+
+
+def test_every_route_of_streamlit_is_closed_or_known_to_hold_nothing_of_anybody():
+    paths = {route.path for route in create_streamlit_routes(MagicMock())}
+    open_to_all = {path for path in paths if not login.is_closed(path)}
+    assert {"/media/{file_id:path}", "/_stcore/metrics"} <= paths - open_to_all
+    assert open_to_all == {
+        "/_stcore/health", "/_stcore/host-config", "/_stcore/stream", "/auth/login",
+        "/auth/logout", "/oauth2callback", "/component/{path:path}",
+        "/_stcore/bidi-components/{path:path}", "",
+    }  # fmt: skip
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
@@ -31,9 +33,10 @@ def enter(page, url, account):
     page.wait_for_selector(AT_REST)
 
 
-def status(url, cookies=()):
+def status(url, cookies=(), host=""):
     header = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in cookies)
-    request = urllib.request.Request(url, headers={"Cookie": header} if header else {})
+    headers = {name: text for name, text in (("Cookie", header), ("Host", host)) if text}
+    request = urllib.request.Request(url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status
@@ -79,6 +82,12 @@ def test_who_signed_in_works_under_that_name_until_signing_out(team, drive):
         page.keyboard.press("Escape")
         assert page.get_by_label("Your name in the history").count() == 0
         assert status(download(team), page.context.cookies()) == 200
+        with page.expect_download() as fetched:
+            page.get_by_role("button", name="Download the history").click()
+        made = fetched.value.url.replace(HOST, "127.0.0.1")  # a file that the page made itself
+        assert "/media/" in made and len(Path(urlsplit(made).path).stem) >= 32  # none to guess
+        assert status(made, page.context.cookies()) == 200
+        assert (status(made), status(made, host="elsewhere.example")) == (401, 403)
         page.get_by_role("button", name="Sign out").click()
         page.get_by_role("button", name="Sign in").wait_for()
         assert status(download(team), page.context.cookies()) == 401
@@ -101,7 +110,8 @@ def test_who_is_not_on_the_list_is_told_so_and_sees_nothing(team, drive):
 @pytest.mark.parametrize(
     "path",
     ["/download/{project}/cells.h5ad", "/media/0123.png", "/_stcore/upload_file/a/b",
-     "/_stcore/metrics"],
+     "/_stcore/metrics", "/_stcore/script-health-check", "/_stcore/agent/mcp", "/app/static/a.csv",
+     "/_stcore/of-a-later-version"],
 )  # fmt: skip
 def test_what_lies_beside_the_pages_is_closed_without_a_sign_in(team, path):
     address = f"http://127.0.0.1:{team.port}{path.format(project=team.project)}"

@@ -1,6 +1,7 @@
 """What cannot be written is refused with a sentence, and nothing is left behind."""
 
 import hashlib
+import json
 import os
 import resource
 import shutil
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ExportError
+from scanvi_core.export import child
 from scanvi_core.export.child import annotate
 from scanvi_core.export.h5ad import export_annotated
 from scanvi_core.export.request import ExportRequest, SourceFile
+from scanvi_core.export.serialization import save_request
 from tests.export.samples import N_OBS, leftovers, request_for, results, saved, small
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
@@ -73,6 +76,31 @@ def test_a_copied_source_with_the_same_bytes_is_taken(tmp_path):
     )
     request = ExportRequest(described, tmp_path / "out.h5ad", **results(N_OBS))
     assert annotate(request, request.target)[0]["obs"]
+
+
+def no_order(file):
+    del file["obs"].attrs["column-order"]
+
+
+def no_names(file):
+    file["obs"].attrs["_index"] = "gone"
+
+
+def odd_kind(file):
+    file["obs/words"].attrs["encoding-type"] = "\nof evil"
+
+
+@pytest.mark.parametrize("damage", [no_order, no_names, odd_kind])
+def test_a_source_that_was_swapped_is_told_in_one_sentence_and_logged(tmp_path, caplog, damage):
+    source = saved(tmp_path, small())
+    with h5py.File(source, "r+") as file:
+        damage(file)
+    (tmp_path / "asked").mkdir()
+    save_request(request_for(source, tmp_path / "out.h5ad"), tmp_path / "asked")
+    assert child.main(tmp_path / "asked", tmp_path / "out.h5ad") == 1
+    kind, message, _ = json.loads((tmp_path / "asked" / "answer.json").read_text())["error"]
+    assert (kind, message) == ("ExportError", "The file could not be written.")
+    assert caplog.records[-1].exc_info
 
 
 def test_values_for_other_cells_are_refused(tmp_path):

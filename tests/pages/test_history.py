@@ -1,5 +1,7 @@
 """The History page tells what is proven of a step from what is claimed."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,13 @@ def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labeled):
     here, theirs = steps(app).iloc[0], steps(app).iloc[1]
     assert not here["who"].startswith("says") and here["proof"] == "verified, name as typed"
     assert theirs["who"] == "says: boss" and theirs["proof"].startswith("brought by ")
+    assert json.loads(app.dataframe[0].proto.columns)["who"]["width"] >= 190  # most addresses
+    opened = visit("open", arrived)
+    (told,) = (item.value for item in opened.info if "of its history came in a file" in item.value)
+    assert "3 steps" in told and "boss" in told and "not verified" in told
+    opened.session_state["scanvi.arrived"] = True  # as right after it was unpacked
+    assert "was brought from elsewhere" in opened.run().info[0].value
+    assert not any("came in a file" in item.value for item in visit("open", labeled).info)
     app.text_input(key="history-text").set_value("brought by").run()
     assert len(steps(app)) == 3
     assert len(steps(visit("history", labeled))) == 3

@@ -24,7 +24,10 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import users
 
 SECTION = "auth"
-CLOSED = ("/download/", "/media/", "/_stcore/upload_file/", "/_stcore/metrics", "/_stcore/agent/")
+CLOSED = ("/download/", "/media/", "/app/", "/_stcore/")
+OPEN = (  # to draw the page on which people sign in
+    "/_stcore/health", "/_stcore/host-config", "/_stcore/stream", "/_stcore/bidi-components/",
+)  # fmt: skip
 ASK = "Ask who runs this server."
 _cookies: ContextVar[Mapping[str, str] | None] = ContextVar("cookies", default=None)
 
@@ -126,7 +129,7 @@ def _go(provider: str | None) -> None:
     try:
         st.login(provider)
     except StreamlitAuthError as error:
-        raise ScanviError("Signing in does not work on this server.", f"{error} {ASK}") from error
+        raise ScanviError("Signing in does not work on this server.", ASK) from error
 
 
 class SignedInOnly:
@@ -140,12 +143,17 @@ class SignedInOnly:
         answer: ASGIApp = self._app
         if scope["type"] == "http":
             cookies = Request(scope).cookies
-            if path_of(scope).startswith(CLOSED) and wanted():
+            if is_closed(path_of(scope)) and wanted():
                 claims = claims_of(cookies)
                 if not (claims and users.may_enter(claims)):
                     answer = PlainTextResponse("Sign in first.", status_code=401)
             _cookies.set(cookies)  # each request has a context of its own
         await answer(scope, receive, send)
+
+
+def is_closed(path: str) -> bool:
+    """Tell whether a path is for those who are inside; the pages draw the way in themselves."""
+    return path.startswith(CLOSED) and not path.startswith(OPEN)
 
 
 def claims_of(cookies: Mapping[str, str]) -> dict[str, Any]:

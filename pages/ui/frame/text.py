@@ -3,6 +3,7 @@
 import re
 
 from scanvi_core.errors import ScanviError
+from scanvi_core.keys import one_line
 from scanvi_core.runtime import log_cause
 
 _ADDRESS = re.compile(r"(https?:(?=//)|www(?=\.)|@)", re.IGNORECASE)
@@ -12,13 +13,13 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|$~:<>&])")
 
 def md(text: object) -> str:
     """Escape a text so that markdown shows it as it is."""
-    whole = _ADDRESS.sub(rf"\1{_WORD_JOINER}", str(text).replace("\n", " "))
+    whole = _ADDRESS.sub(rf"\1{_WORD_JOINER}", one_line(str(text)))
     return _MARKDOWN.sub(r"\\\1", whole)
 
 
 def plain(text: object) -> str:
     """Escape a text for plotly, which reads a part of HTML."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return one_line(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def error_text(error: ScanviError) -> str:

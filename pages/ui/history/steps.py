@@ -34,10 +34,10 @@ def draw(opened: Workspace) -> None:
         column_config={
             "step": st.column_config.NumberColumn(width=45),
             "when": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=95),
-            "what": st.column_config.TextColumn(width=225),
-            "who": st.column_config.TextColumn(width=55),
-            "why": st.column_config.TextColumn(width=80),
-            "proof": st.column_config.TextColumn(width=110, help=provenance.HELP),
+            "what": st.column_config.TextColumn(width=230),
+            "who": st.column_config.TextColumn(width=190),
+            "why": st.column_config.TextColumn(width=130),
+            "proof": st.column_config.TextColumn(width=165, help=provenance.HELP),
         },
     )  # fmt: skip
     _note(opened)
@@ -80,7 +80,8 @@ def _filtered(steps: pd.DataFrame) -> pd.DataFrame:
 
 def _actions(opened: Workspace, row: pd.Series) -> None:
     step = int(row["step"])
-    st.markdown(f"**Step {step}:** {md(row['what'])}")
+    why = f" (why: {md(row['why'])})" if row["why"] else ""
+    st.markdown(f"**Step {step}:** {md(row['what'])}{why}")
     st.caption(md(row["proof_text"]))
     closed = bool(edit.read_only(opened))
     with st.container(horizontal=True):

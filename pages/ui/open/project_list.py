@@ -1,6 +1,7 @@
 """The projects of this computer: go on with one, and rename, copy, put away or move it."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.frame import jobs, server, state
 from pages.ui.frame.actions import do
@@ -8,6 +9,7 @@ from pages.ui.frame.text import error_text, md
 from pages.ui.open import share_form
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
+from scanvi_core.services.labels import history
 from scanvi_core.services.projects import library
 
 RECENT = 6
@@ -93,15 +95,36 @@ def _from_elsewhere() -> None:
     with st.expander("A project from another computer"):
         file = st.file_uploader("A file from “Save as one file”", key="unpack")
         if file is not None and state.recall("unpacked") != file.file_id:
+            bar = st.progress(0.0, "Looking at the file")
             try:
-                project = library.unpack(file)
+                project = library.unpack(file, lambda part, words: _show(bar, part, words))
             except ScanviError as error:
+                bar.empty()
                 st.error(error_text(error))
                 return
             file_id = file.file_id
             state.set_project(project)
             state.remember("unpacked", file_id)
+            state.remember("arrived", True)
             st.rerun()
+
+
+def _show(bar: DeltaGenerator, part: float, words: str) -> None:
+    bar.progress(part, md(words))
+
+
+def draw_origin(project: str) -> None:
+    """Say what of the open project is only claimed, where it or its history is from elsewhere."""
+    sentences = [history.brought(project)]
+    if state.recall("arrived"):
+        sentences.insert(
+            0,
+            "This project was brought from elsewhere. Its files were checked for damage; whether "
+            "what they say is right, nobody checked.",
+        )
+    said = " ".join(filter(None, sentences))
+    if said:
+        st.info(md(said), icon=":material/move_to_inbox:")
 
 
 def draw_health(project: str) -> None:

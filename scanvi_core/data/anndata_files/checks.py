@@ -6,7 +6,7 @@ from scanvi_core import config
 from scanvi_core.data.anndata_files.tables import Table
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.errors import FileRefused
-from scanvi_core.plurals import count
+from scanvi_core.plurals import count, sizes
 
 BARCODE = re.compile(r"[ACGT]{10,}")
 BASE_BYTES = 200e6
@@ -52,9 +52,9 @@ def check_memory(source: MatrixSource, n_values: int, memory_mb: float) -> float
         needed = min(needed, STREAM_BYTES + STREAM_BYTES_PER_NAME * sum(source.shape))
     needed /= 1e6
     if needed > memory_mb:
+        asked, free = sizes(needed * 1e6, memory_mb * 1e6)
         raise FileRefused(
-            f"Not enough memory: {source.name} needs {needed / 1e3:,.1f} GB, "
-            f"{memory_mb / 1e3:,.1f} GB may be used.",
+            f"Not enough memory: {source.name} needs {asked}, {free} may be used.",
             "Close other programs, use a larger machine, or keep fewer genes in the file.",
         )
     return needed

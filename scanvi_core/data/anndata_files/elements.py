@@ -15,6 +15,7 @@ from scanvi_core.data.anndata_files.tables import categorical, is_ordered
 from scanvi_core.data.anndata_files.target import CHUNK, PACKED, write_frame
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, SPARSE
 from scanvi_core.data.blocks.nodes import (
+    FAILED,
     NUMBERS,
     Unreadable,
     array_in,
@@ -81,7 +82,7 @@ def read_element(node: Any) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        raise Unreadable(type(error).__name__) from error
+        raise Unreadable(FAILED) from error
 
 
 def read_frame(source: Any, name: str, notes: list[str]) -> pd.DataFrame:
@@ -195,4 +196,4 @@ def _write_element(target: Any, name: str, value: Any) -> None:
     except Exception as error:
         if name in target:
             del target[name]
-        raise Unreadable(type(error).__name__) from error
+        raise Unreadable("anndata cannot write what it read") from error

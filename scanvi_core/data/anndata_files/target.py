@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from anndata.io import write_elem
 
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
-from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.errors import FileRefused, ProjectError, reason_of
 from scanvi_core.runtime import replacing
 
 ORIGIN = "converted_from"  # attribute of the file: what it was made from, as JSON
@@ -80,7 +80,7 @@ def new_h5ad(target: Path) -> Iterator[h5py.File]:
             yield file
     except OSError as error:
         raise ProjectError(
-            f"The project's copy could not be written: {error.strerror or error}.",
+            f"The project's copy could not be written: {reason_of(error)}.",
             "Check the free space and the permissions of the project folder.",
         ) from error
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from scanvi_core.arrays import Kind, damaged, open_array
 from scanvi_core.data.blocks.mapped import entries, let_go, narrow, over_files, parts_of
-from scanvi_core.errors import DataDamaged, ProjectError
+from scanvi_core.errors import DataDamaged, ProjectError, reason_of
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
 DAY_S = 86_400.0
@@ -134,7 +134,7 @@ def _write(home: Path, blocks: Iterator[sp.csr_array]) -> None:
             temporary.replace(home)
     except OSError as error:
         raise ProjectError(
-            f"The counts of the chosen genes could not be written: {error.strerror or error}.",
+            f"The counts of the chosen genes could not be written: {reason_of(error)}.",
             "Check the free space and the permissions of the project folder.",
         ) from error
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+FAILED = "the library that reads such files failed on it"
 NUMBERS = "biuf"  # kinds of numpy types that hold plain numbers
 
 
@@ -165,4 +166,4 @@ def read(node: Any, where: Any = ()) -> Any:
     except MemoryError:
         raise
     except Exception as error:
-        raise Unreadable(str(error).split("\n")[0] or type(error).__name__) from error
+        raise Unreadable(FAILED) from error

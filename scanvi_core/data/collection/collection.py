@@ -66,7 +66,7 @@ class Collection:
             about: Any = dict(root.attrs).get(ABOUT)
         except (OSError, ValueError, zarr.errors.BaseZarrError) as error:
             raise FileRefused(
-                f"{path.name} is no zarr store ({error}).", "Check the name and the folder."
+                f"{path.name} cannot be opened as a zarr store.", "Check the name and the folder."
             ) from error
         if not _is_complete(about):
             raise FileRefused(

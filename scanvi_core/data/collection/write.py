@@ -19,7 +19,7 @@ from scanvi_core.data.collection.annbatch import annbatch, unpacking
 from scanvi_core.data.collection.collection import ABOUT, FORMAT, SOURCE_COLUMN
 from scanvi_core.data.collection.counts import GAP
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.errors import FileRefused, ProjectError, reason_of
 
 PART_VALUES = 2**24  # counts of one part, held in memory while it is written: some 1 GB in all
 SHARD = "128MB"  # one file of the store before packing
@@ -194,6 +194,6 @@ def _disk_explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise ProjectError(
-            f"The store could not be written: {error.strerror or error}.",
+            f"The store could not be written: {reason_of(error)}.",
             "Check the free space and the permissions of the folder.",
         ) from error

@@ -18,7 +18,7 @@ from scanvi_core.data.anndata_files.target import (
     write_tables,
 )
 from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse
+from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse, why_no_table
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
@@ -193,8 +193,9 @@ def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iter
         try:
             yield from reader
         except pd.errors.ParserError as error:
+            why = why_no_table(error)
             raise FileRefused(
-                f"{path.name} is no table: {error}.",
+                f"{path.name} is no table: {why}.",
                 "It may have been cut off. Save or copy it again.",
             ) from error
 

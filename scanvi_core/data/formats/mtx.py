@@ -143,8 +143,10 @@ def _read(triple: Triple) -> sp.csr_matrix:
         try:
             matrix = mmread(stream)
         except (ValueError, OverflowError) as error:
+            line = re.match(r"Line (\d+)", str(error))
+            where = f"line {line[1]} of it" if line else "it"
             raise FileRefused(
-                f"{triple.matrix.name} is damaged: {error}.",
+                f"{triple.matrix.name} is damaged: {where} cannot be read as counts.",
                 "Download or copy the file again and compare its size with the source.",
             ) from error
     if matrix.dtype == np.int64 and (not matrix.nnz or abs(matrix.data).max() < 2**31):

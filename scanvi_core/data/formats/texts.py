@@ -1,6 +1,7 @@
 """Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,11 @@ def _fields(line: str, separator: str) -> list[str]:
 
     csv.field_size_limit(max(csv.field_size_limit(), len(line) + 1))  # a guess may not cut at all
     return next(csv.reader([line], delimiter=separator), [])
+
+
+def why_no_table(error: ValueError) -> str:
+    """Return why pandas found no table in a text."""
+    odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if odd is None:
+        return "its lines cannot be parted into fields"
+    return f"line {odd[2]} has {odd[3]} fields, those before {odd[1]}"

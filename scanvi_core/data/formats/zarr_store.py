@@ -7,7 +7,7 @@ from typing import Any
 
 from scanvi_core.data.anndata_files.elements import copy_anndata
 from scanvi_core.data.anndata_files.target import Request, new_h5ad
-from scanvi_core.data.blocks.nodes import Unreadable
+from scanvi_core.data.blocks.nodes import FAILED, Unreadable
 from scanvi_core.data.collection.collection import ABOUT
 from scanvi_core.data.formats import gathered
 from scanvi_core.data.guard.zarr_store import check_zarr
@@ -51,7 +51,7 @@ def convert(request: Request, root: str = "") -> list[str]:
                 return notes + copy_anndata(group, out)
     except Unreadable as error:
         raise FileRefused(
-            f"{request.path.name} is damaged or written in an unknown way: {_short(error)}.",
+            f"{request.path.name} is damaged or written in an unknown way: {error}.",
             SAVE_AGAIN,
         ) from error
 
@@ -65,12 +65,8 @@ def _opened(path: Path, root: str) -> Iterator[Any]:
         try:
             group = zarr.open_group(store, path=root or None, mode="r", use_consolidated=False)
         except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
-            raise Unreadable(str(error).split("\n")[0]) from error
+            raise Unreadable(FAILED) from error
         yield group
     finally:
         if path.is_file():
             store.close()
-
-
-def _short(error: Unreadable) -> str:
-    return str(error.__cause__ or error).split("\n")[0][:100].rstrip(".") or "no reason is known"

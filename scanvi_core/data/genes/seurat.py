@@ -124,7 +124,7 @@ def expected(mean: Floats, variance: Floats, span: float) -> Floats:
         model = loess(*points, span=span, degree=2)
         model.fit()
     except ValueError as error:
-        raise SingularFit(str(error)) from error
+        raise SingularFit from error
     fitted[varies] = model.outputs.fitted_values
     return fitted
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from scanvi_core import errors, runtime
@@ -92,9 +93,16 @@ def _reply(done: Ended, log: str) -> dict[str, Any]:
         error.add_note(log)
         raise ChildCrashed(
             f"The reader stopped on this file: {done.reason}.",
-            "The file is probably damaged. Save it again with adata.write_h5ad('name.h5ad').",
+            "Open it again; if that stays, save it anew with adata.write_h5ad('name.h5ad').",
         ) from error
     return reply
+
+
+def pass_on(report: Callable[[float, str], None], line: bytes) -> None:
+    """Pass on a line that says how far it is; the last one, without an end, is the reply."""
+    if line.endswith(b"\n"):
+        progress = json.loads(line)
+        report(float(progress["fraction"]), str(progress["words"]))
 
 
 def free_memory_mb() -> float:

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from scanvi_core.errors import FileRefused
+from scanvi_core.errors import FileRefused, reason_of
 
 ONLY_FLAGS = ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")  # not all exist everywhere
 
@@ -29,9 +29,8 @@ def open_regular(path: Path) -> BinaryIO:
                 f"{path.name} is a link to another file.",
                 "Put the file itself there (`cp -L` copies what links lead to).",
             ) from error
-        reason = getattr(error, "strerror", None) or str(error)
         raise FileRefused(
-            f"{path.name} cannot be opened: {reason}.", "Check its name and permissions."
+            f"{path.name} cannot be opened: {reason_of(error)}.", "Check its name and permissions."
         ) from error
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

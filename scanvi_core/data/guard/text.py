@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import sizes
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_LINE_BYTES = 256 * 2**20  # a gene's counts in a million cells take some 10 MB
@@ -187,9 +188,9 @@ def check_mtx(path: Path, memory_bytes: float) -> MtxHeader:
         )
     needed = BYTES_PER_ENTRY * header.n_values + 16 * (header.n_rows + header.n_columns)
     if needed > memory_bytes:
+        asked, free = sizes(needed, memory_bytes)
         raise FileRefused(
-            f"Not enough memory: {path.name} needs {needed / 1e9:,.1f} GB, "
-            f"{memory_bytes / 1e9:,.1f} GB may be used.",
+            f"Not enough memory: {path.name} needs {asked}, {free} may be used.",
             "Close other programs, or use a larger machine.",
         )
     return header

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from scanvi_core.arrays import damaged, open_array
 from scanvi_core.data.anndata_files.guess_columns import describe_columns
 from scanvi_core.data.anndata_files.h5ad import MAX_EMBEDDING
+from scanvi_core.data.blocks.progress import TURNING, VERIFYING
 from scanvi_core.data.blocks.write import hash_rows, read_rows, write_by_gene
 from scanvi_core.data.dataset import NAMES, read_table, write_table
 from scanvi_core.data.manifest import MANIFEST, Manifest, check_complete, kinds_of, read_manifest
@@ -46,7 +47,7 @@ def take_in(folder: Path) -> tuple[dict[str, Any], list[str]]:
     quality = _counts(folder, manifest, _symbols(folder, var, manifest["symbol_column"]), var)
     manifest["obs_columns"] = describe_columns(obs)
     manifest["n_mt_genes"] = quality.n_mt_genes
-    write_by_gene(folder, (manifest["n_obs"], manifest["n_vars"]))
+    write_by_gene(folder, (manifest["n_obs"], manifest["n_vars"]), tell=TURNING.tell)
     for name, values in (
         ("totals", quality.totals),
         ("n_genes_by_counts", quality.n_genes),
@@ -135,9 +136,10 @@ def _counts(
 ) -> Quality:
     """Look at every count, find that they are those of the manifest, and measure the cells."""
     meter = Meter(manifest["n_obs"], symbols, var.index.to_numpy())
-    for _, block in read_rows(folder, manifest["n_vars"], BLOCK):
+    for first, block in read_rows(folder, manifest["n_vars"], BLOCK):
         _check_block(folder, block)
         meter.add(block)
+        VERIFYING.tell((first + block.shape[0]) / manifest["n_obs"])
     if hash_rows(folder, (manifest["n_obs"], manifest["n_vars"])) != manifest["counts_sha256"]:
         raise damaged(folder / "counts_data.npy", "its counts are not those of the manifest")
     return meter.finish()

@@ -1,6 +1,5 @@
 """Take in a user's file through a child process, so that no file can hurt this one."""
 
-import json
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -8,10 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.data.guard.child_process import ImportStopped, free_memory_mb, run_child
+from scanvi_core.data.guard.child_process import (
+    ImportStopped,
+    free_memory_mb,
+    pass_on,
+    run_child,
+)
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
-from scanvi_core.errors import ChoiceNeeded, FileRefused
+from scanvi_core.errors import ChoiceNeeded, FileRefused, reason_of
 
 MIN_TIMEOUT_S = 60.0  # of processor time: damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
@@ -85,7 +89,7 @@ def import_file(
                 "sources": str(sources),
                 "answers": dict(answers or {}),
             },
-            Talk(partial(_pass_on, report), should_stop),
+            Talk(partial(pass_on, report), should_stop),
         )
         _put_in_place(fresh, folder)
     except ImportStopped:
@@ -153,13 +157,6 @@ def _ask(request: dict[str, Any], talk: Talk | None = None) -> dict[str, Any]:
     return reply
 
 
-def _pass_on(report: Callable[[float, str], None], line: bytes) -> None:
-    """Pass on a line that says how far it is; the last one, without an end, is the reply."""
-    if line.endswith(b"\n"):
-        progress = json.loads(line)
-        report(float(progress["fraction"]), str(progress["words"]))
-
-
 def _allowance(path: Path) -> float:
     """Return the seconds that reading may take by default."""
     least, per_mb = MIN_TIMEOUT_CONVERTED_S, SECONDS_PER_MB_CONVERTED
@@ -186,7 +183,8 @@ def _regular(path: Path | str) -> Path:
         ) from None
     except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
         raise FileRefused(
-            f"{Path(path).name[:80]!r} cannot be reached: {error}.", "Check it and its folder."
+            f"{Path(path).name[:80]!r} cannot be reached: {reason_of(error)}.",
+            "Check it and its folder.",
         ) from error
 
 

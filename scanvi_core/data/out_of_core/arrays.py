@@ -25,6 +25,7 @@ from scanvi_core.data.anndata_files.tables import categorical
 from scanvi_core.data.blocks.hdf5 import DAMAGED, MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.blocks.nodes import (
+    FAILED,
     Unreadable,
     array_in,
     attribute,
@@ -221,8 +222,9 @@ def _opened(path: Path) -> Iterator[Any]:
         else:
             yield zarr.open_group(path, mode="r", use_consolidated=False)
     except (Unreadable, OSError, RuntimeError, zarr.errors.BaseZarrError) as error:
+        why = error.args[0] if isinstance(error, Unreadable) else FAILED
         raise FileRefused(
-            f"{path.name} cannot be read as AnnData: {error}.",
+            f"{path.name} cannot be read as AnnData: {why}.",
             "Save it again with adata.write_h5ad('name.h5ad') or adata.write_zarr('name.zarr').",
         ) from error
 

@@ -164,7 +164,7 @@ def reading() -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise FileRefused(f"The counts cannot be read: {str(error)[:200]}.", DAMAGED) from error
+        raise FileRefused("The counts cannot be read.", DAMAGED) from error
 
 
 def blocks_of(counts: Any) -> tuple[list[Any], list[int]]:

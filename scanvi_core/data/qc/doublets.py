@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from scanvi_core.plurals import sizes
+
 if TYPE_CHECKING:
     import anndata
 
@@ -45,9 +47,9 @@ def why_not(n_cells: int, n_values: int, memory_mb: float) -> str:
         return f"fewer than {MIN_CELLS} cells with counts"
     if n_cells > MAX_CELLS:
         return f"{n_cells:,} cells, more than {MAX_CELLS:,}: no single sample is so large"
-    needed = BYTES_PER_VALUE * n_values / 1e6
-    if needed > memory_mb:
-        return f"it takes {needed / 1e3:,.1f} GB of memory, {memory_mb / 1e3:,.1f} GB are free"
+    if BYTES_PER_VALUE * n_values > memory_mb * 1e6:
+        needed, free = sizes(BYTES_PER_VALUE * n_values, memory_mb * 1e6)
+        return f"it takes {needed} of memory, {free} are free"
     return ""
 
 

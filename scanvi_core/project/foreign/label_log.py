@@ -47,7 +47,7 @@ def check_file(path: Path, n_obs: int) -> None:
             _check_tables(connection)
             _check_rows(connection, n_obs)
     except (sqlite3.Error, UnicodeError, OverflowError) as error:
-        raise cannot_open(f"its label log is damaged ({error})") from error
+        raise cannot_open("its label log is damaged") from error
 
 
 def _check_tables(connection: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.plurals import sizes
 from scanvi_core.project.records import Settings, run_kinds
 from scanvi_core.runtime import home
 
@@ -153,11 +154,11 @@ def unpack_member(pack: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -
 
 def check_free(folder: Path, n_bytes: int) -> None:
     """Raise `ProjectError` where a disk has no room for so many bytes."""
-    free = shutil.disk_usage(folder).free
-    if n_bytes + KEPT_FREE > free:
+    needed, free = n_bytes + KEPT_FREE, shutil.disk_usage(folder).free
+    if needed > free:
+        asked, there = sizes(needed, free)
         raise ProjectError(
-            f"The project needs {n_bytes / 1e9:,.1f} GB of disk in {home()}; "
-            f"{free / 1e9:,.1f} GB are free.",
+            f"The project needs {asked} of disk in {home()}; {there} are free.",
             "Free some space.",
         )
 

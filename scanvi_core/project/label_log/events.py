@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.keys import one_line
 from scanvi_core.plurals import count
 from scanvi_core.project.names import clean_label
 
@@ -170,7 +171,11 @@ def checkpoint(name: str) -> Event:
 
 
 def describe(event: Event) -> str:
-    """Return what an event does in words, for example ``assign T cell to 120 cells``."""
+    """Return what an event does in one line, for example ``assign T cell to 120 cells``."""
+    return one_line(_described(event))
+
+
+def _described(event: Event) -> str:
     payload = event.payload
     labels = payload.get("labels", [])
     what = labels[0] if len(labels) == 1 else f"{len(labels)} labels"

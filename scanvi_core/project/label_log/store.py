@@ -240,7 +240,8 @@ class LabelStore(Ledger):
             if shared is None:
                 continue
             where = f", {len(shared):,} of them yours too" if len(shared) else ""
-            theirs = f"{record.actor or 'another window'}: {describe(self._event(record))}{where}"
+            their = self._event(record)
+            theirs = f"{their.actor or 'another window'}: {describe(their)}{where}"
             payload = {**event.payload, "n_cells": change.n_cells}
             raise StaleEdit(theirs, describe(replace(event, payload=payload)))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from scanvi_core import __version__
 from scanvi_core.config import TrainConfig
-from scanvi_core.errors import ExportError, FileRefused, SettingInvalid
+from scanvi_core.errors import ExportError, FileRefused, SettingInvalid, reason_of
 from scanvi_core.runtime import replacing, worker_threads
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def preprocess(
         (request.folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ExportError(
-            f"The results could not be written: {error.strerror or error}.",
+            f"The results could not be written: {reason_of(error)}.",
             f"Check the free space and the permissions of {request.folder}.",
         ) from error
     return summary
@@ -232,7 +232,7 @@ def _cluster(address: str) -> Iterator[int]:
         client = Client(address, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         raise SettingInvalid(
-            f"No Dask scheduler answers at {address} ({error}).",
+            f"No Dask scheduler answers at {address}.",
             "Start one with `dask scheduler`, and workers with `dask worker ADDRESS`.",
         ) from error
     try:
@@ -240,5 +240,5 @@ def _cluster(address: str) -> Iterator[int]:
             yield sum(client.nthreads().values())
     except KilledWorker as error:
         raise FileRefused(
-            f"A worker ended again and again: {error}.", "Give the workers more memory."
+            "A worker ended again and again.", "Give the workers more memory."
         ) from error

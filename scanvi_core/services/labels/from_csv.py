@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import keys
-from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator
+from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator, why_no_table
 from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
 from scanvi_core.export.table import is_formula
+from scanvi_core.plurals import sizes
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.paths import allowed_path
@@ -122,9 +122,9 @@ def _matched(opened: Workspace, name: str, content: bytes) -> LabelTable:
 
 def _check_size(n_bytes: int, name: str) -> None:
     if n_bytes > MAX_BYTES:
+        long, most = sizes(n_bytes, MAX_BYTES)
         raise FileRefused(
-            f"{name} has {n_bytes / 1e6:,.0f} MB; a table of labels has at most "
-            f"{MAX_BYTES / 1e6:,.0f}.",
+            f"{name} has {long}; a table of labels has at most {most}.",
             "Choose the table of labels.",
         )
 
@@ -144,9 +144,8 @@ def _parsed(name: str, content: bytes) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise FileRefused(f"{name} is no text in UTF-8.", hint) from error
     except ValueError as error:  # pandas' errors of parsing are ValueErrors
-        odd = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-        why = f"line {odd[2]} has {odd[3]} fields, those before {odd[1]}" if odd else str(error)
-        raise FileRefused(f"{name} cannot be read as a table: {why.strip()}.", hint) from error
+        why = why_no_table(error)
+        raise FileRefused(f"{name} cannot be read as a table: {why}.", hint) from error
     if frame.shape[1] < 2 or not len(frame):
         raise FileRefused(f"{name} holds no table of at least two columns and one line.", hint)
     return frame.set_axis([_without_mark(str(c)) for c in frame], axis=1).apply(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.errors import HistoryRefused
+from scanvi_core.keys import one_line
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.import_log import Taken
 from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
@@ -60,8 +61,8 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
             "kind": WORDS[event.kind],
             "what": events.describe(event),
             "cells": event.payload.get("n_cells", 0),
-            "why": event.payload.get("reason", ""),
-            "model": event.payload.get("model", ""),
+            "why": one_line(event.payload.get("reason", "")),
+            "model": one_line(event.payload.get("model", "")),
             "undone": event.undone,
             "verified": provenance.is_verified(event),
             "proof": provenance.in_short(event),
@@ -78,6 +79,16 @@ def warning(project_id: str) -> str:
     sentence: str = opened.cache.get(
         ("history warning", opened.labels().seq),
         lambda: provenance.warning(opened.store, opened.store.events()),
+    )
+    return sentence
+
+
+def brought(project_id: str) -> str:
+    """Return in a sentence what of the history is only claimed by a file; empty for nothing."""
+    opened = workspace(project_id)
+    sentence: str = opened.cache.get(
+        ("history brought", opened.labels().seq),
+        lambda: provenance.brought(opened.store.events()),
     )
     return sentence
 
@@ -117,7 +128,7 @@ def moments(project_id: str) -> dict[int, str]:
     """Return what can be compared: step and name of the start, the checkpoints and now."""
     opened = workspace(project_id)
     named = {
-        event.seq: event.payload["name"]
+        event.seq: one_line(event.payload["name"])
         for event in opened.store.events()
         if event.kind == "checkpoint"
     }
@@ -198,16 +209,18 @@ def _refuse_other(opened: Workspace, head: str) -> None:
     """Refuse a file whose first line does not say that it is a history of these cells."""
     try:
         about = parsed(head, opened.dataset.n_obs)
-        known = about[FORMAT] in range(1, VERSION + 1)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        version, n_obs = about[FORMAT], about.get("n_obs")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _no_history() from error
-    if not known:
+    if type(version) is int and version > VERSION:
         raise HistoryRefused("This history has a newer format.", "Update the program.")
+    if not (type(version) is type(n_obs) is int and version > 0):
+        raise _no_history()
     own = _identity(opened)
     if any(about.get(key) != value for key, value in own.items()):
-        name, n_obs = (str(about.get(key))[:60] for key in ("project", "n_obs"))
+        name = str(about.get("project"))[:60]
         raise HistoryRefused(
-            f"This history is of {name!r} with {n_obs} other cells.",
+            f"This history is of {name!r} with {n_obs:,} other cells.",
             "Open the same data file here first; for another version of it, use "
             "“Labels of an earlier project” on the Labels page.",
         )

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from scanvi_core.keys import one_line
+from scanvi_core.plurals import count
 from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.exchange.merge import COMBINE
 from scanvi_core.project.label_log.storage.signing import (
@@ -17,6 +19,7 @@ from scanvi_core.project.label_log.storage.signing import (
 )
 from scanvi_core.project.label_log.store import LabelStore
 
+NAMED = 3  # people in a sentence
 TYPED = "name as typed"
 HELP = (
     "“verified”: written by this installation, at this time of its clock, in this order, and "
@@ -36,9 +39,7 @@ def is_verified(event: Event) -> bool:
 def in_short(event: Event) -> str:
     """Return in a few words what is proven about a step."""
     if event.proof == CLAIMED:
-        return (
-            f"brought by {event.origin[BROUGHT_BY] or 'nobody'}, {_when(event.origin[BROUGHT_AT])}"
-        )
+        return f"brought by {_named(event.origin[BROUGHT_BY])}, {_when(event.origin[BROUGHT_AT])}"
     if event.proof == VERIFIED and event.kind == COMBINE:
         return f"{VERIFIED}; the work taken over is claimed"
     if event.proof == VERIFIED and not event.origin.get(SIGNED_IN):
@@ -48,7 +49,7 @@ def in_short(event: Event) -> str:
 
 def in_full(event: Event) -> str:
     """Return in a sentence what is proven about a step, and what it claims."""
-    claim = f"{event.actor or 'nobody'}, {_when(event.time)}"
+    claim = f"{_named(event.actor)}, {_when(event.time)}"
     if event.proof == CLAIMED:
         return f"{_bringers(event)} says: {claim}. Who that was and when cannot be verified here."
     if event.proof == UNSIGNED:
@@ -63,7 +64,8 @@ def in_full(event: Event) -> str:
     how = "signed in" if event.origin.get(SIGNED_IN) else TYPED
     about = f"Verified: written by this installation for {claim} ({how}), and unchanged since."
     if event.kind == COMBINE:
-        about += f" That its work is of {event.payload['with']} is what the other history claims."
+        others = _named(event.payload["with"])
+        about += f" That its work is of {others} is what the other history claims."
     return about
 
 
@@ -81,13 +83,32 @@ def warning(store: LabelStore, entries: list[Event]) -> str:
     return " ".join(sentences)
 
 
+def brought(entries: list[Event]) -> str:
+    """Return in a sentence how much of a history is only claimed; empty where nothing is."""
+    came = [event for event in entries if event.proof == CLAIMED]
+    if not came:
+        return ""
+    names = list(dict.fromkeys(_named(event.actor) for event in came))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return (
+        f"{count(len(came), 'step')} of its history came in a file. That this is the work of "
+        f"{', '.join(names[:NAMED])}{more} is what the file says; it is not verified here."
+    )
+
+
 def _bringers(event: Event) -> str:
     """Return who brought a step, the last first; those before are claims of a claim."""
     origin = event.origin
     how = "signed in" if origin.get(SIGNED_IN) else TYPED
-    first = f"Brought by {origin[BROUGHT_BY] or 'nobody'} ({how}), {_when(origin[BROUGHT_AT])};"
-    before = (f" says: brought by {who}, {_when(at)};" for who, at in origin.get(VIA, ())[::-1])
+    first = f"Brought by {_named(origin[BROUGHT_BY])} ({how}), {_when(origin[BROUGHT_AT])};"
+    before = (
+        f" says: brought by {_named(who)}, {_when(at)};" for who, at in origin.get(VIA, ())[::-1]
+    )
     return first + "".join(before)
+
+
+def _named(who: str) -> str:
+    return one_line(who) or "nobody"
 
 
 def moment(time: str) -> datetime | None:
@@ -101,4 +122,4 @@ def moment(time: str) -> datetime | None:
 def _when(time: str) -> str:
     """Return a moment as people here write it."""
     here = moment(time)
-    return time if here is None else f"{here.day} {here:%b %Y %H:%M}"
+    return one_line(time) if here is None else f"{here.day} {here:%b %Y %H:%M}"

@@ -3,17 +3,23 @@
 import os
 import secrets
 import shutil
-import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from scanvi_core.data.guard.child_process import ChildCrashed, free_memory_mb, run_child
+from scanvi_core.data.guard.child_process import (
+    ChildCrashed,
+    free_memory_mb,
+    pass_on,
+    run_child,
+)
+from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.data.manifest import MANIFEST, read_manifest
-from scanvi_core.errors import FileRefused, ProjectError
+from scanvi_core.errors import FileRefused, ProjectError, reason_of
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json, write_json
 from scanvi_core.project.folder import (
@@ -27,7 +33,7 @@ from scanvi_core.project.folder import (
 from scanvi_core.project.foreign import packing
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
 from scanvi_core.project.label_log.storage import backup
-from scanvi_core.project.label_log.storage.database import LogDamaged, server_url
+from scanvi_core.project.label_log.storage.database import in_words, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
 from scanvi_core.services import jobs, limits
@@ -40,6 +46,7 @@ PARTS = ("dataset", "source", "runs", "derived")
 CHILD = "scanvi_core.services.projects.packs_child"
 MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through a pack: so much, and per MB of it
 TIMEOUT_S, SECONDS_PER_MB = 600.0, 5.0
+Report = Callable[[float, str], None]
 LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 
@@ -53,7 +60,7 @@ def start_pack(project_id: str) -> str:
     )
 
 
-def pack(project_id: str, report: Callable[[float, str], None] = lambda *_: None) -> Path:
+def pack(project_id: str, report: Report = lambda *_: None) -> Path:
     """Write a project, and the file it was made from, into one zip file; return its path.
 
     That file is left out where it is gone or may not be opened.
@@ -98,11 +105,11 @@ def packed_file(project_id: str) -> Path | None:
     return path if path.is_file() and not path.is_symlink() else None
 
 
-def unpack(stream: IO[bytes]) -> str:
+def unpack(stream: IO[bytes], report: Report = lambda *_: None) -> str:
     """Make a project from a file of `pack`; return its id.
 
     All of it is looked through in a child process first; see `services.packs_child`. Where that
-    fails, nothing is left behind.
+    fails, or `report`, which is told how far it is, raises anything, nothing is left behind.
 
     Raises
     ------
@@ -121,7 +128,7 @@ def unpack(stream: IO[bytes]) -> str:
             shutil.copyfileobj(stream, sink, 2**20)
         folder = stage / project.id
         folder.mkdir(mode=0o700)
-        _unpack_checked(packed, folder, project.root)
+        _unpack_checked(packed, folder, project.root, report)
         adopt(folder / project.db.name, read_manifest(folder / project.dataset.name)["n_obs"])
         for part in (*PARTS, "exports"):
             (folder / part).mkdir(exist_ok=True)
@@ -202,13 +209,12 @@ def _copied_log(project: Project) -> Iterator[Path | None]:
     """
     target = project.exports / f".{secrets.token_hex(4)}.project.db.tmp"
     try:
-        if server_url():
-            workspace(project.id).store.copy_to(target)
-        elif project.db.is_file():
-            backup.copy_database(project.db, target)
+        with in_words("copied"):
+            if server_url():
+                workspace(project.id).store.copy_to(target)
+            elif project.db.is_file():
+                backup.copy_database(project.db, target)
         yield target if target.is_file() else None
-    except sqlite3.DatabaseError as error:
-        raise LogDamaged(str(error)) from error
     finally:
         target.unlink(missing_ok=True)
 
@@ -228,7 +234,7 @@ def _stage() -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _unpack_checked(packed: Path, folder: Path, root: Path) -> None:
+def _unpack_checked(packed: Path, folder: Path, root: Path, report: Report) -> None:
     """Unpack a file into a folder, in a child process, with nothing in it that was not checked."""
     size_mb = packed.stat().st_size / 1e6
     request = {
@@ -239,7 +245,7 @@ def _unpack_checked(packed: Path, folder: Path, root: Path) -> None:
         "timeout_s": TIMEOUT_S + SECONDS_PER_MB * size_mb,
     }
     try:
-        run_child(request, module=CHILD)
+        run_child(request, Talk(partial(pass_on, report)), CHILD)
     except ChildCrashed as error:
         raise packing.cannot_open(f"looking through it failed. {error.message}") from error
 
@@ -250,6 +256,6 @@ def _on_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ProjectError(
-            f"{path.name} could not be written: {error.strerror or error}.",
+            f"{path.name} could not be written: {reason_of(error)}.",
             "Free some disk space, or check who may write to the project folder.",
         ) from error

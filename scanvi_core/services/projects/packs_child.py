@@ -5,11 +5,11 @@ Started by :mod:`scanvi_core.services.projects.packs`; not for users.
 
 import hashlib
 import os
-import traceback
 import zipfile
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from scanvi_core.data.blocks.progress import CONCLUDING, UNPACKING, VERIFYING
 from scanvi_core.data.child import main
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
@@ -61,14 +61,15 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
     except (ScanviError, MemoryError, OSError):
         raise
     except Exception as error:
-        traceback.print_exc()
-        raise cannot_open("it is damaged") from error
+        raise cannot_open("looking through it failed") from error
 
 
 def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]:
     from scanvi_core.data.intake import foreign_dataset  # tables: only for a project
 
+    VERIFYING.tell(0)
     manifest, genes = foreign_dataset.take_in(folder / "dataset")
+    CONCLUDING.tell(0)
     project = Project(root.name, folder)
     runs = foreign_runs.take_in(project, manifest, genes)
     settings = foreign_runs.settings_of(project, set(manifest["obs_columns"]), runs)
@@ -87,8 +88,12 @@ def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]
 def _unpack(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as pack:
-            for entry in checked_members(pack, path.stat().st_size, folder):
+            members = checked_members(pack, path.stat().st_size, folder)
+            whole, done = sum(entry.file_size for entry in members) or 1, 0
+            for entry in members:
+                UNPACKING.tell(done / whole)
                 unpack_member(pack, entry, folder)
+                done += entry.file_size
     except DAMAGE as error:
         raise not_packed("it is no zip file, or a damaged one") from error
 

@@ -22,14 +22,14 @@ from scanvi_core.annotation.model.preview import Previewer
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import ScanviError, TeamBroken, TrainingError
+from scanvi_core.errors import TeamBroken, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.project import runs
 from scanvi_core.project.folder import Project
 from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
-from scanvi_core.services import jobs
+from scanvi_core.services import failures, jobs
 from scanvi_core.services.runs import clusters, frozen_run, results
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
@@ -108,8 +108,7 @@ class Trainer:
             self.run.set_status(runs.INTERRUPTED, str(error))
             raise
         except BaseException as error:
-            known = error.message if isinstance(error, ScanviError) else str(error)
-            self.run.set_status(runs.FAILED, known)
+            self.run.set_status(runs.FAILED, failures.sentence(error)[0])
             raise
 
     def learn(self) -> Learned:

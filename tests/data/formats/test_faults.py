@@ -108,6 +108,28 @@ def test_a_fault_in_a_reader_is_ours_and_logged(
     assert not (tmp_path / "ds").exists()
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (RuntimeError("H5Zfilter of evil"), "The file could not be read."),
+        (OSError("inflate() failed"), "The file could not be read."),
+        (OSError(28, "file = '/secret/x'"), "No space left on device"),
+    ],
+    ids=["not foreseen", "of a library", "of the system"],
+)
+def test_what_is_not_foreseen_is_told_without_the_words_of_a_library(
+    raised, said, tmp_path, caplog
+):
+    def task(_request):
+        raise raised
+
+    path = sound("h5ad", tmp_path / "in")
+    error = answer({"path": str(path), "memory_mb": 900}, task=task)["error"]
+    assert said in error["message"]
+    assert raised.args[-1] not in error["message"]
+    assert caplog.records[-1].exc_info[1] is raised
+
+
 def test_a_fault_in_the_reader_ends_a_command_as_a_fault_with_its_log(
     tmp_path, monkeypatch, capsys
 ):
@@ -121,7 +143,7 @@ def test_a_fault_in_the_reader_ends_a_command_as_a_fault_with_its_log(
     path = sound("h5ad", tmp_path / "in")
     assert cli.main(["check", str(path)]) == cli.FAULT
     line = capsys.readouterr().err
-    assert line.startswith(f"error: {OURS} (TypeError: planted).") and line.count("\n") == 1
+    assert line.startswith(f"error: {OURS}. Details are in ") and line.count("\n") == 1
     log = Path(line.split("Details are in ")[1].strip().removesuffix("."))
     assert log == tmp_path / "home" / "logs" / "command.log"
     assert "Traceback of the reader" in log.read_text()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
-from scanvi_core.project.folder import list_projects, open_project
+from scanvi_core.project.folder import list_projects, open_project, projects_home
 from scanvi_core.project.locks import MARK
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
@@ -92,7 +92,10 @@ def test_a_project_moves_to_another_computer_as_one_file(trained, tmp_path, monk
     content = packed.read_bytes()
     monkeypatch.setenv("SCANVI_HOME", str(tmp_path / "elsewhere"))
     source = Path(workspace(trained).dataset.manifest["source"]["path"])
-    there = library.unpack(io.BytesIO(content))
+    told = []
+    there = library.unpack(io.BytesIO(content), lambda part, words: told.append((part, words)))
+    assert told == sorted(told, key=lambda item: item[0]) and 0 <= told[0][0] < told[-1][0] <= 1
+    assert {"Unpacking the file", "Looking through the data"} < {words for _, words in told}
     shutil.move(folder, tmp_path / "gone")
     hidden = source.with_suffix(".hidden")
     source.rename(hidden)  # nothing of the first computer is left
@@ -112,6 +115,16 @@ def packed_with(name, content=b"x"):
     with zipfile.ZipFile(stream, "w") as z:
         z.writestr(name, content)
     return stream
+
+
+def test_who_leaves_while_it_is_unpacked_leaves_nothing_behind(labeled):
+    def leave(part, words):
+        raise KeyboardInterrupt
+
+    before = sorted(projects_home().iterdir())
+    with library.pack(labeled).open("rb") as packed, pytest.raises(KeyboardInterrupt):
+        library.unpack(packed, leave)
+    assert sorted(projects_home().iterdir()) == before
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Logs from elsewhere: read without trust, and marked as brought by who took them in."""
 
+import re
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -137,7 +138,7 @@ def _refuse_other(connection: sa.Connection, n_obs: int) -> None:
     """Refuse a file that is more or something else than a label log of these cells."""
     verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
     if verdict != "ok":
-        raise refused(str(verdict).replace("\n", " ")[:200])
+        raise refused("its pages do not fit each other")
     tables = {EVENTS.name, META.name}
     query = "SELECT type, tbl_name, sql FROM sqlite_master"
     for kind, table, sql in connection.exec_driver_sql(query).all():
@@ -148,12 +149,19 @@ def _refuse_other(connection: sa.Connection, n_obs: int) -> None:
     if not all(_columns(connection, table) for table in tables):
         raise refused("it holds no label log")
     facts = {row.key: row.value for row in connection.execute(sa.select(META).limit(99))}
-    if facts.get("n_obs") != str(n_obs):
-        raise refused(f"it is of {str(facts.get('n_obs'))[:20]} cells, the data set has {n_obs}")
-    if facts.get("schema_version") not in {str(n) for n in range(1, SCHEMA_VERSION + 1)}:
+    if _number(facts, "n_obs") != n_obs:
+        raise refused(f"it is of {facts['n_obs']} cells, the data set has {n_obs}")
+    if _number(facts, "schema_version") > SCHEMA_VERSION:
         raise HistoryRefused(
             "The label log of this project has a newer format.", "Update the program."
         )
+
+
+def _number(facts: dict[str, Any], key: str) -> int:
+    value = facts.get(key)
+    if not isinstance(value, str) or not re.fullmatch(r"[1-9][0-9]{0,11}", value):
+        raise refused(f"its {key} is no number")
+    return int(value)
 
 
 def _columns(connection: sa.Connection, table: str) -> set[str]:

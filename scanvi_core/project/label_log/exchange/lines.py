@@ -100,7 +100,7 @@ def unpack_log(packed: str, n_obs: int) -> list[str]:
         blob = base64.b64decode(packed, validate=True)
         return inflate(blob, _most(blob, n_obs)).decode().split("\n")
     except (ValueError, zlib.error) as error:
-        raise refused(f"what was taken over cannot be unpacked ({error})") from error
+        raise refused("what was taken over cannot be unpacked") from error
 
 
 def _most(blob: bytes, n_obs: int) -> int:

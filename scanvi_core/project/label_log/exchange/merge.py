@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from scanvi_core.keys import one_line
 from scanvi_core.project.label_log.replay import entries
 from scanvi_core.project.label_log.replay.apply import Names
 from scanvi_core.project.label_log.replay.entries import Record
@@ -96,7 +97,7 @@ def read_story(records: Sequence[Record], n_obs: int) -> Story:
             story.stamp[rows], story.codes[rows], story.sources[rows] = at, codes, sources
             story.from_file[rows] = record.kind == "import"
     story.names = tuple(label.name for label in board.labels)
-    story.actors = tuple(record.actor or "somebody" for record in records)
+    story.actors = tuple(one_line(record.actor) or "somebody" for record in records)
     return story
 
 

@@ -136,7 +136,7 @@ class Database:
                 engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
             except (ImportError, sa.exc.ArgumentError) as error:
                 raise ProjectError(
-                    f"The database of {URL_VARIABLE} cannot be used: {error}.",
+                    f"The database of {URL_VARIABLE} cannot be used.",
                     "Install psycopg, and write postgresql://user@host/name.",
                 ) from error
             quoted = engine.dialect.identifier_preparer.quote(self._schema)
@@ -248,32 +248,50 @@ def _lock(connection: sa.Connection) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(schema))))
 
 
-_HINTS = {
-    "locked": "Another window is writing; try again.",
-    "lock timeout": "Another window is writing; try again.",
-    "full": "Free some disk space, then repeat the edit; nothing else was lost.",
-    "readonly": "The project folder cannot be written to; change its permissions.",
-    "unable to open": "The project folder cannot be written to; change its permissions.",
-    "disk I/O": "The disk refuses. Free some space or check it, then repeat the edit.",
-    "connection": "The database server cannot be reached; ask who runs it, then try again.",
+_WAIT = ("another window is writing", "Try again.")
+_CLOSED = ("its folder cannot be written to", "Change the permissions of the project folder.")
+_REASONS = {
+    "locked": _WAIT,
+    "lock timeout": _WAIT,
+    "full": (
+        "the disk is full", "Free some disk space, then repeat the edit; nothing else was lost.",
+    ),
+    "readonly": _CLOSED,
+    "unable to open": _CLOSED,
+    "disk I/O": (
+        "the disk refuses", "Free some space or check the disk, then repeat the edit.",
+    ),
+    "connection": (
+        "the database server cannot be reached", "Ask who runs the server, then try again.",
+    ),
+}  # fmt: skip
+_UNKNOWN = (
+    "the database refuses",
+    "Restart the program; if this stays, repair the project on the Open page.",
+)
+_BROKEN = {
+    "malformed": "its pages do not fit each other",
+    "not a database": "it is not a database",
+    "corrupt": "its pages do not fit each other",
 }
-_BROKEN = ("malformed", "not a database", "corrupt")
 
 
 @contextmanager
 def in_words(verb: str) -> Iterator[None]:
-    """Turn an error of the database into a sentence."""
+    """Turn an error of the database into a sentence; its own words may hold anything."""
     try:
         yield
-    except sa.exc.DatabaseError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        if any(word in reason for word in _BROKEN):
-            raise LogDamaged(reason) from error
-        hint = next((text for word, text in _HINTS.items() if word in reason), None)
-        raise ProjectError(
-            f"The label log could not be {verb}: {reason}.",
-            hint or "Restart the program; if this stays, repair the project on the Open page.",
-        ) from error
-    except (sqlite3.DatabaseError, ValueError, TypeError, UnicodeError) as error:
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        raise _in_words(getattr(error, "orig", error), verb) from error
+    except (ValueError, TypeError) as error:
         # what the driver cannot even decode: text that is no text, JSON that is no JSON
-        raise LogDamaged(str(error)) from error
+        raise LogDamaged("a value in it cannot be read") from error
+
+
+def _in_words(error: BaseException | None, verb: str) -> ProjectError:
+    said = str(error)
+    for word, what in _BROKEN.items():
+        if word in said:
+            return LogDamaged(what)
+    why, hint = next((about for word, about in _REASONS.items() if word in said), _UNKNOWN)
+    return ProjectError(f"The label log could not be {verb}: {why}.", hint)

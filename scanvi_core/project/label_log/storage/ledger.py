@@ -12,6 +12,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from scanvi_core.errors import ProjectError
+from scanvi_core.keys import one_line
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json
 from scanvi_core.project.label_log.events import Event
@@ -313,7 +314,7 @@ class Ledger:
         return Event(
             record.kind,
             record.payload,
-            actor=record.actor,
+            actor=one_line(record.actor),
             seq=record.seq,
             time=record.time,
             undone=self._history.undone(record.seq),

@@ -3,12 +3,13 @@
 A log is written by one version of the program and read by all later ones. A newer log is refused.
 """
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.label_log.replay import entries
 from scanvi_core.project.label_log.storage.backup import BACKUPS, copy_database
 from scanvi_core.project.label_log.storage.tables import EVENTS, HEAD, META, SCHEMA_VERSION
@@ -19,10 +20,10 @@ def put_aside(path: Path, version: int) -> Path:
     target = path.parent / BACKUPS / f"before-format-{version + 1}.db"
     try:
         copy_database(path, target)
-    except (OSError, sa.exc.DatabaseError) as error:
+    except (OSError, sqlite3.Error) as error:
         raise ProjectError(
             f"The project is of an older version, and a copy of its labels could not be kept "
-            f"before bringing it up to date: {error}.",
+            f"before bringing it up to date: {reason_of(error)}.",
             "Free some disk space or change who may write to the project folder.",
         ) from error
     return target

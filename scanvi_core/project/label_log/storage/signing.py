@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scanvi_core import runtime
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.locks import at_work, is_signed_in, this_user
 
@@ -110,7 +110,8 @@ class Signer:
         try:
             key = bytes.fromhex(self._path.read_text(encoding="ascii"))
         except (OSError, ValueError) as error:
-            raise _unusable(self._path, str(error)) from error
+            why = reason_of(error) if isinstance(error, OSError) else "it holds no key"
+            raise _unusable(self._path, why) from error
         if len(key) < KEY_BYTES:
             raise _unusable(self._path, f"it holds {len(key)} bytes")
         self._hmac = hmac.new(key, digestmod="sha256")
@@ -163,7 +164,7 @@ def _make_key(path: Path) -> None:
             os.fsync(file.fileno())
         _put(Path(name), path)
     except OSError as error:
-        raise _unusable(path, f"it cannot be written: {error.strerror}") from error
+        raise _unusable(path, f"it cannot be written: {reason_of(error)}") from error
 
 
 def _put(fresh: Path, path: Path) -> None:

@@ -1,6 +1,7 @@
 """The label log of a packed project: its entries are taken over as claims, and nothing else is."""
 
 import json
+import re
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -107,6 +108,10 @@ HOSTILE = {
     "other cells": ["UPDATE meta SET value = '41' WHERE key = 'n_obs'"],
     "newer": ["UPDATE meta SET value = '99' WHERE key = 'schema_version'"],
     "no format": ["UPDATE meta SET value = x'00' WHERE key = 'schema_version'"],
+    "cells as a number": ["ALTER TABLE meta RENAME TO old",
+                          "CREATE TABLE meta (key TEXT PRIMARY KEY, value)",
+                          "INSERT INTO meta SELECT * FROM old", "DROP TABLE old",
+                          f"UPDATE meta SET value = {N} WHERE key = 'n_obs'"],
     "no facts": ["DELETE FROM meta"],
     "no entries": ["DROP TABLE events"],
     "a length for bytes": ["UPDATE events SET cells = 400000000 WHERE seq = 2"],
@@ -134,6 +139,7 @@ def test_a_file_that_is_more_or_less_than_a_log_is_refused_and_left(came, name):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+    assert not re.search(r"of (\d+) cells, the data set has \1\b", caught.value.message)
     assert "Repair" not in str(caught.value)  # there is nothing of ours to repair
     assert (came / "project.db").read_bytes() == before
     assert peak < 40e6

@@ -125,7 +125,7 @@ def test_other_cells_and_a_server_that_is_gone_are_told_in_words(on_server, monk
     monkeypatch.setenv(URL_VARIABLE, "postgresql://lab@127.0.0.1:9/none?connect_timeout=2")
     with pytest.raises(ProjectError, match="could not be opened") as caught:
         LabelStore.open(on_server, N)
-    assert "server cannot be reached" in caught.value.hint
+    assert "server cannot be reached" in caught.value.message
     monkeypatch.setenv(URL_VARIABLE, "no address")
     with pytest.raises(ProjectError, match="cannot be used"):
         LabelStore.open(on_server, N)
