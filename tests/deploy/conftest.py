@@ -63,7 +63,8 @@ def variables(base: Path, port: int) -> dict[str, str]:
     """Return what the container has in its environment, its places moved to a folder."""
     service = image.compose(values(base))["services"]["app"]["environment"]
     service.pop("SCANVI_DATABASE_URL")  # tests/project has PostgreSQL
-    moved = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR"), str(base))
+    moved = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), str(base))
+    moved["NUMBA_CACHE_DIR"] = ""  # beside the library: compiled once, not by every server
     moved |= {"SCANVI_HOME": str(base / "home"), "SCANVI_DATA_ROOT": str(base)}
     moved |= {"STREAMLIT_SECRETS_FILES": str(base / "login.toml")}
     both = image.environment() | service
