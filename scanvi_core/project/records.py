@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from scanvi_core.arrays import Kind
-from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.config import MOST_PROCESSES, ModelConfig, TrainConfig
 from scanvi_core.typed import between, is_date, matches
 
-MOST_PROCESSES = 64  # that train a run together on one computer
 MOST_THREADS = 1_024
 MOST_CLUSTERS = 10_000
 

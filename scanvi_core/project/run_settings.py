@@ -1,17 +1,14 @@
 """What a training run was begun with, as ``run.json`` holds it, which may be foreign."""
 
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from math import isfinite
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, fields
+from typing import Any, get_origin, get_type_hints
 
 from scanvi_core.config import MOST_PROCESSES, ModelConfig, TrainConfig, asdict, check_bounds
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.keys import as_now
-from scanvi_core.typed import LARGEST
+from scanvi_core.project.records import MOST_THREADS, FrozenSettings
+from scanvi_core.typed import Mistyped, taken
 
 KEYS = {"processes": "together", "label_names": "label_order"}  # where the file says it otherwise
-MOST_THREADS = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,61 +90,28 @@ class RunSettings:
         ProjectError
             If something is missing or cannot be what it stands for.
         """
-        values = _known(cls, plain, "run.json")
-        model, train = values.get("model"), values.get("train")
-        values["model"] = _built(ModelConfig, _known(ModelConfig, model, "model"), "model")
-        values["train"] = _built(TrainConfig, _known(TrainConfig, train, "train"), "train")
-        return _built(cls, values, "run.json")
-
-
-Settings = TypeVar("Settings", RunSettings, ModelConfig, TrainConfig)
-
-
-def _known(kind: type[Settings], plain: Any, where: str) -> dict[str, Any]:
-    """Return the values of the fields of a dataclass, by name."""
-    if not isinstance(plain, Mapping):
-        raise _damaged(where)
-    plain = as_now(plain)
-    names = {item.name: KEYS.get(item.name, item.name) for item in fields(kind)}
-    return {name: plain[key] for name, key in names.items() if key in plain}
-
-
-def _built(kind: type[Settings], values: dict[str, Any], where: str) -> Settings:
-    """Return a dataclass of plain values, each of the type its field has."""
-    hints = get_type_hints(kind)
-    for item in fields(kind):
-        if item.name not in values:
-            if item.default is item.default_factory is MISSING:
-                raise _damaged(f"{item.name} of {where}")
-            continue
-        if get_origin(hints[item.name]) is tuple and isinstance(values[item.name], list):
-            values[item.name] = tuple(values[item.name])
-        if not _fits(values[item.name], hints[item.name]):
-            raise _damaged(f"{item.name} of {where}")
-    try:
-        return kind(**values)
-    except SettingInvalid as error:
-        raise ProjectError(
-            f"The run has settings that cannot work: {error.message}", error.hint
-        ) from error
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a value out of JSON is of a type that a setting may have."""
-    origin, parts = get_origin(hint), get_args(hint)
-    if origin is tuple:
-        return isinstance(value, tuple) and set(map(type, value)) <= {parts[0]}
-    if origin is dict:
-        return isinstance(value, dict) and all(_fits(own, parts[1]) for own in value.values())
-    if parts:  # one of several, such as a text or nothing
-        return any(_fits(value, part) for part in parts)
-    if hint is float:
-        return type(value) in (int, float) and abs(value) <= LARGEST and isfinite(value)
-    return type(value) is hint
-
-
-def _damaged(what: str) -> ProjectError:
-    return ProjectError(
-        f"The settings of a run cannot be read: {what} is missing or of another kind.",
-        "Train again, or restore the project folder from a backup.",
-    )
+        try:
+            told = taken(plain, FrozenSettings, "run.json")
+            values: dict[str, Any] = {
+                item.name: told[KEYS.get(item.name, item.name)]
+                for item in fields(cls)
+                if KEYS.get(item.name, item.name) in told
+            }
+            values |= {
+                "model": ModelConfig(**told["model"]),
+                "train": TrainConfig(**told["train"]),
+            }
+            hints = get_type_hints(cls)
+            for name in values:
+                if get_origin(hints[name]) is tuple:
+                    values[name] = tuple(values[name])
+            return cls(**values)
+        except (Mistyped, KeyError, TypeError) as error:
+            raise ProjectError(
+                "The settings of a run cannot be read: something is missing or of another kind.",
+                "Train again, or restore the project folder from a backup.",
+            ) from error
+        except SettingInvalid as error:
+            raise ProjectError(
+                f"The run has settings that cannot work: {error.message}", error.hint
+            ) from error
