@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from pages.ui.frame.pages import OPEN, PAGES
 from scanvi_core import keys, runtime
 from scanvi_core.project.label_log.replay.state import LabelState
+from scanvi_core.project.runs import Run
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
@@ -22,6 +24,7 @@ HOSTILE = (
     ":red[$x^2$] **bold** `code`",
 )
 BY_HAND = "<b onmouseover=window.ran=1>new</b>"
+ALL_KEYS = "amusnbt234"
 KEYS = "a2uaas3aaua"  # ten decisions and a skipped card
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -65,7 +68,7 @@ def test_ten_decisions_by_keyboard_alone_with_names_that_are_code(
     assert n_steps(home, project) == 9
     page.keyboard.press("n")
     page.get_by_role("dialog").wait_for()
-    page.get_by_role("dialog").get_by_role("combobox").focus()
+    page.wait_for_function("() => document.activeElement.role === 'combobox'")  # without a click
     page.keyboard.type(BY_HAND)  # letters that are keys outside of a text field
     page.keyboard.press("Enter")
     page.get_by_role("dialog").get_by_role("button", name="Name them").click()
@@ -80,6 +83,40 @@ def test_ten_decisions_by_keyboard_alone_with_names_that_are_code(
     assert page.locator("img[src*='far.example'], a[href^='javascript']").count() == 0
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SHOTS / "6-review-hostile.png")
+
+
+def test_keys_of_buttons_wait_while_a_dialog_is_open_or_something_is_written(
+    page: Any, start_app: Callable[..., str], hostile: tuple[Path, str]
+) -> None:
+    home, project = hostile
+    url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(home)})
+    page.goto(f"{url}/review?project={project}")
+    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    before = state_on_disk(home, project)
+    page.keyboard.press("n")
+    page.wait_for_function("() => document.activeElement.role === 'combobox'")
+    page.evaluate("() => document.activeElement.blur()")  # as after a click beside the box
+    page.keyboard.type(ALL_KEYS)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Escape")
+    for slug in (item.slug for item in PAGES if item is not OPEN):
+        page.goto(f"{url}/{slug}?project={project}")
+        _settle(page)
+        for box in page.locator("input:visible, textarea:visible").all():
+            if box.is_visible() and box.is_enabled():
+                box.focus()
+                page.keyboard.type(ALL_KEYS)
+                page.keyboard.press("Control+z")
+                page.keyboard.press("Escape")
+        _settle(page)
+    assert state_on_disk(home, project) == before
+
+
+def state_on_disk(home: Path, project: str) -> tuple[int, int]:
+    """Return how many steps the labels have, and how many runs there are."""
+    with runtime.home_at(home):
+        opened = workspace(project)
+        return opened.store.labels().seq, len(Run.list(opened.project))
 
 
 def _press(page: Any, key: str) -> None:
@@ -113,7 +150,5 @@ def n_steps(home: Path, project: str) -> int:
 
 
 def _store(home: Path, project: str) -> Any:
-    from scanvi_core.services.workspace import workspace
-
     with runtime.home_at(home):
         return workspace(project).store

@@ -5,7 +5,7 @@ import logging
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.ui.frame import login, state, status_strip
+from pages.ui.frame import keys, login, state, status_strip
 from pages.ui.frame.pages import OPEN, PAGES, next_button
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
@@ -51,6 +51,7 @@ def _run_page() -> None:
     done, fault = _pages_done(project)
     page = st.navigation(_pages(done))
     try:
+        keys.guard()
         login.draw_person()
         if gone:
             shared = "is gone, or is not shared with you"
