@@ -26,10 +26,6 @@ DISTILLATION = 0.3  # weight of the soft labels of all cells against those of th
 MIN_CELLS = 20
 MIN_GENES = 10
 MIN_LABELS = 2
-FEW_LABELS = (
-    10  # labeled cells of a type; with fewer it is asked about sooner, and where there are
-)
-# fewer on average a regression on the states stands in for the network's classifier
 RARE_CELLS = 3  # types with fewer labeled cells are trained on, but flagged and not scored
 MIN_BATCH_CELLS = 20  # smaller batches are pooled when variable genes are chosen
 PREVIEW_CELLS = 800  # cells in the map drawn during training

@@ -11,7 +11,6 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import LinearModels, fit_linear_models
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
-from scanvi_core.annotation.model.state_model import fit_state_model
 from scanvi_core.annotation.model.trained import TrainedModel
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
@@ -120,7 +119,7 @@ class Annotator(TrainedModel):
             model_config=learned.model_config,
             train_config=learned.train_config,
             module=learned.module,
-            linear_models=_linear_models(learned, seed, warm_start),
+            linear_models=_linear_models(data, seed, warm_start),
             history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )
@@ -166,12 +165,11 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
-def _linear_models(learned: Learned, seed: int, before: Annotator | None) -> LinearModels:
+def _linear_models(data: TrainingData, seed: int, before: Annotator | None) -> LinearModels:
     """Fit the linear models; the genes' components stay those of the model before."""
-    random, data = np.random.default_rng(seed), learned.data
+    random = np.random.default_rng(seed)
     known = None if before is None else before.linear_models.space
-    fitted = fit_linear_models(data.counts, data.y, data.n_labels, random, known, data.soft)
-    return replace(fitted, state=fit_state_model(learned.module, data, random))
+    return fit_linear_models(data.counts, data.y, data.n_labels, random, known, data.soft)
 
 
 def warm_up() -> None:

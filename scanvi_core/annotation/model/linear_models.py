@@ -43,8 +43,7 @@ class LinearModel:
 class LinearModels:
     """Logistic regression on genes, and on principal components of them.
 
-    `center` [genes] and `components` [genes, d] map log-normalized counts to components. `state`
-    reads the network's states z1 where labels are few; see :mod:`.state_model`.
+    `center` [genes] and `components` [genes, d] map log-normalized counts to components.
     """
 
     n_labels: int
@@ -52,7 +51,6 @@ class LinearModels:
     pca: LinearModel
     center: np.ndarray
     components: np.ndarray
-    state: LinearModel | None = None
 
     @property
     def space(self) -> "Components":
@@ -75,10 +73,7 @@ class LinearModels:
     def tensors(self) -> dict[str, np.ndarray]:
         """Return every array by name, for a safetensors file."""
         arrays = {"center": self.center, "components": self.components}
-        models = {"genes": self.genes, "pca": self.pca, "state": self.state}
-        for name, model in models.items():
-            if model is None:
-                continue
+        for name, model in (("genes", self.genes), ("pca", self.pca)):
             arrays[f"{name}.weights"] = model.weights
             arrays[f"{name}.intercepts"] = model.intercepts
             arrays[f"{name}.codes"] = model.codes
@@ -87,13 +82,11 @@ class LinearModels:
     @classmethod
     def from_tensors(cls, arrays: dict[str, np.ndarray], n_labels: int) -> "LinearModels":
         """Rebuild what `tensors` gave."""
-        genes, pca = (_of_tensors(arrays, name) for name in ("genes", "pca"))
-        state = _of_tensors(arrays, "state") if "state.weights" in arrays else None
-        return cls(n_labels, genes, pca, arrays["center"], arrays["components"], state)
-
-
-def _of_tensors(arrays: dict[str, np.ndarray], name: str) -> LinearModel:
-    return LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
+        genes, pca = (
+            LinearModel(*(arrays[f"{name}.{part}"] for part in ("weights", "intercepts", "codes")))
+            for name in ("genes", "pca")
+        )
+        return cls(n_labels, genes, pca, arrays["center"], arrays["components"])
 
 
 Components = tuple[np.ndarray, np.ndarray]  # gene means [genes], and components [genes, d]
@@ -133,11 +126,11 @@ def fit_linear_models(
     rows = _training_rows(y, n_labels, random)
     chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
-    target = target_of(y[rows], None if soft is None else soft[rows])
+    target = _target(y[rows], None if soft is None else soft[rows])
     return LinearModels(
         n_labels,
-        fit_linear(chosen, target, GENES_C),
-        fit_linear(scores, target, COMPONENTS_C),
+        _fit_linear(chosen, target, GENES_C),
+        _fit_linear(scores, target, COMPONENTS_C),
         center,
         axes,
     )
@@ -155,15 +148,11 @@ def ensemble(p_scanvi: np.ndarray, *linear_models: np.ndarray) -> np.ndarray:
     """
     logs = np.log(np.maximum(p_scanvi, FLOOR)).astype(np.float64)
     for linear in linear_models:
-        logs += np.log(np.maximum(completed(linear, p_scanvi), FLOOR))
+        unseen = ~linear.any(axis=0)
+        shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
+        full = np.where(unseen, p_scanvi, linear * shared)
+        logs += np.log(np.maximum(full, FLOOR))
     return softmax(logs / (1 + len(linear_models)), axis=1).astype(np.float32)
-
-
-def completed(linear: np.ndarray, p_scanvi: np.ndarray) -> np.ndarray:
-    """Return probabilities [n, K] in which types that a linear model never saw are SCANVI's."""
-    unseen = ~linear.any(axis=0)
-    shared = 1.0 - p_scanvi[:, unseen].sum(axis=1, keepdims=True)
-    return np.where(unseen, p_scanvi, linear * shared)
 
 
 def principal_components(
@@ -194,7 +183,7 @@ def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class _Target:
     """What a regression is fitted to: cells, one or more times each, with a type and a weight."""
 
     cells: np.ndarray
@@ -202,16 +191,15 @@ class Target:
     weights: np.ndarray
 
 
-def target_of(y: np.ndarray, soft: np.ndarray | None) -> Target:
+def _target(y: np.ndarray, soft: np.ndarray | None) -> _Target:
     """Return each cell once for each type of its soft label: the same cross-entropy."""
     if soft is None:
-        return Target(np.arange(len(y)), y, np.ones(len(y)))
+        return _Target(np.arange(len(y)), y, np.ones(len(y)))
     cells, codes = np.nonzero(np.nan_to_num(soft) >= LEAST_SHARE)
-    return Target(cells, codes, soft[cells, codes].astype(np.float64))
+    return _Target(cells, codes, soft[cells, codes].astype(np.float64))
 
 
-def fit_linear(features: Any, target: Target, strength: float) -> LinearModel:
-    """Return a softmax regression on `features` [m, d]; `strength` is the inverse penalty."""
+def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)

@@ -16,8 +16,7 @@ class Predictions:
     probabilities
         Final probabilities [n, K], float32: SCANVI and the linear models together, calibrated.
     scanvi
-        Probabilities [n, K] of SCANVI alone: as its classifier gives them or, where labels are
-        few, a regression on its states (:mod:`.state_model`).
+        Probabilities [n, K] of SCANVI alone, as the network gives them.
     z1
         Cell states [n, L], float32: the map that keeps types apart.
     z2

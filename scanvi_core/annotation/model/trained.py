@@ -14,7 +14,7 @@ from scanvi_core.annotation.model import differential, expression, files
 from scanvi_core.annotation.model.align import align
 from scanvi_core.annotation.model.calibration import Calibration
 from scanvi_core.annotation.model.differential import DifferentialSettings
-from scanvi_core.annotation.model.linear_models import LinearModels, completed, ensemble
+from scanvi_core.annotation.model.linear_models import LinearModels, ensemble
 from scanvi_core.annotation.model.network import network
 from scanvi_core.annotation.model.prediction import Predictions, summarize
 from scanvi_core.config import ModelConfig, TrainConfig
@@ -97,9 +97,6 @@ class TrainedModel:
         for block in blocks(np.flatnonzero(filled)):
             parts = self.module.predict(source.fetch(block))
             alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in parts)
-            if self.linear_models.state is not None:
-                read = self.linear_models.state.predict(z1[block], sizes[1])
-                alone[block] = completed(read, alone[block])
             linear = self.linear_models.predict(take_rows(counts, block))
             final[block] = self.calibration.apply(ensemble(alone[block], *linear))
             let_go(*arrays)

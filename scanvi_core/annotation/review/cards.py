@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from scanvi_core.annotation.review.clusters import Clusters
 from scanvi_core.annotation.review.grouping import members
-from scanvi_core.annotation.review.queue import ReviewGroup, describe
+from scanvi_core.annotation.review.queue import FEW_LABELS, ReviewGroup, describe
 from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
-from scanvi_core.config import FEW_LABELS, LOW_CONFIDENCE
+from scanvi_core.config import LOW_CONFIDENCE
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]

@@ -21,6 +21,7 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
 N_CANDIDATES = 4
+FEW_LABELS = 10  # a type with fewer labeled cells comes sooner
 N_CHECKS = 40  # of random cells; hardly anybody makes more
 CHECK_CELLS = 30
 
@@ -144,7 +145,7 @@ def _with_few_labels(
 ) -> npt.NDArray[np.bool_]:
     if known is None:
         return np.zeros(n_types, dtype=bool)
-    return np.bincount(known[known >= 0], minlength=n_types)[:n_types] < config.FEW_LABELS
+    return np.bincount(known[known >= 0], minlength=n_types)[:n_types] < FEW_LABELS
 
 
 def _ordered(

@@ -52,20 +52,17 @@ def check_model(folder: Path, record: dict[str, Any]) -> None:
     shapes = shapes_in(folder / "model.safetensors")
     if sum(map(prod, shapes.values())) < n_genes * wide:
         raise cannot_open("the weights of a model are not those of its record")
-    n_rows = {"genes": n_genes, "state": record["model"]["n_latent"]}
-    _check_companions(folder / "companions.safetensors", n_rows, n_labels)
+    _check_companions(folder / "companions.safetensors", n_genes, n_labels)
 
 
-def _check_companions(path: Path, n_rows: dict[str, int], n_labels: int) -> None:
-    """Check the linear models: on genes, on components and, where labels were few, on states."""
+def _check_companions(path: Path, n_genes: int, n_labels: int) -> None:
     shapes = shapes_in(path)
     d = shapes.get("components", (0, 0))[-1]
-    known: Shapes = {"center": (n_rows["genes"],), "components": (n_rows["genes"], d)}
-    models = ("genes", "pca", *(["state"] if "state.weights" in shapes else []))
-    for model in models:
+    known: Shapes = {"center": (n_genes,), "components": (n_genes, d)}
+    for model, n_rows in (("genes", n_genes), ("pca", d)):
         n_codes = shapes.get(f"{model}.codes", (0,))[0]
         known |= {
-            f"{model}.weights": (n_rows.get(model, d), n_codes),
+            f"{model}.weights": (n_rows, n_codes),
             f"{model}.intercepts": (n_codes,),
             f"{model}.codes": (n_codes,),
         }
@@ -74,7 +71,7 @@ def _check_companions(path: Path, n_rows: dict[str, int], n_labels: int) -> None
     from safetensors.numpy import load_file
 
     arrays = load_file(path)
-    for model in models:
-        codes = arrays[f"{model}.codes"]
+    for name in ("genes.codes", "pca.codes"):
+        codes = arrays[name]
         if codes.dtype.kind != "i" or not np.isin(codes, np.arange(n_labels)).all():
             raise cannot_open("the linear models beside a model name types that are not there")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from scanvi_core import config
 from scanvi_core.annotation.review.grouping import (
     MAX_CELLS,
     MIN_CELLS,
@@ -16,6 +15,7 @@ from scanvi_core.annotation.review.grouping import (
 )
 from scanvi_core.annotation.review.queue import (
     CHECK_CELLS,
+    FEW_LABELS,
     random_checks,
     review_queue,
 )
@@ -81,8 +81,8 @@ def test_a_type_with_few_labels_counts_twice():
     z1, p, truth = blobs(3_000, sharpness=8.0)
     open_ = np.arange(3_000) % 10 > 0
     known = np.where(open_, -1, truth)
-    known[np.flatnonzero(known == 2)[config.FEW_LABELS - 1 :]] = -1
-    known[np.flatnonzero(known == 3)[config.FEW_LABELS :]] = -1  # just enough
+    known[np.flatnonzero(known == 2)[FEW_LABELS - 1 :]] = -1
+    known[np.flatnonzero(known == 3)[FEW_LABELS:]] = -1  # just enough
     groups = review_queue(z1, p, open_, known=known)
     worth = [g.gain * (2 if g.candidates[0][0] == 2 else 1) for g in groups]
     assert worth == sorted(worth, reverse=True)
