@@ -31,10 +31,10 @@ from scipy import stats
 from benchmarks.accuracy.cells import Cells, load
 from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core.annotation.model.refit import Known, refit
-from scanvi_core.annotation.review.cards import cards, faded
-from scanvi_core.annotation.review.clusters import Clusters, make_clusters
+from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
+from scanvi_core.annotation.review.doubt_groups import ReviewGroup, random_checks, review_queue
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
-from scanvi_core.annotation.review.queue import ReviewGroup, random_checks, review_queue
+from scanvi_core.annotation.review.suggested_cards import cards, faded
 from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.config import LOW_CONFIDENCE, ModelConfig, TrainConfig
 

@@ -25,7 +25,7 @@ from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.refit import Known, fit_head, refit
 from scanvi_core.annotation.model.soft_labels import soft_labels
-from scanvi_core.annotation.review.queue import review_queue
+from scanvi_core.annotation.review.doubt_groups import review_queue
 from scanvi_core.config import ModelConfig, TrainConfig
 
 DATA = SHARED / "data"

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.results_file import Cell, Result, write
 from benchmarks.speed.rerun import ROOT, page, prepare
 from scanvi_core import runtime
-from scanvi_core.annotation.review.queue import review_queue
+from scanvi_core.annotation.review.doubt_groups import review_queue
 from scanvi_core.services.workspace import workspace
 
 QUEUES = (30_000, 300_000)

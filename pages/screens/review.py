@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.pages import EVALUATE, EXPORT
-from pages.ui.review import first_names, tabs, update
+from pages.ui.review import first_cards, tabs, update
 from pages.ui.train import live, resume
 from scanvi_core.services.review import queue
 from scanvi_core.services.runs import train_request
@@ -20,7 +20,7 @@ if not has_model:
         st.info("The first model is in training. The queue appears when it is ready.")
         live.watch(job)
         st.stop()
-    first_names.draw(opened)
+    first_cards.draw(opened)
     st.stop()
 
 review = queue.review_state(opened)

@@ -9,7 +9,7 @@ from streamlit.web.server.starlette.starlette_app import create_streamlit_routes
 
 from pages.ui.frame import door, login
 from pages.ui.frame.door import KnownHostsOnly
-from scanvi_core.services import limits
+from scanvi_core.services import request_limits
 from tests.deploy import image
 
 BASE = "/user/anna/proxy/8501"
@@ -128,11 +128,12 @@ def test_below_a_path_behind_a_proxy_of_jupyter_everything_answers(serve):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("path", "what"), [("/auth/login", limits.SIGN_IN), ("/download/a/b", limits.DOWNLOAD)]
+    ("path", "what"),
+    [("/auth/login", request_limits.SIGN_IN), ("/download/a/b", request_limits.DOWNLOAD)],
 )
 def test_who_asks_too_often_is_told_how_long_to_wait(port, path, what):
     headers = {"Host": f"127.0.0.1:{port}"}
-    for _ in range(5 * limits.config.TURNS[what][0]):
+    for _ in range(5 * request_limits.config.TURNS[what][0]):
         status, text, answered = ask(port, "GET", path, **headers)
         if status == 429:
             break
@@ -219,4 +220,4 @@ def test_the_settings_let_in_other_names_and_pages(refusal):
 
 
 def test_every_costly_route_has_its_turns():
-    assert set(door.TURNS.values()) | {limits.PROJECT} == set(limits.config.TURNS)
+    assert set(door.TURNS.values()) | {request_limits.PROJECT} == set(request_limits.config.TURNS)

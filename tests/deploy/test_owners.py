@@ -10,7 +10,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from scanvi_core import runtime
 from scanvi_core.project import access
 from scanvi_core.project.folder import create_project, projects_home
-from scanvi_core.services import limits
+from scanvi_core.services import request_limits
 from tests.deploy.conftest import ADMIN, COOKIE_SECRET, HOST, OWNER, READER
 from tests.deploy.test_login import AT_REST, download, enter, status
 
@@ -142,7 +142,7 @@ def test_an_administrator_gives_away_a_project_of_before(team, drive):
 
 def test_who_asks_too_often_waits_and_nobody_else_does(team):
     busy = cookies(team, "busy@lab.example")
-    for _ in range(5 * limits.config.TURNS[limits.DOWNLOAD][0]):
+    for _ in range(5 * request_limits.config.TURNS[request_limits.DOWNLOAD][0]):
         if status(download(team), busy) == 429:
             break
     assert status(download(team), busy) == 429

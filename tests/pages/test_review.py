@@ -13,8 +13,8 @@ from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
-from scanvi_core.services.review import queue
-from scanvi_core.services.runs import provisional, results, update
+from scanvi_core.services.review import answers, queue
+from scanvi_core.services.runs import model_in_use, provisional, results
 from scanvi_core.services.workspace import workspace
 from tests.projects import train_now
 
@@ -113,7 +113,7 @@ def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
         "Label check", "Novel", "Technical", "Conflicts", "Done",
     ]  # fmt: skip
     tabs.set_value("Done").run()
-    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
+    answers.accept(workspace(trained), queue.queue(workspace(trained))[0])
     app.run()
     tabs = app.button_group(key="review-tab")
     assert tabs.options[0] != f"Suggested ({n})"
@@ -196,12 +196,12 @@ def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
 
 @pytest.mark.parametrize(("button", "stays"), [("keep-model", True), ("go-back", False)])
 def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, stays):
-    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
+    answers.accept(workspace(trained), queue.queue(workspace(trained))[0])
     first = results.current(workspace(trained)).run_id
     second = train_now(trained)
     app = visit("review", trained)
     told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
-    n = int(update.latest(workspace(trained)).changed["cells"].sum())
+    n = int(model_in_use.latest(workspace(trained)).changed["cells"].sum())
     assert told.startswith(f"**Model 2 is in use: {n} prediction")
     app.button(key=button).click().run()
     assert results.current(workspace(trained)).run_id == (second if stays else first)
@@ -228,7 +228,7 @@ def test_a_model_that_got_worse_is_not_in_use_and_the_page_says_so_on_top(visit,
 
 def test_what_decisions_taught_is_drawn_when_it_is_opened(visit, trained):
     for item in queue.queue(workspace(trained))[:2]:
-        queue.accept(workspace(trained), item)
+        answers.accept(workspace(trained), item)
     app = visit("review", trained)
     assert not any("right beforehand" in item.value for item in app.markdown)
     app.session_state["taught"] = True

@@ -17,7 +17,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.foreign import packing
 from scanvi_core.project.runs import STOPPED, Run, status_seen
 from scanvi_core.services.projects import library, packs
-from scanvi_core.services.training import start
+from scanvi_core.services.training import resume
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import (
     CELLS,
@@ -286,7 +286,7 @@ def test_a_run_that_was_cut_off_elsewhere_is_not_gone_on_with(packed, quick):
     made = library.unpack(pack_with(packed, changes))
     run = Run.open(open_project(made), "0002")
     assert status_seen(run).status == STOPPED and not run.paths.checkpoint.exists()
-    assert start.cut_off(workspace(made)) is None
+    assert resume.cut_off(workspace(made)) is None
 
 
 @needs_fork

@@ -13,15 +13,15 @@ from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
 from scanvi_core.project import access
 from scanvi_core.project.access import Access, Person
 from scanvi_core.project.folder import Project, open_project
-from scanvi_core.services import jobs, limits, paths, workspace
+from scanvi_core.services import jobs, paths, request_limits, workspace
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.export import write as export_write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit, from_project, history, holdout
 from scanvi_core.services.projects import library, open_file, sharing, status
 from scanvi_core.services.quality import chosen_limits
-from scanvi_core.services.runs import train_request, update
-from scanvi_core.services.training import distributed, start
+from scanvi_core.services.runs import model_in_use, train_request
+from scanvi_core.services.training import distributed, resume, start
 
 ANNA, BOB, CARL = "anna@lab.example", "bob@lab.example", "carl@lab.example"
 
@@ -64,7 +64,7 @@ READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
     jobs.active, opened_by(edit.label_table), library.packed_file, library.pack,
     library.duplicate, library.start_pack, opened_by(export_write.exported_files),
-    opened_by(start.cut_off), opened_by(distributed.awaited), history.table, sharing.sharing_of,
+    opened_by(resume.cut_off), opened_by(distributed.awaited), history.table, sharing.sharing_of,
     lambda p: export_write.exported_file(workspace.workspace(p), "cells.h5ad"),
 ]  # fmt: skip
 
@@ -106,9 +106,9 @@ WRITES = [
         workspace.workspace(p), chosen_limits.saved(workspace.workspace(p), None)
     ),
     lambda p: start.start(workspace.workspace(p), train_request.TrainRequest()),
-    lambda p: start.resume(workspace.workspace(p), open_project(p).settings["current_run"]),
-    lambda p: start.leave(workspace.workspace(p), open_project(p).settings["current_run"]),
-    opened_by(update.keep),
+    lambda p: resume.resume(workspace.workspace(p), open_project(p).settings["current_run"]),
+    lambda p: resume.leave(workspace.workspace(p), open_project(p).settings["current_run"]),
+    opened_by(model_in_use.keep),
     lambda p: export_write.start(workspace.workspace(p), ExportChoice()),
     lambda p: workspace.workspace(p).store.fill([]),
     lambda p: workspace.workspace(p).store.merge([]),
@@ -301,18 +301,22 @@ def test_names_are_read_as_people_write_them():
 
 
 def test_new_projects_are_counted_per_person(home, asks, monkeypatch):
-    monkeypatch.setitem(limits._buckets, limits.PROJECT, limits.Buckets(2, 100.0))
+    monkeypatch.setitem(
+        request_limits._buckets, request_limits.PROJECT, request_limits.Buckets(2, 100.0)
+    )
     asks(BOB)
     for _ in range(2):
         open_file.open_example()
-    with pytest.raises(limits.TooOften, match="Try again in"):
+    with pytest.raises(request_limits.TooOften, match="Try again in"):
         open_file.open_example()
     asks(ANNA)
     open_file.open_example()
 
 
 def test_where_nobody_signs_in_nothing_is_asked_or_counted(labeled, monkeypatch):
-    monkeypatch.setitem(limits._buckets, limits.PROJECT, limits.Buckets(0, 100.0))
+    monkeypatch.setitem(
+        request_limits._buckets, request_limits.PROJECT, request_limits.Buckets(0, 100.0)
+    )
     assert sharing.sharing_of(labeled) is None and sharing.may_change(labeled)
     assert not (open_project(library.duplicate(labeled)).root / access.FILE).exists()
     with pytest.raises(ProjectError, match="Nobody signs in"):

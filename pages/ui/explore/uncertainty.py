@@ -22,7 +22,7 @@ def summary(opened: Workspace) -> None:
         f"{cells:,} {word}" for cells, word in zip(counts.values(), WORDS, strict=True)
     )
     checked = uncertainty.reasons(opened)
-    notes = " ".join(checked.notes) if checked is not None else ""
+    notes = " ".join([*checked.novelty_notes, *checked.notes]) if checked is not None else ""
     if n:
         st.markdown(f"**{count(n, 'cell')} without a label:** {counted}. {md(notes)}")
     elif notes:

@@ -13,15 +13,15 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
-from scanvi_core.services import limits
+from scanvi_core.services import request_limits
 
 HEALTH = "/_stcore/health"
 DOWNLOAD = "/download/"
 TURNS: Mapping[str, str] = {
-    "/auth/login": limits.SIGN_IN,
-    "/oauth2callback": limits.SIGN_IN,
-    "/_stcore/upload_file/": limits.UPLOAD,
-    DOWNLOAD: limits.DOWNLOAD,
+    "/auth/login": request_limits.SIGN_IN,
+    "/oauth2callback": request_limits.SIGN_IN,
+    "/_stcore/upload_file/": request_limits.UPLOAD,
+    DOWNLOAD: request_limits.DOWNLOAD,
 }
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  what a server may listen on, and nobody's name
@@ -144,8 +144,8 @@ class NotTooOften:
             client = scope.get("client") or ("unknown", 0)
             try:
                 if what is not None:
-                    limits.take(what, client[0])
-            except limits.TooOften as error:
+                    request_limits.take(what, client[0])
+            except request_limits.TooOften as error:
                 wait = {"Retry-After": str(error.wait_s)}
                 answer = PlainTextResponse(str(error), status_code=429, headers=wait)
         await answer(scope, receive, send)

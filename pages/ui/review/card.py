@@ -13,7 +13,7 @@ from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count
-from scanvi_core.services.review import evidence, queue
+from scanvi_core.services.review import answers, evidence
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
@@ -48,7 +48,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
         )
         asked = _actions(opened, item, kind)
-        n_open = queue.n_open_cells(opened, item)
+        n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
             f" {count(more, 'more cell')} much like these learn from the answer."
@@ -62,7 +62,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         with right:
             _genes(shown)
         _around(shown)
-    step = queue.last_step(opened)
+    step = answers.last_step(opened)
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
     if asked:
@@ -130,18 +130,18 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
             type="secondary" if item.kind == Reason.TECHNICAL.label else "primary",
-            on_click=decide, args=(lambda: queue.accept(opened, item, seen),),
+            on_click=decide, args=(lambda: answers.accept(opened, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
                 _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
-                args=(lambda name=other.name: queue.choose(opened, item, name, seen),),
+                args=(lambda name=other.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label")
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
                   type="primary" if item.kind == Reason.TECHNICAL.label else "secondary",
-                  args=(lambda: queue.unknown(opened, item, seen),))  # fmt: skip
+                  args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)
     about, text = state.recall(ERROR, ("", ""))
@@ -172,7 +172,7 @@ def _ask_name(opened: Workspace, item: ReviewItem) -> None:
     )  # fmt: skip
     if st.button("Name them", type="primary", key="name-them", disabled=not name):
         try:
-            queue.choose(opened, item, str(name))
+            answers.choose(opened, item, str(name))
         except ScanviError as error:
             st.error(error_text(error))
             return

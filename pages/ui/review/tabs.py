@@ -74,7 +74,7 @@ def _doubted(review: ReviewState, reason: Reason, nothing: str) -> None:
         return
     item = card_order.front(review, reason.label)
     if item is None:
-        notes = [note for note in checked.notes if ("New" in note) == (reason == Reason.NOVEL)]
+        notes = checked.notes if reason == Reason.TECHNICAL else checked.novelty_notes
         st.info(" ".join([*notes] or [nothing]))
         return
     st.caption(diagnostics_uncertainty.NEXT_STEPS[reason])

@@ -15,9 +15,8 @@ from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.review import prequential
 from scanvi_core.services.review.queue import ReviewState
-from scanvi_core.services.runs import provisional, results, train_request
-from scanvi_core.services.runs import update as runs_update
-from scanvi_core.services.runs.update import Offer, Update
+from scanvi_core.services.runs import model_in_use, provisional, results, train_request
+from scanvi_core.services.runs.model_in_use import Offer, Update
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import Workspace
 
@@ -65,7 +64,7 @@ def _start(opened: Workspace) -> None:
 
 def above(opened: Workspace) -> None:
     """Draw what the last update brought, until the user has said what to do about it."""
-    offer, update = runs_update.offered(opened), runs_update.latest(opened)
+    offer, update = model_in_use.offered(opened), model_in_use.latest(opened)
     if offer is not None:
         _offered(opened, offer)
     elif update is not None:
@@ -82,7 +81,7 @@ def below(review: ReviewState) -> None:
         st.error(state.recall("update-error"))
     working = review.made.working
     st.fragment(_provisional_line, run_every=POLL_S if working else None)(opened, working)
-    update = runs_update.latest(opened)
+    update = model_in_use.latest(opened)
     if update is not None:
         _what_changed(opened, update)
     _taught(opened)
@@ -108,8 +107,8 @@ def _brought(opened: Workspace, update: Update) -> None:
     _line(
         opened,
         f"**{now} is in use: {changed} changed.** {md(update.comparison)}",
-        (f"Keep {now.lower()}", "keep-model", runs_update.keep),
-        (f"Go back to {before.lower()}", "go-back", runs_update.go_back),
+        (f"Keep {now.lower()}", "keep-model", model_in_use.keep),
+        (f"Go back to {before.lower()}", "go-back", model_in_use.go_back),
     )
 
 
@@ -119,8 +118,8 @@ def _offered(opened: Workspace, offer: Offer) -> None:
         opened,
         f":orange[:material/warning:] **{new.capitalize()} got worse, so {now} stays in use.** "
         f"{md(offer.comparison)} Your labels stay; more decisions may help.",
-        (f"Stay with {now}", "leave-offered", runs_update.leave_offered),
-        (f"Use {new} all the same", "take-offered", runs_update.take_offered),
+        (f"Stay with {now}", "leave-offered", model_in_use.leave_offered),
+        (f"Use {new} all the same", "take-offered", model_in_use.take_offered),
     )
 
 

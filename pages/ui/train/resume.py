@@ -6,13 +6,13 @@ from pages.ui.frame.pages import TRAIN, go
 from pages.ui.frame.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import sharing
-from scanvi_core.services.training import start
+from scanvi_core.services.training import resume
 from scanvi_core.services.workspace import Workspace
 
 
 def draw(opened: Workspace) -> bool:
     """Say that the last training was cut off, and offer to go on or to leave it; tell if so."""
-    run = start.cut_off(opened)
+    run = resume.cut_off(opened)
     if run is None or not sharing.may_change(opened.id):
         return False
     reached = (
@@ -29,14 +29,14 @@ def draw(opened: Workspace) -> bool:
             ):
                 _resume(opened, run.run_id)
             if st.button("Leave it", key="leave-run"):
-                start.leave(opened, run.run_id)
+                resume.leave(opened, run.run_id)
                 st.rerun()
     return True
 
 
 def _resume(opened: Workspace, run_id: str) -> None:
     try:
-        start.resume(opened, run_id)
+        resume.resume(opened, run_id)
     except ScanviError as error:
         st.error(error_text(error))
     else:

@@ -5,7 +5,7 @@ the log2 ratio of its decoded shares is beyond delta (Boyeau et al. 2019, "Deep 
 for detecting differential expression in single cells"). Cells are drawn first, and only those
 are decoded.
 
-Another question than that of `annotation.genes.ranking`, which tests the counts themselves: here
+Another question than that of `annotation.genes.marker_tests`, which tests the counts: here
 the decoder takes out depth and batch, small differences do not count however many cells there are,
 and probabilities under the model are reported, not p-values. What is counted in the cells comes
 from `annotation.genes.comparison`.

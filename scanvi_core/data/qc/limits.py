@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-# What may be technically wrong with a cell, by code; the first that applies is told
+# What may be technically wrong with a cell, by code
 FLAG_NAMES = (
     "ok", "no counts", "low counts", "high mitochondrial", "doublet", "stray batch", "few genes",
 )  # fmt: skip

@@ -109,7 +109,7 @@ def _sample(n: int, random: np.random.Generator) -> np.ndarray:
 
 def _components(opened: Workspace, cells: HeldOut, rows: np.ndarray) -> np.ndarray:
     """Return the leading components of the model's genes, which know no label and no batch."""
-    from scanvi_core.annotation.layout.clusters import pca_of
+    from scanvi_core.annotation.layout.louvain import pca_of
     from scanvi_core.data.normalization import log_normalized
 
     return pca_of(log_normalized(model_counts(opened, cells.run, rows)))

@@ -41,6 +41,7 @@ NEXT_STEPS = (
     "Unlike every labeled cell: name a new type, or leave it unknown.",
     "Look at its counts, doublet score and batch; leave it unnamed.",
 )
+NOT_LOOKED = "New types were not looked for: too few labeled cells."
 COVERAGE = 0.9
 SEPARATOR = " | "
 CHECKED = "label check"  # the reason that goes into the log
@@ -63,8 +64,8 @@ class Uncertainty:
     issue_score, issue, suggestion
         Probability that the label is wrong (NaN: not judged), whether to look at it, and the code
         of the type the cell looks like instead (-1: none).
-    notes
-        What could not be looked at, in sentences.
+    novelty_notes, notes
+        What could not be looked for, in sentences: new types, and technical faults.
     """
 
     run_id: str
@@ -75,6 +76,7 @@ class Uncertainty:
     issue_score: np.ndarray
     issue: np.ndarray
     suggestion: np.ndarray
+    novelty_notes: tuple[str, ...] = field(default=(), kw_only=True)
     notes: tuple[str, ...] = field(default=(), kw_only=True)
 
 
@@ -151,15 +153,14 @@ def _read(opened: Workspace, run: Run) -> Uncertainty:
         seen,
         reason=doubt_reasons.weigh_reasons(confidence, novel, poor != FINE, config.LOW_CONFIDENCE),
         qc=poor,
-        notes=_notes(opened, seen, batches.key),
+        novelty_notes=(NOT_LOOKED,) if np.isnan(seen.novelty).all() else (),
+        notes=_notes(opened, batches.key),
     )
 
 
-def _notes(opened: Workspace, seen: Uncertainty, batch_key: str | None) -> tuple[str, ...]:
-    """Say what could not be looked at."""
+def _notes(opened: Workspace, batch_key: str | None) -> tuple[str, ...]:
+    """Say which technical faults could not be looked for."""
     notes = []
-    if np.isnan(seen.novelty).all():
-        notes.append("New types were not looked for: too few labeled cells.")
     if not flags.doublet_version(opened, batch_key):
         most = uncertainty_job.MAX_DOUBLET_CELLS
         why = f": more than {most:,} cells" if opened.dataset.n_obs > most else ""

@@ -1,4 +1,4 @@
-"""Maps of the cells and the ways to color them."""
+"""The ways to color the cells of a map, and to search for a gene to color by."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -106,7 +106,7 @@ def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
 
 
 def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
-    from scanvi_core.annotation.genes.ranking import REST, rank_genes
+    from scanvi_core.annotation.genes.marker_tests import REST, rank_genes
 
     groups, dataset = question.groups, opened.dataset
     ranked = rank_genes(

@@ -9,11 +9,11 @@ from scanvi_core import runtime
 from scanvi_core.errors import DataDamaged
 from scanvi_core.project.records import derived_kinds
 from scanvi_core.services import derived, jobs
-from scanvi_core.services.runs import results
+from scanvi_core.services.runs import card_clusters, results
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.review.clusters import Clusters
+    from scanvi_core.annotation.review.card_clusters import Clusters
 
 MAP = "map"
 
@@ -25,7 +25,6 @@ BASE = "base"
 
 
 BASE_MAP, CLUSTERS = "base_map", "clusters"  # files
-CARD_CLUSTER, CARD_DISTANCE = "card_cluster", "card_distance"
 
 
 TITLES = {
@@ -93,8 +92,8 @@ def start_base_map(opened: Workspace) -> str:
 
 
 def _base_map(opened: Workspace, job: jobs.Job) -> None:
-    from scanvi_core.annotation.layout import clusters, embedding
-    from scanvi_core.annotation.review.clusters import make_clusters
+    from scanvi_core.annotation.layout import embedding, louvain
+    from scanvi_core.annotation.review.card_clusters import make_clusters
     from scanvi_core.config import TrainConfig
     from scanvi_core.data.genes.choose import variable_genes
     from scanvi_core.data.normalization import log_normalized
@@ -105,13 +104,13 @@ def _base_map(opened: Workspace, job: jobs.Job) -> None:
         return
     job.report(0.3, "Computing principal components")
     logs = log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
-    pca = clusters.pca_of(logs)
+    pca = louvain.pca_of(logs)
     job.report(0.5, "Finding clusters")
-    codes = clusters.louvain_clusters(pca)
+    codes = louvain.louvain_clusters(pca)
     _save(_derived(opened, CLUSTERS), codes)
     small = make_clusters(np.zeros((len(pca), 1)), lambda rows: pca[rows])
-    _save(_derived(opened, CARD_CLUSTER), small.codes)
-    _save(_derived(opened, CARD_DISTANCE), small.distance)
+    _save(_derived(opened, card_clusters.CLUSTER), small.codes)
+    _save(_derived(opened, card_clusters.DISTANCE), small.distance)
     if job.should_stop():
         return
     job.report(0.6, "Drawing the map")
@@ -131,9 +130,11 @@ def clusters_of(opened: Workspace) -> np.ndarray | None:
 
 def small_clusters(opened: Workspace) -> "Clusters | None":
     """Return tight clusters of about ten cells each, None before `start_base_map` has run."""
-    from scanvi_core.annotation.review.clusters import Clusters
+    from scanvi_core.annotation.review.card_clusters import Clusters
 
-    codes, distance = (_array(opened, name) for name in (CARD_CLUSTER, CARD_DISTANCE))
+    codes, distance = (
+        _array(opened, name) for name in (card_clusters.CLUSTER, card_clusters.DISTANCE)
+    )
     return None if codes is None or distance is None else Clusters(codes, distance)
 
 

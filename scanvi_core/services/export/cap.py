@@ -121,7 +121,7 @@ def markers(opened: Workspace, labels: np.ndarray) -> dict[str, list[str]]:
     key = ("cap markers", opened.labels().seq, run.id if run else "", len(names), codes.sum())
 
     def compute() -> dict[str, list[str]]:
-        from scanvi_core.annotation.genes.markers import one_vs_rest
+        from scanvi_core.annotation.genes.quick_markers import one_vs_rest
 
         dataset = opened.dataset
         best = one_vs_rest(dataset.counts, _sure(opened, codes), names, n=N_MARKERS)

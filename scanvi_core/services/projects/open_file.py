@@ -10,7 +10,7 @@ from scanvi_core import runtime
 from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.folder import Project, create_project, open_project
-from scanvi_core.services import jobs, limits, paths
+from scanvi_core.services import jobs, paths, request_limits
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import (
     IO_LANE,
@@ -100,7 +100,7 @@ def reimport(project_id: str, matrix: str) -> str:
 
 
 def _start(name: str, fetch: Callable[[Project], Path]) -> str:
-    limits.take(limits.PROJECT)
+    request_limits.take(request_limits.PROJECT)
     project = create_project(name)
     submit_import(project, fetch)
     return project.id

@@ -36,7 +36,7 @@ from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.label_log.storage.database import in_words, server_url
 from scanvi_core.project.locks import MARK
 from scanvi_core.runtime import replacing
-from scanvi_core.services import jobs, limits
+from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.workspace import IO_LANE, workspace
 
@@ -52,7 +52,7 @@ LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 def start_pack(project_id: str) -> str:
     """Write a project into one file for another computer, in the background; return the job id."""
-    limits.take(limits.PROJECT)
+    request_limits.take(request_limits.PROJECT)
     return jobs.submit(
         jobs.JobRequest(
             project_id, PACK, IO_LANE, lambda job: pack(project_id, job.report).name, changes=False
@@ -118,7 +118,7 @@ def unpack(stream: IO[bytes], report: Report = lambda *_: None) -> str:
     ProjectError
         If the disk refuses.
     """
-    limits.take(limits.PROJECT)
+    request_limits.take(request_limits.PROJECT)
     with _on_disk(projects_home()), _stage() as stage:
         packed, project = stage / "pack.zip", new_project()
         n_bytes = stream.seek(0, os.SEEK_END)
@@ -145,7 +145,7 @@ def duplicate(project_id: str) -> str:
     ProjectError
         If the disk refuses; then there is no copy.
     """
-    limits.take(limits.PROJECT)
+    request_limits.take(request_limits.PROJECT)
     project = open_project(project_id)
     copy = create_project(f"{project.name} (copy)")
     try:

@@ -62,7 +62,7 @@ class Evidence:
 
 
 def _evidence(opened: Workspace, token: str) -> Evidence:
-    from scanvi_core.annotation.genes.markers import contrast
+    from scanvi_core.annotation.genes.quick_markers import contrast
 
     item = card(opened, token)
     if item is None:

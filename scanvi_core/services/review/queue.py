@@ -1,4 +1,4 @@
-"""The review queue: groups of doubtful cells, and the reviewer's decisions."""
+"""The review queue: cards, groups of similar cells that wait for a name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,16 +6,20 @@ from functools import cached_property
 
 import numpy as np
 
-from scanvi_core import config, keys
+from scanvi_core import config
+from scanvi_core.annotation.review.doubt_groups import (
+    ReviewGroup,
+    describe,
+    random_checks,
+    review_queue,
+)
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
-from scanvi_core.annotation.review.queue import ReviewGroup, describe, random_checks, review_queue
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
-from scanvi_core.project.label_log import events
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.review import discovery
+from scanvi_core.services.review import first_cards
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.runs.cards import suggested
+from scanvi_core.services.runs.suggested_cards import suggested
 from scanvi_core.services.workspace import Workspace
 
 SUGGESTED, RANDOM = "suggested", "random"
@@ -76,7 +80,7 @@ def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewI
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
     cache, key = opened.cache, ("cards", run_id, seq, kind)
     if not run_id:
-        begun = kind == SUGGESTED and discovery.progress(opened) is not None
+        begun = kind == SUGGESTED and first_cards.progress(opened) is not None
         return cache.get(key, lambda: _first_cards(opened, seq)) if begun else ()
     made = provisional.state(opened).newest if seq else None
     if seq and (made is None or made.moment != (run_id, seq)):
@@ -85,7 +89,7 @@ def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewI
 
 
 def _first_cards(opened: Workspace, seq: int) -> tuple[ReviewItem, ...]:
-    groups, names = discovery.groups(opened), opened.labels().names
+    groups, names = first_cards.groups(opened), opened.labels().names
     return tuple(_item(group, names, "", seq, SUGGESTED) for group in groups)
 
 
@@ -296,55 +300,3 @@ def review_state(opened: Workspace) -> ReviewState:
 def queue(opened: Workspace) -> tuple[ReviewItem, ...]:
     """Return the cards as they are now, see `ReviewState.queue`."""
     return review_state(opened).queue
-
-
-def n_open_cells(opened: Workspace, item: ReviewItem) -> int:
-    """Return how many cells of a card have no label yet."""
-    return int(np.count_nonzero(opened.labels().codes[item.rows] < 0))
-
-
-def last_step(opened: Workspace) -> str:
-    """Say in words what an undo would take back; empty when there is nothing."""
-    event = opened.store.undoable()
-    return "" if event is None else events.describe(event)
-
-
-def accept(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
-    """Take the first suggestion for the card's cells.
-
-    Parameters
-    ----------
-    seen
-        The last step of the labels (`LabelState.seq`) the reader was shown.
-
-    Raises
-    ------
-    StaleEdit
-        If somebody changed cells of the card since `seen`; both versions are in it.
-    """
-    name, store = item.candidates[0].name, opened.store
-    _refuse_stale(opened, item, name, seen)
-    store.append(events.accept(item.rows, name, reason="review", model=item.run_id))
-
-
-def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = None) -> None:
-    """Give the card's open cells another name; see `accept`.
-
-    Cells the user labeled before keep theirs.
-    """
-    _refuse_stale(opened, item, name, seen)
-    labels = opened.labels()
-    rows = item.rows[labels.codes[item.rows] < 0]
-    if not rows.size:
-        raise InputError("These cells have a label already.", "Undo it first.")
-    opened.store.append(events.assign(rows, name, reason="review", model=item.run_id), labels.seq)
-
-
-def unknown(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
-    """Say that these cells cannot be named; they stay out of training as labels."""
-    choose(opened, item, keys.UNKNOWN, seen)
-
-
-def _refuse_stale(opened: Workspace, item: ReviewItem, name: str, seen: int | None) -> None:
-    if seen is not None:
-        opened.store.refuse_stale(events.assign(item.rows, name), seen)

@@ -14,13 +14,13 @@ from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.cards import suggested
 from scanvi_core.services.runs.frozen_run import known_of
 from scanvi_core.services.runs.inputs import inputs_of
+from scanvi_core.services.runs.suggested_cards import suggested
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.review.queue import ReviewGroup
+    from scanvi_core.annotation.review.doubt_groups import ReviewGroup
 
 PROVISIONAL = "provisional"
 Moment = tuple[str, int]  # a run, and the number of the last label event

@@ -15,8 +15,8 @@ from scanvi_core.services.paths import stored_path
 from scanvi_core.services.runs import frozen_run
 from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import inputs_of
+from scanvi_core.services.runs.model_in_use import take_up
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.runs.update import take_up
 from scanvi_core.services.training.trainer import EndRequested, Trainer
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.train.team import joined

@@ -12,8 +12,8 @@ from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.runs import Run, status_seen
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
+from scanvi_core.services.runs.model_in_use import take_up
 from scanvi_core.services.runs.train_request import AWAITED
-from scanvi_core.services.runs.update import take_up
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import failures, jobs
-from scanvi_core.services.runs import clusters, frozen_run, results
+from scanvi_core.services.runs import card_clusters, frozen_run, results
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
 
@@ -165,7 +165,7 @@ class Trainer:
         probabilities = self.run.array("probabilities")
         if model.out_of_fold.size:  # there is none after going on from an earlier model
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
-        clusters.write(self.run, model, self.counts)
+        card_clusters.write(self.run, model, self.counts)
         if not self._carry_maps():
             self._draw_maps(probabilities)
         model.save(self.run.paths.model)

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from scipy.stats import ttest_ind
 from sklearn.metrics import roc_auc_score
 
-from scanvi_core.annotation.genes.markers import contrast, one_vs_rest
+from scanvi_core.annotation.genes.quick_markers import contrast, one_vs_rest
 from scanvi_core.data.normalization import log_normalized
 from tests import SHARED
 

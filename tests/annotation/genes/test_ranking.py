@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import false_discovery_control, mannwhitneyu
 
-from scanvi_core.annotation.genes.ranking import MAX_LOG2, MIN_FRACTION, REST, rank_genes
+from scanvi_core.annotation.genes.marker_tests import MAX_LOG2, MIN_FRACTION, REST, rank_genes
 from scanvi_core.data.normalization import log_normalized
 from tests import SHARED
 

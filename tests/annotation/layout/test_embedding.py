@@ -5,8 +5,8 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from scanvi_core.annotation.layout import embedding
-from scanvi_core.annotation.layout.clusters import pca_of
 from scanvi_core.annotation.layout.embedding import umap_of
+from scanvi_core.annotation.layout.louvain import pca_of
 from scanvi_core.data.normalization import log_normalized
 from tests import SHARED
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from scanvi_core import config
-from scanvi_core.annotation.review.cards import CARD_CELLS
 from scanvi_core.annotation.review.grouping import PART_CELLS
+from scanvi_core.annotation.review.suggested_cards import CARD_CELLS
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import queue
+from scanvi_core.services.review import answers, queue
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
 
@@ -42,7 +42,7 @@ def test_a_part_is_split_again_until_it_is_small(trained, large):
 
 def test_accepting_a_part_names_only_its_cells(trained, large):
     part = queue.parts(workspace(trained), large)[0]
-    queue.accept(workspace(trained), part)
+    answers.accept(workspace(trained), part)
     named = workspace(trained).labels().codes[large.rows] >= 0
     assert np.array_equal(np.sort(large.rows[named]), np.sort(part.rows))
     assert not queue.review_state(workspace(trained)).is_decided(large)
@@ -55,9 +55,9 @@ def test_open_cards_and_open_cells_are_counted(trained, large):
         queue.review_state(workspace(trained)).n_open(Reason.NOVEL.label) == 0
     )  # not looked at yet
     edit.name_cells(workspace(trained), large.rows[:3], "By hand", "lasso")
-    assert queue.n_open_cells(workspace(trained), large) == large.rows.size - 3
-    queue.accept(workspace(trained), large)
-    assert not queue.n_open_cells(workspace(trained), large)
+    assert answers.n_open_cells(workspace(trained), large) == large.rows.size - 3
+    answers.accept(workspace(trained), large)
+    assert not answers.n_open_cells(workspace(trained), large)
 
 
 def test_cards_are_small_speak_for_open_cells_and_are_about_clusters_with_doubtful_ones(trained):

@@ -7,7 +7,7 @@ from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.metrics.intervals import wilson_interval
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import queue, stopping
+from scanvi_core.services.review import answers, queue, stopping
 from scanvi_core.services.review.queue import RANDOM
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
@@ -53,14 +53,14 @@ def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
     assert before.n_groups == len(open_) and not before.can_stop
     assert before.n_expected == pytest.approx(sum(item.gain for item in open_))
     for item in open_:
-        queue.unknown(workspace(trained), item)
+        answers.unknown(workspace(trained), item)
     after = stopping.rest(queue.review_state(workspace(trained)))
     assert after.can_stop and after.advice().startswith("You can stop now.")
 
 
 def test_checks_that_were_wrong_forbid_to_stop(trained, checks):
     for item in queue.queue(workspace(trained)):
-        queue.unknown(workspace(trained), item)
+        answers.unknown(workspace(trained), item)
     assert rest(trained).can_stop
     for check in checks[:4]:
         edit.name_cells(workspace(trained), np.array([check.drawn]), "Something else", "review")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from scanvi_core import keys
-from scanvi_core.annotation.review.cards import LEAST_CELLS
+from scanvi_core.annotation.review.suggested_cards import LEAST_CELLS
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import colors
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import evidence, queue
+from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import workspace
 
@@ -28,7 +28,7 @@ def ready(project, timeout_s=120.0):
 @pytest.fixture
 def asked(trained):
     """A project with a model, whose user accepted the first card."""
-    queue.accept(workspace(trained), queue.queue(workspace(trained))[0])
+    answers.accept(workspace(trained), queue.queue(workspace(trained))[0])
     return trained
 
 
@@ -62,7 +62,7 @@ def test_a_type_the_model_does_not_know_is_predicted(trained):
 def test_many_decisions_are_worked_out_together_and_the_newest_counts(trained):
     cards = queue.queue(workspace(trained))
     for item in cards[:6]:
-        queue.accept(workspace(trained), item)
+        answers.accept(workspace(trained), item)
         provisional.state(workspace(trained))
     found = ready(trained).newest
     assert found.seq == workspace(trained).labels().seq
@@ -153,7 +153,7 @@ def test_progress_counts_named_clear_and_open(asked):
 
 
 def test_a_verdict_of_unknown_is_no_type(trained):
-    queue.unknown(workspace(trained), queue.queue(workspace(trained))[0])
+    answers.unknown(workspace(trained), queue.queue(workspace(trained))[0])
     found = ready(trained).newest
     assert keys.UNKNOWN not in found.predictions.names
     assert found.n_changed == 0

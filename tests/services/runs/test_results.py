@@ -5,14 +5,14 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from scanvi_core import keys
-from scanvi_core.annotation.review.cards import LEAST_CELLS
+from scanvi_core.annotation.review.suggested_cards import LEAST_CELLS
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log.replay.state import ACCEPTED, MANUAL
 from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
-from scanvi_core.services.review import evidence, queue
+from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
 
@@ -93,7 +93,7 @@ def test_a_card_tells_its_candidates_best_first(trained):
 
 def test_accepting_takes_the_first_candidate_for_the_cards_cells_only(trained):
     item, before = queue.queue(workspace(trained))[0], words(trained)
-    queue.accept(workspace(trained), item)
+    answers.accept(workspace(trained), item)
     assert queue.review_state(workspace(trained)).is_decided(item)
     after = words(trained)
     assert (after[item.rows] == item.candidates[0].name).all()
@@ -114,8 +114,8 @@ def test_a_decision_never_touches_a_label_of_the_user(trained, act):
 
 def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained):
     first, second = queue.queue(workspace(trained))[:2]
-    queue.choose(workspace(trained), first, first.candidates[1].name)
-    queue.unknown(workspace(trained), second)
+    answers.choose(workspace(trained), first, first.candidates[1].name)
+    answers.unknown(workspace(trained), second)
     assert (words(trained)[second.rows] == keys.UNKNOWN).all()
     both = np.concatenate([first.rows, second.rows])
     assert (state(trained).sources[both] == MANUAL).all()
@@ -128,9 +128,9 @@ def test_choosing_and_unknown_are_by_hand_and_undo_opens_the_card_again(trained)
 
 def test_choosing_for_a_decided_card_is_refused(trained):
     item = queue.queue(workspace(trained))[0]
-    queue.unknown(workspace(trained), item)
+    answers.unknown(workspace(trained), item)
     with pytest.raises(InputError, match="have a label already"):
-        queue.choose(workspace(trained), item, "B")
+        answers.choose(workspace(trained), item, "B")
 
 
 def test_the_evidence_compares_the_cards_cells_with_both_candidates(trained):

@@ -23,7 +23,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.runs import results, train_request
-from scanvi_core.services.training import distributed, start
+from scanvi_core.services.training import distributed, resume
 from scanvi_core.services.training.cluster_scripts import Machines
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
@@ -127,9 +127,9 @@ def test_a_killed_process_is_named_and_the_run_goes_on_from_its_checkpoint(label
     assert ended.error[0] == "Process 2 of 2 ended (signal 9). The others were stopped."
     assert status_seen(run).status == runs.INTERRUPTED
     reached = run.records()[-1]["step"]
-    assert start.cut_off(workspace(labeled)).can_go_on
+    assert resume.cut_off(workspace(labeled)).can_go_on
 
-    job = start.resume(workspace(labeled), run.id)
+    job = resume.resume(workspace(labeled), run.id)
     wait_for(lambda: run.records()[-1]["step"] > reached + 20)
     jobs.stop(job)
     ended = jobs.wait(job, WAIT_S)
@@ -183,7 +183,7 @@ def test_a_computer_taken_away_leaves_a_run_that_goes_on_here(labeled, request_b
     ended = jobs.wait(job, WAIT_S)
     assert ended.status is JobStatus.FAILED and "asked to end" in ended.error[0]
     assert run.paths.checkpoint.exists()
-    ended = jobs.wait(start.resume(workspace(labeled), run.id), WAIT_S)
+    ended = jobs.wait(resume.resume(workspace(labeled), run.id), WAIT_S)
     assert (ended.status, ended.error) == (JobStatus.DONE, None)
     assert run.records()[-1]["epoch"] == 80
 
@@ -195,7 +195,7 @@ def test_a_run_that_nobody_began_is_given_up_with_a_click(labeled, request_brief
     assert jobs.wait(job, WAIT_S).status is JobStatus.STOPPED
     assert (
         distributed.awaited(workspace(labeled)) is None
-        and start.cut_off(workspace(labeled)) is None
+        and resume.cut_off(workspace(labeled)) is None
     )
     assert cli.main(["train", str(last_run(labeled).root)]) == cli.BAD_INPUT
 

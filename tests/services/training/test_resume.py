@@ -12,7 +12,7 @@ import pytest
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import jobs
-from scanvi_core.services.training import start
+from scanvi_core.services.training import resume
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
@@ -28,7 +28,7 @@ from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.training import start
+from scanvi_core.services.training import resume, start
 from scanvi_core.services.training.trainer import Trainer
 from scanvi_core.services.workspace import workspace
 from scanvi_core.train import loop
@@ -44,7 +44,7 @@ opened, run = workspace(sys.argv[1]), sys.argv[2]
 request = TrainRequest(
     ModelConfig(n_hidden=32, n_latent=8), TrainConfig(max_epochs=12, device="cpu")
 )
-job = start.resume(opened, run) if run else start.start(opened, request)
+job = resume.resume(opened, run) if run else start.start(opened, request)
 seen = jobs.wait(job)
 print(seen.status, seen.error, flush=True)
 """
@@ -86,7 +86,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labeled)
         shutil.copytree(folder, folder.parent / broken)
         reached = 1 + i % 11
         serve(broken, kill_at=reached)
-        run = start.cut_off(workspace(broken))
+        run = resume.cut_off(workspace(broken))
         assert run is not None and reached <= run.epoch <= 12 and run.can_go_on
         if N_KILLS > 1 and run.epoch < 9:
             serve(broken, run.run_id, kill_at=run.epoch + 2)  # and once more
@@ -96,7 +96,7 @@ def test_training_killed_in_the_middle_resumes_to_the_very_same_weights(labeled)
         found = outcome(broken)
         assert len(found) > 6 and found.keys() == expected.keys()
         same += found == expected
-        assert start.cut_off(workspace(broken)) is None
+        assert resume.cut_off(workspace(broken)) is None
         steps = [line["step"] for line in Run.list(open_project(broken))[-1].records()]
         assert steps == sorted(set(steps)) and len(steps) >= 12
     print(f"kills of a training: {N_KILLS}, resumed to the same bytes: {same}")
@@ -127,7 +127,7 @@ def interrupted(labeled, train_now, request_brief, monkeypatch):
 def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labeled, interrupted):
     whole = interrupted.paths.checkpoint.read_bytes()
     interrupted.paths.checkpoint.write_bytes(whole[: len(whole) // 2])
-    job = jobs.wait(start.resume(workspace(labeled), interrupted.id), WAIT_S)
+    job = jobs.wait(resume.resume(workspace(labeled), interrupted.id), WAIT_S)
     assert job.result == interrupted.id
     note = interrupted.summary["notes"][0]
     assert "cannot be read" in note and "begun again" in note
@@ -135,7 +135,7 @@ def test_a_damaged_checkpoint_is_said_and_the_run_begun_again(labeled, interrupt
 
 
 def test_a_run_that_is_left_is_not_offered_again(labeled, interrupted):
-    assert start.cut_off(workspace(labeled)).run_id == interrupted.id
-    start.leave(workspace(labeled), interrupted.id)
-    assert start.cut_off(workspace(labeled)) is None
+    assert resume.cut_off(workspace(labeled)).run_id == interrupted.id
+    resume.leave(workspace(labeled), interrupted.id)
+    assert resume.cut_off(workspace(labeled)) is None
     assert not interrupted.paths.checkpoint.exists()

@@ -5,8 +5,7 @@ import pytest
 
 from scanvi_core.errors import InputError
 from scanvi_core.services.labels import edit
-from scanvi_core.services.runs import results
-from scanvi_core.services.runs import update as runs_update
+from scanvi_core.services.runs import model_in_use, results
 from scanvi_core.services.workspace import workspace
 
 
@@ -21,13 +20,13 @@ def updated(trained, train_now, request_brief):
 
 
 def test_a_first_model_changes_nothing_and_has_nothing_to_go_back_to(trained):
-    assert runs_update.latest(workspace(trained)) is None
+    assert model_in_use.latest(workspace(trained)) is None
     with pytest.raises(InputError, match="no earlier model"):
-        runs_update.go_back(workspace(trained))
+        model_in_use.go_back(workspace(trained))
 
 
 def test_keeping_or_going_back_settles_the_update(updated):
-    update = runs_update.latest(workspace(updated))
+    update = model_in_use.latest(workspace(updated))
     was, became = (np.array(f.names)[f.prediction] for f in (update.before, update.now))
     assert update.now.run_id == results.current(workspace(updated)).run_id != update.before.run_id
     assert update.changed["cells"].sum() == (was != became).sum() > 100
@@ -37,9 +36,9 @@ def test_keeping_or_going_back_settles_the_update(updated):
     assert "held out from both" in update.comparison
 
     labels = edit.label_table(workspace(updated))
-    runs_update.go_back(workspace(updated))
+    model_in_use.go_back(workspace(updated))
     assert results.current(workspace(updated)).run_id == update.before.run_id
-    assert runs_update.latest(workspace(updated)) is None
+    assert model_in_use.latest(workspace(updated)) is None
     assert edit.label_table(workspace(updated)).equals(labels)
     assert results.changed_labels(workspace(updated)) > 0
 
@@ -47,13 +46,13 @@ def test_keeping_or_going_back_settles_the_update(updated):
 def test_a_model_that_was_kept_is_what_the_next_is_compared_with(
     updated, train_now, request_brief
 ):
-    runs_update.keep(workspace(updated))
+    model_in_use.keep(workspace(updated))
     kept = results.current(workspace(updated)).run_id
-    assert runs_update.latest(workspace(updated)) is None
+    assert model_in_use.latest(workspace(updated)) is None
     train_now(updated, request_brief)
     train_now(updated, request_brief)
-    assert runs_update.latest(workspace(updated)).before.run_id == kept
-    runs_update.go_back(workspace(updated))
+    assert model_in_use.latest(workspace(updated)).before.run_id == kept
+    model_in_use.go_back(workspace(updated))
     assert results.current(workspace(updated)).run_id == kept
 
 
@@ -69,15 +68,15 @@ def misled(trained, train_now, request_brief):
 
 def test_a_model_that_got_worse_is_offered_and_the_old_one_stays(misled):
     opened = workspace(misled)
-    offer, first = runs_update.offered(opened), results.current(opened).run_id
+    offer, first = model_in_use.offered(opened), results.current(opened).run_id
     assert (results.current(opened).summary["number"], offer.number, offer.in_use) == (1, 2, 1)
     assert "model 2 is right" in offer.comparison and "less often" in offer.comparison
-    assert runs_update.latest(opened) is None
-    runs_update.take_offered(opened)
+    assert model_in_use.latest(opened) is None
+    model_in_use.take_offered(opened)
     assert results.current(opened).summary["number"] == 2
-    assert runs_update.offered(opened) is None
-    assert runs_update.latest(opened).before.run_id == first
-    runs_update.go_back(opened)
+    assert model_in_use.offered(opened) is None
+    assert model_in_use.latest(opened).before.run_id == first
+    model_in_use.go_back(opened)
     assert results.current(opened).run_id == first
 
 
@@ -86,9 +85,9 @@ def test_an_offer_can_be_left_and_the_next_model_is_compared_with_the_one_in_use
 ):
     opened = workspace(misled)
     first = results.current(opened).run_id
-    runs_update.leave_offered(opened)
-    assert runs_update.offered(opened) is None and results.current(opened).run_id == first
+    model_in_use.leave_offered(opened)
+    assert model_in_use.offered(opened) is None and results.current(opened).run_id == first
     opened.store.undo()
     train_now(misled, request_brief)
     assert results.current(opened).summary["number"] == 3
-    assert runs_update.latest(opened).before.run_id == first
+    assert model_in_use.latest(opened).before.run_id == first

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scanvi_core.services import limits
-from scanvi_core.services.limits import Buckets, TooOften
+from scanvi_core.services import request_limits
+from scanvi_core.services.request_limits import Buckets, TooOften
 
 
 class Clock:
@@ -36,10 +36,10 @@ def test_a_full_bucket_holds_so_many_turns_and_one_more_comes_every_few_seconds(
 
 def test_many_clients_take_no_memory():
     buckets = Buckets(1, 10.0, Clock())
-    for i in range(limits.MOST_CLIENTS + 50):
+    for i in range(request_limits.MOST_CLIENTS + 50):
         buckets.take(f"client {i}")
-    assert len(buckets._seen) == limits.MOST_CLIENTS
-    assert takes(buckets, f"client {limits.MOST_CLIENTS + 49}") == 10
+    assert len(buckets._seen) == request_limits.MOST_CLIENTS
+    assert takes(buckets, f"client {request_limits.MOST_CLIENTS + 49}") == 10
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_many_clients_take_no_memory():
     ],
 )
 def test_a_client_is_an_address_or_the_net_of_one(one, other, same):
-    assert (limits._client(one) == limits._client(other)) is same
+    assert (request_limits._client(one) == request_limits._client(other)) is same
 
 
 def test_a_sentence_says_how_long_to_wait():

@@ -11,7 +11,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.review.queue import ReviewGroup
+    from scanvi_core.annotation.review.doubt_groups import ReviewGroup
 
 MARKERS = 8
 CONSIDERED = 60  # genes that differ either way, of which the high ones are shown
@@ -42,7 +42,7 @@ class Discovery:
 
 def groups(opened: Workspace) -> "tuple[ReviewGroup, ...]":
     """Return the groups to name, the most useful first; none before `maps.start_base_map`."""
-    from scanvi_core.annotation.review.discovery import discovery_cards
+    from scanvi_core.annotation.review.first_cards import discovery_cards
 
     small, parts = maps.small_clusters(opened), maps.clusters_of(opened)
     if small is None or parts is None:
@@ -75,7 +75,7 @@ def markers(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     They are compared with 2,000 cells drawn evenly from all others; levels are log1p of counts per
     10,000.
     """
-    from scanvi_core.annotation.genes.markers import contrast
+    from scanvi_core.annotation.genes.quick_markers import contrast
 
     rest = np.setdiff1d(np.flatnonzero(opened.dataset.totals > 0), rows)
     others = np.sort(np.random.default_rng(0).permutation(rest)[:OTHERS])

@@ -2,7 +2,8 @@
 
 Each part of the data (a Louvain cluster) is asked about once, the largest first, before any is
 asked about again: the most typical cells of the largest part nobody has named (as in TypiClust:
-Hacohen et al. 2022, arXiv:2202.02794). Cards are the tight middles of :mod:`.clusters`, as later.
+Hacohen et al. 2022, arXiv:2202.02794). Cards are the tight middles of :mod:`.card_clusters`, as
+later.
 """
 
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.review.cards import CARD_CELLS, LEAST_CELLS
-from scanvi_core.annotation.review.clusters import Clusters
+from scanvi_core.annotation.review.card_clusters import Clusters
+from scanvi_core.annotation.review.doubt_groups import N_CANDIDATES, ReviewGroup, key_of
 from scanvi_core.annotation.review.grouping import members
-from scanvi_core.annotation.review.queue import N_CANDIDATES, ReviewGroup, key_of
+from scanvi_core.annotation.review.suggested_cards import CARD_CELLS, LEAST_CELLS
 
 Codes = npt.NDArray[np.integer[Any]]
 Rows = npt.NDArray[np.int64]

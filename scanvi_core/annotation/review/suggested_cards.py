@@ -1,7 +1,7 @@
 """The cards of a review in the order in which they teach most.
 
-A card is the tight middle of a cluster (:mod:`.clusters`): cells so alike that one name fits all
-of them. First come clusters unlike every labeled cell, until nothing is left to discover; then
+A card is the tight middle of a cluster (:mod:`.card_clusters`): cells so alike that one name fits
+all of them. First come clusters unlike every labeled cell, until nothing is left to discover; then
 those where the model is in doubt; and every third card is the most novel one there is, so that
 small new types are met early. In simulations (``python -m benchmarks.quality.review FOLDER``) the
 area under macro-F1 against decisions was .738 in this order, .707 for the least sure groups first
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.review.clusters import Clusters
+from scanvi_core.annotation.review.card_clusters import Clusters
+from scanvi_core.annotation.review.doubt_groups import FEW_LABELS, ReviewGroup, describe
 from scanvi_core.annotation.review.grouping import members
-from scanvi_core.annotation.review.queue import FEW_LABELS, ReviewGroup, describe
 from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
 from scanvi_core.config import LOW_CONFIDENCE
 

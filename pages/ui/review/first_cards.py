@@ -13,8 +13,8 @@ from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.formatting import count
-from scanvi_core.services.review import discovery, queue
-from scanvi_core.services.review.discovery import Discovery
+from scanvi_core.services.review import answers, first_cards, queue
+from scanvi_core.services.review.first_cards import Discovery
 from scanvi_core.services.review.queue import SUGGESTED, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
@@ -24,7 +24,7 @@ ERROR = "first-name-error"
 
 def draw(opened: Workspace) -> None:
     """Draw the next group to name; at first, find the groups."""
-    parts = discovery.progress(opened)
+    parts = first_cards.progress(opened)
     if parts is None:
         _find(opened)
         return
@@ -91,7 +91,7 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
         with right:
             st.markdown("**Genes that are high in these cells**")
             genes = opened.cache.get(
-                ("first markers", item.key), lambda: discovery.markers(opened, item.rows)
+                ("first markers", item.key), lambda: first_cards.markers(opened, item.rows)
             )
             levels = ["these cells", "all others"]
             top = float(genes[levels].to_numpy().max(initial=1.0)) if len(genes) else 1.0
@@ -135,8 +135,8 @@ def _decide(opened: Workspace, item: ReviewItem, seen: int, name: str | None) ->
     state.forget(ERROR)
     try:
         if name is None:
-            queue.unknown(opened, item, seen)
+            answers.unknown(opened, item, seen)
         else:
-            queue.choose(opened, item, name, seen)
+            answers.choose(opened, item, name, seen)
     except ScanviError as error:
         state.remember(ERROR, error_text(error))

@@ -9,14 +9,14 @@ from scanvi_core.services.runs.results import Z1
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.model.trained import TrainedModel
-    from scanvi_core.annotation.review.clusters import Clusters
+    from scanvi_core.annotation.review.card_clusters import Clusters
 
 CLUSTER, DISTANCE, NOVELTY = "card_cluster", "card_distance", "novelty"
 
 
 def write(run: Run, model: "TrainedModel", counts: Any) -> None:
     """Cluster the cells of a run that was just trained, and keep the clusters with it."""
-    from scanvi_core.annotation.review.clusters import make_clusters
+    from scanvi_core.annotation.review.card_clusters import make_clusters
     from scanvi_core.data.blocks.rows import take_rows
 
     made = make_clusters(
@@ -28,7 +28,7 @@ def write(run: Run, model: "TrainedModel", counts: Any) -> None:
 
 def read(run: Run) -> "Clusters | None":
     """Return the clusters of a run; None for runs of earlier versions, which have none."""
-    from scanvi_core.annotation.review.clusters import Clusters
+    from scanvi_core.annotation.review.card_clusters import Clusters
 
     if not (run.has_array(CLUSTER) and run.has_array(DISTANCE)):
         return None
@@ -40,7 +40,7 @@ def novelty(run: Run, before: np.ndarray, now: np.ndarray) -> np.ndarray:
 
     What the look after the training found fades with the decisions; see `cards.faded`.
     """
-    from scanvi_core.annotation.review.cards import faded
+    from scanvi_core.annotation.review.suggested_cards import faded
 
     if not run.has_array(NOVELTY):
         return np.full(len(now), np.nan, dtype=np.float32)

@@ -6,8 +6,8 @@ import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 
-from scanvi_core.annotation.layout import clusters
-from scanvi_core.annotation.layout.clusters import (
+from scanvi_core.annotation.layout import louvain
+from scanvi_core.annotation.layout.louvain import (
     by_size,
     connected,
     louvain_clusters,
@@ -62,7 +62,7 @@ def test_clusters_hang_together():
 
 def test_beyond_the_limit_other_cells_join_the_cluster_of_their_neighbors(monkeypatch):
     z, truth = blobs(1_200)
-    monkeypatch.setattr(clusters, "GRAPH_CELLS", 300)
+    monkeypatch.setattr(louvain, "GRAPH_CELLS", 300)
     codes = louvain_clusters(z, resolution=0.2)
     assert adjusted_rand_score(truth, codes) > 0.95
     assert (np.diff(np.bincount(codes)) <= 0).all()
@@ -74,7 +74,7 @@ def test_a_cell_joins_the_commonest_code_among_its_nearest():
     among, z, codes = rng.normal(size=(80, 3)), rng.normal(size=(40, 3)), rng.integers(0, 3, 80)
     nearest = np.argsort(((z[:, None] - among[None]) ** 2).sum(-1), axis=1)[:, :7]
     votes = np.stack([(codes[nearest] == code).sum(1) for code in range(3)])
-    assert clusters.joined(z, among, codes, 7).tolist() == votes.argmax(0).tolist()
+    assert louvain.joined(z, among, codes, 7).tolist() == votes.argmax(0).tolist()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 4, 10])

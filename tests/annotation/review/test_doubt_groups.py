@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from scanvi_core.annotation.review.doubt_groups import (
+    CHECK_CELLS,
+    FEW_LABELS,
+    random_checks,
+    review_queue,
+)
 from scanvi_core.annotation.review.grouping import (
     MAX_CELLS,
     MIN_CELLS,
     PART_CELLS,
     is_splittable,
     split_group,
-)
-from scanvi_core.annotation.review.queue import (
-    CHECK_CELLS,
-    FEW_LABELS,
-    random_checks,
-    review_queue,
 )
 
 

@@ -6,7 +6,7 @@ import pytest
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import discovery, queue
+from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.workspace import workspace
 
 
@@ -15,22 +15,22 @@ def opened(project):
     """A project without labels whose groups were found."""
     opened = workspace(project)
     edit.start_empty(opened)
-    assert discovery.progress(opened) is None and queue.queue(opened) == ()
+    assert first_cards.progress(opened) is None and queue.queue(opened) == ()
     assert jobs.wait(maps.start_base_map(opened), 120).error is None
     return opened
 
 
 def test_naming_the_first_groups_by_majority_finds_most_types(opened):
     truth = opened.dataset.column("expert_label").astype(str).to_numpy()
-    parts = discovery.progress(opened).n_parts
+    parts = first_cards.progress(opened).n_parts
     right = []
     for _ in range(parts):
         item = queue.queue(opened)[0]
         assert item.run_id == "" and not item.can_split and not item.is_provisional
         names, cells = np.unique(truth[item.rows], return_counts=True)
-        queue.choose(opened, item, str(names[cells.argmax()]))
+        answers.choose(opened, item, str(names[cells.argmax()]))
         right.append(cells.max() / cells.sum())
-    now = discovery.progress(opened)
+    now = first_cards.progress(opened)
     assert now.n_named == now.n_parts == parts and now.may_train
     assert np.mean(right) > 0.75
     assert now.n_types >= 5  # half of them: five are kinds of T cells
@@ -38,19 +38,19 @@ def test_naming_the_first_groups_by_majority_finds_most_types(opened):
 
 def test_a_card_is_found_again_and_names_nearby_are_offered(opened):
     first = queue.queue(opened)[0]
-    queue.choose(opened, first, "Mine")
+    answers.choose(opened, first, "Mine")
     part = maps.clusters_of(opened)[first.rows[0]]
     same = [c for c in queue.queue(opened) if maps.clusters_of(opened)[c.rows[0]] == part]
     assert [c.name for c in same[0].candidates] == ["Mine"]
     assert queue.card(opened, same[0].token) is same[0]
-    queue.unknown(opened, same[0])
-    assert discovery.progress(opened).n_types == 1 and not discovery.progress(opened).may_train
+    answers.unknown(opened, same[0])
+    assert first_cards.progress(opened).n_types == 1 and not first_cards.progress(opened).may_train
     assert {c.name for item in queue.queue(opened) for c in item.candidates} == {"Mine"}
     assert queue.card(opened, first.token).rows.tolist() == first.rows.tolist()
 
 
 def test_markers_are_genes_that_are_higher_than_in_the_other_cells(opened):
     item = queue.queue(opened)[0]
-    table = discovery.markers(opened, item.rows)
-    assert 0 < len(table) <= discovery.MARKERS
+    table = first_cards.markers(opened, item.rows)
+    assert 0 < len(table) <= first_cards.MARKERS
     assert (table["these cells"] > table["all others"] + 0.3).all()
