@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.export import cap, cellxgene, files
+from pages.ui.export import cap, cellxgene, files, unlabeled_cells
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame import jobs as frame_jobs
 from pages.ui.frame.actions import do
@@ -10,7 +10,7 @@ from pages.ui.frame.pages import LABELS
 from scanvi_core import keys
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.export import columns, uncertainty_columns, write
+from scanvi_core.services.export import columns, filling, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
@@ -50,12 +50,7 @@ settings, preview = st.columns(2, gap="medium")
 with settings.container(border=True, height="stretch"):
     st.subheader("What to write")
     key = st.text_input("Column for the final labels", keys.CURATED, key="export-key")
-    threshold = 0.0
-    if trained:
-        threshold = st.slider(
-            "Fill unlabeled cells with predictions of at least this confidence", 0, 100, 0, 5,
-            format="%d %%", key="export-threshold",
-        ) / 100  # fmt: skip
+    threshold = unlabeled_cells.ask(opened) if trained else filling.NO_PREDICTION
     groups = trained and uncertainty_columns.has_groups(opened)
     if groups:
         groups = st.toggle("Say the group where the type is not sure", key="export-groups")

@@ -5,9 +5,10 @@ import pytest
 
 from scanvi_core.export import terms
 from scanvi_core.services import jobs
-from scanvi_core.services.export import cap, write
+from scanvi_core.services.export import cap, filling, write
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.labels import edit
+from scanvi_core.services.runs.results import Results
 from scanvi_core.services.workspace import workspace
 
 needs_terms = pytest.mark.skipif(not terms.available(), reason="the ontologies are absent")
@@ -97,3 +98,25 @@ def test_the_methods_text_is_there(visit, labeled):
     app = visit("export", labeled)
     assert any("Cells were annotated with scanvi-app" in item.value for item in app.code)
     assert workspace(labeled).project.name == "Cells"
+
+
+def test_by_default_only_predictions_that_are_mostly_right_are_filled_in(visit, trained):
+    app = visit("export", trained)
+    asked = app.radio(key="export-filling")
+    sure = filling.mostly_right(workspace(trained))
+    assert asked.value == "sure"
+    assert any(text.startswith(f"{sure.n_cells:,} cell") for text in asked.proto.captions)
+    table = app.dataframe[0].value.set_index("source")["cells"]
+    assert table["predictions"] == sure.n_cells
+    app.radio(key="export-filling").set_value("leave").run()
+    assert app.dataframe[0].value.set_index("source")["cells"]["predictions"] == 0
+    app.radio(key="export-filling").set_value("own").run()
+    assert app.slider(key="export-threshold").value == 80
+    assert not app.exception
+
+
+def test_without_calibration_predictions_are_not_filled_in_unasked(visit, trained, monkeypatch):
+    monkeypatch.setattr(Results, "is_calibrated", False)
+    app = visit("export", trained)
+    assert app.radio(key="export-filling").value == "leave"
+    assert "no share of right ones can be promised" in said(app)

@@ -176,8 +176,8 @@ def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
     if sure.n < MIN_CELLS:
         few = f"only {sure.n}" if sure.n else "none"
         return (
-            f"Uncalibrated: {few} of the held-out cells scored {SURE:.2f} or more; "
-            f"{MIN_CELLS} are needed to say how often that is right."
+            f"How often a score of {SURE:.2f} or more is right is not known: {few} of the "
+            f"held-out cells scored so, {MIN_CELLS} are needed."
         )
     return (
         f"Of held-out cells scored {SURE:.2f} or more, {percent(sure.accuracy, sure.n)} "

@@ -69,7 +69,8 @@ def _labels(opened: Workspace, choice: ExportChoice) -> str:
         (n.get(keys.UNLABELED, 0), "were left without a label"),
     ]
     counted = [f"{count:,} {words}" for count, words in parts if count]
-    least = f" (of a confidence of at least {choice.threshold:.2f})" if choice.threshold else ""
+    filled = n.get(keys.PREDICTED, 0) and choice.threshold
+    least = f" (of a confidence of at least {choice.threshold:.2f})" if filled else ""
     return f"Of the final labels, {_listed(counted)}{least}."
 
 

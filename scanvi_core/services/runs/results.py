@@ -45,6 +45,11 @@ class Results:
     summary: dict[str, Any]
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether there were labeled cells enough to see what confidence is worth."""
+        return bool(self.summary["temperature"] != 1.0)
+
+    @property
     def run_id(self) -> str:
         """The id of the run."""
         return self.run.id

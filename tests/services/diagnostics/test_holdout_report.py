@@ -74,8 +74,8 @@ def test_the_sentence_about_sure_cells_equals_an_independent_computation(trained
 def test_too_few_sure_cells_to_know_is_said(n, word):
     confidence = np.array([0.95] * n + [0.5] * 40)
     assert holdout_report.sure_sentence(confidence > 0, confidence) == (
-        f"Uncalibrated: {word} of the held-out cells scored 0.90 or more; "
-        "30 are needed to say how often that is right."
+        f"How often a score of 0.90 or more is right is not known: {word} of the held-out cells "
+        "scored so, 30 are needed."
     )
 
 

@@ -1,0 +1,52 @@
+"""What the cells without a label get in the exported file."""
+
+import streamlit as st
+
+from pages.ui.frame.text import md
+from scanvi_core.services.export import filling
+from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
+from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import Workspace
+
+LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
+WORDS = {
+    LEAVE: "Leave them without a label",
+    SURE: f"Fill in the predictions of which about {WANTED:.0%} are right",
+    ALL: "Fill in every prediction",
+    OWN: "Fill in predictions from a confidence I choose",
+}
+
+
+def ask(opened: Workspace) -> float:
+    """Ask, and return the confidence from which a prediction fills in a label."""
+    sure, every = filling.mostly_right(opened), filling.filling(opened, 0.0)
+    known = {LEAVE: filling.filling(opened, NO_PREDICTION), ALL: every}
+    known |= {SURE: sure} if sure is not None and sure.n_cells else {}
+    ways = [way for way in WORDS if way in known or way == OWN]
+    chosen = st.radio(
+        f"The {count(every.n_cells, 'cell')} without a label", ways,
+        index=ways.index(SURE if SURE in known else LEAVE), key="export-filling",
+        format_func=WORDS.__getitem__,
+        captions=[_caption(known[way]) if way in known else "" for way in ways],
+    )  # fmt: skip
+    predictions = results.current(opened)
+    if sure is None and predictions is not None:
+        st.caption(
+            md(f"{predictions.summary['calibration']} So no share of right ones can be promised.")
+        )
+    if chosen in known:
+        return known[chosen].threshold
+    own = st.slider(
+        "Least confidence", 0, 100, 80, 1, format="%d %%", key="export-threshold"
+    ) / 100  # fmt: skip
+    st.caption(_caption(filling.filling(opened, own)))
+    return own
+
+
+def _caption(told: Filling) -> str:
+    if not told.n_cells:
+        return "Only labels that somebody gave or accepted are written."
+    level = f" of a confidence from {told.threshold:.0%}" if told.threshold else ""
+    right = f"; {percent(told.expected)} of them right by their confidence"
+    return f"{count(told.n_cells, 'cell')}{level}{right}"

@@ -1,0 +1,48 @@
+"""How many cells without a label take their prediction, and how right these are."""
+
+import numpy as np
+import pytest
+
+from scanvi_core.services.export import columns, filling, methods
+from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.export.filling import NO_PREDICTION, WANTED
+from scanvi_core.services.runs import results
+from scanvi_core.services.workspace import workspace
+
+
+@pytest.fixture
+def opened(trained):
+    return workspace(trained)
+
+
+def confidence(opened):
+    predictions = results.current(opened)
+    return predictions.confidence[(opened.labels().codes < 0) & (predictions.prediction >= 0)]
+
+
+def test_the_level_is_the_least_at_which_enough_are_right_by_their_confidence(opened):
+    sure = filling.mostly_right(opened)
+    own = confidence(opened).astype(float)
+    assert WANTED <= own[own >= sure.threshold].mean() == pytest.approx(sure.expected)
+    assert own[own >= sure.threshold - 0.02].mean() < WANTED
+    assert sure.n_cells == (own >= sure.threshold).sum() > 0
+    assert sure.threshold == round(sure.threshold, 2)
+
+
+def test_every_prediction_and_none(opened):
+    every, none = (filling.filling(opened, at) for at in (0.0, NO_PREDICTION))
+    assert every.n_cells == len(confidence(opened)) and none.n_cells == 0
+    labels, _ = columns.final_labels(opened, ExportChoice(threshold=NO_PREDICTION))
+    assert ((labels != "") == (opened.labels().codes >= 0)).all()
+    assert "confidence" not in methods.paragraph(opened, ExportChoice(threshold=NO_PREDICTION))
+
+
+def test_without_calibration_no_level_is_promised(opened, monkeypatch):
+    summary = results.current(opened).summary
+    monkeypatch.setitem(summary, "temperature", 1.0)
+    assert filling.mostly_right(opened) is None
+
+
+def test_where_no_prediction_is_sure_none_is_filled_in(opened, monkeypatch):
+    monkeypatch.setattr(filling, "_confidence", lambda _: np.full(9, 0.9))
+    assert filling.mostly_right(opened).n_cells == 0
