@@ -47,6 +47,10 @@ MOST_PROCESSES = 64  # on one computer
 HISTORY_EVENTS = 100_000
 HISTORY_BYTES, HISTORY_BYTES_PER_CELL = 16 * 2**20, 1_000
 HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL = 10_000_000, 1_000  # cells changed by all its steps
+HISTORY_LOGS_BYTES = 8 * HISTORY_BYTES  # of the logs that one took over, together, unpacked
+HISTORY_LOG_CHANGES = 10  # per cell: what each of these counts for
+HISTORY_MEMORY = 8 * HISTORY_BYTES  # of all it says, once read; lassos, the most, take 7
+HISTORY_MEMORY_PER_CELL = 3 * HISTORY_BYTES_PER_CELL
 HISTORY_RATIO, HISTORY_RATIO_FROM_BYTES = 100, 2**20  # text to packed text; honest ones reach 30
 
 # What one client of a server may ask for: so many at once, and one more every so many seconds
@@ -70,6 +74,11 @@ RECOVERY_TOTALS = 0.02  # how far a column of totals may be off (genes filtered 
 def history_bytes(n_obs: int) -> int:
     """Return how much text a label history of `n_obs` cells may have."""
     return HISTORY_BYTES + HISTORY_BYTES_PER_CELL * n_obs
+
+
+def history_memory(n_obs: int) -> int:
+    """Return how much memory what a label history of `n_obs` cells says may take."""
+    return HISTORY_MEMORY + HISTORY_MEMORY_PER_CELL * n_obs
 
 
 def _setting(default: Any, label: str, help_: str, **bounds: Any) -> Any:

@@ -8,13 +8,19 @@ label that is gone. So what comes in can be undone, merged and shown like what w
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scanvi_core.config import HISTORY_CHANGES, HISTORY_CHANGES_PER_CELL
+from scanvi_core.config import (
+    HISTORY_BYTES_PER_CELL,
+    HISTORY_CHANGES,
+    HISTORY_CHANGES_PER_CELL,
+    HISTORY_LOG_CHANGES,
+    HISTORY_LOGS_BYTES,
+)
 from scanvi_core.errors import HistoryRefused, ProjectError
 from scanvi_core.project.label_log.exchange.fields import AGAIN, check_fields, refused
 from scanvi_core.project.label_log.exchange.lines import read_lines, unpack_log
@@ -35,11 +41,25 @@ class Allowance:
     """How much work a log and those in it may still ask for, in cells and labels."""
 
     left: int
+    logs_bytes: int  # of the logs in it
 
     @classmethod
     def for_cells(cls, n_obs: int) -> "Allowance":
         """Return what any honest log of `n_obs` cells stays far below."""
-        return cls(HISTORY_CHANGES + HISTORY_CHANGES_PER_CELL * n_obs)
+        return cls(
+            HISTORY_CHANGES + HISTORY_CHANGES_PER_CELL * n_obs,
+            HISTORY_LOGS_BYTES + HISTORY_BYTES_PER_CELL * n_obs,
+        )
+
+    def spend_log(self, lines: Sequence[str], n_obs: int) -> None:
+        """Raise `HistoryRefused` when the logs in it are too many, or say too much together."""
+        self.spend(HISTORY_LOG_CHANGES * n_obs)
+        self.logs_bytes -= sum(map(len, lines))
+        if self.logs_bytes < 0:
+            most = HISTORY_LOGS_BYTES + HISTORY_BYTES_PER_CELL * n_obs
+            raise HistoryRefused(
+                f"The histories that this one took over are more than {most >> 20:,} MB.", AGAIN
+            )
 
     def spend(self, work: int) -> None:
         """Raise `HistoryRefused` when nothing is left."""
@@ -185,8 +205,10 @@ class Audit:
             raise refused("it holds a history in a history in a history")
         known: set[str] = set()
         for packed in logs:
+            lines = unpack_log(packed, n_obs)
+            self._allowance.spend_log(lines, n_obs)
             audit = Audit(n_obs, self._allowance, inside=True)
-            inner = read_lines(unpack_log(packed, n_obs), n_obs)
+            inner = read_lines(lines, n_obs)
             known.update(audit.take(entry).digest for entry in inner)
         if logs and not known.issuperset(record.payload["knows"]):
             raise refused(f"entry {record.seq} knows what is not in it")

@@ -9,11 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scanvi_core.config import history_bytes
 from scanvi_core.errors import HistoryRefused, ProjectError
 from scanvi_core.project.label_log.exchange.audit import Allowance, Audit
 from scanvi_core.project.label_log.exchange.fields import refused
-from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
+from scanvi_core.project.label_log.exchange.lines import Room, parsed, read_lines
 from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.label_log.replay.row_sets import LogDamaged
 from scanvi_core.project.label_log.storage.backup import write_new
@@ -79,10 +78,9 @@ def adopt(path: Path, n_obs: int) -> None:
     if not path.is_file():
         return
     signer = Signer()
-    with closing(stored(path, n_obs)) as entries:
-        records = list(marked(checked(entries, n_obs), Bringer.now(), signer))
-    with replacing(path) as temporary:
-        write_new(temporary, records, n_obs, signer.head_of(records))
+    with replacing(path) as temporary, closing(stored(path, n_obs)) as entries:
+        records = marked(checked(entries, n_obs), Bringer.now(), signer)
+        write_new(temporary, records, n_obs)
 
 
 def stored(path: Path, n_obs: int) -> Generator[Record]:
@@ -97,12 +95,10 @@ def stored(path: Path, n_obs: int) -> Generator[Record]:
                 sa.column(name) for name in Record._fields if name in names
             ]
             query = sa.select(*fields).select_from(sa.table(EVENTS.name))
-            left = history_bytes(n_obs)
+            room = Room(n_obs)
             for row in connection.execute(query.order_by(sa.column("seq"))):
                 record = Record(*row)
-                left -= sum(len(getattr(record, name) or "") for name in JSON_FIELDS)
-                if left < 0:
-                    raise refused(f"its steps say more than {history_bytes(n_obs) >> 20:,} MB")
+                room.take(*(part for part in record if isinstance(part, str | bytes)))
                 yield _record(record, n_obs)
     except LogDamaged as error:  # its hint is about a log of ours
         raise refused(error.what) from error

@@ -1,7 +1,8 @@
 """Taking over another person's log: what is new in it, where people differ and agree."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,10 +122,12 @@ def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
     mine, before = read_story(ours, n_obs), _embedded_stories(ours, n_obs)
     main = read_story(theirs, n_obs)
     knows = set(mine.known)
-    came = [(main, [to_line(without_embedded(r), n_obs) for r in theirs])]
-    came += [(read_story([from_line(x, n_obs) for x in lines], n_obs), lines)
-             for lines in embedded(theirs, n_obs)]  # fmt: skip
-    new = [(story, lines) for story, lines in came if not knows.issuperset(story.digests)]
+    new: list[tuple[Story, str]] = []
+    own = [to_line(without_embedded(record), n_obs) for record in theirs]
+    for lines in chain([own], embedded(theirs, n_obs)):
+        story = main if lines is own else _story(lines, n_obs)
+        if not knows.issuperset(story.digests):
+            new.append((story, pack_log(lines, n_obs)))
     about = agreement(mine, main)
     if not new:
         return Taken(_listed(main.actors), Change(), agreement=about)
@@ -140,7 +143,7 @@ def take_over(ours: list[Record], theirs: list[Record], board: Board) -> Taken:
     payload = {
         "with": who,
         "knows": fresh,
-        "logs": [pack_log(lines, n_obs) for _, lines in new],
+        "logs": [packed for _, packed in new],
         "n_conflicts": n_conflicts,
     }
     change = change_to(board, merged)
@@ -164,16 +167,19 @@ def open_conflicts(records: list[Record], n_obs: int) -> list[Conflict]:
 
 
 def _embedded_stories(records: list[Record], n_obs: int) -> list[Story]:
-    return [
-        read_story([from_line(line, n_obs) for line in lines], n_obs)
-        for lines in embedded(records, n_obs)
-    ]
+    return [_story(lines, n_obs) for lines in embedded(records, n_obs)]
 
 
-def embedded(records: Sequence[Record], n_obs: int) -> list[list[str]]:
-    """Return the lines of the logs that a log took over."""
-    combined = [record for record in records if record.kind == COMBINE]
-    return [unpack_log(packed, n_obs) for record in combined for packed in record.payload["logs"]]
+def _story(lines: Sequence[str], n_obs: int) -> Story:
+    return read_story([from_line(line, n_obs) for line in lines], n_obs)
+
+
+def embedded(records: Sequence[Record], n_obs: int) -> Iterator[list[str]]:
+    """Yield the lines of the logs that a log took over, of one at a time."""
+    for record in records:
+        if record.kind == COMBINE:
+            for packed in record.payload["logs"]:
+                yield unpack_log(packed, n_obs)
 
 
 def without_embedded(record: Record) -> Record:

@@ -16,6 +16,7 @@ from scanvi_core.config import (
     HISTORY_RATIO,
     HISTORY_RATIO_FROM_BYTES,
     history_bytes,
+    history_memory,
 )
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.label_log.exchange.fields import AGAIN, is_digest, is_whole, refused
@@ -23,6 +24,7 @@ from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.label_log.replay.row_sets import Rows, inflate, pack_rows, unpack_rows
 
 MAX_RANGES = 32  # selections of more pieces are written in the compact form
+LIST_BYTES, PART_BYTES = 80, 30  # of one list and one number or text in it, in memory
 MAX_LISTS, MAX_PARTS = 100_000, 300_000  # besides those per cell: a rule has corners of lassos
 
 
@@ -59,15 +61,49 @@ def from_line(line: str, n_obs: int) -> Record:
     return record
 
 
+class Room:
+    """How much a log from elsewhere may still say, and how much memory that may take."""
+
+    def __init__(self, n_obs: int) -> None:
+        self._n_obs = n_obs
+        self._bytes, self._memory = history_bytes(n_obs), history_memory(n_obs)
+
+    def take(self, *said: str | bytes | None) -> None:
+        """Raise `HistoryRefused` where there is no room for so much more."""
+        for part in said:
+            self._bytes -= len(part or "")
+            if isinstance(part, str):
+                self._memory -= _weight(part)
+        if self._bytes < 0:
+            most = f"its steps say more than {history_bytes(self._n_obs) >> 20:,} MB"
+        elif self._memory < 0:
+            most = f"its steps take more than {history_memory(self._n_obs) >> 20:,} MB of memory"
+        else:
+            return
+        raise HistoryRefused(
+            f"This label history is larger than any of {self._n_obs:,} cells: {most}.", AGAIN
+        )
+
+
+def _weight(text: str) -> int:
+    """Return about how many bytes JSON takes once it is read: lists in lists take 40 a letter."""
+    n_lists, n_parts = _parts(text)
+    return len(text) + LIST_BYTES * n_lists + PART_BYTES * n_parts
+
+
+def _parts(text: str) -> tuple[int, int]:
+    """Return how many brackets and how many commas JSON has."""
+    return text.count("[") + text.count("{"), text.count(",")
+
+
 def read_lines(lines: Iterable[str], n_obs: int) -> Iterator[Record]:
     """Yield the entries of lines, of which there may be so many, and so much."""
-    left = history_bytes(n_obs)
+    room = Room(n_obs)
     for number, line in enumerate(lines, 1):
-        left -= len(line)
-        if left < 0 or number > HISTORY_EVENTS:
+        room.take(line)
+        if number > HISTORY_EVENTS:
             raise HistoryRefused(
-                f"This label history is larger than any of {n_obs:,} cells: more than "
-                f"{history_bytes(n_obs) >> 20:,} MB or {HISTORY_EVENTS:,} steps.",
+                f"This label history is larger than any: more than {HISTORY_EVENTS:,} steps.",
                 AGAIN,
             )
         yield from_line(line, n_obs)
@@ -118,7 +154,7 @@ def parsed(text: str, n_obs: int) -> Any:
     RecursionError
         If it holds lists in lists without end.
     """
-    n_lists, n_parts = text.count("[") + text.count("{"), text.count(",")
+    n_lists, n_parts = _parts(text)
     if n_lists > MAX_LISTS + 8 * n_obs or n_parts > MAX_PARTS + 16 * n_obs:
         raise ValueError("more parts than an entry has")
     return json.loads(text, parse_constant=_no_number)

@@ -7,7 +7,9 @@ are named by the last entry, not by the clock.
 import logging
 import os
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +32,7 @@ from scanvi_core.runtime import replacing
 
 BACKUPS = "backups"
 KEPT = 9
+AT_ONCE = 16  # entries, of which one may fill some MB
 _logger = logging.getLogger(__name__)
 
 
@@ -92,7 +95,7 @@ def mend(path: Path, n_obs: int) -> Mended:
     number = 1 + len(list(path.parent.glob("damaged-*.db")))
     aside = path.with_name(f"damaged-{number}.db")
     with replacing(path) as temporary:
-        write_new(temporary, records, n_obs, Signer().head_of(records))
+        write_new(temporary, records, n_obs)
         path.rename(aside)
         for rest in ("-journal", "-wal"):  # belongs to the damaged file alone
             path.with_name(path.name + rest).unlink(missing_ok=True)
@@ -105,20 +108,23 @@ def fullest(path: Path, n_obs: int) -> tuple[list[Record], Path]:
     return max(found, key=lambda item: len(item[0]), default=([], path))
 
 
-def write_new(path: Path, records: list[Record], n_obs: int, head: str) -> None:
-    """Write entries into a new SQLite file, and which of them is the last."""
+def write_new(path: Path, records: Iterable[Record], n_obs: int, head: str | None = None) -> None:
+    """Write entries into a new SQLite file, some at a time, and which of them is the last.
+
+    `head` says so; None: as this installation signs it.
+    """
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
-    facts = {
-        "schema_version": str(SCHEMA_VERSION),
-        "n_obs": str(n_obs),
-        "dataset_hash": "",
-        HEAD: head,
-    }
+    facts = {"schema_version": str(SCHEMA_VERSION), "n_obs": str(n_obs), "dataset_hash": ""}
+    left, last = iter(records), None
     with engine.begin() as connection:
         METADATA.create_all(connection)
-        connection.execute(META.insert(), [{"key": k, "value": v} for k, v in facts.items()])
-        if records:
-            connection.execute(EVENTS.insert(), [record._asdict() for record in records])
+        while some := list(islice(left, AT_ONCE)):
+            connection.execute(EVENTS.insert(), [record._asdict() for record in some])
+            last = some[-1]
+        if head is None:
+            head = Signer().head(last.seq, last.mac) if last else ""
+        rows = [{"key": k, "value": v} for k, v in (facts | {HEAD: head}).items()]
+        connection.execute(META.insert(), rows)
     engine.dispose()
 
 

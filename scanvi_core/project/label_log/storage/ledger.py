@@ -144,7 +144,7 @@ class Ledger:
         if not records:
             raise damage
         place = tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
-        write_new(Path(place.name) / FILE_NAME, records, n_obs, Signer().head_of(records))
+        write_new(Path(place.name) / FILE_NAME, records, n_obs)
         database = Database(Path(place.name), n_obs, url="")
         database.read_only = f"{damage.message} {damage.hint}"
         store = cls(database, n_obs, actor)

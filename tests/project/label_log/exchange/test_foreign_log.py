@@ -12,8 +12,12 @@ import pytest
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.exchange import foreign_log
+from scanvi_core.project.label_log.exchange import audit, lines
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
+from scanvi_core.project.label_log.replay import entries
+from scanvi_core.project.label_log.replay.entries import Record
+from scanvi_core.project.label_log.replay.state import Change
+from scanvi_core.project.label_log.storage.backup import write_new
 from scanvi_core.project.label_log.storage.signing import CLAIMED, VERIFIED
 from tests.project.label_log.storage.test_signing import before_signatures, rewrite
 from tests.project.label_log.views import N, content, seen
@@ -51,11 +55,11 @@ def taken(folder):
 
 def test_every_entry_is_a_claim_and_work_goes_on(came):
     store = LabelStore.open(came, N)
-    wanted, lines = seen(store.labels()), content(store.export_log())
+    wanted, said = seen(store.labels()), content(store.export_log())
     store.close()
-    entries, labels, told, cut = taken(came)
-    assert (labels, told, cut) == (wanted, lines, False)
-    assert {event.proof for event in entries} == {CLAIMED}
+    steps, labels, told, cut = taken(came)
+    assert (labels, told, cut) == (wanted, said, False)
+    assert {event.proof for event in steps} == {CLAIMED}
     store = LabelStore.open(came, N)
     store.undo()
     assert store.events()[-1].proof == VERIFIED
@@ -65,9 +69,9 @@ def test_every_entry_is_a_claim_and_work_goes_on(came):
 
 def test_forged_names_are_claims(came):
     rewrite(came, lambda rows: [row._replace(actor="boss@lab.org", origin=None) for row in rows])
-    entries, *_ = taken(came)
-    assert {(event.actor, event.proof) for event in entries} == {("boss@lab.org", CLAIMED)}
-    assert all(event.origin["brought_by"] for event in entries)
+    steps, *_ = taken(came)
+    assert {(event.actor, event.proof) for event in steps} == {("boss@lab.org", CLAIMED)}
+    assert all(event.origin["brought_by"] for event in steps)
 
 
 def test_a_log_of_before_signatures_is_taken_over(came):
@@ -76,20 +80,67 @@ def test_a_log_of_before_signatures_is_taken_over(came):
 
 
 def test_steps_that_say_more_than_any_history_are_refused(came, monkeypatch):
-    size = sum(len(line) for line in content_of(came))
-    monkeypatch.setattr(foreign_log, "history_bytes", lambda _n_obs: size)
+    size = size_of(came)
+    monkeypatch.setattr(lines, "history_bytes", lambda _n_obs: size)
     taken(came)
-    do(came, "UPDATE events SET payload = json_set(payload, '$.more', "
-             f"json('[{','.join(['[]'] * size)}]')) WHERE seq = 1")  # fmt: skip
-    with pytest.raises(HistoryRefused, match="say more than"):
-        adopt(came / "project.db", N)
+    size = size_of(came)  # with who brought them
+    whole = (came / "project.db").read_bytes()
+    more = "printf('%.*c', 5000, 'x')"
+    last = "WHERE seq = (SELECT max(seq) FROM events)"
+    for change in (
+        f"payload = json_set(payload, '$.more', {more})",
+        f"before = CAST({more} AS BLOB)",
+    ):
+        (came / "project.db").write_bytes(whole)
+        do(came, f"UPDATE events SET {change} {last}")
+        with pytest.raises(HistoryRefused, match="say more than"):
+            adopt(came / "project.db", N)
 
 
-def content_of(folder):
-    """Return what the payloads and origins of a log are as text."""
+def size_of(folder):
+    """Return how much the columns of a log hold: texts and bytes."""
     with closing(sqlite3.connect(folder / "project.db")) as connection:
-        rows = connection.execute("SELECT payload, origin FROM events").fetchall()
-    return [text or "" for row in rows for text in row]
+        rows = connection.execute("SELECT * FROM events").fetchall()
+    return sum(len(part) for row in rows for part in row if isinstance(part, str | bytes))
+
+
+def notes(folder, n, **payload):
+    """Write a log of so many notes, each with the digest it has to have."""
+    before, found = "", []
+    for seq in range(1, n + 1):
+        said = {"text": "", "n_cells": 0, **payload}
+        note = Record(seq, "2026-01-01T00:00:00+00:00", "boss", "note", said)
+        before = entries.digest_of(before, note, Change())
+        found.append(note._replace(digest=before))
+    write_new(folder / "project.db", found, N, "")
+
+
+def test_lists_in_lists_are_refused_by_the_memory_they_take_together(tmp_path, monkeypatch):
+    nested = [[[[[[[[["x"]]]]]]]]]
+    notes(tmp_path, 3, more=[nested] * 100)
+    adopt(tmp_path / "project.db", N)
+    notes_weight = 3 * 100 * 9 * lines.LIST_BYTES
+    monkeypatch.setattr(lines, "history_memory", lambda _n_obs: notes_weight)
+    with pytest.raises(HistoryRefused, match="of memory"):
+        adopt(tmp_path / "project.db", N)
+
+
+def test_taking_over_a_log_holds_few_of_its_steps_at_a_time(tmp_path):
+    notes(tmp_path, 150, text="x" * 100_000)  # nearly as much as a log may say
+    tracemalloc.start()
+    try:
+        adopt(tmp_path / "project.db", N)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_logs_inside_that_say_too_much_together_are_refused(came, monkeypatch):
+    monkeypatch.setattr(audit, "HISTORY_BYTES_PER_CELL", 0)
+    monkeypatch.setattr(audit, "HISTORY_LOGS_BYTES", 10)
+    with pytest.raises(HistoryRefused, match="that this one took over"):
+        adopt(came / "project.db", N)
 
 
 def test_a_project_without_labels_has_none(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,9 +13,9 @@ import pytest
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.storage import ledger
+from scanvi_core.project.label_log.storage import ledger, migrations
 from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
-from scanvi_core.project.label_log.storage.database import LogDamaged
+from scanvi_core.project.label_log.storage.database import LogDamaged, in_words
 from tests import ROOT
 from tests.project.label_log.views import N, names_of, seen, sql
 
@@ -42,6 +43,31 @@ def test_a_file_that_is_no_database_is_an_error_in_words(tmp_path):
     (tmp_path / "project.db").write_bytes(b"not a database " * 100)
     with pytest.raises(LogDamaged, match="not a database"):
         LabelStore.open(tmp_path, N)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "why"),
+    [
+        ("database or disk is full", ProjectError, "could not be copied: the disk is full"),
+        ("database is locked", ProjectError, "could not be copied: another window is writing"),
+        ("file /secret is odd", ProjectError, "could not be copied: the database refuses"),
+        ("database disk image is malformed", LogDamaged, "damaged: its pages do not fit"),
+    ],
+)
+def test_only_damage_is_called_damage(said, kind, why):
+    with pytest.raises(ProjectError, match=why) as caught, in_words("copied"):
+        raise sqlite3.OperationalError(said)
+    assert type(caught.value) is kind and said not in str(caught.value)
+
+
+def test_an_older_log_that_cannot_be_put_aside_is_not_called_damaged(tmp_path, monkeypatch):
+    def full(*_paths):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(migrations, "copy_database", full)
+    with pytest.raises(ProjectError, match="a copy of its labels could not be kept") as caught:
+        migrations.put_aside(tmp_path / "project.db", 1)
+    assert type(caught.value) is ProjectError
 
 
 def test_a_damaged_entry_is_an_error_in_words(tmp_path, filled):
