@@ -106,7 +106,7 @@ def test_a_decision_never_touches_a_label_of_the_user(trained, act):
     item = queue.queue(workspace(trained))[0]
     edit.name_cells(workspace(trained), item.rows[:2], "Mine", "lasso")
     more = ("Another",) if act == "choose" else ()
-    getattr(queue, act)(workspace(trained), item, *more)
+    getattr(answers, act)(workspace(trained), item, *more)
     assert (words(trained)[item.rows[:2]] == "Mine").all()
     assert (words(trained)[item.rows[2:]] != "Mine").all()
     assert queue.review_state(workspace(trained)).is_decided(item)
