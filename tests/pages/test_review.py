@@ -1,19 +1,21 @@
 """The review page: the card that stays, marks of provisional suggestions, keeping an update."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pages.ui.frame import state
-from pages.ui.review import card_order
+from pages.ui.review import card, card_order
 from scanvi_core import keys
+from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
-from scanvi_core.services.review import answers, queue
+from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.runs import model_in_use, provisional, results
 from scanvi_core.services.workspace import workspace
 from tests.projects import train_now
@@ -139,6 +141,27 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
     else:
         assert any("not looked at yet" in str(item.value) for item in app.markdown)
     assert not any(button.key == "accept" for button in app.button)
+
+
+def primary(app):
+    return [item.key for item in app.button if item.proto.type == "primary"]
+
+
+def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatch):
+    real = evidence.of
+    app = visit("review", trained)
+    assert "choose-2" in [item.key for item in app.button]
+    monkeypatch.setattr(
+        evidence, "of", lambda o, item: replace(real(o, item), favors=item.candidates[1].name)
+    )
+    app.run()
+    assert "choose-2" in primary(app) and "accept" not in primary(app)
+    monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
+    app.run()
+    assert "accept" in primary(app) and "choose-2" not in primary(app)
+    item = replace(in_front(app, trained), kind=Reason.NOVEL.label)
+    assert card._proposal(item, real(workspace(trained), item)) == card.NAME
+    assert not app.exception
 
 
 def test_technical_cells_are_decided_like_others(visit, trained):

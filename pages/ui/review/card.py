@@ -22,6 +22,7 @@ ERROR = "review-error"  # the card and the sentence why it could not be decided
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
+NAME, UNKNOWN = "\0name", "\0unknown"  # answers that are no type's name
 PROVISIONAL_HELP = (
     "The suggestions were refitted on your decisions a moment ago. The model itself learns them "
     "when you update it."
@@ -47,7 +48,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
         )
-        asked = _actions(opened, item, kind)
+        asked = _actions(opened, item, kind, shown)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
@@ -121,26 +122,42 @@ def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
     st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind))
 
 
-def _actions(opened: Workspace, item: ReviewItem, kind: str) -> bool:
-    """Draw the buttons; return whether another name is asked for."""
+def _proposal(item: ReviewItem, shown: Evidence) -> str:
+    """Return the answer that the evidence speaks for: `NAME`, `UNKNOWN` or a candidate's name."""
+    if item.kind == Reason.NOVEL.label:  # unlike every labeled cell
+        return NAME
+    if item.kind == Reason.TECHNICAL.label:
+        return UNKNOWN
+    names = [candidate.name for candidate in item.candidates]
+    return shown.favors if shown.favors in names else names[0]
+
+
+def _actions(opened: Workspace, item: ReviewItem, kind: str, shown: Evidence) -> bool:
+    """Draw the buttons, the primary one being what the evidence speaks for.
+
+    Return whether another name is asked for.
+    """
     first, *others = item.candidates
+    proposal = _proposal(item, shown)
     seen = opened.labels().seq  # as this card is drawn
     decide = partial(_decide, item)
     with st.container(horizontal=True, key="review-actions"):
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
-            type="secondary" if item.kind == Reason.TECHNICAL.label else "primary",
+            type="primary" if proposal == first.name else "secondary",
             on_click=decide, args=(lambda: answers.accept(opened, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
                 _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
+                type="primary" if proposal == other.name else "secondary",
                 args=(lambda name=other.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
-        asked = st.button("Another name", shortcut="N", key="new-label")
+        asked = st.button("Another name", shortcut="N", key="new-label",
+                          type="primary" if proposal == NAME else "secondary")  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
-                  type="primary" if item.kind == Reason.TECHNICAL.label else "secondary",
+                  type="primary" if proposal == UNKNOWN else "secondary",
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)

@@ -31,6 +31,8 @@ class Evidence:
         the first, in these cells, and in trusted cells of the second.
     verdict
         One plain line.
+    favors
+        The type that all signs clearly speak for; empty where they do not agree.
     batches
         Per batch of these cells: ``batch``, ``cells``, ``share`` of them, and its share of
         ``all cells``, in percent.
@@ -44,6 +46,7 @@ class Evidence:
 
     markers: pd.DataFrame
     verdict: str
+    favors: str
     batches: pd.DataFrame
     neighbors: pd.DataFrame
     quality: pd.DataFrame
@@ -86,7 +89,7 @@ def _evidence(opened: Workspace, token: str) -> Evidence:
     near, inside = _labeled_around(opened, item)
     return Evidence(
         table,
-        _verdict(table, near, first.name, second.name),
+        *_verdict(table, near, first.name, second.name),
         _batches(opened, item.rows),
         near,
         _quality(opened, item.rows),
@@ -145,17 +148,27 @@ def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
     return table.sort_values("cells", ascending=False, kind="stable", ignore_index=True)
 
 
-def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -> str:
-    """Say in one line which candidate the separating genes and the neighbors look more like."""
+def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -> tuple[str, str]:
+    """Say in one line which type the separating genes and the neighbors look like.
+
+    Returns
+    -------
+    sentence, favors
+        `favors` is the type that all of them clearly speak for, empty where they do not agree.
+        The sentence says so where that is not `first`, the type that the model says.
+    """
     signs = [sign for sign in (_of_genes(table, first, second), _of_neighbors(near)) if sign]
     if not signs:
-        return "Nothing separates the candidates: no genes, no labeled cells nearby."
+        return "Nothing separates the candidates: no genes, no labeled cells nearby.", ""
     if any(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
-        reasons = " and ".join(sign.text for sign in signs)
-        words = "Looks like" if all(sign.is_clear for sign in signs) else "Probably"
-        return f"{words} {signs[0].name}: {reasons}."
+        reasons, name = " and ".join(sign.text for sign in signs), signs[0].name
+        clear = all(sign.is_clear for sign in signs)
+        said = f"{'Looks like' if clear else 'Probably'} {name}: {reasons}."
+        if name != first:
+            said += f" The model says {first}."
+        return said, name if clear else ""
     word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
-    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}."
+    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}.", ""
 
 
 @dataclass(frozen=True)

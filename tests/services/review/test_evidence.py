@@ -44,7 +44,7 @@ def test_labels_in_the_midst_of_the_group_are_told_apart_by_type(trained, item):
 def made(**tables):
     nothing = {"type": [], "cells": []}
     given = {name: pd.DataFrame(tables.get(name, nothing)) for name in ("neighbors", "inside")}
-    return Evidence(pd.DataFrame(), "", pd.DataFrame(), quality=pd.DataFrame(), **given)
+    return Evidence(pd.DataFrame(), "", "", pd.DataFrame(), quality=pd.DataFrame(), **given)
 
 
 def test_the_effect_counts_the_labels_it_contradicts():
@@ -56,30 +56,36 @@ def test_the_effect_counts_the_labels_it_contradicts():
 
 
 @pytest.mark.parametrize(
-    ("levels", "cells", "said"),
+    ("levels", "cells", "said", "favors"),
     [
-        ([1.9, 2.1, 1.8], [28, 2], "Looks like A: 3 of 3 separating genes and 28 of the 30"),
+        ([1.9, 2.1, 1.8], [28, 2], "Looks like A: 3 of 3 separating genes and 28 of the 30", "A"),
+        ([0.1, 0.2, 0.0], [2, 28], "Looks like B: 3 of 3 separating genes and 28 of the 30", "B"),
         (
             [0.1, 0.2, 0.0],
             [28, 2],
             "Mixed signs: 3 of 3 separating genes look like B, 28 of the 30 nearest",
+            "",
         ),
         (
             [1.9, 2.1, 1.8],
             [16, 14],
             "Probably A: 3 of 3 separating genes and 16 of the 30 nearest",
+            "",
         ),
     ],
 )
-def test_the_verdict_weighs_genes_and_neighbors(levels, cells, said):
+def test_the_verdict_weighs_genes_and_neighbors(levels, cells, said, favors):
     genes = pd.DataFrame({"gene": list("xyz"), "A": 2.0, "these cells": levels, "B": 0.0})
     near = pd.DataFrame({"type": ["A", "B"], "cells": cells})
-    assert evidence._verdict(genes, near, "A", "B").startswith(said)
+    near = near.sort_values("cells", ascending=False, ignore_index=True)
+    sentence, best = evidence._verdict(genes, near, "A", "B")
+    assert sentence.startswith(said) and best == favors
+    assert sentence.endswith("The model says A.") == (favors == "B")
 
 
 def test_without_genes_and_neighbors_the_verdict_says_so():
     none = pd.DataFrame({"type": [], "cells": []})
-    assert evidence._verdict(pd.DataFrame(), none, "A", "B").startswith("Nothing separates")
+    assert evidence._verdict(pd.DataFrame(), none, "A", "B")[0].startswith("Nothing separates")
 
 
 def test_the_quality_is_the_median_here_and_everywhere(trained, item):
