@@ -159,8 +159,9 @@ def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatc
     monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
     app.run()
     assert "accept" in primary(app) and "choose-2" not in primary(app)
-    item = replace(in_front(app, trained), kind=Reason.NOVEL.label)
-    assert card._proposal(item, real(workspace(trained), item)) == card.NAME
+    item = in_front(app, trained)
+    novel = replace(item, kind=Reason.NOVEL.label)
+    assert card._proposal(novel, real(workspace(trained), item)) == card.NAME
     assert not app.exception
 
 
