@@ -248,7 +248,7 @@ def run_kinds(settings: Mapping[str, Any], n_obs: int | None) -> dict[str, Kind]
         "truth": Kind(whole, cells, -1, _last(types)),
         "batch_index": Kind(whole, cells, 0, _last(batches)),
         "label_suggestion": Kind(whole, cells, -1, _last(types)),
-        "decision": Kind(whole, cells, -1),
+        "decision": Kind(whole, cells, -2),
         "card_cluster": Kind(whole, cells, -1),
         "card_distance": Kind(real, cells),
         "reason": Kind(small, cells, 0, 3),

@@ -9,8 +9,10 @@ cell of a group learns from a *soft label*, which the earlier model shapes:
 for a group named c, where q_i are the earlier model's probabilities on the types of now; the other
 types share the rest of T_i in the proportions of q_i. That is a shift of the prior odds inside the
 group (label shift: Saerens, Latinne and Decaestecker 2002, 10.1162/089976602753284446), with the
-share of c given by how pure groups are that people name. Cells named one by one, and labels that
-were brought, keep their label.
+share of c given by how pure groups are that people name. Cells named one by one keep their label.
+A label that was brought keeps it but for the probability that it is wrong
+(:mod:`scanvi_core.annotation.uncertainty.label_errors`), which the other types share in the
+proportions of q_i.
 
 Where groups were named by their majority and never split, training on 12 of them made .905 of the
 cells that nobody had named right, .874 with their labels taken as certain and .902 without any
@@ -34,7 +36,12 @@ HALVINGS = 50
 
 
 def soft_labels(
-    z1: Floats, probabilities: Floats, before: Known, now: Known, decision: Codes
+    z1: Floats,
+    probabilities: Floats,
+    before: Known,
+    now: Known,
+    decision: Codes,
+    wrong: Floats | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return what each cell is to be learned as [n, K now], float32.
 
@@ -45,8 +52,10 @@ def soft_labels(
     before, now
         The labels it was trained on, and those of now.
     decision
-        Which decision named each cell [n], negative for cells that were named for certain (one by
-        one, or by labels that were brought) or not at all.
+        Which decision named each cell [n], negative for cells that were named one by one, by
+        labels that were brought, or not at all.
+    wrong
+        Probability that the label is wrong [n]; 0 or NaN where it is certain, or one of a group.
 
     Returns
     -------
@@ -59,6 +68,10 @@ def soft_labels(
     named = (decision >= 0) & (now.y >= 0) & (now.y < n_types) & np.isfinite(q).all(axis=1)
     for code, rows in _groups(decision, now.y, named):
         shares[rows] = soften(q[rows], code)
+    if wrong is not None:
+        doubted = (decision < 0) & (now.y >= 0) & (now.y < n_types) & (np.nan_to_num(wrong) > 0)
+        rows = np.flatnonzero(doubted & np.isfinite(q).all(axis=1))
+        shares[rows] = doubt(q[rows], now.y[rows], wrong[rows])
     return shares
 
 
@@ -85,6 +98,24 @@ def soften(q: Floats, code: int, purity: float = PURITY) -> npt.NDArray[np.float
     soft = q * rest[:, None]
     soft[:, code] = share
     return np.asarray(soft / soft.sum(axis=1, keepdims=True))
+
+
+def doubt(q: Floats, codes: Codes, wrong: Floats) -> npt.NDArray[np.float64]:
+    """Return the soft labels [m, K] of cells whose labels `codes` [m] may be wrong.
+
+    Parameters
+    ----------
+    q
+        Probabilities [m, K] of the types.
+    wrong
+        Probability that each label is wrong [m].
+    """
+    cells = np.arange(len(codes))
+    others = np.maximum(np.asarray(q, dtype=np.float64), FLOOR)
+    others[cells, codes] = 0.0
+    soft = others * (wrong / others.sum(axis=1))[:, None]
+    soft[cells, codes] = 1.0 - wrong
+    return np.asarray(soft)
 
 
 def _before_the_names(

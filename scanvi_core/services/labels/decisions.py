@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanvi_core.project.label_log.events import Event
+from scanvi_core.project.label_log.replay.state import GIVEN
 from scanvi_core.services.workspace import Workspace
 
-CERTAIN = -1
+CERTAIN, BROUGHT = -1, -2
 NAMES_CELLS = ("assign", "accept", "split", "combine")
 CHANGES_CELLS = (*NAMES_CELLS, "clear")
 
@@ -37,11 +38,12 @@ def namings(opened: Workspace, at: int) -> Namings:
 def decisions(opened: Workspace, at: int) -> np.ndarray:
     """Return the step that named the group of each cell, int32 [n_obs], as of event `at`.
 
-    `CERTAIN` for cells without a label, for those named one by one, and for labels that came with
-    the file: who gave them looked at the cell, or nobody knows how they came about.
+    `CERTAIN` for cells without a label and for those named one by one: who did looked at the cell.
+    `BROUGHT` for labels that came with the file: nobody knows how they came about.
     """
     named = namings(opened, at)
-    return np.where(named.in_group, named.step, CERTAIN)
+    steps = np.where(named.in_group, named.step, CERTAIN)
+    return np.where(opened.store.labels(at).sources == GIVEN, BROUGHT, steps)
 
 
 def _read(opened: Workspace, at: int) -> Namings:

@@ -7,6 +7,8 @@ from scanvi_core.annotation.model.refit import Known
 from scanvi_core.annotation.model.soft_labels import soft_labels
 from scanvi_core.project.folder import Project
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics.uncertainty_job import ISSUE_SCORE
+from scanvi_core.services.labels.decisions import BROUGHT
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.frozen_run import DECISION, known_of
 
@@ -22,4 +24,19 @@ def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | N
     earlier = Run.open(project, teacher)
     now = Known(inputs.y, inputs.label_names, inputs.groups)
     z1, probabilities = earlier.array(results.Z1), earlier.array("probabilities")
-    return soft_labels(z1, probabilities, known_of(earlier), now, decision)
+    before = known_of(earlier)
+    wrong = _wrong(earlier, before, now, decision)
+    return soft_labels(z1, probabilities, before, now, decision, wrong)
+
+
+def _wrong(earlier: Run, before: Known, now: Known, decision: np.ndarray) -> np.ndarray | None:
+    """Return the probability that brought labels are wrong, which are the same as then [n_obs].
+
+    None where nobody has looked at the labels of the earlier run.
+    """
+    if not earlier.has_array(ISSUE_SCORE):
+        return None
+    names_before, names_now = (np.array([*known.names, ""]) for known in (before, now))
+    typed = (before.y < len(before.names)) & (now.y < len(now.names))
+    same = typed & (names_before[before.y * typed] == names_now[now.y * typed])
+    return np.where(same & (decision == BROUGHT), earlier.array(ISSUE_SCORE), 0.0)

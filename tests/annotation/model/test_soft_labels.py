@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.annotation.model.refit import Known
-from scanvi_core.annotation.model.soft_labels import PURITY, soft_labels, soften
+from scanvi_core.annotation.model.soft_labels import PURITY, doubt, soft_labels, soften
 
 
 @pytest.fixture
@@ -68,3 +68,10 @@ def test_cells_without_counts_have_no_soft_label():
     known = Known(y, ("a", "b")), Known(now, ("a", "b"))
     soft = soft_labels(z1, p, *known, decision)
     assert np.isnan(soft[4]).all() and np.isfinite(np.delete(soft, 4, axis=0)).all()
+
+
+def test_a_label_that_may_be_wrong_shares_as_much_among_the_others_as_the_model_says():
+    q = np.array([[0.2, 0.6, 0.2], [1.0, 0.0, 0.0]])
+    soft = doubt(q, np.array([0, 0]), np.array([0.4, 0.1]))
+    np.testing.assert_allclose(soft[0], [0.6, 0.3, 0.1])
+    np.testing.assert_allclose(soft[1], [0.9, 0.05, 0.05])
