@@ -31,13 +31,13 @@ class Kind(NamedTuple):
     shape
         Its lengths, of which None may be any; None: any number of them.
     low, high
-        The least and the largest value, where they are bounded.
+        The least and the largest value, where they are bounded; NaN is neither.
     """
 
     types: tuple[str, ...] = ()
     shape: tuple[int | None, ...] | None = None
-    low: int | None = None
-    high: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def open_array(path: Path, kind: Kind, *, mapped: bool = False) -> NDArray[Any]:
@@ -98,7 +98,7 @@ def _check_once(known: Stamp, kind: Kind) -> None:
 def _check_values(found: NDArray[Any], path: Path, kind: Kind) -> None:
     if not found.size:
         return
-    if kind.low is not None and (least := found.min()) < kind.low:
+    if kind.low is not None and (least := np.fmin.reduce(found, axis=None)) < kind.low:
         raise damaged(path, f"it holds {least}, less than {kind.low}")
-    if kind.high is not None and (most := found.max()) > kind.high:
+    if kind.high is not None and (most := np.fmax.reduce(found, axis=None)) > kind.high:
         raise damaged(path, f"it holds {most}, more than {kind.high}")

@@ -9,11 +9,13 @@ from scanvi_core.typed import between, is_date, matches
 
 MOST_THREADS = 1_024
 MOST_CLUSTERS = 10_000
+ONE = 1.001  # the largest share, as it was rounded
 
 Name = Annotated[str, matches(r"(?s).{1,200}")]
 Date = Annotated[str, is_date]
 RunId = Annotated[str, matches("[0-9]{4,9}")]
 Count = Annotated[int, between(0, 2**53)]
+Temperature = Annotated[float, between(1e-3, 1e3)]
 Share = Annotated[float, between(0, 1e300)]  # of no matter what sum; no NaN
 
 
@@ -179,7 +181,7 @@ class Summary(TypedDict, total=False):
     stopped: bool
     notes: list[str]
     calibration: str
-    temperature: float
+    temperature: Temperature
     loop_seconds: float
     train_seconds: float
     train_cells_per_s: float
@@ -207,7 +209,7 @@ class Epoch(TypedDict, total=False):
 class Calibration(TypedDict):
     """How the probabilities of a model were calibrated."""
 
-    temperature: Annotated[float, between(1e-3, 1e3)]
+    temperature: Temperature
     n_cells: Count
     note: str
 
@@ -255,11 +257,10 @@ def run_kinds(settings: Mapping[str, Any], n_obs: int | None) -> dict[str, Kind]
         "qc": Kind(small, cells, 0, 6),
     }
     kinds |= {name: Kind(mask, cells) for name in ("holdout", "rows", "novel", "label_issue")}
-    kinds |= {
-        name: Kind(real, cells) for name in ("novelty", "doublet_score", "label_issue_score")
-    }
+    scores = ("novelty", "doublet_score", "label_issue_score")
+    kinds |= {name: Kind(real, cells, 0, ONE) for name in scores}
     shares = ("probabilities", "probabilities_scanvi", "out_of_fold")
-    kinds |= {name: Kind(real, (n_obs, types)) for name in shares}
+    kinds |= {name: Kind(real, (n_obs, types), 0, ONE) for name in shares}
     kinds |= {name: Kind(real, (n_obs, latent)) for name in ("z1", "z2")}
     kinds |= {name: Kind(real, (n_obs, 2)) for name in ("umap_z1", "umap_z2")}
     return kinds
@@ -272,7 +273,7 @@ def derived_kinds(n_obs: int) -> dict[str, Kind]:
         "clusters": Kind(("int32", "int64"), (n_obs,), -1, MOST_CLUSTERS - 1),
         "card_cluster": Kind(("int32", "int64"), (n_obs,), -1),
         "card_distance": Kind(("float32", "float64"), (n_obs,)),
-        "doublets": Kind(("float32", "float64"), (n_obs,)),
+        "doublets": Kind(("float32", "float64"), (n_obs,), 0, ONE),
     }
 
 

@@ -144,6 +144,8 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
 
     walker.visit("Export")
     walker.shoot("8-export")
+    page.get_by_text("Fill in every prediction").click()
+    walker.settle()
     walker.click("Write the file")
     link = page.get_by_role("link", name="Download .h5ad")
     link.wait_for(timeout=60_000)

@@ -107,6 +107,11 @@ ARRAYS = {
     "embedding": ("dataset/obsm_0.npy", array(lambda v: v[:-1])),
     "embedding 2": ("dataset/obsm_0.npy", array(lambda v: v.astype(np.complex64))),
     "embedding 3": ("dataset/obsm_0.npy", array(lambda v: v[:, :0])),
+    "wrong": ("runs/0002/label_issue_score.npy", one(slice(None), np.inf)),
+    "wrong 2": ("runs/0002/label_issue_score.npy", one(3, -5)),
+    "novel": ("runs/0002/novelty.npy", one(3, 2)),
+    "share": ("runs/0002/probabilities.npy", one(3, 2.5)),
+    "share 2": ("runs/0002/probabilities_scanvi.npy", one(3, -1)),
     "clusters": ("derived/clusters-", one(3, 10**6)),
     "base map": ("derived/base_map-", array(lambda v: v[:3])),
 }  # fmt: skip

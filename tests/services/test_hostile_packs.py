@@ -17,6 +17,7 @@ from scanvi_core.project.folder import open_project
 from scanvi_core.project.foreign import packing
 from scanvi_core.project.runs import STOPPED, Run, status_seen
 from scanvi_core.services.projects import library, packs
+from scanvi_core.services.runs import model_list
 from scanvi_core.services.training import resume
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import (
@@ -267,6 +268,9 @@ NUMBERS = {
     "a matrix": ("dataset/manifest.json", told(
         lambda value: value["matrices"][0].update(minimum=HUGE))),
     "a run": ("runs/999999999/status", b"{}"),
+    "a temperature": ("runs/0002/summary.json", put(temperature=0)),
+    "codes of nothing": ("runs/0002/run.json", told(
+        lambda value: value["settings"]["code_names"].append("x"))),
 }  # fmt: skip
 
 
@@ -274,6 +278,22 @@ NUMBERS = {
 @pytest.mark.parametrize(("name", "change"), NUMBERS.values(), ids=NUMBERS)
 def test_numbers_that_nothing_can_hold_are_refused(packed, quick, name, change):
     refusal(pack_with(packed, {name: change}))
+
+
+@needs_fork
+def test_a_run_taught_by_one_that_failed_is_refused(packed, quick):
+    changes = {
+        "runs/0001/status": put(status="failed"), "runs/0001/probabilities.npy": None,
+        "runs/0001/summary.json": None,
+    }  # fmt: skip
+    refusal(pack_with(packed, changes))
+
+
+@needs_fork
+def test_models_of_one_number_are_listed(packed, quick):
+    changes = {f"runs/000{run}/summary.json": put(number=1) for run in (1, 2)}
+    opened = workspace(library.unpack(pack_with(packed, changes)))
+    assert model_list.models(opened).current == (1, opened.current_run().id)
 
 
 @needs_fork

@@ -40,8 +40,8 @@ def _find(opened: Workspace) -> None:
     """Offer to find the groups, or show how far that is."""
     job = jobs.latest(opened.id, explore_maps.MAP)
     with st.container(border=True):
+        st.markdown("**There is no model yet. Name a few groups of similar cells to begin.**")
         st.markdown(
-            "**There is no model yet. Name a few groups of similar cells to begin.**\n\n"
             "One group from each part of the data comes first. With two types or more, a model "
             "can name the rest, and ask about what it does not know."
         )

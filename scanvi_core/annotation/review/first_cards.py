@@ -30,7 +30,7 @@ def discovery_cards(
     clusters
         Tight clusters of all cells.
     parts
-        The part of the data each cell is in [n], 0 for the largest.
+        The part of the data each cell is in [n], 0 for the largest; -1: in none.
     known
         Label codes [n], below 0 where there is none.
     reviewable
@@ -42,7 +42,7 @@ def discovery_cards(
         Groups whose candidates are the types named in the same part, the most frequent first,
         with their shares of its labels.
     """
-    rows = np.flatnonzero(reviewable & (clusters.codes >= 0))
+    rows = np.flatnonzero(reviewable & (clusters.codes >= 0) & (parts >= 0))
     groups = [rows[own] for own in members(clusters.codes[rows]) if own.size >= LEAST_CELLS]
     part = [int(np.bincount(parts[own]).argmax()) for own in groups]
     asked = _clusters_named(clusters.codes, parts, known)

@@ -8,6 +8,7 @@ Time is the child's own, on the processor: on a busy machine it waits long and m
 that does nothing at all is ended by the clock.
 """
 
+import os
 import signal
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 POLL_SECONDS = 0.1
+AT_ONCE = threading.BoundedSemaphore(max(4, os.cpu_count() or 1))  # children; the others wait
 CLOCK_FACTOR = 10  # by the clock a child may take so many times its seconds on the processor
 BASE_BYTES = 1.5e9  # libraries, and what reading takes beyond the data
 ENDINGS = {
@@ -94,6 +96,23 @@ def run_watched(
         What to do with its lines, and whether to stop it; None for neither.
     """
     talk = talk or Talk()
+    while not AT_ONCE.acquire(timeout=POLL_SECONDS):
+        if talk.should_stop():
+            return Ended(b"", b"", "", stopped=True)
+    try:
+        return _run(command, request, environment, (timeout_s, memory_mb), talk)
+    finally:
+        AT_ONCE.release()
+
+
+def _run(
+    command: Sequence[str],
+    request: bytes,
+    environment: Mapping[str, str],
+    limits: tuple[float, float],
+    talk: Talk,
+) -> Ended:
+    timeout_s, memory_mb = limits
     with subprocess.Popen(  # noqa: S603 our own interpreter and module; data go by stdin
         list(command),
         stdin=subprocess.PIPE,

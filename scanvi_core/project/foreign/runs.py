@@ -99,11 +99,12 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     for listed in (names, settings["genes"], settings["batch_names"]):
         if not listed or len(set(listed)) < len(listed):
             raise cannot_open(f"run {run.id} in it has no names, or one twice")
-    if codes[: len(names)] != names or not set(settings["groups"]) <= set(names):
+    groups = list(dict.fromkeys(settings["groups"].get(name, name) for name in names))
+    if codes not in (names, names + groups) or not set(settings["groups"]) <= set(names):
         raise cannot_open(f"the types of run {run.id} in it do not fit together")
     for key in ("warm_from", "taught_by", "map_from"):
-        if settings.get(key) is not None and settings[key] not in before:
-            raise cannot_open(f"run {run.id} in it goes on from one that is not there")
+        if settings.get(key) is not None and before.get(settings[key]) != runs.DONE:
+            raise cannot_open(f"run {run.id} in it goes on from one that is not complete")
     _write(run.root / "run.json", record | {"settings": settings | {"store": None}})
     return settings
 

@@ -195,7 +195,7 @@ def _issues(opened: Workspace, checked: Uncertainty) -> tuple[LabelIssue, ...]:
     rows = rows[np.argsort(-checked.issue_score[rows], kind="stable")]
     codes = dict(zip(then.active, then.active_codes, strict=True))
     # a type that was renamed since goes by its new name; codes stay
-    names = [now.names[codes[name]] for name in run.settings.label_names]
+    names = [now.names[codes[n]] if n in codes else n for n in run.settings.label_names]
     return tuple(
         LabelIssue(
             int(row),

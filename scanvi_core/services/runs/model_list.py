@@ -87,7 +87,7 @@ def models(opened: Workspace) -> ModelList:
 def _models(runs: list[Run], current_id: str) -> ModelList:
     rows = [_row(run, runs[i - 1] if i else None) for i, run in enumerate(runs)]
     numbers = {int(run.summary["number"]): run.id for run in reversed(runs)}
-    current = next(pair for pair in numbers.items() if pair[1] == current_id)
+    current = next((int(run.summary["number"]), run.id) for run in runs if run.id == current_id)
     others = {number: run_id for number, run_id in numbers.items() if run_id != current_id}
     return ModelList(pd.DataFrame(rows[::-1]), current, others)
 

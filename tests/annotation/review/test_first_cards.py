@@ -46,6 +46,7 @@ def test_a_part_with_a_name_waits_and_its_names_are_offered(data):
 
 def test_cells_that_cannot_be_named_are_in_no_card(data):
     clusters, parts, known, open_ = data
+    assert not discovery_cards(clusters, np.full(110, -1), known, open_)  # in no part
     open_[52:60] = False  # two are left of this cluster
     cards = discovery_cards(clusters, parts, known, open_)
     assert 5 not in clusters_of(cards)
