@@ -8,7 +8,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def sizes(needed: float, there: float) -> tuple[str, str]:
     """Return two different numbers of bytes in GB or MB, with the digits that tell them apart."""
-    unit, name = (1e9, "GB") if needed >= 1e9 else (1e6, "MB")
+    unit, name = (1e9, "GB") if needed >= 1e8 else (1e6, "MB")
     texts = ("", "")
     for digits in range(1, 10):
         texts = f"{needed / unit:,.{digits}f} {name}", f"{there / unit:,.{digits}f} {name}"
