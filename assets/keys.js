@@ -22,6 +22,14 @@ function focusIn(dialog) {
   if (box && !dialog.contains(document.activeElement?.closest?.(BOX))) box.focus()
 }
 
+// Nothing to see, and no gap. By a rule for its class: Streamlit gives an element of the page to
+// another part of another page, where a style of its own would stay.
+function hideGuard() {
+  const rule = document.createElement("style")
+  rule.textContent = ".st-key-keys-guard { display: none; }"
+  document.head.append(rule)
+}
+
 function watchDialogs() {
   let seen = null
   new MutationObserver(() => {
@@ -32,11 +40,10 @@ function watchDialogs() {
   }).observe(document.body, { childList: true, subtree: true })
 }
 
-export default function ({ parentElement }) {
-  const place = (parentElement.host ?? parentElement).closest("[data-testid=stElementContainer]")
-  if (place) place.style.display = "none" // nothing to see, and no gap
+export default function () {
   if (globalThis.scanviKeys) return
   globalThis.scanviKeys = true
   document.documentElement.addEventListener("keydown", keepFromButtons)
+  hideGuard()
   watchDialogs()
 }
