@@ -1,5 +1,7 @@
 """Names of types, projects and people as they are written down."""
 
+from collections.abc import Iterable, Mapping
+
 from scanvi_core import keys
 from scanvi_core.errors import SettingInvalid
 
@@ -26,3 +28,11 @@ def clean_label(text: str) -> str:
             f"Use {MAX_LABEL_LENGTH} or fewer.",
         )
     return label
+
+
+def group_names(label_names: Iterable[str], groups: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the groups of types in the order of their codes: as their first type comes.
+
+    A type that is in none of `groups` is a group of its own.
+    """
+    return tuple(dict.fromkeys(groups.get(name, name) for name in label_names))

@@ -57,9 +57,7 @@ def test_ten_decisions_by_keyboard_alone_with_names_that_are_code(
     page: Any, start_app: Callable[..., str], hostile: tuple[Path, str], foreign: list[str]
 ) -> None:
     home, project = hostile
-    url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(home)})
-    page.goto(f"{url}/review?project={project}")
-    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    url = _open_review(page, start_app, hostile)
     before = labels(home, project)
     for key in KEYS:
         _press(page, key)
@@ -89,9 +87,7 @@ def test_keys_of_buttons_wait_while_a_dialog_is_open_or_something_is_written(
     page: Any, start_app: Callable[..., str], hostile: tuple[Path, str]
 ) -> None:
     home, project = hostile
-    url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(home)})
-    page.goto(f"{url}/review?project={project}")
-    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    url = _open_review(page, start_app, hostile)
     before = state_on_disk(home, project)
     page.keyboard.press("n")
     page.wait_for_function("() => document.activeElement.role === 'combobox'")
@@ -117,6 +113,15 @@ def state_on_disk(home: Path, project: str) -> tuple[int, int]:
     with runtime.home_at(home):
         opened = workspace(project)
         return opened.store.labels().seq, len(Run.list(opened.project))
+
+
+def _open_review(page: Any, start_app: Callable[..., str], hostile: tuple[Path, str]) -> str:
+    """Open the review of a project, and wait for its card; return the address of the app."""
+    home, project = hostile
+    url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(home)})
+    page.goto(f"{url}/review?project={project}")
+    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    return url
 
 
 def _press(page: Any, key: str) -> None:

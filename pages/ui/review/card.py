@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import maps
@@ -43,7 +44,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. "
             f"{'Is it' if len(item.rows) == 1 else 'Are they'} **{md(first)}**?"
-            + (" :violet-badge[provisional]" if item.seq else "")
+            + (" :violet-badge[provisional]" if item.is_provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
@@ -74,16 +75,21 @@ def _genes(shown: Evidence) -> None:
     st.markdown(f"**{md(shown.verdict)}**")
     if shown.markers.empty:
         return
-    levels = [name for name in shown.markers.columns if name != "gene"]
-    top = float(shown.markers[levels].to_numpy().max())
+    draw_levels(shown.markers)
+    st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
+
+
+def draw_levels(table: pd.DataFrame) -> None:
+    """Draw mean levels as bars: the column ``gene``, and one for each set of cells."""
+    levels = [name for name in table.columns if name != "gene"]
+    top = float(table[levels].to_numpy().max(initial=0.0)) or 1.0
     bars = {
         name: st.column_config.ProgressColumn(
             short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
         )
         for name in levels
     }
-    st.dataframe(shown.markers, hide_index=True, column_config=bars, height="content")
-    st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
+    st.dataframe(table, hide_index=True, column_config=bars, height="content")
 
 
 def _around(shown: Evidence) -> None:
@@ -140,34 +146,39 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, shown: Evidence) ->
     first, *others = item.candidates
     proposal = _proposal(item, shown)
     seen = opened.labels().seq  # as this card is drawn
-    decide = partial(_decide, item)
+    answer = partial(decide, item)
     with st.container(horizontal=True, key="review-actions"):
         st.button(
             f"Accept {_named(first)}", shortcut="A", key="accept",
             type="primary" if proposal == first.name else "secondary",
-            on_click=decide, args=(lambda: answers.accept(opened, item, seen),),
+            on_click=answer, args=(lambda: answers.accept(opened, item, seen),),
         )  # fmt: skip
         for i, other in enumerate(others, start=2):
             st.button(
-                _named(other), shortcut=str(i), key=f"choose-{i}", on_click=decide,
+                _named(other), shortcut=str(i), key=f"choose-{i}", on_click=answer,
                 type="primary" if proposal == other.name else "secondary",
                 args=(lambda name=other.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label",
                           type="primary" if proposal == NAME else "secondary")  # fmt: skip
-        st.button("Unknown", shortcut="U", key="unknown", on_click=decide,
+        st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
                   type="primary" if proposal == UNKNOWN else "secondary",
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)
-    about, text = state.recall(ERROR, ("", ""))
-    if about == item.token:  # until the next decision: newer predictions draw the page anew
-        st.error(text)
+    draw_error(item)
     return asked
 
 
-def _decide(item: ReviewItem, work: Callable[[], None]) -> None:
+def draw_error(item: ReviewItem) -> None:
+    """Say why the card could not be decided, until the next decision."""
+    about, text = state.recall(ERROR, ("", ""))
+    if about == item.token:  # newer predictions draw the page anew
+        st.error(text)
+
+
+def decide(item: ReviewItem, work: Callable[[], None]) -> None:
     """Carry out a decision; what was wrong is shown on the card."""
     state.forget(ERROR)
     try:

@@ -6,20 +6,16 @@ import streamlit as st
 
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
-from pages.ui.frame import jobs, state
+from pages.ui.frame import jobs
 from pages.ui.frame.pages import TRAIN, next_button
-from pages.ui.frame.text import error_text, md, short
-from pages.ui.review import card_order
-from scanvi_core.errors import ScanviError
+from pages.ui.frame.text import md, short
+from pages.ui.review import card, card_order
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.formatting import count
 from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.review.first_cards import Discovery
 from scanvi_core.services.review.queue import SUGGESTED, ReviewItem
 from scanvi_core.services.workspace import Workspace
-
-NAME_WIDTH = 22  # characters of a type on a button
-ERROR = "first-name-error"
 
 
 def draw(opened: Workspace) -> None:
@@ -93,19 +89,13 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
             genes = opened.cache.get(
                 ("first markers", item.key), lambda: first_cards.markers(opened, item.rows)
             )
-            levels = ["these cells", "all others"]
-            top = float(genes[levels].to_numpy().max(initial=1.0)) if len(genes) else 1.0
-            bars = {
-                name: st.column_config.ProgressColumn(min_value=0.0, max_value=top, format="%.1f")
-                for name in levels
-            }
-            st.dataframe(genes, hide_index=True, column_config=bars, height="content")
+            card.draw_levels(genes)
             st.caption("Mean level (log of counts per 10,000).")
 
 
 def _actions(opened: Workspace, item: ReviewItem) -> None:
     seen = opened.labels().seq
-    decide = partial(_decide, opened, item, seen)
+    answer = partial(card.decide, item)
     with st.container(horizontal=True, vertical_alignment="bottom", key="review-actions"):
         name = st.selectbox(
             "Their name", list(opened.labels().active), index=None, key=f"first-name-{item.key}",
@@ -113,30 +103,20 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
         )  # fmt: skip
         st.button(
             f"Name {count(len(item.rows), 'cell')}", type="primary", key="name-them",
-            disabled=not name, on_click=decide, args=(name,),
+            disabled=not name, on_click=answer,
+            args=(lambda: answers.choose(opened, item, str(name), seen),),
         )  # fmt: skip
         for i, near in enumerate(item.candidates, start=1):
             st.button(
-                md(short(near.name, NAME_WIDTH)), shortcut=str(i), key=f"choose-{i}",
-                on_click=decide, args=(near.name,), help="Named nearby",
+                md(short(near.name, card.NAME_WIDTH)), shortcut=str(i), key=f"choose-{i}",
+                on_click=answer, help="Named nearby",
+                args=(lambda name=near.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     with st.container(horizontal=True):
-        st.button("Unknown", shortcut="U", key="unknown", on_click=decide, args=(None,))
+        st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
+                  args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(SUGGESTED,))
         st.button("Back", shortcut="B", key="back", on_click=card_order.back,
                   args=(opened, SUGGESTED))  # fmt: skip
         naming.undo_buttons(opened)
-    if state.recall(ERROR):
-        st.error(state.recall(ERROR))
-
-
-def _decide(opened: Workspace, item: ReviewItem, seen: int, name: str | None) -> None:
-    """Name the cells of a card, or say that nobody can."""
-    state.forget(ERROR)
-    try:
-        if name is None:
-            answers.unknown(opened, item, seen)
-        else:
-            answers.choose(opened, item, name, seen)
-    except ScanviError as error:
-        state.remember(ERROR, error_text(error))
+    card.draw_error(item)

@@ -64,10 +64,10 @@ def _start(opened: Workspace) -> None:
 
 def above(opened: Workspace) -> None:
     """Draw what the last update brought, until the user has said what to do about it."""
-    offer, update = model_in_use.offered(opened), model_in_use.latest(opened)
+    offer = model_in_use.offered(opened)
     if offer is not None:
         _offered(opened, offer)
-    elif update is not None:
+    elif (update := model_in_use.latest(opened)) is not None:
         _brought(opened, update)
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scanvi_core.project.names import group_names
+
 if TYPE_CHECKING:
     from scipy import sparse
 
@@ -69,8 +71,3 @@ class Inputs:
     def code_names(self) -> tuple[str, ...]:
         """What each code of `y` means: the K types, then their groups."""
         return self.label_names + group_names(self.label_names, self.groups)
-
-
-def group_names(label_names: tuple[str, ...], groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the groups in the order of their codes: as their first type comes."""
-    return tuple(dict.fromkeys(groups.get(name, name) for name in label_names))

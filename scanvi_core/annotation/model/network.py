@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from scanvi_core.annotation.model.inputs import Inputs, group_names
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import MIN_LABELS, ModelConfig, TrainConfig
 from scanvi_core.data.blocks.rows import chosen_rows, filled_rows
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.module import SCANVI
+from scanvi_core.project.names import group_names
 from scanvi_core.runtime import choose_device
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.sampler import choose_validation

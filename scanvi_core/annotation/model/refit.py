@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from scanvi_core.annotation.model.inputs import group_names
+from scanvi_core.project.names import group_names
 
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -42,7 +42,7 @@ class Known:
     ----------
     y
         Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `inputs.group_names`).
+        as in `project.names.group_names`).
     names
         Names of the K types.
     groups

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.review.grouping import nearest
+from scanvi_core.annotation.review.grouping import members, nearest
 
 Floats = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -21,6 +21,10 @@ FEWEST, MOST = 4, 400
 FITTED_CELLS = 20_000  # all others join the nearest cluster of these
 ROUNDS = 20
 BLOCK = 20_000
+
+
+CARD_CELLS = 9
+LEAST_CELLS = 3  # smaller clusters wait
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +41,15 @@ class Clusters:
 
     codes: npt.NDArray[Any]
     distance: Floats
+
+    def groups(self, rows: Rows) -> list[Rows]:
+        """Return the cells of each cluster among `rows`, where there are enough for a card."""
+        own = (rows[part] for part in members(self.codes[rows]))
+        return [group for group in own if group.size >= LEAST_CELLS]
+
+    def middle(self, group: Rows) -> Rows:
+        """Return the cells of a group that a card shows: the nearest to the middle, ascending."""
+        return np.sort(group[np.argsort(self.distance[group], kind="stable")[:CARD_CELLS]])
 
 
 def make_clusters(z1: Floats, components: Callable[[Rows], Floats], *, seed: int = 0) -> Clusters:

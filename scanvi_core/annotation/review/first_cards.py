@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.review.card_clusters import Clusters
+from scanvi_core.annotation.review.card_clusters import CARD_CELLS, Clusters
 from scanvi_core.annotation.review.doubt_groups import N_CANDIDATES, ReviewGroup, key_of
-from scanvi_core.annotation.review.grouping import members
-from scanvi_core.annotation.review.suggested_cards import CARD_CELLS, LEAST_CELLS
 
 Codes = npt.NDArray[np.integer[Any]]
-Rows = npt.NDArray[np.int64]
 
 
 def discovery_cards(
@@ -43,7 +40,7 @@ def discovery_cards(
         with their shares of its labels.
     """
     rows = np.flatnonzero(reviewable & (clusters.codes >= 0) & (parts >= 0))
-    groups = [rows[own] for own in members(clusters.codes[rows]) if own.size >= LEAST_CELLS]
+    groups = clusters.groups(rows)
     part = [int(np.bincount(parts[own]).argmax()) for own in groups]
     asked = _clusters_named(clusters.codes, parts, known)
     spread = [float(clusters.distance[own].mean()) for own in groups]
@@ -54,9 +51,12 @@ def discovery_cards(
         turns.append((asked.get(own, 0), own, int(place)))
         asked[own] = asked.get(own, 0) + 1
     names = {own: _named_in(known[parts == own]) for own in set(part)}
-    return [
-        _card(groups[place], clusters.distance, names[own]) for _turn, own, place in sorted(turns)
-    ]
+    cards = []
+    for _turn, own, place in sorted(turns):
+        near = clusters.middle(groups[place])
+        n_alike = len(groups[place])
+        cards.append(ReviewGroup(key_of(near), near, names[own], np.nan, np.nan, n_alike=n_alike))
+    return cards
 
 
 def _clusters_named(clusters: Codes, parts: Codes, known: Codes) -> dict[int, int]:
@@ -74,10 +74,3 @@ def _named_in(known: Codes) -> tuple[tuple[int, float], ...]:
     counts = np.bincount(labeled)
     best = np.argsort(-counts, kind="stable")[:N_CANDIDATES]
     return tuple((int(code), float(counts[code] / labeled.size)) for code in best if counts[code])
-
-
-def _card(
-    group: Rows, distance: npt.NDArray[Any], candidates: tuple[tuple[int, float], ...]
-) -> ReviewGroup:
-    near = np.sort(group[np.argsort(distance[group], kind="stable")[:CARD_CELLS]])
-    return ReviewGroup(key_of(near), near, candidates, np.nan, np.nan, n_alike=len(group))

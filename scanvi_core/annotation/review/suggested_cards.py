@@ -16,15 +16,12 @@ import numpy.typing as npt
 
 from scanvi_core.annotation.review.card_clusters import Clusters
 from scanvi_core.annotation.review.doubt_groups import FEW_LABELS, ReviewGroup, describe
-from scanvi_core.annotation.review.grouping import members
 from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
 from scanvi_core.config import LOW_CONFIDENCE
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[Any]
 
-CARD_CELLS = 9
-LEAST_CELLS = 3  # smaller clusters wait
 NOVEL_EVERY = 3  # each third card is the most novel one
 NOVEL_CELLS = 6  # more cells make a cluster no more worth a look
 SIZE_POWER = 0.25
@@ -63,16 +60,12 @@ def cards(
     novelty = np.nan_to_num(novelty)
     # the chance that the likeliest type is not right, for new types, too
     doubt = 1.0 - (1.0 - novelty) * np.nan_to_num(probabilities).max(axis=1)
-    groups = [
-        rows[own]
-        for own in members(clusters.codes[rows])
-        if own.size >= LEAST_CELLS and (doubt[rows[own]] > 1.0 - LOW_CONFIDENCE).any()
-    ]
+    groups = [own for own in clusters.groups(rows) if (doubt[own] > 1.0 - LOW_CONFIDENCE).any()]
     if not groups:
         return []
     worth, strange = _worth(groups, probabilities, (novelty, doubt), known)
     places = _interleaved(worth, strange, [len(own) for own in groups], n_asked)[:max_items]
-    return [_card(groups[place], clusters.distance, probabilities) for place in places]
+    return [_card(groups[place], clusters, probabilities) for place in places]
 
 
 def faded(novelty: Floats, before: Floats, now: Floats) -> Floats:
@@ -123,8 +116,7 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
     return order
 
 
-def _card(group: Rows, distance: Floats, p: Floats) -> ReviewGroup:
+def _card(group: Rows, clusters: Clusters, p: Floats) -> ReviewGroup:
     """Return the middle of a cluster as a card that speaks for all of it."""
-    near = group[np.argsort(distance[group], kind="stable")[:CARD_CELLS]]
     gain = float((1.0 - p[group].max(axis=1)).sum())
-    return replace(describe(np.sort(near), p), gain=gain, n_alike=len(group))
+    return replace(describe(clusters.middle(group), p), gain=gain, n_alike=len(group))

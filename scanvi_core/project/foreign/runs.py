@@ -11,7 +11,7 @@ from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign.packing import cannot_open, portable
 from scanvi_core.project.foreign.tensors import check_model
-from scanvi_core.project.names import clean_label
+from scanvi_core.project.names import clean_label, group_names
 from scanvi_core.project.records import (
     Epoch,
     FrozenSettings,
@@ -99,7 +99,7 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     for listed in (names, settings["genes"], settings["batch_names"]):
         if not listed or len(set(listed)) < len(listed):
             raise cannot_open(f"run {run.id} in it has no names, or one twice")
-    groups = list(dict.fromkeys(settings["groups"].get(name, name) for name in names))
+    groups = [*group_names(names, settings["groups"])]
     if codes not in (names, names + groups) or not set(settings["groups"]) <= set(names):
         raise cannot_open(f"the types of run {run.id} in it do not fit together")
     for key in ("warm_from", "taught_by", "map_from"):

@@ -188,8 +188,7 @@ def label_issues(opened: Workspace) -> tuple[LabelIssue, ...]:
 
 def _issues(opened: Workspace, checked: Uncertainty) -> tuple[LabelIssue, ...]:
     run = Run.open(opened.project, checked.run_id)
-    seq, now = run.settings.labels_seq, opened.labels()
-    then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+    then, now = results.labels_then(opened, run), opened.labels()
     same = (now.codes == then.codes) & (now.sources == GIVEN)
     rows = np.flatnonzero(checked.issue & same)
     rows = rows[np.argsort(-checked.issue_score[rows], kind="stable")]

@@ -128,6 +128,12 @@ def clusters_of(opened: Workspace) -> np.ndarray | None:
     return _array(opened, CLUSTERS)
 
 
+def is_clustered(opened: Workspace) -> bool:
+    """Tell whether clusters and tight clusters of the counts are there, without reading them."""
+    names = CLUSTERS, card_clusters.CLUSTER, card_clusters.DISTANCE
+    return all(_derived(opened, name).is_file() for name in names)
+
+
 def small_clusters(opened: Workspace) -> "Clusters | None":
     """Return tight clusters of about ten cells each, None before `start_base_map` has run."""
     from scanvi_core.annotation.review.card_clusters import Clusters

@@ -27,8 +27,8 @@ class Filling:
 
 def filling(opened: Workspace, threshold: float) -> Filling:
     """Return what filling in predictions of at least this confidence means."""
-    sure = _confidence(opened)
-    sure = sure[sure >= threshold]
+    ordered = _confidence(opened)
+    sure = ordered[np.searchsorted(ordered, threshold) :]
     return Filling(threshold, sure.size, float(sure.mean()) if sure.size else np.nan)
 
 
@@ -40,7 +40,7 @@ def mostly_right(opened: Workspace) -> Filling | None:
     predictions = results.current(opened)
     if predictions is None or not predictions.is_calibrated:
         return None
-    ordered = np.sort(_confidence(opened))[::-1]
+    ordered = _confidence(opened)[::-1]
     enough = np.flatnonzero(np.cumsum(ordered) / np.arange(1, ordered.size + 1) >= WANTED)
     if not enough.size:
         return filling(opened, NO_PREDICTION)
@@ -48,9 +48,13 @@ def mostly_right(opened: Workspace) -> Filling | None:
 
 
 def _confidence(opened: Workspace) -> np.ndarray:
-    """Return the confidence of the predictions that may fill in a label, as float64."""
-    predictions = results.current(opened)
+    """Return the confidence of the predictions that may fill in a label, float64, ascending."""
+    predictions, state = results.current(opened), opened.labels()
     if predictions is None:
         return np.empty(0)
-    open_ = results.filled(opened.labels(), predictions, 0.0)
-    return predictions.confidence[open_].astype(np.float64)
+
+    def look() -> np.ndarray:
+        open_ = results.filled(state, predictions, 0.0)
+        return np.sort(predictions.confidence[open_].astype(np.float64))
+
+    return opened.cache.get(("open confidence", predictions.run_id, state.seq), look)

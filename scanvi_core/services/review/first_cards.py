@@ -55,8 +55,16 @@ def groups(opened: Workspace) -> "tuple[ReviewGroup, ...]":
 
 def progress(opened: Workspace) -> Discovery | None:
     """Return how far the parts of the data are named; None before `maps.start_base_map`."""
+    if not maps.is_clustered(opened):
+        return None
+    key = ("first cards named", opened.labels().seq)
+    answer: Discovery | None = opened.cache.get(key, lambda: _progress(opened))
+    return answer
+
+
+def _progress(opened: Workspace) -> Discovery | None:
     parts, state = maps.clusters_of(opened), opened.labels()
-    if parts is None or maps.small_clusters(opened) is None:
+    if parts is None or maps.small_clusters(opened) is None:  # damaged
         return None
     named = state.codes >= 0
     types = [code for code in np.unique(state.codes[named]) if state.names[code] != keys.UNKNOWN]

@@ -3,9 +3,10 @@
 import numpy as np
 
 from scanvi_core import keys
-from scanvi_core.annotation.model.inputs import Inputs, group_names
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.replay.state import LabelState
+from scanvi_core.project.names import group_names
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.quality import flags
 from scanvi_core.services.workspace import Workspace

@@ -156,7 +156,7 @@ def predicted_codes(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray
     """Return predicted label codes, which a rename between two models does not change."""
     from scanvi_core.annotation.model.prediction import summarize
 
-    state = opened.store.labels(run.settings.labels_seq)
+    state = results.labels_then(opened, run)
     code_of = dict(zip(state.active, state.active_codes, strict=True))
     codes = np.array([*(code_of.get(name, -1) for name in run.settings.label_names), -1])
     return np.asarray(codes[summarize(run.array("probabilities")[rows]).label])

@@ -120,6 +120,12 @@ def current(opened: Workspace) -> Results | None:
     return None if run is None else load(opened, run.id)
 
 
+def labels_then(opened: Workspace, run: Run) -> LabelState:
+    """Return the labels as they were when a run was begun."""
+    seq = run.settings.labels_seq
+    return opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+
+
 def previous(opened: Workspace) -> Results | None:
     """Return the results of the model that was in use when the current one was begun, if any."""
     run = opened.current_run()

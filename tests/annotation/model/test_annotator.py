@@ -7,10 +7,11 @@ from scipy import sparse
 
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import fit_temperature
-from scanvi_core.annotation.model.inputs import Inputs, group_names
+from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.network import prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
+from scanvi_core.project.names import group_names
 from scanvi_core.train.history import Hooks
 from tests import SHARED
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from scanvi_core.annotation.review.card_clusters import Clusters
+from scanvi_core.annotation.review.card_clusters import CARD_CELLS, Clusters
 from scanvi_core.annotation.review.first_cards import discovery_cards
-from scanvi_core.annotation.review.suggested_cards import CARD_CELLS
 
 SIZES = (60, 30, 20)  # cells of three parts, in clusters of ten
 

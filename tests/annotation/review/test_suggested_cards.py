@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scanvi_core.annotation.review.card_clusters import make_clusters
-from scanvi_core.annotation.review.suggested_cards import CARD_CELLS, LEAST_CELLS, cards
+from scanvi_core.annotation.review.card_clusters import CARD_CELLS, LEAST_CELLS, make_clusters
+from scanvi_core.annotation.review.suggested_cards import cards
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality import review
-from benchmarks.quality.review import CELL_S, DECISIONS, GROUP_S, Review, simulate
+from benchmarks.quality import review, review_orders
+from benchmarks.quality.review import CELL_S, DECISIONS, GROUP_S, simulate
+from benchmarks.quality.review_orders import Review
 
 
 @pytest.fixture
@@ -27,17 +28,17 @@ def run(begun, way, errors=0.0):
 
 
 def test_a_new_type_is_named_and_learned_and_time_goes_on(begun):
-    told = run(begun, review.ours)
+    told = run(begun, review_orders.ours)
     assert told["right"] == 1.0 and "2" in told["found"]
     assert told["curve"][-1] > told["curve"][0] + 0.2
     steps = np.diff(told["seconds"])
     assert len(steps) == DECISIONS and set(steps) <= {0, GROUP_S}
-    assert set(np.diff(run(begun, review.random_cells)["seconds"])) == {CELL_S}
+    assert set(np.diff(run(begun, review_orders.random_cells)["seconds"])) == {CELL_S}
 
 
 def test_an_oracle_that_errs_names_as_many_wrongly(begun):
-    assert run(begun, review.random_cells, errors=1.0)["right"] == 0.0
-    some = run(begun, review.random_cells, errors=0.5)["right"]
+    assert run(begun, review_orders.random_cells, errors=1.0)["right"] == 0.0
+    some = run(begun, review_orders.random_cells, errors=0.5)["right"]
     assert 0.2 < some < 0.8
 
 

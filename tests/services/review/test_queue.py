@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scanvi_core import config
+from scanvi_core.annotation.review.card_clusters import CARD_CELLS
 from scanvi_core.annotation.review.grouping import PART_CELLS
-from scanvi_core.annotation.review.suggested_cards import CARD_CELLS
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, queue

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import keys
-from scanvi_core.annotation.review.suggested_cards import LEAST_CELLS
+from scanvi_core.annotation.review.card_clusters import LEAST_CELLS
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import colors

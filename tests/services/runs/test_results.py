@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from scanvi_core import keys
-from scanvi_core.annotation.review.suggested_cards import LEAST_CELLS
+from scanvi_core.annotation.review.card_clusters import LEAST_CELLS
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log.replay.state import ACCEPTED, MANUAL
