@@ -15,7 +15,10 @@ from scanvi_core.export.h5ad import export_annotated
 from scanvi_core.export.request import ExportRequest, SourceFile
 from tests.export.samples import N_OBS, leftovers, request_for, results, saved, small
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # anndata's about old formats and names
+    pytest.mark.usefixtures("fresh_children"),
+]
 
 
 @pytest.mark.parametrize("link", ["same", "hard", "soft"])
