@@ -2,18 +2,33 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from scanvi_core import runtime
+from tests import children
 
 # The processes of ``pytest -n`` share the cores; what torch reads when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 Once = Callable[[str, Callable[[Path], Path]], Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forked_children() -> Iterator[None]:
+    """The program's child processes begin at once, as forks; see `tests.children`."""
+    with children.forked():
+        yield
+
+
+@pytest.fixture
+def fresh_children(forked_children: None) -> Iterator[None]:
+    """They are a fresh Python each, as for users."""
+    with children.fresh():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import FileRefused
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
 HEADER = ("gene," + ",".join(f"cell{i}" for i in range(20_000)) + "\n").encode()
 ROW = b"GAPDH" + b",0" * 20_000 + b"\n"
 SOON_S = 30  # of processor time, loading the libraries included; it was minutes

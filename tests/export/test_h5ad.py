@@ -28,7 +28,10 @@ from tests.export.samples import (
     source_file,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # anndata's about old formats and names
+    pytest.mark.usefixtures("fresh_children"),
+]
 
 
 @pytest.mark.parametrize("matrix", [np.asarray, sp.csr_matrix, sp.csc_matrix])

@@ -18,7 +18,10 @@ from scanvi_core.export.request import ExportRequest, SourceFile
 from scanvi_core.export.serialization import save_request
 from tests.export.samples import N_OBS, leftovers, request_for, results, saved, small
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # anndata's about old formats and names
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # anndata's about old formats and names
+    pytest.mark.usefixtures("fresh_children"),
+]
 
 
 @pytest.mark.parametrize("link", ["same", "hard", "soft"])

@@ -313,7 +313,9 @@ def test_packs_of_earlier_versions_are_opened(packed, home):
      ("settings.json", told(lambda value: value.pop("created") and None))],
     ids=["positions", "pointers", "settings"],
 )  # fmt: skip
-def test_the_process_itself_refuses_and_the_server_goes_on(packed, home, name, change):
+def test_the_process_itself_refuses_and_the_server_goes_on(
+    packed, home, fresh_children, name, change
+):
     good = library.unpack(io.BytesIO(packed))
     refusal(pack_with(packed, {name: change}))
     assert [entry.id for entry in library.listing()] == [good]

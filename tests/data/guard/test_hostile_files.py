@@ -13,6 +13,8 @@ from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import CountsNotFound, FileRefused, InputError
 from tests.data.intake import bad_inputs as bad
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
+
 
 @pytest.fixture
 def sound(tmp_path):

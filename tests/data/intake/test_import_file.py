@@ -10,6 +10,8 @@ from scanvi_core.data.guard.child_process import ImportStopped
 from scanvi_core.data.intake.import_file import import_file
 from tests.data.intake.stored import SHAPES, make
 
+pytestmark = pytest.mark.usefixtures("fresh_children")
+
 
 def test_an_import_tells_how_far_it_is(tmp_path):
     make(tmp_path / "x.h5ad", SHAPES[0])
