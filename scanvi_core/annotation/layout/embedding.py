@@ -3,6 +3,7 @@
 import threading
 import time
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -188,7 +189,10 @@ def quick_map(z: np.ndarray, *, init: np.ndarray | None = None) -> np.ndarray:
 
 
 def warm_up() -> float:
-    """Compile UMAP on 50 random points, which takes about 20 s once; return the seconds."""
+    """Load UMAP and compile it, on 50 random points; return the seconds.
+
+    About 20 s the first time; numba keeps most of it on the disk for the next start.
+    """
     started = time.monotonic()
     points = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     umap_of(points, seed=0, n_epochs=FAST_EPOCHS)
@@ -201,6 +205,7 @@ def _run(cells: np.ndarray, seed: int, init: np.ndarray | str, n_epochs: int) ->
     with _lock, warnings.catch_warnings():
         from umap import UMAP
 
+        _keep_compiled()
         # a seed costs UMAP its threads, and it says so each time: the same map is worth it
         warnings.filterwarnings("ignore", message="n_jobs value", category=UserWarning)
         warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
@@ -216,6 +221,15 @@ def _run(cells: np.ndarray, seed: int, init: np.ndarray | str, n_epochs: int) ->
             random_state=seed,
             n_jobs=1,
         ).fit_transform(cells)
+
+
+@cache
+def _keep_compiled() -> None:
+    """Let numba keep the machine code of what takes it ten seconds, as UMAP does for the rest."""
+    from umap import umap_
+
+    for function in (umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+        function.enable_caching()
 
 
 def _scaled(start: np.ndarray) -> np.ndarray:

@@ -168,3 +168,11 @@ def test_a_hurried_map_does_not_wait_for_the_compiler(groups, monkeypatch):
     with embedding._lock:  # as if another thread compiled
         found = embedding.quick_map(groups[0])
     assert found.shape == (60, 2) and np.isfinite(found).all()
+
+
+def test_what_takes_the_compiler_long_is_kept_on_the_disk(groups):
+    from umap import umap_
+
+    umap_of(groups[0], seed=0, n_epochs=10)
+    for function in (umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+        assert function.stats.cache_path
