@@ -64,9 +64,10 @@ def gather(folder: Path) -> dict[str, float]:
 
 def write_store(folder: Path) -> dict[str, float]:
     """Write a store of both files, which were read already."""
-    from scanvi_core.data.collection.write import Source, write_collection
+    from scanvi_core.data.collection.write import write_collection
     from scanvi_core.data.dataset import Dataset
     from scanvi_core.data.intake.import_file import import_file
+    from scanvi_core.data.joining.genes import Source
 
     for name in ("a", "b"):
         import_file(folder / f"{name}.h5ad", folder / name)

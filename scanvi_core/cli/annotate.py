@@ -12,11 +12,15 @@ from scanvi_core.config import ModelConfig, TrainConfig
 
 def add(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("annotate", help="name the unlabeled cells of an .h5ad")
+    parser = commands.add_parser("annotate", help="name the unlabeled cells of one or more files")
     model, train = ModelConfig(), TrainConfig()
     add = parser.add_argument
-    add("source", type=Path, metavar="IN.h5ad")
-    add("-o", "--output", type=Path, required=True, metavar="OUT.h5ad")
+    add("sources", type=Path, nargs="+", metavar="IN.h5ad",
+        help="several are joined by the genes they share and annotated together")  # fmt: skip
+    add("-o", "--output", type=Path, required=True, metavar="OUT",
+        help="the new file; a folder for several files")  # fmt: skip
+    add("--reference", type=Path, action="append", default=[], metavar="REF.h5ad",
+        help="a file with labels to learn from; it is not written; may be repeated")  # fmt: skip
     add("--labels-key", required=True, metavar="KEY", help="obs column with the known types")
     add("--unlabeled-category", action="append", default=[], metavar="NAME",
         help="a value of that column that means unlabeled; may be repeated")  # fmt: skip
@@ -42,8 +46,9 @@ def run(options: argparse.Namespace) -> None:
         TrainConfig(preset=options.preset, max_epochs=options.max_epochs, seed=options.seed),
     )
     request = AnnotateRequest(
-        options.source, options.output, options.labels_key, tuple(options.unlabeled_category),
-        options.batch_key, options.layer, training, dict(options.answer),
+        tuple(options.sources), options.output, options.labels_key,
+        tuple(options.unlabeled_category), options.batch_key, options.layer, training,
+        dict(options.answer), tuple(options.reference),
     )  # fmt: skip
     summary = annotate(request, report)
     end_bar()

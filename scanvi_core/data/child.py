@@ -120,6 +120,10 @@ def _run(request: dict[str, Any]) -> Any:
         from scanvi_core.data.genes.choose import choose_genes
 
         return choose_genes(request)
+    if request["task"] == "join":
+        from scanvi_core.data.joining.join import join
+
+        return join(request)
     if request["task"] == "history":
         from scanvi_core.data.anndata_files.label_history import read_history
 

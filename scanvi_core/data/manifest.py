@@ -21,6 +21,7 @@ def has_text(key: str) -> Rule:
 
 Length = Annotated[int, between(0, MOST)]
 Size = Annotated[int, between(1, MOST)]
+FileName = Annotated[str, matches("[A-Za-z0-9][A-Za-z0-9._-]{0,99}")]
 Digest = Annotated[str, matches("[0-9a-f]{64}")]
 Sentence = str | Annotated[dict[str, Any], has_text("sentence")]  # alone, or with its number
 
@@ -34,8 +35,19 @@ class SourceFile(TypedDict):
     sha256: Digest
 
 
+class Part(TypedDict):
+    """One of several files that were joined; its cells come after those of the one before."""
+
+    name: FileName
+    reference: bool
+    n_obs: Size
+    n_vars: Size
+    counts_source: str
+    source: SourceFile
+
+
 class Origin(TypedDict):
-    """The file of another kind than .h5ad that the user's data came in."""
+    """The file of another kind than .h5ad that the user's data came in, or the files."""
 
     name: str
     path: str
@@ -43,6 +55,7 @@ class Origin(TypedDict):
     notes: list[str]
     answers: dict[str, str]
     sha256: str
+    parts: NotRequired[list[Part]]
 
 
 class Column(TypedDict):

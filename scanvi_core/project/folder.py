@@ -63,6 +63,11 @@ class Project:
         return self.root / "source"
 
     @property
+    def parts(self) -> Path:
+        """Files that are to be joined, each read on its own; gone once they are."""
+        return self.root / "parts"
+
+    @property
     def runs(self) -> Path:
         """One folder per training run."""
         return self.root / "runs"

@@ -62,6 +62,20 @@ class Question(TypedDict):
     path: str
 
 
+class PartFile(TypedDict):
+    """One of several files that are to be joined."""
+
+    name: Name
+    path: str
+    reference: bool
+
+
+class PartFiles(TypedDict):
+    """The files that are to be joined, in their order."""
+
+    files: list[PartFile]
+
+
 class Submission(TypedDict, total=False):
     """What was said about the data for CELLxGENE."""
 

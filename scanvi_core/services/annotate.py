@@ -16,6 +16,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import parts, several_files
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.inputs import check_labels
@@ -27,9 +28,19 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class AnnotateRequest:
-    """What ``python -m scanvi_core annotate`` was asked for."""
+    """What ``python -m scanvi_core annotate`` was asked for.
 
-    source: Path
+    Attributes
+    ----------
+    sources
+        The files to annotate.
+    target
+        The new file; a folder where there are several.
+    references
+        Files that only teach: their labels are learned from, they are not written.
+    """
+
+    sources: tuple[Path, ...]
     target: Path
     labels_key: str
     unlabeled: tuple[str, ...] = ()
@@ -37,6 +48,12 @@ class AnnotateRequest:
     layer: str | None = None
     training: TrainRequest = field(default_factory=TrainRequest)
     answers: dict[str, str] = field(default_factory=dict)
+    references: tuple[Path, ...] = ()
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether there is more than one file."""
+        return len(self.sources) + len(self.references) > 1
 
 
 def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
@@ -54,31 +71,50 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     _check_target(request)
     with _scratch() as folder, runtime.home_at(Path(folder)):
         progress(0.0, "Reading the file")
-        opened = import_into(
-            create_project(request.source.stem),
-            request.source.resolve(),
-            matrix_name(request.layer),
-            request.answers,
-        )
+        opened = _opened(request, progress)
         notes = prepare(opened, request)
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
         run_id = train(opened, request.training, job)
         uncertainty_job.check_run(opened, run_id, job)
         progress(0.95, "Writing the file")
-        path = write.write(opened, ExportChoice(), request.target)
-        return summary(opened, run_id, path, notes) | {
+        _write(opened, request)
+        return summary(opened, run_id, request.target, notes) | {
             "total_seconds": round(time.monotonic() - started, 2),
             "peak_rss_mb": round(runtime.peak_rss_mb()),
         }
 
 
+def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
+    """Read the file; or all files, and join them."""
+    project = create_project(request.sources[0].stem)
+    matrix = matrix_name(request.layer)
+    files = [path.resolve() for path in request.sources]
+    if not request.is_joined:
+        return import_into(project, files[0], matrix, request.answers)
+    references = [path.resolve() for path in request.references]
+    parts.list_files(project, files, references)
+    parts.read_parts(project, matrix, request.answers, progress)
+    return several_files.join_into(project, request.batch_key)
+
+
+def _write(opened: Workspace, request: AnnotateRequest) -> None:
+    target = request.target
+    if len(request.sources) > 1:
+        target.mkdir(exist_ok=True)
+        target = target / "cells.annotated.h5ad"  # gives the table of labels its name
+    write.write(opened, ExportChoice(per_file=request.is_joined), target)
+
+
 def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     """Choose labels and batches as the pages would; return the notices."""
-    if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
-        known = ", ".join(map(str, opened.dataset.obs.columns))
-        raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
-    opened.project.update_settings(batch_key=request.batch_key)
+    if not request.is_joined:  # else each file is a batch
+        if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
+            known = ", ".join(map(str, opened.dataset.obs.columns))
+            raise ColumnMissing(
+                f"There is no column {request.batch_key} in obs.", f"It has: {known}."
+            )
+        opened.project.update_settings(batch_key=request.batch_key)
     edit.use_column(opened, request.labels_key, set(request.unlabeled))
     values = edit.column_values(opened, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
@@ -129,12 +165,17 @@ def _scratch() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _check_target(request: AnnotateRequest) -> None:
-    target = request.target.resolve()
+    target, is_folder = request.target.resolve(), len(request.sources) > 1
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist.", "Create it first.")
-    if target.is_dir():
+    if is_folder and target.exists() and not target.is_dir():
+        raise InputError(
+            f"The output {target} is a file; each of the {len(request.sources)} files gets one.",
+            "Name a folder with -o.",
+        )
+    if not is_folder and target.is_dir():
         raise InputError(f"The output {target} is a folder.", "Add the name of a file with -o.")
-    if target == request.source.resolve():
+    if target in [path.resolve() for path in (*request.sources, *request.references)]:
         raise InputError("The output is the input file.", "Choose another name with -o.")
 
 

@@ -23,7 +23,6 @@ from scanvi_core.errors import ColumnMissing, FileRefused, InputError
 
 ABOUT = "scanvi"  # attribute of the store that describes it
 FORMAT = 1
-SOURCE_COLUMN = "source_file"  # the file a cell came from
 CHECK_BYTES = 2e9
 COMPARED = 1_000  # cells whose counts are compared with those of the data set they stand for
 

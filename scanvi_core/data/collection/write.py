@@ -4,7 +4,6 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,15 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from scanvi_core.config import MIN_GENES
 from scanvi_core.data.blocks.columns import cut_blocks
 from scanvi_core.data.blocks.write import regrouped
 from scanvi_core.data.collection.annbatch import annbatch, unpacking
-from scanvi_core.data.collection.collection import ABOUT, FORMAT, SOURCE_COLUMN
+from scanvi_core.data.collection.collection import ABOUT, FORMAT
 from scanvi_core.data.collection.counts import GAP
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import FileRefused, ProjectError, reason_of
+from scanvi_core.data.joining.genes import SharedGenes, Source, shared_genes
+from scanvi_core.data.joining.tables import SOURCE_COLUMN, cells_of, kinds_of_columns
+from scanvi_core.errors import ProjectError, reason_of
 
 PART_VALUES = 2**24  # counts of one part, held in memory while it is written: some 1 GB in all
 SHARD = "128MB"  # one file of the store before packing
@@ -27,18 +27,10 @@ SHARD = "128MB"  # one file of the store before packing
 MARK = {"encoding-type": "annbatch-preshuffled", "encoding-version": "0.1.0"}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file that was read, under its name."""
-
-    name: str
-    dataset: Dataset
-
-
 def write_collection(
     folder: Path, sources: Sequence[Source], tell: Callable[[float], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Write a sharded zarr store of the genes that all files have, by name.
+    """Write a sharded zarr store of the genes that all files have; see `shared_genes`.
 
     Cells stay in the order of the files and of their rows; genes in that of the first file.
 
@@ -59,22 +51,21 @@ def write_collection(
     Raises
     ------
     InputError
-        If annbatch is missing or the files have too few genes in common.
+        If annbatch is missing, or the files have too few genes in common (`FileRefused`).
     ProjectError
         If the store cannot be written, for example on a full disk.
     """
     import zarr
 
     annbatch()
-    genes = common_genes(sources)
+    shared = shared_genes(sources)
     n_obs = sum(source.dataset.n_obs for source in sources)
-    var, numbers = _var(sources[0].dataset, genes), _kinds(sources)
+    var, numbers = _var(sources[0].dataset, shared), kinds_of_columns(sources, _is_storable)
     done, n_parts = 0, 0
     with _disk_explained(), zarr.config.set(unpacking()):
         root = zarr.open_group(folder, mode="w-", zarr_format=3)
-        for source in sources:
-            positions = pd.Index(source.dataset.var_names).get_indexer(pd.Index(genes))
-            start, obs = 0, _obs(source, numbers)
+        for source, positions in zip(sources, shared.positions, strict=True):
+            start, obs = 0, cells_of(source, numbers)
             counts = source.dataset.counts
             for part in regrouped(cut_blocks(counts, positions), PART_VALUES):
                 stop = start + part.shape[0]
@@ -84,7 +75,7 @@ def write_collection(
         about = {
             "format": FORMAT,
             "n_obs": n_obs,
-            "n_vars": len(genes),
+            "n_vars": len(shared),
             "n_parts": n_parts,
             "obs_columns": [*numbers, SOURCE_COLUMN],
             "files": [_about(source) for source in sources],
@@ -93,31 +84,11 @@ def write_collection(
     return about
 
 
-def common_genes(sources: Sequence[Source]) -> list[str]:
-    """Return the names of the genes that all files have, in the order of the first.
-
-    Raises
-    ------
-    FileRefused
-        If there are fewer than a model needs.
-    """
-    names = [source.dataset.var_names for source in sources]
-    shared = set(names[0]).intersection(*names[1:])
-    if len(shared) < MIN_GENES:
-        first, last = names[0][0], names[-1][0]
-        raise FileRefused(
-            f"The files have {len(shared):,} genes in common; at least {MIN_GENES} are needed. "
-            f"{sources[0].name} calls its first gene {first}, {sources[-1].name} {last}.",
-            "Give the genes the same kind of names in all files: symbols in all, or Ensembl "
-            "numbers in all.",
-        )
-    return [name for name in names[0] if name in shared]
-
-
-def _var(dataset: Dataset, genes: list[str]) -> pd.DataFrame:
-    """Return the table of the genes of a store: their names and symbols."""
-    symbols = pd.Series(dataset.symbols, dataset.var_names).loc[genes]
-    return dataset.var.loc[genes, []].assign(symbol=symbols.astype(str).to_numpy(dtype=object))
+def _var(dataset: Dataset, shared: SharedGenes) -> pd.DataFrame:
+    """Return the table of the genes of a store: their names and symbols, as in the first file."""
+    positions = shared.positions[0]
+    symbols = np.array([str(name) for name in dataset.symbols[positions]], dtype=object)
+    return dataset.var.iloc[positions, []].assign(symbol=symbols)
 
 
 def _write_part(folder: Path, counts: sp.csr_array, obs: pd.DataFrame, var: pd.DataFrame) -> None:
@@ -133,45 +104,10 @@ def _write_part(folder: Path, counts: sp.csr_array, obs: pd.DataFrame, var: pd.D
         annbatch().write_sharded(group, part, n_obs_per_chunk=min(GAP, len(obs)), shard_size=SHARD)
 
 
-def _kinds(sources: Sequence[Source]) -> dict[str, bool]:
-    """Return the columns of all files, and of each whether it holds numbers wherever it is."""
-    numbers = dict[str, bool]()
-    for source in sources:
-        for name in source.dataset.manifest["obs_columns"]:
-            if _is_storable(name):
-                values = source.dataset.values(name)
-                numbers[name] = numbers.get(name, True) and _is_number(values)
-    return numbers
-
-
 def _is_storable(name: str) -> bool:
     """Tell whether a column can keep its name: a store makes it the name of a folder."""
     taken = name in {".", "..", "_index", SOURCE_COLUMN} or name.startswith("__")
     return not taken and not re.search(r"[/\\\x00-\x1f]", name) and 0 < len(name.encode()) < 256
-
-
-def _is_number(values: pd.Series) -> bool:
-    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "iuf"
-
-
-def _obs(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
-    """Return the cells of a file with the columns of all: float64, or words as categories."""
-    dataset = source.dataset
-    columns = dict[str, Any]()
-    for name, is_number in numbers.items():
-        if name not in dataset.manifest["obs_columns"]:
-            values = pd.Series([None] * dataset.n_obs, dtype=object)
-        else:
-            values = dataset.values(name)
-        if is_number:
-            columns[name] = values.to_numpy(dtype=np.float64)
-        else:
-            words = pd.Categorical(values)
-            columns[name] = words.rename_categories(words.categories.astype(str))
-    columns[SOURCE_COLUMN] = pd.Categorical.from_codes(
-        np.zeros(dataset.n_obs, np.int8), categories=[source.name]
-    )
-    return pd.DataFrame(columns, index=dataset.obs_names)
 
 
 def _about(source: Source) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def read_any(request: dict[str, Any], *, whole: bool) -> Content:
     ----------
     request
         ``path``, ``matrix``, ``memory_mb``; ``answers`` to questions; ``sources``, the folder for
-        an .h5ad made of another kind of file (without it, that is thrown away after reading).
+        an .h5ad made of another kind of file (without it, that is thrown away after reading);
+        ``origin``, where the program itself made the file.
     whole
         Whether to load the counts.
 
@@ -50,16 +51,21 @@ def read_any(request: dict[str, Any], *, whole: bool) -> Content:
             mark_origin(target, _origin(path, made, answers))
         content = read_file(path if made.kind is None else target, matrix, memory_mb, whole=whole)
         ours = made.kind is not None or path.parent == folder
-        origin = origin_of(Path(content.manifest["source"]["path"])) if ours else None
+        origin = request.get("origin")
+        if origin is None and ours:
+            origin = origin_of(Path(content.manifest["source"]["path"]))
     return content if origin is None else _with_origin(content, origin)
 
 
 def _with_origin(content: Content, origin: dict[str, Any]) -> Content:
-    notice = f"{origin['name']} is {origin['kind']}: it was read into a new .h5ad file."
+    notes = list(origin["notes"])
+    if "parts" not in origin:
+        notice = f"{origin['name']} is {origin['kind']}: it was read into a new .h5ad file."
+        notes = [notice, *notes]
     manifest = content.manifest | {
         "name": plain_name(origin["name"]),
         "origin": origin,
-        "repairs": [notice, *origin["notes"], *content.manifest["repairs"]],
+        "repairs": [*notes, *content.manifest["repairs"]],
     }
     return replace(content, manifest=manifest)
 

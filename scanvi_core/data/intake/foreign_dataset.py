@@ -121,6 +121,9 @@ def _check_names(path: Path, manifest: dict[str, Any]) -> None:
             raise damaged(path, f"it names a column {candidate['key'][:40]!r} that is not there")
     if len(set(manifest["obsm"])) < len(manifest["obsm"]):
         raise damaged(path, "it names an embedding twice")
+    parts = manifest.get("origin", {}).get("parts")
+    if parts is not None and sum(part["n_obs"] for part in parts) != manifest["n_obs"]:
+        raise damaged(path, "its cells are not those of the files it was joined from")
 
 
 def _symbols(folder: Path, var: pd.DataFrame, key: str | None) -> np.ndarray:

@@ -29,6 +29,7 @@ def import_file(
     *,
     matrix: str | None = None,
     answers: Mapping[str, str] | None = None,
+    origin: Mapping[str, Any] | None = None,
     memory_mb: float | None = None,
     timeout_s: float | None = None,
     report: Callable[[float, str], None] = lambda *_: None,
@@ -48,6 +49,8 @@ def import_file(
         ``X``, ``raw.X`` or ``layers/NAME``; None finds the counts.
     answers
         Answers to questions about the file, by `Question.key`.
+    origin
+        What the file was made from, where the program itself made it: `manifest.Origin`.
     memory_mb
         Memory that may be used; None takes most of what is free.
     timeout_s
@@ -88,6 +91,7 @@ def import_file(
                 "folder": str(fresh),
                 "sources": str(sources),
                 "answers": dict(answers or {}),
+                "origin": None if origin is None else dict(origin),
             },
             Talk(partial(pass_on, report), should_stop),
         )

@@ -91,9 +91,9 @@ def _check(store: Path, files: Sequence[Path | str]) -> None:
 def _read_all(
     work: Path, files: list[Path], matrix: str | None, report: Callable[[float, str], None]
 ) -> list[Any]:
-    from scanvi_core.data.collection.write import Source
     from scanvi_core.data.dataset import Dataset
     from scanvi_core.data.intake.import_file import import_file
+    from scanvi_core.data.joining.genes import Source
 
     sources = []
     for at, path in enumerate(files):

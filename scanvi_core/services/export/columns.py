@@ -41,6 +41,8 @@ class ExportChoice:
     profile
         `ANALYSIS`: your file and all that was found; `CELLXGENE`: a new file as CELLxGENE
         Discover takes it; `CAP`: as for analysis, with the fields of the Cell Annotation Platform.
+    per_file
+        Write a copy of each file the project was joined from, not one file for all cells.
     """
 
     key: str = keys.CURATED
@@ -50,6 +52,7 @@ class ExportChoice:
     groups: bool = False
     sets: bool = False
     profile: str = ANALYSIS
+    per_file: bool = False
 
 
 def final_labels(opened: Workspace, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,10 @@ from scanvi_core.export.h5ad import Exported, ExportStopped, Report, export_anno
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from scanvi_core.export.table import write_labels
 from scanvi_core.services import jobs
-from scanvi_core.services.export import cap, model
+from scanvi_core.services.export import cap, model, parts
 from scanvi_core.services.export.cellxgene import form, submission_file
 from scanvi_core.services.export.columns import (
+    ANALYSIS,
     CAP,
     CELLXGENE,
     ExportChoice,
@@ -58,12 +59,13 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
             exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
             return ""
-        _write_about(choice, exported)
+        for each in exported:
+            _write_about(choice, each)
         _write_table(opened, choice, excel_beside(target), excel=True)
         run = opened.current_run()
         if run is not None:
             model.write(run, opened, model_beside(target))
-        return target.name
+        return exported[0].path.name
 
     return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
 
@@ -86,7 +88,10 @@ def write(
     should_stop: Callable[[], bool] = lambda: False,
     report: Report = lambda *_: None,
 ) -> Path:
-    """Write the annotated file, and the labels as CSV beside it.
+    """Write the annotated file, and the labels as CSV beside it; return its path.
+
+    With `choice.per_file` a copy of each file to annotate is written beside `target`; of a single
+    one as `target`.
 
     Raises
     ------
@@ -95,7 +100,7 @@ def write(
     ExportError
         If there is nothing to export, the source changed, or the disk is full.
     """
-    return _write(opened, choice, target, should_stop, report).path
+    return _write(opened, choice, target, should_stop, report)[0].path
 
 
 def _write(
@@ -104,13 +109,20 @@ def _write(
     target: Path,
     should_stop: Callable[[], bool],
     report: Report,
-) -> Exported:
+) -> list[Exported]:
     check(opened, choice)
     if results.current(opened) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
     report(0.0, "Collecting the labels")
-    request = request_of(opened, choice, target)
-    exported = export_annotated(request, should_stop, report)
+    whole = request_of(opened, choice, target)
+    requests = parts.requests(opened, whole) if choice.per_file else [whole]
+    exported = []
+    for at, request in enumerate(requests):
+
+        def tell(share: float, words: str, at: int = at) -> None:
+            report((at + share) / len(requests), words)
+
+        exported.append(export_annotated(request, should_stop, tell))
     report(1.0, "Writing the table of labels")
     _write_table(opened, choice, csv_beside(target), excel=False)
     return exported
@@ -157,6 +169,11 @@ def own_copy(opened: Workspace) -> OwnCopy:
 def check(opened: Workspace, choice: ExportChoice) -> None:
     """Raise `InputError` when the export cannot be what was asked for."""
     check_key(opened, choice)
+    if choice.per_file and choice.profile != ANALYSIS:
+        raise InputError(
+            "A copy of each file can be written for analysis only.",
+            "Choose one file for all cells, or the file for analysis.",
+        )
     if choice.profile == CELLXGENE:
         form.check(opened)
     taken = choice.key in opened.dataset.manifest["obs_columns"]

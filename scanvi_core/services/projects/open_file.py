@@ -164,17 +164,20 @@ def import_into(
     matrix: str | None = None,
     answers: Mapping[str, str] | None = None,
     job: jobs.Job | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Workspace:
     """Check the file in a child process and keep a trusted copy in the project.
 
-    With a job, its progress is told there, and when that is stopped nothing is kept.
+    With a job, its progress is told there, and when that is stopped nothing is kept. `origin`:
+    see :func:`scanvi_core.data.intake.import_file.import_file`.
     """
     from scanvi_core.data.intake.import_file import import_file
 
     watch: dict[str, Any] = (
         {} if job is None else {"report": job.report, "should_stop": job.should_stop}
     )
-    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers, **watch)
+    watch |= {"matrix": matrix, "answers": answers, "origin": origin}
+    manifest = import_file(path, project.dataset, **watch)
     paths.was_imported(path)
     batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
     project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})

@@ -80,6 +80,8 @@ def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]
     manifest["source"]["path"] = str(root / "source" / own)
     if "origin" in manifest:
         manifest["origin"]["path"] = ""
+        for part in manifest["origin"].get("parts", []):
+            part["source"]["path"] = ""
     for name, value in ((f"dataset/{MANIFEST}", manifest), (SETTINGS, settings)):
         (folder / name).write_text(to_json(value, indent=1) + "\n", encoding="utf-8")
     return {"n_entries": n_entries}

@@ -1,0 +1,1 @@
+"""Several data sets as one: which genes they share, their tables, and their counts."""

@@ -1,0 +1,114 @@
+"""Which genes several data sets share, whatever each of them calls its genes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core.config import MIN_GENES
+from scanvi_core.data.dataset import Dataset
+from scanvi_core.errors import FileRefused
+
+GENE_ID = r"(?:ENS[A-Z]*G\d{6,}|WBGene\d{8}|FBgn\d{7})"  # Ensembl, WormBase, FlyBase
+NAMES = "gene names"
+SYMBOLS = "symbols"
+IDS_SHARE = 0.5  # of the values of a column that holds ids of genes
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read, under its name."""
+
+    name: str
+    dataset: Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class SharedGenes:
+    """The genes that all data sets have, in the order of the first.
+
+    Attributes
+    ----------
+    positions
+        Where they are in each data set, one array [genes] each.
+    named_by
+        What they were recognized by in each: ``gene names``, ``symbols`` or a column of `var`.
+    """
+
+    positions: tuple[np.ndarray, ...]
+    named_by: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.positions[0])
+
+
+def shared_genes(sources: Sequence[Source]) -> SharedGenes:
+    """Return the genes that all data sets have, by their names, symbols or ids.
+
+    Of each data set that kind of names is taken by which most of its genes are among those of the
+    first; of the first the kind by which most are shared by all. Where a name stands for several
+    genes of a data set, its first counts.
+
+    Raises
+    ------
+    FileRefused
+        If there are fewer than a model needs.
+    """
+    ways = [_match(names, kind, sources) for kind, names in names_of(sources[0].dataset).items()]
+    best = max(ways, key=len)
+    if len(best) < MIN_GENES:
+        raise _too_few(sources, len(best))
+    return best
+
+
+def names_of(dataset: Dataset) -> dict[str, pd.Index]:
+    """Return what the genes of a data set are called, by the kind of the names."""
+    found = {NAMES: pd.Index(dataset.var_names)}
+    if dataset.manifest["symbol_column"] is not None:
+        found[SYMBOLS] = pd.Index(dataset.symbols)
+    for column in dataset.var:
+        values = dataset.var[column]
+        if pd.api.types.is_numeric_dtype(values):
+            continue
+        bare = values.astype("string").str.extract(rf"^({GENE_ID})(?:\.\d+)?$", expand=False)
+        if bare.notna().mean() > IDS_SHARE:
+            found[str(column)] = pd.Index(bare.astype(object))
+    return found
+
+
+def kind_of_names(dataset: Dataset) -> str:
+    """Return what the names of the genes are, with an example: ids such as ENSG..., or symbols."""
+    names = dataset.var_names
+    ids = pd.Series(names, dtype="string").str.fullmatch(GENE_ID).mean() > IDS_SHARE
+    return f"{'ids' if ids else 'symbols'}, such as {names[len(names) // 2]}"
+
+
+def _match(first: pd.Index, kind: str, sources: Sequence[Source]) -> SharedGenes:
+    """Return the genes shared when those of the first data set are known by these names."""
+    places, kinds = [_places(first)], [kind]
+    for source in sources[1:]:
+        candidates = {kind: _places(names) for kind, names in names_of(source.dataset).items()}
+        by = max(candidates, key=lambda kind: len(candidates[kind].index.intersection(first)))
+        places.append(candidates[by])
+        kinds.append(by)
+    names = reduce(lambda left, right: left[left.isin(right)], (each.index for each in places))
+    return SharedGenes(tuple(each.loc[names].to_numpy() for each in places), tuple(kinds))
+
+
+def _places(names: pd.Index) -> pd.Series:
+    """Return where each name stands first, by name; genes without one have no place."""
+    first = ~(names.isna() | names.duplicated())
+    return pd.Series(np.flatnonzero(first), names[first])
+
+
+def _too_few(sources: Sequence[Source], n_shared: int) -> FileRefused:
+    first, last = sources[0], sources[-1]
+    example, other = (source.dataset.var_names[0] for source in (first, last))
+    return FileRefused(
+        f"The files have {n_shared:,} genes in common; at least {MIN_GENES} are needed. "
+        f"{first.name} calls its first gene {example}, {last.name} {other}.",
+        "Give the genes the same kind of names in all files, or a column with the other kind; "
+        "files of different species cannot be joined.",
+    )

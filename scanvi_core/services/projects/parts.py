@@ -1,0 +1,269 @@
+"""Several files as one project: each is read on its own, looked at, and then they are joined."""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scanvi_core.data.guard.signatures import plain_name
+from scanvi_core.errors import ChoiceNeeded, InputError
+from scanvi_core.project.files import read_record, write_json
+from scanvi_core.project.folder import Project
+from scanvi_core.project.records import PartFiles
+from scanvi_core.services import paths
+
+if TYPE_CHECKING:
+    from scanvi_core.data.joining.genes import Source
+
+LIST = "parts.json"
+MOST_FILES = 200
+MIN_JOIN_S, JOIN_BYTES_PER_S = 300.0, 1e6  # of processor time that joining may take
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the files.
+
+    Attributes
+    ----------
+    name
+        What its cells are marked with; different from those of the others.
+    path
+        Where it lies.
+    folder
+        Where what was read of it lies.
+    reference
+        Whether it only teaches: it is not exported.
+    """
+
+    name: str
+    path: Path
+    folder: Path
+    reference: bool = False
+
+    @property
+    def dataset(self) -> Path:
+        """The checked copy of its data."""
+        return self.folder / "dataset"
+
+
+def parts(project: Project) -> list[Part]:
+    """Return the files that are to be joined, in their order; none where none are."""
+    listed = project.parts / LIST
+    if not listed.is_file():
+        return []
+    files = read_record(listed, PartFiles)["files"]
+    return [
+        Part(
+            file["name"],
+            paths.stored_path(project, file["path"]),
+            project.parts / str(at),
+            file["reference"],
+        )
+        for at, file in enumerate(files)
+    ]
+
+
+def names_of(files: Sequence[Path]) -> list[str]:
+    """Return different names for files that every system takes: what tells their paths apart."""
+    ways = [[plain_name(part) for part in reversed(path.parts)] for path in files]
+    depth = 0
+    while len(ways) > 1 and len({tuple(way[: depth + 1]) for way in ways}) == 1:
+        depth += 1  # all have the same name, in folders of different ones
+    names = [re.sub(r"[^A-Za-z0-9._-]+", "_", way[depth]).strip("._-")[:60] for way in ways]
+    twins = pd.Index(names).duplicated(keep=False)
+    return [
+        f"{name or 'file'}-{at + 1}" if twins[at] or not name else name
+        for at, name in enumerate(names)
+    ]
+
+
+def list_files(
+    project: Project, files: Sequence[Path], references: Sequence[Path] = ()
+) -> list[Part]:
+    """Note which files are to be joined, those to be annotated first; return them.
+
+    Raises
+    ------
+    InputError
+        If a file is there twice, or there are too many.
+    """
+    every = [*files, *references]
+    if len(every) > MOST_FILES:
+        raise InputError(
+            f"These are {len(every)} files; {MOST_FILES} can be opened together.",
+            "Join some of them before, for example with anndata.concat.",
+        )
+    twice = next((path.name for path in every if every.count(path) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice} is there twice.", "Name every file once.")
+    for path in every:  # whoever lists them may open them
+        paths.was_imported(path)
+    named = zip(names_of(every), every, strict=True)
+    listed = [
+        {"name": name, "path": str(path), "reference": at >= len(files)}
+        for at, (name, path) in enumerate(named)
+    ]
+    project.parts.mkdir(exist_ok=True)
+    write_json(project.parts / LIST, {"files": listed})
+    return parts(project)
+
+
+def read_parts(
+    project: Project,
+    matrix: str | None = None,
+    answers: Mapping[str, str] | None = None,
+    report: Report = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Read the files that were not read yet, each in a guarded process of its own.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used; the sentence begins with its name.
+    """
+    from scanvi_core.data.guard.child_process import ImportStopped
+    from scanvi_core.data.intake.import_file import import_file
+
+    listed = parts(project)
+    for at, part in enumerate(listed):
+
+        def tell(share: float, words: str, at: int = at, name: str = part.name) -> None:
+            report((at + share) / len(listed), f"{name}: {words}")
+
+        if (part.dataset / "manifest.json").is_file():
+            continue
+        try:
+            import_file(
+                part.path, part.dataset, matrix=matrix, answers=answers, report=tell,
+                should_stop=should_stop,
+            )  # fmt: skip
+        except ImportStopped:
+            raise
+        except ChoiceNeeded as asked:
+            raise InputError(
+                f"{part.name} can be read in several ways: {asked.message}",
+                "Open it alone, answer, export it, and join that file.",
+            ) from asked
+        except InputError as error:
+            raise type(error)(f"{part.name}: {error.message}", error.hint) from error
+
+
+def are_read(project: Project) -> bool:
+    """Tell whether there are files to be joined, and all of them were read."""
+    listed = parts(project)
+    return bool(listed) and all((part.dataset / "manifest.json").is_file() for part in listed)
+
+
+def set_references(project: Project, names: Sequence[str]) -> None:
+    """Say which files only teach.
+
+    Raises
+    ------
+    InputError
+        If no file of that name is there, or none is left to annotate.
+    """
+    listed = parts(project)
+    unknown = sorted(set(names) - {part.name for part in listed})
+    if unknown:
+        known = ", ".join(part.name for part in listed)
+        raise InputError(f"There is no file {unknown[0]}.", f"There is {known}.")
+    if len(set(names)) == len(listed):
+        raise InputError(
+            "All files are references: none is left to annotate.", "Leave out at least one."
+        )
+    files = [
+        {"name": part.name, "path": str(part.path), "reference": part.name in names}
+        for part in listed
+    ]
+    write_json(project.parts / LIST, {"files": files})
+
+
+def sources(project: Project) -> "list[Source]":
+    """Return what was read of the files."""
+    from scanvi_core.data.dataset import Dataset
+    from scanvi_core.data.joining.genes import Source
+
+    return [Source(part.name, Dataset.open(part.dataset)) for part in parts(project)]
+
+
+def join_parts(
+    project: Project, batch_key: str | None = None, report: Report = lambda *_: None
+) -> tuple[Path, dict[str, Any]]:
+    """Write the cells of all files into one .h5ad file in the project.
+
+    Parameters
+    ----------
+    batch_key
+        A column that tells batches apart inside of the files that have it.
+
+    Returns
+    -------
+    path, origin
+        The file, and what it was made from: `scanvi_core.data.manifest.Origin`.
+
+    Raises
+    ------
+    InputError
+        If they share too few genes.
+    ProjectError
+        If the disk refuses.
+    """
+    from scanvi_core.data.guard.child_process import free_memory_mb, pass_on, run_child
+    from scanvi_core.data.guard.subprocess_limits import Talk
+
+    listed = parts(project)
+    target = project.source / "joined.h5ad"
+    files = (file for part in listed for file in part.dataset.glob("counts_*.npy"))
+    request = {
+        "task": "join",
+        "parts": [{"name": part.name, "folder": str(part.dataset)} for part in listed],
+        "target": str(target),
+        "batch_key": batch_key,
+        "memory_mb": free_memory_mb(),
+        "timeout_s": MIN_JOIN_S + sum(file.stat().st_size for file in files) / JOIN_BYTES_PER_S,
+    }
+    made = run_child(request, Talk(lambda line: pass_on(report, line)))
+    origin = {
+        "name": target.name,
+        "path": "",
+        "kind": f"{len(listed)} files",
+        "notes": made["notes"],
+        "answers": {},
+        "sha256": "",
+        "parts": [_keep(project, part, at) for at, part in enumerate(listed)],
+    }
+    return target, origin
+
+
+def forget(project: Project) -> None:
+    """Remove what was read of the files, once they are joined."""
+    shutil.rmtree(project.parts, ignore_errors=True)
+
+
+def _keep(project: Project, part: Part, at: int) -> dict[str, Any]:
+    """Return what the joined file says of a part; its own .h5ad, if one was made, is kept."""
+    from scanvi_core.data.manifest import read_manifest
+
+    manifest = read_manifest(part.dataset)
+    source = dict(manifest["source"])
+    made = Path(source["path"])
+    if made.parent == part.folder / "source":  # of a file of another kind
+        kept = project.source / f"{at}-{made.name}"
+        if made.is_file():
+            made.rename(kept)
+        source["path"] = str(kept)
+    return {
+        "name": part.name,
+        "reference": part.reference,
+        "n_obs": manifest["n_obs"],
+        "n_vars": manifest["n_vars"],
+        "counts_source": manifest["counts_source"],
+        "source": source,
+    }
