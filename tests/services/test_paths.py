@@ -29,6 +29,11 @@ SAFE = {  # besides what goes through stored_path
     'manifest["source"]["path"] = str(own)',
     'manifest["source"]["path"] = str(root / "source" / own)',
     'manifest["origin"]["path"] = ""',
+    'part["source"]["path"] = ""',
+    'source["path"] = str(kept)',
+    'if not about["path"]:  # the project came from elsewhere',
+    # of what was just read; only in the folder that the reading made it is moved
+    'made = Path(source["path"])',
     'ours = now != runs.WAITING and settings["store"] is None',
     # through stored_path in the next line
     "store = trainer.settings.store",
@@ -148,4 +153,4 @@ def test_every_path_that_a_file_names_goes_through_one_function():
         if NAMED.search(line)
     ]
     assert {line for line in lines if "stored_path(" not in line} == SAFE
-    assert sum("stored_path(" in line for line in lines) == 3
+    assert sum("stored_path(" in line for line in lines) == 5

@@ -124,12 +124,17 @@ class Checks:
 
     def novelty(self) -> None:
         """Write which cells are unlike every labeled one."""
+        from scanvi_core.annotation.uncertainty.batch_shifts import without_batch_shifts
         from scanvi_core.annotation.uncertainty.novelty import find_novel
 
         y, n_labels = self.y, len(self.predictions.names)
         # a cell of which only the group is known counts for its likeliest type: it is not new
         y = np.where(y >= n_labels, self.predictions.prediction, y)
-        check = find_novel(self._points(), y, n_labels, self.random)
+        batches = self.opened.batches(self.run.settings.batch_key)
+        points = without_batch_shifts(
+            self._points(), batches.index, y, self.predictions.prediction
+        )
+        check = find_novel(points, y, n_labels, self.random)
         self.run.write_array(NOVELTY, check.score)
         self.run.write_array(IS_NOVEL, check.flagged)
 

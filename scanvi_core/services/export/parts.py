@@ -78,10 +78,13 @@ def _cut(column: Column, rows: slice) -> Column:
 
 def _source(opened: Workspace, part: dict[str, Any]) -> SourceFile:
     about = part["source"]
+    gone = ExportError(
+        f"The file {part['name']} is not on this computer.", "Export one file for all cells."
+    )
+    if not about["path"]:  # the project came from elsewhere
+        raise gone
     try:
         path = stored_path(opened.project, about["path"])
     except FileRefused as error:
-        raise ExportError(
-            f"The file {part['name']} is not on this computer.", "Export one file for all cells."
-        ) from error
+        raise gone from error
     return SourceFile(path, about["size"], about["mtime_ns"], about["sha256"])

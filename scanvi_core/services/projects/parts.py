@@ -72,8 +72,9 @@ def parts(project: Project) -> list[Part]:
 def names_of(files: Sequence[Path]) -> list[str]:
     """Return different names for files that every system takes: what tells their paths apart."""
     ways = [[plain_name(part) for part in reversed(path.parts)] for path in files]
+    shared = (at for at in range(min(map(len, ways)) - 1) if len({way[at] for way in ways}) == 1)
     depth = 0
-    while len(ways) > 1 and len({tuple(way[: depth + 1]) for way in ways}) == 1:
+    while len(ways) > 1 and depth == next(shared, None):
         depth += 1  # all have the same name, in folders of different ones
     names = [re.sub(r"[^A-Za-z0-9._-]+", "_", way[depth]).strip("._-")[:60] for way in ways]
     twins = pd.Index(names).duplicated(keep=False)

@@ -1,0 +1,82 @@
+"""Batches without any label are moved onto those that have some, before new types are looked for.
+
+A whole batch that stands apart from all labeled cells, as a query does from its reference, would
+look new from end to end. How far it stands apart is found type by type, where the cells predicted
+as a type lie densest near the labeled ones; cells of a new type among them lie elsewhere, and are
+moved along.
+"""
+
+import numpy as np
+
+from scanvi_core.annotation.uncertainty.novelty import whitened
+
+DENSEST = 0.2  # share of the cells predicted as a type that its place is found from
+MIN_CELLS = 5  # predicted as a type, to find its place
+MIN_LABELED = 3  # of a type, to know where it is
+ROUNDS = 5  # of moving to the middle of the nearest cells
+PASSES = 2  # the second begins where most types were found to be
+
+
+def without_batch_shifts(
+    points: np.ndarray, batch_index: np.ndarray, y: np.ndarray, prediction: np.ndarray
+) -> np.ndarray:
+    """Return the cells with batches that have no labeled cell moved onto the others [n, d].
+
+    Parameters
+    ----------
+    points
+        Principal components [n, d], found without labels; rows of NaN are left as they are.
+    batch_index
+        Batch codes [n].
+    y
+        Label codes [n], below 0 where there is none.
+    prediction
+        Predicted label codes [n], below 0 where there is none.
+
+    Returns
+    -------
+    numpy.ndarray
+        `points` itself where every batch has labels; else a copy, scaled so that labeled types
+        have unit spread.
+    """
+    usable = np.isfinite(points).all(axis=1)
+    strange = np.setdiff1d(batch_index[usable], batch_index[y >= 0])
+    types = np.flatnonzero(np.bincount(y[usable & (y >= 0)], minlength=1) >= MIN_LABELED)
+    if not len(strange) or not len(types):
+        return points
+    moved = np.array(points, dtype=np.float64)
+    moved[usable] = whitened(moved[usable], y[usable])
+    middles = {int(k): moved[usable & (y == k)].mean(axis=0) for k in types}
+    for batch in strange:
+        rows = np.flatnonzero(usable & (batch_index == batch))
+        moved[rows] -= _shifts(moved[rows], prediction[rows], middles)
+    return moved
+
+
+def _shifts(
+    points: np.ndarray, prediction: np.ndarray, middles: dict[int, np.ndarray]
+) -> np.ndarray:
+    """Return how far each cell of a batch stands from its place in a labeled one [n, d]."""
+    cells = {k: points[prediction == k] for k in middles}
+    cells = {k: own for k, own in cells.items() if len(own) >= MIN_CELLS}
+    if not cells:
+        return np.zeros_like(points)
+    found = {k: own.mean(axis=0) - middles[k] for k, own in cells.items()}
+    for _ in range(PASSES):
+        usual = np.median(list(found.values()), axis=0)
+        found = {k: _densest(own, middles[k] + usual) - middles[k] for k, own in cells.items()}
+    usual = np.median(list(found.values()), axis=0)
+    return np.stack([found.get(int(k), usual) for k in prediction])
+
+
+def _densest(points: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return the middle of the cells that lie together nearest to a place (mean shift).
+
+    Each round moves to the middle of the nearest fifth of the cells.
+    """
+    n = max(MIN_CELLS, int(DENSEST * len(points)))
+    middle = start
+    for _ in range(ROUNDS):
+        nearest = np.argpartition(((points - middle) ** 2).sum(axis=1), n - 1)[:n]
+        middle = points[nearest].mean(axis=0)
+    return middle
