@@ -15,3 +15,11 @@ def sizes(needed: float, there: float) -> tuple[str, str]:
         if len(set(texts)) > 1:
             break
     return texts
+
+
+def bytes_in_words(n_bytes: int) -> str:
+    """Return ``870 bytes``, ``12 kB``, ``5.2 MB`` or ``1.3 GB``."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if n_bytes >= unit:
+            return f"{n_bytes / unit:,.1f} {name}"
+    return f"{n_bytes / 1e3:,.0f} kB" if n_bytes >= 1e3 else count(n_bytes, "byte")

@@ -3,20 +3,23 @@
 import streamlit as st
 
 from pages.ui.check import quality
-from pages.ui.check.file_report import counts_card, findings
+from pages.ui.check.file_report import counts_card, findings, way_round
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.frame.text import md
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import data_report, sharing
+from scanvi_core.services.projects import data_report, sharing, turning
 
 opened = requires.data_set("Check data")
-header.draw("Check data", (LABELS, "Go on to Labels"))
+turned = turning.looks_turned(opened)
+header.draw("Check data", (LABELS, "Go on to Labels"), ready=turned is None)
 closed = not sharing.may_change(opened.id)
 if closed:
     read_only.note(opened)
 
+if turned is not None:
+    way_round(opened, turned)
 data = data_report.report(opened)
 with st.container(border=True):
     counts_card(opened, data)

@@ -1,5 +1,7 @@
 """Evaluate: how often the model is right, on labels it has never seen."""
 
+import streamlit as st
+
 from pages.ui.evaluate import sections
 from pages.ui.frame import header, requires
 from pages.ui.frame.pages import EXPORT, LABELS, REVIEW, TRAIN
@@ -7,6 +9,8 @@ from scanvi_core.services.diagnostics import holdout_report
 
 opened = requires.data_set("Evaluate")
 header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
+if requires.first_model(opened, "How good it is appears here"):
+    st.stop()
 if opened.current_run() is None:
     requires.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
 

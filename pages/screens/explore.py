@@ -11,16 +11,22 @@ from scanvi_core.services.explore import colors
 from scanvi_core.services.explore import maps as explore_maps
 
 opened = requires.data_set("Explore")
-if not explore_maps.embeddings(opened):
+trained, mapped = opened.current_run() is not None, bool(explore_maps.embeddings(opened))
+if not mapped:
+    st.title("Explore", anchor=False)
+    if requires.first_model(opened, "Its map appears here"):
+        st.stop()
     requires.locked("There is no map yet: compute one, or train a model.", LABELS, "Go to Labels")
 
-trained = opened.current_run() is not None
 header.draw(
     "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
 )
 read_only.note(opened)
 if not trained:
-    st.info("No model yet: this is the file's own map. Train to see the model's.")
+    if not requires.first_model(opened, "Its map and predictions appear here"):
+        st.info(
+            "No model yet: this is a map of the counts or of your file. Train to see the model's."
+        )
 else:
     uncertainty.summary(opened)
 picking_tab, genes_tab, rules_tab = st.tabs(

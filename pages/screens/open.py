@@ -6,7 +6,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from pages.ui.frame import jobs, login, read_only, state
 from pages.ui.frame.pages import CHECK, go, next_button
 from pages.ui.frame.text import error_text, md
-from pages.ui.open import file_question, project_list
+from pages.ui.open import browse, file_question, project_list
 from pages.ui.train import resume
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
@@ -27,7 +27,21 @@ def begin_upload(files: list[UploadedFile]) -> None:
     known = [file.file_id for file in files]
     if not files or state.recall("uploaded") == known:
         return
-    state.set_project(open_file.open_uploads([(file.name, file) for file in files]))
+    try:
+        project = open_file.open_uploads([(file.name, file) for file in files])
+    except open_file.SeveralDataSets as error:
+        st.error(error_text(error))
+        for file in files:
+            if file.name in error.names and st.button(
+                f"Open {md(file.name)}", key=f"open-one.{file.file_id}"
+            ):
+                _keep_upload(open_file.open_uploads([(file.name, file)]), known)
+        return
+    _keep_upload(project, known)
+
+
+def _keep_upload(project: str, known: list[str]) -> None:
+    state.set_project(project)
     state.remember("uploaded", known)
     state.remember("opening", True)
     st.rerun()
@@ -90,11 +104,15 @@ with by_path.container(border=True, height="stretch"):
             "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",
             help=f"Relative to {runtime.data_root()}, or a full path below it.",
         )  # fmt: skip
-        if st.form_submit_button("Open the file", icon=":material/folder_open:"):
-            try:
-                begin(open_file.open_path(path))
-            except ScanviError as error:
-                st.error(error_text(error))
+        wanted = (
+            path if st.form_submit_button("Open the file", icon=":material/folder_open:") else None
+        )
+    wanted = browse.button() or wanted
+    if wanted is not None:
+        try:
+            begin(open_file.open_path(wanted))
+        except ScanviError as error:
+            st.error(error_text(error))
 with upload.container(border=True, height="stretch"):
     st.subheader("Upload")
     begin_upload(

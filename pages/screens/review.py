@@ -2,12 +2,11 @@
 
 import streamlit as st
 
-from pages.ui.frame import header, jobs, read_only, requires
+from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import EVALUATE, EXPORT
 from pages.ui.review import first_cards, tabs, update
-from pages.ui.train import live, resume
+from pages.ui.train import resume
 from scanvi_core.services.review import queue
-from scanvi_core.services.runs import train_request
 
 opened = requires.data_set("Review")
 has_model = opened.current_run() is not None
@@ -15,10 +14,7 @@ header.draw("Review", *([(EVALUATE, "Evaluate"), (EXPORT, "Export")] if has_mode
 read_only.note(opened)
 resume.draw(opened)
 if not has_model:
-    job = jobs.latest(opened.id, train_request.TRAIN)
-    if job is not None and not job.status.final:
-        st.info("The first model is in training. The queue appears when it is ready.")
-        live.watch(job)
+    if requires.first_model(opened, "The doubtful cells appear here"):
         st.stop()
     first_cards.draw(opened)
     st.stop()

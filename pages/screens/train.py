@@ -39,9 +39,10 @@ else:
             f"{count(plan.n_obs, 'cell')}, {count(plan.n_genes, 'gene')}, "
             f"{count(plan.n_labels, 'type')} ({plan.n_labeled:,} labeled, "
             f"{plan.n_holdout:,} set aside), "
-            f"{count(plan.n_batches, 'batch', 'batches')}. "
-            f"{plan.duration if where.place == where_form.HERE else ''}"
+            f"{count(plan.n_batches, 'batch', 'batches')}."
         )
+        if where.place == where_form.HERE and not plan.problem:
+            live.how_long(opened, request, plan.n_obs)
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
         if st.button(

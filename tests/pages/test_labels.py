@@ -2,14 +2,19 @@
 
 import threading
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
+from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobRequest, JobStatus
 from scanvi_core.services.labels import edit
+from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import IO_LANE, workspace
+from tests.pages.conftest import said
 from tests.pages.test_screens import sound
 
 
@@ -30,6 +35,27 @@ def test_values_chosen_as_unlabeled_bring_no_label_from_a_column(visit, project)
     app.button(key="use-labels").click().run()
     every = set(edit.column_values(workspace(project), "cell_type")["value"])
     assert set(workspace(project).labels().active) == every - {"Dendritic"}
+
+
+def test_a_file_without_types_starts_empty_and_lists_its_columns(visit, tmp_path):
+    cells = write_cells(tmp_path, sex=["male", "female"], phase=["G1", "S", "G2M"])
+    project = import_into(create_project("Cells"), cells).id
+    app = sound(visit("labels", project))
+    assert app.button_group(key="label-source").value == "Start empty"
+    assert app.button(key="start-empty").proto.type == "primary"
+    assert "do not look like cell types: sex, phase" in said(app)
+    app.button_group(key="label-source").set_value("A column of the file").run()
+    assert app.button(key="use-labels").proto.type == "secondary"
+
+
+def write_cells(folder, **columns):
+    """Write 60 cells of 40 genes with columns that repeat these values."""
+    counts = np.random.default_rng(0).poisson(2.0, (60, 40)).astype(np.float32)
+    obs = {name: np.resize(values, 60) for name, values in columns.items()}
+    names = [f"cell{i}" for i in range(60)]
+    cells = anndata.AnnData(counts, pd.DataFrame(obs, index=names))
+    cells.write_h5ad(folder / "cells.h5ad")
+    return folder / "cells.h5ad"
 
 
 def test_words_that_usually_mean_unlabeled_are_chosen_already_for_a_table(visit, project, table):

@@ -14,11 +14,18 @@ from pages.ui.cell_map.component import (
 )
 from pages.ui.frame import state
 from scanvi_core.colors import type_color
-from scanvi_core.services.explore import colors, conditions, maps, selection, subsample
+from scanvi_core.services.explore import (
+    colors,
+    conditions,
+    gene_search,
+    maps,
+    selection,
+    subsample,
+)
 from scanvi_core.services.explore.colors import Coloring
 from scanvi_core.services.workspace import Workspace
 
-GENE = "A gene…"
+GENE = "\0"  # before the name of a gene among the ways to color
 ONE, FOUR = "One", "Four"
 ALSO = "the button Add a condition below the map"  # of pages/ui/explore/rule_chips.py
 FURNITURE = 520  # pixels of the page around a map, naming bar included; it grows with the window
@@ -32,7 +39,7 @@ def explorable(
     With `compare`, four linked maps can be had instead of one.
     """
     titles = maps.embeddings(opened)
-    columns = st.columns([2, 3, 3, 3] if compare else [3, 3, 3], vertical_alignment="bottom")
+    columns = st.columns([2, 3, 5] if compare else [3, 5], vertical_alignment="bottom")
     four = compare and _four(columns.pop(0), key)
     with columns[0]:
         embedding = st.selectbox(
@@ -42,13 +49,17 @@ def explorable(
         colorings = [colors.coloring(opened, what) for what in _compared(opened)]
         draw_linked(opened, embedding, colorings, key=key, height=height)
         return ""
-    options = [*colors.color_options(opened), GENE]
+    genes = gene_search.titles(opened)
+    options = [*colors.color_options(opened), *(GENE + name for name in genes)]
     start = options.index(default_color) if default_color in options else 0
     with columns[1]:
-        what = st.selectbox("Color by", options, start, key=f"{key}.color")
-    with columns[2]:
-        coloring = _chosen_coloring(opened, what, key)
-    draw(opened, embedding, coloring, key=key, height=height)
+        what = st.selectbox(
+            "Color by", options, start, key=f"{key}.color",
+            format_func=lambda name: genes.get(name.removeprefix(GENE), name)
+            if name.startswith(GENE) else name,
+            help="Type a gene to find it: LYZ, or an alias such as CD20.",
+        )  # fmt: skip
+    draw(opened, embedding, _chosen_coloring(opened, what), key=key, height=height)
     return what
 
 
@@ -71,12 +82,10 @@ def _compared(opened: Workspace) -> list[str]:
     return usable if len(usable) > 2 else [*usable, *(o for o in options if o not in usable)][:4]
 
 
-def _chosen_coloring(opened: Workspace, what: str, key: str) -> Coloring:
-    if what != GENE:
-        return colors.coloring(opened, what)
-    genes = colors.gene_names(opened)
-    gene = st.selectbox("Gene", genes, key=f"{key}.gene")
-    return colors.gene_coloring(opened, gene)
+def _chosen_coloring(opened: Workspace, what: str) -> Coloring:
+    if what.startswith(GENE):
+        return colors.gene_coloring(opened, what.removeprefix(GENE))
+    return colors.coloring(opened, what)
 
 
 def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, height: int) -> None:

@@ -95,21 +95,34 @@ def _measure(opened: Workspace, measure: MeasureView, batch: str | None) -> None
 
 
 def _bars(measure: MeasureView) -> None:
-    """Draw cells per bin: those that stay, and on top of them those that would be flagged."""
+    """Draw cells per bin, those that would be flagged in another color, and a line at the limit.
+
+    The slider below has the same scale.
+    """
     table = measure.histogram
+    highest = float((table["kept"] + table["flagged"]).max())
     bars = {"type": "bar", "stack": "cells", "barCategoryGap": "8%"}
     options = {
         "animation": False,
         "grid": {"left": 4, "right": 4, "top": 6, "bottom": 20},
         "tooltip": {"trigger": "axis", "confine": True},
-        "xAxis": {
-            "type": "category", "data": table["from"].tolist(), "axisTick": {"show": False},
-            "axisLabel": {"hideOverlap": True},
-        },
-        "yAxis": {"type": "value", "show": False},
+        "xAxis": [
+            {
+                "type": "category", "data": table["from"].tolist(), "axisTick": {"show": False},
+                "axisLabel": {"hideOverlap": True},
+            },
+            {"type": "value", "min": 0, "max": measure.top, "show": False},
+        ],
+        "yAxis": {"type": "value", "show": False, "max": highest},
         "series": [
             {**bars, "name": "stay", "color": LINE, "data": table["kept"].tolist()},
             {**bars, "name": "flagged", "color": DOTS, "data": table["flagged"].tolist()},
+            {
+                "type": "line", "name": "limit", "xAxisIndex": 1, "showSymbol": False,
+                "silent": True, "data": [[measure.limit, 0], [measure.limit, highest]],
+                "lineStyle": {"color": DOTS, "width": 2, "type": "dashed"},
+                "tooltip": {"show": False},
+            },
         ],
     }  # fmt: skip
     st.echarts_chart(options, key=f"bars-{measure.key}", height=110)

@@ -70,8 +70,8 @@ def types(report: HoldoutReport) -> None:
     with st.container(border=True):
         st.subheader("Each type")
         st.caption(
-            "Found: how many of its cells get its name. Right when named: how many cells with its "
-            "name are of it. F1 joins both. In brackets: 95 % intervals."
+            "Found (recall): how many of its cells get its name. Right when named (precision): "
+            "how many cells with its name are of it. F1 joins both. In brackets: 95 % intervals."
         )
         _table(report.table, "F1")
 

@@ -154,7 +154,7 @@ def _answered(
     st.markdown(caption)
     job = jobs.latest(opened.id, gene_tests.GENE_TEST)
     if job is not None:
-        jobs.show(job)
+        jobs.show(job, can_stop=True)
         if not job.status.final:
             return None
     if st.button(label, key="gene-test", type="primary", icon=":material/biotech:"):

@@ -11,7 +11,7 @@ from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.explore import cell_values, colors, rules, selection
+from scanvi_core.services.explore import cell_values, colors, gene_tests, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.formatting import count
@@ -19,6 +19,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
+CLUSTERS_HEIGHT = 220  # pixels
 SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
 
 
@@ -59,6 +60,8 @@ def name_picked(opened: Workspace) -> None:
             _name(opened, picked, str(name), seen)
         undo_buttons(opened)
     state.remember(SEEN, labels.seq)
+    if state.recall(STALE) is not None and state.recall(STALE)[-1] != _mark(picked):
+        state.forget(STALE)  # it was about other cells
     if state.recall(STALE) is not None and picked.n:
         _choose_version(opened, picked)
     elif picked.n:
@@ -73,7 +76,7 @@ def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> 
     try:
         rules.name_cells(opened, picked, name, seen)
     except edit.StaleEdit as error:
-        state.remember(STALE, (name, error.theirs, error.yours))
+        state.remember(STALE, (name, error.theirs, error.yours, _mark(picked)))
         return
     except ScanviError as error:
         st.error(error_text(error))
@@ -81,9 +84,14 @@ def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> 
     _drop(opened)
 
 
+def _mark(picked: Selection) -> int:
+    """Return what tells picked cells from others."""
+    return hash(picked.mask.tobytes())
+
+
 def _choose_version(opened: Workspace, picked: Selection) -> None:
     """Show what somebody else did to these cells meanwhile, beside one's own edit."""
-    name, theirs, yours = state.recall(STALE)
+    name, theirs, yours, _ = state.recall(STALE)
     with st.container(border=True, key="stale"):
         st.markdown(
             "**These cells were changed in another window meanwhile. Nothing was replaced.**\n\n"
@@ -138,10 +146,37 @@ def _pick_clusters(opened: Workspace) -> None:
     if codes is None:
         st.caption("Clusters come with the map of the counts.")
         return
-    chosen = st.pills(
-        "Clusters", range(int(codes.max()) + 1), selection_mode="multi", key="clusters",
-        format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
-    )  # fmt: skip
+    left, right = st.columns([2, 3], gap="medium")
+    with right:
+        _markers_of_clusters(opened)
+    with left:
+        chosen = st.pills(
+            "Clusters", range(int(codes.max()) + 1), selection_mode="multi", key="clusters",
+            format_func=lambda code: f"{code + 1} ({(codes == code).sum():,})",
+        )  # fmt: skip
+        _pick_these(opened, chosen)
+
+
+def _markers_of_clusters(opened: Workspace) -> None:
+    """Draw the first markers of each cluster; until they are known, how far that is."""
+    table = gene_tests.cluster_markers(opened)
+    if table is not None:
+        st.dataframe(
+            table, hide_index=True, height=CLUSTERS_HEIGHT,
+            column_config={name: st.column_config.NumberColumn(width=60)
+                           for name in ("cluster", "cells")},
+        )  # fmt: skip
+        return
+    job = jobs.latest(opened.id, gene_tests.GENE_TEST)
+    if job is None:
+        do(lambda: gene_tests.start(opened, gene_tests.of_clusters(opened)))
+        return
+    jobs.show(job, can_stop=True, about="Markers of the clusters")
+    if job.status.final and st.button("Find the markers of the clusters", key="cluster-markers"):
+        do(lambda: gene_tests.start(opened, gene_tests.of_clusters(opened)))
+
+
+def _pick_these(opened: Workspace, chosen: list[int]) -> None:
     if st.button("Pick these clusters", key="pick-clusters", disabled=not chosen):
         term = Condition(
             "cluster",

@@ -81,7 +81,7 @@ def _preview(opened: Workspace, brought: Sequence[LabelRule]) -> None:
     usable = [at for at, item in enumerate(items) if item.rows.size]
     event = st.dataframe(
         table, hide_index=True, on_select="rerun", selection_mode="multi-row",
-        key=f"rules-table-{also}-{len(items)}",
+        key=f"rules-table-{also}-{hash(tuple(map(str, table.itertuples())))}",
         selection_default={"selection": {"rows": usable}},
         column_config={"rule": st.column_config.TextColumn(width=300)},
     )  # fmt: skip

@@ -6,10 +6,12 @@ from pages.ui.frame import state
 from pages.ui.frame.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
+from scanvi_core.services.formatting import duration
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import open_file, sharing
 
 POLL_S = 0.5
+LONG_S = 2.0
 
 
 def show_open_job(project: str) -> bool:
@@ -75,6 +77,8 @@ def _progress(job_id: str, can_stop: bool, about: str) -> None:
     if job.status.final:
         st.rerun()
     message = md(job.message or "Waiting for another job to end")
+    if job.elapsed_s >= LONG_S:  # something that moves, whatever the work tells
+        message += f", {duration(job.elapsed_s)} so far"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(job.fraction, text=f"{about}: {message}" if about else message)
         label = "Stopping…" if job.stopping else "Cancel"

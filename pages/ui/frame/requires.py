@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.frame import jobs, state
 from pages.ui.frame.pages import OPEN, Page, next_button
 from scanvi_core.services.projects import open_file, questions
+from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import distributed
 from scanvi_core.services.workspace import Workspace, workspace
 
@@ -28,6 +29,17 @@ def data_set(title: str) -> Workspace:
     opened = workspace(project)
     distributed.follow_again(opened)
     return opened
+
+
+def first_model(opened: Workspace, what: str) -> bool:
+    """While the first model is in training, say that `what` comes with it; tell whether it is."""
+    job = jobs.latest(opened.id, train_request.TRAIN)
+    if opened.current_run() is not None or job is None or job.status.final:
+        return False
+    with st.container(border=True):
+        st.markdown(f"**The first model is in training. {what} when it is ready.**")
+        jobs.show(job)
+    return True
 
 
 def locked(sentence: str, page: Page, label: str) -> NoReturn:

@@ -12,11 +12,12 @@ from scanvi_core.services.labels import edit, history, provenance
 from scanvi_core.services.workspace import Workspace
 
 SHOWN = ["step", "when", "what", "who", "why", "proof"]
-HEIGHT = 420
+HEIGHT = 320
+CHOSEN = "history-step"  # of this tab
 
 
 def draw(opened: Workspace) -> None:
-    """Draw the filter, the steps, and the actions for the one that was clicked."""
+    """Draw the filter, the actions for the step that was clicked, and the steps."""
     steps = _filtered(history.table(opened.id))
     warning = history.warning(opened.id)
     if warning:
@@ -25,12 +26,28 @@ def draw(opened: Workspace) -> None:
     if report:
         st.success(md(report))
         state.forget("history-report")
+    place = st.container(key="history-actions")  # in sight, whatever the length of the table
+    chosen = _table(opened, steps)
+    with place:
+        if chosen is None:
+            st.caption("Click a row to go back to it, or to take back only that step.")
+        else:
+            _actions(opened, chosen)
+    _note(opened)
+
+
+def _table(opened: Workspace, steps: pd.DataFrame) -> pd.Series | None:
+    """Draw the steps; return the chosen one, which stays chosen while rows come and go."""
     what = steps["what"].where(~steps["undone"].astype(bool), "(undone) " + steps["what"])
     who = steps["who"].where(steps["verified"].astype(bool), "says: " + steps["who"])
     shown = steps.assign(what=what, who=who)[SHOWN]
-    chosen = st.dataframe(
-        shown, hide_index=True, height=HEIGHT, key="steps", on_select="rerun",
-        selection_mode="single-row",
+    numbers = steps["step"].tolist()
+    before = state.recall(CHOSEN)
+    rows = [numbers.index(before)] if before in numbers else []
+    event = st.dataframe(
+        shown, hide_index=True, height=HEIGHT, on_select="rerun", selection_mode="single-row",
+        key=f"steps-{opened.labels().seq}-{hash(tuple(numbers))}",  # ticks belong to these rows
+        selection_default={"selection": {"rows": rows}},
         column_config={
             "step": st.column_config.NumberColumn(width=45),
             "when": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=95),
@@ -40,12 +57,9 @@ def draw(opened: Workspace) -> None:
             "proof": st.column_config.TextColumn(width=165, help=provenance.HELP),
         },
     )  # fmt: skip
-    _note(opened)
-    rows = chosen["selection"]["rows"]
-    if not rows or rows[0] >= len(steps):
-        st.caption("Click a row to go back to it, or to take back only that step.")
-        return
-    _actions(opened, steps.iloc[rows[0]])
+    rows = event["selection"]["rows"]
+    state.remember(CHOSEN, numbers[rows[0]] if rows else None)
+    return steps.iloc[rows[0]] if rows else None
 
 
 def _note(opened: Workspace) -> None:

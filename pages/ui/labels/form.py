@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text
+from pages.ui.frame.text import error_text, md
 from pages.ui.labels import csv, unlabeled_values
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
@@ -15,16 +15,17 @@ from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
+SHOWN_COLUMNS = 8
 
 
 def choose_source(opened: Workspace, *, begun: bool) -> None:
     """Draw the ways to bring labels, and the one chosen."""
-    columns = edit.label_columns(opened)
+    types, others = edit.label_columns(opened)
     before = {} if begun else from_project.candidates(opened)
     way = st.segmented_control(
         "Where the labels come from",
         [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
-        default=COLUMN if columns else EMPTY,
+        default=COLUMN if types else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
@@ -33,28 +34,43 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         _from_export(opened)
     elif way == TABLE:
         csv.draw(opened)
-    elif way == COLUMN and columns:
-        _from_column(opened, columns, begun=begun)
+    elif way == COLUMN and types + others:
+        _from_column(opened, types, others, begun=begun)
     else:
-        _from_nothing(opened)
+        _from_nothing(opened, [] if types else others, begun=begun)
 
 
-def _from_nothing(opened: Workspace) -> None:
+def _from_nothing(opened: Workspace, others: list[str], *, begun: bool) -> None:
     st.markdown("Begin without labels and name cells below, by lasso, cluster or marker rule.")
-    if st.button("Start empty", key="start-empty"):
+    if others:
+        st.caption(f"{_none_looks(others)} If one does hold cell types, choose “{COLUMN}”.")
+    kind = _kind(primary=not begun)
+    if st.button("Start empty", type=kind, key="start-empty", icon=":material/ink_pen:"):
         edit.start_empty(opened)
         st.rerun()
 
 
-def _from_column(opened: Workspace, columns: list[str], *, begun: bool) -> None:
+def _none_looks(others: list[str]) -> str:
+    shown = ", ".join(md(name) for name in others[:SHOWN_COLUMNS])
+    more = f" and {len(others) - SHOWN_COLUMNS} more" if others[SHOWN_COLUMNS:] else ""
+    return f"These columns of the file do not look like cell types: {shown}{more}."
+
+
+def _kind(*, primary: bool) -> Literal["primary", "secondary"]:
+    return "primary" if primary else "secondary"
+
+
+def _from_column(opened: Workspace, likely: list[str], others: list[str], *, begun: bool) -> None:
     """Draw the choice of the column, and the types it would bring."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        key = st.selectbox("Label column", columns, key="labels-key")
+        key = st.selectbox("Label column", [*likely, *others], key="labels-key")
         values = edit.column_values(opened, key)
         unlabeled, types = unlabeled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
-        kind: Literal["primary", "secondary"] = "secondary" if begun else "primary"
+        kind = _kind(primary=key in likely and not begun)
+        if key in others:
+            st.caption(":orange[:material/info:] These values do not look like cell types.")
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
             do(lambda: edit.use_column(opened, key, unlabeled))
         if begun:

@@ -19,7 +19,7 @@ from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
-ERROR = "review-error"  # the card and the sentence why it could not be decided
+ERROR = "review-error"  # the card, what it asked and why it could not be decided
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
@@ -172,10 +172,14 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, shown: Evidence) ->
 
 
 def draw_error(item: ReviewItem) -> None:
-    """Say why the card could not be decided, until the next decision."""
-    about, text = state.recall(ERROR, ("", ""))
-    if about == item.token:  # newer predictions draw the page anew
+    """Say why a card could not be decided, until the next decision; which one, if it is gone."""
+    token, title, text = state.recall(ERROR, ("", "", ""))
+    if not token:
+        return
+    if token == item.token:
         st.error(text)
+    else:  # somebody else decided it, so another card is in front
+        st.error(f"**About the group before this one, {title}:** {text}")
 
 
 def decide(item: ReviewItem, work: Callable[[], None]) -> None:
@@ -184,7 +188,8 @@ def decide(item: ReviewItem, work: Callable[[], None]) -> None:
     try:
         work()
     except ScanviError as error:
-        state.remember(ERROR, (item.token, error_text(error)))
+        named = f"{count(len(item.rows), 'cell')}, {md(item.candidates[0].name)}?"
+        state.remember(ERROR, (item.token, named, error_text(error)))
 
 
 def _named(candidate: Candidate) -> str:

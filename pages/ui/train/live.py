@@ -12,8 +12,9 @@ from pages.ui.train import where_form
 from scanvi_core.services import jobs
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.projects import sharing
-from scanvi_core.services.runs import results
-from scanvi_core.services.training import distributed
+from scanvi_core.services.runs import results, train_request
+from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.training import distributed, estimate
 from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
@@ -22,6 +23,19 @@ POLL_S = 1.0
 def watch(job: JobSnapshot) -> None:
     """Draw the run and refresh it until it ends."""
     st.fragment(_view, run_every=POLL_S)(job.id)
+
+
+def how_long(opened: Workspace, request: TrainRequest, n_obs: int) -> None:
+    """Say how long a training takes; while that is measured, look again and again."""
+    estimate.begin(opened, request)
+    measuring = bool(jobs.active(opened.id, train_request.PACE))
+    st.fragment(_how_long, run_every=POLL_S if measuring else None)(opened, request, n_obs)
+
+
+def _how_long(opened: Workspace, request: TrainRequest, n_obs: int) -> None:
+    words = estimate.words(opened, request, n_obs)
+    if words:
+        st.markdown(f":material/timer: {md(words)}")
 
 
 def _view(job_id: str) -> None:

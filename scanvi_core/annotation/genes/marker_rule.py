@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scanvi_core.data.genes.aliases import symbols_of
 from scanvi_core.errors import InputError
 
 
@@ -56,7 +57,8 @@ def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
     Parameters
     ----------
     text
-        See `parse_rule`. Names match exactly, else without regard to case when that is unique.
+        See `parse_rule`. Names match exactly, else without regard to case when that is unique,
+        else as an alias (``CD20``: MS4A1).
     genes
         All gene names of the data.
 
@@ -70,9 +72,9 @@ def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
 
 def _known(marker: Marker, genes: Sequence[str]) -> Marker:
     folded = marker.gene.casefold()
-    matches = [g for g in genes if g == marker.gene] or [
-        g for g in genes if g.casefold() == folded
-    ]
+    matches = [g for g in genes if g == marker.gene]
+    for spelled in (folded, *symbols_of(marker.gene)):
+        matches = matches or [g for g in genes if g.casefold() == spelled]
     if len(set(matches)) == 1:
         return Marker(str(matches[0]), marker.positive, marker.threshold)
     raise InputError(

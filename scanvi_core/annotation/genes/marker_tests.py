@@ -4,7 +4,7 @@ Another question than `annotation.model.differential`, which asks how far the sh
 decodes differ: here, whether the counts of one group lie higher than those of the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from scanvi_core.data.normalization import log_normalized
 TEST_CELLS = 10_000  # drawn for one test, of all groups together
 SIDE_CELLS = 2_000
 MIN_FRACTION = 0.1  # a gene seen in fewer cells of every group is not tested
+GENES_AT_ONCE = 500  # between two reports
 REST = -1
 MAX_LOG2 = 10.0  # a gene without a count on one side has no finite fold change
 FLOOR = 1e-9  # beside both means of a fold change
@@ -37,6 +38,7 @@ def rank_genes(
     *,
     totals: Floats | None = None,
     reference: int = REST,
+    report: Callable[[float], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Rank genes per group by Wilcoxon's test of log-normalized counts, ties corrected.
 
@@ -59,6 +61,8 @@ def rank_genes(
     reference
         `REST`: each group against all others, higher genes only. A code: the other groups
         against that one, genes that are higher and lower.
+    report
+        Told how far it is, from 0 to 1; what it raises ends the work.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def rank_genes(
         sp.csr_matrix(counts[rows]), None if totals is None else np.asarray(totals)[rows]
     )
     against = REST if reference == REST else int(np.searchsorted(tested, reference))
-    table = _tests(values, own, len(tested), against)
+    table = _tests(values, own, len(tested), against, report)
     if reference == REST:
         table = table[table["score"] > 0]
     order = table["score"].abs().sort_values(ascending=False, kind="stable").index
@@ -88,7 +92,13 @@ def rank_genes(
     return best.reset_index(drop=True)[COLUMNS]
 
 
-def _tests(values: sp.csr_matrix, codes: Codes, n_groups: int, reference: int) -> pd.DataFrame:
+def _tests(
+    values: sp.csr_matrix,
+    codes: Codes,
+    n_groups: int,
+    reference: int,
+    report: Callable[[float], None],
+) -> pd.DataFrame:
     """Test every gene that is seen often enough in every group; groups by code."""
     from scipy.special import ndtr
     from scipy.stats import false_discovery_control
@@ -97,7 +107,12 @@ def _tests(values: sp.csr_matrix, codes: Codes, n_groups: int, reference: int) -
     genes = np.flatnonzero(of_all.share.max(axis=0) >= MIN_FRACTION)
     n, mean, share = of_all.n, of_all.mean[:, genes], of_all.share[:, genes]
     groups = np.flatnonzero(np.arange(n_groups) != reference)
-    score = _z_scores(values[:, genes], codes, n, groups, reference)
+    columns, blocks = sp.csc_matrix(values[:, genes]), []
+    for start in range(0, max(1, len(genes)), GENES_AT_ONCE):
+        report(start / max(1, len(genes)))
+        block = columns[:, start : start + GENES_AT_ONCE].tocsr()
+        blocks.append(_z_scores(block, codes, n, groups, reference))
+    score = np.concatenate(blocks, axis=1)
     p_adjusted = false_discovery_control(2 * ndtr(-np.abs(score)), axis=1)
     mean_others, share_others = (_others(part, n, groups, reference) for part in (mean, share))
     fold = (np.expm1(mean[groups]) + FLOOR) / (np.expm1(mean_others) + FLOOR)

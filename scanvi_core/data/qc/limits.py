@@ -26,7 +26,7 @@ LEAST_PERCENT, PERCENT_STEP = 10.0, 0.5  # of mitochondrial counts; limits are n
 LEAST_SCORE, SCORE_STEP = 0.1, 0.01  # of doublets: twice the rate that scrublet expects
 MIN_BATCH_CELLS = 20  # smaller batches are measured by the median of all cells
 STEPS = 100  # of a slider between 0 and a typical cell
-LAST_SHARE = 0.999  # of the cells lie within the bins of a straight scale; the last takes the rest
+LAST_SHARE = 0.95  # of the cells lie within the bins where low values are flagged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,14 +52,24 @@ class Spread:
 
     @classmethod
     def of(
-        cls, values: np.ndarray, batch_index: np.ndarray, n_batch: int, *, upper: bool, log: bool
+        cls,
+        values: np.ndarray,
+        batch_index: np.ndarray,
+        n_batch: int,
+        *,
+        upper: bool,
+        least_top: float = 0.0,
     ) -> "Spread":
-        """Sort `values` [n_obs] within batches; NaN is left out. With `log`, bins widen."""
+        """Sort `values` [n_obs] within batches; NaN is left out.
+
+        Bins begin at 0 and end at the largest value, or `least_top` if that is larger; where low
+        ones are flagged, above `LAST_SHARE` of the cells: the last bin takes the rest.
+        """
         known = np.flatnonzero(~np.isnan(values))
         batch, own = batch_index[known], np.asarray(values[known], dtype=np.float64)
         order = np.lexsort((own, batch))
         starts = np.concatenate([[0], np.bincount(batch, minlength=n_batch).cumsum()])
-        return cls(own[order], starts, _edges(own, log=log), upper)
+        return cls(own[order], starts, _edges(own, upper, least_top), upper)
 
     def batch(self, code: int) -> np.ndarray:
         """Return the sorted values of one batch."""
@@ -101,13 +111,12 @@ class Spread:
         return (low, cells - low) if self.upper else (cells - low, low)
 
 
-def _edges(values: np.ndarray, *, log: bool) -> np.ndarray:
-    if log:
-        positive = values[values > 0]
-        low, high = (positive.min(), positive.max()) if len(positive) else (1.0, 1.0)
-        return np.geomspace(low, max(high, 1.001 * low), BINS + 1)
-    high = float(np.quantile(values, LAST_SHARE)) if len(values) else 1.0
-    return np.linspace(0.0, high or 1.0, BINS + 1)
+def _edges(values: np.ndarray, upper: bool, least_top: float) -> np.ndarray:
+    top = float(np.quantile(values, 1.0 if upper else LAST_SHARE)) if len(values) else 1.0
+    if upper:
+        return np.linspace(0.0, max(top, least_top) or 1.0, BINS + 1)
+    step = step_of(float(np.median(values)) if len(values) else 1.0)
+    return np.linspace(0.0, max(1.0, np.ceil(top / step)) * step, BINS + 1)
 
 
 def low_limits(spread: Spread) -> np.ndarray:

@@ -203,8 +203,10 @@ def type_table(scores: Scores) -> pd.DataFrame:
             {
                 "type": item.name,
                 "cells": item.support,
-                "found": percent_with_interval(item.recall, item.recall_interval),
-                "right when named": percent_with_interval(item.precision, item.precision_interval),
+                "found (recall)": percent_with_interval(item.recall, item.recall_interval),
+                "right when named (precision)": percent_with_interval(
+                    item.precision, item.precision_interval
+                ),
                 "F1": item.f1,
                 "F1, 95 % interval": f"{item.f1_interval[0]:.2f} to {item.f1_interval[1]:.2f}"
                 if item.support + item.predicted

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scanvi_core import keys
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.quality import flags as quality_flags
@@ -22,6 +23,7 @@ REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
 QUALITY = "Quality flag"
 STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
 REASON_PLACES = (-1, 1, 6, 0)  # in the palette: gray, orange, purple, blue
+GRAY = -1  # in place of a palette's place
 MAX_CATEGORIES = 200
 
 
@@ -149,8 +151,13 @@ def markers_of(opened: Workspace, rule: str) -> "list[Marker]":
 
 
 def type_colors(opened: Workspace) -> dict[str, int]:
-    """Return each type's place in the palette, so that a type keeps its color everywhere."""
-    return {name: i for i, name in enumerate(opened.labels().names)}
+    """Return each type's place in the palette, so that a type keeps its color everywhere.
+
+    The verdict "unknown" is gray, as cells without a label are.
+    """
+    return {
+        name: GRAY if name == keys.UNKNOWN else i for i, name in enumerate(opened.labels().names)
+    }
 
 
 def _by_labels(opened: Workspace, what: str) -> Coloring:

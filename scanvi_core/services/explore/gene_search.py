@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.genes.aliases import ALIASES, SPELLED, symbols_of
 from scanvi_core.services.workspace import Workspace
 
 SUGGESTIONS = 12
@@ -87,7 +88,7 @@ def _index(opened: Workspace) -> GeneIndex:
 
 
 def search(opened: Workspace, text: str, n: int = SUGGESTIONS) -> list[str]:
-    """Return genes for what was typed: exact, then beginning with it, then holding it.
+    """Return genes for what was typed: meant by it, exact, beginning with it, holding it.
 
     Symbols and identifiers are searched without regard to case; shorter names come first.
     """
@@ -95,22 +96,49 @@ def search(opened: Workspace, text: str, n: int = SUGGESTIONS) -> list[str]:
     if not sought:
         return []
     known = index(opened)
-    found = []
+    meant = [known.folded.get(symbol, -1) for symbol in symbols_of(sought)]
+    found = [(-1, 0, "", place) for place in meant if place >= 0 and sought not in known.folded]
     for place, (symbol, own) in enumerate(known.searched):
         if sought in symbol or sought in own:
             begins = symbol.startswith(sought) or own.startswith(sought)
             rank = 0 if sought in (symbol, own) else 1 if begins else 2
             found.append((rank, len(symbol), symbol, place))
-    return [known.names[place] for *_, place in sorted(found)[:n]]
+    return list(dict.fromkeys(known.names[place] for *_, place in sorted(found)))[:n]
 
 
 def gene_here(opened: Workspace, name: str) -> str | None:
-    """Return what a gene is called here; None without it, or where case alone tells two apart."""
+    """Return what a gene is called here, by its name or an alias (``CD20``: MS4A1).
+
+    None without it, or where case alone tells two apart.
+    """
     known = index(opened)
     place = known.places.get(name)
-    if place is None:
-        place = known.folded.get(name.strip().casefold(), -1)
-    return known.names[place] if place >= 0 else None
+    for spelled in (name.strip().casefold(), *symbols_of(name)):
+        if place is None:
+            place = known.folded.get(spelled)
+    return known.names[place] if place is not None and place >= 0 else None
+
+
+def titles(opened: Workspace) -> dict[str, str]:
+    """Return all genes as the pages call them, with the aliases people search them by.
+
+    ``MS4A1`` is shown as ``MS4A1 (CD20)``.
+    """
+    found: dict[str, str] = opened.cache.get(("gene titles",), lambda: _titles(opened))
+    return found
+
+
+def _titles(opened: Workspace) -> dict[str, str]:
+    known = index(opened)
+    others: dict[str, list[str]] = {}
+    for alias in ALIASES:
+        gene = None if alias in known.folded else gene_here(opened, alias)
+        if gene is not None:
+            others.setdefault(gene, []).append(SPELLED[alias])
+    return {
+        name: f"{name} ({', '.join(others[name])})" if name in others else name
+        for name in known.names
+    }
 
 
 def read_list(opened: Workspace, text: str) -> Pasted:

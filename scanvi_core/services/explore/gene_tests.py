@@ -11,7 +11,7 @@ import pandas as pd
 from scanvi_core import runtime
 from scanvi_core.errors import InputError
 from scanvi_core.services import derived, jobs
-from scanvi_core.services.explore import gene_search
+from scanvi_core.services.explore import gene_groups, gene_search, maps
 from scanvi_core.services.explore.gene_groups import Groups
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
@@ -23,6 +23,7 @@ TEST, MODEL = "Wilcoxon test", "The model"
 PER_TYPE, PER_PAIR = 25, 60  # genes kept
 MODEL_CELLS = 2_000  # drawn per side
 MIN_CELLS = 3
+FIRST = 6  # markers of a cluster in sight
 VERSION = 1
 
 
@@ -60,6 +61,31 @@ def answer(opened: Workspace, question: GeneTest) -> pd.DataFrame | None:
     return opened.cache.get((path.name,), lambda: derived.table(path))
 
 
+def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
+    """Return per cluster of the counts its cells and first markers; None before they are known.
+
+    Columns ``cluster`` (from 1), ``cells``, ``markers``.
+    """
+    question = of_clusters(opened)
+    found = answer(opened, question)
+    if found is None:
+        return None
+    first = found.groupby("group")["gene"].apply(lambda genes: ", ".join(genes[:FIRST]))
+    sizes = np.bincount(question.groups.codes, minlength=len(question.groups.names))
+    return pd.DataFrame(
+        {
+            "cluster": np.arange(1, len(sizes) + 1),
+            "cells": sizes,
+            "markers": [first.get(name, "") for name in question.groups.names],
+        }
+    )
+
+
+def of_clusters(opened: Workspace) -> GeneTest:
+    """Return the question which genes mark each cluster of the counts."""
+    return GeneTest(gene_groups.groups(opened, maps.CLUSTER))
+
+
 def start(opened: Workspace, question: GeneTest) -> str:
     """Answer a question in the background; return the job id.
 
@@ -91,11 +117,14 @@ def start(opened: Workspace, question: GeneTest) -> str:
 
 
 def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
-    job.report(0.1, "Reading the cells")
-    if question.method == MODEL:
-        table = _by_model(opened, question.groups)
-    else:
-        table = _by_test(opened, question)
+    job.report(0.05, "Reading the cells")
+    try:
+        if question.method == MODEL:
+            table = _by_model(opened, question.groups)
+        else:
+            table = _by_test(opened, question, job)
+    except _Stopped:
+        return
     names = gene_search.index(opened).names
     table.insert(1, "gene", [names[at] for at in table.pop("at")])
     path = _path(opened, question)
@@ -105,10 +134,20 @@ def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
         derived.write_table(temporary, table)
 
 
-def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
+class _Stopped(Exception):
+    """Somebody canceled the test."""
+
+
+def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFrame:
     from scanvi_core.annotation.genes.marker_tests import REST, rank_genes
 
     groups, dataset = question.groups, opened.dataset
+
+    def report(share: float) -> None:
+        if job.should_stop():
+            raise _Stopped
+        job.report(0.1 + 0.8 * share, f"Testing genes, {share:.0%} done")
+
     ranked = rank_genes(
         dataset.counts,
         groups.codes,
@@ -116,6 +155,7 @@ def _by_test(opened: Workspace, question: GeneTest) -> pd.DataFrame:
         PER_PAIR if question.two else PER_TYPE,
         totals=dataset.totals,
         reference=1 if question.two else REST,
+        report=report,
     )
     columns = {
         "group": "group", "gene": "at", "score": "score", "log2_change": "log2 change",

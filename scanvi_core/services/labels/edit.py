@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import config, keys
+from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.errors import ColumnMissing, LabelsUnusable
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
@@ -19,9 +20,20 @@ MAX_TYPES = 200
 FEW_TYPES = 20  # so many types may have one cell each
 
 
-def label_columns(opened: Workspace) -> list[str]:
-    """Return the obs columns that may hold cell types, the likeliest first."""
-    return columns_with(opened, "labels_candidates", 1, MAX_TYPES)
+def label_columns(opened: Workspace) -> tuple[list[str], list[str]]:
+    """Return the obs columns that look like cell types, best first, and the others."""
+
+    def part() -> tuple[list[str], list[str]]:
+        every = columns_with(opened, "labels_candidates", 1, MAX_TYPES)
+        types = [name for name in every if _looks_like_types(opened, name)]
+        types.sort(key=lambda name: name.endswith("_ontology_term_id"))  # names before codes
+        return types, [name for name in every if name not in types]
+
+    return opened.cache.get(("label columns",), part)
+
+
+def _looks_like_types(opened: Workspace, name: str) -> bool:
+    return cell_type_names.column_holds_types(name, opened.categories(name)[1])
 
 
 def column_values(opened: Workspace, key: str) -> pd.DataFrame:

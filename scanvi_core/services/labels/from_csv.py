@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import keys
+from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator, why_no_table
 from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
 from scanvi_core.export.table import is_formula
@@ -160,10 +161,15 @@ def _without_mark(text: str) -> str:
 
 
 def label_columns(table: LabelTable) -> list[str]:
-    """Return the columns that may hold labels, the likeliest first."""
+    """Return the columns that may hold labels: first usual names, then what looks like types."""
     usual = [keys.CURATED, *keys.LABEL_COLUMNS]
+
+    def rank(name: str) -> tuple[bool, int]:
+        types = cell_type_names.column_holds_types(name, table.frame[name].unique())
+        return not types, usual.index(name) if name in usual else len(usual)
+
     few = [name for name in table.frame if 1 < table.frame[name].nunique() <= len(table.frame) / 2]
-    return sorted(few, key=lambda name: usual.index(name) if name in usual else len(usual))
+    return sorted(few, key=rank)
 
 
 def values(table: LabelTable, column: str) -> pd.DataFrame:

@@ -103,10 +103,11 @@ def columns_with(opened: Workspace, candidates: str, low: int, high: int) -> lis
 
 
 def batch_table(opened: Workspace, key: str) -> pd.DataFrame:
-    """Return each batch with its cells and how many of them are labeled."""
-    batches = opened.batches(key)
-    labeled = batches.index[opened.labels().codes >= 0]
+    """Return each batch with its cells and, once labels were chosen, how many have one."""
+    batches, labels = opened.batches(key), opened.labels()
     cells = {"cells": np.bincount(batches.index, minlength=len(batches.names))}
-    cells["labeled"] = np.bincount(labeled, minlength=len(batches.names))
+    if labels.seq:
+        labeled = batches.index[labels.codes >= 0]
+        cells["labeled"] = np.bincount(labeled, minlength=len(batches.names))
     table = pd.DataFrame({"batch": list(batches.names), **cells})
     return table.sort_values("cells", ascending=False, kind="stable")

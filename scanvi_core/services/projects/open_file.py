@@ -1,14 +1,17 @@
 """Opening data: the example, a path, uploads; the import runs as a job."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 from scanvi_core import runtime
-from scanvi_core.data.guard.signatures import plain_name
-from scanvi_core.errors import ChoiceNeeded, InputError
+from scanvi_core.data.guard.signatures import HDF5_MAGIC, plain_name
+from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ProjectError
+from scanvi_core.project import access
 from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.services import jobs, paths, request_limits
 from scanvi_core.services.paths import allowed_path
@@ -23,11 +26,8 @@ from scanvi_core.services.workspace import (
 )
 
 OPEN = "open"
-
-
 QUESTION, ANSWERS = "question", "answers"  # in the settings of a project
-
-
+TWICE_S = 60.0  # what is opened again within so many seconds, and untouched, is the same click
 EXAMPLE_NAME = "Example: 700 blood cells"
 
 
@@ -38,7 +38,7 @@ def open_example() -> str:
     def fetch(project: Project) -> Path:
         return write_example(project.source / "pbmc68k_reduced.h5ad")
 
-    return _start(EXAMPLE_NAME, fetch)
+    return _once((EXAMPLE_NAME,), lambda: start(EXAMPLE_NAME, fetch))
 
 
 @cache
@@ -56,17 +56,27 @@ def open_path(text: str) -> str:
         If the path does not lead to a file or folder below the data folder.
     """
     path = allowed_path(text, folders=True)
-    return _start(plain_name(path.name), lambda _: path)
+    about = path.stat()
+    return _once(
+        (str(path), about.st_size, about.st_mtime_ns),
+        lambda: start(plain_name(path.name), lambda _: path),
+    )
 
 
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files in a new project and start opening them; return the project id.
 
     Several files belong together: a matrix with its lists of genes and cells.
+
+    Raises
+    ------
+    SeveralDataSets
+        If two of them hold cells of their own.
     """
     import shutil
 
     named = {Path(name).name or "upload": stream for name, stream in files}
+    _check_one(named)
 
     def store(project: Project) -> Path:
         folder = project.source
@@ -78,7 +88,37 @@ def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
                 shutil.copyfileobj(stream, handle, 1 << 20)
         return folder if len(named) > 1 else folder / next(iter(named))
 
-    return _start(plain_name(min(named, key=len)), store)
+    return start(plain_name(min(named, key=len)), store)
+
+
+class SeveralDataSets(FileRefused):
+    """Files that each hold cells of their own were brought as one.
+
+    Attributes
+    ----------
+    names
+        Of these files.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"{' and '.join(names)} each hold cells of their own; a project has one data set.",
+            "Open one of them now, and the others later as projects of their own. To name the "
+            "cells of all together, first join them into one file, in Python: "
+            "anndata.concat({'first': a, 'second': b}, label='sample').write_h5ad('both.h5ad').",
+        )
+
+
+def _check_one(named: Mapping[str, IO[bytes]]) -> None:
+    """Refuse several HDF5 files; a matrix with its lists is text."""
+    whole = []
+    for name, stream in named.items():
+        if stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
+            whole.append(name)
+        stream.seek(0)
+    if len(whole) > 1:
+        raise SeveralDataSets(whole)
 
 
 def reimport(project_id: str, matrix: str) -> str:
@@ -99,7 +139,40 @@ def reimport(project_id: str, matrix: str) -> str:
     return submit_import(opened.project, lambda _: path, matrix)
 
 
-def _start(name: str, fetch: Callable[[Project], Path]) -> str:
+_latest: dict[tuple[Any, ...], tuple[float, str]] = {}  # when and as what a source was opened
+_opening = threading.Lock()
+
+
+def _once(source: tuple[Any, ...], begin: Callable[[], str]) -> str:
+    """Return the project that the same person just made of a source, or a new one.
+
+    Enter and a click on the button, or two clicks, are one wish. A project in which something
+    was done already, or whose opening ended without data, is not what a second wish is for.
+    """
+    key = (access.asking(), *source)
+    with _opening:
+        at, project_id = _latest.get(key, (-TWICE_S, ""))
+        if time.monotonic() - at > TWICE_S or not _untouched(project_id):
+            project_id = begin()
+            _latest[key] = time.monotonic(), project_id
+        return project_id
+
+
+def _untouched(project_id: str) -> bool:
+    """Tell whether a project is being opened, or was, and nothing was done in it yet."""
+    try:
+        if jobs.active(project_id, OPEN):
+            return True
+        project = open_project(project_id)
+        return is_ready(project_id) and not (
+            project.settings.get(ANSWERS) or workspace(project_id).labels().seq
+        )
+    except ProjectError:
+        return False
+
+
+def start(name: str, fetch: Callable[[Project], Path]) -> str:
+    """Make a project and start opening in it what `fetch` finds or makes; return its id."""
     request_limits.take(request_limits.PROJECT)
     project = create_project(name)
     submit_import(project, fetch)

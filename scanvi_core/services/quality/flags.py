@@ -20,6 +20,7 @@ from scanvi_core.services.workspace import Batches, Workspace
 
 TOTALS, GENES, MT, DOUBLET = "totals", "n_genes", "pct_mt", "doublet_score"
 LEAST = {MT: qc_limits.LEAST_PERCENT, DOUBLET: qc_limits.LEAST_SCORE}
+TOP = {MT: 1.5 * qc_limits.LEAST_PERCENT, DOUBLET: 2.0 * qc_limits.LEAST_SCORE}  # of a scale
 STEP = {MT: qc_limits.PERCENT_STEP, DOUBLET: qc_limits.SCORE_STEP}
 # in the order in which they are told of a cell that has several
 CODES = {
@@ -54,7 +55,8 @@ def spread(opened: Workspace, measure: str, batches: Batches) -> Spread:
     def sort() -> Spread:
         own = np.where(opened.dataset.totals > 0, values(opened, measure, batches), np.nan)
         upper = measure in STEP
-        return Spread.of(own, batches.index, len(batches.names), upper=upper, log=not upper)
+        top = TOP.get(measure, 0.0)
+        return Spread.of(own, batches.index, len(batches.names), upper=upper, least_top=top)
 
     return opened.cache.get(("quality", measure, *_version(opened, measure, batches)), sort)
 

@@ -37,7 +37,7 @@ class MeasureView:
     Attributes
     ----------
     limit, top, step
-        Of the slider, which begins at 0.
+        Of the slider, which begins at 0 as the bins do and ends with them.
     n_flagged
         Cells in view that the limit flags.
     histogram
@@ -127,7 +127,7 @@ def _measure_view(
     middle = spread.middle if code is None else float(spread.middles()[code])
     kept, flagged = spread.histogram(limits, inside)
     limit = float(np.median(limits[inside])) if code is None else float(limits[code])
-    top, step = _scale(measure, middle)
+    top, step = _scale(measure, spread)
     return MeasureView(
         key=measure,
         title=TITLES[measure],
@@ -143,14 +143,10 @@ def _measure_view(
     )
 
 
-def _scale(measure: str, middle: float) -> tuple[float, float]:
-    """Return the top and the step of a slider."""
-    if measure == MT:
-        return 100.0, flags.STEP[MT]
-    if measure == DOUBLET:
-        return 1.0, flags.STEP[DOUBLET]
-    step = qc_limits.step_of(middle)
-    return max(step, np.ceil(middle / step) * step), step
+def _scale(measure: str, spread: qc_limits.Spread) -> tuple[float, float]:
+    """Return the top and the step of a slider, whose scale is that of the bins."""
+    step = flags.STEP.get(measure) or qc_limits.step_of(spread.middle)
+    return float(np.ceil(round(spread.edges[-1] / step, 6)) * step), step
 
 
 def _bin_names(measure: str, spread: qc_limits.Spread) -> list[str]:

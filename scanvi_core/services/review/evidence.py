@@ -56,12 +56,15 @@ class Evidence:
         """Say what naming the card's `n_open` cells so would do."""
         others = self.inside[self.inside["type"] != name]
         n = int(others["cells"].sum())
-        added = f"+{count(n_open, 'cell')}"
+        added = f"{count(n_open, 'cell')} will have this name"
         if not n:
-            return f"{added}; contradicts none of your labels."
-        labels = "label" if n == 1 else "labels"
+            return f"{added}. No labeled cell in their midst says otherwise."
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
-        return f"{added}; contradicts {n:,} of your {labels} ({whose})."
+        keep = "keeps its label" if n == 1 else "keep their labels"
+        return (
+            f"{added}. {count(n, 'labeled cell')} in their midst ({whose}) {keep}; the model "
+            "learns both."
+        )
 
 
 def _evidence(opened: Workspace, token: str) -> Evidence:

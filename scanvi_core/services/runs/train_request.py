@@ -6,8 +6,7 @@ from scanvi_core import runtime
 from scanvi_core.config import ModelConfig, TrainConfig
 
 TRAIN = "train"
-
-
+PACE = "pace"  # a short run that tells how long a training takes
 AWAITED = "awaited"  # in the settings of a project: the run that other processes train
 
 

@@ -6,7 +6,7 @@ from scanvi_core.errors import LabelsUnusable
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.runs.inputs import check_labels
-from scanvi_core.services.runs.train_request import TRAIN, TrainRequest, lane
+from scanvi_core.services.runs.train_request import PACE, TRAIN, TrainRequest, lane
 from scanvi_core.services.training.train_plan import holdout_was_seen
 from scanvi_core.services.workspace import Workspace
 
@@ -45,4 +45,6 @@ def submit(opened: Workspace, device: str, work: Callable[[jobs.Job], str]) -> s
         uncertainty_job.begin(opened)
         return run_id
 
+    for measuring in jobs.active(opened.id, PACE):  # it would only stand in the way
+        jobs.stop(measuring.id)
     return jobs.submit(jobs.JobRequest(opened.id, TRAIN, lane(device), train_and_diagnose))

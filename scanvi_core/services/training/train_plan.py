@@ -1,16 +1,14 @@
 """What a training would use and take, before it starts."""
 
-import sys
 from dataclasses import dataclass
 
 import numpy as np
 
-from scanvi_core import config, runtime
+from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
-from scanvi_core.services.formatting import duration
 from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
@@ -26,7 +24,6 @@ class TrainPlan:
     n_labeled: int
     n_batches: int
     n_holdout: int
-    duration: str
     problem: str = ""
     hint: str = ""
     notes: tuple[str, ...] = ()
@@ -47,7 +44,6 @@ def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
         n_labeled=int((inputs.y >= 0).sum()),
         n_batches=len(inputs.batch_names),
         n_holdout=int(inputs.holdout.sum()),
-        duration=duration_words(request, int(inputs.rows.sum()), opened.dataset.n_vars),
         problem=problem,
         hint=hint,
         notes=tuple(_notes(opened, inputs)),
@@ -72,28 +68,6 @@ def _notes(opened: Workspace, inputs: Inputs) -> list[str]:
     if opened.dataset.n_obs < 200:
         notes.append("Few cells: treat the result as a first hint.")
     return notes
-
-
-def duration_words(request: TrainRequest, n_obs: int, n_vars: int) -> str:
-    """Say where training will run and, for a CPU, about how long it takes.
-
-    The time per step follows 15 ms + 9 us per gene, as measured on one core.
-    """
-    device = device_name(request.train.device)
-    if device != "cpu":
-        return f"Runs on {device}."
-    n_genes = min(request.train.n_top_genes, n_vars)
-    steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
-    scale = (request.train.batch_size + request.train.labeled_batch_size) / 192
-    seconds = steps * (0.015 + 9e-6 * n_genes) * scale
-    return f"About {duration(seconds)} on this computer's CPU."
-
-
-def device_name(name: str) -> str:
-    """Return the device that training would run on, without importing torch when it can wait."""
-    if name == "auto" and "torch" not in sys.modules:
-        return "auto"
-    return str(runtime.choose_device(name))
 
 
 def can_go_on(opened: Workspace, model: ModelConfig) -> bool:

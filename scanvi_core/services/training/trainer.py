@@ -30,7 +30,9 @@ from scanvi_core.project.run_paths import PREVIEW
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import failures, jobs
+from scanvi_core.services.formatting import duration
 from scanvi_core.services.runs import card_clusters, frozen_run, results
+from scanvi_core.services.training import pace
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
 
@@ -58,11 +60,17 @@ class Trainer:
     processes: int = 1  # that train the network together
     store: Path | None = None  # the collection that the counts are read from
     reported: bool = False  # whether this process got as far as an epoch
+    clock: pace.Clock = field(default_factory=pace.Clock)  # at the last report
 
     def __post_init__(self) -> None:
         for line in self.run.records():
             self.job.add_record(EpochRecord(**line))
             self.last_step = line["step"]
+
+    @cached_property
+    def rest_s(self) -> float:
+        """About how many seconds follow the last step."""
+        return pace.rest(self.project, int(self.inputs.rows.sum()))
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -115,6 +123,7 @@ class Trainer:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
         hooks = Hooks(should_stop=self.job.should_stop)
+        self.clock = pace.Clock()
         if self.is_main:
             show = self.show if self.job.watched else None
             hooks = Hooks(self.tell, self.job.should_stop, show)
@@ -141,10 +150,14 @@ class Trainer:
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
         self.reported = True
-        left = record.seconds / record.step * (record.n_steps - record.step)
-        share = SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps
+        now = pace.Clock()
+        waiting, self.clock = self.clock.waiting(now), now
+        left = record.seconds / record.step * (record.n_steps - record.step) + self.rest_s
+        busy = "; this computer is busy with other programs" if waiting > pace.BUSY else ""
         self.job.report(
-            share, f"Training, epoch {record.epoch} of {record.n_epochs}, {left:.0f} s left"
+            SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps,
+            f"Training, epoch {record.epoch} of {record.n_epochs}, "
+            f"about {duration(left)} left{busy}",
         )
         if record.step > self.last_step:
             self.last_step = record.step

@@ -20,7 +20,7 @@ def cells(random):
 
 
 def spread_of(values, batch, *, upper=False):
-    return Spread.of(values, batch, int(batch.max()) + 1, upper=upper, log=not upper)
+    return Spread.of(values, batch, int(batch.max()) + 1, upper=upper)
 
 
 # What a limit flags ----------------------------------------------------------------------------

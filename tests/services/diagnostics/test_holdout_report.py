@@ -119,7 +119,10 @@ def test_the_table_of_types_holds_sklearns_numbers(trained):
     for i, row in report.table.iterrows():
         assert row["cells"] == cells[i]
         assert np.nan_to_num(row["F1"]) == pytest.approx(f1[i])
-        for column, value in (("found", recall[i]), ("right when named", precision[i])):
+        for column, value in (
+            ("found (recall)", recall[i]),
+            ("right when named (precision)", precision[i]),
+        ):
             if row[column]:
                 assert row[column].startswith(f"{100 * value:.0f} % (")
 

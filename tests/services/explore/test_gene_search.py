@@ -6,11 +6,13 @@ from scipy.stats import mannwhitneyu
 
 from scanvi_core.errors import InputError
 from scanvi_core.services import jobs
+from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.explore import (
     colors,
     gene_groups,
     gene_search,
     gene_tests,
+    maps,
     rules,
     selection,
 )
@@ -152,3 +154,35 @@ def test_groups_chosen_by_the_same_genes_are_warned_of(labeled):
 
 def test_predicted_types_and_clusters_are_warned_of(trained):
     assert "predicted" in gene_groups.groups(workspace(trained), colors.PREDICTION).warning
+
+
+def test_genes_are_found_and_shown_by_the_names_people_write(project):
+    opened = workspace(project)
+    assert gene_search.search(opened, "CD20")[0] == "MS4A1"
+    assert gene_search.gene_here(opened, "cd20") == "MS4A1"
+    assert gene_search.read_list(opened, "CD20, LYZ").found == ("MS4A1", "LYZ")
+    assert gene_search.titles(opened)["MS4A1"] == "MS4A1 (CD20)"
+    assert gene_search.titles(opened)["LYZ"].startswith("LYZ")
+    assert [item.gene for item in colors.markers_of(opened, "CD20+, CD3D-")] == ["MS4A1", "CD3D"]
+
+
+def test_markers_of_clusters_stand_beside_their_sizes_and_a_test_tells_how_far_it_is(project):
+    opened, told = workspace(project), []
+    codes = (np.arange(700) % 3).astype(np.int32)
+    maps._save(maps._derived(opened, maps.CLUSTERS), codes)
+    assert gene_tests.cluster_markers(opened) is None
+    question = gene_tests.of_clusters(opened)
+    job = ForegroundJob(project, lambda share, _: told.append(share))
+    gene_tests._work(opened, question, job)
+    table = gene_tests.cluster_markers(opened)
+    assert table["cells"].tolist() == np.bincount(codes).tolist()
+    assert len(set(told)) >= 4 and told == sorted(told)
+
+
+def test_a_canceled_test_keeps_nothing(labeled, monkeypatch):
+    opened = workspace(labeled)
+    question = GeneTest(gene_groups.groups(opened, colors.LABEL))
+    job = ForegroundJob(labeled, lambda *_: None)
+    monkeypatch.setattr(job, "should_stop", lambda: True)
+    gene_tests._work(opened, question, job)
+    assert gene_tests.answer(opened, question) is None

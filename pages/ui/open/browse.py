@@ -1,0 +1,81 @@
+"""Looking for a file below the data folder, in a dialog."""
+
+import streamlit as st
+
+from pages.ui.frame import state
+from pages.ui.frame.text import error_text, md
+from scanvi_core.errors import ScanviError
+from scanvi_core.services.formatting import count
+from scanvi_core.services.projects import browse
+from scanvi_core.services.projects.browse import Entry
+
+CHOSEN, FOLDER = "browsed", "browsed-folder"
+SHOWN = 40  # entries in sight; more by the box above them
+LIST_HEIGHT = 380  # pixels
+
+
+def button() -> str | None:
+    """Draw the button that opens the dialog; return the path that was chosen in it, once."""
+    if st.button("Browse…", key="browse", icon=":material/travel_explore:"):
+        st.dialog("Choose a file", width="large")(_dialog)()
+    chosen: str | None = state.recall(CHOSEN)
+    state.forget(CHOSEN)
+    return chosen
+
+
+def _dialog() -> None:
+    folder = str(state.recall(FOLDER, ""))
+    try:
+        entries = browse.listing(folder)
+    except ScanviError as error:
+        st.error(error_text(error))
+        folder, entries = "", []
+    _steps(folder)
+    part = st.text_input(
+        "Name contains", key=f"browse-part.{folder}", live=True, icon=":material/search:"
+    )
+    entries = [entry for entry in entries if (part or "").casefold() in entry.name.casefold()]
+    with st.container(height=LIST_HEIGHT, border=False):
+        for entry in entries[:SHOWN]:
+            _line(entry)
+        if not entries:
+            st.caption("No folder and no file of cells here.")
+        if entries[SHOWN:]:
+            st.caption(f"{count(len(entries) - SHOWN, 'older one')}: write a part of the name.")
+
+
+def _steps(folder: str) -> None:
+    """Draw the folders that lead here, each a way back."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for name, path in browse.above(folder):
+            if st.button(
+                md(name), key=f"browse-up.{path}", type="tertiary", icon=":material/folder_open:"
+            ):
+                _look_into(path)
+
+
+def _line(entry: Entry) -> None:
+    about = " · ".join(filter(None, (entry.kind, entry.size, f"{entry.changed:%d %b %Y, %H:%M}")))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        icon = ":material/folder:" if entry.is_folder else ":material/draft:"
+        if st.button(md(entry.name), key=f"browse-to.{entry.path}", icon=icon):
+            if entry.is_folder:
+                _look_into(entry.path)
+            _choose(entry.path)
+        st.caption(md(about), width="stretch")
+        if (
+            entry.is_folder
+            and entry.may_open
+            and st.button("Open this folder", key=f"browse-open.{entry.path}")
+        ):
+            _choose(entry.path)
+
+
+def _look_into(path: str) -> None:
+    state.remember(FOLDER, path)
+    st.rerun(scope="fragment")
+
+
+def _choose(path: str) -> None:
+    state.remember(CHOSEN, path)
+    st.rerun()

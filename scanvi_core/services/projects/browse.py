@@ -1,0 +1,122 @@
+"""What may be opened below the data folder: one folder at a time, the newest first."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scanvi_core import runtime
+from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import bytes_in_words
+from scanvi_core.services.paths import allowed_path
+
+MOST = 2_000  # entries of a folder that are looked at
+FOLDER = "folder"
+KINDS = {
+    ".h5ad": "AnnData", ".h5mu": "MuData", ".loom": "loom", ".h5": "10x or other HDF5",
+    ".zarr": "zarr", ".zarr.zip": "zarr", ".zip": "zip", ".csv": "table", ".tsv": "table",
+    ".txt": "text", ".tab": "table", ".mtx": "matrix",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file or folder.
+
+    Attributes
+    ----------
+    name
+        Of it alone.
+    path
+        From the data folder on, as it is written into the box for paths.
+    kind
+        By its name, in words.
+    size
+        In words; empty for folders.
+    changed
+        When it was last written, in local time.
+    is_folder
+        Whether one can look into it.
+    may_open
+        Whether it may be data: a file, or a folder that holds a matrix or a zarr store.
+    """
+
+    name: str
+    path: str
+    kind: str
+    size: str
+    changed: datetime
+    is_folder: bool
+    may_open: bool
+
+
+def listing(folder: str = "") -> list[Entry]:
+    """Return what lies in a folder below the data folder and may be data, the newest first.
+
+    Raises
+    ------
+    FileRefused
+        If there is no such folder, or it may not be read.
+    """
+    root = runtime.data_root().resolve()
+    place = allowed_path(folder, folders=True) if folder else root
+    try:
+        entries = list(_entries(root, place))
+    except OSError as error:
+        raise FileRefused(
+            f"{place.name} cannot be looked into.", "Check the permissions of the folder."
+        ) from error
+    return sorted(entries, key=lambda entry: entry.changed, reverse=True)
+
+
+def above(folder: str) -> list[tuple[str, str]]:
+    """Return the folders that lead to one, from the data folder on: name and path of each."""
+    parts = Path(folder).parts
+    steps = [(part, Path(*parts[: i + 1]).as_posix()) for i, part in enumerate(parts)]
+    return [(runtime.data_root().resolve().name or "/", ""), *steps]
+
+
+def _entries(root: Path, place: Path) -> Iterator[Entry]:
+    with os.scandir(place) as found:
+        for _, item in zip(range(MOST), found, strict=False):
+            with suppress(OSError, FileRefused):  # gone meanwhile, a link to elsewhere
+                if not item.name.startswith(".") and _is_data(item):
+                    allowed_path(item.path, folders=True)
+                    yield _entry(root, item)
+
+
+def _is_data(item: "os.DirEntry[str]") -> bool:
+    return item.is_dir() or bool(_kind(item.name))
+
+
+def _entry(root: Path, item: "os.DirEntry[str]") -> Entry:
+    about, is_folder = item.stat(), item.is_dir()
+    kind = _kind_of_folder(Path(item.path)) if is_folder else _kind(item.name)
+    return Entry(
+        name=item.name,
+        path=Path(item.path).relative_to(root).as_posix(),
+        kind=kind,
+        size="" if is_folder else bytes_in_words(about.st_size),
+        changed=datetime.fromtimestamp(about.st_mtime).astimezone(),
+        is_folder=is_folder and kind != KINDS[".zarr"],
+        may_open=kind != FOLDER,
+    )
+
+
+def _kind(name: str) -> str:
+    """Return what a file is by its name; empty for what is never data."""
+    name = name.casefold()
+    plain = name.removesuffix(".gz")
+    fitting = [ending for ending in KINDS if plain.endswith(ending)]
+    words = KINDS[max(fitting, key=len)] if fitting else ""
+    return f"{words}, packed" if words and plain != name else words
+
+
+def _kind_of_folder(folder: Path) -> str:
+    if any((folder / name).exists() for name in (".zgroup", ".zattrs", "zarr.json")):
+        return KINDS[".zarr"]
+    if any((folder / f"matrix.mtx{packed}").exists() for packed in ("", ".gz")):
+        return "matrix with lists of genes and cells"
+    return FOLDER

@@ -1,0 +1,117 @@
+"""Opening: by a click too many, from a list of folders, turned, and several files at once."""
+
+import io
+import os
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from scanvi_core.errors import FileRefused
+from scanvi_core.project.folder import list_projects
+from scanvi_core.services import jobs
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import browse, open_file, turning
+from scanvi_core.services.workspace import workspace
+from tests.pages.test_screens import buttons, sound
+
+WAIT_S = 120
+GENES = ["ACTB", "GAPDH", "CD3D", "RPL11", *[f"Gene{i}" for i in range(36)]]
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """A file of 60 cells and 40 genes."""
+    return write(tmp_path / "cells.h5ad")
+
+
+def write(path, *, turned=False):
+    counts = np.random.default_rng(0).poisson(2.0, (60, 40)).astype(np.float32)
+    obs = pd.DataFrame({"cell_type": ["B", "T"] * 30}, index=[f"P0_A{i}" for i in range(60)])
+    data = anndata.AnnData(counts, obs, pd.DataFrame(index=GENES))
+    (data.T.copy() if turned else data).write_h5ad(path)
+    return path
+
+
+def finished(project):
+    return jobs.wait(jobs.list_jobs(project)[-1].id, WAIT_S)
+
+
+def test_enter_and_then_the_button_make_one_project(cells):
+    first = open_file.open_path("cells.h5ad")
+    assert open_file.open_path(str(cells)) == first  # while it is being opened
+    finished(first)
+    assert open_file.open_path("cells.h5ad") == first  # and just after
+    assert len(list_projects()) == 1
+
+
+def test_a_project_in_which_something_was_done_is_left_alone(cells):
+    first = open_file.open_path("cells.h5ad")
+    finished(first)
+    edit.use_column(workspace(first), "cell_type", set())
+    assert open_file.open_path("cells.h5ad") != first
+
+
+def test_another_file_of_the_same_name_is_another_project(cells):
+    first = open_file.open_path("cells.h5ad")
+    finished(first)
+    os.utime(cells, ns=(1, 1))
+    assert open_file.open_path("cells.h5ad") != first
+
+
+def test_folders_and_files_are_listed_newest_first_with_size_and_kind(tmp_path, cells):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "matrix.mtx").write_text("%%MatrixMarket\n")
+    (tmp_path / "table.csv.gz").write_bytes(b"x" * 2_000)
+    (tmp_path / "paper.pdf").write_text("no data")
+    (tmp_path / ".hidden.csv").write_text("no data")
+    for age, name in enumerate(("table.csv.gz", "run", "cells.h5ad")):
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    found = [item for item in browse.listing() if item.name != "home"]
+    assert [item.name for item in found] == ["table.csv.gz", "run", "cells.h5ad"]
+    assert [item.kind for item in found] == [
+        "table, packed", "matrix with lists of genes and cells", "AnnData",
+    ]  # fmt: skip
+    assert found[0].size == "2 kB"
+    assert found[1].may_open and [item.name for item in browse.listing("run")] == ["matrix.mtx"]
+    assert browse.above("run") == [(tmp_path.name, ""), ("run", "run")]
+
+
+def test_links_that_lead_out_of_the_data_folder_are_not_listed(tmp_path, monkeypatch):
+    inside = tmp_path / "data"
+    inside.mkdir()
+    (inside / "out").symlink_to(tmp_path)
+    monkeypatch.setenv("SCANVI_DATA_ROOT", str(inside))
+    assert browse.listing() == []
+    with pytest.raises(FileRefused):
+        browse.listing("..")
+
+
+def test_a_turned_file_is_turned_with_one_click(visit, tmp_path):
+    write(tmp_path / "cells.h5ad", turned=True)
+    project = open_file.open_path("cells.h5ad")
+    finished(project)
+    app = sound(visit("check", project))
+    assert "Turn it round" in buttons(app)
+    app.button(key="turn").click().run()
+    (project,) = (item.id for item in list_projects() if item.id != project)
+    finished(project)
+    dataset = workspace(project).dataset
+    assert (dataset.n_obs, dataset.var_names.tolist()) == (60, GENES)
+    assert dataset.obs["cell_type"].astype(str).tolist() == ["B", "T"] * 30
+    assert turning.looks_turned(workspace(project)) is None
+    straight = anndata.read_h5ad(write(tmp_path / "straight.h5ad"))
+    assert np.array_equal(dataset.counts.toarray(), straight.X)
+    assert "Turn it round" not in buttons(sound(visit("check", project)))
+
+
+def test_two_files_of_cells_in_one_upload_say_what_to_do_and_can_be_opened_alone(tmp_path, cells):
+    both = [(name, io.BytesIO(cells.read_bytes())) for name in ("a.h5ad", "b.h5ad")]
+    with pytest.raises(open_file.SeveralDataSets, match="each hold cells") as refused:
+        open_file.open_uploads(both)
+    assert refused.value.names == ("a.h5ad", "b.h5ad") and "concat" in refused.value.hint
+    assert list_projects() == []
+    project = open_file.open_uploads(both[1:])
+    finished(project)
+    assert workspace(project).dataset.n_obs == 60
