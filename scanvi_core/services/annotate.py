@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core import keys, runtime
-from scanvi_core.errors import ColumnMissing, InputError
+from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
@@ -60,6 +60,7 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
             matrix_name(request.layer),
             request.answers,
         )
+        check_asked(opened.dataset.manifest, request.answers)
         notes = prepare(opened, request)
         check_labels(opened)
         job = ForegroundJob(opened.project.id, progress)
@@ -73,15 +74,36 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         }
 
 
+def check_asked(manifest: Mapping[str, Any], answers: Mapping[str, str]) -> None:
+    """Refuse answers to questions that a file does not ask.
+
+    Raises
+    ------
+    SettingInvalid
+        If there is one.
+    """
+    asked = manifest.get("asked", [])
+    for key in sorted(set(answers) - set(asked)):
+        raise SettingInvalid(
+            f"Nothing is asked about {key}.",
+            f"Asked is: {', '.join(asked)}." if asked else "This file asks nothing.",
+        )
+
+
 def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     """Choose labels and batches as the pages would; return the notices."""
     if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
         known = ", ".join(map(str, opened.dataset.obs.columns))
         raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
+    if request.batch_key == request.labels_key:
+        raise SettingInvalid(
+            f"The column {request.batch_key} cannot hold both the types and the batches.",
+            "Leave --batch-key out, or name the column that tells batches apart.",
+        )
     opened.project.update_settings(batch_key=request.batch_key)
     edit.use_column(opened, request.labels_key, set(request.unlabeled))
     values = edit.column_values(opened, request.labels_key)
-    odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
+    odd = values[values["unlabeled"] & ~values["value"].isin(opened.project.settings["unlabeled"])]
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
 
@@ -109,6 +131,7 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
     return {
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],
+        "doubts": doubts(opened),
         "labels": {str(name): int(n) for name, n in zip(names, cells, strict=True)},
         "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
@@ -121,6 +144,21 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "holdout": results.without_nan(about["holdout"]),
         "output": str(path),
     }
+
+
+def doubts(opened: Workspace) -> dict[str, Any]:
+    """Return how many cells have their prediction doubted, by reason, and what was not looked for.
+
+    ``ok`` counts the cells whose prediction nothing speaks against.
+    """
+    from scanvi_core.services.diagnostics import uncertainty
+
+    checked = uncertainty.reasons(opened)
+    if checked is None:
+        return {}
+    numbers = np.bincount(checked.reason, minlength=len(uncertainty.REASON_NAMES))
+    named = zip(uncertainty.REASON_NAMES, numbers, strict=True)
+    return {name: int(n) for name, n in named} | {"notes": list(checked.novelty_notes)}
 
 
 def _scratch() -> "tempfile.TemporaryDirectory[str]":
