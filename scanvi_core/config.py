@@ -26,6 +26,7 @@ DISTILLATION = 0.3  # weight of the soft labels of all cells against those of th
 MIN_CELLS = 20
 MIN_GENES = 10
 MIN_LABELS = 2
+MAX_TYPES = 5_000  # as many as atlases name; more are no types of cells
 RARE_CELLS = 3  # types with fewer labeled cells are trained on, but flagged and not scored
 MIN_BATCH_CELLS = 20  # smaller batches are pooled when variable genes are chosen
 PREVIEW_CELLS = 800  # cells in the map drawn during training

@@ -61,7 +61,7 @@ class ChoiceNeeded(InputError):
     message, hint
         As for every error.
     question
-        What is asked: :meth:`scanvi_core.data.formats.question.Question.as_dict`.
+        What is asked: :meth:`scanvi_core.data.question.Question.as_dict`.
     """
 
     def __init__(self, message: str, hint: str = "", question: Mapping[str, Any] | None = None):

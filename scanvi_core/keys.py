@@ -50,7 +50,8 @@ BATCH_COLUMNS = (
 )  # fmt: skip
 UNLABELED_WORDS = frozenset(
     {"", "nan", "na", "n/a", "none", "null", "unknown", "unlabeled", "unlabelled", "unassigned",
-     "undetermined", "unannotated", "not assigned", "?", "-", "tbd"}
+     "undetermined", "unannotated", "not assigned", "not annotated", "to be annotated",
+     "?", "-", "-1", "tbd"}
 )  # fmt: skip
 TOTAL_COLUMNS = (  # counts per cell, compared without capitals
     "n_counts", "total_counts", "ncount_rna", "n_count", "ncount", "numi", "n_umi", "n_umis",
@@ -64,7 +65,11 @@ SUMMARY_ROWS = frozenset(  # rows that htseq-count and STAR add below the genes
 EARLIER = {  # keys of records that version 0.1.0 wrote, and what they are now
     "labelled_batch_size": "labeled_batch_size", "n_labelled": "n_labeled",
 }  # fmt: skip
-COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "spliced")
+COUNT_LAYERS = ("counts", "raw_counts", "count", "raw", "umi")
+PART_LAYERS = frozenset(  # layers that hold some of the molecules: taken only without a whole
+    {"spliced", "unspliced", "ambiguous", "nascent", "mature", "spanning", "s", "u", "a", "ms",
+     "mu", "intronic", "exonic", "introns", "exons", "new", "old", "labeled", "unlabeled_rna"}
+)  # fmt: skip
 
 
 def as_now(record: Mapping[str, Any]) -> dict[str, Any]:

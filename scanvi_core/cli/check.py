@@ -20,5 +20,9 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print what is in a file."""
     from scanvi_core.data.intake.import_file import inspect_file
+    from scanvi_core.services.annotate import check_asked
 
-    print_summary(inspect_file(options.source, answers=dict(options.answer)), as_json=options.json)
+    answers = dict(options.answer)
+    found = inspect_file(options.source, answers=answers)
+    check_asked(found.get("asked", []), answers)
+    print_summary(found, as_json=options.json)

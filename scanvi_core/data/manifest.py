@@ -10,7 +10,7 @@ from scanvi_core.typed import Mistyped, Rule, between, matches, taken
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-OPTIONAL = frozenset({"origin"})
+OPTIONAL = frozenset({"origin", "asked"})
 MOST = 2**31 - 1  # cells or genes: positions have 32 bits
 
 
@@ -120,6 +120,7 @@ class Manifest(_Core, total=False):
     recovery: Annotated[dict[str, Any], has_text("text")] | None
     source: SourceFile
     origin: Origin
+    asked: list[str]
     needed_mb: float
     labels_candidates: list[Candidate]
     batch_candidates: list[Candidate]

@@ -1,6 +1,5 @@
 """Small mends, each with a sentence for the user. The numbers of the counts are never touched."""
 
-import re
 import unicodedata
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import keys
+from scanvi_core.data.names import VERSIONED
 from scanvi_core.plurals import count
 
 NO_NAMES = frozenset({"", "nan", "none", "<na>", "na", "null"})
-VERSIONED = re.compile(r"(ENS[A-Z]*G\d{6,})\.\d+")
 MANY = 1_000  # a text column with more different values is kept as plain text
 
 
@@ -19,8 +18,8 @@ def unique_names(names: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
     """Return names that occur once each, and notices.
 
     Characters without width and blanks at the ends go, a missing name becomes ``cell-7`` or
-    ``gene-7``, Ensembl identifiers lose their version where that keeps them apart, and later twins
-    get ``-1``, ``-2``...
+    ``gene-7``, identifiers of genes lose their version where that keeps them apart, and later
+    twins get ``-1``, ``-2``...
 
     Parameters
     ----------
@@ -49,15 +48,18 @@ def unique_names(names: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _drop_versions(names: np.ndarray) -> list[str]:
-    """Take the version off Ensembl identifiers in place; return a notice."""
-    bare = np.array([VERSIONED.sub(r"\1", name) for name in names], dtype=object)
+    """Take the version off identifiers of genes in place; return a notice."""
+    whole = map(VERSIONED.fullmatch, names)
+    bare = [found[1] if found else name for found, name in zip(whole, names, strict=True)]
+    bare = np.array(bare, dtype=object)
     apart = ~pd.Index(bare).duplicated(keep=False)
     changed = np.flatnonzero((bare != names) & apart)
     if not changed.size:
         return []
     example = names[changed[0]]
     names[changed] = bare[changed]
-    n = count(changed.size, "Ensembl identifier")
+    kind = "Ensembl" if all("ENS" in name.upper() for name in names[changed]) else "gene"
+    n = count(changed.size, f"{kind} identifier")
     return [f"{n} had a version (for example {example}); it was taken off to match other data."]
 
 

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core import keys, runtime
-from scanvi_core.errors import ColumnMissing, InputError
+from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
@@ -91,10 +91,15 @@ def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
     matrix = matrix_name(request.layer)
     files = [path.resolve() for path in request.sources]
     if not request.is_joined:
-        return import_into(project, files[0], matrix, request.answers)
+        opened = import_into(project, files[0], matrix, request.answers)
+        check_asked(opened.dataset.manifest.get("asked", []), request.answers)
+        return opened
     references = [path.resolve() for path in request.references]
     parts.list_files(project, files, references)
     parts.read_parts(project, matrix, request.answers, progress)
+    manifests = [source.dataset.manifest for source in parts.sources(project)]
+    asked = {key for manifest in manifests for key in manifest.get("asked", [])}
+    check_asked(sorted(asked), request.answers)
     return several_files.join_into(project, request.batch_key)
 
 
@@ -106,18 +111,36 @@ def _write(opened: Workspace, request: AnnotateRequest) -> None:
     write.write(opened, ExportChoice(per_file=request.is_joined), target)
 
 
+def check_asked(asked: Sequence[str], answers: Mapping[str, str]) -> None:
+    """Refuse answers to questions that no file asks.
+
+    Raises
+    ------
+    SettingInvalid
+        If there is one.
+    """
+    for key in sorted(set(answers) - set(asked)):
+        raise SettingInvalid(
+            f"Nothing is asked about {key}.",
+            f"Asked is: {', '.join(asked)}." if asked else "This file asks nothing.",
+        )
+
+
 def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     """Choose labels and batches as the pages would; return the notices."""
+    if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
+        known = ", ".join(map(str, opened.dataset.obs.columns))
+        raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
+    if request.batch_key == request.labels_key:
+        raise SettingInvalid(
+            f"The column {request.batch_key} cannot hold both the types and the batches.",
+            "Leave --batch-key out, or name the column that tells batches apart.",
+        )
     if not request.is_joined:  # else each file is a batch
-        if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
-            known = ", ".join(map(str, opened.dataset.obs.columns))
-            raise ColumnMissing(
-                f"There is no column {request.batch_key} in obs.", f"It has: {known}."
-            )
         opened.project.update_settings(batch_key=request.batch_key)
     edit.use_column(opened, request.labels_key, set(request.unlabeled))
     values = edit.column_values(opened, request.labels_key)
-    odd = values[values["unlabeled"] & ~values["value"].isin(request.unlabeled)]
+    odd = values[values["unlabeled"] & ~values["value"].isin(opened.project.settings["unlabeled"])]
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
 
@@ -145,6 +168,7 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
     return {
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],
+        "doubts": doubts(opened),
         "labels": {str(name): int(n) for name, n in zip(names, cells, strict=True)},
         "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
@@ -157,6 +181,21 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "holdout": results.without_nan(about["holdout"]),
         "output": str(path),
     }
+
+
+def doubts(opened: Workspace) -> dict[str, Any]:
+    """Return how many cells have their prediction doubted, by reason, and what was not looked for.
+
+    ``ok`` counts the cells whose prediction nothing speaks against.
+    """
+    from scanvi_core.services.diagnostics import uncertainty
+
+    checked = uncertainty.reasons(opened)
+    if checked is None:
+        return {}
+    numbers = np.bincount(checked.reason, minlength=len(uncertainty.REASON_NAMES))
+    named = zip(uncertainty.REASON_NAMES, numbers, strict=True)
+    return {name: int(n) for name, n in named} | {"notes": list(checked.novelty_notes)}
 
 
 def _scratch() -> "tempfile.TemporaryDirectory[str]":

@@ -32,10 +32,12 @@ from scanvi_core.data.blocks.nodes import (
 )
 
 MAPPINGS = ("obsm", "obsp", "uns", "varm", "varp")
+TURNED = {"obs": "var", "var": "obs", "obsm": "varm", "varm": "obsm", "obsp": "varp",
+          "varp": "obsp"}  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
-def copy_anndata(source: Any, file: h5py.File) -> list[str]:
+def copy_anndata(source: Any, file: h5py.File, *, turned: bool = False) -> list[str]:
     """Copy one AnnData group; return notices about what could not be read.
 
     Parameters
@@ -44,6 +46,8 @@ def copy_anndata(source: Any, file: h5py.File) -> list[str]:
         zarr or h5py group with ``obs`` and ``var``.
     file
         The new .h5ad file.
+    turned
+        Whether rows and columns change places; ``raw`` is left out then.
 
     Raises
     ------
@@ -51,13 +55,14 @@ def copy_anndata(source: Any, file: h5py.File) -> list[str]:
         If names of cells or genes, or a matrix, cannot be read.
     """
     notes: list[str] = []
+    target = TURNED if turned else {}
     for name in ("obs", "var"):
-        write_frame(file, name, read_frame(source, name, notes))
+        write_frame(file, target.get(name, name), read_frame(source, name, notes))
     if "X" in source:
-        copy_matrix(source, file, "X", notes)
+        copy_matrix(source, file, "X", notes, turned=turned)
     for name in _names_in(source, "layers"):
-        copy_matrix(source, file, f"layers/{name}", notes)
-    if "X" in _names_in(source, "raw"):
+        copy_matrix(source, file, f"layers/{name}", notes, turned=turned)
+    if not turned and "X" in _names_in(source, "raw"):
         file.create_group("raw").attrs.update(
             {"encoding-type": "raw", "encoding-version": "0.1.0"}
         )
@@ -65,7 +70,7 @@ def copy_anndata(source: Any, file: h5py.File) -> list[str]:
         write_elem(file, "raw/var", read_frame(source, "raw/var", notes))
     for slot in MAPPINGS:
         for name in _names_in(source, slot):
-            _copy_element(source[slot], file[slot], slot, name, notes)
+            _copy_element(source[slot], file[target.get(slot, slot)], slot, name, notes)
     return notes
 
 
@@ -140,8 +145,10 @@ def _names_in(source: Any, name: str) -> list[str]:
     return names_in(node) if is_group(node) else []
 
 
-def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> None:
-    """Copy a dense or sparse matrix some million values at a time.
+def copy_matrix(
+    source: Any, file: h5py.File, name: str, notes: list[str], *, turned: bool = False
+) -> None:
+    """Copy a dense or sparse matrix some million values at a time; `turned`: its transpose.
 
     Raises
     ------
@@ -151,7 +158,8 @@ def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> No
     node = part_in(source, name)
     if not is_group(node):
         if len(shape_of(node) or ()) == 2:
-            _copy_array(array_in(source, name, 2, NUMBERS), file, name)
+            copy = _copy_transposed if turned else _copy_array
+            copy(array_in(source, name, 2, NUMBERS), file, name)
         return
     if not set(names_in(node)) >= SPARSE:
         notes.append(f"{name} is stored in a way that cannot be read; it was left aside.")
@@ -160,6 +168,8 @@ def copy_matrix(source: Any, file: h5py.File, name: str, notes: list[str]) -> No
     stored, shape = sparse_format(node) or "csr", stated_shape(node)
     if shape is None:
         raise Unreadable(f"{name} states no shape")
+    if turned:  # what is stored by rows of one is stored by columns of the other
+        stored, shape = {"csr": "csc", "csc": "csr"}.get(stored, stored), shape[::-1]
     group = file.create_group(name)
     group.attrs.update({"encoding-type": f"{stored}_matrix", "encoding-version": "0.1.0"})
     group.attrs["shape"] = shape
@@ -177,6 +187,18 @@ def _copy_array(node: Any, parent: Any, name: str) -> None:
     step = max(1, BLOCK_VALUES // row)
     for start in range(0, height, step):
         new[start : start + step] = read(node, slice(start, start + step))
+
+
+def _copy_transposed(node: Any, parent: Any, name: str) -> None:
+    height, width = (int(length) for length in node.shape)
+    side = max(1, int(CHUNK**0.5))
+    chunks = (min(width, side), min(height, side)) if node.size else None
+    packed = PACKED if node.size else {}
+    new = parent.create_dataset(name, (width, height), node.dtype, chunks=chunks, **packed)
+    new.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    step = max(side, BLOCK_VALUES // max(1, width) // side * side)
+    for start in range(0, height, step):
+        new[:, start : start + step] = read(node, slice(start, start + step)).T
 
 
 def _copy_element(source: Any, target: Any, slot: str, name: str, notes: list[str]) -> None:

@@ -9,7 +9,7 @@ from scanvi_core import config, keys
 from scanvi_core.data.repairs import kind_of, spelling_twins
 from scanvi_core.plurals import count
 
-MIN_CATEGORIES, MAX_CATEGORIES = 2, 200
+MIN_CATEGORIES, MIN_MEMBERS = 2, 2  # groups, and cells in each at the mean
 
 
 def describe_columns(obs: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -115,7 +115,7 @@ def _problem(column: pd.Series, n_unique: int) -> str:
     n_obs = int(column.notna().sum())
     if n_unique < MIN_CATEGORIES:
         return f"it has {count(n_unique, 'value')}"
-    if n_unique > MAX_CATEGORIES or n_unique > n_obs / 2:
+    if n_unique * MIN_MEMBERS > n_obs or n_unique > config.MAX_TYPES:
         return f"{n_unique:,} values for {n_obs:,} cells look like barcodes"
     if column.dtype.kind == "f" and not np.array_equal(column.dropna(), column.dropna().round()):
         return "it holds measurements, not groups"

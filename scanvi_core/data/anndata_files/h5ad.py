@@ -4,8 +4,8 @@ Runs in the child process only.
 """
 
 import logging
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data import repairs
-from scanvi_core.data.anndata_files import guess_columns
+from scanvi_core.data.anndata_files import features, guess_columns
 from scanvi_core.data.anndata_files.checks import check_memory, check_orientation, check_shape
+from scanvi_core.data.anndata_files.gene_names import symbol_column
 from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.tables import Table, read_table
 from scanvi_core.data.blocks.hdf5 import MatrixSource, find_matrices, raw_genes_key
@@ -34,8 +35,6 @@ from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.errors import CountsNotFound, FileRefused
 
-SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
-ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?")
 MAX_EMBEDDING = 512  # wider tables in obsm are measurements, not embeddings
 LARGE_COUNT = 1e6
 logger = logging.getLogger(__name__)
@@ -51,6 +50,8 @@ class Pending:
         The file, and its size and time of change when the rest of it was read.
     report
         What was found about the matrix.
+    keep
+        Which of its genes are taken, bool.
     shape
         Cells and genes of the file, which are not always those of the matrix.
     memory_mb
@@ -62,6 +63,7 @@ class Pending:
     path: Path
     facts: dict[str, Any]
     report: choose.MatrixReport
+    keep: np.ndarray
     shape: tuple[int, int]
     memory_mb: float
     n_notes: int
@@ -90,7 +92,14 @@ class Content:
     manifest: dict[str, Any]
 
 
-def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) -> Content:
+def read_file(
+    path: Path,
+    matrix: str | None,
+    memory_mb: float,
+    *,
+    whole: bool,
+    answers: Mapping[str, str] | None = None,
+) -> Content:
     """Read a file; with `whole` off, everything but the counts themselves.
 
     Parameters
@@ -103,21 +112,30 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         Memory that may be used.
     whole
         Whether the counts are wanted.
+    answers
+        Answers to questions about the file, by `Question.key`.
 
     Raises
     ------
     InputError
         If the file cannot be used; see :mod:`scanvi_core.errors`.
+    GenesInRows
+        If its owner says that it has to be turned round.
     """
+    answers = answers or {}
     with opened(path) as (file, facts):
-        obs_table, var_table = _checked_tables(file, path.name, memory_mb)
+        obs_table, var_table = _checked_tables(file, path.name, memory_mb, answers)
         shape = len(obs_table.names), len(var_table.names)
         sources, notes = _find_matrices(file, shape)
-        reports = _judge_all(file, sources, obs_table, var_table, memory_mb)
+        genes = _Genes(file, path.name, var_table, answers)
+        reports = _judge_all(sources, obs_table, genes, memory_mb)
         chosen = choose.choose(reports, matrix, recover=True)
-        source = next(item for item in sources if item.name == chosen.name)
+        table, keep, gene_notes = genes.of(chosen.name)
+        source = next(item for item in sources if item.name == chosen.name).only(keep)
         needed_mb = check_memory(source, chosen.n_values, memory_mb)
-        obs, var, table_notes = _tables(obs_table, _genes_of(file, chosen, var_table))
+        check_shape(*chosen.shape, chosen.name)
+        obs, var, table_notes = _tables(obs_table, table)
+        table_notes = gene_notes + table_notes
         obsm, obsm_notes = _embeddings(file, len(obs))
         recovery_notes, recovery = _tried_recovery(source, chosen, obs, var, needed=not whole)
     symbol = symbol_column(var)
@@ -135,28 +153,45 @@ def read_file(path: Path, matrix: str | None, memory_mb: float, *, whole: bool) 
         **_about_columns(obs),
     }
     _add_findings(manifest, reports, chosen)
-    pending = Pending(path, facts, chosen, shape, memory_mb, len(manifest["repairs"]))
+    pending = Pending(path, facts, chosen, keep, shape, memory_mb, len(manifest["repairs"]))
     symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
     return Content(pending if whole else None, obs, var, obsm, symbols, manifest)
 
 
-def _checked_tables(file: Any, name: str, memory_mb: float) -> tuple[Table, Table]:
+def _checked_tables(
+    file: Any, name: str, memory_mb: float, answers: Mapping[str, str]
+) -> tuple[Table, Table]:
     """Return obs and var of a file whose structure is sound."""
     check_structure(file, memory_mb * 1e6)
     signatures.check_is_anndata(file, name)
     obs, var = read_table(file, "obs"), read_table(file, "var")
     check_shape(len(obs.names), len(var.names), "This file")
-    check_orientation(obs, var)
+    check_orientation(obs, var, answers, name)
     return obs, var
 
 
-def _genes_of(file: Any, chosen: choose.MatrixReport, var: Table) -> Table:
-    """Return the table of the chosen matrix's genes: raw has its own."""
-    if chosen.name != "raw.X":
-        return var
-    table = read_table(file, raw_genes_key(file))
-    check_shape(*chosen.shape, chosen.name)
-    return table
+@dataclass(slots=True)
+class _Genes:
+    """The tables of genes of a file, ``raw`` having its own, and which of them are worked with."""
+
+    file: Any
+    name: str
+    var: Table
+    answers: Mapping[str, str]
+    known: dict[str, tuple[Table, np.ndarray, list[str]]] = field(default_factory=dict)
+
+    def of(self, matrix: str) -> tuple[Table, np.ndarray, list[str]]:
+        """Return the table of the genes taken of a matrix, which they are, and notices."""
+        key = raw_genes_key(self.file) if matrix == "raw.X" else "var"
+        if key not in self.known:
+            table = self.whole(matrix)
+            keep, notes = features.choose(table.columns, table.names, self.answers, self.name)
+            self.known[key] = table.rows(keep), keep, notes
+        return self.known[key]
+
+    def whole(self, matrix: str) -> Table:
+        """Return the table of all the genes of a matrix."""
+        return read_table(self.file, raw_genes_key(self.file)) if matrix == "raw.X" else self.var
 
 
 def _find_matrices(file: Any, shape: tuple[int, int]) -> tuple[list[MatrixSource], list[str]]:
@@ -183,31 +218,22 @@ def _tried_recovery(
     return converter.finish()
 
 
-def symbol_column(var: pd.DataFrame) -> str | None:
-    """Return the column with gene symbols when the names are Ensembl ids, else None."""
-    ensembl = sum(bool(ENSEMBL.fullmatch(name)) for name in var.index)
-    if ensembl * 2 < max(1, len(var)):
-        return None
-    return next((name for name in SYMBOL_COLUMNS if name in var), None)
-
-
 def _judge_all(
-    file: Any, sources: list[MatrixSource], obs: Table, var: Table, memory_mb: float
+    sources: list[MatrixSource], obs: Table, genes: _Genes, memory_mb: float
 ) -> list[choose.MatrixReport]:
     reports = []
     for at, source in enumerate(sources):
-        genes = (
-            read_table(file, raw_genes_key(file)).names if source.name == "raw.X" else var.names
-        )
-        if len(genes) != source.shape[1]:
+        n_named = len(genes.whole(source.name).names)
+        if n_named != source.shape[1]:
             raise FileRefused(
-                f"{source.name} has {source.shape[1]:,} genes but {len(genes):,} gene names.",
+                f"{source.name} has {source.shape[1]:,} genes but {n_named:,} gene names.",
                 "The file is damaged: save it again where it was made.",
             )
         if source.stored != "dense" and len(sources) == 1:
             check_memory(source, source.n_stored, memory_mb)
         stage = LOOKING.part(at, len(sources))
-        reports.append(choose.judge(watched(source, stage), obs.names, genes))
+        table, keep, _ = genes.of(source.name)
+        reports.append(choose.judge(watched(source.only(keep), stage), obs.names, table.names))
     return reports
 
 

@@ -41,6 +41,13 @@ class Table:
     columns: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def rows(self, keep: np.ndarray) -> "Table":
+        """Return the same table with some of its rows: bool [rows]."""
+        if keep.all():
+            return self
+        columns = {name: values[keep] for name, values in self.columns.items()}
+        return Table(self.names[keep], columns, self.notes)
+
 
 def read_table(file: Any, key: str) -> Table:
     """Return the table stored at `key` (``obs``, ``var``, ``raw/var`` or ``raw.var``).
@@ -59,7 +66,8 @@ def read_table(file: Any, key: str) -> Table:
             index_key = "index"
         table = Table(_as_text(_column(node, index_key)))
         order = texts(attribute(node, "column-order", []))
-        listed = order + sorted(set(names_in(node)) - set(order))
+        inside = {name.split("/")[0] for name in order if "/" in name}  # of "a/b" a group "a"
+        listed = order + sorted(set(names_in(node)) - set(order) - inside)
     except Unreadable as error:
         raise FileRefused(
             f"The file is damaged: the names in {key} cannot be read.",
@@ -87,7 +95,7 @@ def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
 def _column(parent: Any, name: str) -> Any:
     """Return one column: array, masked pandas array or categorical."""
     node = part_in(parent, name)
-    if attribute(node, "categories") is not None and RESERVED in parent:  # anndata 0.7
+    if _has_words_apart(parent, name, node):  # anndata 0.7, and SeuratDisk without a reference
         words = _column(group_in(parent, RESERVED), name)
         return categorical(read(array_in(parent, name)), words, ordered=is_ordered(node))
     if not is_group(node):
@@ -102,6 +110,13 @@ def _column(parent: Any, name: str) -> Any:
             raise Unreadable("its mask does not fit its values")
         return pd.Series(values).astype(object).where(mask == 0, None).array
     raise Unreadable(f"its encoding {encoding or 'of an unknown kind'!r} is not known")
+
+
+def _has_words_apart(parent: Any, name: str, node: Any) -> bool:
+    """Tell whether the categories of a column of codes lie in a group of the table."""
+    if is_group(node) or RESERVED not in parent:
+        return False
+    return attribute(node, "categories") is not None or name in group_in(parent, RESERVED)
 
 
 def plain_column(node: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ outside their arrays when a file holds a column number beyond the last gene.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,8 @@ class MatrixSource:
         Type of the values as stored.
     n_stored
         Stored values; cells × genes for a dense matrix.
+    keep
+        Which of the stored genes are taken, bool; None: all. `shape` counts the taken ones.
     """
 
     name: str
@@ -63,6 +65,18 @@ class MatrixSource:
     stored: str
     dtype: np.dtype
     n_stored: int
+    keep: np.ndarray | None = None
+
+    @property
+    def n_genes_stored(self) -> int:
+        """Genes the matrix has in its file."""
+        return self.shape[1] if self.keep is None else int(self.keep.size)
+
+    def only(self, keep: np.ndarray) -> "MatrixSource":
+        """Return the same matrix with some of its genes: bool [genes]."""
+        if keep.all():
+            return self
+        return replace(self, shape=(self.shape[0], int(keep.sum())), keep=keep)
 
     def blocks(self) -> Iterator[Block]:
         """Yield (rows, columns, values) in storage order, some million values at a time.
@@ -73,12 +87,23 @@ class MatrixSource:
             If positions point outside the matrix or the data cannot be read.
         """
         try:
-            yield from self._dense_blocks() if self.stored == "dense" else self._sparse_blocks()
+            yield from self._kept(
+                self._dense_blocks() if self.stored == "dense" else self._sparse_blocks()
+            )
         except Unreadable as error:
             raise FileRefused(f"{self.name} cannot be read: {error}.", DAMAGED) from error
 
+    def _kept(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        if self.keep is None:
+            yield from blocks
+            return
+        place = np.cumsum(self.keep) - 1
+        for rows, columns, values in blocks:
+            take = self.keep[columns]
+            yield rows[take], place[columns[take]], values[take]
+
     def _dense_blocks(self) -> Iterator[Block]:
-        n_obs, n_vars = self.shape
+        n_obs, n_vars = self.shape[0], self.n_genes_stored
         step = max(1, BLOCK_VALUES // max(1, n_vars))
         if self.node.chunks:  # whole chunks, so that none is unpacked twice
             tall = self.node.chunks[0]
@@ -89,7 +114,8 @@ class MatrixSource:
             yield rows + start, columns, block[rows, columns]
 
     def _sparse_blocks(self) -> Iterator[Block]:
-        n_major, n_minor = self.shape if self.stored == "csr" else self.shape[::-1]
+        whole = self.shape[0], self.n_genes_stored
+        n_major, n_minor = whole if self.stored == "csr" else whole[::-1]
         indptr = np.asarray(read(self.node["indptr"]), dtype=np.int64)
         rising = indptr.size == n_major + 1 and indptr[0] == 0 and (np.diff(indptr) >= 0).all()
         if not rising or indptr[-1] != self.n_stored:
@@ -168,6 +194,7 @@ def read_counts(source: MatrixSource, n_values: int) -> sp.csr_matrix:
         minor[at:end] = columns if by_row else rows
         lengths += np.bincount(rows if by_row else columns, minlength=lengths.size)
         at = end
+    data, minor = data[:at], minor[:at]  # `n_values` counts what is stored of all genes
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(index)
     if by_row:
         matrix = sp.csr_matrix((data, minor, indptr), shape=source.shape)

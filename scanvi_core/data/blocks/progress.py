@@ -5,7 +5,7 @@ The reader is a process with one thing to do, so who listens is set once, for al
 
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 from scanvi_core.data.blocks.hdf5 import Block, MatrixSource
 
@@ -54,7 +54,7 @@ CONCLUDING = Stage("Looking through models and history", 0.95, 1.0)
 class Watched(MatrixSource):
     """A matrix that tells how far it was read."""
 
-    stage: Stage
+    stage: Stage = field(kw_only=True)
 
     def blocks(self) -> Iterator[Block]:
         """Yield what the matrix yields."""
@@ -67,6 +67,5 @@ class Watched(MatrixSource):
 
 def watched(source: MatrixSource, stage: Stage) -> Watched:
     """Return the same matrix; reading it is told as a stage of the work."""
-    return Watched(
-        source.name, source.node, source.shape, source.stored, source.dtype, source.n_stored, stage
-    )
+    parts = {part.name: getattr(source, part.name) for part in fields(MatrixSource)}
+    return Watched(**parts, stage=stage)

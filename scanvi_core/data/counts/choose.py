@@ -146,8 +146,9 @@ def choose(
     """Return the matrix to train on.
 
     A layer with a usual name (``counts``) comes first, then ``raw.X``, then ``X``, then any other
-    layer. Normalized values that counts can be recovered from come only when there are no counts,
-    and a matrix of zeros and ones only when nothing else is there.
+    layer, and last the layers of a part of the molecules (``spliced``). Normalized values that
+    counts can be recovered from come only when there are no counts, and a matrix of zeros and ones
+    only when nothing else is there.
 
     Parameters
     ----------
@@ -193,6 +194,8 @@ def choose(
 def _preference(report: MatrixReport) -> int:
     layer = report.name.removeprefix("layers/").casefold()
     if report.name.startswith("layers/"):
+        if layer in keys.PART_LAYERS:  # first what is the larger part in whole cells
+            return len(keys.COUNT_LAYERS) + 3 + (layer not in {"spliced", "mature"})
         known = layer in keys.COUNT_LAYERS
         return keys.COUNT_LAYERS.index(layer) if known else len(keys.COUNT_LAYERS) + 2
     return len(keys.COUNT_LAYERS) + (report.name == "X")

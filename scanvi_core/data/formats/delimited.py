@@ -1,6 +1,5 @@
 """Tables of text (.csv, .tsv, packed or not), with cells in rows or in columns."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from scanvi_core.data.anndata_files.checks import COLUMNS, ORIENTATION, ROWS
 from scanvi_core.data.anndata_files.target import (
     Request,
     Tables,
@@ -17,24 +17,17 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
-from scanvi_core.data.formats.question import Option, Question, answer
 from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse, why_no_table
 from scanvi_core.data.guard.text import open_text
+from scanvi_core.data.names import cells_in_rows, is_gene
+from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
 
-ROWS, COLUMNS = "cells-in-rows", "cells-in-columns"
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
 MAX_WORDS = 0.2  # share of columns with words, above which a table describes instead of counting
 PREVIEW = (6, 7)
 JUDGED_LINES = 10
-GENE = re.compile(
-    r"ENS[A-Z]*G\d{6,}(\.\d+)?|MT-(ND\d|CO\d|CYB|ATP\d)|ACTB|GAPDH|MALAT1|RP[LS]\d+[AXLYP]?\d*|"
-    r"B2M|CD\d+[A-Z]?|HLA-[A-Z0-9]+|TP53|VIM|EEF1A1|ERCC-\d+|[A-Z0-9]+RIK|MIR\d+.*|LINC\d+|"
-    r"A[CLP]\d{6}\.\d+|ZNF\d+|SLC\d+A\d+|TMEM\d+|FAM\d+[A-Z]",
-    re.IGNORECASE,
-)
-CELL = re.compile(r"[ACGT]{10,}|\bcell|barcode|_\d+$|^[A-P]\d{1,2}$|[-.]\d+$", re.IGNORECASE)
 TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
 
 
@@ -126,25 +119,17 @@ def _question(seen: Glimpse, header: list[str]) -> Question:
         Option(ROWS, "Each row is a cell", f"{n_rows:,} cells × {n_columns:,} genes"),
     )
     return Question(
-        "orientation", "Which way round is this table?", options, guess, why, tuple(rows)
+        ORIENTATION, "Which way round is this table?", options, guess, why, tuple(rows)
     )
 
 
 def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
     """Return the likelier orientation by the looks of the names, and what speaks for it."""
-
-    def share(pattern: re.Pattern[str], names: list[str]) -> float:
-        n_alike = sum(bool(pattern.search(name)) for name in names[:2000])
-        return n_alike / max(1, min(len(names), 2000))
-
-    def genes(names: list[str]) -> float:
-        return sum(bool(GENE.fullmatch(name)) for name in names) / max(1, len(names))
-
-    score = (genes(columns) - genes(rows)) + (share(CELL, rows) - share(CELL, columns)) / 2
+    score = cells_in_rows(rows, columns)
     if abs(score) < 0.01:
         return None, ""
-    side, names = ("columns", columns) if score > 0 else ("rows", rows)
-    gene = next((name for name in names if GENE.fullmatch(name)), None)
+    side, genes = ("columns", columns) if score > 0 else ("rows", rows)
+    gene = next(filter(is_gene, genes), None)
     why = f"The {side} have names like {gene}, which is a gene." if gene else ""
     return (ROWS if score > 0 else COLUMNS), why
 
@@ -184,7 +169,8 @@ def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> 
 def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iterator[pd.DataFrame]:
     with open_text(path, np.inf) as stream:
         reader = pd.read_csv(
-            stream, sep=seen.separator, header=None, skiprows=1, skip_blank_lines=True,
+            stream, sep=seen.separator, header=None, skiprows=seen.n_before + 1,
+            skip_blank_lines=True,
             decimal="," if seen.separator == ";" else ".", dtype={0: str},
             encoding=encoding,
             keep_default_na=False, na_values=["", "NA", "NaN", "nan"],

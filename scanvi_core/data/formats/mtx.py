@@ -1,11 +1,17 @@
-"""Matrix Market triples: a matrix, its genes and its cells, as 10x writes them and GEO keeps them.
+"""Matrix Market: a matrix, its genes and its cells, as many programs write and GEO keeps them.
 
-The three are told apart by content: the matrix by its banner, the lists by their lengths, which
-must be those of the matrix; names decide only where lengths cannot.
+The matrix is known by its banner, which side is which by what the lists hold. Layouts known:
+
+- Cell Ranger ``filtered_feature_bc_matrix``, ``outs`` (10x Genomics, "Feature-barcode matrices")
+- STARsolo ``Solo.out/{Gene,GeneFull,Velocyto}/{raw,filtered}`` (STAR, docs/STARsolo.md)
+- kb-python ``cells_x_genes.mtx`` and the mature, nascent and ambiguous parts of ``--workflow nac``
+- alevin-fry ``alevin/quants_mat.mtx``, also in USA mode (fishpond::loadFry: "scRNA" is S + A)
+- Parse ``DGE_filtered/{count_matrix.mtx,all_genes.csv,cell_metadata.csv}``
+- BD Rhapsody ``*_MolsPerCell_MEX.zip``; ``Matrix::writeMM`` of R with tables beside it
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +26,11 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
-from scanvi_core.data.formats.question import Option, Question, answer
-from scanvi_core.data.formats.tenx import choose_features
-from scanvi_core.data.formats.texts import count_lines, glimpse
+from scanvi_core.data.formats import lists, molecules
+from scanvi_core.data.formats.folders import choose_matrix
 from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx, open_text
 from scanvi_core.errors import FileRefused
 
-CELLS_NAMED = re.compile(r"barcode|cell|obs", re.IGNORECASE)
-GENES_NAMED = re.compile(r"gene|feature|var", re.IGNORECASE)
 BRING_ALL = (
     "Put the matrix, the list of genes (features) and the list of cells (barcodes) into one "
     "folder and open the folder, or upload the three together."
@@ -40,15 +43,31 @@ class Triple:
 
     Attributes
     ----------
+    genes, cells
+        One list or more of either side.
     cells_in_rows
         Whether the rows of the matrix are cells; 10x puts them into columns.
+    others
+        Tables of another length that may describe some of the cells or genes.
     """
 
     matrix: Path
-    genes: Path
-    cells: Path
+    genes: list[lists.List]
+    cells: list[lists.List]
     cells_in_rows: bool
     header: MtxHeader
+    others: list[lists.List] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Cells and genes."""
+        sides = self.header.n_rows, self.header.n_columns
+        return sides if self.cells_in_rows else sides[::-1]
+
+    @property
+    def paths(self) -> set[Path]:
+        """The files it is made of, the matrix aside."""
+        return {one.path for one in (*self.genes, *self.cells, *self.others)}
 
 
 def is_mtx(head: bytes) -> bool:
@@ -57,7 +76,7 @@ def is_mtx(head: bytes) -> bool:
 
 
 def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[str]:
-    """Write one triple as .h5ad; return notices.
+    """Write one matrix with its lists as .h5ad; return notices.
 
     Parameters
     ----------
@@ -66,31 +85,33 @@ def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[s
     texts
         Other text files that may be their lists.
     """
-    named = {sample_name(path): path for path in matrices}
-    if len(named) < len(matrices):
-        named = {str(path.relative_to(request.path)): path for path in matrices}
-    options = tuple(Option(name, name) for name in named)
-    question = Question("sample", "It holds several samples. Which one do you want?", options)
-    matrix = named[answer(question, request.answers, request.path.name)]
-    triple = find_lists(matrix, texts, request.memory_bytes)
-    features = _features(triple)
-    keep, notes = choose_features(features, request)
-    counts = _read(triple)[:, np.flatnonzero(keep)] if not keep.all() else _read(triple)
-    cells = _listed(triple.cells, counts.shape[0])
-    tables = Tables(pd.DataFrame(index=pd.Index(cells[0], dtype=object)), features[keep])
+    chosen, notes = choose_matrix(matrices, request)
+    triple = find_lists(chosen.path, texts, request.memory_bytes)
+    genes = lists.genes_of([lists.table_of(one, triple.shape[1]) for one in triple.genes])
+    cells = lists.cells_of([lists.table_of(one, triple.shape[0]) for one in triple.cells])
+    for other in triple.others:
+        cells, genes = _joined(other, cells), _joined(other, genes)
+    parts = {name: _read(path, triple) for name, path in chosen.parts.items()}
+    if not parts:
+        counts = _read(triple.matrix, triple)
+        genes, parts = molecules.split(counts, genes)
+    layers = molecules.added_up(parts) if parts else {"X": counts}
+    notes += molecules.notes(parts)
     with new_h5ad(request.target) as out:
-        write_tables(out, tables)
-        write_matrix(out, "X", in_rows(counts), counts.shape, counts.dtype)
+        write_tables(out, Tables(cells, genes))
+        for name, matrix in layers.items():
+            key = name if name == "X" else f"layers/{name}"
+            write_matrix(out, key, in_rows(matrix), matrix.shape, matrix.dtype)
     if triple.cells_in_rows:
         notes.append("The rows of the matrix are the cells.")
-    return notes
+    return notes + _about_columns(cells)
 
 
-def sample_name(path: Path) -> str:
-    """Return what a matrix file is called apart from being one."""
-    name = re.sub(r"\.mtx(\.gz)?$", "", path.name, flags=re.IGNORECASE)
-    name = re.sub(r"[._-]*(matrix|counts?)$", "", name, flags=re.IGNORECASE)
-    return name or path.parent.name
+def _about_columns(cells: pd.DataFrame) -> list[str]:
+    if not cells.shape[1]:
+        return []
+    listed = ", ".join(list(cells)[:5]) + (", …" if cells.shape[1] > 5 else "")
+    return [f"The list of cells describes them: {listed}."]
 
 
 def find_lists(matrix: Path, texts: list[Path], memory_bytes: float) -> Triple:
@@ -106,17 +127,12 @@ def find_lists(matrix: Path, texts: list[Path], memory_bytes: float) -> Triple:
     prefix = re.match(r"(.*?)(matrix|counts|\.mtx)", matrix.name, re.IGNORECASE)
     if prefix and prefix[1]:
         mine = [path for path in mine if path.name.startswith(prefix[1])] or mine
-    lengths = {path: count_lines(path, memory_bytes) for path in mine}
-    for cells_in_rows in (False, True):
-        n_genes, n_cells = header.n_rows, header.n_columns
-        if cells_in_rows:
-            n_genes, n_cells = n_cells, n_genes
-        genes = _best(lengths, n_genes, GENES_NAMED, CELLS_NAMED)
-        cells = _best({k: v for k, v in lengths.items() if k != genes}, n_cells, CELLS_NAMED,
-                      GENES_NAMED)  # fmt: skip
-        if genes and cells:
-            return Triple(matrix, genes, cells, cells_in_rows, header)
-    listed = ", ".join(f"{path.name} ({n:,} lines)" for path, n in lengths.items()) or "none"
+    for near in (mine, texts):
+        seen = [lists.look_at(path, matrix) for path in near]
+        found = _sides(matrix, header, seen)
+        if found is not None:
+            return found
+    listed = ", ".join(f"{one.path.name} ({one.seen.n_lines:,} lines)" for one in seen) or "none"
     raise FileRefused(
         f"{matrix.name} is {header.n_rows:,} × {header.n_columns:,}, but lists of genes and cells "
         f"of these lengths are not beside it (found: {listed}).",
@@ -124,53 +140,53 @@ def find_lists(matrix: Path, texts: list[Path], memory_bytes: float) -> Triple:
     )
 
 
-def _best(
-    lengths: dict[Path, int], wanted: int, named: re.Pattern[str], other: re.Pattern[str]
-) -> Path | None:
-    """Return the list of a length, with a header or without; names break ties."""
-    fitting = [path for path, n in lengths.items() if n in {wanted, wanted + 1}]
-    fitting = [path for path in fitting if named.search(path.name)] or [
-        path for path in fitting if not other.search(path.name)
-    ]
-    return min(fitting, key=lambda path: lengths[path] - wanted, default=None)
+def _sides(matrix: Path, header: MtxHeader, seen: list[lists.List]) -> Triple | None:
+    """Return the matrix with its lists, turned as these say; None where one is missing."""
+    best, most = None, -np.inf
+    for cells_in_rows in (False, True):
+        n_cells, n_genes = header.n_columns, header.n_rows
+        if cells_in_rows:
+            n_cells, n_genes = n_genes, n_cells
+        cells = [one for one in seen if one.fits(n_cells) and (
+            not one.fits(n_genes) or one.cell_like > 0)]  # fmt: skip
+        genes = [one for one in seen if one.fits(n_genes) and one not in cells]
+        score = sum(one.cell_like for one in cells) - sum(one.cell_like for one in genes)
+        if cells and genes and score > most:
+            others = [one for one in seen if one not in cells and one not in genes]
+            best, most = Triple(matrix, genes, cells, cells_in_rows, header, others), score
+    return best
 
 
-def _read(triple: Triple) -> sp.csr_matrix:
+def _joined(other: lists.List, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the columns of another that names its rows."""
+    width = {len(line) for line in other.seen.lines[1:]}
+    if len(width) != 1 or width == {1}:
+        return frame
+    table = lists.table_of(other, other.seen.n_lines - 1)
+    beside = lists.joined(table, pd.Series(frame.index))
+    new = beside[[name for name in beside if name not in frame]]
+    if len(new) != len(frame) or not new.shape[1]:
+        return frame
+    return pd.concat([frame, lists.described(new).set_axis(frame.index)], axis=1)
+
+
+def _read(path: Path, triple: Triple) -> sp.csr_matrix:
     """Return the counts [cells, genes]; values keep their type."""
     from scipy.io import mmread
 
-    with open_text(triple.matrix, np.inf) as stream:
+    with open_text(path, np.inf) as stream:
         try:
             matrix = mmread(stream)
         except (ValueError, OverflowError) as error:
             line = re.match(r"Line (\d+)", str(error))
             where = f"line {line[1]} of it" if line else "it"
             raise FileRefused(
-                f"{triple.matrix.name} is damaged: {where} cannot be read as counts.",
+                f"{path.name} is damaged: {where} cannot be read as counts.",
                 "Download or copy the file again and compare its size with the source.",
             ) from error
     if matrix.dtype == np.int64 and (not matrix.nnz or abs(matrix.data).max() < 2**31):
         matrix = matrix.astype(np.int32)
-    return (matrix if triple.cells_in_rows else matrix.T).tocsr()
-
-
-def _features(triple: Triple) -> pd.DataFrame:
-    n = triple.header.n_columns if triple.cells_in_rows else triple.header.n_rows
-    listed = _listed(triple.genes, n)
-    names = ["gene_ids", "name", "feature_types"]
-    if listed.shape[1] == 1:
-        return pd.DataFrame(index=pd.Index(listed[0], dtype=object))
-    columns = {key: listed[at].to_numpy() for at, key in enumerate(names) if at < listed.shape[1]}
-    return pd.DataFrame(columns).set_index("name").rename_axis(None)
-
-
-def _listed(path: Path, n: int) -> pd.DataFrame:
-    """Return the first three columns of a list as text; a header line is left out."""
-    seen = glimpse(path, np.inf)
-    separator = seen.separator if len(seen.lines[0]) > 1 else "\t"
-    with open_text(path, np.inf) as stream:
-        frame = pd.read_csv(
-            stream, sep=separator, header=None, dtype=str, keep_default_na=False,
-            skip_blank_lines=True, usecols=range(min(3, len(seen.lines[-1]))),
-        )  # fmt: skip
-    return frame.iloc[len(frame) - n :].reset_index(drop=True)
+    matrix = (matrix if triple.cells_in_rows else matrix.T).tocsr()
+    if matrix.shape != triple.shape:
+        raise FileRefused(f"{path.name} has another shape than {triple.matrix.name}.", BRING_ALL)
+    return matrix

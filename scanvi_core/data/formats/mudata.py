@@ -10,7 +10,7 @@ from scanvi_core.data.anndata_files.elements import copy_anndata, read_frame
 from scanvi_core.data.anndata_files.tables import read_table
 from scanvi_core.data.anndata_files.target import Request, new_h5ad
 from scanvi_core.data.blocks.nodes import group_in, is_group
-from scanvi_core.data.formats.question import Option, Question, answer
+from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
 

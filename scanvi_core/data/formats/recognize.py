@@ -22,7 +22,7 @@ from scanvi_core.errors import FileRefused
 
 HEAD_BYTES = 4096
 MAX_FILES = 2_000
-MAX_DEPTH = 2
+MAX_DEPTH = 6  # cellranger multi: outs/per_sample_outs/NAME/count/sample_filtered_..._matrix
 HDF5 = {
     "h5mu": ("a MuData file (.h5mu)", mudata.convert),
     "loom": ("a loom file", loom.convert),
@@ -103,7 +103,7 @@ def _belongs(request: Request, matrix: Path, texts: list[Path]) -> bool:
         triple = mtx.find_lists(matrix, texts, request.memory_bytes)
     except FileRefused:
         return False
-    return request.path in {triple.genes, triple.cells}
+    return request.path in triple.paths
 
 
 def _hdf5(request: Request) -> Made:

@@ -10,6 +10,7 @@ from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
 
 GLIMPSE_LINES = 60
+MOST_REMARKS = 500  # lines before a table
 LINE_BYTES = 2**24
 VALUE_BYTES = 12  # of a stored count, twice while parts are put together
 OTHER_ENCODING = "latin-1"  # of old spreadsheets; whatever is no UTF-8 can be read as this
@@ -29,13 +30,16 @@ class Glimpse:
     separator
         What stands between fields.
     n_lines
-        Lines that are not empty.
+        Lines that are not empty, without those before the table.
+    n_before
+        Lines before the table: remarks behind a ``#``, as BD Rhapsody and Drop-seq write them.
     """
 
     start: str
     lines: tuple[tuple[str, ...], ...]
     separator: str
     n_lines: int
+    n_before: int = 0
 
 
 def first_lines(path: Path, n: int = GLIMPSE_LINES) -> list[str]:
@@ -61,11 +65,23 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
     FileRefused
         If it unpacks to more than `max_bytes`, or its counts need more than `memory_bytes`.
     """
-    lines = first_lines(path)
+    remarks = lines_before(path)
+    lines = first_lines(path, GLIMPSE_LINES + remarks)[remarks:]
     separator = guess_separator(lines)
     fields = tuple(tuple(_fields(line, separator)) for line in lines)
-    n_lines = count_lines(path, max_bytes, separator, memory_bytes)
-    return Glimpse(lines[0] if lines else "", fields, separator, n_lines)
+    n_lines = count_lines(path, max_bytes, separator, memory_bytes) - remarks
+    return Glimpse(lines[0] if lines else "", fields, separator, n_lines, remarks)
+
+
+def lines_before(path: Path) -> int:
+    """Return how many lines of remarks come before a table; an empty one among them counts not."""
+    n = 0
+    with open_text(path, LINE_BYTES * MOST_REMARKS) as stream:
+        for _ in range(MOST_REMARKS):
+            if not stream.readline(LINE_BYTES).lstrip(b'\xef\xbb\xbf"').startswith(b"#"):
+                return n
+            n += 1
+    return n
 
 
 def count_lines(

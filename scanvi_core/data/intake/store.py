@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from scanvi_core.data.anndata_files.gene_names import on_mitochondrion
 from scanvi_core.data.anndata_files.h5ad import Content, Pending
 from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.blocks.hdf5 import find_matrices
@@ -47,7 +48,8 @@ def store(folder: Path, content: Content) -> dict[str, Any]:
         raise ValueError("read without counts")
     folder.mkdir(parents=True)
     try:
-        meter = Meter(len(content.obs), content.symbols, content.var.index.to_numpy())
+        names = content.var.index.to_numpy()
+        meter = Meter(len(content.obs), content.symbols, names, on_mitochondrion(content.var))
         manifest = _copy(folder, content, content.pending, meter)
         quality = meter.finish()
         manifest["repairs"] += _about_empty(quality)
@@ -73,6 +75,7 @@ def _copy(folder: Path, content: Content, pending: Pending, meter: Meter) -> dic
         check_structure(file, pending.memory_mb * 1e6)
         sources, _ = find_matrices(file, *pending.shape)
         source = next(matrix for matrix in sources if matrix.name == pending.report.name)
+        source = source.only(pending.keep)
         digest, full_disk = _sha256(pending.path), None
         try:
             write_csr(

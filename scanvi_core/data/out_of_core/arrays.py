@@ -20,7 +20,7 @@ from dask.array.core import normalize_chunks
 from scanvi_core.arrays import Stamp, stamp
 from scanvi_core.data import repairs
 from scanvi_core.data.anndata_files.elements import read_element, read_frame
-from scanvi_core.data.anndata_files.h5ad import symbol_column
+from scanvi_core.data.anndata_files.gene_names import symbol_column
 from scanvi_core.data.anndata_files.tables import categorical
 from scanvi_core.data.blocks.hdf5 import DAMAGED, MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.blocks.mapped import entries

@@ -7,7 +7,7 @@ import pandas as pd
 
 from scanvi_core import config, keys
 from scanvi_core.data.anndata_files import cell_type_names
-from scanvi_core.errors import ColumnMissing, LabelsUnusable
+from scanvi_core.errors import ColumnMissing, LabelsUnusable, SettingInvalid
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
@@ -16,7 +16,8 @@ from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
-MAX_TYPES = 200
+WHOLE_FLOATS = 2.0**53
+SHOWN_VALUES = 30
 FEW_TYPES = 20  # so many types may have one cell each
 
 
@@ -24,7 +25,7 @@ def label_columns(opened: Workspace) -> tuple[list[str], list[str]]:
     """Return the obs columns that look like cell types, best first, and the others."""
 
     def part() -> tuple[list[str], list[str]]:
-        every = columns_with(opened, "labels_candidates", 1, MAX_TYPES)
+        every = columns_with(opened, "labels_candidates", 1, config.MAX_TYPES)
         types = [name for name in every if _looks_like_types(opened, name)]
         types.sort(key=lambda name: name.endswith("_ontology_term_id"))  # names before codes
         return types, [name for name in every if name not in types]
@@ -63,8 +64,11 @@ def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
     ------
     LabelsUnusable
         If no labeled cell or only one type would remain, or the column names single cells.
+    SettingInvalid
+        If one of `unlabeled` is the value of no cell.
     """
     values = _column(opened, key)
+    unlabeled = _values_meant(values, unlabeled, key)
     labels = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
     codes, categories = pd.factorize(labels, sort=True)
     names = [str(name) for name in categories]
@@ -156,13 +160,36 @@ def rename(opened: Workspace, label: str, to: str) -> None:
 
 
 def set_groups(opened: Workspace, groups: Mapping[str, str]) -> None:
-    """Put types into groups (a hierarchy of two levels); an empty mapping removes them."""
+    """Put types into groups (a hierarchy of two levels); an empty mapping removes them.
+
+    Raises
+    ------
+    SettingInvalid
+        If one is no type here.
+    """
+    _check_known(opened, groups)
     opened.store.append(events.groups(groups))
 
 
 def set_prior(opened: Workspace, prior: Mapping[str, float]) -> None:
-    """Say how common each type is expected to be; an empty mapping means equally common."""
+    """Say how common each type is expected to be; an empty mapping means equally common.
+
+    Raises
+    ------
+    SettingInvalid
+        If one is no type here.
+    """
+    _check_known(opened, prior)
     opened.store.append(events.prior(prior))
+
+
+def _check_known(opened: Workspace, names: Mapping[str, object]) -> None:
+    active = opened.labels().active
+    known = {project_names.clean_label(name) for name in active}
+    strange = [name for name in names if project_names.clean_label(name) not in known]
+    if strange:
+        shown = ", ".join(active[:SHOWN_VALUES])
+        raise SettingInvalid(f"There is no type {strange[0]}.", f"The types are: {shown}.")
 
 
 def undo(opened: Workspace) -> None:
@@ -209,7 +236,47 @@ def _column(opened: Workspace, key: str) -> pd.Series:
     if key not in obs:
         known = ", ".join(map(str, obs.columns[:12]))
         raise ColumnMissing(f"There is no column {key} in obs.", f"The columns are: {known}.")
-    return obs[key].astype("string")
+    return as_labels(obs[key])
+
+
+def as_labels(column: pd.Series) -> pd.Series:
+    """Return a column as text; a whole number is called "-1", "0" or "1" whatever its type."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.categories.dtype.kind in "iuf":
+        column = column.astype(np.float64)
+    if column.dtype.kind != "f":
+        return column.astype("string")
+    known = column.dropna()
+    whole = (known == known.round()).all() and (known.abs() < WHOLE_FLOATS).all()
+    return column.astype("Int64").astype("string") if whole else column.astype("string")
+
+
+def _values_meant(values: pd.Series, unlabeled: set[str], key: str) -> set[str]:
+    """Return the values that were named as "unlabeled"; a number may be written as 0 or 0.0.
+
+    Raises
+    ------
+    SettingInvalid
+        If a name is that of no value.
+    """
+    there = set(values.dropna())
+    meant = {name: name if name in there else _number(name) for name in unlabeled}
+    strange = sorted(name for name, value in meant.items() if value not in there)
+    if strange:
+        shown = ", ".join(map(repr, values.value_counts().index[:SHOWN_VALUES]))
+        raise SettingInvalid(
+            f"No cell has the value {strange[0]!r} in the column {key}.",
+            f"Its values are: {shown}{', ...' if len(there) > SHOWN_VALUES else ''}.",
+        )
+    return set(meant.values())
+
+
+def _number(text: str) -> str:
+    """Return a whole number as it is called here; any other text as it is."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return str(int(value)) if value.is_integer() else text
 
 
 def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
@@ -225,7 +292,7 @@ def check_types(codes: np.ndarray, names: list[str], key: str) -> None:
             f"The column {key} has no labeled cells.", "Choose another column or start empty."
         )
     n_labeled = int((codes >= 0).sum())
-    if len(names) > min(MAX_TYPES, max(FEW_TYPES, n_labeled // 2)):
+    if len(names) > min(config.MAX_TYPES, max(FEW_TYPES, n_labeled // 2)):
         raise LabelsUnusable(
             f"The column {key} has {len(names):,} different values for {n_labeled:,} cells.",
             "This looks like a list of barcodes; choose the column with cell types.",

@@ -1,6 +1,6 @@
 """Questions that only the owner of a file can answer, asked while it is opened."""
 
-from scanvi_core.data.formats.question import Option, Question
+from scanvi_core.data.question import Option, Question
 from scanvi_core.errors import InputError
 from scanvi_core.project.folder import open_project
 from scanvi_core.services.paths import stored_path

@@ -35,7 +35,7 @@ def looks_turned(opened: Workspace) -> Turned | None:
 
 
 def _looks_turned(opened: Workspace) -> Turned | None:
-    from scanvi_core.data.formats.delimited import GENE
+    from scanvi_core.data.names import GENE
 
     dataset = opened.dataset
     cells, genes = dataset.obs_names[:LOOKED_AT], dataset.symbols[:LOOKED_AT]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scanvi_core import cli
-from scanvi_core.data.anndata_files import elements, h5ad, tables
+from scanvi_core.data.anndata_files import elements, features, h5ad, tables
 from scanvi_core.data.child import answer
 from scanvi_core.data.formats import delimited, gathered, loom, mtx, mudata, packed, tenx
 from scanvi_core.data.guard import child_process
@@ -50,7 +50,7 @@ SOUND = {
 }
 PLANTED = {
     "h5ad": [tables.plain_column, h5ad.symbol_column, h5ad.read_file],
-    "10x": [tenx.convert_v3, tenx.features_of, tenx.choose_features],
+    "10x": [tenx.convert_v3, tenx.features_of, features.choose],
     "10x of version 2": [tenx.convert_v2, tenx.genomes_v2],
     "loom": [loom.convert, tables.plain_column],
     "MuData": [mudata.convert, elements.copy_matrix],

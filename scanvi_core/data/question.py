@@ -33,7 +33,8 @@ class Question:
     Attributes
     ----------
     key
-        ``orientation``, ``modality``, ``genome``, ``feature_type`` or ``sample``.
+        ``orientation``, ``modality``, ``genome``, ``feature_type``, ``sample``, ``assay`` or
+        ``rounding``.
     text
         The question.
     options
@@ -66,6 +67,14 @@ class Question:
         return cls(**plain)
 
 
+class Answers(dict[str, str]):
+    """Answers to questions about a file, by `Question.key`; it notes which were asked for."""
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        super().__init__(given)
+        self.asked: list[str] = []
+
+
 def answer(question: Question, answers: Mapping[str, str], name: str) -> str:
     """Return the answer that was given before; a question with one option answers itself.
 
@@ -75,9 +84,11 @@ def answer(question: Question, answers: Mapping[str, str], name: str) -> str:
         If there is none yet, or it is none of the options. It carries the question.
     """
     values = [option.value for option in question.options]
-    if len(values) == 1:
-        return values[0]
+    if isinstance(answers, Answers):
+        answers.asked.append(question.key)
     given = answers.get(question.key)
+    if len(values) == 1 and given is None:
+        return values[0]
     if given in values:
         return given
     listed = ", ".join(f"{question.key}={value}" for value in values[:8])
