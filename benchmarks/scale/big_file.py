@@ -125,7 +125,7 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
 
         project = create_project("big")
         note.write_text(project.id)
-        open_file.import_into(project, path, job=ForegroundJob(project.id, tell))
+        open_file.import_into(project, path, report=tell)
         edit.use_column(workspace.workspace(project.id), "cell_type", set())
         return
     project_id = note.read_text()

@@ -10,7 +10,7 @@ from pages.ui.frame.pages import LABELS
 from scanvi_core import keys
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.export import columns, filling, uncertainty_columns, write
+from scanvi_core.services.export import columns, filling, parts, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
@@ -64,9 +64,15 @@ with settings.container(border=True, height="stretch"):
             help="One column more, such as B | Plasma: for nine in ten cells the true type is "
             "among them. That holds for cells like your labeled ones.",
         )  # fmt: skip
+    per_file = profile == ANALYSIS and bool(parts.parts_of(opened))
+    if per_file:
+        per_file = st.toggle(
+            "A copy of each file to annotate", value=True, key="export-per-file",
+            help="Off: one file with the cells of all files, references too.",
+        )  # fmt: skip
     with_counts = replace = False
     if profile != CELLXGENE:
-        with_counts = st.toggle(
+        with_counts = not per_file and st.toggle(
             "Also write the counts the model read as layers/counts", key="with-counts"
         )
         replace = st.toggle(
@@ -74,8 +80,9 @@ with settings.container(border=True, height="stretch"):
             help="Off: new columns get a number at the end. Your own columns are never touched.",
         )  # fmt: skip
     choice = ExportChoice(
-        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets, profile
-    )
+        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets, profile,
+        per_file,
+    )  # fmt: skip
 with preview.container(border=True, height="stretch"):
     st.subheader("Where the labels come from")
     st.dataframe(columns.source_table(opened, threshold, groups=groups), hide_index=True)
@@ -84,7 +91,10 @@ with preview.container(border=True, height="stretch"):
     if trained and uncertainty.reasons(opened) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
     st.caption(WHAT_STAYS[profile])
-    if profile != CELLXGENE and "origin" in opened.dataset.manifest:
+    if parts.parts_of(opened):
+        if not per_file:
+            st.caption("The copy is of the file that your files were joined into on opening.")
+    elif profile != CELLXGENE and "origin" in opened.dataset.manifest:
         st.caption(
             "Your data were no .h5ad file: the copy is of the one made from them on opening."
         )
@@ -102,8 +112,8 @@ job = frame_jobs.latest(opened.id, write.EXPORT)
 busy = job is not None and not job.status.final
 with st.container(horizontal=True):
     if st.button(
-        "Write the file", type="primary", key="export", icon=":material/save:",
-        disabled=busy or not complete,
+        "Write the files" if per_file else "Write the file", type="primary", key="export",
+        icon=":material/save:", disabled=busy or not complete,
     ):  # fmt: skip
         do(lambda: write.start(opened, choice))
     if (

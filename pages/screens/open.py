@@ -6,13 +6,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from pages.ui.frame import jobs, login, read_only, state
 from pages.ui.frame.pages import CHECK, go, next_button
 from pages.ui.frame.text import error_text, md
-from pages.ui.open import browse, file_question, project_list
+from pages.ui.open import browse, file_question, project_list, several
 from pages.ui.train import resume
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import open_file
+from scanvi_core.services.projects import open_file, several_files
 
 
 def begin(project: str) -> None:
@@ -27,21 +27,9 @@ def begin_upload(files: list[UploadedFile]) -> None:
     known = [file.file_id for file in files]
     if not files or state.recall("uploaded") == known:
         return
-    try:
-        project = open_file.open_uploads([(file.name, file) for file in files])
-    except open_file.SeveralDataSets as error:
-        st.error(error_text(error))
-        for file in files:
-            if file.name in error.names and st.button(
-                f"Open {md(file.name)}", key=f"open-one.{file.file_id}"
-            ):
-                _keep_upload(open_file.open_uploads([(file.name, file)]), known)
-        return
-    _keep_upload(project, known)
-
-
-def _keep_upload(project: str, known: list[str]) -> None:
-    state.set_project(project)
+    named = [(file.name, file) for file in files]
+    opening = several_files if several_files.hold_cells(named) else open_file
+    state.set_project(opening.open_uploads(named))
     state.remember("uploaded", known)
     state.remember("opening", True)
     st.rerun()
@@ -74,8 +62,11 @@ def show_open(project: str) -> None:
     resume.draw(opened)
 
 
-if project and file_question.pending(project):
-    if file_question.draw(project):
+waiting = next(
+    (part for part in (file_question, several) if project and part.pending(project)), None
+)
+if project and waiting is not None:
+    if waiting.draw(project):
         state.remember("opening", True)
         st.rerun()
 elif project and workspace.is_ready(project):
@@ -105,19 +96,19 @@ with by_path.container(border=True, height="stretch"):
             help=f"Relative to {runtime.data_root()}, or a full path below it.",
         )  # fmt: skip
         wanted = (
-            path if st.form_submit_button("Open the file", icon=":material/folder_open:") else None
+            [path] if st.form_submit_button("Open the file", icon=":material/folder_open:") else []
         )
     wanted = browse.button() or wanted
-    if wanted is not None:
+    if wanted:
         try:
-            begin(open_file.open_path(wanted))
+            begin(several_files.open_paths(wanted))
         except ScanviError as error:
             st.error(error_text(error))
 with upload.container(border=True, height="stretch"):
     st.subheader("Upload")
     begin_upload(
         st.file_uploader(
-            "One file up to 500 MB, or a matrix with its lists of genes and cells together",
+            "Files up to 500 MB: one, a matrix with its lists, or several samples together",
             accept_multiple_files=True,
             key="upload",
         )

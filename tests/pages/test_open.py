@@ -12,7 +12,7 @@ from scanvi_core.errors import FileRefused
 from scanvi_core.project.folder import list_projects
 from scanvi_core.services import jobs
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import browse, open_file, turning
+from scanvi_core.services.projects import browse, open_file, several_files, turning
 from scanvi_core.services.workspace import workspace
 from tests.pages.test_screens import buttons, sound
 
@@ -106,12 +106,39 @@ def test_a_turned_file_is_turned_with_one_click(visit, tmp_path):
     assert "Turn it round" not in buttons(sound(visit("check", project)))
 
 
-def test_two_files_of_cells_in_one_upload_say_what_to_do_and_can_be_opened_alone(tmp_path, cells):
+def test_two_files_of_cells_in_one_upload_are_shown_and_joined(visit, tmp_path, cells):
     both = [(name, io.BytesIO(cells.read_bytes())) for name in ("a.h5ad", "b.h5ad")]
-    with pytest.raises(open_file.SeveralDataSets, match="each hold cells") as refused:
-        open_file.open_uploads(both)
-    assert refused.value.names == ("a.h5ad", "b.h5ad") and "concat" in refused.value.hint
-    assert list_projects() == []
-    project = open_file.open_uploads(both[1:])
+    assert several_files.hold_cells(both) and not several_files.hold_cells(both[1:])
+    project = several_files.open_uploads(both)
     finished(project)
-    assert workspace(project).dataset.n_obs == 60
+    app = sound(visit("open", project))
+    (table,) = (frame.value for frame in app.dataframe if "not in all files" in frame.value)
+    assert table["file"].tolist() == ["a", "b"] and table["cells"].tolist() == [60, 60]
+    assert app.button(key="parts-join").label == "Join these 2 files"
+    app.multiselect(key="parts-references").set_value(["a"]).run()
+    app.button(key="parts-join").click().run()
+    finished(project)
+    assert workspace(project).dataset.n_obs == 120
+    edit.use_column(workspace(project), "cell_type", set())
+    app = sound(visit("export", project))
+    assert app.toggle(key="export-per-file").value
+    assert app.button(key="export").label == "Write the files"
+
+
+def test_a_folder_of_samples_is_one_choice_and_matrices_of_one_sample_are_not(tmp_path, cells):
+    for sample in ("s1", "s2"):
+        folder = tmp_path / "run" / sample / "outs" / "filtered_feature_bc_matrix"
+        folder.mkdir(parents=True)
+        (folder / "matrix.mtx.gz").write_bytes(b"")
+        (folder.parent / "raw_feature_bc_matrix").mkdir()
+    assert browse.samples_in(tmp_path / "run") == [tmp_path / "run" / s for s in ("s1", "s2")]
+    assert browse.samples_in(tmp_path / "run" / "s1" / "outs") == []
+    assert browse.samples_in(tmp_path / "run" / "s1" / "outs" / folder.name) == []
+    files = [tmp_path / "both" / name for name in ("a.h5ad", "b.h5ad")]
+    (tmp_path / "both").mkdir()
+    for file in files:
+        file.write_bytes(cells.read_bytes())
+    assert browse.samples_in(tmp_path / "both") == files
+    project = several_files.open_paths(["both"])
+    finished(project)
+    assert several_files.overview(project).files["file"].tolist() == ["a", "b"]

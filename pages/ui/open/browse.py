@@ -14,11 +14,11 @@ SHOWN = 40  # entries in sight; more by the box above them
 LIST_HEIGHT = 380  # pixels
 
 
-def button() -> str | None:
-    """Draw the button that opens the dialog; return the path that was chosen in it, once."""
+def button() -> list[str]:
+    """Draw the button that opens the dialog; return the paths that were chosen in it, once."""
     if st.button("Browse…", key="browse", icon=":material/travel_explore:"):
         st.dialog("Choose a file", width="large")(_dialog)()
-    chosen: str | None = state.recall(CHOSEN)
+    chosen: list[str] = state.recall(CHOSEN, [])
     state.forget(CHOSEN)
     return chosen
 
@@ -42,6 +42,24 @@ def _dialog() -> None:
             st.caption("No folder and no file of cells here.")
         if entries[SHOWN:]:
             st.caption(f"{count(len(entries) - SHOWN, 'older one')}: write a part of the name.")
+    _together(entries[:SHOWN])
+
+
+def _together(entries: list[Entry]) -> None:
+    """Draw the button that opens the ticked files as one project."""
+    ticked = [entry.path for entry in entries if st.session_state.get(_tick(entry))]
+    st.button(
+        f"Open {len(ticked)} files as one project" if len(ticked) > 1
+        else "Tick several to open them as one project",
+        key="browse-together", disabled=len(ticked) < 2, icon=":material/join_full:",
+        on_click=lambda: state.remember(CHOSEN, ticked),
+    )  # fmt: skip
+    if state.recall(CHOSEN):
+        st.rerun()
+
+
+def _tick(entry: Entry) -> str:
+    return f"browse-tick.{entry.path}"
 
 
 def _steps(folder: str) -> None:
@@ -57,6 +75,8 @@ def _steps(folder: str) -> None:
 def _line(entry: Entry) -> None:
     about = " · ".join(filter(None, (entry.kind, entry.size, f"{entry.changed:%d %b %Y, %H:%M}")))
     with st.container(horizontal=True, vertical_alignment="center"):
+        if entry.may_open:
+            st.checkbox(md(entry.name), key=_tick(entry), label_visibility="collapsed")
         icon = ":material/folder:" if entry.is_folder else ":material/draft:"
         if st.button(md(entry.name), key=f"browse-to.{entry.path}", icon=icon):
             if entry.is_folder:
@@ -77,5 +97,5 @@ def _look_into(path: str) -> None:
 
 
 def _choose(path: str) -> None:
-    state.remember(CHOSEN, path)
+    state.remember(CHOSEN, [path])
     st.rerun()

@@ -9,9 +9,9 @@ import pandas as pd
 
 from scanvi_core.config import MIN_GENES
 from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.names import VERSIONED, is_identifier
 from scanvi_core.errors import FileRefused
 
-GENE_ID = r"(?:ENS[A-Z]*G\d{6,}|WBGene\d{8}|FBgn\d{7})"  # Ensembl, WormBase, FlyBase
 NAMES = "gene names"
 SYMBOLS = "symbols"
 IDS_SHARE = 0.5  # of the values of a column that holds ids of genes
@@ -72,17 +72,21 @@ def names_of(dataset: Dataset) -> dict[str, pd.Index]:
         values = dataset.var[column]
         if pd.api.types.is_numeric_dtype(values):
             continue
-        bare = values.astype("string").str.extract(rf"^({GENE_ID})(?:\.\d+)?$", expand=False)
-        if bare.notna().mean() > IDS_SHARE:
-            found[str(column)] = pd.Index(bare.astype(object))
+        ids = [VERSIONED.sub(r"\1", str(value).strip()) for value in values]
+        if _are_ids(ids):
+            found[str(column)] = pd.Index(ids, dtype=object).where(values.notna().to_numpy())
     return found
 
 
 def kind_of_names(dataset: Dataset) -> str:
     """Return what the names of the genes are, with an example: ids such as ENSG..., or symbols."""
     names = dataset.var_names
-    ids = pd.Series(names, dtype="string").str.fullmatch(GENE_ID).mean() > IDS_SHARE
-    return f"{'ids' if ids else 'symbols'}, such as {names[len(names) // 2]}"
+    kind = "ids" if _are_ids(names) else "symbols"
+    return f"{kind}, such as {names[len(names) // 2]}"
+
+
+def _are_ids(names: Sequence[object] | np.ndarray) -> bool:
+    return sum(map(is_identifier, names)) > IDS_SHARE * len(names)
 
 
 def _match(first: pd.Index, kind: str, sources: Sequence[Source]) -> SharedGenes:

@@ -1,6 +1,6 @@
 """One annotated copy for each of the files that a project was joined from."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,26 @@ def parts_of(opened: Workspace) -> list[dict[str, Any]]:
     ]
 
 
-def requests(opened: Workspace, whole: ExportRequest) -> list[ExportRequest]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """One file to write.
+
+    Attributes
+    ----------
+    request
+        What is written.
+    rows
+        The cells of the project that are in it.
+    ending
+        What their names in the project end with, beyond those in the file.
+    """
+
+    request: ExportRequest
+    rows: slice
+    ending: str = ""
+
+
+def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
     """Return what to write for each file that is to be annotated.
 
     Parameters
@@ -42,15 +61,17 @@ def requests(opened: Workspace, whole: ExportRequest) -> list[ExportRequest]:
     listed = [part for part in parts_of(opened) if not part["reference"]]
     if not listed:
         raise ExportError("The project was made from one file.", "Export one file for all cells.")
-    ending = "".join(whole.target.suffixes[-2:])
+    suffixes, target = "".join(whole.target.suffixes[-2:]), whole.target
     return [
-        _request(
-            opened,
-            whole,
-            part,
-            whole.target
-            if len(listed) == 1
-            else whole.target.with_name(f"{part['name']}{ending}"),
+        Copy(
+            _request(
+                opened,
+                whole,
+                part,
+                target if len(listed) == 1 else target.with_name(f"{part['name']}{suffixes}"),
+            ),
+            part["rows"],
+            f"-{part['name']}",
         )
         for part in listed
     ]

@@ -59,13 +59,13 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
             exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
             return ""
-        for each in exported:
-            _write_about(choice, each)
-        _write_table(opened, choice, excel_beside(target), excel=True)
+        for copy, written in exported:
+            _write_about(choice, written)
+            _write_table(opened, choice, copy, excel_beside(written.path), excel=True)
         run = opened.current_run()
         if run is not None:
             model.write(run, opened, model_beside(target))
-        return exported[0].path.name
+        return exported[0][1].path.name
 
     return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
 
@@ -100,7 +100,7 @@ def write(
     ExportError
         If there is nothing to export, the source changed, or the disk is full.
     """
-    return _write(opened, choice, target, should_stop, report)[0].path
+    return _write(opened, choice, target, should_stop, report)[0][1].path
 
 
 def _write(
@@ -109,23 +109,23 @@ def _write(
     target: Path,
     should_stop: Callable[[], bool],
     report: Report,
-) -> list[Exported]:
+) -> list[tuple[parts.Copy, Exported]]:
     check(opened, choice)
     if results.current(opened) is None and not (opened.labels().codes >= 0).any():
         raise ExportError("There is nothing to export yet.", "Name some cells or train a model.")
     report(0.0, "Collecting the labels")
     whole = request_of(opened, choice, target)
-    requests = parts.requests(opened, whole) if choice.per_file else [whole]
+    copies = parts.copies(opened, whole) if choice.per_file else [parts.Copy(whole, slice(None))]
     exported = []
-    for at, request in enumerate(requests):
+    for at, copy in enumerate(copies):
 
         def tell(share: float, words: str, at: int = at) -> None:
-            report((at + share) / len(requests), words)
+            report((at + share) / len(copies), words)
 
-        exported.append(export_annotated(request, should_stop, tell))
-    report(1.0, "Writing the table of labels")
-    _write_table(opened, choice, csv_beside(target), excel=False)
-    return exported
+        exported.append(export_annotated(copy.request, should_stop, tell))
+        tell(1.0, "Writing the table of labels")
+        _write_table(opened, choice, copy, csv_beside(copy.request.target), excel=False)
+    return list(zip(copies, exported, strict=True))
 
 
 def request_of(opened: Workspace, choice: ExportChoice, target: Path) -> ExportRequest:
@@ -267,15 +267,18 @@ def _stem(path: Path) -> str:
     return path.name.split(".")[0] if path.name.count(".") > 1 else path.stem
 
 
-def _write_table(opened: Workspace, choice: ExportChoice, path: Path, *, excel: bool) -> None:
-    """Write the labels of all cells as CSV: exact, or as Excel can be trusted with them."""
-    barcodes = opened.dataset.obs_names.tolist()
+def _write_table(
+    opened: Workspace, choice: ExportChoice, copy: parts.Copy, path: Path, *, excel: bool
+) -> None:
+    """Write the labels of the cells as CSV: exact, or as Excel can be trusted with them."""
+    rows = copy.rows
+    barcodes = [name.removesuffix(copy.ending) for name in opened.dataset.obs_names[rows].tolist()]
     if excel and len(barcodes) > EXCEL_ROWS:
         path.unlink(missing_ok=True)
         return
     labels, sources = final_labels(opened, choice)
     obs, _ = columns(opened, choice, labels, sources)
-    table = {name: words(column).tolist() for name, column in obs.items()}
+    table = {name: words(column)[rows].tolist() for name, column in obs.items()}
     with (
         runtime.replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,

@@ -1,6 +1,7 @@
 """What may be opened below the data folder: one folder at a time, the newest first."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ KINDS = {
     ".zarr": "zarr", ".zarr.zip": "zarr", ".zip": "zip", ".csv": "table", ".tsv": "table",
     ".txt": "text", ".tab": "table", ".mtx": "matrix",
 }  # fmt: skip
+
+SAMPLE_DEPTH = 2  # sample/outs/filtered_feature_bc_matrix
+SAMPLE_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom")})
+PART_OF_SAMPLE = re.compile(
+    "raw|filtered|unfiltered|counts|dge|gene|velocyto|sj|af_", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,33 @@ def listing(folder: str = "") -> list[Entry]:
             f"{place.name} cannot be looked into.", "Check the permissions of the folder."
         ) from error
     return sorted(entries, key=lambda entry: entry.changed, reverse=True)
+
+
+def samples_in(folder: Path) -> list[Path]:
+    """Return the samples that lie in a folder, each a file, or a folder that holds a matrix.
+
+    A folder whose parts are the matrices of one sample, as programs that count write them, has
+    none; nor has one that is a data set itself.
+    """
+    if _kind_of_folder(folder) != FOLDER:
+        return []
+    items = [item for item in sorted(folder.iterdir())[:MOST] if not item.name.startswith(".")]
+    folders = [item for item in items if item.is_dir() and _holds_matrix(item, SAMPLE_DEPTH)]
+    if any(PART_OF_SAMPLE.match(item.name) for item in folders):
+        return []
+    files = [item for item in items if item.is_file() and _kind(item.name) in SAMPLE_KINDS]
+    return files + folders
+
+
+def _holds_matrix(folder: Path, depth: int) -> bool:
+    if folder.is_symlink():
+        return False
+    if _kind_of_folder(folder) != FOLDER:
+        return True
+    return depth > 0 and any(
+        item.is_dir() and _holds_matrix(item, depth - 1)
+        for item in sorted(folder.iterdir())[:MOST]
+    )
 
 
 def above(folder: str) -> list[tuple[str, str]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from scanvi_core import runtime
-from scanvi_core.data.guard.signatures import HDF5_MAGIC, plain_name
-from scanvi_core.errors import ChoiceNeeded, FileRefused, InputError, ProjectError
+from scanvi_core.data.guard.signatures import plain_name
+from scanvi_core.errors import ChoiceNeeded, InputError, ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.services import jobs, paths, request_limits
@@ -66,59 +66,30 @@ def open_path(text: str) -> str:
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files in a new project and start opening them; return the project id.
 
-    Several files belong together: a matrix with its lists of genes and cells.
-
-    Raises
-    ------
-    SeveralDataSets
-        If two of them hold cells of their own.
+    Several files belong together: a matrix with its lists of genes and cells. Those that each
+    hold cells are for :func:`scanvi_core.services.projects.several_files.open_uploads`.
     """
-    import shutil
-
     named = {Path(name).name or "upload": stream for name, stream in files}
-    _check_one(named)
 
     def store(project: Project) -> Path:
-        folder = project.source
-        if len(named) > 1:
-            folder = folder / "uploaded"
-            folder.mkdir()
-        for name, stream in named.items():
-            with (folder / name).open("wb") as handle:
-                shutil.copyfileobj(stream, handle, 1 << 20)
-        return folder if len(named) > 1 else folder / next(iter(named))
+        paths = keep_uploads(project, named)
+        return paths[0].parent if len(paths) > 1 else paths[0]
 
     return start(plain_name(min(named, key=len)), store)
 
 
-class SeveralDataSets(FileRefused):
-    """Files that each hold cells of their own were brought as one.
+def keep_uploads(project: Project, named: Mapping[str, IO[bytes]]) -> list[Path]:
+    """Write uploaded files into a project, several into a folder; return their paths."""
+    import shutil
 
-    Attributes
-    ----------
-    names
-        Of these files.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
-        super().__init__(
-            f"{' and '.join(names)} each hold cells of their own; a project has one data set.",
-            "Open one of them now, and the others later as projects of their own. To name the "
-            "cells of all together, first join them into one file, in Python: "
-            "anndata.concat({'first': a, 'second': b}, label='sample').write_h5ad('both.h5ad').",
-        )
-
-
-def _check_one(named: Mapping[str, IO[bytes]]) -> None:
-    """Refuse several HDF5 files; a matrix with its lists is text."""
-    whole = []
+    folder = project.source
+    if len(named) > 1:
+        folder = folder / "uploaded"
+        folder.mkdir()
     for name, stream in named.items():
-        if stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC:
-            whole.append(name)
-        stream.seek(0)
-    if len(whole) > 1:
-        raise SeveralDataSets(whole)
+        with (folder / name).open("wb") as handle:
+            shutil.copyfileobj(stream, handle, 1 << 20)
+    return [folder / name for name in named]
 
 
 def reimport(project_id: str, matrix: str) -> str:
@@ -197,7 +168,9 @@ def submit_import(
         job.report(0.0, "Fetching the file")
         path = fetch(project)
         try:
-            import_into(project, path, matrix, answers, job)
+            import_into(
+                project, path, matrix, answers, report=job.report, should_stop=job.should_stop
+            )
         except ChoiceNeeded as asked:
             project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
         except ImportStopped:
@@ -236,21 +209,15 @@ def import_into(
     path: Path,
     matrix: str | None = None,
     answers: Mapping[str, str] | None = None,
-    job: jobs.Job | None = None,
-    origin: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Workspace:
     """Check the file in a child process and keep a trusted copy in the project.
 
-    With a job, its progress is told there, and when that is stopped nothing is kept. `origin`:
-    see :func:`scanvi_core.data.intake.import_file.import_file`.
+    What else is given goes to :func:`scanvi_core.data.intake.import_file.import_file`.
     """
     from scanvi_core.data.intake.import_file import import_file
 
-    watch: dict[str, Any] = (
-        {} if job is None else {"report": job.report, "should_stop": job.should_stop}
-    )
-    watch |= {"matrix": matrix, "answers": answers, "origin": origin}
-    manifest = import_file(path, project.dataset, **watch)
+    manifest = import_file(path, project.dataset, matrix=matrix, answers=answers, **more)
     paths.was_imported(path)
     batches = [candidate["key"] for candidate in manifest["batch_candidates"]]
     project.update_settings(batch_key=batches[0] if batches else None, **{QUESTION: None})

@@ -84,6 +84,24 @@ def names_of(files: Sequence[Path]) -> list[str]:
     ]
 
 
+def check_files(files: Sequence[Path]) -> None:
+    """Refuse too many files, and a file that is there twice.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    if len(files) > MOST_FILES:
+        raise InputError(
+            f"These are {len(files)} files; {MOST_FILES} can be opened together.",
+            "Join some of them before, for example with anndata.concat.",
+        )
+    twice = next((path.name for path in files if files.count(path) > 1), None)
+    if twice is not None:
+        raise InputError(f"{twice} is there twice.", "Name every file once.")
+
+
 def list_files(
     project: Project, files: Sequence[Path], references: Sequence[Path] = ()
 ) -> list[Part]:
@@ -95,14 +113,7 @@ def list_files(
         If a file is there twice, or there are too many.
     """
     every = [*files, *references]
-    if len(every) > MOST_FILES:
-        raise InputError(
-            f"These are {len(every)} files; {MOST_FILES} can be opened together.",
-            "Join some of them before, for example with anndata.concat.",
-        )
-    twice = next((path.name for path in every if every.count(path) > 1), None)
-    if twice is not None:
-        raise InputError(f"{twice} is there twice.", "Name every file once.")
+    check_files(every)
     for path in every:  # whoever lists them may open them
         paths.was_imported(path)
     named = zip(names_of(every), every, strict=True)

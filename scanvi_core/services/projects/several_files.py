@@ -1,20 +1,24 @@
 """Opening several files as one project: read them, show what they share, join them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
+from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.errors import InputError
+from scanvi_core.plurals import count
 from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.services import jobs, request_limits
-from scanvi_core.services.projects import parts
-from scanvi_core.services.projects.open_file import OPEN, import_into
+from scanvi_core.services.paths import allowed_path
+from scanvi_core.services.projects import browse, open_file, parts
+from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready
 
-READ_SHARE = 0.5  # of the time of opening, for reading the files one by one
-JOIN_SHARE = 0.6  # until the files are joined; the rest is for reading the joined file
+JOIN_SHARE = 0.4  # of the time of joining, until the file is written that is then read
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Overview:
     Attributes
     ----------
     files
-        One row per file: ``file``, ``cells``, ``genes``, ``genes are named by``, ``recognized by``
-        and ``not in all files`` (genes), ``counts from``, ``role``.
+        One row per file: its ``cells`` and ``genes``, how many genes are ``not in all files``,
+        what they are ``named by`` and ``recognized by``, and where the ``counts`` are ``from``.
     n_shared
         Genes that all have; 0 where they are too few.
     problem
@@ -40,7 +44,7 @@ class Overview:
     columns: list[str]
 
 
-def open_files(files: Sequence[Path], references: Sequence[Path] = ()) -> str:
+def open_files(files: Sequence[Path]) -> str:
     """Start reading files, to be joined once they were looked at; return the project id.
 
     Raises
@@ -48,34 +52,77 @@ def open_files(files: Sequence[Path], references: Sequence[Path] = ()) -> str:
     InputError
         If a file is named twice, or there are too many.
     """
+    parts.check_files(files)
+    return _open(parts.names_of(files), lambda _: files)
+
+
+def open_paths(texts: Sequence[str]) -> str:
+    """Start opening files and folders of this computer as one project.
+
+    A folder of samples is as many files as it has samples.
+
+    Raises
+    ------
+    FileRefused
+        If a path does not lead to a file or folder below the data folder.
+    InputError
+        If they are too many, or one is there twice.
+    """
+    found = [allowed_path(text, folders=True) for text in texts]
+    samples = [browse.samples_in(path) if path.is_dir() else [] for path in found]
+    files = [
+        path
+        for one, several in zip(found, samples, strict=True)
+        for path in (several if len(several) > 1 else [one])
+    ]
+    return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
+
+
+def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
+    """Keep uploaded files and start reading each; return the project id."""
+    named = {Path(name).name or "upload": stream for name, stream in files}
+    return _open(list(named), lambda project: keep_uploads(project, named))
+
+
+def _open(names: Sequence[str], fetch: Callable[[Project], Sequence[Path]]) -> str:
     request_limits.take(request_limits.PROJECT)
-    every = [*files, *references]
-    project = create_project(f"{len(every)} files: {parts.names_of(every)[0]}, ...")
-    parts.list_files(project, files, references)
-
-    def work(job: jobs.Job) -> None:
-        from scanvi_core.data.guard.child_process import ImportStopped
-
-        try:
-            parts.read_parts(project, report=job.report, should_stop=job.should_stop)
-        except ImportStopped:
-            job.report(0.0, "Stopped")
-
-    jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
+    project = create_project(f"{names[0]} and {count(len(names) - 1, 'other file')}")
+    parts.list_files(project, fetch(project))
+    read_on(project.id)
     return project.id
 
 
+def hold_cells(files: Sequence[tuple[str, IO[bytes]]]) -> bool:
+    """Tell whether two or more of these files hold cells of their own; lists are text."""
+    heads = []
+    for _, stream in files:
+        heads.append(stream.read(len(HDF5_MAGIC)))
+        stream.seek(0)
+    return heads.count(HDF5_MAGIC) > 1
+
+
 def is_pending(project_id: str) -> bool:
-    """Tell whether all files of a project were read and wait to be joined."""
-    return not is_ready(project_id) and parts.are_read(open_project(project_id))
+    """Tell whether a project has files that are to be joined."""
+    return not is_ready(project_id) and bool(parts.parts(open_project(project_id)))
+
+
+def are_read(project_id: str) -> bool:
+    """Tell whether all of them were read."""
+    return parts.are_read(open_project(project_id))
 
 
 def overview(project_id: str) -> Overview:
     """Return what the files are, which genes they share, and what would be lost."""
+    listed = parts.parts(open_project(project_id))
+    read_at = max((part.dataset / "manifest.json").stat().st_mtime_ns for part in listed)
+    return _overview(project_id, read_at)
+
+
+@lru_cache(maxsize=8)
+def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what is kept goes by it
     from scanvi_core.data.joining.genes import kind_of_names, shared_genes
 
-    project = open_project(project_id)
-    listed, sources = parts.parts(project), parts.sources(project)
+    sources = parts.sources(open_project(project_id))
     shared, problem = None, ""
     try:
         shared = shared_genes(sources)
@@ -85,24 +132,35 @@ def overview(project_id: str) -> Overview:
     files = pd.DataFrame(
         [
             {
-                "file": part.name,
+                "file": source.name,
                 "cells": source.dataset.n_obs,
                 "genes": source.dataset.n_vars,
+                "not in all files": source.dataset.n_vars - n_shared,
                 "genes are named by": kind_of_names(source.dataset),
                 "recognized by": shared.named_by[at] if shared else "",
-                "not in all files": source.dataset.n_vars - n_shared,
                 "counts from": source.dataset.manifest["counts_source"],
-                "role": "reference" if part.reference else "to annotate",
             }
-            for at, (part, source) in enumerate(zip(listed, sources, strict=True))
+            for at, source in enumerate(sources)
         ]
     )
-    batches = [
-        candidate["key"]
-        for source in sources
-        for candidate in source.dataset.manifest["batch_candidates"]
-    ]
+    manifests = [source.dataset.manifest for source in sources]
+    batches = [found["key"] for manifest in manifests for found in manifest["batch_candidates"]]
     return Overview(files, n_shared, problem, list(dict.fromkeys(batches)))
+
+
+def read_on(project_id: str) -> str:
+    """Read the files that were not read yet, in the background; return the job id."""
+    project = open_project(project_id)
+
+    def work(job: jobs.Job) -> None:
+        from scanvi_core.data.guard.child_process import ImportStopped
+
+        try:
+            parts.read_parts(project, report=job.report, should_stop=job.should_stop)
+        except ImportStopped:
+            job.report(0.0, "Stopped")
+
+    return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
 
 
 def join(project_id: str, references: Sequence[str] = (), batch_key: str | None = None) -> str:
@@ -122,7 +180,7 @@ def join(project_id: str, references: Sequence[str] = (), batch_key: str | None 
         from scanvi_core.data.guard.child_process import ImportStopped
 
         try:
-            join_into(project, batch_key, job)
+            join_into(project, batch_key, job.report, job.should_stop)
         except ImportStopped:
             job.report(0.0, "Stopped")
 
@@ -130,14 +188,24 @@ def join(project_id: str, references: Sequence[str] = (), batch_key: str | None 
 
 
 def join_into(
-    project: Project, batch_key: str | None = None, job: jobs.Job | None = None
+    project: Project,
+    batch_key: str | None = None,
+    report: parts.Report = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Workspace:
     """Join the files that were read and take the joined file in; each file is a batch."""
     from scanvi_core.data.joining.tables import SOURCE_BATCH, SOURCE_COLUMN
 
-    report = job.report if job is not None else lambda *_: None
-    path, origin = parts.join_parts(project, batch_key, report)
-    opened = import_into(project, path, job=job, origin=origin)
+    path, origin = parts.join_parts(
+        project, batch_key, lambda share, words: report(JOIN_SHARE * share, words)
+    )
+    opened = import_into(
+        project,
+        path,
+        origin=origin,
+        report=lambda share, words: report(JOIN_SHARE + (1 - JOIN_SHARE) * share, words),
+        should_stop=should_stop,
+    )
     columns = opened.dataset.manifest["obs_columns"]
     project.update_settings(batch_key=SOURCE_BATCH if SOURCE_BATCH in columns else SOURCE_COLUMN)
     parts.forget(project)

@@ -2,6 +2,7 @@
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 
 from scanvi_core import keys, runtime
@@ -41,14 +42,13 @@ def finished(project):
 
 
 def test_files_are_shown_before_they_are_joined(read, files):
-    assert several_files.is_pending(read)
+    assert several_files.is_pending(read) and several_files.are_read(read)
     seen = several_files.overview(read)
     first, second = (ad.read_h5ad(path) for path in files)
     assert seen.files["file"].tolist() == ["first", "second"]
     assert seen.files["cells"].tolist() == [first.n_obs, second.n_obs]
     assert seen.files["not in all files"].tolist() == [20, 0]
     assert (seen.n_shared, seen.problem) == (second.n_vars, "")
-    assert seen.files["role"].tolist() == ["to annotate", "to annotate"]
 
 
 def test_the_joined_project_has_the_cells_of_all_and_a_batch_for_each_file(read, files):
@@ -77,7 +77,11 @@ def test_each_file_is_exported_as_it_was_with_the_labels_of_its_cells(read, file
         labels = after.obs[keys.CURATED].astype(str)
         assert labels.iloc[row] == "Mine" and (labels == "Mine").sum() == 1
         assert keys.UNS_LOG not in after.uns  # its rows are those of all files
-    assert (tmp_path / "all.annotated.labels.csv").is_file()
+        table = pd.read_csv(tmp_path / f"{path.stem}.annotated.labels.csv", index_col=0)
+        assert table.index.tolist() == before.obs_names.tolist()
+        assert table[keys.CURATED].fillna("").tolist() == after.obs[keys.CURATED].astype(
+            object
+        ).where(after.obs[keys.CURATED].notna(), "").tolist()  # fmt: skip
 
 
 def test_a_reference_teaches_and_is_not_exported(read, files, tmp_path):
@@ -106,7 +110,7 @@ def test_a_file_that_cannot_be_read_is_named(files, home):
     files[1].write_bytes(b"no data")
     project = several_files.open_files(files)
     assert finished(project).error[0].startswith("second: ")
-    assert not several_files.is_pending(project)
+    assert not several_files.are_read(project)
 
 
 def test_a_project_of_one_file_has_no_parts_to_export(labeled, tmp_path):
