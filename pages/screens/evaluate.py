@@ -24,6 +24,7 @@ if report is None:
         "Set labels aside",
     )
 sections.headline(report)
+sections.new_files(opened)
 sections.quick_models(opened)
 sections.cross_validated(opened)
 sections.types(report)

@@ -10,10 +10,10 @@ from pages.ui.frame.pages import LABELS
 from scanvi_core import keys
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.export import columns, filling, parts, uncertainty_columns, write
+from scanvi_core.services.export import columns, filling, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.projects import sharing
+from scanvi_core.services.projects import joined_files, sharing
 from scanvi_core.services.runs import results
 
 PROFILES = {
@@ -64,7 +64,7 @@ with settings.container(border=True, height="stretch"):
             help="One column more, such as B | Plasma: for nine in ten cells the true type is "
             "among them. That holds for cells like your labeled ones.",
         )  # fmt: skip
-    per_file = profile == ANALYSIS and bool(parts.parts_of(opened))
+    per_file = profile == ANALYSIS and bool(joined_files.joined_files(opened))
     if per_file:
         per_file = st.toggle(
             "A copy of each file to annotate", value=True, key="export-per-file",
@@ -91,7 +91,7 @@ with preview.container(border=True, height="stretch"):
     if trained and uncertainty.reasons(opened) is None:
         st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
     st.caption(WHAT_STAYS[profile])
-    if parts.parts_of(opened):
+    if joined_files.joined_files(opened):
         if not per_file:
             st.caption("The copy is of the file that your files were joined into on opening.")
     elif profile != CELLXGENE and "origin" in opened.dataset.manifest:

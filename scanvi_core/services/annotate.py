@@ -17,6 +17,7 @@ from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import parts, several_files
+from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.inputs import check_labels
@@ -79,10 +80,14 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         uncertainty_job.check_run(opened, run_id, job)
         progress(0.95, "Writing the file")
         _write(opened, request)
-        return summary(opened, run_id, request.target, notes) | {
-            "total_seconds": round(time.monotonic() - started, 2),
-            "peak_rss_mb": round(runtime.peak_rss_mb()),
-        }
+        return (
+            summary(opened, run_id, request.target, notes)
+            | _of_files(opened)
+            | {
+                "total_seconds": round(time.monotonic() - started, 2),
+                "peak_rss_mb": round(runtime.peak_rss_mb()),
+            }
+        )
 
 
 def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
@@ -180,6 +185,24 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "train_cells_per_s": about["train_cells_per_s"],
         "holdout": results.without_nan(about["holdout"]),
         "output": str(path),
+    }
+
+
+def _of_files(opened: Workspace) -> dict[str, Any]:
+    """Return the cells of each of several files, and how they fit the references."""
+    from scanvi_core.services.diagnostics.mapping import mapping
+
+    files = joined_files(opened)
+    if not files:
+        return {}
+    fit = mapping(opened)
+    types = {} if fit is None else fit.types.round(3).set_index("type").to_dict("index")
+    return {
+        "files": {
+            file.name: {"n_cells": file.rows.stop - file.rows.start, "reference": file.reference}
+            for file in files
+        },
+        "mapping": results.without_nan({str(name): row for name, row in types.items()}),
     }
 
 

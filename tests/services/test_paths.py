@@ -40,8 +40,8 @@ SAFE = {  # besides what goes through stored_path
     # named on the command line by who has the rights
     "trainer.store = Path(run.settings.store) if run.settings.store else None",
     # what the program asks its own process for, and the file it has just opened
-    'path, matrix, memory_mb = Path(request["path"]), request["matrix"], request["memory_mb"]',
-    'origin = origin_of(Path(content.manifest["source"]["path"]))',
+    'path, memory_mb = Path(request["path"]), request["memory_mb"]',
+    'ours = Path(content.manifest["source"]["path"])',
     'preflight(Path(request["path"]), request["memory_mb"] * 1e6, step_seconds)',
     'return read_history(Path(request["path"]), request["memory_mb"])',
     '"""Read what ``request["path"]`` leads to.',

@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.frame.text import md
-from scanvi_core.services.diagnostics import baselines, holdout_report, integration
+from scanvi_core.services.diagnostics import baselines, holdout_report, integration, mapping
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.runs import model_list
 from scanvi_core.services.workspace import Workspace
@@ -98,6 +98,27 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
         if scores is not None:
             st.caption(md(scores.note))
             _table(scores.table, *integration.SPACES)
+
+
+def new_files(opened: Workspace) -> None:
+    """Draw how well the cells of new files fit the references, type by type."""
+    fit = mapping.mapping(opened)
+    if fit is None:
+        return
+    st.subheader("How well the new files fit the references")
+    st.markdown(
+        md(
+            f"The cells set aside are of {', '.join(fit.references)}. Of "
+            f"{', '.join(fit.new_files)} nobody knows the types yet: look for types of which few "
+            "cells are alike, and check some of them on Review."
+        )
+    )
+    share = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    st.dataframe(
+        fit.types, hide_index=True, key="mapping", column_config={"alike": share, "novel": share}
+    )
+    if fit.types["alike"].isna().all():
+        st.caption("How alike they are is not known yet: see Explore.")
 
 
 def models(opened: Workspace) -> None:

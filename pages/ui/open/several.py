@@ -28,7 +28,9 @@ def draw(project: str) -> bool:
             return False
         seen = several_files.overview(project)
         st.subheader(f"{count(len(seen.files), 'file')}, one project")
-        st.dataframe(seen.files, hide_index=True, key="parts")
+        whole = st.column_config.NumberColumn(format="localized")
+        numbers = dict.fromkeys(("cells", "genes", "not in all files"), whole)
+        st.dataframe(seen.files, hide_index=True, key="parts", column_config=numbers)
         if seen.problem:
             st.error(md(seen.problem))
             return False

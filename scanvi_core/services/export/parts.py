@@ -2,25 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from scanvi_core import keys
 from scanvi_core.errors import ExportError, FileRefused
 from scanvi_core.export.request import Column, ExportRequest, SourceFile
 from scanvi_core.services.paths import stored_path
+from scanvi_core.services.projects.joined_files import JoinedFile, joined_files
 from scanvi_core.services.workspace import Workspace
-
-
-def parts_of(opened: Workspace) -> list[dict[str, Any]]:
-    """Return the files a project was joined from, with ``rows``; none for a file of its own."""
-    listed = opened.dataset.manifest.get("origin", {}).get("parts", [])
-    starts = np.cumsum([0, *(part["n_obs"] for part in listed)]).tolist()
-    return [
-        part | {"rows": slice(start, stop)}
-        for part, start, stop in zip(listed, starts, starts[1:], strict=False)
-    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +46,7 @@ def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
     ExportError
         If the project was made from one file, or a file is not here any more.
     """
-    listed = [part for part in parts_of(opened) if not part["reference"]]
+    listed = [file for file in joined_files(opened) if not file.reference]
     if not listed:
         raise ExportError("The project was made from one file.", "Export one file for all cells.")
     suffixes, target = "".join(whole.target.suffixes[-2:]), whole.target
@@ -67,24 +55,24 @@ def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
             _request(
                 opened,
                 whole,
-                part,
-                target if len(listed) == 1 else target.with_name(f"{part['name']}{suffixes}"),
+                file,
+                target if len(listed) == 1 else target.with_name(f"{file.name}{suffixes}"),
             ),
-            part["rows"],
-            f"-{part['name']}",
+            file.rows,
+            f"-{file.name}",
         )
-        for part in listed
+        for file in listed
     ]
 
 
 def _request(
-    opened: Workspace, whole: ExportRequest, part: dict[str, Any], target: Path
+    opened: Workspace, whole: ExportRequest, file: JoinedFile, target: Path
 ) -> ExportRequest:
     """Return what to write for the cells of one file; the history speaks of the cells of all."""
-    rows = part["rows"]
+    rows = file.rows
     return replace(
         whole,
-        source=_source(opened, part),
+        source=_source(opened, file),
         target=target,
         obs={name: _cut(column, rows) for name, column in whole.obs.items()},
         obsm={name: array[rows] for name, array in whole.obsm.items()},
@@ -97,10 +85,10 @@ def _cut(column: Column, rows: slice) -> Column:
     return (column[0][rows], column[1]) if isinstance(column, tuple) else column[rows]
 
 
-def _source(opened: Workspace, part: dict[str, Any]) -> SourceFile:
-    about = part["source"]
+def _source(opened: Workspace, file: JoinedFile) -> SourceFile:
+    about = file.source
     gone = ExportError(
-        f"The file {part['name']} is not on this computer.", "Export one file for all cells."
+        f"The file {file.name} is not on this computer.", "Export one file for all cells."
     )
     if not about["path"]:  # the project came from elsewhere
         raise gone

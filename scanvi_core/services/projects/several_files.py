@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pandas as pd
 
@@ -29,7 +29,8 @@ class Overview:
     ----------
     files
         One row per file: its ``cells`` and ``genes``, how many genes are ``not in all files``,
-        what they are ``named by`` and ``recognized by``, and where the ``counts`` are ``from``.
+        what they are ``named by`` and ``recognized by``, the column that is likely to hold
+        ``types``, and where the ``counts`` are ``from``.
     n_shared
         Genes that all have; 0 where they are too few.
     problem
@@ -138,6 +139,7 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
                 "not in all files": source.dataset.n_vars - n_shared,
                 "genes are named by": kind_of_names(source.dataset),
                 "recognized by": shared.named_by[at] if shared else "",
+                "types in": _likely_labels(source.dataset.manifest),
                 "counts from": source.dataset.manifest["counts_source"],
             }
             for at, source in enumerate(sources)
@@ -146,6 +148,11 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
     manifests = [source.dataset.manifest for source in sources]
     batches = [found["key"] for manifest in manifests for found in manifest["batch_candidates"]]
     return Overview(files, n_shared, problem, list(dict.fromkeys(batches)))
+
+
+def _likely_labels(manifest: dict[str, Any]) -> str:
+    found = [column["key"] for column in manifest["labels_candidates"] if column["likely"]]
+    return found[0] if found else "no column"
 
 
 def read_on(project_id: str) -> str:

@@ -9,11 +9,11 @@ from scanvi_core import keys, runtime
 from scanvi_core.errors import ExportError, InputError
 from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.services import jobs
-from scanvi_core.services.export import parts as export_parts
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import packs, parts, several_files
+from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example
 
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_named(files, home):
 
 def test_a_project_of_one_file_has_no_parts_to_export(labeled, tmp_path):
     opened = workspace(labeled)
-    assert export_parts.parts_of(opened) == []
+    assert joined_files(opened) == []
     with pytest.raises(ExportError, match="made from one file"):
         write.write(opened, ExportChoice(per_file=True), tmp_path / "x.h5ad")
 
@@ -128,7 +128,7 @@ def test_elsewhere_the_files_are_gone_and_all_cells_can_still_be_exported(
     with packs.pack(read).open("rb") as packed:
         copy = packs.unpack(packed)
     opened = workspace(copy)
-    assert [part["name"] for part in export_parts.parts_of(opened)] == ["first", "second"]
+    assert [file.name for file in joined_files(opened)] == ["first", "second"]
     with pytest.raises(ExportError, match="first is not on this computer"):
         write.write(opened, ExportChoice(per_file=True), tmp_path / "x.annotated.h5ad")
     write.write(opened, ExportChoice(), tmp_path / "x.h5ad")
