@@ -209,7 +209,7 @@ class TrainedModel:
             raise InputError(
                 f"The model knows no batch {', '.join(unknown[:3])}; it knows "
                 f"{', '.join(self.batch_names[:5])}.",
-                "Map the new batches onto the model first, or decode as one that it knows.",
+                "Train with both, or decode as a batch that it knows.",
             )
         return np.array([order[str(name)] for name in names], dtype=np.int64)
 
