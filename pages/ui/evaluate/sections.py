@@ -113,10 +113,12 @@ def new_files(opened: Workspace) -> None:
             "cells are alike, and check some of them on Review."
         )
     )
-    share = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    share = st.column_config.ProgressColumn(format="%.0f %%", min_value=0.0, max_value=100.0)
+    shares = {"alike": 100 * fit.types["alike"], "novel": 100 * fit.types["novel"]}
     st.dataframe(
-        fit.types, hide_index=True, key="mapping", column_config={"alike": share, "novel": share}
-    )
+        fit.types.assign(**shares), hide_index=True, key="mapping",
+        column_config=dict.fromkeys(shares, share),
+    )  # fmt: skip
     if fit.types["alike"].isna().all():
         st.caption("How alike they are is not known yet: see Explore.")
 

@@ -27,6 +27,7 @@ from scanvi_core.services.export.columns import (
     source_table,
     words,
 )
+from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import IO_LANE, Workspace, source_path
 
@@ -54,7 +55,7 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
     check(opened, choice)
 
     def work(job: jobs.Job) -> str:
-        target = opened.project.exports / f"{base_name(opened)}.{ending(choice)}.h5ad"
+        target = opened.project.exports / f"{base_name(opened, choice)}.{ending(choice)}.h5ad"
         try:
             exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
@@ -70,8 +71,11 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
     return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
 
 
-def base_name(opened: Workspace) -> str:
+def base_name(opened: Workspace, choice: ExportChoice) -> str:
     """Return the beginning of the names of exported files."""
+    alone = [file.name for file in joined_files(opened) if not file.reference]
+    if choice.per_file and len(alone) == 1:
+        return alone[0]
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", opened.project.name).strip("._-") or "cells"
     return name[:60]
 
