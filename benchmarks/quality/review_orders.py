@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scanvi_core.annotation.model.refit import Known, refit
+from scanvi_core.annotation.decisions.refit import Known, refit
 from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
 from scanvi_core.annotation.review.doubt_groups import ReviewGroup, random_checks, review_queue
 from scanvi_core.annotation.review.suggested_cards import cards, faded

@@ -7,7 +7,7 @@ its review queue; the oracle names each group by its most frequent true type, as
 Every way of updating is judged on the cells that stay without a label: nothing done; the refit on
 the frozen latent (`annotation.refit`); the classifier of now in place of the model's word;
 training on from the model, with the labels as they were given or as soft labels
-(`annotation.model.soft_labels`); training anew. A second task hides one type from the model until
+(`annotation.decisions.soft_labels`); training anew. A second task hides one type from the model until
 the reviewer names it.
 """
 
@@ -21,10 +21,10 @@ from scipy import sparse
 from sklearn.metrics import f1_score
 
 from benchmarks.results_file import SHARED, Cell, Result, write
+from scanvi_core.annotation.decisions.refit import Known, fit_head, refit
+from scanvi_core.annotation.decisions.soft_labels import soft_labels
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.refit import Known, fit_head, refit
-from scanvi_core.annotation.model.soft_labels import soft_labels
 from scanvi_core.annotation.review.doubt_groups import review_queue
 from scanvi_core.config import ModelConfig, TrainConfig
 

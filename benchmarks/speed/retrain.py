@@ -27,12 +27,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # h
 
 from benchmarks.results_file import SHARED, Cell, Result, write
 from scanvi_core import runtime
+from scanvi_core.annotation.decisions.refit import Known, refit
 from scanvi_core.annotation.layout.embedding import FAST_EPOCHS, umap_of
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import fit_linear_models
 from scanvi_core.annotation.model.prediction import Predictions
-from scanvi_core.annotation.model.refit import Known, refit
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.data.normalization import log_normalized
 from scanvi_core.datasets import simulate

@@ -1,7 +1,7 @@
 """What comparisons of groups of cells are made of: cells drawn, moments, and sums of ranks.
 
 Three comparisons stand on them: `markers` (at a glance: Welch's t, then AUC), `ranking` (a test:
-Wilcoxon's, with p-values) and `annotation.model.differential` (what the model believes).
+Wilcoxon's, with p-values) and `annotation.genes.differential` (what the model believes).
 """
 
 from typing import Any, NamedTuple, TypeAlias

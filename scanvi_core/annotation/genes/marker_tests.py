@@ -1,6 +1,6 @@
 """Genes ranked per group by Wilcoxon's rank sum test of their counts, cell by cell.
 
-Another question than `annotation.model.differential`, which asks how far the shares that the model
+Another question than `annotation.genes.differential`, which asks how far the shares that the model
 decodes differ: here, whether the counts of one group lie higher than those of the other.
 """
 

@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from scipy import sparse
 
-from scanvi_core.annotation.model import differential, expression, files
+from scanvi_core.annotation.genes import differential, expression
+from scanvi_core.annotation.genes.differential import DifferentialSettings
+from scanvi_core.annotation.model import files
 from scanvi_core.annotation.model.align import align
 from scanvi_core.annotation.model.calibration import Calibration
-from scanvi_core.annotation.model.differential import DifferentialSettings
 from scanvi_core.annotation.model.linear_models import LinearModels, ensemble
 from scanvi_core.annotation.model.network import network
 from scanvi_core.annotation.model.prediction import Predictions, summarize

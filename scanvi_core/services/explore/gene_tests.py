@@ -165,7 +165,7 @@ def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFra
 
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
-    """Compare two groups by the current model; see `annotation.model.differential.compare`."""
+    """Compare two groups by the current model; see `annotation.genes.differential.compare`."""
     from scanvi_core.annotation.genes.comparison import draw_per_group
     from scanvi_core.annotation.model.annotator import Annotator
     from scanvi_core.services.diagnostics.baselines import model_counts

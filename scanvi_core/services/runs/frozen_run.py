@@ -17,7 +17,7 @@ from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
-    from scanvi_core.annotation.model.refit import Known
+    from scanvi_core.annotation.decisions.refit import Known
 
 DECISION = "decision"  # which step of the log named each cell as one of a group
 VERSIONS_OF = ("torch", "numpy", "scipy", "anndata", "scanpy", "umap-learn", "scikit-learn")
@@ -115,7 +115,7 @@ def frozen_inputs(run: Run) -> Inputs:
 
 def known_of(run: Run) -> "Known":
     """Return what was known of the cells when a run was begun."""
-    from scanvi_core.annotation.model.refit import Known
+    from scanvi_core.annotation.decisions.refit import Known
 
     settings = run.settings
     return Known(np.array(run.array("y"), np.int64), settings.label_names, settings.groups)

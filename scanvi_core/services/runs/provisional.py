@@ -123,7 +123,7 @@ def _follow(opened: Workspace, job: jobs.Job) -> None:
 def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
-    from scanvi_core.annotation.model.refit import Known, codes_now, of_model, refit
+    from scanvi_core.annotation.decisions.refit import Known, codes_now, of_model, refit
 
     run = opened.current_run()
     if run is None:

@@ -97,7 +97,7 @@ class Seen:
             self.job.set_preview(PREVIEW, self._preview())
 
     def _preview(self) -> Any:
-        from scanvi_core.annotation.model.preview import Preview
+        from scanvi_core.annotation.layout.preview import Preview
 
         parts = Preview.__dataclass_fields__
         return Preview(**{part: self.run.array(f"{PREVIEW}_{part}") for part in parts})

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from scanvi_core.annotation.decisions.refit import Known
+from scanvi_core.annotation.decisions.soft_labels import soft_labels
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.refit import Known
-from scanvi_core.annotation.model.soft_labels import soft_labels
 from scanvi_core.project.folder import Project
 from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics.uncertainty_job import ISSUE_SCORE

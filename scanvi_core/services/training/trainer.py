@@ -15,10 +15,10 @@ from scipy import sparse
 
 from scanvi_core import config
 from scanvi_core.annotation.layout import embedding
+from scanvi_core.annotation.layout.preview import Previewer
 from scanvi_core.annotation.model.annotator import Annotator, Learned, learn
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.prediction import Predictions, summarize
-from scanvi_core.annotation.model.preview import Previewer
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset

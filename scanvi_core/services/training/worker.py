@@ -13,7 +13,7 @@ from types import FrameType
 import torch
 
 from scanvi_core import runtime
-from scanvi_core.annotation.model.preview import Preview
+from scanvi_core.annotation.layout.preview import Preview
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import InputError
 from scanvi_core.project import heartbeat, runs

@@ -160,7 +160,7 @@ def test_a_preview_leaves_training_its_number_of_threads(
     def tell(self, record):
         seen.append(torch.get_num_threads())
 
-    monkeypatch.setattr("scanvi_core.annotation.model.preview.Previewer.draw", draw)
+    monkeypatch.setattr("scanvi_core.annotation.layout.preview.Previewer.draw", draw)
     monkeypatch.setattr("scanvi_core.services.training.in_process.Trainer.tell", tell)
     monkeypatch.setattr("scanvi_core.train.loop.Timer.due", lambda _self: True)
     train_now(labeled, request_brief)

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from scanvi_core.annotation.genes.comparison import moments
-from scanvi_core.annotation.model.expression import sampled_scales
+from scanvi_core.annotation.genes.expression import sampled_scales
 from scanvi_core.data.blocks.rows import filled_rows
 from scanvi_core.errors import InputError, SettingInvalid
 from scanvi_core.module import SCANVI

@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy import sparse
 
+from scanvi_core.annotation.genes.expression import sampled_scales
 from scanvi_core.annotation.model.annotator import Annotator
-from scanvi_core.annotation.model.expression import sampled_scales
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from scanvi_core.annotation.model import refit as tested
-from scanvi_core.annotation.model.refit import Known, fit_head, refit
+from scanvi_core.annotation.decisions import refit as tested
+from scanvi_core.annotation.decisions.refit import Known, fit_head, refit
 
 NAMES = ("a", "b", "c")
 CENTERS = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 12]], dtype=float)

@@ -25,7 +25,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from scanvi_core.annotation.model.refit import FLOOR, Known, codes_now, corrected, of_model, within
+from scanvi_core.annotation.decisions.refit import (
+    FLOOR,
+    Known,
+    codes_now,
+    corrected,
+    of_model,
+    within,
+)
 
 Floats = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]

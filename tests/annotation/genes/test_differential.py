@@ -4,10 +4,10 @@ import torch
 from scipy import sparse
 from scipy.stats import ks_2samp
 
-from scanvi_core.annotation.model import differential
+from scanvi_core.annotation.genes import differential
+from scanvi_core.annotation.genes.differential import DifferentialSettings, compare, marked
+from scanvi_core.annotation.genes.expression import sampled_scales
 from scanvi_core.annotation.model.annotator import Annotator
-from scanvi_core.annotation.model.differential import DifferentialSettings, compare, marked
-from scanvi_core.annotation.model.expression import sampled_scales
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets import simulate

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scanvi_core.annotation.model.refit import Known
-from scanvi_core.annotation.model.soft_labels import PURITY, doubt, soft_labels, soften
+from scanvi_core.annotation.decisions.refit import Known
+from scanvi_core.annotation.decisions.soft_labels import PURITY, doubt, soft_labels, soften
 
 
 @pytest.fixture

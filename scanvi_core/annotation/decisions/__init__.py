@@ -1,0 +1,1 @@
+"""What decisions teach: soft labels for a training, and a refit at once."""
