@@ -7,8 +7,8 @@ its review queue; the oracle names each group by its most frequent true type, as
 Every way of updating is judged on the cells that stay without a label: nothing done; the refit on
 the frozen latent (`annotation.refit`); the classifier of now in place of the model's word;
 training on from the model, with the labels as they were given or as soft labels
-(`annotation.decisions.soft_labels`); training anew. A second task hides one type from the model until
-the reviewer names it.
+(`annotation.decisions.soft_labels`); training anew. A second task hides one type from the model
+until the reviewer names it.
 """
 
 import argparse
