@@ -4,7 +4,6 @@ Named groups are not pure: a model that takes every label as certain gets worse,
 then fail.
 """
 
-import numpy as np
 import pytest
 
 from benchmarks.quality import updates
@@ -16,12 +15,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
 
 CHANCE = 0.015  # of the accuracy on some hundred cells, with one draw of labels
 DATA = SHARED / "data"
-REAL = "tms_liver", "pbmc68k_reduced_counts"
+SMALL, MIXED = "tms_liver", "pbmc68k_reduced_counts"
 
 
-def after_mixed_groups(cells, *, hide=False):
-    """Return the accuracy without update, refitted and trained, after 12 groups of mixed cells."""
-    model, found = refit.decided(cells, 0, hide=hide)
+def after_mixed_groups(cells):
+    """Return the accuracy without update, refitted and trained: 12 mixed groups, a new type."""
+    model, found = refit.decided(cells, 0, hide=True)
     last = len(found["ys"]) - 1
     found[f"{refit.SOFT}{last}"] = refit.updated(cells, 0, model, found, (refit.SOFT, last))
     told = refit.judged(found, last)
@@ -36,17 +35,15 @@ def test_training_on_mixed_groups_of_the_example_makes_the_model_no_worse(exampl
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason="the data sets of ../shared/data are not there")
-def test_training_on_mixed_groups_with_a_new_type_makes_no_model_worse():
-    found = np.array([after_mixed_groups(refit.load(name), hide=True) for name in REAL])
-    before, frozen, trained = found.T
-    assert (trained > before - CHANCE).all(), found
-    assert trained.mean() > frozen.mean() - CHANCE, found
+def test_training_on_mixed_groups_of_a_small_data_set_makes_the_model_no_worse():
+    before, frozen, trained = after_mixed_groups(refit.load(SMALL))
+    assert trained > max(before, frozen) - CHANCE, (before, frozen, trained)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.exists(), reason="the data sets of ../shared/data are not there")
 def test_training_on_the_cards_a_person_named_gains():
-    rows = updates.measured(refit.load(REAL[1]), 0, new_types=True, stages=(12,))
+    rows = updates.measured(refit.load(MIXED), 0, new_types=True, stages=(12,))
     told = {row["way"]: row["accuracy"] for row in rows}
     assert told[updates.TIER_1] > told[updates.NONE] + CHANCE, rows
     assert told[updates.TIER_1] > told[updates.FROZEN] - CHANCE, rows
