@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanvi_core import config, keys
-from scanvi_core.metrics.intervals import Interval, wilson_interval
+from scanvi_core.metrics.intervals import Interval, exact_interval
 from scanvi_core.services.formatting import count
 from scanvi_core.services.review.queue import RANDOM, ReviewState
 from scanvi_core.services.runs import results
@@ -39,8 +39,8 @@ class Rest:
 
     @property
     def interval(self) -> Interval:
-        """95 % Wilson interval of the share of sure cells that are right."""
-        return wilson_interval(self.n_right, self.n_checked)
+        """95 % interval of the share of sure cells that are right, exact: checks are few."""
+        return exact_interval(self.n_right, self.n_checked)
 
     @property
     def is_misled(self) -> bool:

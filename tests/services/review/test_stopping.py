@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
-from scanvi_core.metrics.intervals import wilson_interval
+from scanvi_core.metrics.intervals import exact_interval
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, queue, stopping
 from scanvi_core.services.review.queue import RANDOM
@@ -35,7 +35,7 @@ def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
         edit.name_cells(workspace(trained), np.array([check.drawn]), name, "review")
     found = rest(trained)
     assert (found.n_right, found.n_checked) == (1, 2)
-    assert found.interval == wilson_interval(1, 2)
+    assert found.interval == exact_interval(1, 2)
     assert "1 of 2 random checks were right" in found.accuracy()
     assert queue.review_state(workspace(trained)).next_card([], RANDOM).token == checks[3].token
 
