@@ -61,19 +61,13 @@ def simulate(review: Review, way: Way, errors: float = 0.0) -> dict[str, Any]:
             curve.append(curve[-1])
             seconds.append(seconds[-1])
             continue
-        review.n_asked += 1
-        cells = np.bincount(review.types[rows])
-        if cells.max() < PURE * rows.size and is_splittable(rows):
-            waiting = split_group(rows, review.z) + waiting
+        parts = ask(review, rows, errors)
+        waiting = parts + waiting
+        if parts:
             n_splits += 1
             seconds.append(seconds[-1] + SPLIT_S)
         else:
-            name = cells.argmax()
-            if errors and review.random.random() < errors:
-                name = review.random.choice(np.setdiff1d(review.types, name))
-            review.y[rows] = name
-            found.setdefault(str(name), review.n_asked)
-            review.learn()
+            found.setdefault(str(review.y[rows[0]]), review.n_asked)
             seconds.append(seconds[-1] + (GROUP_S if rows.size > 1 else CELL_S))
         curve.append(review.macro_f1(review.p))
     named = (review.y >= 0) & (review.start < 0)
@@ -81,6 +75,20 @@ def simulate(review: Review, way: Way, errors: float = 0.0) -> dict[str, Any]:
     right = float((review.y == review.types)[named].mean())
     return {"curve": curve, "seconds": seconds, "found": found, "full": full,
             "splits": n_splits, "named": int(named.sum()), "right": right}  # fmt: skip
+
+
+def ask(review: Review, rows: np.ndarray, errors: float) -> list[np.ndarray]:
+    """Let the oracle name some cells, or split them; return the parts, which wait."""
+    review.n_asked += 1
+    cells = np.bincount(review.types[rows])
+    if cells.max() < PURE * rows.size and is_splittable(rows):
+        return split_group(rows, review.z)
+    name = cells.argmax()
+    if errors and review.random.random() < errors:
+        name = review.random.choice(np.setdiff1d(review.types, name))
+    review.y[rows], review.decision[rows] = name, review.n_asked
+    review.learn()
+    return []
 
 
 def begin(cells: Cells, seed: int) -> dict[str, np.ndarray]:
@@ -120,9 +128,12 @@ def thinned(rows: np.ndarray, types: np.ndarray, random: np.random.Generator) ->
 
 
 def labels_at_start(
-    types: np.ndarray, random: np.random.Generator
+    types: np.ndarray, random: np.random.Generator, *, new_types: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels of the start [n], and which cells are set aside [n]."""
+    """Return the labels of the start [n], and which cells are set aside [n].
+
+    Types below 1 % and a third of the others have no label, unless there are no `new_types`.
+    """
     aside, start = np.zeros(types.size, dtype=bool), np.full(types.size, -1)
     sizes = np.bincount(types)
     common = np.flatnonzero(sizes >= RARE * types.size)
@@ -131,7 +142,7 @@ def labels_at_start(
         own = random.permutation(np.flatnonzero(types == code))
         n_aside = round(ASIDE * own.size)
         aside[own[:n_aside]] = True
-        if code in common and code not in unseen:
+        if not new_types or (code in common and code not in unseen):
             start[own[n_aside : n_aside + SHOWN]] = code
     return start, aside
 

@@ -27,6 +27,8 @@ class Review:
         Labels [n] of the model (-1: none), what it says [n, K] and z1 [n, d].
     components
         Principal components of the cells [n, d].
+    decision
+        Which decision named each cell [n], -1 for none.
     """
 
     types: np.ndarray
@@ -38,10 +40,12 @@ class Review:
     random: np.random.Generator
     y: np.ndarray = field(init=False)
     p: np.ndarray = field(init=False)
+    decision: np.ndarray = field(init=False)
     n_asked: int = 0
 
     def __post_init__(self) -> None:
         self.y, self.p = self.start.copy(), self.p_start
+        self.decision = np.full(self.start.size, -1)
 
     @property
     def open(self) -> np.ndarray:

@@ -3,7 +3,8 @@
 ``python -m benchmarks.speed.refit FOLDER`` (minutes per data set; FOLDER keeps what was trained,
 so that a second call goes on) simulates a reviewer on data sets of ``../shared/data``: at most
 1,500 cells and 600 variable genes, 3 % of each type labeled (at least 3 cells), a quick model,
-its review queue; the oracle names each group by its most frequent true type, as a person does.
+its groups of doubtful cells; the oracle names each by its most frequent true type, however mixed
+it is, and with ``--errors 0.1`` one in ten by another type, drawn evenly.
 Every way of updating is judged on the cells that stay without a label: nothing done; the refit on
 the frozen latent (`annotation.refit`); the classifier of now in place of the model's word;
 training on from the model, with the labels as they were given or as soft labels
@@ -34,6 +35,7 @@ SETS = ("tms_liver", "pbmc68k_reduced_counts", "pancreas_endo_1k", "zheng_facs_p
 N_CELLS, MAX_GENES, N_GENES, N_GROUPS, SHOWN, LEAST = 1_500, 1_000, 600, 12, 0.03, 3
 BY_HAND = 15  # cells of the hidden type that are named when no group was of it
 STAGES = (0, 2, N_GROUPS - 1)  # judged after so many groups, less one
+SOFT, HARD, ANEW = "warm", "hard", "full"
 WAYS = ("no update", "refit on the frozen latent", "its new classifier alone",
         "training on, labels as they were given", "training on, soft labels (tier 1)",
         "training anew, soft labels")  # fmt: skip
@@ -77,11 +79,16 @@ class Cells:
 
 
 def load(name: str) -> Cells:
+    """Read one of the data sets."""
+    return read(DATA / f"{name}.h5ad", "cell_type")
+
+
+def read(path: Path, labels: str) -> Cells:
     """Read at most 1,500 cells and, of more than 1,000 genes, the 600 most variable ones."""
     import anndata
     import scanpy
 
-    data = anndata.read_h5ad(DATA / f"{name}.h5ad")
+    data = anndata.read_h5ad(path)
     if data.n_obs > N_CELLS:
         data = data[np.random.default_rng(0).permutation(data.n_obs)[:N_CELLS]].copy()
     if data.n_vars > MAX_GENES:
@@ -91,7 +98,7 @@ def load(name: str) -> Cells:
         scanpy.pp.highly_variable_genes(logs, n_top_genes=N_GENES, flavor="seurat")
         data = data[:, logs.var["highly_variable"].to_numpy()]
     counts = sparse.csr_array(data.X, dtype=np.float32)
-    types = data.obs["cell_type"].astype("category").cat
+    types = data.obs[labels].astype("category").cat
     batch = np.zeros(data.n_obs, dtype=np.int64)
     if "batch" in data.obs:
         batch = data.obs["batch"].astype("category").cat.codes.to_numpy(np.int64)
@@ -99,8 +106,20 @@ def load(name: str) -> Cells:
     return Cells(counts, codes, batch, len(types.categories))
 
 
-def review(cells: Cells, seed: int, *, hide: bool) -> dict[str, np.ndarray]:
+def review(cells: Cells, seed: int, *, hide: bool, errors: float = 0.0) -> dict[str, np.ndarray]:
     """Let an oracle decide the first groups of the queue; return labels and predictions."""
+    model, found = decided(cells, seed, hide=hide, errors=errors)
+    last = len(found["ys"]) - 1
+    for at in (last,) if hide else (*STAGES[:2], last):
+        for way in (SOFT, HARD, *([ANEW] if at == last else [])):
+            found[f"{way}{at}"] = updated(cells, seed, model, found, (way, at))
+    return found
+
+
+def decided(
+    cells: Cells, seed: int, *, hide: bool, errors: float = 0.0
+) -> tuple[Annotator, dict[str, np.ndarray]]:
+    """Return the model of the start, and what was decided: labels after each group, groups."""
     random, types = np.random.default_rng(seed), cells.types
     y = np.full(len(types), -1)
     for code in range(cells.n_types):
@@ -115,21 +134,27 @@ def review(cells: Cells, seed: int, *, hide: bool) -> dict[str, np.ndarray]:
     now, steps, decision = y.copy(), [], np.full(len(types), -1)
     for number, group in enumerate(review_queue(z, p, y < 0, seed=0, max_items=N_GROUPS)):
         now[group.rows] = np.bincount(types[group.rows]).argmax()
+        if errors and random.random() < errors:
+            now[group.rows] = random.choice(np.setdiff1d(types, now[group.rows]))
         decision[group.rows] = number
         steps.append(now.copy())
     if hide and not (now == hidden).any():
         rows = random.permutation(np.flatnonzero((types == hidden) & (now < 0)))[:BY_HAND]
         now[rows], decision[rows] = hidden, N_GROUPS
         steps.append(now.copy())
-    found = {"truth": types, "y0": y, "p": p, "z": z, "hid": np.array(hidden)}
-    found["ys"] = np.array(steps)
-    last = len(steps) - 1
-    for at in (last,) if hide else (*STAGES[:2], last):
-        hard, soft = steps[at], learned(y, p, z, steps[at], decision)
-        found[f"warm{at}"], _ = cells.said(cells.train(hard, seed, model, soft))
-        found[f"hard{at}"], _ = cells.said(cells.train(hard, seed, model))
-    found[f"full{last}"], _ = cells.said(cells.train(now, seed, soft=soft))
-    return found
+    return model, {"truth": types, "y0": y, "p": p, "z": z, "hid": np.array(hidden),
+                   "ys": np.array(steps), "decision": decision}  # fmt: skip
+
+
+def updated(
+    cells: Cells, seed: int, model: Annotator, found: dict[str, np.ndarray], what: tuple[str, int]
+) -> np.ndarray:
+    """Train in one way with the labels after one step; return the probabilities [n, types]."""
+    way, at = what
+    y = found["ys"][at]
+    soft = learned(found["y0"], found["p"], found["z"], y, found["decision"])
+    warm = None if way == ANEW else model
+    return cells.said(cells.train(y, seed, warm, None if way == HARD else soft))[0]
 
 
 def known(y0: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, Known]]:
@@ -163,7 +188,7 @@ def answers(found: dict[str, np.ndarray], at: int) -> dict[str, np.ndarray]:
         WAYS[1]: now[refit(z, p[:, before], old, new).argmax(axis=1)],
         WAYS[2]: now[(points @ weights[:-1] + weights[-1]).argmax(axis=1)],
     }
-    trained = ((WAYS[3], f"hard{at}"), (WAYS[4], f"warm{at}"), (WAYS[5], f"full{at}"))
+    trained = ((WAYS[3], f"{HARD}{at}"), (WAYS[4], f"{SOFT}{at}"), (WAYS[5], f"{ANEW}{at}"))
     return made | {way: found[key].argmax(axis=1) for way, key in trained if key in found}
 
 
@@ -184,13 +209,16 @@ def main() -> None:
     """Simulate the reviews that are not in the folder yet, judge all, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
+    parser.add_argument("--errors", type=float, default=0.0, help="share of wrong names")
+    asked = parser.parse_args()
+    folder, wrongly = asked.folder, f".{asked.errors:g}_wrong" if asked.errors else ""
     seen: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     for name in SETS:
         for hide in (False, True):
-            path = folder / f"{name}.0.{int(hide)}.npz"
+            path = folder / f"{name}.0.{int(hide)}{wrongly}.npz"
             if not path.exists():
-                np.savez(path, allow_pickle=False, **review(load(name), 0, hide=hide))
+                made = review(load(name), 0, hide=hide, errors=asked.errors)
+                np.savez(path, allow_pickle=False, **made)
             with np.load(path, allow_pickle=False) as file:
                 found = dict(file)
             last = len(found["ys"]) - 1
@@ -198,10 +226,13 @@ def main() -> None:
                 for way, scores in judged(found, at).items():
                     seen.setdefault((way, 3 if hide else stage), []).append(scores)
                     sys.stdout.write(f"{name} {hide} {at} {way}: {np.round(scores, 3)}\n")
-    write("refit", table(seen))
+    name = f"refit_{asked.errors:g}_wrong" if asked.errors else "refit"
+    write(name, table(seen, asked.errors))
 
 
-def table(seen: dict[tuple[str, int], list[tuple[float, float, float]]]) -> Result:
+def table(
+    seen: dict[tuple[str, int], list[tuple[float, float, float]]], errors: float = 0.0
+) -> Result:
     """Return the means over the data sets; a way that was not tried everywhere has no number."""
 
     def mean(way: str, stage: int, score: int) -> Cell:
@@ -219,7 +250,11 @@ def table(seen: dict[tuple[str, int], list[tuple[float, float, float]]]) -> Resu
         "Shares of the cells that stay without a label after all decisions.",
     ]
     title = "Predictions after review decisions, on cells nobody named"
-    return Result(title, "python -m benchmarks.speed.refit FOLDER", columns, rows, notes)
+    command = "python -m benchmarks.speed.refit FOLDER"
+    if errors:
+        notes.append(f"{errors:.0%} of the groups got a wrong name.")
+        command += f" --errors {errors:g}"
+    return Result(title, command, columns, rows, notes)
 
 
 if __name__ == "__main__":

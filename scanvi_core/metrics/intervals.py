@@ -29,6 +29,19 @@ def wilson_interval(right: int, n: int, z: float = Z_95) -> Interval:
     return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
 
 
+def exact_interval(right: int, n: int) -> Interval:
+    """Return the exact 95 % interval of a share (Clopper and Pearson 1934); (0, 1) without any.
+
+    It holds the truth in at least 95 % of draws whatever n is, where Wilson's does so on average:
+    with one draw of a share of .8, Wilson's interval misses it in 20 %.
+    """
+    from scipy.special import betaincinv
+
+    low = float(betaincinv(right, n - right + 1, 0.025)) if right else 0.0
+    high = float(betaincinv(right + 1, n - right, 0.975)) if right < n else 1.0
+    return low, high
+
+
 def f1_interval(right: int, support: int, predicted: int) -> Interval:
     """Return an interval for the F1 of one type; (0, 1) when it is neither there nor predicted.
 

@@ -4,11 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from sklearn.metrics import f1_score
 
 from scanvi_core.metrics.classification import score
-from scanvi_core.metrics.intervals import f1_interval, paired_difference, wilson_interval
+from scanvi_core.metrics.intervals import (
+    exact_interval,
+    f1_interval,
+    paired_difference,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 4), (4, 4), (3, 7), (950, 1000)])
@@ -17,8 +22,22 @@ def test_wilson_interval_matches_scipy(right, n):
     assert wilson_interval(right, n) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.parametrize(("right", "n"), [(0, 4), (4, 4), (3, 7), (950, 1000)])
+def test_exact_interval_matches_scipy(right, n):
+    expected = binomtest(right, n).proportion_ci(method="exact")
+    assert exact_interval(right, n) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 9])
+def test_of_few_draws_the_exact_interval_keeps_its_promise_whatever_the_share(n):
+    intervals = np.array([exact_interval(right, n) for right in range(n + 1)])
+    for share in np.linspace(0.5, 0.99, 50):
+        holds = (intervals[:, 0] <= share) & (share <= intervals[:, 1])
+        assert binom.pmf(np.arange(n + 1), n, share)[holds].sum() >= 0.95
+
+
 def test_no_cells_leave_everything_possible():
-    assert wilson_interval(0, 0) == f1_interval(0, 0, 0) == (0.0, 1.0)
+    assert wilson_interval(0, 0) == exact_interval(0, 0) == (0.0, 1.0) == f1_interval(0, 0, 0)
     assert math.isnan(paired_difference(np.array([], bool), np.array([], bool))[0])
 
 

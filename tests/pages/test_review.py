@@ -92,6 +92,12 @@ def test_cards_that_were_skipped_come_again_at_the_end_and_one_of_ten_is_a_rando
     assert not app.exception
 
 
+def test_random_checks_come_when_only_they_are_missing(visit, trained):
+    for item in queue.queue(workspace(trained)):
+        answers.unknown(workspace(trained), item)
+    assert "random check" in question(visit("review", trained))
+
+
 def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(visit, trained):
     app = visit("review", trained)
     first = queue.queue(workspace(trained))[0]

@@ -7,7 +7,7 @@ one is only taken when the reader leaves the last. Each kind of card has a trail
 from typing import Any
 
 from pages.ui.frame import state
-from scanvi_core.services.review import queue
+from scanvi_core.services.review import queue, stopping
 from scanvi_core.services.review.queue import RANDOM, SUGGESTED, ReviewItem, ReviewState
 from scanvi_core.services.workspace import Workspace
 
@@ -38,7 +38,9 @@ def _further(
     """Return the place of the next card: a new one put on the trail, else the first skipped."""
     seen = [item for item in cards if item.token in open_]
     fresh = None
-    if kind == SUGGESTED and len(cards) % CHECK_EVERY == CHECK_EVERY - 1:
+    if kind == SUGGESTED and review.run_id is not None and (
+        len(cards) % CHECK_EVERY == CHECK_EVERY - 1 or stopping.rest(review).is_due
+    ):  # fmt: skip
         fresh = review.next_card(seen, RANDOM)
     fresh = fresh or review.next_card(seen, kind)
     if fresh is not None:

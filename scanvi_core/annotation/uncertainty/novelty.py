@@ -1,9 +1,10 @@
 """Which cells are unlike every labeled cell: perhaps a type nobody has named.
 
 A model that was shown only the known types lays unknown cells among them, so novelty is judged in
-principal components, which know no labels, by two signs: how hard it is to walk from a cell to a
-labeled one along nearest neighbors, and how far the cell is from the middle of every type. What
-these signs look like for a new type is learned from the labeled types, by forgetting each in turn.
+principal components, which know no labels, by three signs: how hard it is to walk from a cell to a
+labeled one along nearest neighbors, how far the cell is from the middle of every type, and how
+rare labels are in its direction. What these signs look like for a new type is learned from the
+labeled types, by forgetting each in turn.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from scanvi_core.annotation.model.out_of_fold import N_FOLDS, stratified_folds
 N_NEIGHBORS = 15
 GO_ON = 0.95  # a walk ends at each step with probability 1 - GO_ON
 N_STEPS = 40
+LABELED_C = 0.01  # inverse strength of the penalty where labeled cells are told from others
+SMOOTHING = 2  # steps to neighbors that its word is averaged over
 MAX_GRAPH_CELLS = 20_000  # cells that are walked over; others ask their neighbors among them
 N_ASKED = 5
 MIN_TYPE_CELLS = 3  # labeled cells of a type that can be forgotten
@@ -68,8 +71,14 @@ def find_novel(
     covariance by Ledoit and Wolf 2004, 10.1016/S0047-259X(03)00096-4), and joined to a graph of 15
     nearest neighbors. The first sign is -log of the probability that a random walk, which ends at
     each step with probability 0.05, meets a labeled cell; the second the log distance to the
-    nearest type, averaged over the neighbors. A logistic regression weighs them: labeled cells
-    whose whole type was forgotten against labeled cells whose fold was forgotten.
+    nearest type, averaged over the neighbors; the third the log odds, by a logistic regression,
+    that a cell is not labeled (Elkan and Noto 2008, 10.1145/1401890.1401920: of every known type
+    some cells are labeled, of a new one none), averaged over two steps to neighbors. A logistic
+    regression weighs them: labeled cells whose whole type was forgotten against labeled cells
+    whose fold was forgotten.
+
+    The third sign finds types that overlap with known ones. It takes the labeled cells of a type
+    for a draw from it; where a type has many times the share of labels of another, it misleads.
     """
     score = np.full(len(points), np.nan, dtype=np.float32)
     rows = np.flatnonzero(np.isfinite(points).all(axis=1))
@@ -133,7 +142,7 @@ def _landmarks(rows: np.ndarray, y: np.ndarray, random: np.random.Generator) -> 
 def _signs(
     points: np.ndarray, walk: sparse.csr_array, shown: list[np.ndarray]
 ) -> list[np.ndarray]:
-    """Return both signs [n, 2] of every cell for each list of the labels that are shown."""
+    """Return the signs [n, 3] of every cell for each list of the labels that are shown."""
     chances = reach(walk, np.stack([y >= 0 for y in shown], axis=1))
     signs = []
     for y, chance in zip(shown, chances.T, strict=True):
@@ -141,10 +150,22 @@ def _signs(
         middles = np.stack([points[y == label].mean(axis=0) for label in types])
         squares = (points**2).sum(axis=1)[:, None] - 2 * points @ middles.T
         nearest = np.maximum((squares + (middles**2).sum(axis=1)).min(axis=1), FLOOR)
-        signs.append(
-            np.column_stack([-np.log(np.maximum(chance, FLOOR)), walk @ (0.5 * np.log(nearest))])
-        )
+        far, away = -np.log(np.maximum(chance, FLOOR)), walk @ (0.5 * np.log(nearest))
+        signs.append(np.column_stack([far, away, _unlabeled(points, walk, y >= 0)]))
     return signs
+
+
+def _unlabeled(points: np.ndarray, walk: sparse.csr_array, labeled: np.ndarray) -> np.ndarray:
+    """Return the log odds [n] that a cell like this has no label; 0 where all have one."""
+    from sklearn.linear_model import LogisticRegression
+
+    if labeled.all():
+        return np.zeros(len(points))
+    model = LogisticRegression(C=LABELED_C, tol=1e-3).fit(points, ~labeled)
+    odds = model.decision_function(points)
+    for _ in range(SMOOTHING):
+        odds = walk @ odds
+    return np.asarray(odds)
 
 
 def _signs_by_forgetting(
@@ -154,7 +175,7 @@ def _signs_by_forgetting(
     types: np.ndarray,
     random: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the signs [m, 2] of forgotten labeled cells, and which stand for a new type [m]."""
+    """Return the signs [m, 3] of forgotten labeled cells, and which stand for a new type [m]."""
     fold = stratified_folds(y, int(y.max()) + 1, random)
     hidden = [y == label for label in types] + [fold == k for k in range(N_FOLDS)]
     is_type = [True] * len(types) + [False] * N_FOLDS

@@ -46,6 +46,34 @@ def test_a_new_type_amid_the_parts_of_a_known_one_is_found_by_the_walk():
     assert found.score[which == 6].mean() > found.score[which == 0].mean() + 0.2
 
 
+def overlapping(seed=0):
+    """Return six types that overlap two by two, in ten dimensions, and which; the last is new."""
+    random = np.random.default_rng(seed)
+    which = np.repeat(np.arange(6), 200)
+    middles = random.normal(0, 6, (3, D))[np.arange(6) // 2]
+    middles[1::2] += 2.5 * np.eye(3, D)
+    return middles[which] + random.normal(size=(len(which), D)), which
+
+
+def test_a_new_type_that_overlaps_with_a_known_one_is_found_where_labels_are_rare(monkeypatch):
+    def area(seed):
+        points, which = overlapping(seed)
+        y = some_labels(which, 5, 20, seed)
+        found = find_novel(points, y, 5, np.random.default_rng(0))
+        return roc_auc_score(which[y < 0] == 5, found.score[y < 0])
+
+    areas = np.mean([area(seed) for seed in range(3)])
+    monkeypatch.setattr(novelty, "_unlabeled", lambda points, *_: np.zeros(len(points)))
+    without = np.mean([area(seed) for seed in range(3)])
+    assert areas > without + 0.01 and areas > 0.95, (areas, without)
+
+
+def test_where_every_cell_has_a_label_each_is_judged():
+    points, which = blobs()
+    found = find_novel(points, which, 4, np.random.default_rng(0))
+    assert found.known and np.isfinite(found.score).all()
+
+
 def test_scores_are_shares_and_a_half_or_more_is_flagged():
     points, which = blobs(spread=1.5)
     found = find_novel(points, some_labels(which, 3), 3, np.random.default_rng(0))

@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core import keys
 from scanvi_core.config import LOW_CONFIDENCE
-from scanvi_core.metrics.intervals import wilson_interval
+from scanvi_core.metrics.intervals import exact_interval
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, queue, stopping
 from scanvi_core.services.review.queue import RANDOM
@@ -35,7 +35,7 @@ def test_right_and_wrong_checks_count_and_unknown_ones_do_not(trained, checks):
         edit.name_cells(workspace(trained), np.array([check.drawn]), name, "review")
     found = rest(trained)
     assert (found.n_right, found.n_checked) == (1, 2)
-    assert found.interval == wilson_interval(1, 2)
+    assert found.interval == exact_interval(1, 2)
     assert "1 of 2 random checks were right" in found.accuracy()
     assert queue.review_state(workspace(trained)).next_card([], RANDOM).token == checks[3].token
 
@@ -47,21 +47,27 @@ def test_a_check_counts_only_when_all_before_it_were_decided(trained, checks):
     assert rest(trained).n_checked == 2
 
 
-def test_stopping_is_advised_when_the_groups_left_would_change_little(trained):
+def test_stopping_is_advised_when_little_is_left_and_random_checks_agree(trained, checks):
     before = rest(trained)
     open_ = queue.queue(workspace(trained))
     assert before.n_groups == len(open_) and not before.can_stop
     assert before.n_expected == pytest.approx(sum(item.gain for item in open_))
     for item in open_:
         answers.unknown(workspace(trained), item)
-    after = stopping.rest(queue.review_state(workspace(trained)))
+    unchecked = rest(trained)
+    assert unchecked.is_due and not unchecked.can_stop
+    assert f"{stopping.ENOUGH_CHECKS} random checks will tell" in unchecked.advice()
+    model = results.current(workspace(trained))
+    for check in checks[: stopping.ENOUGH_CHECKS]:
+        edit.name_cells(workspace(trained), np.array([check.drawn]),
+                        model.names[model.prediction[check.drawn]], "review")  # fmt: skip
+    after = rest(trained)
     assert after.can_stop and after.advice().startswith("You can stop now.")
 
 
 def test_checks_that_were_wrong_forbid_to_stop(trained, checks):
     for item in queue.queue(workspace(trained)):
         answers.unknown(workspace(trained), item)
-    assert rest(trained).can_stop
     for check in checks[:4]:
         edit.name_cells(workspace(trained), np.array([check.drawn]), "Something else", "review")
     found = rest(trained)

@@ -1,0 +1,49 @@
+"""Updates improve: a short form of the simulations of what decisions teach.
+
+Named groups are not pure: a model that takes every label as certain gets worse, and these tests
+then fail.
+"""
+
+import pytest
+
+from benchmarks.quality import updates
+from benchmarks.results_file import SHARED
+from benchmarks.speed import refit
+
+# 200 rounds are enough for the accuracy of a regression on genes; the program ends there, too
+pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+
+CHANCE = 0.015  # of the accuracy on some hundred cells, with one draw of labels
+DATA = SHARED / "data"
+SMALL, MIXED = "tms_liver", "pbmc68k_reduced_counts"
+
+
+def after_mixed_groups(cells):
+    """Return the accuracy without update, refitted and trained: 12 mixed groups, a new type."""
+    model, found = refit.decided(cells, 0, hide=True)
+    last = len(found["ys"]) - 1
+    found[f"{refit.SOFT}{last}"] = refit.updated(cells, 0, model, found, (refit.SOFT, last))
+    told = refit.judged(found, last)
+    return [told[refit.WAYS[way]][0] for way in (0, 1, 4)]
+
+
+@pytest.mark.slow
+def test_training_on_mixed_groups_of_the_example_makes_the_model_no_worse(example):
+    before, frozen, trained = after_mixed_groups(refit.read(example, "expert_label"))
+    assert trained > max(before, frozen) - CHANCE, (before, frozen, trained)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.exists(), reason="the data sets of ../shared/data are not there")
+def test_training_on_mixed_groups_of_a_small_data_set_makes_the_model_no_worse():
+    before, frozen, trained = after_mixed_groups(refit.load(SMALL))
+    assert trained > max(before, frozen) - CHANCE, (before, frozen, trained)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.exists(), reason="the data sets of ../shared/data are not there")
+def test_training_on_the_cards_a_person_named_gains():
+    rows = updates.measured(refit.load(MIXED), 0, new_types=True, stages=(12,))
+    told = {row["way"]: row["accuracy"] for row in rows}
+    assert told[updates.TIER_1] > told[updates.NONE] + CHANCE, rows
+    assert told[updates.TIER_1] > told[updates.FROZEN] - CHANCE, rows
