@@ -18,21 +18,21 @@ if labels.seq:
         form.choose_source(opened, begun=True)
 else:
     with st.container(border=True):
-        st.subheader("Which cells are labeled?")
+        st.header("Which cells are labeled?")
         form.choose_source(opened, begun=False)
 
 if has_labels:
     types, aside = st.columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
-        st.subheader("Types")
+        st.header("Types")
         form.draw_types(opened)
         type_form.draw(opened)
     with aside.container(border=True, height="stretch"):
-        st.subheader("Set aside for an honest score")
+        st.header("Set aside for an honest score")
         holdout.draw(opened)
 if labels.seq:
     with st.container(border=True):
-        st.subheader("Name cells by hand")
+        st.header("Name cells by hand")
         if not has_labels:
             st.markdown("Name cells of at least two types, then train.")
         naming.draw_ways(opened)

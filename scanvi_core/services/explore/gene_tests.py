@@ -13,6 +13,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.explore import gene_groups, gene_search, maps
 from scanvi_core.services.explore.gene_groups import Groups
+from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFra
     def report(share: float) -> None:
         if job.should_stop():
             raise _Stopped
-        job.report(0.1 + 0.8 * share, f"Testing genes, {share:.0%} done")
+        job.report(0.1 + 0.8 * share, f"Testing genes, {percent(share)} done")
 
     ranked = rank_genes(
         dataset.counts,
