@@ -32,11 +32,8 @@ def ask(opened: Workspace) -> float:
     )  # fmt: skip
     predictions = results.current(opened)
     if sure is None and predictions is not None:
-        st.caption(
-            md(
-                f"{predictions.summary['calibration']} So nobody can say how many of them are right."
-            )
-        )
+        known_by = md(predictions.summary["calibration"])
+        st.caption(f"{known_by} So nobody can say how many of them are right.")
     if chosen in known:
         return known[chosen].threshold
     own = st.slider(

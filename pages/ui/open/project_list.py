@@ -56,7 +56,10 @@ def _line(entry: library.Entry, current: str | None) -> None:
 def _status(entry: library.Entry) -> str:
     """Return when its labels were saved, or what is wrong with a project."""
     if entry.damage:
-        return f"Damaged. {entry.damage} Put it away: its settings are then repaired as far as they can be read."
+        return (
+            f"Damaged. {entry.damage} Put it away: its settings are then repaired as far as they "
+            "can be read."
+        )
     if entry.saved_at is None:
         return "no labels yet"
     return f"saved {entry.saved_at:%d %b %Y, %H:%M}"

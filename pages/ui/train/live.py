@@ -137,6 +137,6 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
             b.metric("Mean F1 over types", f"{holdout['macro_f1']:.2f}")
             c.metric("Held-out cells", f"{holdout['n']:,}")
         else:
-            st.caption("Nothing was set aside, so there is no honest score.")
+            st.caption("Nothing was set aside, so nobody can say how often it is right.")
         with st.expander("Curves of this run"):
             curves(job.records)
