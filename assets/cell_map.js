@@ -63,9 +63,8 @@ function createMap(parent) {
       const [w, h] = [m.width, m.height].map((side) => Math.round(side * m.ratio))
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h })
     }
-    const { offsetLeft: left, offsetTop: top, offsetWidth: wide, offsetHeight: high } = m.bar
-    m.toolbox = { left, right: left + wide, bottom: top + high } // all 0 where it is hidden
     if (m.d && m.width) fit(m)
+    stand(m)
     m.redraw()
   }
   m.emit = (op, shape) => { // no shape: all that is shown
@@ -177,6 +176,8 @@ function createMap(parent) {
     const { d } = m, lead = d.tools && !d.panel
     root.classList.toggle("still", !d.tools)
     root.classList.toggle("compact", d.compact)
+    root.classList.toggle("bench", !!d.aside)
+    root.style.setProperty("--aside", `${d.aside ?? 0}px`)
     m.bar.hidden = m.status.hidden = !lead
     m.legend.hidden = !d.tools
     over.tabIndex = d.tools ? 0 : -1
@@ -191,6 +192,7 @@ function createMap(parent) {
   m.destroy = () => {
     STORE.waiting.delete(later)
     m.view?.maps.delete(m)
+    window.removeEventListener("keydown", onKey)
     watcher.disconnect()
     cancelAnimationFrame(frame)
     m.painter.forget()
@@ -199,6 +201,8 @@ function createMap(parent) {
 
   addTools(m)
   listen(m)
+  const onKey = (event) => pageKey(m, event)
+  window.addEventListener("keydown", onKey)
   start()
   root.ontransitionend = (event) => { // the page turned light or dark
     if (event.target !== root || !m.d) return

@@ -38,6 +38,34 @@ function pan({ view }, dx, dy) {
   moved(view)
 }
 
+// Put the tools into the corner with the fewest cells; `view.room` is what they need where every
+// corner has some: then all cells are drawn beside them.
+const CORNERS = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]]
+function stand(m) {
+  const { bar, d, view, width, height } = m, wide = bar.offsetWidth, high = bar.offsetHeight
+  if (d?.n && width && high && view.fit) {
+    const inside = CORNERS.map(([x, y]) => within(m, x === "left" ? 0 : width - wide - 16, y === "top" ? 0 : height - high - 16, wide + 16, high + 16))
+    m.corner = CORNERS[inside.indexOf(Math.min(...inside))]
+    for (const [at, other] of [["left", "right"], ["top", "bottom"]]) {
+      const near = m.corner.includes(at)
+      bar.style[at] = near ? "8px" : "auto"
+      bar.style[other] = near ? "auto" : "8px"
+    }
+  }
+  const { offsetLeft: left, offsetTop: top } = bar
+  m.toolbox = { left, right: left + wide, top, bottom: top + high } // all 0 where it is hidden
+}
+function within(m, left, top, wide, high) {
+  const { d } = m, step = Math.max(1, Math.floor(d.n / 20000))
+  let n = 0
+  for (let i = 0; i < d.n; i += step) {
+    if (d.xy[2 * i] === HIDDEN) continue
+    const [x, y] = toScreen(m, d.xy[2 * i] / 65535, d.xy[2 * i + 1] / 65535)
+    n += x >= left && x <= left + wide && y >= top && y <= top + high
+  }
+  return n
+}
+
 // The first of linked maps says what fits; the others have its size, near enough.
 function fit({ d, view, width, height }) {
   if (d.panel && view.k) return

@@ -151,7 +151,9 @@ def as_color(coloring: Coloring) -> CategoryColor | ValueColor:
     if coloring.codes is None:
         raise ValueError(f"{coloring.name} has neither values nor codes")
     places = coloring.places or range(len(coloring.names))
-    return CategoryColor(coloring.codes, coloring.names, [type_color(place) for place in places])
+    return CategoryColor(
+        coloring.codes, coloring.names, [type_color(place) for place in places], coloring.is_place
+    )
 
 
 def _pick(opened: Workspace, xy: np.ndarray, coloring: Coloring, event: SelectionEvent) -> None:
