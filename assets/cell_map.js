@@ -58,13 +58,19 @@ function createMap(parent) {
   }
   m.measure = () => {
     root.classList.toggle("narrow", root.clientWidth < 560 && !m.d?.compact)
+    root.classList.toggle("bench", !!m.d?.aside && root.clientWidth > 760)
     Object.assign(m, { width: stage.clientWidth, height: stage.clientHeight, ratio: devicePixelRatio })
     for (const canvas of [m.dots, over]) {
       const [w, h] = [m.width, m.height].map((side) => Math.round(side * m.ratio))
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h })
     }
+    m.crowded = false
     if (m.d && m.width) fit(m)
-    stand(m)
+    m.crowded = stand(m) > 0 // cells in every corner: they make room for the tools
+    if (m.crowded && m.d && m.width) {
+      fit(m)
+      stand(m)
+    }
     m.redraw()
   }
   m.emit = (op, shape) => { // no shape: all that is shown
@@ -176,7 +182,6 @@ function createMap(parent) {
     const { d } = m, lead = d.tools && !d.panel
     root.classList.toggle("still", !d.tools)
     root.classList.toggle("compact", d.compact)
-    root.classList.toggle("bench", !!d.aside)
     root.style.setProperty("--aside", `${d.aside ?? 0}px`)
     m.bar.hidden = m.status.hidden = !lead
     m.legend.hidden = !d.tools
