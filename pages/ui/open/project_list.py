@@ -76,7 +76,7 @@ def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
         do(lambda: library.archive(entry.id, away=not entry.archived))
     job = jobs.latest(entry.id, library.PACK)
     if job is not None:
-        jobs.show(job)
+        jobs.show(job, can_stop=True)
     if (job is None or job.status.final) and st.button(
         "Save as one file", key=f"pack-{entry.id}", icon=":material/folder_zip:",
         help="Labels, history, models and data in one file, to go on at another computer.",
