@@ -58,14 +58,19 @@ function createMap(parent) {
   }
   m.measure = () => {
     root.classList.toggle("narrow", root.clientWidth < 560 && !m.d?.compact)
+    root.classList.toggle("bench", !!m.d?.aside && root.clientWidth > 760)
     Object.assign(m, { width: stage.clientWidth, height: stage.clientHeight, ratio: devicePixelRatio })
     for (const canvas of [m.dots, over]) {
       const [w, h] = [m.width, m.height].map((side) => Math.round(side * m.ratio))
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h })
     }
-    const { offsetLeft: left, offsetTop: top, offsetWidth: wide, offsetHeight: high } = m.bar
-    m.toolbox = { left, right: left + wide, bottom: top + high } // all 0 where it is hidden
+    m.crowded = false
     if (m.d && m.width) fit(m)
+    m.crowded = stand(m) > 0 // cells in every corner: they make room for the tools
+    if (m.crowded && m.d && m.width) {
+      fit(m)
+      stand(m)
+    }
     m.redraw()
   }
   m.emit = (op, shape) => { // no shape: all that is shown
@@ -177,6 +182,7 @@ function createMap(parent) {
     const { d } = m, lead = d.tools && !d.panel
     root.classList.toggle("still", !d.tools)
     root.classList.toggle("compact", d.compact)
+    root.style.setProperty("--aside", `${d.aside ?? 0}px`)
     m.bar.hidden = m.status.hidden = !lead
     m.legend.hidden = !d.tools
     over.tabIndex = d.tools ? 0 : -1
@@ -191,6 +197,7 @@ function createMap(parent) {
   m.destroy = () => {
     STORE.waiting.delete(later)
     m.view?.maps.delete(m)
+    window.removeEventListener("keydown", onKey)
     watcher.disconnect()
     cancelAnimationFrame(frame)
     m.painter.forget()
@@ -199,6 +206,8 @@ function createMap(parent) {
 
   addTools(m)
   listen(m)
+  const onKey = (event) => pageKey(m, event)
+  window.addEventListener("keydown", onKey)
   start()
   root.ontransitionend = (event) => { // the page turned light or dark
     if (event.target !== root || !m.d) return

@@ -14,7 +14,7 @@ function paintOver(m) {
   const { pen, view, d, width, height, ratio } = m
   pen.setTransform(ratio, 0, 0, ratio, 0, 0)
   pen.clearRect(0, 0, width, height)
-  if (view.labels && d.names) paintLabels(m)
+  if (view.labels && d.names && d.places !== false) paintLabels(m)
   if (view.hovered >= 0 && d.xy[2 * view.hovered] !== HIDDEN) ring(m, view.hovered)
   const shape = m.drag?.shape ?? m.sent
   if (shape) outline(m, shape)
@@ -44,7 +44,7 @@ function ring(m, i) {
 // Names at the middle of their type; one that would cover another moves up or down, or stays away.
 function paintLabels(m) {
   const { pen, d, view, theme, width, height } = m
-  const px = d.compact ? 12 : 13, line = px + 4, taken = [], { left, right, bottom } = m.toolbox
+  const px = d.compact ? 12 : 13, line = px + 4, taken = [], { left, right, top, bottom } = m.toolbox
   const fate = view.filter?.panel === d.panel ? fates(view.filter, d.names.length + 1) : []
   Object.assign(pen, { font: `600 ${px}px ${theme.font}`, textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 5 })
   for (const { name, code, x, y } of d.middles) {
@@ -53,7 +53,7 @@ function paintLabels(m) {
     const [cx, cy] = toScreen(m, x, y)
     if (cx < 0 || cy < 0 || cx > width || cy > height) continue
     const sx = Math.min(Math.max(cx, half + 2), width - half - 2)
-    const clear = (sy) => sy - line / 2 > bottom || sx + half < left || sx - half > right // of the tools
+    const clear = (sy) => sy - line / 2 > bottom || sy + line / 2 < top || sx + half < left || sx - half > right // of the tools
     const free = (sy) => sy > line / 2 && sy < height - line / 2 && clear(sy) && !taken.some(([l, r, t]) => sx - half < r && sx + half > l && Math.abs(sy - t) < line)
     const sy = [0, -1, 1, -2, 2, 3].map((step) => cy + step * line).find(free)
     if (sy === undefined) continue

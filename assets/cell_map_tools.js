@@ -7,6 +7,7 @@ const ICONS = {
   add: "M9 2a7 7 0 1 0 0 14A7 7 0 0 0 9 2zM9 6v6M6 9h6",
   subtract: "M9 2a7 7 0 1 0 0 14A7 7 0 0 0 9 2zM6 9h6",
   intersect: "M7 4a5 5 0 1 0 0 10A5 5 0 0 0 7 4zM11 4a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM9 5.2v7.6M8 7v4M10 7v4",
+  full: "M3 7V3h4M11 3h4v4M15 11v4h-4M7 15H3v-4",
   fit: "M2 6V2h4M12 2h4v4M16 12v4h-4M6 16H2v-4M6 6h6v6H6z",
   labels: "M3 5V3h12v2M9 3v12M6 15h6",
   clear: "M4 4l10 10M14 4 4 14",
@@ -21,6 +22,7 @@ const TOOLS = [
   ["subtract", "A new shape takes cells away (or hold Alt)"],
   ["intersect", "A new shape keeps only selected cells inside it (or hold Shift and Alt)"],
   null,
+  ["full", "As large as the window, and back (key F)"],
   ["fit", "Show all cells (key 0)"],
   ["labels", "Names on the map"],
   ["clear", "Clear the selection (Esc)"],
@@ -36,6 +38,7 @@ function icon(path) {
 }
 function addTools(m) {
   const act = {
+    full: () => toggleFull(m),
     fit: () => { m.view.fit = true; for (const map of inTurn(m.view)) map.measure() },
     labels: () => { m.view.labels = !m.view.labels; redrawAll(m.view, false) },
     clear: () => (m.d.picked ? m.emit("clear", []) : setFilter(m.view, null)),
@@ -56,7 +59,8 @@ function markTools({ buttons, view, d, over }) {
   for (const name of ["lasso", "box", "pan"]) buttons[name].setAttribute("aria-pressed", view.tool === name)
   for (const name of ["replace", "add", "subtract", "intersect"]) buttons[name].setAttribute("aria-pressed", view.op === name)
   buttons.labels.setAttribute("aria-pressed", view.labels)
-  buttons.labels.hidden = !d.names && !d.compact
+  buttons.labels.hidden = (!d.names || d.places === false) && !d.compact
+  buttons.full.hidden = d.compact
   over.classList.toggle("pan", view.tool === "pan")
 }
 
@@ -68,6 +72,7 @@ function listen(m) {
   over.onpointerdown = (event) => {
     if (!m.d?.tools || event.button > 1) return
     const spot = at(event), { view } = m
+    view.awake = true // a map that was clicked zooms with the wheel until the pointer leaves it
     event.preventDefault() // no text selection; so focus by hand
     over.focus({ preventScroll: true, focusVisible: false })
     over.setPointerCapture(event.pointerId)
@@ -102,13 +107,38 @@ function listen(m) {
   }
   over.onpointerup = (event) => { lift(event); if (m.drag) finish(m) }
   over.onpointercancel = (event) => { lift(event); m.drag = null; m.redraw(false) }
-  over.onpointerleave = () => { m.pointer = null; if (m.view?.hovered >= 0) hover(m) }
+  over.onpointerleave = () => { m.pointer = null; if (m.view) m.view.awake = false; if (m.view?.hovered >= 0) hover(m) }
   over.onwheel = (event) => {
     if (!m.d?.tools) return
+    if (!event.ctrlKey && !event.metaKey && !m.view.awake && !full(m)) return remind(m) // the page scrolls
     event.preventDefault()
     zoom(m, Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), at(event))
   }
   m.root.onkeydown = (event) => key(m, event)
+}
+function remind(m) {
+  m.say("Click the map, or hold Ctrl, to zoom with the wheel.")
+  clearTimeout(m.reminded)
+  m.reminded = setTimeout(() => { for (const map of m.view?.maps ?? []) map.tell() }, 1800)
+}
+
+// The map as large as the window, and back.
+const full = (m) => m.root.classList.contains("full")
+function toggleFull(m, on = !full(m)) {
+  m.root.classList.toggle("full", on)
+  m.view.fit = true
+  m.measure()
+  m.tell()
+  if (on) m.over.focus({ preventScroll: true })
+}
+const WRITES = "input, textarea, select, [contenteditable=true], [role=dialog], [data-testid=stDataFrame]"
+const hasDialog = () => document.querySelector("[role=dialog]")
+function pageKey(m, event) { // F, wherever one is on the page
+  const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented
+  const lead = m.d?.tools && !m.d.compact && m.root.getClientRects().length
+  if (event.key !== "f" || !plain || !lead || hasDialog() || event.composedPath()[0].closest?.(WRITES)) return
+  event.preventDefault()
+  toggleFull(m)
 }
 function finish(m) {
   const { shape, op, kind } = m.drag
@@ -119,7 +149,7 @@ function finish(m) {
 }
 function key(m, event) {
   const step = 40, keys = {
-    Escape: () => { m.drag ? (m.drag = null) : m.act.clear(); m.redraw(false) },
+    Escape: () => { full(m) ? toggleFull(m, false) : m.drag ? (m.drag = null) : m.act.clear(); m.redraw(false) },
     "+": () => zoom(m, 1.3), "=": () => zoom(m, 1.3), "-": () => zoom(m, 1 / 1.3), 0: m.act.fit,
     ArrowLeft: () => pan(m, step, 0), ArrowRight: () => pan(m, -step, 0), ArrowUp: () => pan(m, 0, step), ArrowDown: () => pan(m, 0, -step),
   }

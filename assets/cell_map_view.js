@@ -38,10 +38,40 @@ function pan({ view }, dx, dy) {
   moved(view)
 }
 
+// Put the tools into the corner with the fewest cells; return how many are under them.
+const CORNERS = [["left", "top"], ["right", "top"], ["left", "bottom"], ["right", "bottom"]]
+function stand(m) {
+  const { bar, d, view, width, height } = m, wide = bar.offsetWidth, high = bar.offsetHeight
+  let fewest = 0
+  if (d?.n && width && high && view.fit) {
+    const inside = CORNERS.map(([x, y]) => within(m, x === "left" ? 0 : width - wide - 16, y === "top" ? 0 : height - high - 16, wide + 16, high + 16))
+    fewest = Math.min(...inside)
+    m.corner = CORNERS[inside.indexOf(fewest)]
+    for (const [at, other] of [["left", "right"], ["top", "bottom"]]) {
+      const near = m.corner.includes(at)
+      bar.style[at] = near ? "8px" : "auto"
+      bar.style[other] = near ? "auto" : "8px"
+    }
+  }
+  const { offsetLeft: left, offsetTop: top } = bar
+  m.toolbox = { left, right: left + wide, top, bottom: top + high } // all 0 where it is hidden
+  return fewest
+}
+function within(m, left, top, wide, high) {
+  const { d } = m, step = Math.max(1, Math.floor(d.n / 20000))
+  let n = 0
+  for (let i = 0; i < d.n; i += step) {
+    if (d.xy[2 * i] === HIDDEN) continue
+    const [x, y] = toScreen(m, d.xy[2 * i] / 65535, d.xy[2 * i + 1] / 65535)
+    n += x >= left && x <= left + wide && y >= top && y <= top + high
+  }
+  return n
+}
+
 // The first of linked maps says what fits; the others have its size, near enough.
-function fit({ d, view, width, height }) {
+function fit({ d, view, width, height, crowded }) {
   if (d.panel && view.k) return
-  const pad = d.tools ? PAD : 8, top = d.tools && width < 560 ? 40 : 0 // the tools would hide cells
+  const pad = d.tools ? PAD : 8, top = d.tools && crowded ? 40 : 0
   view.fitK = Math.max(1, Math.min((width - 2 * pad) / d.extent[0], (height - 2 * pad - top) / d.extent[1]))
   if (!view.fit) return
   Object.assign(view, { x: d.middle[0], y: d.middle[1] + top / 2 / view.fitK, k: view.fitK })

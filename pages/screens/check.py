@@ -27,7 +27,7 @@ findings(data)
 with st.container(border=True):
     question, table = st.columns([2, 3], gap="medium")
     with question:
-        st.subheader("Batches")
+        st.header("Batches")
         st.markdown(
             "Cells of different donors, samples or runs differ for technical reasons. "
             "Name the column that tells them apart and the model removes that difference."

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.cell_map import maps
-from pages.ui.explore import gene_tab, naming, rule_apply, uncertainty
+from pages.ui.explore import gene_tab, rule_apply, uncertainty, workbench
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS, REVIEW
 from pages.ui.labels import issues
@@ -22,26 +21,28 @@ header.draw(
     "Explore", *([(REVIEW, "Review the doubtful cells")] if trained else [(LABELS, "Label")])
 )
 read_only.note(opened)
-if not trained:
-    if not requires.first_model(opened, "Its map and predictions appear here"):
-        st.info(
-            "No model yet: this is a map of the counts or of your file. Train to see the model's."
-        )
-else:
-    uncertainty.summary(opened)
+
+
+def about_the_model() -> None:
+    """Say what the model doubts; without one, whose map this is."""
+    if trained:
+        uncertainty.summary(opened)
+    elif not requires.first_model(opened, "Its map and predictions appear here"):
+        st.caption("No model yet: this is a map of the counts, or one of your file.")
+
+
 picking_tab, genes_tab, rules_tab = st.tabs(
     ["Map and selection", "Genes", "Rules"], key="explore-tab", on_change="rerun"
 )
 if picking_tab.open:
     with picking_tab:
-        with st.container(border=True):
-            color = maps.explorable(
-                opened, key="explore", height=340,
-                default_color=colors.PREDICTION if trained else colors.LABEL, compare=True,
-            )  # fmt: skip
-            if color == colors.REASON:
-                uncertainty.legend()
-            naming.name_picked(opened)
+        color = workbench.draw(
+            opened, key="explore", compare=True,
+            default_color=colors.PREDICTION if trained else colors.LABEL,
+        )  # fmt: skip
+        if color == colors.REASON:
+            uncertainty.legend()
+        about_the_model()
         issues.section(opened)
 elif genes_tab.open:
     with genes_tab, st.container(border=True):

@@ -48,7 +48,7 @@ profile = (
 )  # fmt: skip
 settings, preview = st.columns(2, gap="medium")
 with settings.container(border=True, height="stretch"):
-    st.subheader("What to write")
+    st.header("What to write")
     key = st.text_input("Column for the final labels", keys.CURATED, key="export-key")
     threshold = unlabeled_cells.ask(opened) if trained else filling.NO_PREDICTION
     groups = trained and uncertainty_columns.has_groups(opened)
@@ -84,7 +84,7 @@ with settings.container(border=True, height="stretch"):
         per_file,
     )  # fmt: skip
 with preview.container(border=True, height="stretch"):
-    st.subheader("Where the labels come from")
+    st.header("Where the labels come from")
     st.dataframe(columns.source_table(opened, threshold, groups=groups), hide_index=True)
     if trained and results.changed_labels(opened):
         st.warning("Labels changed since the model was trained. Update it on Review first?")
@@ -102,7 +102,7 @@ with preview.container(border=True, height="stretch"):
 complete = True
 if profile != ANALYSIS:
     with st.container(border=True):
-        st.subheader(PROFILES[profile])
+        st.header(PROFILES[profile])
         if profile == CELLXGENE:
             complete = cellxgene.draw(opened, columns.type_names(opened, choice))
         else:

@@ -14,13 +14,13 @@ if not opened.labels().seq:
     requires.locked("Nothing was labeled yet.", LABELS, "Go to Labels")
 
 with st.container(border=True):  # as wide as the page: who and what others claim is long
-    st.subheader("Steps")
+    st.header("Steps")
     history_steps.draw(opened)
 merge_logs.draw_differences(opened)
 compared, others = st.columns(2, gap="medium")
 with compared.container(border=True):
-    st.subheader("Compare")
+    st.header("Compare")
     history_steps.compare(opened)
 with others.container(border=True):
-    st.subheader("Work of others")
+    st.header("Work of others")
     merge_logs.draw(opened)

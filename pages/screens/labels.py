@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from pages.ui.explore import naming
+from pages.ui.explore import naming, workbench
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import TRAIN
 from pages.ui.labels import form, holdout, type_form
+from scanvi_core.services.explore import colors, maps
+from scanvi_core.services.labels import edit
 
 opened = requires.data_set("Labels")
 
@@ -13,26 +15,41 @@ labels = opened.labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
 read_only.note(opened)
-if labels.seq:
-    with st.expander("Take the labels from another column, or start empty"):
-        form.choose_source(opened, begun=True)
-else:
-    with st.container(border=True):
-        st.subheader("Which cells are labeled?")
-        form.choose_source(opened, begun=False)
 
-if has_labels:
+
+def name_by_hand() -> None:
+    """Draw the ways to pick cells, and the workbench where they are named."""
+    way = naming.choose_way(opened)
+    if maps.embeddings(opened):
+        start = maps.CLUSTER if way == naming.CLUSTER else colors.LABEL
+        workbench.draw(opened, key=f"labels-map-{start}", default_color=start)
+    naming.draw_way(opened, way)
+
+
+def show_types() -> None:
+    """Draw the types there are, and which labels are set aside."""
     types, aside = st.columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
-        st.subheader("Types")
+        st.header("Types")
         form.draw_types(opened)
         type_form.draw(opened)
     with aside.container(border=True, height="stretch"):
-        st.subheader("Set aside for an honest score")
+        st.header("Set aside for an honest score")
         holdout.draw(opened)
-if labels.seq:
+
+
+if not labels.seq:
     with st.container(border=True):
-        st.subheader("Name cells by hand")
-        if not has_labels:
-            st.markdown("Name cells of at least two types, then train.")
-        naming.draw_ways(opened)
+        st.header("Which cells are labeled?")
+        form.choose_source(opened, begun=False)
+else:
+    by_hand = edit.is_by_hand(opened)
+    if by_hand:
+        name_by_hand()
+    if has_labels:
+        show_types()
+    if not by_hand:
+        st.header("Name cells by hand")
+        name_by_hand()
+    with st.expander("Take the labels from another column, or start empty"):
+        form.choose_source(opened, begun=True)

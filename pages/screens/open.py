@@ -79,7 +79,7 @@ else:
 
 example, by_path, upload = st.columns(3, gap="medium")
 with example.container(border=True, height="stretch"):
-    st.subheader("Try the example")
+    st.header("Try the example")
     st.markdown("700 blood cells with expert labels, 60 % of them hidden. Ready in seconds.")
     if st.button(
         "Open the example",
@@ -89,7 +89,7 @@ with example.container(border=True, height="stretch"):
     ):
         begin(open_file.open_example())
 with by_path.container(border=True, height="stretch"):
-    st.subheader(f"On {here}")
+    st.header(f"On {here}")
     with st.form("open-path", border=False):
         path = st.text_input(
             "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",
@@ -105,7 +105,7 @@ with by_path.container(border=True, height="stretch"):
         except ScanviError as error:
             st.error(error_text(error))
 with upload.container(border=True, height="stretch"):
-    st.subheader("Upload")
+    st.header("Upload")
     begin_upload(
         st.file_uploader(
             "Files up to 500 MB: one, a matrix with its lists, or several samples together",

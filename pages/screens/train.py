@@ -46,7 +46,7 @@ else:
         if plan.problem:
             st.error(f"{md(plan.problem)} {md(plan.hint)}")
         if st.button(
-            where.button, type="secondary" if broken else "primary", key="train",
+            where.button, type="secondary" if broken or trained else "primary", key="train",
             icon=":material/model_training:",
             disabled=bool(plan.problem) or not sharing.may_change(opened.id),
         ):  # fmt: skip

@@ -29,6 +29,10 @@ class JobRefused(ProjectError):
     """A job of this kind is under way already."""
 
 
+class JobStopped(Exception):
+    """The work ends here, since the user asked for it; see `Job.step`."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobRequest:
     """What to do.

@@ -23,10 +23,16 @@ from scanvi_core.errors import ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import failures
-from scanvi_core.services.job_states import JobRefused, JobRequest, JobSnapshot, JobStatus
+from scanvi_core.services.job_states import (
+    JobRefused,
+    JobRequest,
+    JobSnapshot,
+    JobStatus,
+    JobStopped,
+)
 
-__all__ = ["Job", "JobRefused", "JobRequest", "JobSnapshot", "JobStatus", "active", "give_way",
-           "list_jobs", "shutdown", "snapshot", "stop", "submit", "wait"]  # fmt: skip
+__all__ = ["Job", "JobRefused", "JobRequest", "JobSnapshot", "JobStatus", "JobStopped", "active",
+           "give_way", "list_jobs", "shutdown", "snapshot", "stop", "submit", "wait"]  # fmt: skip
 KEPT_PER_PROJECT = 50  # finished jobs
 EXIT_WAIT_S = 5.0
 
@@ -60,6 +66,18 @@ class Job:
         with _changed:
             message = message or self._now.message
             self._set(fraction=min(1.0, max(0.0, float(fraction))), message=message)
+
+    def step(self, fraction: float, message: str = "") -> None:
+        """Say how far it is, and end the work here when the user asks for that.
+
+        Raises
+        ------
+        JobStopped
+            If it was asked to stop; the job then counts as stopped.
+        """
+        if self.should_stop():
+            raise JobStopped
+        self.report(fraction, message)
 
     def add_record(self, record: Any) -> None:
         """Add a record: a frozen dataclass, or a mapping, of which a copy is kept."""
@@ -117,6 +135,8 @@ class Job:
         try:
             with access.acting_for(self._person):
                 result = work(self)
+        except JobStopped:
+            pass  # what it asked for
         except BaseException as failure:  # noqa: BLE001  a thread has no caller to raise to
             error = failures.in_words(failure, self.id)
         with _changed:

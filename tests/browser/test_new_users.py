@@ -55,8 +55,9 @@ def test_a_file_found_by_browsing_is_opened_and_a_second_wish_makes_no_second_pr
     page.goto(url)
     box = page.get_by_role("textbox", name="Path of a file or folder")
     box.fill("run 1/cells.h5ad")
+    button = page.get_by_role("button", name="Open the file").element_handle()
     box.press("Enter")
-    page.get_by_role("button", name="Open the file").click()
+    button.evaluate("button => button.click()")  # before the page has changed
     page.get_by_role("heading", name="Check data").wait_for(timeout=90_000)
     assert n_projects(place) == 1
 
@@ -74,12 +75,12 @@ def test_the_chosen_step_of_the_history_stays_chosen_when_others_come(
     table = page.get_by_test_id("stDataFrame").first
     box = table.bounding_box()
     page.mouse.click(box["x"] + 15, box["y"] + 35 * 2.5)  # the second row: "Mine"
-    page.get_by_text("Step 3:").wait_for()
+    page.get_by_text("Step 3:", exact=True).wait_for()
     button = page.get_by_role("button", name="Take back only this")
     assert button.bounding_box()["y"] < 720 - 40  # in sight without scrolling
     button.click()
     page.get_by_text("Step 3 was taken back.").wait_for()
-    page.get_by_text("Step 3:").wait_for()  # though a row came above it
+    page.get_by_text("Step 3:", exact=True).wait_for()  # though a row came above it
     page.get_by_role("textbox", name="Find").fill("Mine")
     page.get_by_role("textbox", name="Find").press("Enter")
-    page.get_by_text("Step 3:").wait_for()
+    page.get_by_text("Step 3:", exact=True).wait_for()

@@ -68,7 +68,7 @@ def test_recovered_counts_come_with_their_proof(visit, project, manifest):
     app = sound(visit("check", project))
     shown = texts(app)
     assert any(item.endswith("Exact for 700 cells") for item in shown)
-    assert "Counts recovered" in app.subheader[0].value
+    assert "Counts recovered" in app.header[0].value
     assert sum("Counts recovered" in item for item in shown) == 1, "told twice"
     assert any("Something else" in item for item in shown)
 

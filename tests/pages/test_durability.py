@@ -53,6 +53,17 @@ def test_an_edit_from_a_stale_view_shows_both_versions_and_replaces_nothing(visi
     assert "Nothing was replaced" not in said(app)
 
 
+def test_a_refused_edit_goes_with_the_cells_it_was_about(visit, labeled):
+    app = visit("labels", labeled)
+    pick(app, labeled, [3, 4])
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()
+    edit.name_cells(workspace(labeled), np.array([4]), "Theirs", "lasso")
+    app.button(key="name-cells").click().run()
+    assert any(button.key == "use-mine" for button in app.button)
+    pick(app, labeled, [7, 8])
+    assert not any(button.key == "use-mine" for button in app.button)  # it would name these
+
+
 def test_theirs_can_be_kept(visit, labeled):
     app = visit("labels", labeled)
     pick(app, labeled, [4])

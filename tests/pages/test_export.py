@@ -119,4 +119,4 @@ def test_without_calibration_predictions_are_not_filled_in_unasked(visit, traine
     monkeypatch.setattr(Results, "is_calibrated", False)
     app = visit("export", trained)
     assert app.radio(key="export-filling").value == "leave"
-    assert "no share of right ones can be promised" in said(app)
+    assert "nobody can say how many of them are right" in said(app)

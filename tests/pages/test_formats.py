@@ -31,7 +31,7 @@ def finished(project):
 
 def test_the_open_page_asks_with_a_glimpse_and_goes_on_with_the_answer(asked, visit):
     app = sound(visit("open", asked))
-    assert "Which way round is this table?" in [item.value for item in app.subheader]
+    assert "Which way round is this table?" in [item.value for item in app.header]
     (radio,) = app.radio
     assert radio.value == "cells-in-columns"  # what the names speak for
     glimpse = app.dataframe[0].value

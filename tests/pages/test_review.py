@@ -286,6 +286,19 @@ def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visi
     assert workspace(trained).store.events()[-1].kind == "accept"
 
 
+def test_what_was_refused_is_told_of_its_own_group_when_another_is_in_front(visit, trained):
+    app = visit("review", trained)
+    item = in_front(app, trained)
+    edit.name_cells(workspace(trained), item.rows, "Theirs", "lasso")  # all of it, meanwhile
+    app.button(key="accept").click().run()
+    told = " ".join(str(error.value) for error in app.error).replace("\\", "")
+    assert in_front(app, trained).token != item.token
+    assert "About the group before this one" in told and item.candidates[0].name in told
+    assert "assign Theirs" in told
+    app.button(key="accept").click().run()
+    assert not app.error
+
+
 def test_what_people_differ_on_is_a_review_item(visit, trained):
     other = library.duplicate(trained)
     row = queue.review_state(workspace(trained)).queue[0].rows[:1]

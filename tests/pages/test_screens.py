@@ -113,7 +113,7 @@ def test_labels_are_taken_from_the_column_with_one_click(visit, project):
     app.button(key="use-labels").click().run()
     sound(app)
     assert (workspace(project).labels().codes >= 0).sum() == 280
-    assert "Types" in [item.value for item in app.subheader]
+    assert "Types" in [item.value for item in app.header]
     assert "Go on to Train" in buttons(app)
 
 

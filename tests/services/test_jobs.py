@@ -326,3 +326,20 @@ print(sorted({"torch", "scanpy", "anndata", "sklearn", "umap"} & set(sys.modules
         command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.split("\n")[:2]) == (0, ["[]", "stopped in order"])
+
+
+def test_a_step_ends_the_work_of_a_job_that_was_stopped():
+    reached, go_on = threading.Event(), threading.Event()
+
+    def work(job):
+        job.step(0.1, "begun")
+        reached.set()
+        go_on.wait(30)
+        job.step(0.5, "never said")
+
+    job = jobs.submit(JobRequest("steps", "step", "steps", work))
+    assert reached.wait(30)
+    jobs.stop(job)
+    go_on.set()
+    ended = jobs.wait(job, 30)
+    assert (ended.status, ended.error, ended.message) == (JobStatus.STOPPED, None, "begun")

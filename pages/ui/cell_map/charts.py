@@ -13,6 +13,7 @@ from scanvi_core.colors import type_colors
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
+SHADES = (["#FFFFFF", "#0B4F75"], ["#1A242B", "#5AB4DC"])  # of shares, on light and dark pages
 LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
 QUIET = {"displayModeBar": False}
 
@@ -64,10 +65,11 @@ def confusion(
     shown = matrix if counts else np.round(100 * shares)
     text = [[f"{value:,.0f}" if value else "" for value in row] for row in shown]
     labels = [plain(name) for name in names]
+    shades = SHADES[st.context.theme.type == "dark"]
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=labels, y=labels, text=text, texttemplate="%{text}", customdata=matrix,
-            colorscale="Blues", zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
+            colorscale=shades, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
             hovertemplate="known %{y}<br>predicted %{x}<br>%{customdata:,} cells<extra></extra>",
         )
     )  # fmt: skip

@@ -38,11 +38,15 @@ def viridis() -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class CategoryColor:
-    """Color by type: `codes` [n] point into `names` and `colors` (#RRGGBB); -1 is unlabeled."""
+    """Color by type: `codes` [n] point into `names` and `colors` (#RRGGBB); -1 is unlabeled.
+
+    Where types are not `places` on a map, as reasons for doubt are not, no name is written on it.
+    """
 
     codes: NDArray[np.integer]
     names: Sequence[str]
     colors: Sequence[str]
+    places: bool = True
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -71,7 +75,7 @@ class CategoryColor:
 
     def legend(self) -> dict[str, Any]:
         """Return what the map's legend says."""
-        return {"names": [str(name) for name in self.names]}
+        return {"names": [str(name) for name in self.names], "places": self.places}
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,7 @@ def cell_map(
     tools: bool = True,
     also: str = "",
     drawn: Drawn | None = None,
+    aside: int = 0,
 ) -> SelectionEvent | None:
     """Draw the map and return the shape drawn since the last run, if any.
 
@@ -88,6 +89,8 @@ def cell_map(
     drawn
         The cells to draw where all would be too many; None for all. Every other argument is of
         all cells, and so are the selection and the counts that are shown.
+    aside
+        Pixels above the legend to leave to what the page puts there; see `workbench`.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def cell_map(
     """
     _check_lengths(xy, [color], selected, hover)
     meta = {"key": key, "view": key, "revision": revision, "panel": 0, "compact": False}
-    meta |= {"height": height, "fill": fill, "tools": tools, "also": also}
+    meta |= {"height": height, "fill": fill, "tools": tools, "also": also, "aside": aside}
     data, apart = encode(xy, color, selected=selected, hover=hover, meta=meta, drawn=drawn)
     with st.container(gap=None):  # code and parts take no room
         _send_apart(key, apart)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.cell_map.colors import value_range
 from pages.ui.cell_map.component import (
@@ -28,49 +27,58 @@ from scanvi_core.services.workspace import Workspace
 GENE = "\0"  # before the name of a gene among the ways to color
 ONE, FOUR = "One", "Four"
 ALSO = "the button Add a condition below the map"  # of pages/ui/explore/rule_chips.py
-FURNITURE = 520  # pixels of the page around a map, naming bar included; it grows with the window
+FURNITURE = 194  # pixels of the page around a map; it grows with the window
+LEAST_HEIGHT = 400
+FOUR_MAPS = 520  # pixels of the page around four of them, with what stands above
 
 
-def explorable(
-    opened: Workspace, *, key: str, height: int, default_color: str = "", compare: bool = False
-) -> str:
-    """Draw a map with its choosers; a lasso picks cells for this tab. Return what colors it.
+def is_four(key: str) -> bool:
+    """Tell whether four linked maps are wanted in place of one."""
+    return bool(state.widget(f"{key}.maps") == FOUR)
 
-    With `compare`, four linked maps can be had instead of one.
-    """
+
+def choose_map(opened: Workspace, *, key: str, compare: bool) -> str:
+    """Draw the choice of the map, and whether to see one or four of it; return the map."""
     titles = maps.embeddings(opened)
-    columns = st.columns([2, 3, 5] if compare else [3, 5], vertical_alignment="bottom")
-    four = compare and _four(columns.pop(0), key)
-    with columns[0]:
+    with st.container(horizontal=True, vertical_alignment="center"):
         embedding = st.selectbox(
-            "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map"
-        )
-    if four:
-        colorings = [colors.coloring(opened, what) for what in _compared(opened)]
-        draw_linked(opened, embedding, colorings, key=key, height=height)
-        return ""
+            "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map",
+            label_visibility="collapsed", width=320,
+        )  # fmt: skip
+        if compare:
+            _four(key)
+    return str(embedding)
+
+
+def choose_color(opened: Workspace, *, key: str, default_color: str) -> str:
+    """Draw the choice of what colors the map, genes among it, and return it."""
     genes = gene_search.titles(opened)
     options = [*colors.color_options(opened), *(GENE + name for name in genes)]
     start = options.index(default_color) if default_color in options else 0
-    with columns[1]:
-        what = st.selectbox(
-            "Color by", options, start, key=f"{key}.color",
-            format_func=lambda name: genes.get(name.removeprefix(GENE), name)
-            if name.startswith(GENE) else name,
-            help="Type a gene to find it: LYZ, or an alias such as CD20.",
-        )  # fmt: skip
-    draw(opened, embedding, _chosen_coloring(opened, what), key=key, height=height)
-    return what
+    return st.selectbox(
+        "Color by", options, start, key=f"{key}.color",
+        format_func=lambda name: genes.get(name.removeprefix(GENE), name)
+        if name.startswith(GENE) else name,
+        help="Type a gene to find it: LYZ, or an alias such as CD20.",
+    )  # fmt: skip
 
 
-def _four(column: DeltaGenerator, key: str) -> bool:
-    with column:
-        chosen = st.segmented_control(
-            "Maps", [ONE, FOUR], default=ONE, required=True, key=f"{key}.maps", width="stretch",
-            help="Four small maps: batch, label, prediction and confidence side by side.",
-            persist_state="session",
-        )  # fmt: skip
-    return chosen == FOUR
+def draw_chosen(opened: Workspace, embedding: str, what: str, *, key: str, aside: int) -> None:
+    """Draw a map as chosen (no color: four linked maps); a lasso picks cells for this tab."""
+    if what:
+        draw(opened, embedding, _chosen_coloring(opened, what), key=key, aside=aside)
+    else:
+        colorings = [colors.coloring(opened, name) for name in _compared(opened)]
+        draw_linked(opened, embedding, colorings, key=key)
+
+
+def _four(key: str) -> None:
+    st.segmented_control(
+        "Maps", [ONE, FOUR], default=ONE, required=True, key=f"{key}.maps",
+        help="Four small maps: batch, label, prediction and confidence side by side.",
+        persist_state="session", label_visibility="collapsed",
+        format_func={ONE: "One map", FOUR: "Four maps"}.__getitem__,
+    )  # fmt: skip
 
 
 def _compared(opened: Workspace) -> list[str]:
@@ -88,7 +96,7 @@ def _chosen_coloring(opened: Workspace, what: str) -> Coloring:
     return colors.coloring(opened, what)
 
 
-def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, height: int) -> None:
+def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, aside: int) -> None:
     """Draw one map; a lasso changes the picked cells of this tab."""
     xy = maps.coordinates(opened, embedding)
     cell_map(
@@ -97,17 +105,16 @@ def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, hei
         color=as_color(coloring),
         revision=maps.map_revision(opened, embedding),
         selected=selection.picked(opened, state.tab()),
-        height=height,
+        height=LEAST_HEIGHT,
         fill=FURNITURE,
+        aside=aside,
         on_select=lambda event: _pick(opened, xy, coloring, event),
         also=ALSO,
         drawn=subsample.drawn(opened, embedding),
     )
 
 
-def draw_linked(
-    opened: Workspace, embedding: str, colorings: list[Coloring], *, key: str, height: int
-) -> None:
+def draw_linked(opened: Workspace, embedding: str, colorings: list[Coloring], *, key: str) -> None:
     """Draw small maps of the same cells that move and select together."""
     xy = maps.coordinates(opened, embedding)
     linked_maps(
@@ -116,8 +123,8 @@ def draw_linked(
         {coloring.name: as_color(coloring) for coloring in colorings},
         revision=maps.map_revision(opened, embedding),
         selected=selection.picked(opened, state.tab()),
-        height=height + 90,
-        fill=FURNITURE,
+        height=LEAST_HEIGHT,
+        fill=FOUR_MAPS,
         on_select=lambda event: _pick(opened, xy, colorings[event.panel], event),
         also=ALSO,
         drawn=subsample.drawn(opened, embedding),
@@ -151,7 +158,9 @@ def as_color(coloring: Coloring) -> CategoryColor | ValueColor:
     if coloring.codes is None:
         raise ValueError(f"{coloring.name} has neither values nor codes")
     places = coloring.places or range(len(coloring.names))
-    return CategoryColor(coloring.codes, coloring.names, [type_color(place) for place in places])
+    return CategoryColor(
+        coloring.codes, coloring.names, [type_color(place) for place in places], coloring.is_place
+    )
 
 
 def _pick(opened: Workspace, xy: np.ndarray, coloring: Coloring, event: SelectionEvent) -> None:

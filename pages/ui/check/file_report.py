@@ -19,7 +19,7 @@ def counts_card(opened: Workspace, data: DataReport) -> None:
     summary, cells, genes, counts = st.columns([5, 1, 1, 1.3])
     with summary:
         how = "recovered" if data.proof else "found"
-        st.subheader(f":green[:material/check_circle:] Counts {how}")
+        st.header(f":green[:material/check_circle:] Counts {how}")
         st.markdown(f"The model reads **{md(data.counts_source)}**: {md(data.counts_reason)}")
         for fact in data.proof:
             st.markdown(f":green[:material/verified:] {md(fact)}")
@@ -41,7 +41,7 @@ def way_round(opened: Workspace, turned: Turned) -> None:
     """Offer to turn a data set whose cells have names of genes."""
     n_obs, n_vars = opened.dataset.n_obs, opened.dataset.n_vars
     with st.container(border=True):
-        st.subheader(":orange[:material/screen_rotation:] This file seems to be turned")
+        st.header(":orange[:material/screen_rotation:] This file seems to be turned")
         st.markdown(
             f"A cell is called **{md(turned.gene)}**, which is a gene, and a gene is called "
             f"**{md(turned.cell)}**. Turned round it holds {count(n_vars, 'cell')} and "
@@ -59,7 +59,7 @@ def findings(data: DataReport) -> None:
     if not lines:
         return
     with st.container(border=True):
-        st.subheader("What we repaired or noticed")
+        st.header("What we repaired or noticed")
         st.caption("Only in the copy the program works on. Your file stays as it is.")
         for line in lines[:FIRST]:
             st.markdown(line)

@@ -33,7 +33,7 @@ def _card(opened: Workspace) -> None:
     with st.container(
         horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
     ):
-        st.subheader("Quality of the cells", width="content")
+        st.header("Quality of the cells", width="content")
         batch = _batch_in_view(names)
     view = preview.view(opened, tried, batch)
     _summary(view, changed=tried.limits != saved.limits)

@@ -17,7 +17,7 @@ LONG_TABLE, SHORT_TABLE = 20, 8  # rows
 
 def headline(report: HoldoutReport) -> None:
     """Draw the one sentence that matters, and what it leaves out."""
-    st.subheader(md(report.headline), anchor=False)
+    st.header(md(report.headline), anchor=False)
     st.markdown(md(f"Model {report.model_number}. {report.reading}"))
     for sentence in report.notes:
         st.caption(md(sentence))
@@ -35,7 +35,7 @@ def quick_models(opened: Workspace) -> None:
     with st.expander("Quick models on the same cells"):
         st.caption(
             "The same labels, the same held-out cells. SCANVI and the two linear models vote "
-            "together in this model. Differences that span 0 may be luck."
+            "together in this model. Where an interval includes 0, it may be luck."
         )
         _table(quick.table, "mean F1")
 
@@ -51,7 +51,7 @@ def types(report: HoldoutReport) -> None:
     """Draw the confusion matrix beside the honesty of the confidence, then each type."""
     matrix, honest = st.columns(2, gap="medium")
     with matrix.container(border=True, height="stretch"):
-        st.subheader("Which types are mistaken for which")
+        st.header("Which types are mistaken for which")
         shown = st.segmented_control(
             "Show", ["Percent of each row", "Cells"], default="Percent of each row",
             key="confusion-mode", label_visibility="collapsed",
@@ -60,7 +60,7 @@ def types(report: HoldoutReport) -> None:
             report.scores.confusion, report.names, key="confusion", counts=shown == "Cells"
         )
     with honest.container(border=True, height="stretch"):
-        st.subheader("Is the confidence honest?")
+        st.header("Is the confidence honest?")
         st.markdown(f"**{md(report.sure)}**")
         charts.reliability(report.bins, key="reliability")
         st.caption(
@@ -68,7 +68,7 @@ def types(report: HoldoutReport) -> None:
             f"is too sure. {md(report.honesty)} {md(report.calibration)}"
         )
     with st.container(border=True):
-        st.subheader("Each type")
+        st.header("Each type")
         st.caption(
             "Found (recall): how many of its cells get its name. Right when named (precision): "
             "how many cells with its name are of it. F1 joins both. In brackets: 95 % intervals."
@@ -80,19 +80,19 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
     """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
     accepted, right = st.columns(2, gap="medium")
     with accepted.container(border=True, height="stretch"):
-        st.subheader("How much can be accepted unseen?")
+        st.header("How much can be accepted without looking?")
         st.markdown(f"**{md(report.accept)}**")
         charts.coverage(report.curve, holdout_report.ACCEPTED_SHARE, key="coverage")
         _table(report.accepting, "confidence from")
     with right.container(border=True):
-        st.subheader("Each batch")
+        st.header("Each batch")
         if report.batches is None:
             st.caption("No batch column was chosen on Check data.")
         else:
             st.caption("The hardest batch first; in brackets: 95 % intervals.")
             _table(report.batches, most=SHORT_TABLE)
     with right.container(border=True, height="stretch"):
-        st.subheader("Types kept apart, batches mixed")
+        st.header("Types kept apart, batches mixed")
         with st.spinner("Measuring the map"):
             scores = integration.map_scores(opened)
         if scores is not None:
@@ -126,7 +126,7 @@ def new_files(opened: Workspace) -> None:
 def models(opened: Workspace) -> None:
     """Draw the list of models, and compare the current one with another."""
     with st.container(border=True):
-        st.subheader("All models of this project")
+        st.header("All models of this project")
         listed = model_list.models(opened)
         st.table(listed.table.map(md), hide_index=True, border="horizontal")
         if not listed.others:

@@ -108,8 +108,8 @@ def _choose_two(opened: Workspace, by: str) -> tuple[str, str, str]:
     methods = [TEST, MODEL] if opened.current_run() else [TEST]
     method = right.selectbox(
         "By", methods, key="compare-by",
-        help="The test is quick and sees the counts. The model takes batches out, and says which "
-        "genes it holds for different.",
+        help="The test is quick and sees the counts. The model removes what comes from "
+        "batches, and says which genes are likely different.",
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         if picked and st.button(f"Keep the {count(picked, 'picked cell')} as a second group"):

@@ -4,14 +4,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui.cell_map import maps
-from pages.ui.explore import rule_chips
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.explore import cell_values, colors, gene_tests, rules, selection
+from scanvi_core.services.explore import cell_values, gene_tests, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.formatting import count
@@ -23,53 +21,50 @@ CLUSTERS_HEIGHT = 220  # pixels
 SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
 
 
-def draw_ways(opened: Workspace) -> None:
-    """Draw the three ways to pick cells and the naming bar below them."""
+def choose_way(opened: Workspace) -> str:
+    """Draw the ways to pick cells; return the one chosen."""
     if explore_maps.BASE not in explore_maps.embeddings(opened):
         _offer_base_map(opened)
-    way = st.segmented_control(
+    return st.segmented_control(
         "How to pick cells", [LASSO, CLUSTER, RULE], default=LASSO, key="naming-way",
-        label_visibility="collapsed",
+        label_visibility="collapsed", required=True,
     )  # fmt: skip
+
+
+def draw_way(opened: Workspace, way: str) -> None:
+    """Draw what the chosen way needs besides the map."""
     if way == CLUSTER:
         _pick_clusters(opened)
     elif way == RULE:
         _pick_rule(opened)
-    if explore_maps.embeddings(opened):
-        start = explore_maps.CLUSTER if way == CLUSTER else colors.LABEL
-        maps.explorable(opened, key=f"labels-map-{start}", height=390, default_color=start)
-    name_picked(opened)
 
 
-def name_picked(opened: Workspace) -> None:
-    """Draw the picked cells as chips, and the bar that names them."""
-    picked = rule_chips.draw(opened)
+def bar(opened: Workspace, picked: Selection) -> None:
+    """Draw the box that names the picked cells, with its warning, and undo."""
     labels = opened.labels()
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
     closed = bool(edit.read_only(opened))
-    with st.container(horizontal=True, vertical_alignment="bottom", key="naming-bar"):
-        options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
-        name = st.selectbox(
-            "Name of the picked cells", options, index=None, key="picked-name",
-            accept_new_options=True, placeholder="Choose or type a name", width=320,
-        )  # fmt: skip
-        ready = bool(picked.n and name) and not closed
-        if st.button(
-            f"Name {count(picked.n, 'cell')}", type="primary", disabled=not ready, key="name-cells"
-        ):
-            _name(opened, picked, str(name), seen)
-        undo_buttons(opened)
+    options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
+    name = st.selectbox(
+        "Name of the picked cells", options, index=None, key="picked-name",
+        accept_new_options=True, placeholder="Choose or type a name",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    already = int((labels.codes[picked.mask] >= 0).sum()) if picked.n else 0
+    ready = bool(picked.n and name) and not closed
+    if st.button(
+        f"Name {count(picked.n, 'cell')}", type="primary", disabled=not ready, key="name-cells",
+        width="stretch",
+    ):  # fmt: skip
+        _name(opened, picked, str(name), seen)
     state.remember(SEEN, labels.seq)
     if state.recall(STALE) is not None and state.recall(STALE)[-1] != _mark(picked):
         state.forget(STALE)  # it was about other cells
     if state.recall(STALE) is not None and picked.n:
         _choose_version(opened, picked)
-    elif picked.n:
-        already = int((labels.codes[picked.mask] >= 0).sum())
-        if already:
-            st.caption(
-                f"{count(already, 'cell')} of them have a label already; it will be replaced."
-            )
+    elif already:
+        st.caption(f"Replaces the label of {count(already, 'cell')}.")
+    undo_buttons(opened, short=True)
 
 
 def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:
@@ -111,14 +106,16 @@ def _drop(opened: Workspace) -> None:
     st.rerun()
 
 
-def undo_buttons(opened: Workspace) -> None:
-    """Draw Undo and Redo."""
+def undo_buttons(opened: Workspace, *, short: bool = False) -> None:
+    """Draw Undo and Redo; where room is `short`, Redo only once something was undone."""
     store = opened.store
     closed = bool(store.read_only)
     with st.container(horizontal=True, width="content"):
         if st.button("Undo", key="undo", icon=":material/undo:", shortcut="Ctrl+Z",
                      disabled=closed or store.undoable() is None):  # fmt: skip
             _turn(edit.undo, opened)
+        if short and store.redoable() is None:
+            return
         if st.button("Redo", key="redo", icon=":material/redo:", shortcut="Ctrl+Shift+Z",
                      disabled=closed or store.redoable() is None):  # fmt: skip
             _turn(edit.redo, opened)

@@ -36,7 +36,7 @@ def draw(opened: Workspace) -> None:
     if state.recall(REPORT):
         st.success(md(state.recall(REPORT)))
         state.forget(REPORT)
-    st.subheader("Use rules again", anchor=False)
+    st.header("Use rules again", anchor=False)
     st.markdown("Name cells by the rules of another data set. Nothing is named before you say so.")
     brought = _chosen(opened)
     if brought:

@@ -13,7 +13,7 @@ def draw(opened: Workspace, choice: ExportChoice) -> None:
     """Draw title, description and the table of types; what is said in it is kept at once."""
     before = cap.draft(opened)
     st.caption(
-        "Your file with its fields of the Cell Annotation Platform (schema "
+        "Your file, with the fields of the Cell Annotation Platform added (schema "
         f"{cap.SCHEMA_VERSION}) beside the column of final labels. Cells without a label "
         "are called unknown."
     )

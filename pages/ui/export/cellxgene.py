@@ -36,7 +36,7 @@ def draw(opened: Workspace, types: list[str]) -> bool:
         return False
     before = form.draft(opened)
     st.caption(
-        f"{form.versions()}. Written is a new file with your counts in raw.X, "
+        f"{form.versions()}. This writes a new file with your counts in raw.X, "
         "normalized values in X and the answers below; your own file stays as it is."
     )
     made = _fields(opened, _general(before))

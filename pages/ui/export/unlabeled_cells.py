@@ -12,7 +12,7 @@ from scanvi_core.services.workspace import Workspace
 LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
 WORDS = {
     LEAVE: "Leave them without a label",
-    SURE: f"Fill in the predictions of which about {WANTED:.0%} are right",
+    SURE: f"Fill in the predictions of which about {percent(WANTED)} are right",
     ALL: "Fill in every prediction",
     OWN: "Fill in predictions from a confidence I choose",
 }
@@ -32,9 +32,8 @@ def ask(opened: Workspace) -> float:
     )  # fmt: skip
     predictions = results.current(opened)
     if sure is None and predictions is not None:
-        st.caption(
-            md(f"{predictions.summary['calibration']} So no share of right ones can be promised.")
-        )
+        known_by = md(predictions.summary["calibration"])
+        st.caption(f"{known_by} So nobody can say how many of them are right.")
     if chosen in known:
         return known[chosen].threshold
     own = st.slider(
@@ -47,6 +46,6 @@ def ask(opened: Workspace) -> float:
 def _caption(told: Filling) -> str:
     if not told.n_cells:
         return "Only labels that somebody gave or accepted are written."
-    level = f" of a confidence from {told.threshold:.0%}" if told.threshold else ""
-    right = f"; {percent(told.expected)} of them right by their confidence"
+    level = f" of a confidence from {percent(told.threshold)}" if told.threshold else ""
+    right = f"; by their confidence, {percent(told.expected)} of them are right"
     return f"{count(told.n_cells, 'cell')}{level}{right}"

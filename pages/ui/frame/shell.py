@@ -8,12 +8,14 @@ from streamlit.navigation.page import StreamlitPage
 from pages.ui.frame import keys, login, state, status_strip
 from pages.ui.frame.pages import OPEN, PAGES, next_button
 from pages.ui.frame.text import error_text
+from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import failures, workspace
 from scanvi_core.services.projects import open_file, status, users
 
 logger = logging.getLogger(__name__)
 LOGO = "assets/logo.svg"
+STYLE = runtime.CODE / "assets" / "page.css"
 SIDEBAR_WIDTH = 210  # pixels
 
 
@@ -26,6 +28,7 @@ def run_shell() -> None:
         initial_sidebar_state=SIDEBAR_WIDTH,
     )
     st.logo(LOGO, size="large")
+    st.html(STYLE)
     users.ask(state.person, state.signed_in)
     try:
         login.tell_core()

@@ -6,7 +6,7 @@ from pages.ui.frame.text import md
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.export import write
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.projects import open_file, status
 from scanvi_core.services.quality import doublets
 from scanvi_core.services.runs import train_request
@@ -48,7 +48,7 @@ def _strip(project: str) -> None:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.job is not None:
             st.badge(
-                f"{JOB_WORDS.get(now.job.kind, 'Working')} {now.job.fraction:.0%}",
+                f"{JOB_WORDS.get(now.job.kind, 'Working')} {percent(now.job.fraction)}",
                 color="orange",
                 icon=":material/progress_activity:",
             )

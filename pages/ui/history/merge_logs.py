@@ -26,7 +26,7 @@ def draw(opened: Workspace) -> None:
     file = st.file_uploader(
         "Take over a colleague's history of the same cells", key="upload-log",
         disabled=bool(edit.read_only(opened)),
-        help="That you took it over, and when, is verified; who did what in it is its own claim.",
+        help="Verified: that you took it over, and when. Who did what in it, only the file says.",
     )  # fmt: skip
     if file is not None and state.recall("log-taken") != file.file_id:
         state.remember("log-taken", file.file_id)
@@ -80,7 +80,7 @@ def draw_differences(opened: Workspace) -> None:
     if not differences:
         return
     with st.container(border=True, key="differences"):
-        st.subheader("To be decided")
+        st.header("To be decided")
         st.markdown("You differ on these cells. They have no label until somebody names them.")
         st.caption("Names from a history that was taken over are what it claims.")
         for i, item in enumerate(differences[:DIFFERENCES]):

@@ -34,7 +34,7 @@ def draw(opened: Workspace) -> None:
         f"**{count(n, 'labeled cell')}** set aside. The model never sees these labels, so "
         f"Evaluate can say how often it is right.{NOW.get(holdout.how_now(opened), '')}"
         if n
-        else "Nothing is set aside: there will be no honest score."
+        else "Nothing is set aside: nobody will be able to say how often the model is right."
     )
     if opened.current_run() is not None:
         st.caption("The current model was scored with the choice made before it was trained.")

@@ -25,7 +25,7 @@ def section(opened: Workspace) -> None:
         return
     now = opened.labels().seq
     with st.container(border=True):
-        st.subheader(f"{count(len(issues), 'label')} of your file may be wrong", anchor=False)
+        st.header(f"{count(len(issues), 'label')} of your file may be wrong", anchor=False)
         st.caption(
             "Models that were not shown the label would name these cells otherwise. Of ten that "
             "are listed, about nine are expected to be wrong. Tick cells, then decide."

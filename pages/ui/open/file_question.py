@@ -22,7 +22,7 @@ def draw(project: str) -> bool:
     if asked is None:
         return False
     with st.container(border=True):
-        st.subheader(md(asked.text))
+        st.header(md(asked.text))
         _glimpse(asked)
         options = {option.value: option for option in asked.options}
         chosen = st.radio(

@@ -19,7 +19,7 @@ def draw(current: str | None) -> None:
     """Draw the list, the newest first; the rest and what was put away folded in."""
     entries = library.listing()
     if entries:
-        st.subheader("Your projects")
+        st.header("Your projects")
     for entry in entries[:RECENT]:
         _line(entry, current)
     if entries[RECENT:]:
@@ -56,7 +56,10 @@ def _line(entry: library.Entry, current: str | None) -> None:
 def _status(entry: library.Entry) -> str:
     """Return when its labels were saved, or what is wrong with a project."""
     if entry.damage:
-        return f"Damaged. {entry.damage} Put it away to mend its settings as far as they go."
+        return (
+            f"Damaged. {entry.damage} Put it away: its settings are then repaired as far as they "
+            "can be read."
+        )
     if entry.saved_at is None:
         return "no labels yet"
     return f"saved {entry.saved_at:%d %b %Y, %H:%M}"
@@ -73,7 +76,7 @@ def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
         do(lambda: library.archive(entry.id, away=not entry.archived))
     job = jobs.latest(entry.id, library.PACK)
     if job is not None:
-        jobs.show(job)
+        jobs.show(job, can_stop=True)
     if (job is None or job.status.final) and st.button(
         "Save as one file", key=f"pack-{entry.id}", icon=":material/folder_zip:",
         help="Labels, history, models and data in one file, to go on at another computer.",

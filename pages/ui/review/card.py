@@ -13,7 +13,7 @@ from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review import answers, evidence
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
@@ -53,7 +53,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
-            f" {count(more, 'more cell')} much like these learn from the answer."
+            f" The answer also teaches {count(more, 'more cell')} much like these."
             if more > 0
             else ""
         )
@@ -193,7 +193,7 @@ def decide(item: ReviewItem, work: Callable[[], None]) -> None:
 
 
 def _named(candidate: Candidate) -> str:
-    return f"{md(short(candidate.name, NAME_WIDTH))} {candidate.probability:.0%}"
+    return f"{md(short(candidate.name, NAME_WIDTH))} {percent(candidate.probability)}"
 
 
 @st.dialog("Another name")

@@ -75,7 +75,7 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
         more = item.n_alike - len(item.rows)
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. What are they?"
-            + (f" {count(more, 'more cell')} are much like these." if more > 0 else "")
+            + (f" {count(more, 'more cell')} much like these." if more > 0 else "")
         )
         _actions(opened, item)
         left, right = st.columns([2, 3], gap="medium")

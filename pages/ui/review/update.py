@@ -157,7 +157,9 @@ def _taught(opened: Workspace) -> None:
     with shown:
         learned = prequential.taught(opened)
         if learned is None:
-            st.caption("Decide on a card: here stands how often the model knew it beforehand.")
+            st.caption(
+                "Decide on a card. Then this shows how often the model had been right about it."
+            )
             return
         st.markdown(md(learned.sentence))
         charts.taught(learned.curve, key="taught-curve")

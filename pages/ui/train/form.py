@@ -76,7 +76,7 @@ def draw(opened: Workspace) -> TrainRequest:
         warm = st.toggle(
             "Go on from the current model",
             key="train.warm",
-            help="A few more steps with the new labels take seconds; off: train from the start.",
+            help="A few more steps with the new labels. Off: from the start, which takes longer.",
         )
     return TrainRequest(model, train, warm)
 

@@ -10,6 +10,7 @@ from pages.ui.frame.jobs import failure_text
 from pages.ui.frame.text import md
 from pages.ui.train import where_form
 from scanvi_core.services import jobs
+from scanvi_core.services.formatting import percent
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import results, train_request
@@ -63,13 +64,13 @@ def _view(job_id: str) -> None:
         if "preview" in job.previews:
             _preview(job)
         elif job.records:
-            st.caption("A first map of the cells appears after a few seconds.")
+            st.caption("A first map of the cells appears soon.")
 
 
 def curves(records: tuple[Any, ...]) -> None:
     """Draw loss and accuracy over the epochs."""
     if not records:
-        st.caption("The first point of the curve appears within seconds.")
+        st.caption("The first point of the curve appears soon.")
         return
     table = pd.DataFrame(
         {
@@ -132,10 +133,10 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
         holdout = about["holdout"]
         if holdout:
             a, b, c = st.columns(3)
-            a.metric("Right on held-out labels", f"{holdout['accuracy']:.0%}")
+            a.metric("Right on held-out labels", percent(holdout["accuracy"]))
             b.metric("Mean F1 over types", f"{holdout['macro_f1']:.2f}")
             c.metric("Held-out cells", f"{holdout['n']:,}")
         else:
-            st.caption("Nothing was set aside, so there is no honest score.")
+            st.caption("Nothing was set aside, so nobody can say how often it is right.")
         with st.expander("Curves of this run"):
             curves(job.records)

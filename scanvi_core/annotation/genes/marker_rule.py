@@ -73,8 +73,8 @@ def known_markers(text: str, genes: Sequence[str]) -> list[Marker]:
 def _known(marker: Marker, genes: Sequence[str]) -> Marker:
     folded = marker.gene.casefold()
     matches = [g for g in genes if g == marker.gene]
-    for spelled in (folded, *symbols_of(marker.gene)):
-        matches = matches or [g for g in genes if g.casefold() == spelled]
+    for meant in ({folded}, set(symbols_of(marker.gene))):
+        matches = matches or [g for g in genes if g.casefold() in meant]
     if len(set(matches)) == 1:
         return Marker(str(matches[0]), marker.positive, marker.threshold)
     raise InputError(

@@ -114,7 +114,7 @@ def verdict(whole: Scores, linear: Rival) -> str:
     spread = f"95 % interval {signed_range(linear.interval)} points"
     if linear.difference > 0:
         return (
-            f"A one-second linear model is right more often here: {theirs} v {ours} "
+            f"A one-second linear model is right more often here: {theirs} against {ours} "
             f"({linear.name}; {spread}{luck}). Take it as a warning: train more thoroughly, "
             "check the labels, or name more cells."
         )
@@ -122,7 +122,7 @@ def verdict(whole: Scores, linear: Rival) -> str:
         return f"A one-second linear model is right just as often here: {theirs} ({linear.name})."
     return (
         f"Right {points(linear.difference)} more often than the best one-second linear model: "
-        f"{ours} v {theirs} ({linear.name}{luck})."
+        f"{ours} against {theirs} ({linear.name}{luck})."
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core import keys
+from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.quality import flags as quality_flags
@@ -23,6 +24,7 @@ REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
 QUALITY = "Quality flag"
 STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
 REASON_PLACES = (-1, 1, 6, 0)  # in the palette: gray, orange, purple, blue
+LIKE_CLUSTERS = ("leiden", "louvain", "cluster", "seurat")
 GRAY = -1  # in place of a palette's place
 MAX_CATEGORIES = 200
 
@@ -32,6 +34,7 @@ class Coloring:
     """One way to color cells: by category (codes, names) or by value.
 
     `places` are the types' positions in the palette, so that a type keeps its color everywhere.
+    Categories that are spread over the map (reasons, batches) are no place on it (`is_place`).
     """
 
     name: str
@@ -40,6 +43,7 @@ class Coloring:
     names: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
     values: np.ndarray | None = None
+    is_place: bool = True
 
 
 def color_options(opened: Workspace) -> list[str]:
@@ -98,7 +102,11 @@ def _by_quality(opened: Workspace) -> Coloring:
     flags = quality_flags.flags(opened, batches) if seen is None else seen.qc
     moment = f"{revision}/{seen.run_id if seen is not None else ''}"
     return Coloring(
-        QUALITY, f"{QUALITY}/{moment}", flags.astype(np.int32) - 1, limits.FLAG_NAMES[1:]
+        QUALITY,
+        f"{QUALITY}/{moment}",
+        flags.astype(np.int32) - 1,
+        limits.FLAG_NAMES[1:],
+        is_place=False,
     )
 
 
@@ -106,7 +114,9 @@ def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Colori
     revision = f"{what}/{seen.run_id}/{revision}"
     if what == REASON:
         codes = seen.reason.astype(np.int32)
-        return Coloring(what, revision, codes, uncertainty.REASON_NAMES, REASON_PLACES)
+        return Coloring(
+            what, revision, codes, uncertainty.REASON_NAMES, REASON_PLACES, is_place=False
+        )
     values = seen.novelty if what == NOVELTY else seen.doublet_score
     return Coloring(what, revision, values=values)
 
@@ -165,10 +175,12 @@ def _by_labels(opened: Workspace, what: str) -> Coloring:
     revision = f"{what}/{state.seq}"
     if what == SOURCE:
         words = ("given", "named by hand", "accepted prediction")
-        return Coloring(what, revision, codes=state.sources.astype(np.int32) - 1, names=words)
+        return Coloring(
+            what, revision, codes=state.sources.astype(np.int32) - 1, names=words, is_place=False
+        )
     if what == HELD_OUT:
         codes = np.where(state.holdout, 0, -1)
-        return Coloring(what, revision, codes=codes, names=("set aside",))
+        return Coloring(what, revision, codes=codes, names=("set aside",), is_place=False)
     codes, names = state.compact()
     return _by_type(opened, what, codes, names, str(state.seq))
 
@@ -185,7 +197,10 @@ def _by_type(
 def _by_column(opened: Workspace, key: str) -> Coloring:
     revision = f"obs/{key}"
     if opened.dataset.manifest["obs_columns"][key]["kind"] != "number":
-        return Coloring(key, revision, *opened.categories(key))
+        codes, names = opened.categories(key)
+        clusters = any(word in key.casefold() for word in LIKE_CLUSTERS)
+        is_place = clusters or cell_type_names.column_holds_types(key, names)
+        return Coloring(key, revision, codes, names, is_place=is_place)
 
     def read() -> np.ndarray:
         return opened.dataset.values(key).to_numpy(np.float32, na_value=np.nan, copy=True)

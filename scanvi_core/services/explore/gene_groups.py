@@ -19,7 +19,6 @@ PICKED, KEPT, REST = "Picked cells", "Kept cells", "All other cells"
 VIOLIN_CELLS = 300  # drawn per type
 MAX_GROUPS = 60
 FROM_GENES = ("polygon", "gene", "predicted", "confidence", "cluster", "reason", "near")
-LIKE_CLUSTERS = ("leiden", "louvain", "cluster", "seurat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +200,7 @@ def _why(opened: Workspace, what: str) -> str:
         return f"The model predicted these types from the same genes, {FLATTERED}"
     if what == colors.LABEL and any(_why_rule(own.rule) for own in rules.logged(opened)):
         return f"Some labels were given by shapes, clusters or levels of genes, {FLATTERED}"
-    if what not in colors.STANDARD and any(w in what.casefold() for w in LIKE_CLUSTERS):
+    if what not in colors.STANDARD and any(w in what.casefold() for w in colors.LIKE_CLUSTERS):
         return f"If “{what}” holds clusters, they were made from the same genes, {FLATTERED}"
     return ""
 

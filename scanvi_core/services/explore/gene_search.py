@@ -109,14 +109,16 @@ def search(opened: Workspace, text: str, n: int = SUGGESTIONS) -> list[str]:
 def gene_here(opened: Workspace, name: str) -> str | None:
     """Return what a gene is called here, by its name or an alias (``CD20``: MS4A1).
 
-    None without it, or where case alone tells two apart.
+    None without it, where case alone tells two apart, and where an alias means two (``CD8``).
     """
     known = index(opened)
     place = known.places.get(name)
-    for spelled in (name.strip().casefold(), *symbols_of(name)):
-        if place is None:
-            place = known.folded.get(spelled)
-    return known.names[place] if place is not None and place >= 0 else None
+    if place is None:
+        place = known.folded.get(name.strip().casefold())
+    if place is None:
+        meant = {known.folded[symbol] for symbol in symbols_of(name) if symbol in known.folded}
+        place = meant.pop() if len(meant) == 1 else -1
+    return known.names[place] if place >= 0 else None
 
 
 def titles(opened: Workspace) -> dict[str, str]:
@@ -132,9 +134,10 @@ def _titles(opened: Workspace) -> dict[str, str]:
     known = index(opened)
     others: dict[str, list[str]] = {}
     for alias in ALIASES:
-        gene = None if alias in known.folded else gene_here(opened, alias)
-        if gene is not None:
-            others.setdefault(gene, []).append(SPELLED[alias])
+        for symbol in symbols_of(alias) if alias not in known.folded else ():
+            place = known.folded.get(symbol, -1)
+            if place >= 0:
+                others.setdefault(known.names[place], []).append(SPELLED[alias])
     return {
         name: f"{name} ({', '.join(others[name])})" if name in others else name
         for name in known.names

@@ -13,6 +13,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services import derived, jobs
 from scanvi_core.services.explore import gene_groups, gene_search, maps
 from scanvi_core.services.explore.gene_groups import Groups
+from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
@@ -118,24 +119,17 @@ def start(opened: Workspace, question: GeneTest) -> str:
 
 def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
     job.report(0.05, "Reading the cells")
-    try:
-        if question.method == MODEL:
-            table = _by_model(opened, question.groups)
-        else:
-            table = _by_test(opened, question, job)
-    except _Stopped:
-        return
+    if question.method == MODEL:
+        table = _by_model(opened, question.groups)
+    else:
+        table = _by_test(opened, question, job)
     names = gene_search.index(opened).names
     table.insert(1, "gene", [names[at] for at in table.pop("at")])
     path = _path(opened, question)
     path.parent.mkdir(exist_ok=True)
-    job.report(0.9, "Keeping the table")
+    job.step(0.9, "Keeping the table")
     with runtime.replacing(path) as temporary:
         derived.write_table(temporary, table)
-
-
-class _Stopped(Exception):
-    """Somebody canceled the test."""
 
 
 def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFrame:
@@ -144,9 +138,7 @@ def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFra
     groups, dataset = question.groups, opened.dataset
 
     def report(share: float) -> None:
-        if job.should_stop():
-            raise _Stopped
-        job.report(0.1 + 0.8 * share, f"Testing genes, {share:.0%} done")
+        job.step(0.1 + 0.8 * share, f"Testing genes, {percent(share)} done")
 
     ranked = rank_genes(
         dataset.counts,

@@ -100,20 +100,16 @@ def _base_map(opened: Workspace, job: jobs.Job) -> None:
 
     job.report(0.1, "Choosing variable genes")
     genes = variable_genes(opened.dataset.folder, TrainConfig().n_top_genes, opened.batch_key)
-    if job.should_stop():
-        return
-    job.report(0.3, "Computing principal components")
+    job.step(0.3, "Computing principal components")
     logs = log_normalized(opened.dataset.genes_matrix(genes), opened.dataset.totals)
     pca = louvain.pca_of(logs)
-    job.report(0.5, "Finding clusters")
+    job.step(0.5, "Finding clusters")
     codes = louvain.louvain_clusters(pca)
     _save(_derived(opened, CLUSTERS), codes)
     small = make_clusters(np.zeros((len(pca), 1)), lambda rows: pca[rows])
     _save(_derived(opened, card_clusters.CLUSTER), small.codes)
     _save(_derived(opened, card_clusters.DISTANCE), small.distance)
-    if job.should_stop():
-        return
-    job.report(0.6, "Drawing the map")
+    job.step(0.6, "Drawing the map")
     _save(_derived(opened, BASE_MAP), embedding.umap_of(pca, seed=0, strata=codes))
 
 

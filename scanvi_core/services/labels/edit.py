@@ -18,6 +18,7 @@ from scanvi_core.services.workspace import Workspace
 
 WHOLE_FLOATS = 2.0**53
 SHOWN_VALUES = 30
+BY_HAND = "named by hand"  # in place of a column
 FEW_TYPES = 20  # so many types may have one cell each
 
 
@@ -85,7 +86,12 @@ def start_empty(opened: Workspace) -> None:
     opened.store.append(events.import_labels([], none))
     if opened.labels().holdout.any():  # else cells named from now on would be hidden
         holdout.set_aside(opened, holdout.HoldoutRequest(holdout.NONE))
-    opened.project.update_settings(labels_key="named by hand", unlabeled=[])
+    opened.project.update_settings(labels_key=BY_HAND, unlabeled=[])
+
+
+def is_by_hand(opened: Workspace) -> bool:
+    """Tell whether the labels were begun empty, to be given by hand."""
+    return bool(opened.project.settings.get("labels_key") == BY_HAND)
 
 
 def name_cells(

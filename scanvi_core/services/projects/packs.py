@@ -55,7 +55,7 @@ def start_pack(project_id: str) -> str:
     request_limits.take(request_limits.PROJECT)
     return jobs.submit(
         jobs.JobRequest(
-            project_id, PACK, IO_LANE, lambda job: pack(project_id, job.report).name, changes=False
+            project_id, PACK, IO_LANE, lambda job: pack(project_id, job.step).name, changes=False
         )
     )
 

@@ -7,6 +7,7 @@ from textwrap import shorten
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
+from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import Workspace, is_ready, workspace
 
 CHANGE_WIDTH = 34  # characters of the last change in the strip
@@ -71,7 +72,7 @@ def model_line(project_id: str) -> str:
         return ""
     summary = run.summary
     holdout = summary.get("holdout")
-    score = f": {holdout['accuracy']:.0%} right" if holdout else ""
+    score = f": {percent(holdout['accuracy'])} right" if holdout else ""
     return f"Model {summary['number']}{score}"
 
 

@@ -14,7 +14,7 @@ from scanvi_core.services.workspace import Batches, Workspace
 
 NO_MITOCHONDRIA = (
     "No mitochondrial genes were found (names that begin with MT- or mt-, or their Ensembl ids), "
-    "so dying cells cannot be told by them."
+    "so dying cells cannot be recognized by them."
 )
 TITLES = {
     TOTALS: "Counts per cell", GENES: "Genes per cell", MT: "Mitochondrial share, %",
@@ -178,7 +178,7 @@ def _reason(measure: str, limits: np.ndarray, middle: float, chosen: bool) -> st
         return f"{typical} Far above it, and above 10 %, cells are often dying.{each}"
     if measure == DOUBLET:
         return f"{typical} Far above it, two cells may share a droplet.{each}"
-    return f"{typical} Three to five times fewer is rare in whole cells.{each}"
+    return f"{typical} Intact cells rarely have three to five times fewer.{each}"
 
 
 def _by_batch(division: Batches, codes: np.ndarray) -> pd.DataFrame:

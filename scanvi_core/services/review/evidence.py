@@ -58,11 +58,11 @@ class Evidence:
         n = int(others["cells"].sum())
         added = f"{count(n_open, 'cell')} will have this name"
         if not n:
-            return f"{added}. No labeled cell in their midst says otherwise."
+            return f"{added}. No labeled cell among them says otherwise."
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
         keep = "keeps its label" if n == 1 else "keep their labels"
         return (
-            f"{added}. {count(n, 'labeled cell')} in their midst ({whose}) {keep}; the model "
+            f"{added}. {count(n, 'labeled cell')} among them ({whose}) {keep}; the model "
             "learns both."
         )
 

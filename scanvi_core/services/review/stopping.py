@@ -11,7 +11,7 @@ import numpy as np
 
 from scanvi_core import config, keys
 from scanvi_core.metrics.intervals import Interval, exact_interval
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review.queue import RANDOM, ReviewState
 from scanvi_core.services.runs import results
 
@@ -81,7 +81,7 @@ class Rest:
         return (
             f"{self.n_right} of {count(self.n_checked, 'random check')} were right: "
             f"of the {self.n_sure:,} cells the model is sure of, "
-            f"between {low:.0%} and {high:.0%} are right."
+            f"between {percent(low)} and {percent(high)} are right."
         )
 
     def advice(self) -> str:

@@ -27,8 +27,10 @@ def test_rules_are_read_as_terms_of_known_genes(rule, expected):
 
 
 def test_an_unknown_gene_gets_close_names():
-    with pytest.raises(InputError, match=r"CD8 is not in the data.*Cd8a, CD8B"):
+    with pytest.raises(InputError, match="CD8 could be CD8B or Cd8a"):
         known_markers("CD8+", GENES)
+    with pytest.raises(InputError, match=r"CD80 is not in the data.*CD8B"):
+        known_markers("CD80+", GENES)
     with pytest.raises(InputError, match="MS4A1"):
         known_markers("MS4AI+", GENES)
 

@@ -37,7 +37,7 @@ def sound(app):
 
 def texts(app):
     """Return every text in which Streamlit reads markdown, as written and as read."""
-    kinds = (app.markdown, app.caption, app.subheader, app.warning)
+    kinds = (app.markdown, app.caption, app.header, app.warning)
     written = [str(item.value) for kind in kinds for item in kind]
     written += [str(cell) for table in app.table for cell in table.value.to_numpy().ravel()]
     return written, [re.sub(r"\\(.)", r"\1", text) for text in written]
@@ -50,7 +50,7 @@ def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
         baselines.baselines(workspace(trained)),
     )
     _, read = texts(app)
-    assert app.subheader[0].value.replace("\\", "") == report.headline
+    assert app.header[0].value.replace("\\", "") == report.headline
     for sentence in (report.sure, report.accept):
         assert f"**{sentence}**" in read
     for sentence in (report.reading, report.honesty, report.calibration, *report.notes):

@@ -192,7 +192,7 @@ def test_the_sentence_says_who_wins(ours, theirs):
     sentence = baselines.verdict(whole, rival)
     if theirs > ours:
         assert sentence.startswith(
-            "A one-second linear model is right more often here: 88.0 % v 78.0 %"
+            "A one-second linear model is right more often here: 88.0 % against 78.0 %"
         )
         assert "warning" in sentence and "luck" not in sentence
     elif ours > theirs:

@@ -19,6 +19,7 @@ from scanvi_core.services.explore import (
 from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
 from scanvi_core.services.explore.gene_tests import GeneTest
 from scanvi_core.services.explore.rules import Condition, Rule
+from scanvi_core.services.job_states import JobStopped
 from scanvi_core.services.workspace import workspace
 
 WAIT_S = 120
@@ -184,5 +185,6 @@ def test_a_canceled_test_keeps_nothing(labeled, monkeypatch):
     question = GeneTest(gene_groups.groups(opened, colors.LABEL))
     job = ForegroundJob(labeled, lambda *_: None)
     monkeypatch.setattr(job, "should_stop", lambda: True)
-    gene_tests._work(opened, question, job)
+    with pytest.raises(JobStopped):
+        gene_tests._work(opened, question, job)
     assert gene_tests.answer(opened, question) is None

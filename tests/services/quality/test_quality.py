@@ -231,3 +231,12 @@ def test_a_stopped_search_leaves_nothing(project):
     doublets.search(workspace(project), batches_of(project), Stopped(project, lambda *_: None))
     assert not flags.doublet_version(workspace(project), workspace(project).batch_key)
     assert doublets.notes(workspace(project), "batch") == ()
+
+
+def test_a_slider_has_the_scale_of_its_plot(poor):
+    found = preview.view(workspace(poor), Choice())
+    for measure in found.measures:
+        starts = [float(text.replace(",", "")) for text in measure.histogram["from"]]
+        width = measure.top / len(starts)
+        assert starts[0] == 0 and abs(starts[-1] + width - measure.top) <= max(width, 1.0)
+        assert 0 <= measure.limit <= measure.top
