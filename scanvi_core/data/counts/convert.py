@@ -12,6 +12,7 @@ from scanvi_core import keys
 from scanvi_core.data.blocks.hdf5 import MatrixSource, read_counts
 from scanvi_core.data.blocks.write import csr_blocks, regrouped
 from scanvi_core.data.counts.choose import MatrixReport
+from scanvi_core.data.counts.evidence import contradiction
 from scanvi_core.data.counts.recovery_proof import Recovery, Totals
 from scanvi_core.data.repairs import summary_rows
 from scanvi_core.plurals import count
@@ -101,7 +102,9 @@ class CountsConverter:
             )
         if self.recovery is None:
             return notes, None
-        facts = self.recovery.finish(self.obs.index.to_numpy(dtype=object))
+        facts = self.recovery.finish(self.obs)
+        if against := contradiction(self.recovery.sums, self.obs):
+            notes.append(f"The counts recovered from {self.report.name}: {against}.")
         return [facts["text"], *notes], facts
 
     def _about_storage(self) -> list[str]:

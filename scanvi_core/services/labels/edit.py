@@ -15,6 +15,7 @@ from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
+OTHER_VALUES = 200  # most of a column that is no usual one, such as a number per cell
 WHOLE_FLOATS = 2.0**53
 SHOWN_VALUES = 30
 FEW_TYPES = 20  # so many types may have one cell each
@@ -22,7 +23,7 @@ FEW_TYPES = 20  # so many types may have one cell each
 
 def label_columns(opened: Workspace) -> list[str]:
     """Return the obs columns that may hold cell types, the likeliest first."""
-    return columns_with(opened, "labels_candidates", 1, config.MAX_TYPES)
+    return columns_with(opened, "labels_candidates", 1, OTHER_VALUES)
 
 
 def column_values(opened: Workspace, key: str) -> pd.DataFrame:
