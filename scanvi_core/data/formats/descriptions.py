@@ -7,12 +7,12 @@ from scanvi_core.data.names import plain
 
 # As Seurat, scanpy and their users call them: totals, shares, scores, clusters, coordinates.
 OF_CELLS = re.compile(
-    r"n[_.]?(counts?|features?|umis?|genes?)([_.]\w+)?|(percent|pct|perc|frac)[_.]?[a-z].*|"
+    r"n[_.]?(counts?|features?|umis?|genes?)([_.]\w+)?|(percent|pct|perc|frac)[_.][a-z].*|"
     r"total[_.]?(counts?|umis?)([_.]\w+)?|.*_snn_res[._]?[\d.]+|(seurat|leiden|louvain)[_.]?\w*|"
     r"clusters?([_.]?(id|label|name))?|(s|g2m|cc)[._ ]?score|phase|doublet[_.]?\w*|"
     r"(umap|tsne|pca?|harmony|x_umap|x_tsne)[_-]\d+|orig[._]?ident|size[_.]?factors?|"
-    r"mito[_.]?ratio|log10genesperumi|n_genes_by_counts|cell[_. ]?(type|id|name|index)s?|barcodes?|"
-    r"donor([_.]?id)?|sample([_.]?(id|name))?|batch([_.]?id)?|sex|age|tissue|disease",
+    r"mito[_.]?ratio|log10genesperumi|n_genes_by_counts|cell[_. ]?(type|id|name|index)s?|"
+    r"barcodes?|donor([_.]?id)?|sample([_.]?(id|name))?|batch([_.]?id)?|sex|age|tissue|disease",
     re.IGNORECASE,
 )
 OF_GENES = frozenset(

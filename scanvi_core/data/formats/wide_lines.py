@@ -19,7 +19,7 @@ Line = tuple[str, np.ndarray, np.ndarray]  # name, places and values that are no
 
 
 class NotPlain(Exception):
-    """The table has quoted, missing or other fields than plain numbers: a parser has to read it."""
+    """The table has quoted, missing or other fields than plain numbers: it has to be parsed."""
 
 
 def read_lines(
