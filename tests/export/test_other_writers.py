@@ -23,8 +23,8 @@ OTHER = [
 
 FACTORS = {  # of SeuratDisk
     "tiledbsoma/pbmc-small.h5ad": {
-        "orig.ident": {"SeuratProject"}, "RNA_snn_res.0.8": {"0", "1"}, "letter.idents": {"A", "B"},
-        "RNA_snn_res.1": {"0", "1", "2"},
+        "orig.ident": {"SeuratProject"}, "RNA_snn_res.0.8": {"0", "1"},
+        "letter.idents": {"A", "B"}, "RNA_snn_res.1": {"0", "1", "2"},
     }
 }  # fmt: skip
 
