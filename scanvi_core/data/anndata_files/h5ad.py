@@ -17,6 +17,7 @@ from scanvi_core.data.anndata_files import features, findings
 from scanvi_core.data.anndata_files.checks import check_memory, check_orientation, check_shape
 from scanvi_core.data.anndata_files.gene_names import symbol_column
 from scanvi_core.data.anndata_files.hdf5_file import opened
+from scanvi_core.data.anndata_files.rounding import choose_or_round
 from scanvi_core.data.anndata_files.tables import Table, read_table
 from scanvi_core.data.blocks.hdf5 import MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.blocks.nodes import (
@@ -130,7 +131,7 @@ def read_file(
         obs, cell_notes, obs_notes = _cells(obs_table)
         columns = findings.about_columns(obs)
         reports = _judge_all(sources, obs, columns, genes, memory_mb)
-        chosen = choose.choose(reports, matrix, recover=True)
+        chosen = choose_or_round(reports, matrix, answers, path.name)
         table, keep, gene_notes = genes.of(chosen.name)
         source = next(item for item in sources if item.name == chosen.name).only(keep)
         needed_mb = check_memory(source, chosen.n_values, memory_mb)

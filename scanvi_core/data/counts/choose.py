@@ -68,6 +68,8 @@ class MatrixReport:
         Values stored before one of a smaller position in their row.
     facts
         What was seen of each cell.
+    rounded
+        Whether its owner agreed to have its values rounded to whole numbers.
     """
 
     name: str
@@ -86,6 +88,7 @@ class MatrixReport:
     n_zeros: int | None = None
     n_unsorted: int = 0
     facts: CellFacts | None = field(default=None, compare=False, repr=False)
+    rounded: bool = False
 
     @property
     def recoverable(self) -> bool:
@@ -95,7 +98,7 @@ class MatrixReport:
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
         plain = asdict(replace(self, facts=None))
-        del plain["facts"]
+        del plain["facts"], plain["rounded"]
         return {**plain, "shape": list(self.shape), "recoverable": self.recoverable}
 
 
@@ -213,7 +216,7 @@ def choose(
             )
         candidates: Sequence[MatrixReport] = [named]
     else:
-        candidates = sorted(reports, key=_preference)
+        candidates = sorted(reports, key=preference)
     usable: tuple[Callable[[MatrixReport], bool], ...] = (
         lambda report: report.verdict == COUNTS,
         lambda report: recover and report.recoverable,
@@ -225,7 +228,8 @@ def choose(
     raise _refusal(candidates)
 
 
-def _preference(report: MatrixReport) -> int:
+def preference(report: MatrixReport) -> int:
+    """Return the place of a matrix in the order in which they are taken, 0 first."""
     layer = report.name.removeprefix("layers/").casefold()
     if report.name.startswith("layers/"):
         if layer in keys.PART_LAYERS:  # first what is the larger part in whole cells
