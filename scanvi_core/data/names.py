@@ -75,7 +75,9 @@ def cell_share(names: Sequence[object] | np.ndarray) -> float:
     return sum(map(is_cell, some)) / max(1, len(some))
 
 
-def cells_in_rows(rows: Sequence[object], columns: Sequence[object]) -> float:
+def cells_in_rows(
+    rows: Sequence[object] | np.ndarray, columns: Sequence[object] | np.ndarray
+) -> float:
     """Return how much the names on both sides say that the rows are the cells: -1.5 to 1.5.
 
     0 says nothing, a negative number that the columns are the cells.

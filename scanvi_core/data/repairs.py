@@ -50,8 +50,8 @@ def unique_names(names: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
 def _drop_versions(names: np.ndarray) -> list[str]:
     """Take the version off identifiers of genes in place; return a notice."""
     whole = map(VERSIONED.fullmatch, names)
-    bare = [found[1] if found else name for found, name in zip(whole, names, strict=True)]
-    bare = np.array(bare, dtype=object)
+    pairs = zip(whole, names, strict=True)
+    bare = np.array([found[1] if found else name for found, name in pairs], dtype=object)
     apart = ~pd.Index(bare).duplicated(keep=False)
     changed = np.flatnonzero((bare != names) & apart)
     if not changed.size:

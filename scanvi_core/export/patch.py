@@ -3,6 +3,7 @@
 Only ever imported by the writing process (:mod:`scanvi_core.export.child`).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import count
@@ -14,11 +15,19 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from anndata.io import read_elem, write_elem
+from anndata.io import write_elem
 
 from scanvi_core import keys
+from scanvi_core.data.anndata_files.element import describe, index_name, slices_in_scipy
+from scanvi_core.data.anndata_files.elements import read_element
+from scanvi_core.data.anndata_files.tables import read_table
+from scanvi_core.data.blocks.hdf5 import SPARSE
+from scanvi_core.data.blocks.nodes import Unreadable, attribute, texts
 from scanvi_core.errors import ExportError
 from scanvi_core.export.request import Column, CountsLayer, ExportRequest
+
+logger = logging.getLogger(__name__)
+POSITIONS = 2**22  # at a time
 
 Written = dict[str, list[str]]
 """The names written, by slot: obs, obsm, uns, layers."""
@@ -75,15 +84,78 @@ def old_parts(path: Path) -> dict[str, Any]:
         if is_current(file):
             return {}
         if isinstance(file["obs"], h5py.Group):
-            table = read_elem(file["obs"])
-            if not isinstance(table, pd.DataFrame):
-                raise ExportError(
-                    "The cell table (obs) of the file is in a form that anndata cannot read.",
-                    "Open the file with the program that wrote it and save it again.",
-                )
-            return {"obs": table}
+            return {"obs": whole_table(file, "obs")}
     whole = anndata.read_h5ad(path)
     return {"obs": whole.obs, "var": whole.var, "obsm": dict(whole.obsm)}
+
+
+def whole_table(file: h5py.File, name: str) -> pd.DataFrame:
+    """Return a table that says less of itself than anndata asks for; no column is lost.
+
+    SeuratDisk keeps factors as codes that anndata takes for numbers; other writers leave out what
+    marks a table as one.
+    """
+    ours = read_table(file, name)
+    try:
+        table = read_element(file[name])
+    except Unreadable as error:
+        logger.warning("%s is read column by column", name, exc_info=error)
+        table = None
+    if not isinstance(table, pd.DataFrame):
+        if ours.notes:
+            raise ExportError(
+                f"The cell table ({name}) of the file cannot be rewritten: {ours.notes[0]}",
+                "Open the file with the program that wrote it and save it again.",
+            )
+        return pd.DataFrame(ours.columns, index=pd.Index(ours.names, dtype=object))
+    for column, values in ours.columns.items():
+        codes = isinstance(values, pd.Categorical) and column in table
+        if codes and not isinstance(table[column].dtype, pd.CategoricalDtype):
+            table[column] = values
+    return table
+
+
+def unsliceable(file: h5py.File) -> list[str]:
+    """Return the sparse matrices whose positions are of a type that scipy cannot slice with."""
+    found = list[str]()
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and set(item) >= SPARSE and not slices_in_scipy(item):
+            found.append(name)
+
+    file.visititems(visit)
+    return found
+
+
+def positions(group: h5py.Group) -> np.dtype:
+    """Return the type that the positions of a sparse matrix are written in."""
+    longest = max(group["data"].shape[0], *map(int, group.attrs.get("shape", (0, 0))))
+    return np.dtype(np.int32 if longest < 2**31 else np.int64)
+
+
+def make_sliceable(path: Path) -> list[str]:
+    """Write positions of sparse matrices as whole numbers with a sign, which scipy slices with."""
+    notes = []
+    with h5py.File(path, "r+") as file:
+        for name in unsliceable(file):
+            group = file[name]
+            kind = positions(group)
+            for part in ("indices", "indptr"):
+                old = group[part]
+                new = group.create_dataset(
+                    f"{part}.new", old.shape, kind, chunks=old.chunks, compression=old.compression,
+                    compression_opts=old.compression_opts,
+                )  # fmt: skip
+                for start in range(0, old.shape[0], POSITIONS):
+                    new[start : start + POSITIONS] = old[start : start + POSITIONS]
+                new.attrs.update(dict(old.attrs))
+                del group[part]
+                group.move(f"{part}.new", part)
+            notes.append(
+                f"The positions of {name} were stored in a type with which scanpy cannot slice; "
+                "they were written anew, values unchanged."
+            )
+    return notes
 
 
 def modernize(path: Path) -> list[str]:
@@ -97,14 +169,20 @@ def modernize(path: Path) -> list[str]:
                 notes.append(
                     f"{name} was stored in an old format; it was written anew, values unchanged."
                 )
-    return notes
+    return notes + make_sliceable(path)
 
 
 def length(table: Any) -> int:
     """Return the number of rows of a stored table, current or compound."""
     if isinstance(table, h5py.Dataset):
         return int(table.shape[0])
-    return int(table[table.attrs["_index"]].shape[0])
+    element = describe(table, index_name(table))
+    if element.length is None:
+        raise ExportError(
+            f"The names in a table of the file are stored as {element.encoding or 'something'!r}.",
+            "Export the labels as CSV, or save the data as .h5ad anew and load that.",
+        )
+    return element.length
 
 
 def check_shapes(file: h5py.File, request: ExportRequest) -> None:
@@ -163,7 +241,7 @@ def as_values(column: Column) -> Any:
 def add_columns(file: h5py.File, columns: Mapping[str, Column], suffix: str) -> list[str]:
     """Write columns into the cell table and list them in its ``column-order``."""
     table = file["obs"]
-    order = [c.decode() if isinstance(c, bytes) else str(c) for c in table.attrs["column-order"]]
+    order = texts(attribute(table, "column-order", []))
     names = [name + suffix for name in columns]
     for name, column in zip(names, columns.values(), strict=True):
         write_elem(table, name, as_values(column))

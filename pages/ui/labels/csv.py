@@ -48,8 +48,19 @@ def _offer(opened: Workspace, table: LabelTable) -> None:
         values = from_csv.values(table, column)
         unlabeled, types = unlabeled_values.ask(values, f"csv-unlabeled-{column}")
         _report(from_csv.match(opened, table, column, unlabeled))
-        if st.button("Use these labels", type="primary", key="csv-use", icon=":material/label:"):
-            do(lambda: from_csv.take_over(opened, table, column, unlabeled))
+        agreed = not table.differing or st.checkbox(
+            f"The names differ by an ending: {md(table.differing)}. These are the same cells.",
+            key="csv-endings",
+        )
+        if st.button(
+            "Use these labels", type="primary", key="csv-use", icon=":material/label:",
+            disabled=not agreed,
+        ):  # fmt: skip
+            do(
+                lambda: from_csv.take_over(
+                    opened, table, column, unlabeled, endings_differ=bool(agreed)
+                )
+            )
     with right:
         st.dataframe(types, hide_index=True, height=260)
 

@@ -120,3 +120,9 @@ def _problem(column: pd.Series, n_unique: int) -> str:
     if column.dtype.kind == "f" and not np.array_equal(column.dropna(), column.dropna().round()):
         return "it holds measurements, not groups"
     return ""
+
+
+def same_division(obs: pd.DataFrame, labels: str, batches: str) -> bool:
+    """Tell whether two columns divide the cells in the same way."""
+    pairs = obs[[labels, batches]].astype("string").dropna().drop_duplicates()
+    return len(pairs) > 1 and pairs[labels].is_unique and pairs[batches].is_unique

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data import repairs
-from scanvi_core.data.anndata_files import features, guess_columns
+from scanvi_core.data.anndata_files import features, findings
 from scanvi_core.data.anndata_files.checks import check_memory, check_orientation, check_shape
 from scanvi_core.data.anndata_files.gene_names import symbol_column
 from scanvi_core.data.anndata_files.hdf5_file import opened
+from scanvi_core.data.anndata_files.rounding import choose_or_round
 from scanvi_core.data.anndata_files.tables import Table, read_table
 from scanvi_core.data.blocks.hdf5 import MatrixSource, find_matrices, raw_genes_key
 from scanvi_core.data.blocks.nodes import (
@@ -36,7 +37,6 @@ from scanvi_core.data.guard.hdf5 import check_structure
 from scanvi_core.errors import CountsNotFound, FileRefused
 
 MAX_EMBEDDING = 512  # wider tables in obsm are measurements, not embeddings
-LARGE_COUNT = 1e6
 logger = logging.getLogger(__name__)
 
 
@@ -128,14 +128,16 @@ def read_file(
         shape = len(obs_table.names), len(var_table.names)
         sources, notes = _find_matrices(file, shape)
         genes = _Genes(file, path.name, var_table, answers)
-        reports = _judge_all(sources, obs_table, genes, memory_mb)
-        chosen = choose.choose(reports, matrix, recover=True)
+        obs, cell_notes, obs_notes = _cells(obs_table)
+        columns = findings.about_columns(obs)
+        reports = _judge_all(sources, obs, columns, genes, memory_mb)
+        chosen = choose_or_round(reports, matrix, answers, path.name)
         table, keep, gene_notes = genes.of(chosen.name)
         source = next(item for item in sources if item.name == chosen.name).only(keep)
         needed_mb = check_memory(source, chosen.n_values, memory_mb)
         check_shape(*chosen.shape, chosen.name)
-        obs, var, table_notes = _tables(obs_table, table)
-        table_notes = gene_notes + table_notes
+        var, name_notes = _named_genes(table)
+        table_notes = gene_notes + cell_notes + name_notes + obs_notes
         obsm, obsm_notes = _embeddings(file, len(obs))
         recovery_notes, recovery = _tried_recovery(source, chosen, obs, var, needed=not whole)
     symbol = symbol_column(var)
@@ -150,9 +152,10 @@ def read_file(
         "obsm": list(obsm),
         "symbol_column": symbol,
         "needed_mb": round(needed_mb),
-        **_about_columns(obs),
+        **columns,
     }
-    _add_findings(manifest, reports, chosen)
+    findings.add_findings(manifest, reports, chosen)
+    manifest["warnings"] += findings.speaks_against(chosen, obs, columns)
     pending = Pending(path, facts, chosen, keep, shape, memory_mb, len(manifest["repairs"]))
     symbols = var[symbol].astype(str).to_numpy() if symbol else var.index.to_numpy()
     return Content(pending if whole else None, obs, var, obsm, symbols, manifest)
@@ -219,9 +222,15 @@ def _tried_recovery(
 
 
 def _judge_all(
-    sources: list[MatrixSource], obs: Table, genes: _Genes, memory_mb: float
+    sources: list[MatrixSource],
+    obs: pd.DataFrame,
+    columns: dict[str, Any],
+    genes: _Genes,
+    memory_mb: float,
 ) -> list[choose.MatrixReport]:
     reports = []
+    batches = findings.batches_of(obs, columns)
+    names = obs.index.to_numpy(dtype=object)
     for at, source in enumerate(sources):
         n_named = len(genes.whole(source.name).names)
         if n_named != source.shape[1]:
@@ -233,16 +242,21 @@ def _judge_all(
             check_memory(source, source.n_stored, memory_mb)
         stage = LOOKING.part(at, len(sources))
         table, keep, _ = genes.of(source.name)
-        reports.append(choose.judge(watched(source.only(keep), stage), obs.names, table.names))
+        report = choose.judge(watched(source.only(keep), stage), names, table.names, batches)
+        reports.append(choose.with_scales(report, obs))
     return reports
 
 
-def _tables(obs: Table, var: Table) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    cells, cell_notes = repairs.unique_names(obs.names, "cell")
-    genes, gene_notes = repairs.unique_names(var.names, "gene")
-    obs_frame, obs_notes = repairs.tidy_columns(obs.columns, cells)
-    var_frame, _ = repairs.tidy_columns(var.columns, genes)
-    return obs_frame, var_frame, cell_notes + gene_notes + obs.notes + obs_notes
+def _cells(table: Table) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Return obs, and notices about the names and about the columns."""
+    names, notes = repairs.unique_names(table.names, "cell")
+    obs, more = repairs.tidy_columns(table.columns, names)
+    return obs, notes, table.notes + more
+
+
+def _named_genes(table: Table) -> tuple[pd.DataFrame, list[str]]:
+    names, notes = repairs.unique_names(table.names, "gene")
+    return repairs.tidy_columns(table.columns, names)[0], notes
 
 
 def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -272,37 +286,3 @@ def _embeddings(file: Any, n_obs: int) -> tuple[dict[str, np.ndarray], list[str]
             logger.warning("obsm['%s'] cannot be read", name, exc_info=error)
             notes.append(f"obsm['{name}'] cannot be read and was left out ({error}).")
     return embeddings, notes
-
-
-def _about_columns(obs: pd.DataFrame) -> dict[str, Any]:
-    """Return what the manifest says about the columns of obs."""
-    labels, label_warnings = guess_columns.guess_labels(obs)
-    batches, batch_warnings = guess_columns.guess_batches(obs)
-    return {
-        "obs_columns": guess_columns.describe_columns(obs),
-        "labels_candidates": labels,
-        "batch_candidates": batches,
-        "warnings": label_warnings + batch_warnings,
-    }
-
-
-def _add_findings(
-    manifest: dict[str, Any],
-    reports: list[choose.MatrixReport],
-    chosen: choose.MatrixReport,
-) -> None:
-    """Add the matrices and what their values show: other genes in raw, odd counts."""
-    manifest["counts_source"] = chosen.name
-    manifest["matrices"] = [report.as_dict() for report in reports]
-    n_genes = next((report.shape[1] for report in reports if report.name == "X"), None)
-    if n_genes is not None and n_genes != chosen.shape[1]:
-        manifest["repairs"].append(
-            f"The counts are in {chosen.name}, with {chosen.shape[1]:,} genes; X has {n_genes:,}. "
-            f"The genes of {chosen.name} are used."
-        )
-    if chosen.verdict == choose.BINARY:
-        manifest["warnings"].append(f"{chosen.name} {chosen.reason}; real counts work better.")
-    if chosen.maximum > LARGE_COUNT:
-        manifest["warnings"].append(
-            f"The largest count is {chosen.maximum:,.0f}, which is unusual. Are these reads?"
-        )

@@ -12,6 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.anndata_files.element import (
+    CATEGORICAL,
+    CATEGORIES,
+    CODES,
+    MASKED,
+    PLAIN,
+    describe,
+    index_name,
+)
 from scanvi_core.data.blocks.nodes import (
     NUMBERS,
     Unreadable,
@@ -29,7 +38,6 @@ from scanvi_core.data.blocks.nodes import (
 )
 from scanvi_core.errors import FileRefused
 
-RESERVED = "__categories"
 logger = logging.getLogger(__name__)
 
 
@@ -61,9 +69,7 @@ def read_table(file: Any, key: str) -> Table:
         node = part_in(file, key)
         if not is_group(node):
             return _legacy_table(file, node)
-        index_key = text(attribute(node, "_index", "_index"))
-        if index_key not in node:
-            index_key = "index"
+        index_key = index_name(node)
         table = Table(_as_text(_column(node, index_key)))
         order = texts(attribute(node, "column-order", []))
         inside = {name.split("/")[0] for name in order if "/" in name}  # of "a/b" a group "a"
@@ -74,7 +80,7 @@ def read_table(file: Any, key: str) -> Table:
             "Compare its checksum with the source, or copy it again.",
         ) from error
     for name in dict.fromkeys(listed):
-        if name not in {index_key, RESERVED} and name in node:
+        if name not in {index_key, CATEGORIES} and name in node:
             _add_column(table, key, name, node)
     return table
 
@@ -94,29 +100,22 @@ def _add_column(table: Table, key: str, name: str, parent: Any) -> None:
 
 def _column(parent: Any, name: str) -> Any:
     """Return one column: array, masked pandas array or categorical."""
-    node = part_in(parent, name)
-    if _has_words_apart(parent, name, node):  # anndata 0.7, and SeuratDisk without a reference
-        words = _column(group_in(parent, RESERVED), name)
+    element = describe(parent, name)
+    node = element.node
+    if element.kind == CODES:
+        words = _column(group_in(parent, CATEGORIES), name)
         return categorical(read(array_in(parent, name)), words, ordered=is_ordered(node))
-    if not is_group(node):
+    if element.kind == PLAIN:
         return plain_column(node)
-    encoding = text(attribute(node, "encoding-type", ""))
-    if encoding == "categorical":
+    if element.kind == CATEGORICAL:
         codes, words = read(array_in(node, "codes")), _column(node, "categories")
         return categorical(codes, words, ordered=is_ordered(node))
-    if encoding.startswith("nullable-"):
+    if element.kind == MASKED:
         values, mask = plain_column(array_in(node, "values")), read(array_in(node, "mask"))
         if len(values) != len(mask) or mask.dtype.kind not in "biu":
             raise Unreadable("its mask does not fit its values")
         return pd.Series(values).astype(object).where(mask == 0, None).array
-    raise Unreadable(f"its encoding {encoding or 'of an unknown kind'!r} is not known")
-
-
-def _has_words_apart(parent: Any, name: str, node: Any) -> bool:
-    """Tell whether the categories of a column of codes lie in a group of the table."""
-    if is_group(node) or RESERVED not in parent:
-        return False
-    return attribute(node, "categories") is not None or name in group_in(parent, RESERVED)
+    raise Unreadable(f"its encoding {element.encoding or 'of an unknown kind'!r} is not known")
 
 
 def plain_column(node: Any) -> np.ndarray:

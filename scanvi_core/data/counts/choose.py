@@ -1,13 +1,15 @@
 """Which matrix of a file holds counts: decided from the values, never from the name alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from scanvi_core import keys
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.data.blocks.sample import RowSample
+from scanvi_core.data.counts.evidence import FEW_VALUES, CellFacts, Groups, other_scale
 from scanvi_core.data.counts.scale import Scale
 from scanvi_core.data.counts.value_summary import ValueSummary
 from scanvi_core.data.counts.verdicts import (  # fmt: skip
@@ -16,6 +18,7 @@ from scanvi_core.data.counts.verdicts import (  # fmt: skip
     DAMAGED,
     EMPTY,
     LOG,
+    MIXED,
     NEARLY,
     NORMALIZED,
     OTHER,
@@ -27,9 +30,10 @@ from scanvi_core.data.counts.verdicts import (  # fmt: skip
 from scanvi_core.errors import ColumnMissing, CountsNotFound, FileRefused
 
 __all__ = [
-    "BINARY", "COUNTS", "DAMAGED", "EMPTY", "LOG", "NEARLY", "NORMALIZED", "OTHER", "SCALED",
-    "MatrixReport", "choose", "judge",
+    "BINARY", "COUNTS", "DAMAGED", "EMPTY", "LOG", "MIXED", "NEARLY", "NORMALIZED", "OTHER",
+    "SCALED", "MatrixReport", "choose", "judge", "with_scales",
 ]  # fmt: skip
+ONE_SCALE = "Put the counts of all batches together, from before normalization, and open that."
 NEED_COUNTS = (
     "SCANVI needs raw counts. Save them in layers['counts'] or in X, or open the file from before "
     "normalization."
@@ -62,6 +66,10 @@ class MatrixReport:
         Zeros stored as values; None when not all was read.
     n_unsorted
         Values stored before one of a smaller position in their row.
+    facts
+        What was seen of each cell.
+    rounded
+        Whether its owner agreed to have its values rounded to whole numbers.
     """
 
     name: str
@@ -79,6 +87,8 @@ class MatrixReport:
     target: float | None = None
     n_zeros: int | None = None
     n_unsorted: int = 0
+    facts: CellFacts | None = field(default=None, compare=False, repr=False)
+    rounded: bool = False
 
     @property
     def recoverable(self) -> bool:
@@ -87,13 +97,26 @@ class MatrixReport:
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
-        return {**asdict(self), "shape": list(self.shape), "recoverable": self.recoverable}
+        plain = asdict(replace(self, facts=None))
+        del plain["facts"], plain["rounded"]
+        return {**plain, "shape": list(self.shape), "recoverable": self.recoverable}
 
 
-def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
+def judge(
+    source: MatrixSource, cells: Names, genes: Names, batches: Groups | None = None
+) -> MatrixReport:
     """Read a matrix block by block and say what it holds.
 
     Reading ends early when a matrix is clearly not counts.
+
+    Parameters
+    ----------
+    source
+        The matrix.
+    cells, genes
+        Names of its sides.
+    batches
+        By which the genes found are counted; None: they are not.
 
     Raises
     ------
@@ -101,6 +124,7 @@ def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
         If the matrix points outside itself or cannot be read.
     """
     summary, sample = ValueSummary(np.zeros(source.shape[0])), RowSample(source)
+    facts = CellFacts.of(source.shape, batches)
     whole, rows_read = True, 0
     for rows, columns, values in source.blocks():
         if summary.far_from_counts and (sample.by_row or summary.n_negative):
@@ -108,6 +132,7 @@ def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
             break
         sample.add(rows, columns, values)
         summary.add(rows, columns, values)
+        facts.add(rows, columns, values)
         if source.stored != "dense":
             summary.add_order(*((rows, columns) if sample.by_row else (columns, rows)))
         elif rows.size:
@@ -117,7 +142,8 @@ def judge(source: MatrixSource, cells: Names, genes: Names) -> MatrixReport:
         part = source.shape[0] / max(1, rows_read)
         n_values = source.n_stored if rows_read == 0 else int(summary.n * part)
     verdict = give_verdict(summary, sample.matrix(), source.dtype, (cells, genes))
-    return _report(source, summary, verdict, n_values, whole=whole)
+    facts.totals = summary.totals
+    return replace(_report(source, summary, verdict, n_values, whole=whole), facts=facts)
 
 
 def _report(
@@ -138,6 +164,17 @@ def _report(
         summary.n_zeros if whole else None,
         summary.n_unsorted,
     )
+
+
+def with_scales(report: MatrixReport, obs: pd.DataFrame) -> MatrixReport:
+    """Return a report that says so where batches are on different scales."""
+    facts = report.facts
+    if facts is None or report.verdict in {COUNTS, BINARY, EMPTY, DAMAGED}:
+        return report
+    fractional = facts.n_fractional > 0
+    whole = ~fractional & (facts.n_values >= FEW_VALUES)
+    reason = other_scale(whole, fractional, obs)
+    return replace(report, verdict=MIXED, reason=reason, scale=None) if reason else report
 
 
 def choose(
@@ -179,7 +216,7 @@ def choose(
             )
         candidates: Sequence[MatrixReport] = [named]
     else:
-        candidates = sorted(reports, key=_preference)
+        candidates = sorted(reports, key=preference)
     usable: tuple[Callable[[MatrixReport], bool], ...] = (
         lambda report: report.verdict == COUNTS,
         lambda report: recover and report.recoverable,
@@ -191,7 +228,8 @@ def choose(
     raise _refusal(candidates)
 
 
-def _preference(report: MatrixReport) -> int:
+def preference(report: MatrixReport) -> int:
+    """Return the place of a matrix in the order in which they are taken, 0 first."""
     layer = report.name.removeprefix("layers/").casefold()
     if report.name.startswith("layers/"):
         if layer in keys.PART_LAYERS:  # first what is the larger part in whole cells
@@ -212,6 +250,9 @@ def _refusal(candidates: Sequence[MatrixReport]) -> FileRefused | CountsNotFound
                 f"{report.name} {report.reason}.",
                 "Find out where these values come from, and save the raw counts again.",
             )
+    for report in candidates:
+        if report.verdict == MIXED:
+            return CountsNotFound(f"{report.name} {report.reason}.", ONE_SCALE)
     for report in candidates:
         if report.verdict == NEARLY:
             return CountsNotFound(f"{report.name} {report.reason}.", NEED_COUNTS)

@@ -12,6 +12,7 @@ from scanvi_core import keys
 from scanvi_core.data.blocks.hdf5 import MatrixSource, read_counts
 from scanvi_core.data.blocks.write import csr_blocks, regrouped
 from scanvi_core.data.counts.choose import MatrixReport
+from scanvi_core.data.counts.evidence import contradiction
 from scanvi_core.data.counts.recovery_proof import Recovery, Totals
 from scanvi_core.data.repairs import summary_rows
 from scanvi_core.plurals import count
@@ -57,6 +58,7 @@ class CountsConverter:
     obs: pd.DataFrame
     genes: np.ndarray
     n_values: int = 0
+    n_rounded: int = 0
     first: int = 0
     recovery: Recovery | None = field(init=False, default=None)
     summaries: np.ndarray = field(init=False)
@@ -78,6 +80,10 @@ class CountsConverter:
             If a value cannot come from counts.
         """
         self.n_values += block.nnz
+        if self.report.rounded:
+            whole = np.rint(block.data)
+            self.n_rounded += int(np.count_nonzero(whole != block.data))
+            block.data[:] = whole
         if self.recovery is not None:
             self.recovery.feed(block, self.first)
         if self.summaries.any():
@@ -93,6 +99,12 @@ class CountsConverter:
             If the matrix as a whole does not stand the proof.
         """
         notes = self._about_storage()
+        if self.report.rounded:
+            share = self.n_rounded / max(1, self.n_values)
+            notes.append(
+                f"{self.report.name}: {self.n_rounded:,} of {self.n_values:,} values "
+                f"({share:.1%}) were rounded to whole numbers, as you agreed."
+            )
         if (n := int(self.summaries.sum())) > 0:
             named = ", ".join(self.genes[self.summaries][:3])
             notes.append(
@@ -101,7 +113,9 @@ class CountsConverter:
             )
         if self.recovery is None:
             return notes, None
-        facts = self.recovery.finish(self.obs.index.to_numpy(dtype=object))
+        facts = self.recovery.finish(self.obs)
+        if against := contradiction(self.recovery.sums, self.obs):
+            notes.append(f"The counts recovered from {self.report.name}: {against}.")
         return [facts["text"], *notes], facts
 
     def _about_storage(self) -> list[str]:

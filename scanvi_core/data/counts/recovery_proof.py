@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from scanvi_core import config
 from scanvi_core.data.counts import recovery
+from scanvi_core.data.counts.evidence import ONE_SCALE, contradiction, other_scale
 from scanvi_core.data.counts.scale import LINEAR, Scale
 from scanvi_core.data.counts.smoothing import NeighborNoise
 from scanvi_core.errors import CountsNotFound
@@ -61,12 +63,13 @@ class Recovery:
     settled: np.ndarray = field(init=False)
     lengths: np.ndarray = field(init=False)
     frequencies: np.ndarray = field(init=False)
+    is_whole: np.ndarray = field(init=False)
     noise: NeighborNoise = field(default_factory=NeighborNoise)
 
     def __post_init__(self) -> None:
         self.status = np.zeros(self.n_obs, np.int8)
         self.unit, self.sums = np.zeros(self.n_obs), np.zeros(self.n_obs)
-        self.settled = np.zeros(self.n_obs, dtype=bool)
+        self.settled, self.is_whole = np.zeros((2, self.n_obs), dtype=bool)
         self.lengths = np.zeros(self.n_obs, np.int64)
         self.frequencies = np.zeros(LARGER + 1, np.int64)
 
@@ -81,6 +84,8 @@ class Recovery:
         values, rows = block.data, slice(first, first + block.shape[0])
         if values.size and not (np.isfinite(values).all() and values.min() >= 0):
             raise self._refusal("it has negative or missing values")
+        n_odd = np.add.reduceat(np.append(values != np.rint(values), 0), block.indptr[:-1])
+        self.is_whole[rows] = np.where(np.diff(block.indptr) > 0, n_odd == 0, 0)
         solution = recovery.solve(values, block.indptr, self.scale)
         if self.totals is not None:
             if first == 0:
@@ -107,13 +112,13 @@ class Recovery:
         block.data[:] = counts
         self.noise.add(block)
 
-    def finish(self, names: np.ndarray) -> dict[str, Any]:
+    def finish(self, obs: pd.DataFrame) -> dict[str, Any]:
         """Judge the matrix and return the facts that the user confirms, ``text`` among them.
 
         Parameters
         ----------
-        names
-            Names of the cells.
+        obs
+            The table of cells; its index holds their names.
 
         Raises
         ------
@@ -121,12 +126,14 @@ class Recovery:
             If too many cells cannot be recovered or may hide a common factor, or if the counts
             contradict what counts are.
         """
+        names = obs.index.to_numpy(dtype=object)
         n_filled = self._n_filled()
+        self._check_scales(obs)
         reasons = {why: np.flatnonzero(self.status == why) for why in LEFT_OUT}
         assumed = np.flatnonzero(self._may_hide_factor())
         n_out = sum(cells.size for cells in reasons.values())
         self._check_shares({why: cells.size for why, cells in reasons.items()}, assumed.size)
-        self._check_sums()
+        self._check_sums(obs)
         self._check_units()
         self.noise.check(self.name)
         target, target_words = self._describe_target()
@@ -183,9 +190,18 @@ class Recovery:
         proven = self.status == recovery.PROVEN
         return proven & ~self.settled & (chance > config.RECOVERY_FACTOR)
 
-    def _check_sums(self) -> None:
+    def _check_scales(self, obs: pd.DataFrame) -> None:
+        """Refuse where some batches hold counts already, and those that do are known."""
+        out = (self.status != recovery.PROVEN) & (self.status != recovery.EMPTY)
+        words = other_scale(out & self.is_whole, (self.status == recovery.PROVEN), obs)
+        if words and (self.is_whole[out]).mean() > 1 - ONE_SCALE:
+            raise CountsNotFound(f"{self.name} {words}.", HINT)
+
+    def _check_sums(self, obs: pd.DataFrame) -> None:
         if self.totals is None:
             return
+        if "SCT" in (against := contradiction(self.sums, obs)):
+            raise self._refusal(against)
         some = self.sums > 0
         above = self.sums[some] > self.totals.values[some] * (1 + config.RECOVERY_TOTALS)
         if above.mean() > config.RECOVERY_LEFT_OUT:

@@ -11,7 +11,7 @@ from scanvi_core.data.counts.value_summary import ValueSummary
 from scanvi_core.plurals import count
 
 COUNTS, BINARY = "counts", "binary"
-DAMAGED, NEARLY = "damaged", "nearly counts"
+DAMAGED, NEARLY, MIXED = "damaged", "nearly counts", "on different scales"
 SCALED, LOG, NORMALIZED, OTHER, EMPTY = "scaled", "log-normalized", "normalized", "other", "empty"
 FLOAT32_EXACT = 2.0**24  # the largest range in which float32 holds every whole number
 SAME_TOTAL = 0.02  # relative spread of cell totals that says "scaled to one total"

@@ -1,5 +1,6 @@
 """Tables of text (.csv, .tsv, packed or not), with cells in rows or in columns."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
+from scanvi_core.data.formats.descriptions import describes_cells, describes_genes
 from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse, why_no_table
+from scanvi_core.data.formats.wide_lines import WIDE, NotPlain, read_lines
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.names import cells_in_rows, is_gene
 from scanvi_core.data.question import Option, Question, answer
@@ -28,6 +31,7 @@ BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work 
 MAX_WORDS = 0.2  # share of columns with words, above which a table describes instead of counting
 PREVIEW = (6, 7)
 JUDGED_LINES = 10
+logger = logging.getLogger(__name__)
 TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
 
 
@@ -49,21 +53,41 @@ def convert(request: Request) -> list[str]:
         table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
         table = _read(request, seen, header, OTHER_ENCODING)
-    names, words, is_number, values = table
-    numbers = np.array(header[1:], dtype=object)[is_number]
-    described = pd.DataFrame(words, index=pd.Index(names, dtype=object), dtype="category")
-    plain = pd.DataFrame(index=pd.Index(numbers, dtype=object))
+    names, words, values = table
+    is_other = describes_cells if chosen == ROWS else describes_genes
+    others = [at for at, title in enumerate(header[1:]) if title not in words and is_other(title)]
+    described = _described(header, words, values, others).set_axis(pd.Index(names, dtype=object))
+    is_count = np.array([title not in described for title in header[1:]], dtype=bool)
+    counts = values if is_count.all() else values[:, np.flatnonzero(is_count)]
+    plain = pd.DataFrame(index=pd.Index(np.array(header[1:], dtype=object)[is_count]))
     tables = Tables(described, plain)
     if chosen == COLUMNS:
-        values, tables = values.T.tocsr(), Tables(plain, described)
+        counts, tables = counts.T.tocsr(), Tables(plain, described)
     with new_h5ad(request.target) as out:
         write_tables(out, tables)
-        write_matrix(out, "X", in_rows(values), values.shape, values.dtype)
-    if not words:
+        write_matrix(out, "X", in_rows(counts), counts.shape, counts.dtype)
+    return _about(described, "cells" if chosen == ROWS else "genes")
+
+
+def _about(described: pd.DataFrame, what: str) -> list[str]:
+    n = described.shape[1]
+    if not n:
         return []
-    what = "cells" if chosen == ROWS else "genes"
-    listed = ", ".join(list(words)[:5]) + (", …" if len(words) > 5 else "")
-    return [f"{count(len(words), 'column')} with words describe the {what}: {listed}."]
+    listed = ", ".join(list(described)[:5]) + (", …" if n > 5 else "")
+    return [f"{count(n, 'column')} describe{'s' if n == 1 else ''} the {what}: {listed}."]
+
+
+def _described(
+    header: list[str], words: dict[str, list[Any]], values: sp.csr_matrix, others: list[int]
+) -> pd.DataFrame:
+    """Return the columns of words and some of numbers, in the order of the table."""
+    numbers = {header[1 + at]: np.asarray(values[:, [at]].todense()).ravel() for at in others}
+    columns = {
+        title: pd.Categorical(words[title]) if title in words else numbers[title]
+        for title in header[1:]
+        if title in words or title in numbers
+    }
+    return pd.DataFrame(columns, index=range(values.shape[0]))
 
 
 def _header(seen: Glimpse, name: str) -> list[str]:
@@ -135,7 +159,12 @@ def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
 
 
 def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> tuple[Any, ...]:
-    """Return names of the rows, columns of words, which columns are numbers, and these as CSR."""
+    """Return names of the rows, columns of words, and all columns as CSR, those of words empty."""
+    if len(header) > WIDE and seen.separator != " ":
+        try:
+            return _read_wide(request, seen, len(header), encoding)
+        except NotPlain:
+            logger.info("%s is no table of plain numbers; it is parsed", request.path.name)
     names: list[str] = []
     words: dict[str, list[Any]] = {}
     parts: list[sp.csr_matrix] = []
@@ -158,12 +187,40 @@ def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> 
             words[header[1 + place]] += list(body.iloc[:, place])
         parts.append(_sparse(body.loc[:, is_number].to_numpy()))
         held += parts[-1].data.nbytes * 3
-        if held > request.memory_bytes:
-            raise FileRefused(
-                f"Not enough memory for {request.path.name}.",
-                "Close other programs, use a larger machine, or keep fewer genes in the file.",
-            )
-    return names, words, first, sp.vstack(parts, format="csr")
+        _check_held(held, request)
+    whole = sp.vstack(parts, format="csr")
+    whole.indices = np.flatnonzero(first)[whole.indices].astype(whole.indices.dtype)
+    return names, words, sp.csr_matrix((whole.data, whole.indices, whole.indptr),
+                                       shape=(len(names), len(header) - 1))  # fmt: skip
+
+
+def _read_wide(
+    request: Request, seen: Glimpse, width: int, encoding: str
+) -> tuple[list[str], dict[str, list[Any]], sp.csr_matrix]:
+    """Return the same of a table of plain numbers with many columns, some ten times as fast."""
+    names, places, values = list[str](), list[np.ndarray](), list[np.ndarray]()
+    held = 0
+    lines = read_lines(request.path, seen.separator, width, seen.n_before + 1, encoding)
+    for name, at, numbers in lines:
+        names.append(name)
+        places.append(at.astype(np.int32))
+        values.append(numbers)
+        held += numbers.nbytes * 3
+        _check_held(held, request)
+    starts = np.concatenate([[0], np.cumsum([at.size for at in places], dtype=np.int64)])
+    data = np.concatenate(values)
+    if (data == np.rint(data)).all() and np.abs(data).max(initial=0) < 2**31:
+        data = data.astype(np.int32)
+    parts = (data, np.concatenate(places), starts)
+    return names, {}, sp.csr_matrix(parts, shape=(len(names), width - 1))
+
+
+def _check_held(n_bytes: int, request: Request) -> None:
+    if n_bytes > request.memory_bytes:
+        raise FileRefused(
+            f"Not enough memory for {request.path.name}.",
+            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+        )
 
 
 def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iterator[pd.DataFrame]:

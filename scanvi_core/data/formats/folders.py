@@ -17,7 +17,7 @@ RANKS = (
     (5, re.compile(r"^(sj|velocyto|tcc|equivalence.?classes?)$")),
     (4, re.compile(rf"^({'|'.join(PARTS)})$")),
     (3, re.compile(r"^(uniqueandmult.*|multimappers?)$")),
-    (2, re.compile(r"^(raw|unfiltered|.*_unfiltered|raw_.*|.*_raw|all.?barcodes)$")),
+    (2, re.compile(r"^(raw|unfiltered|.*_unfiltered|(sample_)?raw_.*|.*_raw|all.?barcodes)$")),
     (1, re.compile(r"^(genefull.*|nucleus|cell)$")),
 )
 ROLES = re.compile(

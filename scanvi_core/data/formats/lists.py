@@ -152,7 +152,7 @@ def _gene_title(table: pd.DataFrame, name: object, taken: dict[str, pd.Series]) 
         return "name"
     if name == 0 and table.shape[1] > 1:
         return "gene_ids"
-    return GENE_HEADERLESS[name] if name < len(GENE_HEADERLESS) else f"column_{name}"
+    return dict(enumerate(GENE_HEADERLESS)).get(int(str(name)), f"column_{name}")
 
 
 def _named_as_cells(table: pd.DataFrame) -> str:

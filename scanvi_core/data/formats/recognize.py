@@ -13,7 +13,17 @@ from pathlib import Path
 from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.target import Request
 from scanvi_core.data.blocks.nodes import Unreadable
-from scanvi_core.data.formats import delimited, loom, mtx, mudata, packed, tenx, zarr_store
+from scanvi_core.data.formats import (
+    delimited,
+    h5seurat,
+    loom,
+    mtx,
+    mudata,
+    packed,
+    r_data,
+    tenx,
+    zarr_store,
+)
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.regular_file import open_regular
@@ -25,13 +35,14 @@ MAX_FILES = 2_000
 MAX_DEPTH = 6  # cellranger multi: outs/per_sample_outs/NAME/count/sample_filtered_..._matrix
 HDF5 = {
     "h5mu": ("a MuData file (.h5mu)", mudata.convert),
+    "h5seurat": ("an h5Seurat file", h5seurat.convert),
     "loom": ("a loom file", loom.convert),
     "10x": ("a 10x Genomics file (.h5)", tenx.convert_v3),
     "10x-v2": ("a 10x Genomics file (.h5, version 2)", tenx.convert_v2),
 }
 OPEN_ONE = (
-    "Open an .h5ad, .h5, .h5mu, .loom, .csv or .tsv file, a zarr store, or a folder with matrix, "
-    "features and barcodes."
+    "Open an .h5ad, .h5, .h5mu, .h5Seurat, .rds, .loom, .csv or .tsv file, a zarr store, or a "
+    "folder with matrix, features and barcodes."
 )
 
 
@@ -75,9 +86,13 @@ def as_h5ad(request: Request) -> Made:
     head = _head(request.path)
     if head.startswith(b"PK\x03\x04"):
         return _zip(request)
+    if r_data.is_rds(head) or r_data.is_packed_rds(request.path.name, head):
+        return Made(r_data.KIND, r_data.convert(request))
     if not head.startswith(b"\x1f\x8b"):
         return _plain(request, head)
     inner = _inner_head(request.path)
+    if r_data.is_rds(inner):
+        return Made(r_data.KIND, r_data.convert(request))
     return _gzip(request) if _is_hdf5(inner) else _plain(request, inner)
 
 

@@ -12,7 +12,9 @@ HDF5_AT = (0, 512, 1024, 2048)  # a user block of 512 · 2^k bytes may come befo
 SAVE_AS_H5AD = "Open it in scanpy and save it with adata.write_h5ad('name.h5ad'), then open that."
 DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
 
-ENDINGS = re.compile(r"\.(h5ad|h5mu|h5|loom|csv|tsv|txt|mtx|zarr|zip|gz)$", re.IGNORECASE)
+ENDINGS = re.compile(
+    r"\.(h5ad|h5mu|h5seurat|h5|rds|loom|csv|tsv|txt|mtx|zarr|zip|gz)$", re.IGNORECASE
+)
 
 # First bytes -> (what it is, what to do).
 SIGNATURES = (
@@ -32,7 +34,6 @@ SIGNATURES = (
 
 # Parts of an HDF5 file -> (what it is, what to do).
 OTHER_HDF5 = (
-    ({"cell.names", "assays"}, "an h5Seurat file", "Convert it with SeuratDisk or anndataR."),
     ({"barcode_idx", "umi"}, "10x Genomics molecule information",
      "Open filtered_feature_bc_matrix.h5 of the same run."),
     ({"model_weights"}, "a Keras model", "Choose a file with cells and genes."),
@@ -98,7 +99,7 @@ def check_zip(name: str, entries: list[str]) -> None:
 
 
 def hdf5_kind(file: Any, name: str) -> str:
-    """Return what an open HDF5 file is: ``h5ad``, ``h5mu``, ``loom``, ``10x`` or ``10x-v2``.
+    """Return what an open HDF5 file is: h5ad, h5mu, h5seurat, loom, 10x or 10x-v2.
 
     Raises
     ------
@@ -112,6 +113,8 @@ def hdf5_kind(file: Any, name: str) -> str:
         return "loom"
     if {"obs", "var"} <= keys:
         return "h5ad"
+    if {"cell.names", "assays"} <= keys:
+        return "h5seurat"
     groups = {key: set(file[key]) for key in keys if hasattr(file[key], "keys")}
     if "features" in groups.get("matrix", ()):
         return "10x"

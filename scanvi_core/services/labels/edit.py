@@ -16,6 +16,7 @@ from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
+OTHER_VALUES = 200  # most of a column that is no usual one, such as a number per cell
 WHOLE_FLOATS = 2.0**53
 SHOWN_VALUES = 30
 BY_HAND = "named by hand"  # in place of a column
@@ -26,7 +27,7 @@ def label_columns(opened: Workspace) -> tuple[list[str], list[str]]:
     """Return the obs columns that look like cell types, best first, and the others."""
 
     def part() -> tuple[list[str], list[str]]:
-        every = columns_with(opened, "labels_candidates", 1, config.MAX_TYPES)
+        every = columns_with(opened, "labels_candidates", 1, OTHER_VALUES)
         types = [name for name in every if _looks_like_types(opened, name)]
         types.sort(key=lambda name: name.endswith("_ontology_term_id"))  # names before codes
         return types, [name for name in every if name not in types]

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pandas as pd
 from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator, why_no_table
-from scanvi_core.errors import ColumnMissing, FileRefused, LabelsUnusable
+from scanvi_core.data.names import BARCODE
+from scanvi_core.errors import ColumnMissing, FileRefused, InputError, LabelsUnusable
 from scanvi_core.export.table import is_formula
 from scanvi_core.plurals import sizes
 from scanvi_core.project.label_log import events
@@ -24,6 +26,7 @@ MAX_BYTES = 500_000_000
 BARCODES = ("barcode", "barcodes", "cell", "cell_id", "cell_name", "index", "obs_names", "")
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 3
+ENDING = re.compile(r"([-_.:]\w{1,3})+$")  # -1, _2, .1, -1_3: of samples put together
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,16 @@ class LabelTable:
         Its other columns, as text, one line per cell of the table.
     place
         Per line the row of its cell here, -1 where there is none or the name is there twice.
+    differing
+        How the names differ from those here ("ACGT-1 is ACGT here"), where they were matched but
+        for an ending or a beginning: to be asked about; "" where they are the same.
     """
 
     name: str
     barcodes: str
     frame: pd.DataFrame
     place: np.ndarray
+    differing: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,13 +119,49 @@ def _matched(opened: Workspace, name: str, content: bytes) -> LabelTable:
     cells = pd.Index(opened.dataset.obs_names)
     place = cells.get_indexer(names)
     place[names.duplicated(keep=False)] = -1
+    differing = ""
+    if not (place >= 0).any():
+        place, differing = match_but_for_endings(names, cells)
     if not (place >= 0).any():
         raise LabelsUnusable(
             f"None of the {len(names):,} cells of {name} is here, such as {names[0]!r}; the cells "
             f"here are called {cells[0]!r} and the like.",
             "The table must name the cells as the data set does.",
         )
-    return LabelTable(Path(name).name, str(barcodes), frame.set_axis(names), place)
+    table = frame.set_axis(names)
+    return LabelTable(Path(name).name, str(barcodes), table, place, differing)
+
+
+def match_but_for_endings(names: pd.Index, cells: pd.Index) -> tuple[np.ndarray, str]:
+    """Match names that differ from those of the cells by an ending or a beginning only.
+
+    Returns
+    -------
+    tuple
+        Per name the row of its cell, -1 where there is none; and an example of the difference.
+        Nothing is matched where the barcodes alone are not one to one.
+    """
+    nobody = np.full(len(names), -1, dtype=np.intp)
+    for strip in (_without_ending, _core):
+        here, there = pd.Index(map(strip, cells)), pd.Index(map(strip, names))
+        if not here.is_unique or not there.is_unique:
+            continue
+        place = here.get_indexer(there)
+        found = np.flatnonzero(place >= 0)
+        if found.size * 2 > min(len(names), len(cells)):
+            example = found[0]
+            return place, f"{names[example]} is {cells[place[example]]} here"
+    return nobody, ""
+
+
+def _without_ending(name: str) -> str:
+    return ENDING.sub("", str(name).strip())
+
+
+def _core(name: str) -> str:
+    """Return the barcode inside a name; the name without its ending where there is none."""
+    found = BARCODE.findall(str(name))
+    return found[-1] if found else _without_ending(name)
 
 
 def _check_size(n_bytes: int, name: str) -> None:
@@ -201,16 +244,35 @@ def match(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]
     )
 
 
-def take_over(opened: Workspace, table: LabelTable, column: str, unlabeled: set[str]) -> None:
+def take_over(
+    opened: Workspace,
+    table: LabelTable,
+    column: str,
+    unlabeled: set[str],
+    *,
+    endings_differ: bool = False,
+) -> None:
     """Take the labels of a column of the table; they replace those there are, in one step.
+
+    Parameters
+    ----------
+    endings_differ
+        Whether the user agreed that names which differ by an ending are the same cells.
 
     Raises
     ------
+    InputError
+        If the names differ and nobody agreed.
     ColumnMissing
         If there is no such column.
     LabelsUnusable
         If fewer than two types remain, or more than a model can learn.
     """
+    if table.differing and not endings_differ:
+        raise InputError(
+            f"The names in the table differ from those here: {table.differing}.",
+            "Say that they are the same cells, or name the cells as the data set does.",
+        )
     labels = _column(table, column)
     use = (table.place >= 0) & _is_label(labels, unlabeled)
     codes = np.full(opened.dataset.n_obs, -1, dtype=np.int32)

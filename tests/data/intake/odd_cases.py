@@ -85,7 +85,11 @@ CASES: dict[str, Outcome] = {
     "derived/empty_cells.h5ad": Loads("X", 600, 8353, ("2 cells have no counts",)),
     "derived/every_cell_own_batch.h5ad": Loads("X", 600, 8353, ("batch cannot be used as batch",)),
     "derived/every_cell_own_class.h5ad": Loads("X", 600, 8353, ("look like barcodes",)),
-    "derived/few_noninteger_counts.h5ad": Refused("CountsNotFound", "5,149 of 421,254 values"),
+    "derived/few_noninteger_counts.h5ad": Asks(
+        "rounding",
+        {"rounding": "round"},
+        Loads("X", 600, 8353, ("5,149 of 421,254 values (1.2%) were rounded",)),
+    ),
     "derived/forty_cells.h5ad": Loads("X", 40, 8353, ("1 of 2 batches have fewer than 20 cells",)),
     "derived/int64_csr.h5ad": KANG,
     "derived/lognorm_X_raw_counts.h5ad": Loads("raw.X", 600, 8353, ("genes of raw.X are used",)),
@@ -107,7 +111,11 @@ CASES: dict[str, Outcome] = {
     "derived/scaled_only_no_counts.h5ad": SCALED,
     "derived/single_class.h5ad": Loads("X", 600, 8353, ("it has 1 value",)),
     "derived/thirty_genes.h5ad": Loads("X", 600, 30, ("26 cells have no counts",)),
-    "derived/transposed_genes_by_cells.h5ad": Refused("FileRefused", "swapped"),
+    "derived/transposed_genes_by_cells.h5ad": Asks(
+        "orientation",
+        {"orientation": "cells-in-columns"},
+        Loads("X", 600, 8353, ("The rows were the genes",)),
+    ),
     "derived/truncated.h5ad": Refused("FileRefused", "375,565 of 1,126,697 bytes"),
     "derived/whitespace_unicode_labels.h5ad": Loads(
         "X", 600, 8353, ("cell_type: ' NK' and 'NK' and 'NK ' (45 cells) differ only by spaces",)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys, runtime
-from scanvi_core.errors import FileRefused, LabelsUnusable
+from scanvi_core.errors import FileRefused, InputError, LabelsUnusable
 from scanvi_core.services.export import write
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.labels import edit, from_csv
@@ -96,3 +96,24 @@ def test_a_table_of_other_cells_is_refused_with_both_names(project):
         LabelsUnusable, match=r"None of the 1 cells of l\.csv is here, such as 'q'"
     ):
         from_csv.from_bytes(workspace(project), "l.csv", b"cell,type\nq,T\n")
+
+
+@pytest.mark.parametrize("bent", ["{0}-1x", "mine_{0}", "{0}_2"])
+def test_names_that_differ_by_an_ending_are_matched_once_that_is_agreed(labeled, bent):
+    here = cells(labeled, 40)
+    lines = [f"{bent.format(name.removesuffix('-1'))},{'T' if at % 2 else 'B'}" for at, name in
+             enumerate(here)]  # fmt: skip
+    content = "\n".join(["cell,kind", *lines]).encode()
+    table = from_csv.from_bytes(workspace(labeled), "l.csv", content)
+    assert table.differing
+    assert from_csv.match(workspace(labeled), table, "kind", set()).found == 40
+    with pytest.raises(InputError, match="differ from those here"):
+        from_csv.take_over(workspace(labeled), table, "kind", set())
+    from_csv.take_over(workspace(labeled), table, "kind", set(), endings_differ=True)
+    assert names(labeled)[:2].tolist() == ["B", "T"]
+
+
+def test_endings_that_make_two_cells_one_are_not_matched():
+    there = pd.Index(["AAACCTGAGAAACA-1", "AAACCTGAGAAACA-2", "AAACCTGAGAAACC-1"])
+    place, words = from_csv.match_but_for_endings(there, pd.Index(["AAACCTGAGAAACA", "x", "y"]))
+    assert (place == -1).all() and not words
