@@ -1,7 +1,9 @@
 """What becomes of odd, bad and damaged files.
 
 ``python -m benchmarks.quality.odd_files [--fuzz N]`` reads every entry of the collection of odd
-files (``../shared/odd_files``), every constructed bad input (`tests/data/intake/bad_cases.py`) and
+files (``../shared/odd_files``), every file in a layout that people reported trouble with
+(``../shared/reported``), every layout of another program (`tests/data/intake/layouts.py`; those
+of R where rdata is installed), every constructed bad input (`tests/data/intake/bad_cases.py`) and
 N damaged files of each kind (`tests/data/intake/fuzzing.py`), and times the refusal of hostile
 files in the child. Writes ``benchmarks/results/odd_files.json``, from which the README's table is
 made.
@@ -16,6 +18,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,15 @@ import numpy as np
 from benchmarks.results_file import Result, write
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import InputError
-from tests.data.intake import bad_cases, bad_inputs, fuzzing, odd_cases, truth
+from tests.data.intake import (
+    bad_cases,
+    bad_inputs,
+    fuzzing,
+    layouts,
+    odd_cases,
+    reported_cases,
+    truth,
+)
 from tests.data.intake.outcomes import Outcome, Refused, Totals, deviations
 
 COLUMNS = ("files", "tried", "right answers", "tracebacks", "dead processes", "silent changes")
@@ -48,6 +59,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     more: dict[str, object] = {}
     odd_row, more["odd"] = _row("the collection of odd files", _odd())
+    reported_row, more["reported"] = _row("layouts that people reported trouble with", _reported())
+    layout_row, more["layouts"] = _row("layouts of other programs", _layouts())
     bad_row, more["bad"] = _row("constructed bad inputs", _bad())
     fuzz_row, more["fuzz"] = _fuzz(n_fuzz)
     seconds, more["refusals"] = _refusals()
@@ -57,8 +70,8 @@ def main() -> None:
             "What becomes of odd, bad and damaged files",
             f"python -m benchmarks.quality.odd_files --fuzz {n_fuzz}",
             COLUMNS,
-            [odd_row, bad_row, fuzz_row],
-            [RIGHT, DAMAGED.format(n=n_fuzz, kinds=len(fuzzing.KINDS)), seconds],
+            [odd_row, reported_row, layout_row, bad_row, fuzz_row],
+            [_sources(), RIGHT, DAMAGED.format(n=n_fuzz, kinds=len(fuzzing.KINDS)), seconds],
             more=more,
         ),
     )
@@ -73,6 +86,26 @@ def _odd() -> Iterable[Case]:
             outcome,
             lambda source, p=path: truth.totals(p, source),
         )
+
+
+def _reported() -> Iterable[Case]:
+    for name, outcome in reported_cases.CASES.items():
+        yield name, (lambda _, name=name: reported_cases.REPORTED / name), outcome, None
+
+
+def _layouts() -> Iterable[Case]:
+    for name, layout in _known_layouts().items():
+        yield name, layout.make, layout.outcome, None
+
+
+def _known_layouts() -> dict[str, layouts.Layout]:
+    return layouts.LAYOUTS | (layouts.WITH_RDATA if find_spec("rdata") else {})
+
+
+def _sources() -> str:
+    """Return the note that names each layout and who describes it."""
+    named = [f"{name} ({layout.source})" for name, layout in _known_layouts().items()]
+    return f"Layouts of other programs: {'; '.join(named)}."
 
 
 def _bad() -> Iterable[Case]:

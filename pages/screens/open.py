@@ -115,7 +115,8 @@ with upload.container(border=True, height="stretch"):
     )
 
 st.caption(
-    "Opens .h5ad, .h5mu, .loom, .zarr, 10x (.h5, or a folder with matrix, features and barcodes), "
+    "Opens .h5ad, .h5mu, .h5Seurat, .rds, .loom, .zarr, 10x (.h5, or a folder with matrix, "
+    "features and barcodes), matrices with their lists as other programs leave them, "
     "and tables (.csv, .tsv), zipped or not. What a file is, is told from its content."
 )
 project_list.draw(project)

@@ -66,8 +66,8 @@ def describe(parent: Any, name: str) -> Element:
         kind = CATEGORICAL
     elif encoding.startswith("nullable-") and {"values", "mask"} <= set(node):
         kind = MASKED
-    shape = shape_of(part_in(node, PARTS[kind])) if kind in PARTS else None
-    return Element(node, kind, encoding, shape[0] if shape else None)
+    inside = shape_of(part_in(node, PARTS[kind])) if kind in PARTS else None
+    return Element(node, kind, encoding, inside[0] if inside else None)
 
 
 def index_name(table: Any) -> str:

@@ -75,10 +75,10 @@ def speaks_against(
     said = []
     if against := contradiction(facts.totals, obs, facts, chosen.shape[1]):
         said.append(f"{chosen.name}: {against}.")
-    elif looks_like_cut_logs(facts, chosen.maximum):
+    elif looks_like_cut_logs(facts):
         said.append(
-            f"{chosen.name} holds whole numbers from 0 to {chosen.maximum:,.0f}, 2 oftener than "
-            "1: they look like logarithms cut to whole numbers, not counts."
+            f"{chosen.name} holds whole numbers from 0 to {chosen.maximum:,.0f}, 1 not being the "
+            "commonest: they look like logarithms cut to whole numbers, not counts."
         )
     batches = batches_of(obs, columns)
     if batches is not None and (missing := not_measured(facts, batches.key)):

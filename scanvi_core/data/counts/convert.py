@@ -113,7 +113,7 @@ class CountsConverter:
             )
         if self.recovery is None:
             return notes, None
-        facts = self.recovery.finish(self.obs)
+        facts = self.recovery.finish(self.obs.index.to_numpy(dtype=object), self.obs)
         if against := contradiction(self.recovery.sums, self.obs):
             notes.append(f"The counts recovered from {self.report.name}: {against}.")
         return [facts["text"], *notes], facts

@@ -38,8 +38,12 @@ class CellFacts:
         Batch of each cell, -1: none.
     detected
         Cells of each batch in which each gene was found, [batches, genes].
-    n_ones, n_twos
-        How often the values 1 and 2 occur.
+    frequencies
+        How often the whole numbers up to `LOG_MAX` occur.
+    largest
+        The largest value.
+    names
+        Of the batches.
     """
 
     totals: np.ndarray
@@ -47,8 +51,8 @@ class CellFacts:
     n_fractional: np.ndarray
     groups: np.ndarray | None = None
     detected: np.ndarray | None = None
-    n_ones: int = 0
-    n_twos: int = 0
+    frequencies: np.ndarray = field(default_factory=lambda: np.zeros(int(LOG_MAX) + 1, np.int64))
+    largest: float = 0.0
     names: tuple[str, ...] = field(default=())
 
     @classmethod
@@ -67,8 +71,9 @@ class CellFacts:
             rows, columns, values = rows[filled], columns[filled], values[filled]
         n_obs = self.totals.size
         self.n_values += np.bincount(rows, minlength=n_obs)
-        self.n_ones += int(np.count_nonzero(values == 1))
-        self.n_twos += int(np.count_nonzero(values == 2))
+        self.largest = max(self.largest, float(values.max(initial=0)))
+        small = values[(values > 0) & (values <= LOG_MAX)].astype(np.int64)
+        self.frequencies += np.bincount(small, minlength=self.frequencies.size)
         if values.dtype.kind == "f":
             odd = values != np.rint(values)
             self.n_fractional += np.bincount(rows[odd], minlength=n_obs)
@@ -116,7 +121,7 @@ def contradiction(
     corrected = [name for name in agreeing if "sct" in name.casefold()]
     if corrected:
         return f"{_sums_are(corrected[0])}: they are counts corrected by SCTransform, not counts"
-    logs = facts is not None and _largest(facts) > 0 and facts.n_twos > facts.n_ones
+    logs = facts is not None and facts.largest <= LOG_MAX
     if agreeing:
         return ""
     for name, totals in columns.items():
@@ -137,13 +142,9 @@ def contradiction(
     return ""
 
 
-def looks_like_cut_logs(facts: CellFacts, maximum: float) -> bool:
-    """Tell whether whole numbers look like logarithms cut short: small, and 2 oftener than 1."""
-    return 1 < maximum <= LOG_MAX and facts.n_twos > facts.n_ones
-
-
-def _largest(facts: CellFacts) -> float:
-    return float(facts.totals.max(initial=0))
+def looks_like_cut_logs(facts: CellFacts) -> bool:
+    """Tell whether whole numbers look like logarithms: small, 1 not being the commonest."""
+    return 1 < facts.largest <= LOG_MAX and int(facts.frequencies[1:].argmax()) > 0
 
 
 def _sums_are(name: str) -> str:

@@ -112,13 +112,16 @@ class Recovery:
         block.data[:] = counts
         self.noise.add(block)
 
-    def finish(self, obs: pd.DataFrame) -> dict[str, Any]:
+    def finish(self, names: np.ndarray, obs: pd.DataFrame | None = None) -> dict[str, Any]:
         """Judge the matrix and return the facts that the user confirms, ``text`` among them.
 
         Parameters
         ----------
+        names
+            Names of the cells.
         obs
-            The table of cells; its index holds their names.
+            Their table: batches on other scales and totals corrected by SCTransform are named by
+            it; None: there is none.
 
         Raises
         ------
@@ -126,7 +129,7 @@ class Recovery:
             If too many cells cannot be recovered or may hide a common factor, or if the counts
             contradict what counts are.
         """
-        names = obs.index.to_numpy(dtype=object)
+        obs = pd.DataFrame(index=names) if obs is None else obs
         n_filled = self._n_filled()
         self._check_scales(obs)
         reasons = {why: np.flatnonzero(self.status == why) for why in LEFT_OUT}

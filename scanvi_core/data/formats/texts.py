@@ -74,12 +74,13 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
 
 
 def lines_before(path: Path) -> int:
-    """Return how many lines of remarks come before a table; an empty one among them counts not."""
+    """Return how many lines of remarks come before a table; text with a blank line is no table."""
     n = 0
     with open_text(path, LINE_BYTES * MOST_REMARKS) as stream:
         for _ in range(MOST_REMARKS):
-            if not stream.readline(LINE_BYTES).lstrip(b'\xef\xbb\xbf"').startswith(b"#"):
-                return n
+            line = stream.readline(LINE_BYTES)
+            if not line.lstrip(b'\xef\xbb\xbf"').startswith(b"#"):
+                return n if line.strip() else 0
             n += 1
     return n
 

@@ -18,6 +18,7 @@ from tests.data.intake import bad_inputs as bad
 from tests.data.intake.outcomes import Asks, Loads, Outcome, Refused
 
 KEPT = Loads("X", 60, 40)
+ROUNDING = Asks("rounding", {"rounding": "leave"}, Refused("CountsNotFound", "not whole"))
 KEPT_TWICE = Loads("X", 60, 40, ("1 value stored twice for the same cell and gene; added up",))
 KEPT_UNSORTED = Loads("X", 60, 40, ("1,479 values stored out of order; sorted here",))
 OUTSIDE = Refused("FileRefused", "a link to a file outside itself (/uns/leak)")
@@ -136,7 +137,7 @@ CASES = [
     Bad(43, "nan", make.changed(bad.set_value(np.nan)), file("nan in cell c0")),
     Bad(44, "infinite", make.changed(bad.set_value(np.inf)), file("inf in cell c0")),
     Bad(45, "negative", make.changed(bad.set_value(-3)), file("-3 in cell c0")),
-    Bad(46, "fractional", make.sound(matrix=make.few_expressed(1.5)), no_counts("not whole")),
+    Bad(46, "fractional", make.sound(matrix=make.few_expressed(1.5)), ROUNDING),
     Bad(47, "log and a layer", make.changed(make.log_and_layer), kept(source="layers/counts")),
     Bad(48, "scaled", make.sound(matrix=bad.counts() - 1.03, dense=True), no_counts("scaled")),
     Bad(

@@ -19,6 +19,7 @@ from scanvi_core.data.child import limit_resources
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.errors import ScanviError
 from tests.data.intake import bad_inputs as bad
+from tests.data.intake import layouts
 from tests.data.intake.outcomes import ask
 
 MEMORY_MB = 2_000
@@ -33,9 +34,20 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "csv.gz": lambda folder: bad.raw_bytes(
         folder, bad.gzip.compress(bad.table(folder).read_bytes()), "x.csv.gz"
     ),
+    "Matrix Market of kb-python": layouts.kb,
+    "Matrix Market of Parse": layouts.parse,
+    "Matrix Market of STARsolo": layouts.starsolo,
+    "csv of BD Rhapsody": layouts.rhapsody,
+    "h5Seurat": layouts.h5seurat,
+    "rds": layouts.WITH_RDATA["Seurat 5 .rds"].make,
     "zarr": bad.zarr_store,
     "zarr.zip": bad.zipped_store,
 }
+
+# Told from damage only when they are read: lines of text, packed objects, files in inner folders.
+JUDGED_LATER = frozenset(
+    {"csv", "csv of BD Rhapsody", "rds", "Matrix Market of Parse", "Matrix Market of STARsolo"}
+)
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -68,7 +68,7 @@ def deviations(path: Path, folder: Path, outcome: Outcome, totals: Totals | None
         Counts per cell by name of the matrix, read by others; None skips the comparison.
     """
     reply = ask(path, folder)
-    is_new = _is_foreign(path) or (isinstance(outcome, Asks) and outcome.key == "orientation")
+    turned = isinstance(outcome, Asks) and outcome.key == "orientation"
     if isinstance(outcome, Asks):
         question = reply.get("result", {}).get("question", {})
         if question.get("key") != outcome.key:
@@ -78,7 +78,7 @@ def deviations(path: Path, folder: Path, outcome: Outcome, totals: Totals | None
         return _refusal(reply, outcome, folder)
     if "error" in reply:
         return [f"refused: {reply['error']['message']}"]
-    found = _manifest(reply["result"], outcome, is_new=is_new)
+    found = _manifest(reply["result"], outcome, is_new=turned or _is_foreign(path))
     if not found:
         found = _dataset(Dataset.open(folder), outcome, totals)
     return found

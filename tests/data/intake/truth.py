@@ -19,6 +19,8 @@ NORMALIZED = {
     "anndata_v0.5.0/adata.h5ad": "n_counts",
     "tiledbsoma/pbmc-small.h5ad": "nCount_RNA",
 }
+ROUNDED = {"derived/few_noninteger_counts.h5ad"}  # to whole numbers, as is agreed there
+TURNED = {"derived/transposed_genes_by_cells.h5ad"}  # whose rows are the genes
 SAME_CELLS = {"derived/lognorm_only_no_counts.h5ad": "csc.h5ad"}  # whose counts they were
 
 
@@ -27,6 +29,12 @@ def totals(path: Path, source: str) -> np.ndarray:
     name = f"{path.parent.name}/{path.name}"
     if name in SAME_CELLS:
         return totals(path.with_name(SAME_CELLS[name]), "X")
+    if name in TURNED:
+        return _sums(_matrix(_anndata(path), source).T)
+    if name in ROUNDED:
+        values = _matrix(_anndata(path), source)
+        values.data = np.rint(values.data)
+        return _sums(values)
     if name in NORMALIZED:
         opened = _anndata(path)
         depth = opened[0](opened[1]["obs"])[NORMALIZED[name]]
