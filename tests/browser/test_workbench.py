@@ -128,3 +128,7 @@ def test_a_gene_typed_into_color_by_is_found_by_its_alias(
     page.keyboard.press("Enter")
     page.locator(".st-key-workbench .map[data-ready] .legend", has_text="MS4A1").wait_for()
     assert cells.locator(".legend .row").count() == 0
+    box.click()
+    page.keyboard.type("NOSUCHGENE")
+    page.keyboard.press("Enter")
+    page.get_by_text("No gene here is called NOSUCHGENE.").wait_for()

@@ -1,13 +1,16 @@
 """Explore without a browser: chips of conditions, genes, and rules used again."""
 
 import json
+import threading
 
 import numpy as np
 
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import gene_tests, rules, selection
 from scanvi_core.services.explore.rules import Condition, Rule
+from scanvi_core.services.jobs import JobRequest
 from scanvi_core.services.labels import edit
+from scanvi_core.services.runs.train_request import TRAIN
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said, tab_of
 
@@ -132,3 +135,16 @@ def test_rules_of_a_file_are_shown_before_they_name_and_what_is_missing_is_said(
     assert table["cells"].tolist() == [free.sum(), 0]
     assert "There is no batch B77 here." in table["what does not fit here"][1]
     assert not np.isin("New B", workspace(labeled).labels().active)
+
+
+def test_pages_of_the_first_model_say_that_it_is_in_training(visit, labeled):
+    go_on = threading.Event()
+    job = jobs.submit(JobRequest(labeled, TRAIN, "training", lambda _: go_on.wait(60)))
+    try:
+        for slug in ("explore", "evaluate", "review"):
+            told = said(sound(visit(slug, labeled)))
+            assert "The first model is in training" in told and "Train to see" not in told
+    finally:
+        go_on.set()
+        jobs.wait(job, WAIT_S)
+    assert "No model yet" in said(sound(visit("explore", labeled)))

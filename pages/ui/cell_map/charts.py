@@ -13,7 +13,7 @@ from scanvi_core.colors import type_colors
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
-SHADES = (["#FFFFFF", "#0B4F75"], ["#1A242B", "#5AB4DC"])  # of shares, on light and dark pages
+SHADES = (["#FFFFFF", "#0B4F75"], ["#1A242B", "#1F78A6"])  # of shares, on light and dark pages
 LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
 QUIET = {"displayModeBar": False}
 

@@ -12,6 +12,7 @@ from pages.ui.cell_map.component import (
     linked_maps,
 )
 from pages.ui.frame import state
+from pages.ui.frame.text import md
 from scanvi_core.colors import type_color
 from scanvi_core.services.explore import (
     colors,
@@ -52,15 +53,22 @@ def choose_map(opened: Workspace, *, key: str, compare: bool) -> str:
 
 def choose_color(opened: Workspace, *, key: str, default_color: str) -> str:
     """Draw the choice of what colors the map, genes among it, and return it."""
-    genes = gene_search.titles(opened)
+    genes = gene_search.suggested(opened)
     options = [*colors.color_options(opened), *(GENE + name for name in genes)]
     start = options.index(default_color) if default_color in options else 0
-    return st.selectbox(
-        "Color by", options, start, key=f"{key}.color",
+    what = st.selectbox(
+        "Color by", options, start, key=f"{key}.color", accept_new_options=True,
         format_func=lambda name: genes.get(name.removeprefix(GENE), name)
         if name.startswith(GENE) else name,
-        help="Type a gene to find it: LYZ, or an alias such as CD20.",
+        help="Type any gene to find it: LYZ, or an alias such as CD20.",
     )  # fmt: skip
+    if what in options:
+        return str(what)
+    gene = gene_search.gene_here(opened, str(what))
+    if gene is None:
+        st.caption(f":orange[:material/info:] No gene here is called {md(what)}.")
+        return options[start]
+    return GENE + gene
 
 
 def draw_chosen(opened: Workspace, embedding: str, what: str, *, key: str, aside: int) -> None:

@@ -11,6 +11,7 @@ from scanvi_core.services.workspace import Workspace
 
 SUGGESTIONS = 12
 MAX_PASTED = 500
+MOST_SUGGESTED = 4_000  # a list of all genes would be sent with every click
 _SEPARATORS = re.compile(r"[\s,;|\"']+")
 
 
@@ -128,6 +129,23 @@ def titles(opened: Workspace) -> dict[str, str]:
     """
     found: dict[str, str] = opened.cache.get(("gene titles",), lambda: _titles(opened))
     return found
+
+
+def suggested(opened: Workspace) -> dict[str, str]:
+    """Return the titles of at most `MOST_SUGGESTED` genes, for a list to choose from.
+
+    Those with aliases and those seen in most cells; others are found by their whole name.
+    """
+    found: dict[str, str] = opened.cache.get(("genes suggested",), lambda: _suggested(opened))
+    return found
+
+
+def _suggested(opened: Workspace) -> dict[str, str]:
+    every, names = titles(opened), index(opened).names
+    by_cells = np.argsort(-np.diff(opened.dataset.counts_by_gene.indptr), kind="stable")
+    known = [name for name, title in every.items() if name != title]
+    chosen = dict.fromkeys([*known, *(names[place] for place in by_cells[:MOST_SUGGESTED])])
+    return {name: every[name] for name in list(chosen)[:MOST_SUGGESTED]}
 
 
 def _titles(opened: Workspace) -> dict[str, str]:

@@ -157,13 +157,16 @@ def test_predicted_types_and_clusters_are_warned_of(trained):
     assert "predicted" in gene_groups.groups(workspace(trained), colors.PREDICTION).warning
 
 
-def test_genes_are_found_and_shown_by_the_names_people_write(project):
+def test_genes_are_found_and_shown_by_the_names_people_write(project, monkeypatch):
     opened = workspace(project)
     assert gene_search.search(opened, "CD20")[0] == "MS4A1"
     assert gene_search.gene_here(opened, "cd20") == "MS4A1"
     assert gene_search.read_list(opened, "CD20, LYZ").found == ("MS4A1", "LYZ")
     assert gene_search.titles(opened)["MS4A1"] == "MS4A1 (CD20)"
     assert gene_search.titles(opened)["LYZ"].startswith("LYZ")
+    assert gene_search.suggested(opened).keys() == gene_search.titles(opened).keys()  # few genes
+    monkeypatch.setattr(gene_search, "MOST_SUGGESTED", 60)
+    assert len(gene_search._suggested(opened)) == 60 and "MS4A1" in gene_search._suggested(opened)
     assert [item.gene for item in colors.markers_of(opened, "CD20+, CD3D-")] == ["MS4A1", "CD3D"]
 
 
