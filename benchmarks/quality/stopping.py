@@ -115,7 +115,7 @@ def row(name: str, logs: list[list[dict[str, float]]]) -> list[Cell]:
     held_then = [at["low"] <= at["truth"] <= at["high"] for at, _ in both]
     cost = [last["accuracy"] - at["accuracy"] for at, last in both]
     f1 = [last["f1"] - at["f1"] for at, last in both]
-    return [name, len(logs), len(both), *(_mean([at["decision"] for at, _ in both]),), _mean(cost),
+    return [name, len(logs), len(both), _mean([at["decision"] for at, _ in both]), _mean(cost),
             round(max(cost), 3) if cost else None, _mean(f1),
             f"{sum(c <= BEARABLE for c in cost)} of {len(cost)}",
             f"{sum(held_then)} of {len(held_then)}",
@@ -126,6 +126,18 @@ def _mean(values: list[float]) -> Cell:
     return round(float(np.mean(values)), 3) if values else None
 
 
+def kept(folder: Path, name: str, seed: int) -> list[dict[str, Any]]:
+    """Return the log of a simulation, which is made if it is not in the folder yet."""
+    path = folder / f"{name}.{seed}.stopping.json"
+    if not path.exists():
+        with np.load(folder / f"{name}.{seed}.npz", allow_pickle=False) as file:
+            review = Review(**file, random=np.random.default_rng(seed))
+        path.write_text(json.dumps(simulate(review)))
+        sys.stdout.write(f"{path.name}\n")
+        sys.stdout.flush()
+    return list(json.loads(path.read_text()))
+
+
 def main() -> None:
     """Simulate what is not in the folder yet, print, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -133,17 +145,8 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(SETS), metavar="SET", help=f"of {DATA}")
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     asked = parser.parse_args()
-    logs: dict[str, list[Any]] = {name: [] for name in asked.sets}
-    for seed in range(asked.seeds):
-        for name in asked.sets:
-            path = asked.folder / f"{name}.{seed}.stopping.json"
-            if not path.exists():
-                with np.load(asked.folder / f"{name}.{seed}.npz", allow_pickle=False) as file:
-                    review = Review(**file, random=np.random.default_rng(seed))
-                path.write_text(json.dumps(simulate(review)))
-                sys.stdout.write(f"{path.name}\n")
-                sys.stdout.flush()
-            logs[name].append(json.loads(path.read_text()))
+    logs = {name: [kept(asked.folder, name, seed) for seed in range(asked.seeds)]
+            for name in asked.sets}  # fmt: skip
     rows = [row(name, own) for name, own in logs.items()]
     rows.append(row("**all**", [log for own in logs.values() for log in own]))
     columns = ("data set", "runs", f"stopped within {DECISIONS}", "decisions till then",
@@ -154,6 +157,8 @@ def main() -> None:
         "Promise: the 95 % interval of how many sure cells are right, once there is a check.",
     ]
     command = f"python -m benchmarks.quality.stopping FOLDER --seeds {asked.seeds}"
+    if asked.sets != list(SETS):
+        command += f" {' '.join(asked.sets)}"
     write("stopping", Result('Is "You can stop now" right?', command, columns, rows, notes))
 
 

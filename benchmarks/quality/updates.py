@@ -114,6 +114,24 @@ def table(done: list[dict[str, Any]]) -> list[list[Cell]]:
     return rows
 
 
+def kept(folder: Path, sets: Sequence[str], seeds: int, errors: float) -> list[dict[str, Any]]:
+    """Measure what is not in the folder yet; return all rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = []
+    for seed in range(seeds):
+        for name in sets:
+            for new in (False, True):
+                path = folder / f"{name}.{seed}.{int(new)}.{errors:g}.json"
+                if not path.exists():
+                    rows = measured(refit.load(name), seed, new_types=new, errors=errors)
+                    path.write_text(json.dumps(rows))
+                about = {"set": name, "seed": seed, "new": new}
+                done += [about | row for row in json.loads(path.read_text())]
+                sys.stdout.write(f"{path.name}: {[round(r['accuracy'], 3) for r in done[-12:]]}\n")
+                sys.stdout.flush()
+    return done
+
+
 def main() -> None:
     """Measure what is not in the folder yet, print, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -122,32 +140,21 @@ def main() -> None:
     parser.add_argument("--errors", type=float, default=0.0, help="share of wrong names")
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     asked = parser.parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    done = []
-    for seed in range(asked.seeds):
-        for name in asked.sets:
-            for new in (False, True):
-                path = asked.folder / f"{name}.{seed}.{int(new)}.{asked.errors:g}.json"
-                if not path.exists():
-                    rows = measured(refit.load(name), seed, new_types=new, errors=asked.errors)
-                    path.write_text(json.dumps(rows))
-                about = {"set": name, "seed": seed, "new": new}
-                done += [about | row for row in json.loads(path.read_text())]
-                sys.stdout.write(f"{path.name}: {[round(r['accuracy'], 3) for r in done[-12:]]}\n")
-                sys.stdout.flush()
+    done = kept(asked.folder, asked.sets, asked.seeds, asked.errors)
     wrong = f" --errors {asked.errors:g}" if asked.errors else ""
     command = f"python -m benchmarks.quality.updates FOLDER{wrong} --seeds {asked.seeds}"
+    if asked.sets != list(refit.SETS):
+        command += f" {' '.join(asked.sets)}"
     columns = ("start", "decisions", "named cells right", *WAYS, "accuracy, trained less refitted",
                "macro-F1, trained less refitted", "worst set, trained less no update",
                "recall of new types, trained less refitted")  # fmt: skip
     notes = [
-        f"Means over {', '.join(asked.sets)}, {asked.seeds} seeds; 95 % intervals over data sets.",
+        f"Means over {', '.join(asked.sets)}; {asked.seeds} seeds; intervals over data sets.",
         "Shares of the cells set aside, which nobody was shown.",
     ]
-    title = "What training on decisions gains" + (
-        f", {asked.errors:.0%} of the names wrong" if asked.errors else ""
-    )
-    name = f"updates_{asked.errors:g}_wrong" if asked.errors else "updates"
+    title, name = "What training on decisions gains", "updates"
+    if asked.errors:
+        title, name = f"{title}, {asked.errors:.0%} of the names wrong", f"{name}_{asked.errors:g}"
     write(name, Result(title, command, columns, table(done), notes))
 
 
