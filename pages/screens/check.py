@@ -3,23 +3,20 @@
 import streamlit as st
 
 from pages.ui.check import quality
-from pages.ui.check.file_report import counts_card, findings, way_round
+from pages.ui.check.file_report import counts_card, findings
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.frame.text import md
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import data_report, sharing, turning
+from scanvi_core.services.projects import data_report, sharing
 
 opened = requires.data_set("Check data")
-turned = turning.looks_turned(opened)
-header.draw("Check data", (LABELS, "Go on to Labels"), ready=turned is None)
+header.draw("Check data", (LABELS, "Go on to Labels"))
 closed = not sharing.may_change(opened.id)
 if closed:
     read_only.note(opened)
 
-if turned is not None:
-    way_round(opened, turned)
 data = data_report.report(opened)
 with st.container(border=True):
     counts_card(opened, data)

@@ -2,13 +2,9 @@
 
 import streamlit as st
 
-from pages.ui.frame import state
-from pages.ui.frame.actions import do
 from pages.ui.frame.text import md
-from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import open_file, sharing, turning
+from scanvi_core.services.projects import open_file
 from scanvi_core.services.projects.data_report import DataReport
-from scanvi_core.services.projects.turning import Turned
 from scanvi_core.services.workspace import Workspace
 
 FIRST = 5  # repairs in sight; the others behind a click
@@ -35,21 +31,6 @@ def counts_card(opened: Workspace, data: DataReport) -> None:
         if choice and st.button("Read the file again with it", key="reimport"):
             open_file.reimport(opened.id, choice)
             st.rerun()
-
-
-def way_round(opened: Workspace, turned: Turned) -> None:
-    """Offer to turn a data set whose cells have names of genes."""
-    n_obs, n_vars = opened.dataset.n_obs, opened.dataset.n_vars
-    with st.container(border=True):
-        st.header(":orange[:material/screen_rotation:] This file seems to be turned")
-        st.markdown(
-            f"A cell is called **{md(turned.gene)}**, which is a gene, and a gene is called "
-            f"**{md(turned.cell)}**. Turned round it holds {count(n_vars, 'cell')} and "
-            f"{count(n_obs, 'gene')}. Your file stays as it is."
-        )
-        if st.button("Turn it round", type="primary", key="turn", icon=":material/swap_horiz:",
-                     disabled=not sharing.may_change(opened.id)):  # fmt: skip
-            do(lambda: state.set_project(turning.turn(opened)))
 
 
 def findings(data: DataReport) -> None:
