@@ -5,11 +5,8 @@ import streamlit as st
 from pages.ui.frame.pages import Page, next_button
 
 
-def draw(title: str, *nexts: tuple[Page, str], ready: bool = True) -> None:
-    """Draw the title; to its right the buttons that lead on, the likeliest first.
-
-    Where the page itself asks for something first (`ready` is false), none of them is primary.
-    """
+def draw(title: str, *nexts: tuple[Page, str]) -> None:
+    """Draw the title; to its right the buttons that lead on, the likeliest first."""
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
@@ -17,4 +14,4 @@ def draw(title: str, *nexts: tuple[Page, str], ready: bool = True) -> None:
         if nexts:
             with st.container(horizontal=True, width="content"):
                 for i, (page, label) in enumerate(nexts):
-                    next_button(page, label, primary=ready and i == 0)
+                    next_button(page, label, primary=i == 0)
