@@ -107,6 +107,6 @@ def _explore(page: Any) -> str:
     box = cells.locator(".over").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=8)
     words = cells.inner_text()
-    page.get_by_text("Four", exact=True).click()
+    page.get_by_text("Four maps", exact=True).click()
     page.locator(".st-key-explore-linked-all .map[data-ready]").nth(2).wait_for()
     return words

@@ -1,6 +1,6 @@
 """The app without a browser, and projects to open in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +8,29 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from scanvi_core import runtime
+from scanvi_core.project.folder import list_projects
+from scanvi_core.services import jobs
 from scanvi_core.services.labels import edit
+from scanvi_core.services.runs.train_request import PACE
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own for each test; the app finds its pages from the checkout."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home of its own for each test; the app finds its pages from the checkout.
+
+    What a Train page began to measure ends with the test: it imports, which the next would see.
+    """
     monkeypatch.setenv(runtime.HOME_VARIABLE, str(tmp_path / "home"))
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
     monkeypatch.chdir(ROOT)
-    return tmp_path / "home"
+    yield tmp_path / "home"
+    for project in list_projects():
+        for job in jobs.active(project.id, PACE):
+            jobs.stop(job.id)
+            jobs.wait(job.id, 60)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.frame.text import md
 from scanvi_core.services import jobs
-from scanvi_core.services.explore import maps
+from scanvi_core.services.explore import gene_tests, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.projects import open_file, status
@@ -15,6 +15,8 @@ POLL_S = 1.0
 JOB_WORDS = {
     open_file.OPEN: "Opening",
     train_request.TRAIN: "Training",
+    train_request.PACE: "Measuring the time",
+    gene_tests.GENE_TEST: "Testing genes",
     maps.MAP: "Drawing a map",
     write.EXPORT: "Exporting",
     doublets.DOUBLETS: "Looking for doublets",
