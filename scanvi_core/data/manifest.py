@@ -39,6 +39,7 @@ class Part(TypedDict):
     """One of several files that were joined; its cells come after those of the one before."""
 
     name: FileName
+    ending: str  # of the names of its cells, beyond those in the file
     reference: bool
     n_obs: Size
     n_vars: Size

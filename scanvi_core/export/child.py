@@ -4,7 +4,6 @@ A full disk or a broken file can kill HDF5, and with it the process; so this is 
 FOLDER holds the request; the answer is written there as ``answer.json``.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -17,7 +16,7 @@ import h5py
 from scanvi_core.errors import ExportError, ScanviError, reason_of
 from scanvi_core.export.own_copy import write_own_copy
 from scanvi_core.export.patch import Written, patch
-from scanvi_core.export.request import ExportRequest, SourceFile
+from scanvi_core.export.request import ExportRequest, check_unchanged
 from scanvi_core.export.serialization import load_request
 from scanvi_core.export.verify import verify
 from scanvi_core.runtime import log_cause
@@ -54,20 +53,6 @@ def copy_source(request: ExportRequest, path: Path) -> None:
             "Export the labels as CSV, or save the data as .h5ad and load that.",
         )
     shutil.copyfile(request.source.path, path)
-
-
-def check_unchanged(source: SourceFile) -> None:
-    """Raise `ExportError` if the source is not the file that was loaded."""
-    status = source.path.stat()
-    same = status.st_size == source.size
-    if same and status.st_mtime_ns != source.mtime_ns:
-        with source.path.open("rb") as handle:
-            same = hashlib.file_digest(handle, "sha256").hexdigest() == source.sha256
-    if not same:
-        raise ExportError(
-            f"{source.path.name} is not the file that was loaded: it has changed since.",
-            "Put the loaded file back, or load the changed one as a new project.",
-        )
 
 
 def main(folder: Path, path: Path) -> int:

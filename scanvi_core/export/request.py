@@ -1,5 +1,6 @@
 """What is asked of the exporter."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,3 +148,17 @@ def check_names(request: ExportRequest) -> None:
                 f"{name!r} cannot be the name of a column.",
                 "Choose a name of at least one letter, without a slash.",
             )
+
+
+def check_unchanged(source: SourceFile) -> None:
+    """Raise `ExportError` if the source is not the file that was loaded."""
+    status = source.path.stat()
+    same = status.st_size == source.size
+    if same and status.st_mtime_ns != source.mtime_ns:
+        with source.path.open("rb") as handle:
+            same = hashlib.file_digest(handle, "sha256").hexdigest() == source.sha256
+    if not same:
+        raise ExportError(
+            f"{source.path.name} is not the file that was loaded: it has changed since.",
+            "Put the loaded file back, or make a new project with the changed one.",
+        )

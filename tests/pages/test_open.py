@@ -136,6 +136,10 @@ def test_a_folder_of_samples_is_one_choice_and_matrices_of_one_sample_are_not(tm
     for file in files:
         file.write_bytes(cells.read_bytes())
     assert browse.samples_in(tmp_path / "both") == files
+    for name in ("SJ001", "gene_ko1"):
+        (tmp_path / "others" / name).mkdir(parents=True)
+        (tmp_path / "others" / name / "matrix.mtx").write_bytes(b"")
+    assert len(browse.samples_in(tmp_path / "others")) == 2
     project = several_files.open_paths(["both"])
     finished(project)
     assert several_files.overview(project).files["file"].tolist() == ["a", "b"]

@@ -32,6 +32,8 @@ SAFE = {  # besides what goes through stored_path
     'part["source"]["path"] = ""',
     'source["path"] = str(kept)',
     'if not about["path"]:  # the project came from elsewhere',
+    # compared with what is to be written, never opened
+    'path = Path(file.source["path"])',
     # of what was just read; only in the folder that the reading made it is moved
     'made = Path(source["path"])',
     'ours = now != runs.WAITING and settings["store"] is None',

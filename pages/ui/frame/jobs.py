@@ -8,7 +8,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
 from scanvi_core.services.formatting import duration
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.projects import open_file, sharing
+from scanvi_core.services.projects import open_file, several_files, sharing
 
 POLL_S = 0.5
 LONG_S = 2.0
@@ -22,7 +22,7 @@ def show_open_job(project: str) -> bool:
     if job is None:
         return False
     show(job, can_stop=True)
-    if job.status is JobStatus.STOPPED:
+    if job.status is JobStatus.STOPPED and not several_files.is_pending(project):
         _offer_again(project)
     return False
 

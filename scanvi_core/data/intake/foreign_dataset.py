@@ -122,8 +122,11 @@ def _check_names(path: Path, manifest: dict[str, Any]) -> None:
     if len(set(manifest["obsm"])) < len(manifest["obsm"]):
         raise damaged(path, "it names an embedding twice")
     parts = manifest.get("origin", {}).get("parts")
-    if parts is not None and sum(part["n_obs"] for part in parts) != manifest["n_obs"]:
-        raise damaged(path, "its cells are not those of the files it was joined from")
+    if parts is not None:
+        if sum(part["n_obs"] for part in parts) != manifest["n_obs"]:
+            raise damaged(path, "its cells are not those of the files it was joined from")
+        if len({part["name"].casefold() for part in parts}) < len(parts):
+            raise damaged(path, "it names a file it was joined from twice")
 
 
 def _symbols(folder: Path, var: pd.DataFrame, key: str | None) -> np.ndarray:

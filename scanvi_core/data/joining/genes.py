@@ -10,6 +10,7 @@ import pandas as pd
 from scanvi_core.config import MIN_GENES
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.names import VERSIONED, is_identifier
+from scanvi_core.data.repairs import NO_NAMES
 from scanvi_core.errors import FileRefused
 
 NAMES = "gene names"
@@ -103,7 +104,9 @@ def _match(first: pd.Index, kind: str, sources: Sequence[Source]) -> SharedGenes
 
 def _places(names: pd.Index) -> pd.Series:
     """Return where each name stands first, by name; genes without one have no place."""
-    first = ~(names.isna() | names.duplicated())
+    texts = pd.Series(names, dtype="string").str.strip().str.casefold()
+    nameless = texts.isna() | texts.isin(NO_NAMES | {"-"}) | texts.str.fullmatch(r"gene-\d+")
+    first = ~(nameless.to_numpy(dtype=bool) | names.duplicated())
     return pd.Series(np.flatnonzero(first), names[first])
 
 

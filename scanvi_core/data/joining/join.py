@@ -17,7 +17,7 @@ from scanvi_core.data.blocks.hdf5 import Block
 from scanvi_core.data.blocks.progress import JOINING
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.joining.genes import SharedGenes, Source, shared_genes
-from scanvi_core.data.joining.tables import OURS, all_cells, all_genes
+from scanvi_core.data.joining.tables import all_cells, all_genes
 from scanvi_core.plurals import count
 
 
@@ -33,7 +33,8 @@ def join(request: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n_obs``, ``n_vars``, and ``notes``: what was joined and what was left out.
+        ``n_obs``, ``n_vars``; ``separator`` and ``batch_key`` as in `JoinedCells`; ``notes``:
+        what was joined and what was left out.
 
     Raises
     ------
@@ -46,13 +47,14 @@ def join(request: dict[str, Any]) -> dict[str, Any]:
         Source(part["name"], Dataset.open(Path(part["folder"]))) for part in request["parts"]
     ]
     shared = shared_genes(sources)
-    obs = all_cells(sources, request["batch_key"])
-    target, shape = Path(request["target"]), (len(obs), len(shared))
+    cells = all_cells(sources, request["batch_key"])
+    target, shape = Path(request["target"]), (len(cells.obs), len(shared))
     with new_h5ad(target) as file:
-        write_tables(file, Tables(obs, all_genes(sources, shared)))
+        write_tables(file, Tables(cells.obs, all_genes(sources, shared)))
         write_matrix(file, "X", _blocks(sources, shared), shape, np.dtype(np.float32))
-    notes = [_joined(sources, shared), *_lost(sources, shared), *_without_place(sources)]
-    return {"n_obs": shape[0], "n_vars": shape[1], "notes": notes}
+    notes = [_joined(sources, shared), *_lost(sources, shared)]
+    about = {"separator": cells.separator, "batch_key": cells.batch_key, "notes": notes}
+    return about | {"n_obs": shape[0], "n_vars": shape[1]}
 
 
 def _blocks(sources: Sequence[Source], shared: SharedGenes) -> Iterator[Block]:
@@ -75,9 +77,3 @@ def _lost(sources: Sequence[Source], shared: SharedGenes) -> Iterator[str]:
         n = source.dataset.n_vars - len(shared)
         if n:
             yield f"{count(n, 'gene')} of {source.name} are not in all files and were left out."
-
-
-def _without_place(sources: Sequence[Source]) -> Iterator[str]:
-    for source in sources:
-        for name in OURS.intersection(source.dataset.manifest["obs_columns"]):
-            yield f"The column {name} of {source.name} was left out: its name was needed here."

@@ -1,6 +1,8 @@
 """The tables of cells and genes of several data sets as one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from scanvi_core.errors import ColumnMissing
 
 SOURCE_COLUMN = "source_file"  # the file a cell came from
 SOURCE_BATCH = "source_batch"  # the file, and the batch inside of it
-OURS = frozenset({SOURCE_COLUMN, SOURCE_BATCH})  # columns of these names give way
+SEPARATORS = ("-", "_", "@", " of ")  # between the name of a cell and that of its file
 SYMBOL_COLUMN = "gene_symbols"
 
 
@@ -26,8 +28,13 @@ def kinds_of_columns(sources: Sequence[Source], is_kept: Callable[[str], bool]) 
     return numbers
 
 
-def cells_of(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
-    """Return the cells of a data set with the columns of all: float64, or words as categories."""
+def cells_of(
+    source: Source, numbers: dict[str, bool], file_column: str = SOURCE_COLUMN
+) -> pd.DataFrame:
+    """Return the cells of a data set with the columns of all: float64, or words as categories.
+
+    `file_column` gets the name of the data set.
+    """
     dataset = source.dataset
     columns = dict[str, Any]()
     for name, is_number in numbers.items():
@@ -35,19 +42,45 @@ def cells_of(source: Source, numbers: dict[str, bool]) -> pd.DataFrame:
             values = pd.Series([None] * dataset.n_obs, dtype=object)
         else:
             values = dataset.values(name)
-        if is_number:
-            columns[name] = values.to_numpy(dtype=np.float64)
-        else:
-            words = pd.Categorical(values).as_unordered()
-            columns[name] = words.rename_categories(words.categories.astype(str))
-    columns[SOURCE_COLUMN] = pd.Categorical.from_codes(
+        columns[name] = values.to_numpy(dtype=np.float64) if is_number else in_words(values)
+    columns[file_column] = pd.Categorical.from_codes(
         np.zeros(dataset.n_obs, np.int8), categories=[source.name]
     )
     return pd.DataFrame(columns, index=dataset.obs_names)
 
 
-def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> pd.DataFrame:
-    """Return the cells of all data sets under each other, with the columns of all.
+def in_words(values: pd.Series) -> pd.Categorical:
+    """Return values as words: a whole number has no point, whatever its type is."""
+    words = pd.Categorical(values).as_unordered()
+    names = [
+        str(int(name)) if isinstance(name, float) and name.is_integer() else str(name)
+        for name in words.categories
+    ]
+    return words.rename_categories(names)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedCells:
+    """The cells of several data sets under each other.
+
+    Attributes
+    ----------
+    obs
+        Their table, with unique names.
+    separator
+        What stands between the name of a cell and that of its file; empty where the names of all
+        cells are those in their files.
+    batch_key
+        The column that tells the batches apart: that of the files, or of the batches inside.
+    """
+
+    obs: pd.DataFrame
+    separator: str
+    batch_key: str
+
+
+def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> JoinedCells:
+    """Put the cells of all data sets under each other, with the columns of all.
 
     Where two data sets have a cell of the same name, the names of all cells end with that of
     their file.
@@ -65,25 +98,44 @@ def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> pd.Dat
     ColumnMissing
         If none has that column.
     """
-    numbers = kinds_of_columns(sources, lambda name: name not in OURS)
-    parts = [cells_of(source, numbers) for source in sources]
+    numbers = kinds_of_columns(sources, lambda _: True)
+    if batch_key is not None and batch_key not in numbers:
+        raise ColumnMissing(
+            f"No file has a column {batch_key}.", f"They have: {', '.join(numbers)}."
+        )
+    files = _free(SOURCE_COLUMN, numbers)
+    parts = [cells_of(source, numbers, files) for source in sources]
     columns = {
         name: np.concatenate([part[name].to_numpy() for part in parts])
         if numbers.get(name, False)
         else pd.api.types.union_categoricals([part[name].array for part in parts])
         for name in parts[0]
     }
-    names = pd.Index(np.concatenate([part.index.to_numpy(dtype=object) for part in parts]))
-    obs = pd.DataFrame(columns)
-    if names.has_duplicates:
-        names = names + "-" + obs[SOURCE_COLUMN].astype(str)
+    obs, batches = pd.DataFrame(columns), files
     if batch_key is not None:
-        if batch_key not in numbers:
-            raise ColumnMissing(
-                f"No file has a column {batch_key}.", f"They have: {', '.join(numbers)}."
-            )
-        obs[SOURCE_BATCH] = _batches(obs[SOURCE_COLUMN], obs[batch_key])
-    return obs.set_axis(names)
+        batches = _free(SOURCE_BATCH, numbers)
+        inside = " · " + pd.Series(in_words(obs[batch_key])).astype("string")
+        obs[batches] = (obs[files].astype("string") + inside.fillna("")).astype(object)
+    names = pd.Index(np.concatenate([part.index.to_numpy(dtype=object) for part in parts]))
+    separator = _separator(names, obs[files])
+    return JoinedCells(obs.set_axis(_ended(names, separator, obs[files])), separator, batches)
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """Return the name for a column of ours, with a number where the user has one of that name."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)
+
+
+def _separator(names: pd.Index, files: pd.Series) -> str:
+    if not names.has_duplicates:
+        return ""
+    apart = (sign for sign in SEPARATORS if not _ended(names, sign, files).has_duplicates)
+    return next(apart, SEPARATORS[-1])
+
+
+def _ended(names: pd.Index, separator: str, files: pd.Series) -> pd.Index:
+    return names + separator + files.astype(str).to_numpy(dtype=object) if separator else names
 
 
 def all_genes(sources: Sequence[Source], shared: SharedGenes) -> pd.DataFrame:
@@ -98,14 +150,6 @@ def all_genes(sources: Sequence[Source], shared: SharedGenes) -> pd.DataFrame:
                 columns[name] = np.where(pd.isna(texts), "", texts).astype(object)
     genes = pd.Index(first.var_names[shared.positions[0]], dtype=object)
     return pd.DataFrame(columns, index=genes)
-
-
-def _batches(files: pd.Series, batches: pd.Series) -> pd.Series:
-    """Return the batches of all cells by file and name; a file alone where it has no batches."""
-    if pd.api.types.is_float_dtype(batches):
-        batches = batches.map("{:g}".format, na_action="ignore")
-    inside = " · " + batches.astype("string")
-    return (files.astype("string") + inside.fillna("")).astype(object)
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from scanvi_core import keys
 from scanvi_core.errors import ExportError, FileRefused
-from scanvi_core.export.request import Column, ExportRequest, SourceFile
+from scanvi_core.export.h5ad import check_paths
+from scanvi_core.export.request import Column, ExportRequest, SourceFile, check_unchanged
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.projects.joined_files import JoinedFile, joined_files
 from scanvi_core.services.workspace import Workspace
@@ -44,13 +45,14 @@ def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
     Raises
     ------
     ExportError
-        If the project was made from one file, or a file is not here any more.
+        If the project was made from one file, a file is not here any more or has changed, or a
+        copy would take the place of one of the files.
     """
     listed = [file for file in joined_files(opened) if not file.reference]
     if not listed:
         raise ExportError("The project was made from one file.", "Export one file for all cells.")
     suffixes, target = "".join(whole.target.suffixes[-2:]), whole.target
-    return [
+    made = [
         Copy(
             _request(
                 opened,
@@ -59,10 +61,26 @@ def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
                 target if len(listed) == 1 else target.with_name(f"{file.name}{suffixes}"),
             ),
             file.rows,
-            f"-{file.name}",
+            file.ending,
         )
         for file in listed
     ]
+    for copy in made:  # before the first of them is written
+        check_paths(copy.request)
+        check_unchanged(copy.request.source)
+        _check_target(opened, copy.request.target)
+    return made
+
+
+def _check_target(opened: Workspace, target: Path) -> None:
+    """Refuse to write over a file the project was joined from, references too."""
+    for file in joined_files(opened):
+        path = Path(file.source["path"])
+        if target.exists() and path.exists() and target.samefile(path):
+            raise ExportError(
+                f"{target} is your own file {file.name}, which is never written to.",
+                "Choose another folder.",
+            )
 
 
 def _request(

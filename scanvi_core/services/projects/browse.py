@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from scanvi_core import runtime
@@ -24,8 +25,9 @@ KINDS = {
 SAMPLE_DEPTH = 2  # sample/outs/filtered_feature_bc_matrix
 SAMPLE_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom")})
 PART_OF_SAMPLE = re.compile(
-    "raw|filtered|unfiltered|counts|dge|gene|velocyto|sj|af_", re.IGNORECASE
-)
+    r"raw(_.*)?|filtered(_.*)?|unfiltered|counts_(un)?filtered|dge_.*|gene(full.*)?|velocyto|sj|"
+    r".*af_quant.*|analysis", re.IGNORECASE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +88,30 @@ def samples_in(folder: Path) -> list[Path]:
     """
     if _kind_of_folder(folder) != FOLDER:
         return []
-    items = [item for item in sorted(folder.iterdir())[:MOST] if not item.name.startswith(".")]
+    items = _items(folder)
     folders = [item for item in items if item.is_dir() and _holds_matrix(item, SAMPLE_DEPTH)]
-    if any(PART_OF_SAMPLE.match(item.name) for item in folders):
+    if any(PART_OF_SAMPLE.fullmatch(item.name) for item in folders):
         return []
     files = [item for item in items if item.is_file() and _kind(item.name) in SAMPLE_KINDS]
     return files + folders
 
 
+def _items(folder: Path) -> list[Path]:
+    """Return what lies in a folder, hidden files aside; nothing where it may not be read."""
+    try:
+        found = sorted(islice(folder.iterdir(), MOST))
+    except OSError:
+        return []
+    return [item for item in found if not item.name.startswith(".")]
+
+
 def _holds_matrix(folder: Path, depth: int) -> bool:
-    if folder.is_symlink():
+    if folder.is_symlink() or not os.access(folder, os.R_OK | os.X_OK):
         return False
     if _kind_of_folder(folder) != FOLDER:
         return True
     return depth > 0 and any(
-        item.is_dir() and _holds_matrix(item, depth - 1)
-        for item in sorted(folder.iterdir())[:MOST]
+        item.is_dir() and _holds_matrix(item, depth - 1) for item in _items(folder)
     )
 
 

@@ -20,6 +20,8 @@ class JoinedFile:
         Whether it only teaches: it is not exported.
     rows
         Its cells in the project.
+    ending
+        What the names of its cells end with here, beyond those in the file.
     source
         Where it lies and what it was like: `scanvi_core.data.manifest.SourceFile`.
     """
@@ -27,19 +29,19 @@ class JoinedFile:
     name: str
     reference: bool
     rows: slice
+    ending: str
     source: dict[str, Any]
 
 
 def joined_files(opened: Workspace) -> list[JoinedFile]:
     """Return the files a project was joined from, in order; none where it was made from one."""
-    listed = opened.dataset.manifest.get("origin", {}).get("parts", [])
-    ends = np.cumsum([part["n_obs"] for part in listed], dtype=int).tolist()
-    return [
-        JoinedFile(
-            part["name"], part["reference"], slice(end - part["n_obs"], end), part["source"]
-        )
-        for part, end in zip(listed, ends, strict=True)
-    ]
+    files, start = list[JoinedFile](), 0
+    for part in opened.dataset.manifest.get("origin", {}).get("parts", []):
+        rows = slice(start, start + part["n_obs"])
+        name, ending = part["name"], part["ending"]
+        files.append(JoinedFile(name, part["reference"], rows, ending, part["source"]))
+        start = rows.stop
+    return files
 
 
 def of_references(opened: Workspace) -> np.ndarray:

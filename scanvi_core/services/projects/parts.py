@@ -2,12 +2,12 @@
 
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.errors import ChoiceNeeded, InputError
@@ -76,12 +76,19 @@ def names_of(files: Sequence[Path]) -> list[str]:
     depth = 0
     while len(ways) > 1 and depth == next(shared, None):
         depth += 1  # all have the same name, in folders of different ones
-    names = [re.sub(r"[^A-Za-z0-9._-]+", "_", way[depth]).strip("._-")[:60] for way in ways]
-    twins = pd.Index(names).duplicated(keep=False)
-    return [
-        f"{name or 'file'}-{at + 1}" if twins[at] or not name else name
-        for at, name in enumerate(names)
-    ]
+    names = list[str]()
+    for way in ways:
+        plain = unicodedata.normalize("NFKD", way[depth]).encode("ascii", "ignore").decode()
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:60] or "file"
+        names.append(unused(name, names))
+    return names
+
+
+def unused(name: str, taken: Sequence[str]) -> str:
+    """Return a name, with a number where it is taken; capitals do not tell names apart."""
+    known = {other.casefold() for other in taken}
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(free for free in chain([name], numbered) if free.casefold() not in known)
 
 
 def check_files(files: Sequence[Path]) -> None:
@@ -161,7 +168,7 @@ def read_parts(
         except ChoiceNeeded as asked:
             raise InputError(
                 f"{part.name} can be read in several ways: {asked.message}",
-                "Open it alone, answer, export it, and join that file.",
+                f"{asked.hint} Or open it alone, answer there, export it, and join that file.",
             ) from asked
         except InputError as error:
             raise type(error)(f"{part.name}: {error.message}", error.hint) from error
@@ -207,7 +214,7 @@ def sources(project: Project) -> "list[Source]":
 
 def join_parts(
     project: Project, batch_key: str | None = None, report: Report = lambda *_: None
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, dict[str, Any], str]:
     """Write the cells of all files into one .h5ad file in the project.
 
     Parameters
@@ -217,8 +224,9 @@ def join_parts(
 
     Returns
     -------
-    path, origin
-        The file, and what it was made from: `scanvi_core.data.manifest.Origin`.
+    path, origin, batch_key
+        The file, what it was made from (`scanvi_core.data.manifest.Origin`), and the column that
+        tells the batches apart.
 
     Raises
     ------
@@ -249,9 +257,13 @@ def join_parts(
         "notes": made["notes"],
         "answers": {},
         "sha256": "",
-        "parts": [_keep(project, part, at) for at, part in enumerate(listed)],
+        "parts": [
+            _keep(project, part, at)
+            | {"ending": f"{made['separator']}{part.name}" if made["separator"] else ""}
+            for at, part in enumerate(listed)
+        ],
     }
-    return target, origin
+    return target, origin, made["batch_key"]
 
 
 def forget(project: Project) -> None:

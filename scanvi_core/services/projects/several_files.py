@@ -71,6 +71,8 @@ def open_paths(texts: Sequence[str]) -> str:
     """
     found = [allowed_path(text, folders=True) for text in texts]
     samples = [browse.samples_in(path) if path.is_dir() else [] for path in found]
+    for path in (path for several in samples for path in several):
+        allowed_path(str(path), folders=True)  # a link may lead elsewhere
     files = [
         path
         for one, several in zip(found, samples, strict=True)
@@ -81,7 +83,11 @@ def open_paths(texts: Sequence[str]) -> str:
 
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files and start reading each; return the project id."""
-    named = {Path(name).name or "upload": stream for name, stream in files}
+    named = dict[str, IO[bytes]]()
+    for name, stream in files:
+        plain = Path(Path(name).name or "upload")
+        stem = parts.unused(plain.stem, [Path(other).stem for other in named])
+        named[f"{stem}{plain.suffix}"] = stream
     return _open(list(named), lambda project: keep_uploads(project, named))
 
 
@@ -201,9 +207,7 @@ def join_into(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Workspace:
     """Join the files that were read and take the joined file in; each file is a batch."""
-    from scanvi_core.data.joining.tables import SOURCE_BATCH, SOURCE_COLUMN
-
-    path, origin = parts.join_parts(
+    path, origin, found = parts.join_parts(
         project, batch_key, lambda share, words: report(JOIN_SHARE * share, words)
     )
     opened = import_into(
@@ -213,7 +217,6 @@ def join_into(
         report=lambda share, words: report(JOIN_SHARE + (1 - JOIN_SHARE) * share, words),
         should_stop=should_stop,
     )
-    columns = opened.dataset.manifest["obs_columns"]
-    project.update_settings(batch_key=SOURCE_BATCH if SOURCE_BATCH in columns else SOURCE_COLUMN)
+    project.update_settings(batch_key=found)
     parts.forget(project)
     return opened

@@ -96,7 +96,9 @@ def two(read):
 
 
 def test_the_tables_hold_all_cells_and_columns(two):
-    obs = all_cells(two)
+    cells = all_cells(two)
+    obs = cells.obs
+    assert (cells.separator, cells.batch_key) == ("-", SOURCE_COLUMN)
     assert obs[SOURCE_COLUMN].tolist() == ["first"] * 40 + ["second"] * 30
     assert obs["kind"].astype(str).tolist() == ["T", "B"] * 20 + ["NK"] * 30
     assert obs["age"].tolist()[:40] == [7.5] * 40 and obs["age"][40:].isna().all()
@@ -106,10 +108,61 @@ def test_the_tables_hold_all_cells_and_columns(two):
 
 
 def test_a_column_of_batches_divides_the_files_that_have_it(two):
-    batches = all_cells(two, "run")[SOURCE_BATCH]
+    cells = all_cells(two, "run")
+    batches = cells.obs[SOURCE_BATCH]
+    assert cells.batch_key == SOURCE_BATCH
     assert batches.tolist() == ["first"] * 40 + ["second · 1", "second · 2", "second · 3"] * 10
     with pytest.raises(ColumnMissing, match="No file has a column donor"):
         all_cells(two, "donor")
+
+
+def test_whole_numbers_are_one_word_whatever_their_type(read):
+    n = 40
+    sources = read(
+        whole=cells(n, SYMBOLS, seed=0, obs={"kind": [0, 1] * 20}),
+        floats=cells(n, SYMBOLS, seed=1, obs={"kind": [0.0, np.nan] * 20}),
+        words=cells(n, SYMBOLS, seed=2, obs={"kind": ["0", "1"] * 20}),
+    )
+    assert set(all_cells(sources).obs["kind"].cat.categories) == {"0", "1"}
+
+
+def test_batches_of_long_numbers_stay_apart(read):
+    days = [20230101, 20230102] * 20
+    sources = read(
+        a=cells(40, SYMBOLS, seed=0, obs={"day": days}),
+        b=cells(40, SYMBOLS, seed=1, obs={"other": "x"}),
+    )
+    found = all_cells(sources, "day").obs[SOURCE_BATCH]
+    assert set(found) == {"a · 20230101", "a · 20230102", "b"}
+
+
+def test_a_column_of_the_user_named_as_ours_is_kept(read):
+    types = {"source_file": ["T", "B"] * 20}
+    sources = read(
+        a=cells(40, SYMBOLS, seed=0, obs=types), b=cells(40, SYMBOLS, seed=1, obs=types)
+    )
+    joined = all_cells(sources)
+    assert joined.batch_key == "source_file_2"
+    assert set(joined.obs["source_file"]) == {"T", "B"}
+    assert set(joined.obs["source_file_2"]) == {"a", "b"}
+
+
+def test_names_of_cells_that_ends_do_not_tell_apart_get_another_sign(read):
+    first, second = cells(3, SYMBOLS, seed=0), cells(3, SYMBOLS, seed=1)
+    first.obs_names, second.obs_names = ["x-a", "q", "r"], ["x", "q", "s"]
+    first, second = (ad.concat([each] * 20, index_unique="+") for each in (first, second))
+    first.obs_names = [name.replace("+0", "") for name in first.obs_names]
+    second.obs_names = [name.replace("+0", "") for name in second.obs_names]
+    joined = all_cells(read(**{"b": first, "a-b": second}))
+    assert joined.separator == "_" and joined.obs.index.is_unique
+
+
+def test_placeholders_are_no_genes(read):
+    names = [*SYMBOLS[:20], "nan", "NA", "-"]
+    one = cells(40, IDS[:23], seed=0, var={"gene_symbols": names})
+    other = cells(40, IDS[7:30], seed=1, var={"gene_symbols": [*SYMBOLS[7:27], "nan", "NA", "-"]})
+    shared = shared_genes(read(a=one, b=other))
+    assert len(shared) <= 16
 
 
 def test_the_joined_file_holds_the_counts_of_all(two, tmp_path):

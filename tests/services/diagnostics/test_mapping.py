@@ -18,7 +18,7 @@ def joined(trained):
     sizes = {"new": (n - 300, False), "atlas": (300, True)}
     opened.dataset.manifest["origin"] = {
         "parts": [
-            {"name": name, "n_obs": size, "reference": reference, "source": {}}
+            {"name": name, "n_obs": size, "reference": reference, "ending": "", "source": {}}
             for name, (size, reference) in sizes.items()
         ]
     }

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys, runtime
-from scanvi_core.errors import ExportError, InputError
+from scanvi_core.errors import ExportError, FileRefused, InputError
 from scanvi_core.project.folder import create_project, open_project
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
@@ -142,9 +142,11 @@ def test_elsewhere_the_files_are_gone_and_all_cells_can_still_be_exported(
         (["/d/s1/outs/filtered_bc", "/d/s2/outs/filtered_bc"], ["s1", "s2"]),
         (
             ["/d/x/cells.h5ad", "/d/y/cells.h5ad", "/d/y/other.h5ad"],
-            ["cells-1", "cells-2", "other"],
+            ["cells", "cells-2", "other"],
         ),
-        (["/d/é è.h5ad", "/d/ö.h5ad"], ["file-1", "file-2"]),
+        (["/d/é è.h5ad", "/d/ö.h5ad"], ["e_e", "o"]),
+        (["/d/細胞.h5ad", "/d/組織.h5ad"], ["file", "file-2"]),
+        (["/a/x.h5ad", "/b/x.h5ad", "/b/x-1.h5ad", "/b/X.h5ad"], ["x", "x-2", "x-1", "X-3"]),
     ],
 )
 def test_files_are_named_by_what_tells_them_apart(paths, expected):
@@ -155,3 +157,54 @@ def test_files_are_named_by_what_tells_them_apart(paths, expected):
 
 def test_a_project_that_is_joined_is_a_project_like_others(home):
     assert not several_files.is_pending(create_project("Empty").id)
+
+
+def test_no_copy_takes_the_place_of_a_file_it_was_joined_from(files, home, tmp_path):
+    own = files[0].rename(tmp_path / "second.annotated.h5ad")
+    project = several_files.open_files([files[1], own])
+    finished(project)
+    jobs.wait(several_files.join(project), 120)
+    opened, before = workspace(project), own.read_bytes()
+    edit.use_column(opened, "expert_label", set())
+    with pytest.raises(ExportError, match="is your own file"):
+        write.write(opened, ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
+    assert own.read_bytes() == before
+    assert not (tmp_path / "second.annotated.annotated.h5ad").exists()  # nothing was begun
+
+
+def test_nothing_is_written_when_one_file_has_changed(read, files, tmp_path):
+    jobs.wait(several_files.join(read), 120)
+    edit.use_column(workspace(read), "expert_label", set())
+    files[1].write_bytes(files[1].read_bytes() + b" ")
+    with pytest.raises(ExportError, match=r"second\.h5ad is not the file that was loaded"):
+        write.write(workspace(read), ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
+    assert list(tmp_path.glob("*annotated*")) == []
+
+
+def test_names_of_cells_in_a_table_are_those_in_its_file(tmp_path, home, monkeypatch):
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
+    whole = ad.read_h5ad(small_example(tmp_path / "whole.h5ad"))
+    for number, rows in (("1", slice(0, None, 2)), ("2", slice(1, None, 2))):
+        part = whole[rows].copy()
+        part.obs_names = [f"{name}-{number}" for name in part.obs_names]
+        part.write_h5ad(tmp_path / f"{number}.h5ad")
+    project = several_files.open_files([tmp_path / "1.h5ad", tmp_path / "2.h5ad"])
+    finished(project)
+    jobs.wait(several_files.join(project), 120)
+    edit.use_column(workspace(project), "expert_label", set())
+    write.write(workspace(project), ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
+    for number in ("1", "2"):
+        table = pd.read_csv(tmp_path / f"{number}.annotated.labels.csv", index_col=0)
+        assert table.index.tolist() == ad.read_h5ad(tmp_path / f"{number}.h5ad").obs_names.tolist()
+
+
+def test_a_link_in_a_folder_of_samples_does_not_lead_out_of_the_data_folder(
+    files, home, tmp_path, monkeypatch
+):
+    root = tmp_path / "root"
+    (root / "samples").mkdir(parents=True)
+    for file in files:
+        (root / "samples" / file.name).symlink_to(file)
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(root))
+    with pytest.raises(FileRefused, match="outside the data folder"):
+        several_files.open_paths(["samples"])
