@@ -36,18 +36,16 @@ def _dialog() -> None:
     )
     entries = [entry for entry in entries if (part or "").casefold() in entry.name.casefold()]
     with st.container(height=LIST_HEIGHT, border=False):
-        for entry in entries[:SHOWN]:
-            _line(entry)
+        ticked = [entry.path for entry in entries[:SHOWN] if _line(entry)]
         if not entries:
             st.caption("No folder and no file of cells here.")
         if entries[SHOWN:]:
             st.caption(f"{count(len(entries) - SHOWN, 'older one')}: write a part of the name.")
-    _together(entries[:SHOWN])
+    _together(ticked)
 
 
-def _together(entries: list[Entry]) -> None:
+def _together(ticked: list[str]) -> None:
     """Draw the button that opens the ticked files as one project."""
-    ticked = [entry.path for entry in entries if st.session_state.get(_tick(entry))]
     st.button(
         f"Open {len(ticked)} files as one project" if len(ticked) > 1
         else "Tick several to open them as one project",
@@ -56,10 +54,6 @@ def _together(entries: list[Entry]) -> None:
     )  # fmt: skip
     if state.recall(CHOSEN):
         st.rerun()
-
-
-def _tick(entry: Entry) -> str:
-    return f"browse-tick.{entry.path}"
 
 
 def _steps(folder: str) -> None:
@@ -72,11 +66,13 @@ def _steps(folder: str) -> None:
                 _look_into(path)
 
 
-def _line(entry: Entry) -> None:
+def _line(entry: Entry) -> bool:
+    """Draw a file or folder; return whether it is ticked."""
     about = " · ".join(filter(None, (entry.kind, entry.size, f"{entry.changed:%d %b %Y, %H:%M}")))
     with st.container(horizontal=True, vertical_alignment="center"):
-        if entry.may_open:
-            st.checkbox(md(entry.name), key=_tick(entry), label_visibility="collapsed")
+        ticked = entry.may_open and st.checkbox(
+            md(entry.name), key=f"browse-tick.{entry.path}", label_visibility="collapsed"
+        )
         icon = ":material/folder:" if entry.is_folder else ":material/draft:"
         if st.button(md(entry.name), key=f"browse-to.{entry.path}", icon=icon):
             if entry.is_folder:
@@ -89,6 +85,7 @@ def _line(entry: Entry) -> None:
             and st.button("Open this folder", key=f"browse-open.{entry.path}")
         ):
             _choose(entry.path)
+    return ticked
 
 
 def _look_into(path: str) -> None:
