@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
+from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.frame.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
@@ -45,11 +46,10 @@ def bar(opened: Workspace, picked: Selection) -> None:
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
     closed = bool(edit.read_only(opened))
     options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
-    name = st.selectbox(
-        "Name of the picked cells", options, index=None, key="picked-name",
-        accept_new_options=True, placeholder="Choose or type a name",
-        label_visibility="collapsed",
-    )  # fmt: skip
+    name = name_box(
+        "Name of the picked cells", options, "picked-name", label_visibility="collapsed"
+    )
+    near_note(name, options)
     already = int((labels.codes[picked.mask] >= 0).sum()) if picked.n else 0
     ready = bool(picked.n and name) and not closed
     if st.button(

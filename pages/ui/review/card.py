@@ -9,6 +9,7 @@ import streamlit as st
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import state
+from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
 from scanvi_core.errors import ScanviError
@@ -199,10 +200,8 @@ def _named(candidate: Candidate) -> str:
 @st.dialog("Another name")
 def _ask_name(opened: Workspace, item: ReviewItem) -> None:
     known = list(opened.labels().active)
-    name = st.selectbox(
-        f"Name of these {count(len(item.rows), 'cell')}", known, index=None,
-        accept_new_options=True, placeholder="Choose or type a name", key="review-name",
-    )  # fmt: skip
+    name = name_box(f"Name of these {count(len(item.rows), 'cell')}", known, "review-name")
+    near_note(name, known)
     if st.button("Name them", type="primary", key="name-them", disabled=not name):
         try:
             answers.choose(opened, item, str(name))

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import jobs
+from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.frame.pages import TRAIN, next_button
 from pages.ui.frame.text import md, short
 from pages.ui.review import card, card_order
@@ -97,10 +98,8 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
     seen = opened.labels().seq
     answer = partial(card.decide, item)
     with st.container(horizontal=True, vertical_alignment="bottom", key="review-actions"):
-        name = st.selectbox(
-            "Their name", list(opened.labels().active), index=None, key=f"first-name-{item.key}",
-            accept_new_options=True, placeholder="Choose or type a name", width=320,
-        )  # fmt: skip
+        known = list(opened.labels().active)
+        name = name_box("Their name", known, f"first-name-{item.key}", width=320)
         st.button(
             f"Name {count(len(item.rows), 'cell')}", type="primary", key="name-them",
             disabled=not name, on_click=answer,
@@ -112,6 +111,7 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
                 on_click=answer, help="Named nearby",
                 args=(lambda name=near.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
+    near_note(name, known)
     with st.container(horizontal=True):
         st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
