@@ -8,9 +8,9 @@ if __name__ != "__main__":
     import streamlit as st
     from starlette.middleware import Middleware
 
-    from pages.ui.frame.door import KnownHostsOnly, NotTooOften
-    from pages.ui.frame.login import SignedInOnly
-    from pages.ui.frame.server import lifespan, routes
+    from pages.ui.server.door import KnownHostsOnly, NotTooOften
+    from pages.ui.server.login import SignedInOnly
+    from pages.ui.server.routes import lifespan, routes
 
     door = [Middleware(KnownHostsOnly), Middleware(SignedInOnly), Middleware(NotTooOften)]
     app = st.App(__file__, routes=routes(), middleware=door, lifespan=lifespan)

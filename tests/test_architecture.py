@@ -30,7 +30,7 @@ def heavy_after(*modules):
 
 
 def test_the_shell_of_the_app_loads_no_heavy_library():
-    assert heavy_after("pages.ui.frame.shell", "pages.ui.frame.server") == []
+    assert heavy_after("pages.ui.frame.shell", "pages.ui.server.routes") == []
 
 
 def test_every_service_loads_no_heavy_library():

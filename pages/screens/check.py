@@ -6,7 +6,7 @@ from pages.ui.check import quality
 from pages.ui.check.file_report import counts_card, findings
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import LABELS
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import data_report, sharing

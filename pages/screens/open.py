@@ -3,10 +3,11 @@
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.ui.frame import jobs, login, read_only, state
+from pages.ui.frame import jobs, read_only, state
 from pages.ui.frame.pages import CHECK, go, next_button
-from pages.ui.frame.text import error_text, md
 from pages.ui.open import browse, file_question, project_list, several
+from pages.ui.server import login
+from pages.ui.text import error_text, md
 from pages.ui.train import resume
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from pages.ui.train import form, live, resume, where_form
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing

@@ -7,8 +7,8 @@ import pytest
 from streamlit import config
 from streamlit.web.server.starlette.starlette_app import create_streamlit_routes
 
-from pages.ui.frame import door, login
-from pages.ui.frame.door import KnownHostsOnly
+from pages.ui.server import door, login
+from pages.ui.server.door import KnownHostsOnly
 from scanvi_core.services import request_limits
 from tests.deploy import image
 

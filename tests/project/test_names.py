@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pages.ui.frame import text
+from pages.ui import text
 from scanvi_core import keys
 from scanvi_core.cli import output
 from scanvi_core.errors import ProjectError, SettingInvalid

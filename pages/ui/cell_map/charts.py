@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.cell_map.component import CategoryColor, cell_map
-from pages.ui.frame.text import plain
+from pages.ui.text import plain
 from scanvi_core.colors import type_colors
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}

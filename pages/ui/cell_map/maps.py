@@ -12,7 +12,7 @@ from pages.ui.cell_map.component import (
     linked_maps,
 )
 from pages.ui.frame import state
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.colors import type_color
 from scanvi_core.services.explore import (
     colors,

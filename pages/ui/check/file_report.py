@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.projects import open_file
 from scanvi_core.services.projects.data_report import DataReport
 from scanvi_core.services.workspace import Workspace

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.cell_map.charts import DOTS, LINE
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.formatting import count
 from scanvi_core.services.quality import chosen_limits, doublets, flags, preview
 from scanvi_core.services.quality.chosen_limits import Choice

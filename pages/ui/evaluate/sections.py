@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import charts
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.diagnostics import baselines, holdout_report, integration, mapping
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.runs import model_list

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui.frame.text import plain
+from pages.ui.text import plain
 from scanvi_core.colors import type_color
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}

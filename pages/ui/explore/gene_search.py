@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.frame import state
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.explore import gene_search
 from scanvi_core.services.workspace import Workspace
 

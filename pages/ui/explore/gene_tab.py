@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui.explore import gene_charts, gene_search
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.explore import colors, gene_groups, gene_tests, selection
 from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
 from scanvi_core.services.formatting import count

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.frame.name_box import name_box, near_note
-from pages.ui.frame.text import error_text, md
+from pages.ui.text import error_text, md
 from scanvi_core import keys
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, gene_tests, rules, selection

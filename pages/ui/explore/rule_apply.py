@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text, md
+from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Applied, LabelRule

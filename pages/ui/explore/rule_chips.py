@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.explore import rule_form
 from pages.ui.frame import state
-from pages.ui.frame.text import error_text, md, short
+from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import rules, selection
 from scanvi_core.services.explore.rules import Group, Rule, Selection

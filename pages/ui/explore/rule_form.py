@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.explore import gene_search
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text
+from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, colors, rules, selection
 from scanvi_core.services.explore.rules import Condition, Kind, Operation

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming, rule_chips
 from pages.ui.frame import state
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.explore import picked_cells, selection
 from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.formatting import count

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.cellxgene.fields import FIELDS, TISSUE_TYPES, Field
 from scanvi_core.services.export.cellxgene.form import Submission

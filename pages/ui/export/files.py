@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui.frame import login
-from pages.ui.frame.server import download_url
-from pages.ui.frame.text import md
+from pages.ui.server import login
+from pages.ui.server.routes import download_url
+from pages.ui.text import md
 from scanvi_core.services.export import methods, write
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.workspace import Workspace

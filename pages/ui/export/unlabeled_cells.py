@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.export import filling
 from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
 from scanvi_core.services.formatting import count, percent

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui.frame.text import error_text
+from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.labels.near_names import near_names
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 

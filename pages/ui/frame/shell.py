@@ -5,9 +5,10 @@ import logging
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.ui.frame import keys, login, state, status_strip
+from pages.ui.frame import keys, state, status_strip
 from pages.ui.frame.pages import OPEN, PAGES, next_button
-from pages.ui.frame.text import error_text
+from pages.ui.server import login
+from pages.ui.text import error_text
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import failures, workspace

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.ui.frame import login
+from pages.ui.server import login
 
 PROJECT_PARAMETER = "project"
 _PREFIX = "scanvi."

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import gene_tests, maps
 from scanvi_core.services.export import write

@@ -5,8 +5,8 @@ from typing import IO
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text, md
 from pages.ui.labels import unlabeled_values
+from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import from_csv

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text, md
 from pages.ui.labels import csv, unlabeled_values
+from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame import state
-from pages.ui.frame.text import error_text
+from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.diagnostics.uncertainty import LabelIssue

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.frame import jobs
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.projects import open_file, questions
 
 TITLES = {"orientation": "Read the table this way"}

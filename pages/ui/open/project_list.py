@@ -3,10 +3,11 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui.frame import jobs, server, state
+from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import error_text, md
 from pages.ui.open import share_form
+from pages.ui.server import routes
+from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import history
@@ -84,7 +85,7 @@ def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
         do(lambda: library.start_pack(entry.id))
     packed = library.packed_file(entry.id)
     if packed is not None and (job is None or job.status.final):
-        st.link_button("Download it", server.download_url(entry.id, packed.name))
+        st.link_button("Download it", routes.download_url(entry.id, packed.name))
 
 
 def _rename(entry: library.Entry) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.projects.sharing import READ, WRITE, Sharing

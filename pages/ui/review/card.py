@@ -10,8 +10,8 @@ from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import state
 from pages.ui.frame.name_box import name_box, near_note
-from pages.ui.frame.text import error_text, md, short
 from pages.ui.review import card_order
+from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent

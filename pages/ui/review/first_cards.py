@@ -9,8 +9,8 @@ from pages.ui.explore import naming
 from pages.ui.frame import jobs
 from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.frame.pages import TRAIN, next_button
-from pages.ui.frame.text import md, short
 from pages.ui.review import card, card_order
+from pages.ui.text import md, short
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.formatting import count
 from scanvi_core.services.review import answers, first_cards, queue

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.explore import uncertainty
-from pages.ui.frame.text import md
 from pages.ui.history import merge_logs
 from pages.ui.labels import issues
 from pages.ui.review import card, card_order
+from pages.ui.text import md
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.labels import history

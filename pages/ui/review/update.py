@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.cell_map import charts, maps
 from pages.ui.frame import jobs, state
-from pages.ui.frame.text import error_text, md
+from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import sharing

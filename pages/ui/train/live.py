@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.frame.jobs import failure_text
-from pages.ui.frame.text import md
+from pages.ui.text import md
 from pages.ui.train import where_form
 from scanvi_core.services import jobs
 from scanvi_core.services.formatting import percent

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.frame.pages import TRAIN, go
-from pages.ui.frame.text import error_text
+from pages.ui.text import error_text
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.training import resume

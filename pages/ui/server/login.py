@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.ui.frame.door import path_of
-from pages.ui.frame.text import md
+from pages.ui.server.door import path_of
+from pages.ui.text import md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import users
 

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.ui.frame import door, login
+from pages.ui.server import door, login
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import closing, warmup
 from scanvi_core.services.export import write
