@@ -11,7 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +129,7 @@ def run(kind: str, n_files: int, judge: Callable[[Path, Path], str] = look) -> C
         found: Counter[str] = Counter()
         done = 0
         while done < n_files:
-            results = list(_child(kind, range(done, n_files), sound, folder / "scratch", judge))
+            results = _child(kind, range(done, n_files), sound, folder / "scratch", judge)
             found.update(results)
             done += len(results)
     return found
@@ -141,8 +141,8 @@ def _child(
     sound: Path,
     scratch: Path,
     judge: Callable[[Path, Path], str],
-) -> Iterator[str]:
-    """Yield results from a forked child until all are done or it dies, which is the last one."""
+) -> list[str]:
+    """Return results from a forked child until all are done or it dies, which is the last one."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -157,9 +157,9 @@ def _child(
             os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as lines:
-        n_done = 0
-        for n_done, line in enumerate(lines, 1):
-            yield json.loads(line)
+        results = [json.loads(line) for line in lines]
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if n_done < len(numbers):
-        yield DIED if code == -signal.SIGPROF else f"{CRASHED} {code}, file {numbers[n_done]}"
+    if len(results) < len(numbers):
+        killer = numbers[len(results)]
+        results.append(DIED if code == -signal.SIGPROF else f"{CRASHED} {code}, file {killer}")
+    return results
