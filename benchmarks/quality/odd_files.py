@@ -159,9 +159,10 @@ def _fuzz(n_files: int) -> tuple[list[str | int], dict[str, dict[str, int]]]:
     counts = {kind: fuzzing.run(kind, n_files) for kind in fuzzing.KINDS}
     total: Counter[str] = sum(counts.values(), Counter())
     right = total[fuzzing.SOUND] + total[fuzzing.REFUSED] + total[fuzzing.DIED]
+    died = sum(n for ending, n in total.items() if ending.startswith(fuzzing.CRASHED))
     row: list[str | int] = ["damaged files, looked at", total.total(), right]
-    # The parent is this process: it lives, or nothing is written. Nothing was read, or changed.
-    return [*row, total.total() - right, 0, 0], {k: dict(found) for k, found in counts.items()}
+    wrong = total.total() - right - died
+    return [*row, wrong, died, 0], {k: dict(found) for k, found in counts.items()}
 
 
 def _refusals() -> tuple[str, dict[str, list[float]]]:

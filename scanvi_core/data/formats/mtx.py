@@ -28,7 +28,8 @@ from scanvi_core.data.anndata_files.target import (
 )
 from scanvi_core.data.formats import lists, molecules
 from scanvi_core.data.formats.folders import choose_matrix
-from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx, open_text
+from scanvi_core.data.guard.mtx_lines import open_mtx
+from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx
 from scanvi_core.errors import FileRefused
 
 BRING_ALL = (
@@ -174,7 +175,7 @@ def _read(path: Path, triple: Triple) -> sp.csr_matrix:
     """Return the counts [cells, genes]; values keep their type."""
     from scipy.io import mmread
 
-    with open_text(path, np.inf) as stream:
+    with open_mtx(path) as stream:
         try:
             matrix = mmread(stream)
         except (ValueError, OverflowError) as error:

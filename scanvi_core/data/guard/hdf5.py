@@ -4,9 +4,12 @@ HDF5 can point into other files (external links and storage, virtual data sets),
 declare terabytes in a few kilobytes. AnnData writes none of this: a file that has it is refused.
 """
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from scanvi_core.data.guard.hdf5_heaps import Heaps
 from scanvi_core.data.guard.hdf5_strings import CLEAN_COPY, text_bytes
 from scanvi_core.data.guard.watchdog import Watchdog
 from scanvi_core.errors import FileRefused
@@ -29,9 +32,11 @@ class _Walk:
     memory_bytes: float
     file_bytes: int
     watch: Watchdog
+    heaps: Heaps
     n_objects: int = 0
     n_text_bytes: int = 0
     todo: list[tuple[Any, str, int]] = field(default_factory=list)
+    looked_at: list[Any] = field(default_factory=list)  # parts, for their attributes
 
 
 def check_structure(file: Any, memory_bytes: float, watch: Watchdog | None = None) -> None:
@@ -46,9 +51,10 @@ def check_structure(file: Any, memory_bytes: float, watch: Watchdog | None = Non
     watch
         Told of every part that is looked at; None watches nothing.
     """
-    walk = _Walk(memory_bytes, file.id.get_filesize(), watch or Watchdog(), todo=[(file, "", 0)])
+    heaps = Heaps(Path(os.fsdecode(file.filename)), file.userblock_size)
+    size, watch = file.id.get_filesize(), watch or Watchdog()
+    walk = _Walk(memory_bytes, size, watch, heaps, todo=[(file, "", 0)], looked_at=[file.id])
     _check_attributes(file.id, b".", "")
-    _touch_attributes(file.id)
     while walk.todo:
         group, path, depth = walk.todo.pop()
         if depth > MAX_DEPTH:
@@ -59,6 +65,9 @@ def check_structure(file: Any, memory_bytes: float, watch: Watchdog | None = Non
         for name in group:
             walk.watch.step()
             _check_member(walk, group, name, path, depth)
+    for part in walk.looked_at:  # at the end: they share their texts' places with data sets
+        walk.watch.step()
+        _touch_attributes(part)
 
 
 def _check_member(walk: _Walk, group: Any, name: str | bytes, path: str, depth: int) -> None:
@@ -78,12 +87,12 @@ def _check_member(walk: _Walk, group: Any, name: str | bytes, path: str, depth: 
         raise _refused(f"a part that is linked {info.rc} times", here)
     if info.type == h5o.TYPE_GROUP:
         walk.todo.append((group[name], here, depth + 1))
-        _touch_attributes(walk.todo[-1][0].id)
+        walk.looked_at.append(walk.todo[-1][0].id)
     elif info.type == h5o.TYPE_DATASET:
         dataset = h5o.open(group.id, key)
-        _touch_attributes(dataset)
+        walk.looked_at.append(dataset)
         _check_dataset(dataset, here, walk.memory_bytes)
-        walk.n_text_bytes += text_bytes(dataset, here)
+        walk.n_text_bytes += text_bytes(dataset, here, walk.heaps)
         if walk.n_text_bytes > walk.file_bytes:
             raise _refused("texts that share one place, longer together than the file", here)
 

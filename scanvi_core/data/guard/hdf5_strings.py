@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scanvi_core.data.guard.hdf5_heaps import Heaps
 from scanvi_core.errors import FileRefused
 
 DEFLATE, SHUFFLE, FLETCHER = 1, 2, 3
@@ -24,7 +25,7 @@ PLACE = 16  # bytes: length 4, address 8, number 4
 BLOCK = 256  # values read at a time where their places cannot be read as they are stored
 
 
-def text_bytes(dataset: Any, here: str) -> int:
+def text_bytes(dataset: Any, here: str, heaps: Heaps | None = None) -> int:
     """Return the bytes that all texts of a data set have together once they are read.
 
     Parameters
@@ -33,6 +34,8 @@ def text_bytes(dataset: Any, here: str) -> int:
         An `h5py.h5d.DatasetID`, already found to lie within its file.
     here
         Its path, for refusals.
+    heaps
+        Where the texts lie, to be looked into before any is read; None looks nowhere.
 
     Returns
     -------
@@ -42,7 +45,7 @@ def text_bytes(dataset: Any, here: str) -> int:
     Raises
     ------
     FileRefused
-        If its blocks cannot be unpacked.
+        If its blocks cannot be unpacked, or its texts lead round in circles.
     """
     from h5py import h5d
 
@@ -59,7 +62,13 @@ def text_bytes(dataset: Any, here: str) -> int:
         blocks = _chunks(dataset, plist, itemsize, here)
     else:
         return _by_reading(dataset)
-    return sum(_lengths(block, itemsize, places) for block in blocks)
+    n_bytes = 0
+    for block in blocks:
+        table = _table(block, itemsize)
+        n_bytes += _lengths(table, places)
+        if heaps is not None:
+            heaps.check(_addresses(table, places), here)
+    return n_bytes
 
 
 def _stored(kind: Any) -> tuple[int, list[tuple[int, int]]]:
@@ -87,13 +96,25 @@ def _stored(kind: Any) -> tuple[int, list[tuple[int, int]]]:
     return size, places
 
 
-def _lengths(block: bytes, itemsize: int, places: list[tuple[int, int]]) -> int:
+def _table(block: bytes, itemsize: int) -> np.ndarray:
     n_values = len(block) // itemsize
-    table = np.frombuffer(block, np.uint8, n_values * itemsize).reshape(n_values, itemsize)
+    return np.frombuffer(block, np.uint8, n_values * itemsize).reshape(n_values, itemsize)
+
+
+def _lengths(table: np.ndarray, places: list[tuple[int, int]]) -> int:
     return sum(
         unit * int(np.ascontiguousarray(table[:, at : at + 4]).view("<u4").sum(dtype=np.uint64))
         for at, unit in places
     )
+
+
+def _addresses(table: np.ndarray, places: list[tuple[int, int]]) -> set[int]:
+    """Return the places of the collections that hold the texts."""
+    found: set[int] = set()
+    for at, _ in places:
+        stated = np.ascontiguousarray(table[:, at + 4 : at + 12]).view("<u8")
+        found.update(np.unique(stated).tolist())
+    return found
 
 
 def _contiguous(dataset: Any, itemsize: int) -> Iterator[bytes]:

@@ -245,3 +245,22 @@ def test_a_part_whose_name_is_no_text_is_refused(tmp_path):
         pytest.raises(FileRefused, match="whose name is no text"),
     ):
         hdf5.check_structure(file, 1e9)
+
+
+@pytest.mark.parametrize("packed", [{}, {"chunks": (16,), "compression": 4}])
+@pytest.mark.parametrize("shared", [False, True])
+def test_texts_that_lead_hdf5_round_in_circles_are_refused(tmp_path, packed, shared):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        if shared:
+            file.attrs["note"] = "lies beside the other texts"
+        file.create_dataset(
+            "x", data=[f"text {n:03}" for n in range(64)], dtype=bad.TEXT, **packed
+        )
+    hdf5.check_structure(h5py.File(path), MEMORY)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"text 032") - 16
+    content[at : at + 16] = bytes(16)  # the object has no number, and takes no room
+    path.write_bytes(content)
+    with h5py.File(path) as file, pytest.raises(FileRefused, match="round in circles"):
+        hdf5.check_structure(file, MEMORY)

@@ -46,11 +46,17 @@ Outcome = Loads | Refused | Asks
 Totals = Callable[[str], np.ndarray]  # of the matrix called so, cell by cell
 
 
-def ask(path: Path, folder: Path, task: str = "import", **more: Any) -> dict[str, Any]:
+def ask(
+    path: Path,
+    folder: Path,
+    task: str = "import",
+    step_seconds: float | None = None,
+    **more: Any,
+) -> dict[str, Any]:
     """Run a request here instead of in a child, which costs a second each."""
     request = {"task": task, "path": str(path), "matrix": None, "folder": str(folder)}
     request |= {"sources": str(folder.with_name("source")), "answers": {}}
-    return answer({**request, "memory_mb": 4_000, "timeout_s": 60, **more})
+    return answer({**request, "memory_mb": 4_000, "timeout_s": 60, **more}, step_seconds)
 
 
 def deviations(path: Path, folder: Path, outcome: Outcome, totals: Totals | None) -> list[str]:
