@@ -38,6 +38,8 @@ def stored_path(project: Project, text: str) -> Path:
 def allowed_path(text: str, *, folders: bool = False) -> Path:
     """Resolve a user's path and make sure it is a file, or a folder, below the data folder."""
     root = runtime.data_root().resolve()
+    if not text.strip():
+        raise FileRefused("No path was given.", "Write one, or choose a file with Browse.")
     path = _below_data_root(_resolved(root, text.strip().strip("\"'"), text), text)
     if not (path.is_file() or (folders and path.is_dir() and path != root)):
         raise FileRefused(

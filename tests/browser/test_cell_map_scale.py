@@ -119,8 +119,13 @@ def test_a_star_drawn_in_one_stroke_selects_its_tips_and_not_its_middle(page, bi
 def _star(page: Any, cells: Any) -> float:
     """Draw a five-pointed star in one stroke but for the release; return the seconds."""
     box = cells.locator(".over").bounding_box()
-    reach = 0.475 * float(cells.get_attribute("data-view").split(",")[2])  # of the longer side
-    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y, side = map(float, cells.get_attribute("data-view").split(","))
+    reach = 0.475 * side  # of the longer side
+    # the middle of the cells, which make room for the tools where they fill every corner
+    middle = (
+        box["x"] + box["width"] / 2 + (0.5 - x) * side,
+        box["y"] + box["height"] / 2 - (0.5 - y) * side,
+    )
     start = time.monotonic()
     for tip in range(5):
         turn = math.pi / 2 + 4 * math.pi * tip / 5  # every second tip

@@ -114,7 +114,7 @@ def test_the_overview_grows_with_the_work(project, train_now, request_brief):
     assert now.saved_at and not now.model
     train_now(project, request_brief)
     accuracy = results.current(workspace.workspace(project)).summary["holdout"]["accuracy"]
-    assert status.of(project).model == f"Model 1: {accuracy:.0%} right"
+    assert status.of(project).model == f"Model 1: {100 * accuracy:.0f} % right"
     assert status.pages_done(project) == {"open", "check", "labels", "train"}
     assert status.pages_done(None) == set()
 

@@ -48,7 +48,7 @@ def _choices(project: str, seen: several_files.Overview) -> bool:
     references = left.multiselect(
         "References",
         seen.files["file"].tolist(),
-        format_func=md,
+        default=list(seen.likely_references),
         placeholder="none",
         key="parts-references",
         help="Files whose labels teach: they are not exported.",
@@ -56,7 +56,7 @@ def _choices(project: str, seen: several_files.Overview) -> bool:
     inside = right.selectbox(
         "Batches",
         [EACH_FILE, *seen.columns],
-        format_func=lambda name: name if name == EACH_FILE else f"column {md(name)} of each file",
+        format_func=lambda name: name if name == EACH_FILE else f"column {name} of each file",
         key="parts-batches",
         help="Batches are what the model corrects for: samples, donors, runs.",
     )

@@ -39,18 +39,17 @@ CHECK_HELP = (
 def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
-    first = item.candidates[0].name
     shown = evidence.of(opened, item)
+    proposal = _proposal(item, shown)
     with st.container(border=True, key="review-card"):
         st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**. "
-            f"{'Is it' if len(item.rows) == 1 else 'Are they'} **{md(first)}**?"
+            f"**{count(len(item.rows), 'similar cell')}**. {_question(item, proposal)}"
             + (" :violet-badge[provisional]" if item.is_provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
         )
-        asked = _actions(opened, item, kind, shown)
+        asked = _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
@@ -58,7 +57,8 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             if more > 0
             else ""
         )
-        st.caption(f"Accepting: {md(shown.effect(first, n_open))}{alike}")
+        type_name = item.candidates[0].name if proposal in (NAME, UNKNOWN) else proposal
+        st.caption(f"Naming them {md(type_name)}: {md(shown.effect(type_name, n_open))}{alike}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
@@ -139,13 +139,23 @@ def _proposal(item: ReviewItem, shown: Evidence) -> str:
     return shown.favors if shown.favors in names else names[0]
 
 
-def _actions(opened: Workspace, item: ReviewItem, kind: str, shown: Evidence) -> bool:
+def _question(item: ReviewItem, proposal: str) -> str:
+    """Return what is asked of the group: what the primary button answers."""
+    first, alone = item.candidates[0].name, len(item.rows) == 1
+    if proposal == NAME:
+        return f"**What {'is it' if alone else 'are they'}?** Unlike every labeled cell."
+    if proposal == UNKNOWN:
+        return f"Leave **{'it' if alone else 'them'} without a name**?"
+    asked = f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
+    return asked if proposal == first else f"{asked} The model says {md(first)}."
+
+
+def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> bool:
     """Draw the buttons, the primary one being what the evidence speaks for.
 
     Return whether another name is asked for.
     """
     first, *others = item.candidates
-    proposal = _proposal(item, shown)
     seen = opened.labels().seq  # as this card is drawn
     answer = partial(decide, item)
     with st.container(horizontal=True, key="review-actions"):

@@ -18,6 +18,7 @@ from scanvi_core.services.projects import browse, open_file, parts
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready
 
+NO_TYPES = "no column"
 JOIN_SHARE = 0.4  # of the time of joining, until the file is written that is then read
 
 
@@ -37,12 +38,15 @@ class Overview:
         Why the files cannot be joined; empty where they can.
     columns
         Columns of the tables of cells that may tell batches apart inside of the files.
+    likely_references
+        The files with types, where another has none.
     """
 
     files: pd.DataFrame
     n_shared: int
     problem: str
     columns: list[str]
+    likely_references: tuple[str, ...]
 
 
 def open_files(files: Sequence[Path]) -> str:
@@ -153,12 +157,14 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
     )
     manifests = [source.dataset.manifest for source in sources]
     batches = [found["key"] for manifest in manifests for found in manifest["batch_candidates"]]
-    return Overview(files, n_shared, problem, list(dict.fromkeys(batches)))
+    typed = files["types in"] != NO_TYPES
+    likely = tuple(files["file"][typed]) if not typed.all() else ()
+    return Overview(files, n_shared, problem, list(dict.fromkeys(batches)), likely)
 
 
 def _likely_labels(manifest: dict[str, Any]) -> str:
     found = [column["key"] for column in manifest["labels_candidates"] if column["likely"]]
-    return found[0] if found else "no column"
+    return found[0] if found else NO_TYPES
 
 
 def read_on(project_id: str) -> str:

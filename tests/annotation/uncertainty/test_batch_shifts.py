@@ -60,6 +60,3 @@ def test_cells_without_counts_and_batches_without_predictions_are_left(query):
     points[-3:] = np.nan
     moved = without_batch_shifts(points, batch, y, np.full_like(prediction, -1))
     assert np.isnan(moved[-3:]).all() and np.isfinite(moved[:-3]).all()
-    assert np.array_equal(scores(moved, y), scores(points, y), equal_nan=True), (
-        "scaling alone changes nothing"
-    )

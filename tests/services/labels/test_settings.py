@@ -43,6 +43,6 @@ def test_a_group_of_a_type_that_is_not_there_is_refused(labeled):
 
 
 def test_an_answer_to_no_question_is_refused():
-    check_asked({"asked": ["genome"]}, {"genome": "hg19"})
+    check_asked(["genome"], {"genome": "hg19"})
     with pytest.raises(SettingInvalid, match="Nothing is asked about sample"):
-        check_asked({"asked": ["genome"]}, {"sample": "a"})
+        check_asked(["genome"], {"sample": "a"})

@@ -49,6 +49,8 @@ def test_files_are_shown_before_they_are_joined(read, files):
     assert seen.files["cells"].tolist() == [first.n_obs, second.n_obs]
     assert seen.files["not in all files"].tolist() == [20, 0]
     assert (seen.n_shared, seen.problem) == (second.n_vars, "")
+    assert seen.files["types in"].tolist() == ["expert_label", "no column"]
+    assert seen.likely_references == ("first",)
 
 
 def test_the_joined_project_has_the_cells_of_all_and_a_batch_for_each_file(read, files):
