@@ -131,7 +131,7 @@ def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
 def test_the_card_says_what_accepting_would_do_and_what_was_done_last(visit, trained):
     app = visit("review", trained)
     n = len(queue.queue(workspace(trained))[0].rows)
-    assert any(f"Accepting: {n} cells will have this name" in text for text in captions(app))
+    assert any(f": {n} cells will have this name" in text for text in captions(app))
     assert not any("Last step: accept" in text for text in captions(app))
     app.button(key="accept").click().run()
     assert any("Last step: accept" in text for text in captions(app))

@@ -10,7 +10,7 @@ import pytest
 from scanvi_core.data.child import answer
 from scanvi_core.data.guard.subprocess_limits import ending, run_watched
 from scanvi_core.data.intake.import_file import import_file
-from scanvi_core.errors import CountsNotFound, FileRefused, InputError
+from scanvi_core.errors import FileRefused, InputError
 from tests.data.intake import bad_inputs as bad
 
 pytestmark = pytest.mark.usefixtures("fresh_children")
@@ -92,7 +92,7 @@ def test_an_unknown_column_is_left_out_and_named(sound):
 def test_an_error_crosses_from_the_child_with_its_class(sound, tmp_path):
     with h5py.File(sound, "r+") as file:
         file["X/data"][3] = -1.5
-    with pytest.raises(CountsNotFound, match="negative") as caught:
+    with pytest.raises(FileRefused, match="negative") as caught:
         import_file(sound, tmp_path / "ds")
     assert "raw counts" in caught.value.hint
     assert [item.name for item in tmp_path.iterdir()] == ["sound.h5ad"]

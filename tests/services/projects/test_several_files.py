@@ -24,7 +24,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
     whole = ad.read_h5ad(small_example(tmp_path / "whole.h5ad"))
     first, second = whole[::2].copy(), whole[1::2, 20:].copy()
-    del second.obs["expert_label"]
+    second.obs = second.obs.drop(columns=["expert_label", "cell_type"])
     first.write_h5ad(tmp_path / "first.h5ad")
     second.write_h5ad(tmp_path / "second.h5ad")
     return tmp_path / "first.h5ad", tmp_path / "second.h5ad"
@@ -49,7 +49,7 @@ def test_files_are_shown_before_they_are_joined(read, files):
     assert seen.files["cells"].tolist() == [first.n_obs, second.n_obs]
     assert seen.files["not in all files"].tolist() == [20, 0]
     assert (seen.n_shared, seen.problem) == (second.n_vars, "")
-    assert seen.files["types in"].tolist() == ["expert_label", "no column"]
+    assert seen.files["types in"].tolist() == ["cell_type", "no column"]
     assert seen.likely_references == ("first",)
 
 
