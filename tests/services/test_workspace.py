@@ -58,7 +58,7 @@ def test_a_link_that_leads_out_is_refused(root):
 
 @pytest.mark.parametrize("text", ["none.h5ad", "sub", ""])
 def test_what_is_no_file_is_refused(root, text):
-    with pytest.raises(FileRefused, match="There is no file|No path was given"):
+    with pytest.raises(FileRefused, match=r"There is no file|No path was given"):
         open_file.allowed_path(text)
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
+from scanvi_core.data.anndata_files.cell_type_names import column_holds_types
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.errors import InputError
 from scanvi_core.plurals import count
@@ -17,6 +18,9 @@ from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.projects import browse, open_file, parts
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready
+
+if TYPE_CHECKING:
+    from scanvi_core.data.dataset import Dataset
 
 NO_TYPES = "no column"
 JOIN_SHARE = 0.4  # of the time of joining, until the file is written that is then read
@@ -149,7 +153,7 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
                 "not in all files": source.dataset.n_vars - n_shared,
                 "genes are named by": kind_of_names(source.dataset),
                 "recognized by": shared.named_by[at] if shared else "",
-                "types in": _likely_labels(source.dataset.manifest),
+                "types in": _likely_labels(source.dataset),
                 "counts from": source.dataset.manifest["counts_source"],
             }
             for at, source in enumerate(sources)
@@ -162,9 +166,13 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
     return Overview(files, n_shared, problem, list(dict.fromkeys(batches)), likely)
 
 
-def _likely_labels(manifest: dict[str, Any]) -> str:
-    found = [column["key"] for column in manifest["labels_candidates"] if column["likely"]]
-    return found[0] if found else NO_TYPES
+def _likely_labels(dataset: "Dataset") -> str:
+    """Return the first column that looks like cell types, in words where there is none."""
+    for column in dataset.manifest["labels_candidates"]:
+        values = dataset.values(column["key"]).astype("category").cat.categories
+        if column_holds_types(column["key"], [str(value) for value in values]):
+            return str(column["key"])
+    return NO_TYPES
 
 
 def read_on(project_id: str) -> str:
