@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.project.folder import list_projects
+from scanvi_core.project.folder import create_project, list_projects
 from scanvi_core.services.labels import edit, history
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.projects.open_file import import_into
 from tests import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
     """A folder with a home and with data in a folder."""
-    folder = tmp_path_factory.mktemp("place")
+    folder = tmp_path / "place"
     (folder / "data" / "run 1").mkdir(parents=True)
     counts = np.random.default_rng(0).poisson(2.0, (60, 40)).astype(np.float32)
     obs = pd.DataFrame({"cell_type": ["B", "T"] * 30}, index=[f"cell{i}" for i in range(60)])
@@ -66,7 +66,7 @@ def test_the_chosen_step_of_the_history_stays_chosen_when_others_come(
     page: Any, url: str, place: Path
 ) -> None:
     with runtime.home_at(place / "home"):
-        opened = workspace(list_projects()[0].id)
+        opened = import_into(create_project("Cells"), place / "data" / "run 1" / "cells.h5ad")
         edit.use_column(opened, "cell_type", set())
         edit.name_cells(opened, np.array([3]), "Mine", "lasso")
         history.note(opened.id, "look again")
