@@ -105,7 +105,7 @@ def new_files(opened: Workspace) -> None:
     fit = mapping.mapping(opened)
     if fit is None:
         return
-    st.subheader("How well the new files fit the references")
+    st.header("How well the new files fit the references")
     st.markdown(
         md(
             f"The cells set aside are of {', '.join(fit.references)}. Of "

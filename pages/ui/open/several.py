@@ -27,7 +27,7 @@ def draw(project: str) -> bool:
                 return True
             return False
         seen = several_files.overview(project)
-        st.subheader(f"{count(len(seen.files), 'file')}, one project")
+        st.header(f"{count(len(seen.files), 'file')}, one project")
         whole = st.column_config.NumberColumn(format="localized")
         numbers = dict.fromkeys(("cells", "genes", "not in all files"), whole)
         st.dataframe(seen.files, hide_index=True, key="parts", column_config=numbers)
