@@ -192,6 +192,3 @@ def source_path(opened: Workspace) -> Path:
 def set_batch_key(opened: Workspace, key: str | None) -> None:
     """Choose the obs column that tells batches apart (None: no batches)."""
     opened.project.update_settings(batch_key=key)
-
-
-ONE_BATCH = "all cells"

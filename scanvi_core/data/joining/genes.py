@@ -57,8 +57,11 @@ def shared_genes(sources: Sequence[Source]) -> SharedGenes:
     FileRefused
         If there are fewer than a model needs.
     """
-    ways = [_match(names, kind, sources) for kind, names in names_of(sources[0].dataset).items()]
-    best = max(ways, key=len)
+    named = [
+        {kind: _places(names) for kind, names in names_of(source.dataset).items()}
+        for source in sources
+    ]
+    best = max((_match(kind, named) for kind in named[0]), key=len)
     if len(best) < MIN_GENES:
         raise _too_few(sources, len(best))
     return best
@@ -90,14 +93,18 @@ def _are_ids(names: Sequence[object] | np.ndarray) -> bool:
     return sum(map(is_identifier, names)) > IDS_SHARE * len(names)
 
 
-def _match(first: pd.Index, kind: str, sources: Sequence[Source]) -> SharedGenes:
-    """Return the genes shared when those of the first data set are known by these names."""
-    places, kinds = [_places(first)], [kind]
-    for source in sources[1:]:
-        candidates = {kind: _places(names) for kind, names in names_of(source.dataset).items()}
-        by = max(candidates, key=lambda kind: len(candidates[kind].index.intersection(first)))
-        places.append(candidates[by])
-        kinds.append(by)
+def _match(kind: str, named: Sequence[dict[str, pd.Series]]) -> SharedGenes:
+    """Return the genes shared when those of the first data set are known by this kind of names.
+
+    `named` holds of each data set where each name stands, by the kind of the names.
+    """
+    first, *others = named
+    places, kinds = [first[kind]], [kind]
+    for candidates in others:
+        shared = {by: len(each.index.intersection(first[kind].index))
+                  for by, each in candidates.items()}  # fmt: skip
+        kinds.append(max(shared, key=lambda by: shared[by]))
+        places.append(candidates[kinds[-1]])
     names = reduce(lambda left, right: left[left.isin(right)], (each.index for each in places))
     return SharedGenes(tuple(each.loc[names].to_numpy() for each in places), tuple(kinds))
 

@@ -33,16 +33,18 @@ class Mapping:
 
 def mapping(opened: Workspace) -> Mapping | None:
     """Return how well new files fit the references; None without references or a model."""
+    from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
+
     predictions, files = results.current(opened), joined_files(opened)
     if predictions is None or not any(file.reference for file in files):
         return None
-    checked = uncertainty.reasons(opened)
-    new = ~of_references(opened) & (predictions.prediction >= 0)
+    checked, taught_by = uncertainty.reasons(opened), of_references(opened)
+    new = ~taught_by & (predictions.prediction >= 0)
     cells = pd.DataFrame({"type": predictions.prediction[new]})
     cells["alike"] = np.nan if checked is None else 1 - checked.novelty[new]
-    cells["novel"] = np.nan if checked is None else checked.novelty[new] >= 0.5
+    cells["novel"] = np.nan if checked is None else checked.novelty[new] >= NOVEL_FROM
     y = np.array(predictions.run.array("y"))
-    taught = np.bincount(y[(y >= 0) & of_references(opened)], minlength=len(predictions.names))
+    taught = np.bincount(y[(y >= 0) & taught_by], minlength=len(predictions.names))
     types = cells.groupby("type").agg(
         cells=("alike", "size"), alike=("alike", "median"), novel=("novel", "mean")
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scanvi_core import keys, runtime
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import ExportError, InputError
@@ -60,9 +62,10 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
             exported = _write(opened, choice, target, job.should_stop, job.report)
         except ExportStopped:
             return ""
+        table = label_table(opened, choice)
         for copy, written in exported:
             _write_about(choice, written)
-            _write_table(opened, choice, copy, excel_beside(written.path), excel=True)
+            _write_table(opened, copy, table, excel_beside(written.path), excel=True)
         run = opened.current_run()
         if run is not None:
             model.write(run, opened, model_beside(target))
@@ -120,7 +123,7 @@ def _write(
     report(0.0, "Collecting the labels")
     whole = request_of(opened, choice, target)
     copies = parts.copies(opened, whole) if choice.per_file else [parts.Copy(whole, slice(None))]
-    exported = []
+    exported, table = [], label_table(opened, choice)
     for at, copy in enumerate(copies):
 
         def tell(share: float, words: str, at: int = at) -> None:
@@ -128,7 +131,7 @@ def _write(
 
         exported.append(export_annotated(copy.request, should_stop, tell))
         tell(1.0, "Writing the table of labels")
-        _write_table(opened, choice, copy, csv_beside(copy.request.target), excel=False)
+        _write_table(opened, copy, table, csv_beside(copy.request.target), excel=False)
     return list(zip(copies, exported, strict=True))
 
 
@@ -271,8 +274,15 @@ def _stem(path: Path) -> str:
     return path.name.split(".")[0] if path.name.count(".") > 1 else path.stem
 
 
+def label_table(opened: Workspace, choice: ExportChoice) -> dict[str, np.ndarray]:
+    """Return the columns of the table of labels, one value per cell of the project."""
+    labels, sources = final_labels(opened, choice)
+    obs, _ = columns(opened, choice, labels, sources)
+    return {name: words(column) for name, column in obs.items()}
+
+
 def _write_table(
-    opened: Workspace, choice: ExportChoice, copy: parts.Copy, path: Path, *, excel: bool
+    opened: Workspace, copy: parts.Copy, table: dict[str, np.ndarray], path: Path, *, excel: bool
 ) -> None:
     """Write the labels of the cells as CSV: exact, or as Excel can be trusted with them."""
     rows = copy.rows
@@ -280,14 +290,12 @@ def _write_table(
     if excel and len(barcodes) > EXCEL_ROWS:
         path.unlink(missing_ok=True)
         return
-    labels, sources = final_labels(opened, choice)
-    obs, _ = columns(opened, choice, labels, sources)
-    table = {name: words(column)[rows].tolist() for name, column in obs.items()}
+    own = {name: column[rows].tolist() for name, column in table.items()}
     with (
         runtime.replacing(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        write_labels(file, barcodes, table, excel=excel)
+        write_labels(file, barcodes, own, excel=excel)
 
 
 def _write_about(choice: ExportChoice, exported: Exported) -> None:

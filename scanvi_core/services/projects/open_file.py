@@ -3,7 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -163,21 +164,29 @@ def submit_import(
     """
 
     def work(job: jobs.Job) -> str:
-        from scanvi_core.data.guard.child_process import ImportStopped
-
         job.report(0.0, "Fetching the file")
         path = fetch(project)
-        try:
-            import_into(
-                project, path, matrix, answers, report=job.report, should_stop=job.should_stop
-            )
-        except ChoiceNeeded as asked:
-            project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
-        except ImportStopped:
-            job.report(0.0, "Stopped")
+        with stopping(job):
+            try:
+                import_into(
+                    project, path, matrix, answers, report=job.report, should_stop=job.should_stop
+                )
+            except ChoiceNeeded as asked:
+                project.update_settings(**{QUESTION: asked.question | {"path": str(path)}})
         return str(path)
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
+
+
+@contextmanager
+def stopping(job: jobs.Job) -> Iterator[None]:
+    """Let a job whose reading was stopped, as it was asked to, end without an error."""
+    from scanvi_core.data.guard.child_process import ImportStopped
+
+    try:
+        yield
+    except ImportStopped:
+        job.report(0.0, "Stopped")
 
 
 def open_again(project_id: str) -> str:

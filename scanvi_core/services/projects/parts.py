@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanvi_core.data.guard.signatures import plain_name
+from scanvi_core.data.manifest import MANIFEST, read_manifest
 from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.folder import Project
@@ -50,6 +51,11 @@ class Part:
     def dataset(self) -> Path:
         """The checked copy of its data."""
         return self.folder / "dataset"
+
+    @property
+    def manifest(self) -> Path:
+        """There once the file was read."""
+        return self.dataset / MANIFEST
 
 
 def parts(project: Project) -> list[Part]:
@@ -156,7 +162,7 @@ def read_parts(
         def tell(share: float, words: str, at: int = at, name: str = part.name) -> None:
             report((at + share) / len(listed), f"{name}: {words}")
 
-        if (part.dataset / "manifest.json").is_file():
+        if part.manifest.is_file():
             continue
         try:
             import_file(
@@ -177,7 +183,7 @@ def read_parts(
 def are_read(project: Project) -> bool:
     """Tell whether there are files to be joined, and all of them were read."""
     listed = parts(project)
-    return bool(listed) and all((part.dataset / "manifest.json").is_file() for part in listed)
+    return bool(listed) and all(part.manifest.is_file() for part in listed)
 
 
 def set_references(project: Project, names: Sequence[str]) -> None:
@@ -273,8 +279,6 @@ def forget(project: Project) -> None:
 
 def _keep(project: Project, part: Part, at: int) -> dict[str, Any]:
     """Return what the joined file says of a part; its own .h5ad, if one was made, is kept."""
-    from scanvi_core.data.manifest import read_manifest
-
     manifest = read_manifest(part.dataset)
     source = dict(manifest["source"])
     made = Path(source["path"])

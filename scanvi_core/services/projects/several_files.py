@@ -16,7 +16,7 @@ from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.projects import browse, open_file, parts
-from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads
+from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads, stopping
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def are_read(project_id: str) -> bool:
 def overview(project_id: str) -> Overview:
     """Return what the files are, which genes they share, and what would be lost."""
     listed = parts.parts(open_project(project_id))
-    read_at = max((part.dataset / "manifest.json").stat().st_mtime_ns for part in listed)
+    read_at = max(part.manifest.stat().st_mtime_ns for part in listed)
     return _overview(project_id, read_at)
 
 
@@ -180,12 +180,8 @@ def read_on(project_id: str) -> str:
     project = open_project(project_id)
 
     def work(job: jobs.Job) -> None:
-        from scanvi_core.data.guard.child_process import ImportStopped
-
-        try:
+        with stopping(job):
             parts.read_parts(project, report=job.report, should_stop=job.should_stop)
-        except ImportStopped:
-            job.report(0.0, "Stopped")
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
 
@@ -204,12 +200,8 @@ def join(project_id: str, references: Sequence[str] = (), batch_key: str | None 
     parts.set_references(project, references)
 
     def work(job: jobs.Job) -> None:
-        from scanvi_core.data.guard.child_process import ImportStopped
-
-        try:
+        with stopping(job):
             join_into(project, batch_key, job.report, job.should_stop)
-        except ImportStopped:
-            job.report(0.0, "Stopped")
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
 
