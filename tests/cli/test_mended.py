@@ -129,7 +129,7 @@ def test_a_file_with_every_label_given_is_checked_against_the_model(
     [
         ([1, 2, 3, 10], {"1", "2", "3", "10"}),
         ([True, False], {"True", "False"}),
-        ([0.0, 1.0, np.nan], {"0.0", "1.0"}),
+        ([0.0, 1.0, np.nan], {"0", "1"}),
     ],
     ids=["integers", "yes and no", "decimals"],
 )
