@@ -11,8 +11,8 @@ import sys
 import pytest
 
 FILES = (
-    "tests/data/intake/test_fuzz.py",
-    "tests/data/intake/test_bending.py",
+    "tests/data/intake/damage/test_fuzz.py",
+    "tests/data/intake/damage/test_bending.py",
     "tests/services/test_packs_fuzz.py",
     "tests/services/test_hostile_histories.py",
 )

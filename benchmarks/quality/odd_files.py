@@ -3,10 +3,10 @@
 ``python -m benchmarks.quality.odd_files [--fuzz N]`` reads every entry of the collection of odd
 files (``../shared/odd_files``), every file in a layout that people reported trouble with
 (``../shared/reported``), every layout of another program (`tests/data/intake/layouts.py`; those
-of R where rdata is installed), every constructed bad input (`tests/data/intake/bad_cases.py`) and
-N damaged files of each kind (`tests/data/intake/fuzzing.py`), and times the refusal of hostile
-files in the child. Writes ``benchmarks/results/odd_files.json``, from which the README's table is
-made.
+of R where rdata is installed), every constructed bad input (`bad_cases.py` of
+`tests/data/intake/damage`) and N damaged files of each kind (`fuzzing.py` there), and times the
+refusal of hostile files in the child. Writes ``benchmarks/results/odd_files.json``, from which the
+README's table is made.
 """
 
 import argparse

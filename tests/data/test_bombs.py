@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from scanvi_core.data.formats.texts import VALUE_BYTES, glimpse
+from scanvi_core.data.formats.text.glimpse import VALUE_BYTES, glimpse
 from scanvi_core.data.guard import text as guard_text
 from scanvi_core.data.guard.text import MAX_RATIO, RATIO_FROM_BYTES, check_ratio, open_text
 from scanvi_core.data.guard.zip import opened_zip

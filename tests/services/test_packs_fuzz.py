@@ -24,7 +24,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.projects import library, packs
-from tests.data.intake.fuzzing import damaged
+from tests.data.intake.damage.fuzzing import damaged
 from tests.services import packed as made
 from tests.services.packed import array, left, look_in_a_fork, pack_with, read, said_well, told
 from tests.services.use_project import OURS, outcome, steps

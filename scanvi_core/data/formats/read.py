@@ -15,7 +15,7 @@ from scanvi_core.data.anndata_files.checks import GenesInRows
 from scanvi_core.data.anndata_files.h5ad import Content, read_file
 from scanvi_core.data.anndata_files.target import Request, mark_origin, origin_of
 from scanvi_core.data.blocks.nodes import Unreadable
-from scanvi_core.data.formats import turned
+from scanvi_core.data.formats.hdf5 import turned
 from scanvi_core.data.formats.recognize import Made, as_h5ad
 from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.data.question import Answers

@@ -13,17 +13,11 @@ from pathlib import Path
 from scanvi_core.data.anndata_files.hdf5_file import opened
 from scanvi_core.data.anndata_files.target import Request
 from scanvi_core.data.blocks.nodes import Unreadable
-from scanvi_core.data.formats import (
-    delimited,
-    h5seurat,
-    loom,
-    mtx,
-    mudata,
-    packed,
-    r_data,
-    tenx,
-    zarr_store,
-)
+from scanvi_core.data.formats import packed, zarr_store
+from scanvi_core.data.formats.hdf5 import h5seurat, loom, mudata, tenx
+from scanvi_core.data.formats.matrices import mtx
+from scanvi_core.data.formats.r import rds
+from scanvi_core.data.formats.text import delimited
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.regular_file import open_regular
@@ -86,13 +80,13 @@ def as_h5ad(request: Request) -> Made:
     head = _head(request.path)
     if head.startswith(b"PK\x03\x04"):
         return _zip(request)
-    if r_data.is_rds(head) or r_data.is_packed_rds(request.path.name, head):
-        return Made(r_data.KIND, r_data.convert(request))
+    if rds.is_rds(head) or rds.is_packed_rds(request.path.name, head):
+        return Made(rds.KIND, rds.convert(request))
     if not head.startswith(b"\x1f\x8b"):
         return _plain(request, head)
     inner = _inner_head(request.path)
-    if r_data.is_rds(inner):
-        return Made(r_data.KIND, r_data.convert(request))
+    if rds.is_rds(inner):
+        return Made(rds.KIND, rds.convert(request))
     return _gzip(request) if _is_hdf5(inner) else _plain(request, inner)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
-from scanvi_core.data.formats.texts import GLIMPSE_LINES, guess_separator, why_no_table
+from scanvi_core.data.formats.text.glimpse import GLIMPSE_LINES, guess_separator, why_no_table
 from scanvi_core.data.names import BARCODE
 from scanvi_core.errors import ColumnMissing, FileRefused, InputError, LabelsUnusable
 from scanvi_core.export.table import is_formula

@@ -8,12 +8,15 @@ import pytest
 from scanvi_core import cli
 from scanvi_core.data.anndata_files import elements, features, h5ad, tables
 from scanvi_core.data.child import answer
-from scanvi_core.data.formats import delimited, gathered, loom, mtx, mudata, packed, tenx
+from scanvi_core.data.formats import gathered, packed
+from scanvi_core.data.formats.hdf5 import loom, mudata, tenx
+from scanvi_core.data.formats.matrices import mtx
+from scanvi_core.data.formats.text import delimited
 from scanvi_core.data.guard import child_process
 from scanvi_core.data.guard.subprocess_limits import Ended
 from scanvi_core.errors import OURS
-from tests.data.intake import bad_inputs as bad
-from tests.data.intake.bending import tenx_v2
+from tests.data.intake.damage import bad_inputs as bad
+from tests.data.intake.damage.bending import tenx_v2
 from tests.data.intake.outcomes import ask
 
 ANSWERS = {"modality": "rna", "orientation": "cells-in-rows"}

@@ -19,7 +19,7 @@ from scanvi_core.data.guard.watchdog import Watchdog
 from scanvi_core.data.guard.zarr_store import check_zarr
 from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.errors import FileRefused
-from tests.data.intake import bad_inputs as bad
+from tests.data.intake.damage import bad_inputs as bad
 
 MEMORY = 1e9
 

@@ -11,7 +11,7 @@ from scanvi_core.data.child import answer
 from scanvi_core.data.guard.subprocess_limits import ending, run_watched
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import FileRefused, InputError
-from tests.data.intake import bad_inputs as bad
+from tests.data.intake.damage import bad_inputs as bad
 
 pytestmark = pytest.mark.usefixtures("fresh_children")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tests.data.intake import bad_files as make
-from tests.data.intake import bad_inputs as bad
+from tests.data.intake.damage import bad_files as make
+from tests.data.intake.damage import bad_inputs as bad
 from tests.data.intake.outcomes import Asks, Loads, Outcome, Refused
 
 KEPT = Loads("X", 60, 40)
@@ -248,8 +248,8 @@ HOSTILE = "tests/data/guard/test_hostile_files.py::"
 GENES = "tests/data/genes/test_choose.py::"
 TRAIN = "tests/annotation/model/test_annotator.py::"
 ELSEWHERE = {
-    4: "tests/data/intake/test_fuzz.py::test_no_damage_ends_in_more_than_a_sentence",
-    5: "tests/data/intake/test_fuzz.py::test_no_damage_ends_in_more_than_a_sentence",
+    4: "tests/data/intake/damage/test_fuzz.py::test_no_damage_ends_in_more_than_a_sentence",
+    5: "tests/data/intake/damage/test_fuzz.py::test_no_damage_ends_in_more_than_a_sentence",
     9: f"{HOSTILE}test_a_file_that_another_program_writes_is_refused",
     39: "not: no weights of others are opened, and ours are safetensors, which hold no code",
     40: "tests/data/intake/test_odd_files.py::test_a_file_ends_as_its_entry_states",

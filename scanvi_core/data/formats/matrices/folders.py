@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanvi_core.data.anndata_files.target import Request
-from scanvi_core.data.formats.molecules import PARTS
+from scanvi_core.data.formats.matrices.molecules import PARTS
 from scanvi_core.data.guard.text import check_mtx
 from scanvi_core.data.question import Option, Question, answer
 

@@ -1,4 +1,4 @@
-"""Bad inputs made from the sound ones of :mod:`tests.data.intake.bad_inputs`: one fault each."""
+"""Bad inputs made from the sound ones of ``bad_inputs``: one fault each."""
 
 import os
 import pickle
@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tests.data.intake import bad_inputs as bad
+from tests.data.intake.damage import bad_inputs as bad
 
 
 def changed(change) -> Callable[[Path], Path]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data import names
-from scanvi_core.data.formats.texts import Glimpse, glimpse
+from scanvi_core.data.formats.text.glimpse import Glimpse, glimpse
 from scanvi_core.data.guard.text import open_text
 
 CELL_COLUMNS = (

@@ -20,8 +20,8 @@ from scanvi_core import errors
 from scanvi_core.data.child import limit_resources
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.errors import ScanviError
-from tests.data.intake import bad_inputs as bad
 from tests.data.intake import layouts
+from tests.data.intake.damage import bad_inputs as bad
 from tests.data.intake.outcomes import ask
 
 MEMORY_MB = 2_000

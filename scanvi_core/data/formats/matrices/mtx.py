@@ -26,8 +26,8 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
-from scanvi_core.data.formats import lists, molecules
-from scanvi_core.data.formats.folders import choose_matrix
+from scanvi_core.data.formats.matrices import lists, molecules
+from scanvi_core.data.formats.matrices.folders import choose_matrix
 from scanvi_core.data.guard.mtx_lines import open_mtx
 from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx
 from scanvi_core.errors import FileRefused

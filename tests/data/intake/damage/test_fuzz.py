@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from tests.data.intake import fuzzing
+from tests.data.intake.damage import fuzzing
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from scanvi_core import errors
-from tests.data.intake.bending import KINDS, bends, bent
+from tests.data.intake.damage.bending import KINDS, bends, bent
 from tests.data.intake.outcomes import ask
 
 STEP = 1 if os.environ.get("SCANVI_FUZZ") == "all" else 60

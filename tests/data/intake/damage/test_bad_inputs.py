@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests import ROOT
-from tests.data.intake.bad_cases import CASES, ELSEWHERE
-from tests.data.intake.bad_inputs import counts
+from tests.data.intake.damage.bad_cases import CASES, ELSEWHERE
+from tests.data.intake.damage.bad_inputs import counts
 from tests.data.intake.outcomes import deviations
 
 N_NUMBERS = 102

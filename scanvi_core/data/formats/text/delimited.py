@@ -18,9 +18,9 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
-from scanvi_core.data.formats.descriptions import describes_cells, describes_genes
-from scanvi_core.data.formats.texts import OTHER_ENCODING, Glimpse, glimpse, why_no_table
-from scanvi_core.data.formats.wide_lines import WIDE, NotPlain, read_lines
+from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
+from scanvi_core.data.formats.text.glimpse import OTHER_ENCODING, Glimpse, glimpse, why_no_table
+from scanvi_core.data.formats.text.wide_lines import WIDE, NotPlain, read_lines
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.names import cells_in_rows, is_gene
 from scanvi_core.data.question import Option, Question, answer

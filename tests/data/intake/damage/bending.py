@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.data.intake import bad_inputs as bad
+from tests.data.intake.damage import bad_inputs as bad
 
 TEXT = h5py.string_dtype()
 

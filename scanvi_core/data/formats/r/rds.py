@@ -23,7 +23,7 @@ from scanvi_core.data.anndata_files.target import (
     write_tables,
 )
 from scanvi_core.data.blocks.nodes import Unreadable
-from scanvi_core.data.formats import r_objects as r
+from scanvi_core.data.formats.r import objects as r
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused

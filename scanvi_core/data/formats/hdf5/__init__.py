@@ -1,0 +1,1 @@
+"""HDF5 files that are no AnnData, or one that has to be turned round."""

@@ -1,0 +1,1 @@
+"""Objects that R saved, read by the package rdata."""

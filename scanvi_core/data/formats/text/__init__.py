@@ -1,0 +1,1 @@
+"""Tables of counts written as text, with cells in rows or in columns."""
