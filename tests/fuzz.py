@@ -14,7 +14,7 @@ FILES = (
     "tests/data/intake/damage/test_fuzz.py",
     "tests/data/intake/damage/test_bending.py",
     "tests/services/test_packs_fuzz.py",
-    "tests/services/test_hostile_histories.py",
+    "tests/services/histories/test_damaged.py",
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.data.intake.import_file import inspect_file
 from scanvi_core.errors import FileRefused
 from tests import children
-from tests.data.intake import bad_inputs
+from tests.data.intake.damage import bad_inputs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -13,7 +13,6 @@ import sys
 import zipfile
 import zlib
 from contextlib import closing
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -27,6 +26,7 @@ from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.projects import library, packs
 from scanvi_core.services.runs import results
+from tests import ROOT
 from tests.services.packed import (
     GENES,
     array,
@@ -40,7 +40,6 @@ from tests.services.packed import (
 )
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-ROOT = Path(__file__).parents[2]
 HUGE = 2**31 - 1
 
 
