@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanvi_core.errors import DataDamaged
+from scanvi_core.errors import DataDamaged, is_of_the_machine
 
 SMALL = 2**20  # bytes of an array that is read: a map of a file that is cut off ends the program
 KNOWN = 256  # large arrays whose values were looked at
@@ -55,6 +55,8 @@ def open_array(path: Path, kind: Kind, *, mapped: bool = False) -> NDArray[Any]:
     except FileNotFoundError as error:
         raise damaged(path, "it is not there") from error
     except Exception as error:  # a damaged head fails in ways that no list foresees
+        if is_of_the_machine(error):
+            raise
         raise damaged(path, "it cannot be read") from error
     if kind.types and not (found.dtype.name in kind.types and found.dtype.isnative):
         raise damaged(path, f"it holds {found.dtype}, not {' or '.join(kind.types)}")

@@ -16,6 +16,7 @@ ScanviError
 └── ProgramFault          the program itself failed, in a process of its own
 """
 
+import errno
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -113,6 +114,14 @@ def reason_of(error: BaseException) -> str:
     """Return why the system refused, in its own words; what a library said is for the log."""
     number = getattr(error, "errno", None)
     return os.strerror(number) if isinstance(number, int) and number > 0 else "no reason was given"
+
+
+_OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Tell whether memory, handles or rights were lacking, which says nothing of a file."""
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) in _OF_THE_MACHINE
 
 
 OURS = "Something went wrong in the program, not in your data"

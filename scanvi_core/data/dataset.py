@@ -18,7 +18,7 @@ from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
 from scanvi_core.data.manifest import FORMAT, MANIFEST, kinds_of, read_manifest
 from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc.metrics import Quality
-from scanvi_core.errors import ColumnMissing
+from scanvi_core.errors import ColumnMissing, is_of_the_machine
 
 NAMES = "names"
 __all__ = ["FORMAT", "MANIFEST", "NAMES", "Dataset", "write_dataset", "write_rest"]
@@ -312,6 +312,8 @@ def read_table(path: Path, n_rows: int, columns: list[str] | None = None) -> pd.
     except FileNotFoundError as error:
         raise damaged(path, "it is not there") from error
     except Exception as error:  # a damaged file fails in ways that no list foresees
+        if is_of_the_machine(error):
+            raise
         raise damaged(path, "it cannot be read") from error
     missing = [name for name in columns or [NAMES] if name not in frame]
     if missing:

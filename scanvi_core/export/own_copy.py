@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from anndata.io import write_elem
 
 from scanvi_core.data.normalization import log_normalized
-from scanvi_core.errors import ExportError
+from scanvi_core.errors import ExportError, is_of_the_machine
 from scanvi_core.export import cellxgene
 from scanvi_core.export.patch import load_counts
 from scanvi_core.export.request import OwnCopy
@@ -70,6 +70,8 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         frame = pd.read_parquet(path, page_checksum_verification=True)
         return frame.set_index(NAMES).rename_axis(None).set_axis(columns, axis=1)
     except Exception as error:  # a damaged file fails in ways that no list foresees
+        if is_of_the_machine(error):
+            raise
         raise ExportError(
             f"{path.name} of the project is damaged: it cannot be read.",
             "Restore the project from a copy of it, or open your file as a new project.",

@@ -4,6 +4,7 @@ Elsewhere nobody is asked and everything is allowed. The rules lie in a file of 
 never packed, copied or unpacked: whoever makes a project here owns it, whatever it came from.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
 from scanvi_core.project.files import read_json, write_json
 
 FILE = "access.json"
+_logger = logging.getLogger(__name__)
 READ, WRITE = "read", "write"
 LEVELS = ("", READ, WRITE)  # each holds the ones before it
 UNOWNED_VARIABLE = "SCANVI_UNOWNED_PROJECTS"  # what all may do with projects that nobody owns
@@ -206,14 +208,20 @@ def unowned() -> str:
 def _read(path: str, *_seen: int) -> Access:
     try:
         said = read_json(Path(path))
-    except ProjectError:
-        return Access()
+    except ProjectError as error:
+        return _nobodys(path, error)
     if not isinstance(said, dict):
-        return Access()
+        return _nobodys(path)
     owner: Any = said.get("owner")
     everyone: Any = said.get("everyone")
     people: Any = said.get("people")
     typed = isinstance(owner, str) and everyone in LEVELS and isinstance(people, dict)
     if not typed or any(given not in (READ, WRITE) for given in people.values()):
-        return Access()
+        return _nobodys(path)
     return Access(owner, everyone, people)
+
+
+def _nobodys(path: str, cause: Exception | None = None) -> Access:
+    """Return who may see a project whose record is damaged: only who runs the program."""
+    _logger.warning("%s is damaged: only administrators see the project", path, exc_info=cause)
+    return Access()

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scanvi_core.arrays import Kind, open_array
-from scanvi_core.errors import DataDamaged
+from scanvi_core.errors import DataDamaged, is_of_the_machine
 from scanvi_core.typed import taken
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ def _sound(path: Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (DataDamaged, ValueError, OSError, LookupError, RecursionError) as error:
-        logger.warning("%s is put aside: %s", path, error)
+        if is_of_the_machine(error):
+            raise
+        logger.warning("%s is put aside", path, exc_info=error)
         path.replace(path.with_name(f"{path.name}.damaged"))
         return None

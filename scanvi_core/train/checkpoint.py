@@ -15,6 +15,7 @@ from scanvi_core.errors import TrainingError
 from scanvi_core.keys import as_now
 from scanvi_core.runtime import replacing
 from scanvi_core.train.history import EpochRecord, TrainingHistory
+from scanvi_core.train.step import out_of_memory
 from scanvi_core.train.training import Training
 
 META = "scanvi"
@@ -61,6 +62,8 @@ def load(path: Path, run: Training) -> None:
     try:
         _restore(run, tensors, meta)
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        if out_of_memory(error):
+            raise
         raise TrainingError(f"{path.name} is damaged: {error}.", START_AGAIN) from error
 
 

@@ -50,11 +50,14 @@ def test_what_was_given_is_read_again_as_soon_as_it_changed(tmp_path):
      '{"owner": "bob@a", "everyone": "", "people": {"carl@a": ["read"]}}',
      '{"owner": "bob@a", "everyone": ["read"], "people": {}}'],
 )  # fmt: skip
-def test_rules_that_cannot_be_read_leave_a_project_to_administrators(tmp_path, monkeypatch, text):
+def test_rules_that_cannot_be_read_leave_a_project_to_administrators(
+    tmp_path, monkeypatch, caplog, text
+):
     monkeypatch.setenv(access.UNOWNED_VARIABLE, "write")
     (tmp_path / access.FILE).write_text(text)
     found = access.access_of(tmp_path)
     assert [access.level(found, who) for who in (BOB, CARL, ADMIN)] == ["", "", WRITE]
+    assert "is damaged: only administrators" in caplog.text
 
 
 @pytest.mark.parametrize(("said", "level"), [("", ""), ("read", READ), (" Write ", WRITE)])

@@ -55,3 +55,16 @@ def test_a_damaged_checkpoint_is_refused(data, make_module, tmp_path):
 def test_no_temporary_file_is_left(data, make_module, tmp_path):
     fit(make_module(), data, tmp_path / "run.safetensors", stop_at=5)
     assert [p.name for p in tmp_path.iterdir()] == ["run.safetensors"]
+
+
+def test_memory_that_runs_out_is_not_called_damage(data, make_module, tmp_path, monkeypatch):
+    path = tmp_path / "run.safetensors"
+    fit(make_module(), data, path, stop_at=5)
+
+    def short(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    module = make_module()
+    monkeypatch.setattr(module, "load_state_dict", short)
+    with pytest.raises(torch.OutOfMemoryError):
+        fit(module, data, path)

@@ -18,6 +18,7 @@ from scanvi_core.data.blocks.write import hash_rows, read_rows, write_by_gene
 from scanvi_core.data.dataset import NAMES, read_table, write_table
 from scanvi_core.data.manifest import MANIFEST, Manifest, check_complete, kinds_of, read_manifest
 from scanvi_core.data.qc.metrics import Meter, Quality
+from scanvi_core.errors import is_of_the_machine
 from scanvi_core.typed import taken
 
 BLOCK = 2**22  # counts at a time
@@ -84,6 +85,8 @@ def _table(path: Path, n_rows: int, columns: list[str]) -> pd.DataFrame:
     try:
         about = pq.read_metadata(path)
     except Exception as error:  # a damaged file fails in ways that no list foresees
+        if is_of_the_machine(error):
+            raise
         raise damaged(path, "it cannot be read") from error
     if about.num_rows != n_rows or about.schema.names != expected:
         raise damaged(path, "its rows or columns are not those of the manifest")

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from scanvi_core.project.label_log.replay.row_sets import (
@@ -103,21 +104,29 @@ def replay(
         If an entry is damaged, out of order, or not what its digest says.
     """
     for record in records:
-        try:
+        with _damage_in(record):
             change = unpack(record, len(board.codes))
             digest = trusted
             if not trusted or record.digest != trusted:
                 digest = digest_of(history.digest, record, change)
+        # what the digest proves to be as written cannot be damaged: an error is the program's
+        with nullcontext() if record.digest else _damage_in(record):
             advance(record, change, digest, board, history)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise LogDamaged(f"entry {record.seq} cannot be read") from error
+
+
+@contextmanager
+def _damage_in(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise LogDamaged(f"entry {record.seq} cannot be read") from error
 
 
 def advance(record: Record, change: Change, digest: str, board: Board, history: History) -> None:
     """Apply one entry, the change it makes and the digest it has to have being known."""
-    history.add(record.seq, record.kind, record.payload, changes=bool(change))
     if record.digest not in ("", digest):
         raise LogDamaged(f"entry {record.seq} is not what was written")
+    history.add(record.seq, record.kind, record.payload, changes=bool(change))
     board.apply(change)
     history.digest = digest
 
@@ -131,7 +140,7 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
     payload = {key: value for key, value in record.payload.items() if key != "logs"}
     said = [previous, record.time, record.actor, record.kind, payload]
     text = json.dumps(said, sort_keys=True, ensure_ascii=False)
-    found = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
     arrays: list[Rows | Codes | Sources] = []
     if change.holdout is not None:
         arrays = [change.holdout.after, change.holdout.before]
@@ -139,6 +148,6 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
         arrays = [change.cells.rows, *change.cells.after, *change.cells.before]
     for array in arrays:
         one = array[:1] if len(array) and (array == array[0]).all() else array  # as most often
-        found.update(f"{len(array)} {len(one)} ".encode())
-        found.update(one.astype("<i4").tobytes())
-    return found.hexdigest()
+        digest.update(f"{len(array)} {len(one)} ".encode())
+        digest.update(one.astype("<i4").tobytes())
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -248,6 +249,8 @@ def _lock(connection: sa.Connection) -> None:
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(schema))))
 
 
+DECODERS = {"sqlalchemy", "json", "sqlite3", "psycopg"}
+
 _WAIT = ("another window is writing", "Try again.")
 _CLOSED = ("its folder cannot be written to", "Change the permissions of the project folder.")
 _REASONS = {
@@ -284,8 +287,16 @@ def in_words(verb: str) -> Iterator[None]:
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         raise _in_words(getattr(error, "orig", error), verb) from error
     except (ValueError, TypeError) as error:
+        if not _is_of_the_driver(error):
+            raise
         # what the driver cannot even decode: text that is no text, JSON that is no JSON
         raise LogDamaged("a value in it cannot be read") from error
+
+
+def _is_of_the_driver(error: BaseException) -> bool:
+    """Tell whether an error arose where values are decoded, not in the program's own lines."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in DECODERS
 
 
 def _in_words(error: BaseException | None, verb: str) -> ProjectError:

@@ -13,6 +13,7 @@ import pytest
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.replay.state import Board
 from scanvi_core.project.label_log.storage import ledger, migrations
 from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
 from scanvi_core.project.label_log.storage.database import LogDamaged, in_words
@@ -58,6 +59,24 @@ def test_only_damage_is_called_damage(said, kind, why):
     with pytest.raises(ProjectError, match=why) as caught, in_words("copied"):
         raise sqlite3.OperationalError(said)
     assert type(caught.value) is kind and said not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [TypeError, ValueError])
+def test_a_fault_of_the_program_is_not_called_damage(fault, filled, monkeypatch):
+    def faulty(*_):
+        raise fault("a mistake of ours")
+
+    with pytest.raises(fault, match="of ours"), in_words("read"):
+        faulty()
+    filled.append(events.assign([1], "NK"))
+    monkeypatch.setattr(Board, "apply", faulty)
+    with pytest.raises(fault, match="of ours"):
+        filled.labels(2)
+
+
+def test_what_the_driver_cannot_decode_is_damage():
+    with pytest.raises(LogDamaged, match="cannot be read"), in_words("read"):
+        json.loads("{no")
 
 
 def test_an_older_log_that_cannot_be_put_aside_is_not_called_damaged(tmp_path, monkeypatch):
