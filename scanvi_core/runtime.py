@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``
 MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BLOCK_BYTES, KEPT_BYTES = 32 * 2**20, 128 * 2**20
 logger = logging.getLogger(__name__)
+
+Report = Callable[[float, str], None]  # who is told how far work is, and what is being done
 
 
 def home() -> Path:

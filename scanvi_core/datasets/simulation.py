@@ -21,7 +21,7 @@ def simulate(
     """Draw counts of cell types with marker programs, batches with shifts, library sizes.
 
     Counts of a cell of type y in batch s are negative binomial around its library size times the
-    softmax of ``base + log(marker_fold) · marker[y] + shift[s]``. Every type has a programme of a
+    softmax of ``base + log(marker_fold) · marker[y] + shift[s]``. Every type has a program of a
     tenth of the genes (at least three), half of which it shares with the type before it, so that
     neighboring types look alike. Shares of the types fall from first to last by a factor of two.
 

@@ -8,7 +8,6 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -19,12 +18,11 @@ from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, check_unchanged
 from scanvi_core.export.serialization import load_request
 from scanvi_core.export.verify import verify
-from scanvi_core.runtime import log_cause
+from scanvi_core.runtime import Report, log_cause
 
 CHECK = "Check that the disk has room and that the source opens in scanpy."
 ADDING, CHECKING = 0.5, 0.55  # shares of the progress bar; copying comes first
 
-Report = Callable[[float, str], None]
 logger = logging.getLogger(__name__)
 
 

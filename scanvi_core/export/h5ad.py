@@ -17,14 +17,12 @@ from scanvi_core.errors import ExportError, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
 from scanvi_core.plurals import sizes
-from scanvi_core.runtime import replacing
+from scanvi_core.runtime import Report, replacing
 
 POLL_S = 0.1
 # Room beyond the copy and twice our arrays (once as .npy, once in the file): HDF5 bookkeeping.
 SLACK_BYTES = 5_000_000
 COPIED = 0.5  # share of the progress bar when the source is copied
-
-Report = Callable[[float, str], None]
 
 
 class ExportStopped(ExportError):

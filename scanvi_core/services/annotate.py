@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from scanvi_core import keys, runtime
 from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
 from scanvi_core.project.folder import create_project
+from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
@@ -23,8 +24,6 @@ from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
-
-Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import streamlit as st
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from pages.ui.cell_map.colors import CategoryColor, ValueColor
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.explore.rules import Operation
 from scanvi_core.services.explore.subsample import Drawn
 
 Color = CategoryColor | ValueColor
-Operation = Literal["replace", "add", "subtract", "intersect", "clear"]
 Mask = NDArray[np.bool_]
 APART = 5_000  # cells from which the big parts are sent apart, each when it changes
 GRID = 65_534  # steps of the uint16 grid along the longer side; 65535 marks a cell not drawn

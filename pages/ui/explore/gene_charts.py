@@ -7,11 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.ui.cell_map.charts import MARGIN, QUIET
 from pages.ui.text import plain
 from scanvi_core.colors import type_color
 
-MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
-QUIET = {"displayModeBar": False}
 ROW, LARGEST = 24, 18  # pixels of a row, and of the dot of a gene that every cell shows
 FEW = 10  # cells, of which each is drawn: they have no shape
 

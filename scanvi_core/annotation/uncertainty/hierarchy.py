@@ -11,7 +11,7 @@ TYPE, GROUP, NEITHER = 0, 1, -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LevelledPrediction:
+class LeveledPrediction:
     """One label per cell, at the level that reached the threshold; all arrays are [n].
 
     Parameters
@@ -35,7 +35,7 @@ def back_off(
     label_names: Sequence[str],
     groups: Mapping[str, str],
     threshold: float,
-) -> LevelledPrediction:
+) -> LeveledPrediction:
     """Name each cell by its likeliest type if that is sure enough, else by its likeliest group.
 
     The probability of a group is the sum over its types, so it is calibrated where theirs are,
@@ -71,7 +71,7 @@ def back_off(
     names = np.where(level == TYPE, types[best], coarse[best_parent])
     names[level == NEITHER] = None
     confidence = np.where(known, np.where(level == TYPE, p, p_parent), np.nan)
-    return LevelledPrediction(names, level.astype(np.int8), confidence.astype(np.float32))
+    return LeveledPrediction(names, level.astype(np.int8), confidence.astype(np.float32))
 
 
 def group_probabilities(

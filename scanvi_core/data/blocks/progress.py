@@ -3,20 +3,19 @@
 The reader is a process with one thing to do, so who listens is set once, for all of it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 
 from scanvi_core.data.blocks.hdf5 import Block, MatrixSource
-
-Tell = Callable[[float, str], None]
+from scanvi_core.runtime import Report
 
 
 def silent(fraction: float, words: str) -> None:
     """Tell nobody."""
 
 
-LISTENER: ContextVar[Tell] = ContextVar("listener", default=silent)
+LISTENER: ContextVar[Report] = ContextVar("listener", default=silent)
 
 
 @dataclass(frozen=True, slots=True)

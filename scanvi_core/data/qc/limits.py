@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from scanvi_core.config import MIN_BATCH_CELLS
+
 # What may be technically wrong with a cell, by code
 FLAG_NAMES = (
     "ok", "no counts", "low counts", "high mitochondrial", "doublet", "stray batch", "few genes",
@@ -24,7 +26,6 @@ LOW_FOLDS = (3.0, 5.0)  # never at less than 3 times below it, always at more th
 HIGH_SPREADS = 5.0  # standard deviations above the batch's median
 LEAST_PERCENT, PERCENT_STEP = 10.0, 0.5  # of mitochondrial counts; limits are never lower
 LEAST_SCORE, SCORE_STEP = 0.1, 0.01  # of doublets: twice the rate that scrublet expects
-MIN_BATCH_CELLS = 20  # smaller batches are measured by the median of all cells
 STEPS = 100  # of a slider between 0 and a typical cell
 LAST_SHARE = 0.95  # of the cells lie within the bins where low values are flagged
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from scanvi_core import config
 from scanvi_core.annotation.uncertainty import reasons as doubt_reasons
+from scanvi_core.annotation.uncertainty.prediction_sets import COVERAGE
 from scanvi_core.data.qc.limits import FINE
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.replay.state import GIVEN
@@ -42,7 +43,6 @@ NEXT_STEPS = (
     "Look at its counts, doublet score and batch; leave it unnamed.",
 )
 NOT_LOOKED = "New types were not looked for: too few labeled cells."
-COVERAGE = 0.9
 SEPARATOR = " | "
 CHECKED = "label check"  # the reason that goes into the log
 

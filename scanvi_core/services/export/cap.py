@@ -14,7 +14,7 @@ from scanvi_core import __version__, keys
 from scanvi_core.export import terms
 from scanvi_core.export.request import Column
 from scanvi_core.services.export.cellxgene import form
-from scanvi_core.services.export.columns import ExportChoice, final_labels
+from scanvi_core.services.export.columns import ExportChoice, final_labels, words_column
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -191,11 +191,10 @@ def _synonyms(term: str) -> list[str]:
     return terms.synonyms_of(term, terms.CELL_TYPE) if _is_term(term) else []
 
 
-def _column(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
+def _column(codes: np.ndarray, words: list[str]) -> Column:
     """Return words per type as a column; what was not said, and the cells after the last type."""
     filled = [str(word).strip() or terms.UNKNOWN for word in [*words, terms.UNKNOWN]]
-    categories, place = np.unique(filled, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in categories]
+    return words_column(codes, filled)
 
 
 def _about(opened: Workspace, key: str, sources: np.ndarray) -> dict[str, Any]:

@@ -172,3 +172,9 @@ def type_names(opened: Workspace, choice: ExportChoice) -> list[str]:
     """Return the names among the final labels, sorted."""
     labels, _ = final_labels(opened, choice)
     return sorted(str(name) for name in pd.unique(labels) if name)
+
+
+def words_column(codes: np.ndarray, words: list[str]) -> Column:
+    """Return the column of `words[codes]`, where a word may stand for several codes."""
+    categories, place = np.unique(words, return_inverse=True)
+    return place[codes].astype(np.int32), [str(word) for word in categories]

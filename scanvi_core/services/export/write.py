@@ -11,9 +11,10 @@ import numpy as np
 from scanvi_core import keys, runtime
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import ExportError, InputError
-from scanvi_core.export.h5ad import Exported, ExportStopped, Report, export_annotated
+from scanvi_core.export.h5ad import Exported, ExportStopped, export_annotated
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from scanvi_core.export.table import write_labels
+from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
 from scanvi_core.services.export import cap, model, parts
 from scanvi_core.services.export.cellxgene import form, submission_file

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from scanvi_core.project.label_log.exchange.foreign_log import adopt
 from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.label_log.storage.database import in_words, server_url
 from scanvi_core.project.locks import MARK
-from scanvi_core.runtime import replacing
+from scanvi_core.runtime import Report, replacing
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.workspace import IO_LANE, workspace
@@ -46,7 +46,6 @@ PARTS = ("dataset", "source", "runs", "derived")
 CHILD = "scanvi_core.services.projects.packs_child"
 MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through a pack: so much, and per MB of it
 TIMEOUT_S, SECONDS_PER_MB = 600.0, 5.0
-Report = Callable[[float, str], None]
 LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 

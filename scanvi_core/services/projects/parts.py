@@ -15,6 +15,7 @@ from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.folder import Project
 from scanvi_core.project.records import PartFiles
+from scanvi_core.runtime import Report
 from scanvi_core.services import paths
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 LIST = "parts.json"
 MOST_FILES = 200
 MIN_JOIN_S, JOIN_BYTES_PER_S = 300.0, 1e6  # of processor time that joining may take
-Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)

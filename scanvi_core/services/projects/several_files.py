@@ -13,6 +13,7 @@ from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.errors import InputError
 from scanvi_core.plurals import count
 from scanvi_core.project.folder import Project, create_project, open_project
+from scanvi_core.runtime import Report
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.projects import browse, open_file, parts
@@ -209,7 +210,7 @@ def join(project_id: str, references: Sequence[str] = (), batch_key: str | None 
 def join_into(
     project: Project,
     batch_key: str | None = None,
-    report: parts.Report = lambda *_: None,
+    report: Report = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Workspace:
     """Join the files that were read and take the joined file in; each file is a batch."""

@@ -19,6 +19,7 @@ from scanvi_core.services.export.cellxgene.form import (
     gene_ids,
     term_of,
 )
+from scanvi_core.services.export.columns import words_column
 from scanvi_core.services.workspace import Workspace
 
 CELL_TYPE_KEY = "cell_type_ontology_term_id"
@@ -85,7 +86,7 @@ def _columns(opened: Workspace, made: Submission, labels: np.ndarray) -> dict[st
     types, codes = np.unique(labels.astype(str), return_inverse=True)
     chosen = [cell_type_term(made, name) if name else "" for name in types]
     obs: dict[str, Column] = {
-        CELL_TYPE_KEY: _joined(codes, [term or terms.UNKNOWN for term in chosen]),
+        CELL_TYPE_KEY: words_column(codes, [term or terms.UNKNOWN for term in chosen]),
         "tissue_type": (np.zeros(n_obs, dtype=np.int32), [made.kind]),
         "is_primary_data": np.full(n_obs, made.primary),
     }
@@ -96,16 +97,10 @@ def _columns(opened: Workspace, made: Submission, labels: np.ndarray) -> dict[st
         elif column:
             codes, names = opened.categories(column)
             ids = [term_of(made, item, value) for value in (*names, "")]
-            obs[item.key] = _joined(np.where(codes < 0, len(names), codes), ids)
+            obs[item.key] = words_column(np.where(codes < 0, len(names), codes), ids)
         else:
             obs[item.key] = (np.zeros(n_obs, dtype=np.int32), [term_of(made, item, "")])
     return obs
-
-
-def _joined(codes: np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Return codes for words that may be there several times."""
-    categories, place = np.unique(words, return_inverse=True)
-    return place[codes].astype(np.int32), [str(word) for word in categories]
 
 
 def _has_counts(opened: Workspace, genes: np.ndarray) -> np.ndarray:
