@@ -111,17 +111,17 @@ def _record(value: Any, kind: Any, where: str) -> Any:
     missing = sorted(required - value.keys())
     if missing:
         raise Mistyped(f"{where} has no {missing[0]}")
-    found = {
+    checked = {
         name: taken(value[name], hint, f"{where}.{name}" if where != "it" else name)
         for name, hint in hints.items()
         if name in value
     }
     if is_dataclass(kind):
         try:
-            kind(**found)  # type: ignore[operator]  # a class, not an instance
+            kind(**checked)  # type: ignore[operator]  # a class, not an instance
         except SettingInvalid as error:
             raise Mistyped(f"{where}: {error.message}") from error
-    return found
+    return checked
 
 
 @cache
@@ -140,11 +140,11 @@ def _members(kind: Any) -> tuple[dict[str, Any], frozenset[str]]:
 
 def _annotated(value: Any, arguments: tuple[Any, ...], where: str) -> Any:
     kind, *rules = arguments
-    found = taken(value, kind, where)
+    checked = taken(value, kind, where)
     for rule in rules:
-        if problem := rule(found):
-            raise _wrong(where, found, problem)
-    return found
+        if problem := rule(checked):
+            raise _wrong(where, checked, problem)
+    return checked
 
 
 def _one_of(value: Any, arguments: tuple[Any, ...], where: str) -> Any:

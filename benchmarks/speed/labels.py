@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.results_file import Cell, Result, write
 from scanvi_core import runtime
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.store import LabelStore
 
 REPEATS = 9
 LASSO = 200_000

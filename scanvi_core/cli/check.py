@@ -23,6 +23,6 @@ def run(options: argparse.Namespace) -> None:
     from scanvi_core.services.annotate import check_asked
 
     answers = dict(options.answer)
-    found = inspect_file(options.source, answers=answers)
-    check_asked(found.get("asked", []), answers)
-    print_summary(found, as_json=options.json)
+    report = inspect_file(options.source, answers=answers)
+    check_asked(report.get("asked", []), answers)
+    print_summary(report, as_json=options.json)

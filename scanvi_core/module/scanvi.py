@@ -300,8 +300,8 @@ use_layer_norm, parity
             classification = -log_mass(log_probs, self._known(labeled[1])).mean()
         else:
             classification = _cross_entropy(soft[1], log_probs)
-            said = bound.q.T.clamp_min(LEAST_SHARE).log()
-            loss = loss + distillation_ratio * _cross_entropy(soft[0], said)
+            log_q = bound.q.T.clamp_min(LEAST_SHARE).log()
+            loss = loss + distillation_ratio * _cross_entropy(soft[0], log_q)
         loss = loss + classification_ratio * classification
         return LossTerms(loss, reconstruction, kl, classification, log_probs)
 

@@ -196,25 +196,25 @@ def access_of(root: Path) -> Access:
 
 def unowned() -> str:
     """Return what all who are let in may do with projects that nobody owns."""
-    said = os.environ.get(UNOWNED_VARIABLE, "").strip().lower()
-    if said not in LEVELS:
+    allowed = os.environ.get(UNOWNED_VARIABLE, "").strip().lower()
+    if allowed not in LEVELS:
         raise SettingInvalid(
-            f"{UNOWNED_VARIABLE} is {said!r}.", "Leave it empty, or write read or write."
+            f"{UNOWNED_VARIABLE} is {allowed!r}.", "Leave it empty, or write read or write."
         )
-    return said
+    return allowed
 
 
 @lru_cache(4096)
 def _read(path: str, *_seen: int) -> Access:
     try:
-        said = read_json(Path(path))
+        record = read_json(Path(path))
     except ProjectError as error:
         return _nobodys(path, error)
-    if not isinstance(said, dict):
+    if not isinstance(record, dict):
         return _nobodys(path)
-    owner: Any = said.get("owner")
-    everyone: Any = said.get("everyone")
-    people: Any = said.get("people")
+    owner: Any = record.get("owner")
+    everyone: Any = record.get("everyone")
+    people: Any = record.get("people")
     typed = isinstance(owner, str) and everyone in LEVELS and isinstance(people, dict)
     if not typed or any(given not in (READ, WRITE) for given in people.values()):
         return _nobodys(path)

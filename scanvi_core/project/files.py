@@ -41,15 +41,15 @@ def read_record(path: Path, kind: Any) -> dict[str, Any]:
     ProjectError
         If the file is missing or damaged.
     """
-    found = read_json(path)
+    record = read_json(path)
     try:
-        taken(found, kind)
+        taken(record, kind)
     except Mistyped as error:
         raise DataDamaged(
             f"{path.name} of the project is damaged: {error}.",
             "Restore the project folder from a backup.",
         ) from error
-    return as_now(found)
+    return as_now(record)
 
 
 def write_json(path: Path, value: Any) -> None:

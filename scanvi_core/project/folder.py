@@ -167,11 +167,11 @@ def mend_settings(project: Project) -> None:
     """
     path = project.root / SETTINGS
     try:
-        found = json.loads(path.read_bytes())
+        settings = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        found = {}
+        settings = {}
     sound = {"name": project.id, "created": now()}
-    for key, value in found.items() if isinstance(found, dict) else ():
+    for key, value in settings.items() if isinstance(settings, dict) else ():
         try:
             taken({key: value}, Settings)
         except Mistyped:  # that is what is damaged

@@ -48,8 +48,8 @@ def read_progress(run: RunPaths) -> Progress:
     path = run.progress
     if not path.is_file():
         return Progress()
-    told = read_record(path, _Told)
-    return Progress(told["fraction"], told["message"])
+    progress = read_record(path, _Told)
+    return Progress(progress["fraction"], progress["message"])
 
 
 @contextmanager

@@ -91,15 +91,15 @@ class RunSettings:
             If something is missing or cannot be what it stands for.
         """
         try:
-            told = taken(plain, FrozenSettings, "run.json")
+            record = taken(plain, FrozenSettings, "run.json")
             values: dict[str, Any] = {
-                item.name: told[KEYS.get(item.name, item.name)]
+                item.name: record[KEYS.get(item.name, item.name)]
                 for item in fields(cls)
-                if KEYS.get(item.name, item.name) in told
+                if KEYS.get(item.name, item.name) in record
             }
             values |= {
-                "model": ModelConfig(**told["model"]),
-                "train": TrainConfig(**told["train"]),
+                "model": ModelConfig(**record["model"]),
+                "train": TrainConfig(**record["train"]),
             }
             hints = get_type_hints(cls)
             for name in values:

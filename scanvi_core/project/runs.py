@@ -305,10 +305,10 @@ def status_seen(run: Run) -> RunStatus:
     A run that says it is queued or running, but whose process is gone, or shows no sign of life
     from another machine, was cut off by a crash, a kill or a restart.
     """
-    said = run.status
-    if said.status in (QUEUED, RUNNING) and not _lives(run, said.process):
-        return said._replace(status=INTERRUPTED, message=CLOSED)
-    return said
+    status = run.status
+    if status.status in (QUEUED, RUNNING) and not _lives(run, status.process):
+        return status._replace(status=INTERRUPTED, message=CLOSED)
+    return status
 
 
 def _lives(run: Run, mark: str) -> bool:

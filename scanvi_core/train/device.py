@@ -85,7 +85,7 @@ class Replay:
         stepper.optimizer.zero_grad(set_to_none=True)
         try:
             self.program = self.capture(
-                lambda: stepper.attempt(*unpack(self.inputs, self.sizes[0])), stepper.noise
+                lambda: stepper.step_once(*unpack(self.inputs, self.sizes[0])), stepper.noise
             )
         except Exception as fault:  # drivers fail in many ways, and no run may end for one
             logging.getLogger(__name__).warning("Recording a step failed.", exc_info=fault)

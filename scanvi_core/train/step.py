@@ -104,7 +104,7 @@ class Stepper:
         while not self._fits(rows, chosen, rate, kl_weight):
             self._halve(min(len(rows), len(chosen)))
 
-    def attempt(
+    def step_once(
         self, rows: Tensor, chosen: Tensor, rate: float | Tensor, kl_weight: float | Tensor
     ) -> None:
         """Take one step as `take` does, with as many parts as were needed so far."""
@@ -194,7 +194,7 @@ class Stepper:
     ) -> bool:
         """Take the step; return whether memory sufficed."""
         try:
-            self.attempt(rows, chosen, rate, kl_weight)
+            self.step_once(rows, chosen, rate, kl_weight)
         except (MemoryError, RuntimeError) as fault:
             # Others of a team would wait for gradients that this process never adds.
             if self.team is not None or not out_of_memory(fault):

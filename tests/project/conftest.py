@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.views import N
 
 

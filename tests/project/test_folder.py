@@ -10,15 +10,10 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import (
-    Run,
-    create_project,
-    list_projects,
-    locks,
-    open_project,
-    status_seen,
-)
 from scanvi_core.project import files as project_files
+from scanvi_core.project import locks
+from scanvi_core.project.folder import create_project, list_projects, open_project
+from scanvi_core.project.runs import Run, status_seen
 from tests.project.run_settings import settings
 
 

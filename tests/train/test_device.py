@@ -194,7 +194,7 @@ def test_a_step_leaves_nothing_to_the_host(data, make_module, on_device, monkeyp
     monkeypatch.setattr(stepper.optimizer, "step", lambda: None)
     packed = pack(np.arange(32), np.arange(16), 1e-3, 0.5).to("meta")
     with OnHost() as on_host:
-        stepper.attempt(*unpack(packed, 32))
+        stepper.step_once(*unpack(packed, 32))
     assert not on_host.found
     assert on_host.n_calls > 400
 

@@ -92,8 +92,8 @@ def _positions(genes: list[str], model_genes: list[str]) -> np.ndarray:
         )
     first = ~names.duplicated()
     positions = np.flatnonzero(first)
-    found = names[first].get_indexer(model_genes)
-    return np.where(found >= 0, positions[found], -1)
+    at = names[first].get_indexer(model_genes)
+    return np.where(at >= 0, positions[at], -1)
 
 
 def _without_versions(genes: Sequence[str]) -> list[str]:

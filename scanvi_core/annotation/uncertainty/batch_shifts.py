@@ -61,12 +61,12 @@ def _shifts(
     cells = {k: own for k, own in cells.items() if len(own) >= MIN_CELLS}
     if not cells:
         return np.zeros_like(points)
-    found = {k: own.mean(axis=0) - middles[k] for k, own in cells.items()}
+    shifts = {k: own.mean(axis=0) - middles[k] for k, own in cells.items()}
     for _ in range(PASSES):
-        usual = np.median(list(found.values()), axis=0)
-        found = {k: _densest(own, middles[k] + usual) - middles[k] for k, own in cells.items()}
-    usual = np.median(list(found.values()), axis=0)
-    return np.stack([found.get(int(k), usual) for k in prediction])
+        usual = np.median(list(shifts.values()), axis=0)
+        shifts = {k: _densest(own, middles[k] + usual) - middles[k] for k, own in cells.items()}
+    usual = np.median(list(shifts.values()), axis=0)
+    return np.stack([shifts.get(int(k), usual) for k in prediction])
 
 
 def _densest(points: np.ndarray, start: np.ndarray) -> np.ndarray:

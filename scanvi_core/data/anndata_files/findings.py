@@ -72,19 +72,19 @@ def speaks_against(
     facts = chosen.facts
     if facts is None or chosen.verdict != choose.COUNTS:
         return []
-    said = []
+    sentences = []
     if against := contradiction(facts.totals, obs, facts, chosen.shape[1]):
-        said.append(f"{chosen.name}: {against}.")
+        sentences.append(f"{chosen.name}: {against}.")
     elif looks_like_cut_logs(facts):
-        said.append(
+        sentences.append(
             f"{chosen.name} holds whole numbers from 0 to {chosen.maximum:,.0f}, 1 not being the "
             "commonest: they look like logarithms cut to whole numbers, not counts."
         )
     batches = batches_of(obs, columns)
     if batches is not None and (missing := not_measured(facts, batches.key)):
-        said.append(missing)
+        sentences.append(missing)
     if chosen.name.removeprefix("layers/").casefold() in keys.PART_LAYERS:
-        said.append(
+        sentences.append(
             f"{chosen.name} holds a part of the molecules; no matrix of all of them has counts."
         )
-    return said
+    return sentences

@@ -18,7 +18,7 @@ from scanvi_core.errors import DataDamaged, ProjectError, reason_of
 
 BLOCK = 2**21  # entries at a time: temporaries of some 50 MB
 DAY_S = 86_400.0
-KEPT = 3  # cuts kept beside a data set; each is as large as the counts of its genes
+MAX_CUTS = 3  # cuts kept beside a data set; each is as large as the counts of its genes
 
 
 def row_blocks(indptr: np.ndarray, size: int = BLOCK) -> Iterator[tuple[int, int]]:
@@ -145,7 +145,7 @@ def _tidy(folder: Path) -> None:
     """Remove all cuts but the last, and what a write that was killed the day before has left."""
     cuts = sorted(folder.glob("cut_*"), key=lambda path: -path.stat().st_mtime)
     killed = [path for path in folder.glob(".cut_*") if time.time() - path.stat().st_mtime > DAY_S]
-    for old in cuts[KEPT:] + killed:
+    for old in cuts[MAX_CUTS:] + killed:
         shutil.rmtree(old, ignore_errors=True)  # on Windows not while it is in use
 
 

@@ -45,9 +45,9 @@ def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -
     found
         The runs and how they stand.
     """
-    told = _read(project.root / SETTINGS)
-    taken(told, Shown)
-    settings = portable(taken(told, Settings))
+    shown = _read(project.root / SETTINGS)
+    taken(shown, Shown)
+    settings = portable(taken(shown, Settings))
     settings["name"] = clean_label(settings["name"])
     _check_column(settings.get("batch_key"), columns, "its settings")
     for key in ("current_run", "kept_run", "offered_run"):
@@ -111,12 +111,12 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
 
 def _status(run: Run, settings: Mapping[str, Any]) -> str:
     """Return how a run stands, written anew: nobody works on it any more."""
-    said = taken(_read(run.root / "status"), Status, f"the status of run {run.id}")
-    now, message = said["status"], said.get("message", "")
+    status = taken(_read(run.root / "status"), Status, f"the status of run {run.id}")
+    now, message = status["status"], status.get("message", "")
     if now not in (runs.DONE, runs.FAILED, runs.STOPPED):  # its checkpoint stayed where it was
         ours = now != runs.WAITING and settings["store"] is None
         now, message = runs.STOPPED, CUT_OFF if ours else GIVEN_UP
-    about = {"status": now, "message": message, "time": said.get("time", ""), "process": ""}
+    about = {"status": now, "message": message, "time": status.get("time", ""), "process": ""}
     _write(run.root / "status", about)
     return str(now)
 
@@ -136,8 +136,8 @@ def _records(run: Run) -> None:
         metrics.write_text("".join(lines), encoding="utf-8")
     if summary.exists():
         about = f"the summary of run {run.id}"
-        told = taken(_read(summary), Summary, about)
-        _write(summary, _whole(told, Summary, frozenset(), about))
+        record = taken(_read(summary), Summary, about)
+        _write(summary, _whole(record, Summary, frozenset(), about))
 
 
 _OPEN = frozenset({"validation_accuracy", "validation_loss"})

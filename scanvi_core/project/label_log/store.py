@@ -196,11 +196,11 @@ class LabelStore(Ledger):
             If this log has begun already, or the disk refuses.
         """
         records = foreign_log.checked(records, self.n_obs)
-        found = list(foreign_log.marked(records, Bringer.now(self.actor), self._signer))
+        brought = list(foreign_log.marked(records, Bringer.now(self.actor), self._signer))
         with self._writing() as connection:
             if self._history.seq:
                 raise ProjectError("This project has labels already.", "Open the file once more.")
-            self._store(connection, found, self._signer.head_of(found))
+            self._store(connection, brought, self._signer.head_of(brought))
             self._catch_up(connection)
 
     def export_log(self) -> list[str]:

@@ -68,10 +68,10 @@ def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
     Columns ``cluster`` (from 1), ``cells``, ``markers``.
     """
     question = of_clusters(opened)
-    found = answer(opened, question)
-    if found is None:
+    table = answer(opened, question)
+    if table is None:
         return None
-    first = found.groupby("group")["gene"].apply(lambda genes: ", ".join(genes[:FIRST]))
+    first = table.groupby("group")["gene"].apply(lambda genes: ", ".join(genes[:FIRST]))
     sizes = np.bincount(question.groups.codes, minlength=len(question.groups.names))
     return pd.DataFrame(
         {

@@ -53,6 +53,6 @@ def _markers(opened: Workspace, mask: np.ndarray) -> tuple[str, ...]:
         return ()
     random = np.random.default_rng(0)
     own, rest = (np.sort(random.permutation(rows)[:LOOKED_AT]) for rows in sides)
-    found = contrast(opened.dataset.counts, own, rest, n=4 * MARKERS)
+    contrasts = contrast(opened.dataset.counts, own, rest, n=4 * MARKERS)
     symbols = opened.dataset.symbols
-    return tuple(str(symbols[item.gene]) for item in found if item.score > 0)[:MARKERS]
+    return tuple(str(symbols[item.gene]) for item in contrasts if item.score > 0)[:MARKERS]

@@ -78,13 +78,13 @@ def open_paths(texts: Sequence[str]) -> str:
     InputError
         If they are too many, or one is there twice.
     """
-    found = [allowed_path(text, folders=True) for text in texts]
-    samples = [browse.samples_in(path) if path.is_dir() else [] for path in found]
+    paths = [allowed_path(text, folders=True) for text in texts]
+    samples = [browse.samples_in(path) if path.is_dir() else [] for path in paths]
     for path in (path for several in samples for path in several):
         allowed_path(str(path), folders=True)  # a link may lead elsewhere
     files = [
         path
-        for one, several in zip(found, samples, strict=True)
+        for one, several in zip(paths, samples, strict=True)
         for path in (several if len(several) > 1 else [one])
     ]
     return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
@@ -161,7 +161,8 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
         ]
     )
     manifests = [source.dataset.manifest for source in sources]
-    batches = [found["key"] for manifest in manifests for found in manifest["batch_candidates"]]
+    candidates = [one for manifest in manifests for one in manifest["batch_candidates"]]
+    batches = [one["key"] for one in candidates]
     typed = files["types in"] != NO_TYPES
     likely = tuple(files["file"][typed]) if not typed.all() else ()
     return Overview(files, n_shared, problem, list(dict.fromkeys(batches)), likely)
@@ -214,7 +215,7 @@ def join_into(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Workspace:
     """Join the files that were read and take the joined file in; each file is a batch."""
-    path, origin, found = parts.join_parts(
+    path, origin, key = parts.join_parts(
         project, batch_key, lambda share, words: report(JOIN_SHARE * share, words)
     )
     opened = import_into(
@@ -224,6 +225,6 @@ def join_into(
         report=lambda share, words: report(JOIN_SHARE + (1 - JOIN_SHARE) * share, words),
         should_stop=should_stop,
     )
-    project.update_settings(batch_key=found)
+    project.update_settings(batch_key=key)
     parts.forget(project)
     return opened

@@ -20,11 +20,11 @@ TITLES = {
     TOTALS: "Counts per cell", GENES: "Genes per cell", MT: "Mitochondrial share, %",
     DOUBLET: "Doublet score",
 }  # fmt: skip
-ASKED = {
+LIMIT_LABELS = {
     TOTALS: "Flag cells with fewer counts than", GENES: "Flag cells with fewer genes than",
     MT: "Flag cells with a larger share than", DOUBLET: "Flag cells with a higher score than",
 }  # fmt: skip
-TOLD = {
+FLAG_WORDS = {
     TOTALS: "low counts", GENES: "few genes", MT: "high mitochondrial share",
     DOUBLET: "likely doublets",
 }  # fmt: skip
@@ -100,7 +100,7 @@ def view(opened: Workspace, choice: Choice, batch: str | None = None) -> Quality
     ]
     by_batch = _by_batch(division, codes)
     for measure, spread in own.items():
-        by_batch[TOLD[measure]] = spread.flagged(limits[measure])
+        by_batch[FLAG_WORDS[measure]] = spread.flagged(limits[measure])
     labeled = opened.labels().codes >= 0
     poor = codes != qc_limits.FINE
     return QualityView(
@@ -131,7 +131,7 @@ def _measure_view(
     return MeasureView(
         key=measure,
         title=TITLES[measure],
-        asked=ASKED[measure],
+        asked=LIMIT_LABELS[measure],
         limit=min(limit, top),
         top=top,
         step=step,
@@ -190,7 +190,7 @@ def _by_batch(division: Batches, codes: np.ndarray) -> pd.DataFrame:
 
 def _reasons(codes: np.ndarray) -> str:
     words = {qc_limits.NO_COUNTS: "no counts"}
-    words |= {code: TOLD[measure] for measure, code in flags.CODES.items()}
+    words |= {code: FLAG_WORDS[measure] for measure, code in flags.CODES.items()}
     cells = np.bincount(codes, minlength=len(qc_limits.FLAG_NAMES))
     return ", ".join(f"{cells[code]:,} {word}" for code, word in words.items() if cells[code])
 

@@ -88,8 +88,8 @@ def markers(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     rest = np.setdiff1d(np.flatnonzero(opened.dataset.totals > 0), rows)
     others = np.sort(np.random.default_rng(0).permutation(rest)[:OTHERS])
     symbols = opened.dataset.symbols
-    told = contrast(opened.dataset.counts, rows, others, n=CONSIDERED)
+    contrasts = contrast(opened.dataset.counts, rows, others, n=CONSIDERED)
     return pd.DataFrame([
         {"gene": symbols[item.gene], "these cells": item.mean_a, "all others": item.mean_b}
-        for item in [item for item in told if item.score > 0][:MARKERS]
+        for item in [item for item in contrasts if item.score > 0][:MARKERS]
     ])  # fmt: skip

@@ -12,7 +12,7 @@ from scanvi_core.services.runs.train_request import AWAITED
 from scanvi_core.services.workspace import Workspace
 
 # Settings of a project
-KEPT = "kept_run"  # the run the user said to keep
+KEPT_RUN = "kept_run"  # the run the user said to keep
 OFFERED = "offered_run"  # a newer run that is worse than the one in use, until the user decides
 
 
@@ -82,7 +82,7 @@ def take_offered(opened: Workspace) -> None:
     """Put the model that was only offered in use; `go_back` returns to the one of now."""
     run_id, current = opened.project.settings.get(OFFERED), opened.current_run()
     if run_id is not None and current is not None:
-        opened.project.update_settings(current_run=run_id, **{KEPT: current.id, OFFERED: None})
+        opened.project.update_settings(current_run=run_id, **{KEPT_RUN: current.id, OFFERED: None})
 
 
 def leave_offered(opened: Workspace) -> None:
@@ -124,13 +124,13 @@ def go_back(opened: Workspace) -> None:
 def _settle(opened: Workspace, chosen: results.Results | None) -> None:
     if chosen is not None:
         project = opened.project
-        project.update_settings(**{"current_run": chosen.run_id, KEPT: chosen.run_id})
+        project.update_settings(**{"current_run": chosen.run_id, KEPT_RUN: chosen.run_id})
 
 
 def _before(opened: Workspace) -> results.Results | None:
     """Return the results to compare with: those kept last, else those of the run before."""
     current = results.current(opened)
-    kept_id = opened.project.settings.get(KEPT)
+    kept_id = opened.project.settings.get(KEPT_RUN)
     if kept_id is None:
         return results.previous(opened)
     if current is None or current.run_id == kept_id:

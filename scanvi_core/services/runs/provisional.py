@@ -135,9 +135,9 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
-        told = of_model(model.probabilities, codes_now(before, now), len(now.names))
+        run_probabilities = of_model(model.probabilities, codes_now(before, now), len(now.names))
         groups = suggested(
-            run, (told, probabilities), open_ & ~inputs.holdout, inputs.y,
+            run, (run_probabilities, probabilities), open_ & ~inputs.holdout, inputs.y,
             inputs.seq - run.settings.labels_seq,
         )  # fmt: skip
     predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))

@@ -47,8 +47,8 @@ class Pace:
 
 def known(opened: Workspace, request: TrainRequest) -> Pace | None:
     """Return what was measured with such settings; None before."""
-    found: Pace | None = opened.cache.peek(_key(opened, request))
-    return found
+    pace: Pace | None = opened.cache.peek(_key(opened, request))
+    return pace
 
 
 def begin(opened: Workspace, request: TrainRequest) -> None:

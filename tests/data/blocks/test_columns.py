@@ -74,9 +74,9 @@ def test_genes_without_counts_can_be_cut(tmp_path):
 
 
 def test_only_the_last_cuts_are_kept(counts, tmp_path):
-    for n in range(1, columns.KEPT + 2):
+    for n in range(1, columns.MAX_CUTS + 2):
         cached_cut(tmp_path, counts, np.arange(n))
-    assert len(list(tmp_path.iterdir())) == columns.KEPT
+    assert len(list(tmp_path.iterdir())) == columns.MAX_CUTS
     assert_same(cached_cut(tmp_path, counts, np.arange(1)), counts, np.arange(1))
 
 

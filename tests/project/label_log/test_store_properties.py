@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.views import names_of, seen
 
 N = 12

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.store import LabelStore
 
 N = 60
 WORDS = ["B", "T", "NK", "Mono", "DC"]

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from scanvi_core.project import LabelStore, StaleEdit
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.store import LabelStore, StaleEdit
 from tests.project.label_log.views import N, names_of, seen
 
 

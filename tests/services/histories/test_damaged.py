@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scanvi_core.errors import HistoryRefused
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.lines import from_line
 from scanvi_core.project.label_log.replay import entries as label_log_entries
+from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.workspace import workspace
 from tests.projects import copy_of

@@ -236,13 +236,13 @@ def _left_out(payload: Mapping[str, Any], n_obs: int) -> int:
 
 def _digest(change: Change) -> str:
     """Return a digest of what a change does."""
-    found = hashlib.blake2b(repr(change.labels).encode(), digest_size=16)
+    digest = hashlib.blake2b(repr(change.labels).encode(), digest_size=16)
     arrays: list[np.ndarray] = []
     if change.cells is not None:
         arrays = [change.cells.rows, *change.cells.after, *change.cells.before]
     elif change.holdout is not None:
         arrays = [change.holdout.after, change.holdout.before]
     for array in arrays:
-        found.update(f"{len(array)} ".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
+        digest.update(f"{len(array)} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

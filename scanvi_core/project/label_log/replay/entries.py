@@ -138,8 +138,8 @@ def digest_of(previous: str, record: Record, change: Change) -> str:
     without the logs of others in it (``logs``), which have digests of their own.
     """
     payload = {key: value for key, value in record.payload.items() if key != "logs"}
-    said = [previous, record.time, record.actor, record.kind, payload]
-    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    signed = [previous, record.time, record.actor, record.kind, payload]
+    text = json.dumps(signed, sort_keys=True, ensure_ascii=False)
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
     arrays: list[Rows | Codes | Sources] = []
     if change.holdout is not None:

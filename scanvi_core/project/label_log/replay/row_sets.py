@@ -136,10 +136,10 @@ def inflate(blob: bytes, most: int) -> bytes:
         If it is nothing that zlib packed.
     """
     unpacker = zlib.decompressobj()
-    found = unpacker.decompress(blob, most + 1)
-    if len(found) > most or not unpacker.eof:
+    values = unpacker.decompress(blob, most + 1)
+    if len(values) > most or not unpacker.eof:
         raise ValueError(f"more than {most} bytes, or cut off")
-    return found
+    return values
 
 
 class LogDamaged(ProjectError):

@@ -31,7 +31,7 @@ from scanvi_core.project.label_log.storage.tables import (
 from scanvi_core.runtime import replacing
 
 BACKUPS = "backups"
-KEPT = 9
+MAX_COPIES = 9
 AT_ONCE = 16  # entries, of which one may fill some MB
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def keep_copy(path: Path, seq: int) -> Path | None:
         return None
     try:
         copy_database(path, target)
-        for old in copies(path)[KEPT:]:
+        for old in copies(path)[MAX_COPIES:]:
             old.unlink()
     except (OSError, sqlite3.DatabaseError) as error:
         _logger.warning("No copy of the label log in %s", target.parent, exc_info=error)

@@ -300,9 +300,9 @@ def _is_of_the_driver(error: BaseException) -> bool:
 
 
 def _in_words(error: BaseException | None, verb: str) -> ProjectError:
-    said = str(error)
+    text = str(error)
     for word, what in _BROKEN.items():
-        if word in said:
+        if word in text:
             return LogDamaged(what)
-    why, hint = next((about for word, about in _REASONS.items() if word in said), _UNKNOWN)
+    why, hint = next((about for word, about in _REASONS.items() if word in text), _UNKNOWN)
     return ProjectError(f"The label log could not be {verb}: {why}.", hint)

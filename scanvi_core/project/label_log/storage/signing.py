@@ -94,9 +94,9 @@ class Signer:
         """Return the signature of some words, none of which holds a line break."""
         if self._hmac is None:
             raise ValueError("there is no key")
-        found = self._hmac.copy()
-        found.update("\n".join(map(str, said)).encode())
-        return f"{self._name}:{found.hexdigest()}"
+        mac = self._hmac.copy()
+        mac.update("\n".join(map(str, said)).encode())
+        return f"{self._name}:{mac.hexdigest()}"
 
     def _has_key(self) -> bool:
         """Tell whether there is a key; one that cannot be used stops who signs, not who reads."""

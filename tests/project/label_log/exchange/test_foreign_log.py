@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import HistoryRefused
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange import audit, lines
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
@@ -19,6 +18,7 @@ from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.label_log.replay.state import Change
 from scanvi_core.project.label_log.storage.backup import write_new
 from scanvi_core.project.label_log.storage.signing import CLAIMED, VERIFIED
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.storage.test_signing import before_signatures, rewrite
 from tests.project.label_log.views import N, content, seen
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from scanvi_core.errors import ProjectError, SettingInvalid
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.import_log import kappa
+from scanvi_core.project.label_log.store import LabelStore
 
 N = 30
 WORDS = ["B", "T", "NK", "Mono"]

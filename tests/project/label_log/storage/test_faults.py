@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import LabelStore
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.replay.state import Board
 from scanvi_core.project.label_log.storage import ledger, migrations
 from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
 from scanvi_core.project.label_log.storage.database import LogDamaged, in_words
+from scanvi_core.project.label_log.store import LabelStore
 from tests import ROOT
 from tests.project.label_log.views import N, names_of, seen, sql
 
@@ -182,7 +182,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import LabelStore, events
+from scanvi_core.project.label_log.store import LabelStore
+from scanvi_core.project.label_log import events
 
 folder, n = Path(sys.argv[1]), 200_000
 store, rng, saved = LabelStore.open(folder, n), np.random.default_rng(0), 0

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from scanvi_core.project import LabelStore
+from scanvi_core.project.label_log.store import LabelStore
 from tests import ROOT
 
 N = 500
@@ -19,7 +19,8 @@ SCRIPT = """
 import json, os, random, signal, sys, threading
 import numpy as np
 from pathlib import Path
-from scanvi_core.project import LabelStore, events
+from scanvi_core.project.label_log.store import LabelStore
+from scanvi_core.project.label_log import events
 
 folder, n, n_kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 random.seed(0)

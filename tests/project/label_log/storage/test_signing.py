@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from scanvi_core import runtime
 from scanvi_core.errors import ProjectError
-from scanvi_core.project import LabelStore, locks
+from scanvi_core.project import locks
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.lines import read_lines
 from scanvi_core.project.label_log.replay import entries
@@ -30,6 +30,7 @@ from scanvi_core.project.label_log.storage.signing import (
     VERIFIED,
 )
 from scanvi_core.project.label_log.storage.tables import EVENTS
+from scanvi_core.project.label_log.store import LabelStore
 from tests import ROOT
 from tests.project.label_log.views import N, content, seen, sql
 
@@ -98,7 +99,8 @@ def test_the_key_is_made_once_beside_the_projects_for_its_owner_alone(tmp_path, 
 def test_processes_that_start_at_once_sign_with_one_key(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
-        "from scanvi_core.project import LabelStore, events\n"
+        "from scanvi_core.project.label_log.store import LabelStore\n"
+        "from scanvi_core.project.label_log import events\n"
         "LabelStore.open(Path(sys.argv[1]), 40).append(events.note('x'))"
     )
     LabelStore.open(tmp_path, N).close()
