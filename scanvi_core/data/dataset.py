@@ -15,7 +15,7 @@ from scanvi_core.arrays import Kind, damaged, open_array
 from scanvi_core.data.blocks.columns import cached_cut, row_blocks
 from scanvi_core.data.blocks.mapped import columns_at, over_files
 from scanvi_core.data.blocks.write import hash_rows, write_by_gene, write_csr
-from scanvi_core.data.manifest import FORMAT, MANIFEST, kinds_of, read_manifest
+from scanvi_core.data.manifest import FORMAT, MANIFEST, Manifest, kinds_of, read_manifest
 from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc.metrics import Quality
 from scanvi_core.errors import ColumnMissing, is_of_the_machine
@@ -41,7 +41,7 @@ class Dataset:
         Number of cells and genes.
     """
 
-    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
         self.n_obs = int(manifest["n_obs"])

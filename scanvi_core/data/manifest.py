@@ -1,8 +1,9 @@
 """What a data set folder holds: the kinds of the values in its manifest, and of its arrays."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
 from scanvi_core.arrays import Kind, damaged
 from scanvi_core.errors import ProjectError, reason_of
@@ -106,7 +107,7 @@ class _Core(TypedDict):
     n_vars: Size
     obsm: list[str]
     symbol_column: str | None
-    obs_columns: dict[str, Column | None]
+    obs_columns: dict[str, Column]
     var_columns: list[str]
     n_mt_genes: Length
     counts_sha256: Digest
@@ -129,7 +130,7 @@ class Manifest(_Core, total=False):
     matrices: list[Matrix]
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a data set folder.
 
     Raises
@@ -157,17 +158,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         taken(manifest, Manifest)
     except Mistyped as error:
         raise damaged(path, str(error)) from error
-    return dict(manifest)
+    return cast("Manifest", manifest)
 
 
-def check_complete(folder: Path, manifest: dict[str, Any]) -> None:
+def check_complete(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Raise `DataDamaged` where a manifest lacks what every import writes."""
     missing = sorted(set(Manifest.__annotations__) - OPTIONAL - set(manifest))
     if missing:
         raise damaged(folder / MANIFEST, f"it has no {missing[0]}")
 
 
-def kinds_of(manifest: dict[str, Any]) -> dict[str, Kind]:
+def kinds_of(manifest: Mapping[str, Any]) -> dict[str, Kind]:
     """Return what the arrays of a data set must be, by the names of their files."""
     n_obs, n_vars = manifest["n_obs"], manifest["n_vars"]
     cells = {"totals": "float64", "n_genes_by_counts": "int64", "pct_counts_mt": "float64"}

@@ -195,6 +195,7 @@ MANIFEST = {
     "hash 2": put(counts_sha256=5), "obsm": put(obsm=[]), "obsm 2": put(obsm=["a"] * 5000),
     "obsm 3": put(obsm=["X_pca", "X_pca"]), "symbols": put(symbol_column="nothing"),
     "columns": put(obs_columns={}), "columns 2": put(obs_columns={"a": 1}),
+    "columns 4": put(obs_columns={"a": None}),
     "columns 3": put(var_columns=["a"]), "source": put(source={}), "source 2": put(source=None),
     "source 3": told(lambda value: value["source"].update(path=5)),
     "source 4": told(lambda value: value["source"].update(mtime_ns=-1)),

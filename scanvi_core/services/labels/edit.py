@@ -27,7 +27,7 @@ def label_columns(opened: Workspace) -> tuple[list[str], list[str]]:
     """Return the obs columns that look like cell types, best first, and the others."""
 
     def part() -> tuple[list[str], list[str]]:
-        every = columns_with(opened, "labels_candidates", 1, OTHER_VALUES)
+        every = columns_with(opened, opened.dataset.manifest["labels_candidates"], 1, OTHER_VALUES)
         types = [name for name in every if _looks_like_types(opened, name)]
         types.sort(key=lambda name: name.endswith("_ontology_term_id"))  # names before codes
         return types, [name for name in every if name not in types]

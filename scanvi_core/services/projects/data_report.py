@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scanvi_core.data.manifest import Candidate, Manifest, Matrix
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import Workspace
 
@@ -36,12 +37,12 @@ def report(opened: Workspace) -> DataReport:
     matrices = manifest["matrices"]
     source = manifest["counts_source"]
     recovered = (manifest.get("recovery") or {}).get("text")  # shown as the proof
-    chosen: dict[str, str] = next((matrix for matrix in matrices if matrix["name"] == source), {})
+    reasons = {matrix["name"]: matrix["reason"] for matrix in matrices}
     return DataReport(
         n_obs=dataset.n_obs,
         n_vars=dataset.n_vars,
         counts_source=source,
-        counts_reason=chosen.get("reason", ""),
+        counts_reason=reasons.get(source, ""),
         usable_matrices=[item["name"] for item in matrices if usable(item)],
         matrices=matrix_table(matrices),
         proof=proof_of(manifest),
@@ -53,7 +54,7 @@ def report(opened: Workspace) -> DataReport:
     )
 
 
-def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
+def matrix_table(matrices: list[Matrix]) -> pd.DataFrame:
     """Return the verdict on each matrix with its evidence: why, and what its values are like."""
     return pd.DataFrame(
         [
@@ -69,12 +70,12 @@ def matrix_table(matrices: list[dict[str, Any]]) -> pd.DataFrame:
     )
 
 
-def usable(matrix: dict[str, Any]) -> bool:
+def usable(matrix: Matrix) -> bool:
     """Tell whether a model could read a matrix: it holds counts, or they can be recovered."""
     return matrix["verdict"] == "counts" or bool(matrix.get("recoverable"))
 
 
-def proof_of(manifest: dict[str, Any]) -> list[str]:
+def proof_of(manifest: Manifest) -> list[str]:
     """Return the proof of counts that were recovered, fact by fact; none where they were there."""
     text = (manifest.get("recovery") or {}).get("text", "")
     return [fact[:1].upper() + fact[1:] for fact in text.removesuffix(".").split("; ") if fact]
@@ -87,16 +88,15 @@ def sentences(items: list[Any]) -> list[str]:
 
 def batch_columns(opened: Workspace) -> list[str]:
     """Return the obs columns that may tell batches apart, the likeliest first."""
-    return columns_with(opened, "batch_candidates", 2, MAX_BATCHES)
+    return columns_with(opened, opened.dataset.manifest["batch_candidates"], 2, MAX_BATCHES)
 
 
-def columns_with(opened: Workspace, candidates: str, low: int, high: int) -> list[str]:
+def columns_with(opened: Workspace, candidates: list[Candidate], low: int, high: int) -> list[str]:
     """Return the `candidates` found at import, then other obs columns of low to high values."""
-    manifest = opened.dataset.manifest
-    likely = [candidate["key"] for candidate in manifest[candidates]]
+    likely = [candidate["key"] for candidate in candidates]
     others = [
         name
-        for name, column in manifest["obs_columns"].items()
+        for name, column in opened.dataset.manifest["obs_columns"].items()
         if name not in likely and low <= column["n_unique"] <= high
     ]
     return likely + others

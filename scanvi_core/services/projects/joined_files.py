@@ -1,10 +1,10 @@
 """The files a project was joined from, and which of its cells came from each."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from scanvi_core.data.manifest import SourceFile
 from scanvi_core.services.workspace import Workspace
 
 
@@ -30,7 +30,7 @@ class JoinedFile:
     reference: bool
     rows: slice
     ending: str
-    source: dict[str, Any]
+    source: SourceFile
 
 
 def joined_files(opened: Workspace) -> list[JoinedFile]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from scanvi_core.data.guard.child_process import (
     ChildCrashed,
@@ -18,7 +18,7 @@ from scanvi_core.data.guard.child_process import (
     run_child,
 )
 from scanvi_core.data.guard.subprocess_limits import Talk
-from scanvi_core.data.manifest import MANIFEST, read_manifest
+from scanvi_core.data.manifest import MANIFEST, Manifest, read_manifest
 from scanvi_core.errors import FileRefused, ProjectError, reason_of
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json, write_json
@@ -192,7 +192,7 @@ def _members(project: Project) -> dict[str, Path]:
     }
 
 
-def _source(project: Project, manifest: dict[str, Any]) -> Path | None:
+def _source(project: Project, manifest: Manifest) -> Path | None:
     try:
         path = stored_path(project, manifest["source"]["path"])
     except FileRefused:  # whoever packs it may not have it

@@ -280,7 +280,7 @@ def forget(project: Project) -> None:
 def _keep(project: Project, part: Part, at: int) -> dict[str, Any]:
     """Return what the joined file says of a part; its own .h5ad, if one was made, is kept."""
     manifest = read_manifest(part.dataset)
-    source = dict(manifest["source"])
+    source = manifest["source"].copy()
     made = Path(source["path"])
     if made.parent == part.folder / "source":  # of a file of another kind
         kept = project.source / f"{at}-{made.name}"
