@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from scanvi_core.annotation.selection.rules import Condition, Join, Rule
 from scanvi_core.plurals import count
 
-_NOUNS = {
-    "label": "label", "given": "label in the file", "predicted": "prediction", "batch": "batch",
-    "cluster": "cluster", "reason": "doubt",
+NOUNS = {
+    "label": "label", "given": "label in the file", "predicted": "predicted type",
+    "batch": "batch", "cluster": "cluster", "reason": "reason for doubt",
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _text(term: Condition, titles: Mapping[str, str]) -> str:
     if kind == "confidence":
         return f"confidence {_range(term, 100, ' %')}"
     if term.values:
-        noun = term.name if kind == "column" else _NOUNS[kind]
+        noun = term.name if kind == "column" else NOUNS[kind]
         return f"{noun} {' or '.join(value or 'missing' for value in term.values)}"
     return f"{term.name} {_range(term, 1, '')}"
 

@@ -14,6 +14,7 @@ import numpy as np
 from scanvi_core.annotation.selection.cell_sets import Bits, packed, unpacked
 from scanvi_core.annotation.selection.neighbors import Neighbors
 from scanvi_core.annotation.selection.polygon import in_polygon
+from scanvi_core.annotation.selection.rule_words import NOUNS
 from scanvi_core.annotation.selection.rules import NO_VALUE, Condition, Kind
 from scanvi_core.config import UMAP_NEIGHBORS
 from scanvi_core.errors import ColumnMissing, InputError
@@ -160,7 +161,7 @@ def _categories(opened: Workspace, term: Condition) -> Matches:
     codes, names = coded(opened, term.kind, term.name)
     chosen = [code for code, name in enumerate(names) if name in term.values]
     missing = sorted(set(term.values) - set(names) - {NO_VALUE})
-    noun = term.name or _NOUNS[term.kind]
+    noun = term.name or NOUNS[term.kind]
     listed = ", ".join(missing[:SHOWN_VALUES]) + ("…" if len(missing) > SHOWN_VALUES else "")
     note = f"There is no {noun} {listed} here." if missing else ""
     if len(missing) == len(term.values):
@@ -241,10 +242,6 @@ _LOOKS: dict[str, Callable[[Workspace, Condition], Matches]] = {
     "predicted": _categories, "batch": _categories, "confidence": _confidence,
     "cluster": _same_clusters, "column": _column, "reason": _categories, "cells": _cells,
     "near": _near,
-}  # fmt: skip
-_NOUNS = {
-    "label": "label", "given": "label in the file", "predicted": "predicted type",
-    "batch": "batch", "cluster": "cluster", "reason": "reason for doubt",
 }  # fmt: skip
 _MOMENTS: dict[str, Callable[[Workspace], Hashable]] = {
     "label": _of_labels, "given": _of_settings, "predicted": _of_predictions,
