@@ -17,8 +17,9 @@ from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
 from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.runs import model_in_use, provisional, results
+from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
-from tests.projects import train_now
+from tests.projects import BRIEF, train_now
 
 
 def ready(project):
@@ -243,7 +244,11 @@ def test_a_model_that_got_worse_is_not_in_use_and_the_page_says_so_on_top(visit,
     model = results.current(workspace(trained))
     wrong = (model.prediction == model.names.index("Dendritic")) & ~model.holdout
     edit.name_cells(workspace(trained), np.flatnonzero(wrong), "Megakaryocytes", "lasso")
-    second = train_now(trained)
+    job = jobs.wait(start.start(workspace(trained), BRIEF), 300)
+    second = job.result
+    app = visit("train", trained)
+    assert any("Model 2 got worse" in item.value for item in app.markdown)
+    assert not any("is ready" in item.value for item in app.markdown)  # model 1, long since
     app = visit("review", trained)
     told = next(i for i, item in enumerate(app.markdown) if "Model 2 got worse" in item.value)
     assert "so model 1 stays in use" in app.markdown[told].value

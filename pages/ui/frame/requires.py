@@ -38,7 +38,7 @@ def first_model(opened: Workspace, what: str) -> bool:
         return False
     with st.container(border=True):
         st.markdown(f"**The first model is in training. {what} when it is ready.**")
-        jobs.show(job)
+        jobs.show(job, can_stop=True)
     return True
 
 

@@ -10,13 +10,15 @@ import streamlit as st
 from pages.ui.cell_map import charts, maps
 from pages.ui.frame import jobs, state
 from pages.ui.text import error_text, md
+from pages.ui.train import live
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
+from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.review import prequential
 from scanvi_core.services.review.queue import ReviewState
 from scanvi_core.services.runs import model_in_use, provisional, results, train_request
-from scanvi_core.services.runs.model_in_use import Offer, Update
+from scanvi_core.services.runs.model_in_use import Update
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import Workspace
 
@@ -36,7 +38,7 @@ def top_row(review: ReviewState) -> None:
     with right:
         job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:
-            jobs.show(job)
+            jobs.show(job, can_stop=True)
         else:
             _offer(review.opened)
 
@@ -64,10 +66,7 @@ def _start(opened: Workspace) -> None:
 
 def above(opened: Workspace) -> None:
     """Draw what the last update brought, until the user has said what to do about it."""
-    offer = model_in_use.offered(opened)
-    if offer is not None:
-        _offered(opened, offer)
-    elif (update := model_in_use.latest(opened)) is not None:
+    if not offered(opened) and (update := model_in_use.latest(opened)) is not None:
         _brought(opened, update)
 
 
@@ -77,6 +76,8 @@ def below(review: ReviewState) -> None:
     job = jobs.latest(opened.id, train_request.TRAIN)
     if job is not None and job.error is not None:
         jobs.show(job)
+    if job is not None and job.status is JobStatus.STOPPED and job.result is None:
+        live.canceled(opened)
     if state.recall("update-error"):
         st.error(state.recall("update-error"))
     working = review.made.working
@@ -112,7 +113,11 @@ def _brought(opened: Workspace, update: Update) -> None:
     )
 
 
-def _offered(opened: Workspace, offer: Offer) -> None:
+def offered(opened: Workspace) -> bool:
+    """Draw that the newest model got worse and is not in use, if so; tell whether it is."""
+    offer = model_in_use.offered(opened)
+    if offer is None:
+        return False
     now, new = f"model {offer.in_use}", f"model {offer.number}"
     _line(
         opened,
@@ -121,6 +126,7 @@ def _offered(opened: Workspace, offer: Offer) -> None:
         (f"Stay with {now}", "leave-offered", model_in_use.leave_offered),
         (f"Use {new} all the same", "take-offered", model_in_use.take_offered),
     )
+    return True
 
 
 Choice = tuple[str, str, Callable[[Workspace], None]]  # label, key, what it does

@@ -113,14 +113,24 @@ def notes(opened: Workspace) -> None:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
+def canceled(opened: Workspace) -> None:
+    """Say that the last training left nothing."""
+    now = results.current(opened)
+    stays = "" if now is None else f" Model {now.summary['number']} stays in use."
+    st.info(f"The training was canceled. Nothing of it was kept.{stays}")
+
+
 def outcome(opened: Workspace, job: JobSnapshot) -> None:
     """Say how the last run ended."""
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
     predictions = results.current(opened)
-    if predictions is None:
-        st.warning("Training was stopped before the first epoch. Nothing was kept.")
+    if job.result is None or predictions is None:
+        canceled(opened)
+        return
+    if job.result != predictions.run_id:  # the user went back to another one
+        notes(opened)
         return
     about = predictions.summary
     with st.container(border=True):

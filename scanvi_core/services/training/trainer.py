@@ -61,6 +61,7 @@ class Trainer:
     store: Path | None = None  # the collection that the counts are read from
     reported: bool = False  # whether this process got as far as an epoch
     clock: pace.Clock = field(default_factory=pace.Clock)  # at the last report
+    in_use: bool = False  # whether the user has its predictions, which canceling leaves alone
 
     def __post_init__(self) -> None:
         for line in self.run.records():
@@ -115,6 +116,10 @@ class Trainer:
         except (EndRequested, TeamBroken) as error:
             self.run.set_status(runs.INTERRUPTED, str(error))
             raise
+        except jobs.JobStopped:
+            self.run.set_status(runs.STOPPED, runs.CANCELED)
+            self.run.paths.checkpoint.unlink(missing_ok=True)
+            raise
         except BaseException as error:
             self.run.set_status(runs.FAILED, failures.sentence(error)[0])
             raise
@@ -142,10 +147,23 @@ class Trainer:
             return begin()
 
     def finish(self, learned: Learned) -> None:
-        """Complete the model, predict all cells and keep everything in the run folder."""
+        """Complete the model, predict all cells and keep everything in the run folder.
+
+        Raises
+        ------
+        JobStopped
+            If it was canceled.
+        """
+        self.report(TRAINED, "Training the quick models")
         self.keep(Annotator.complete(self.inputs, learned, self.previous))
         self.run.set_status(DONE)
         self.run.paths.checkpoint.unlink(missing_ok=True)
+
+    def report(self, fraction: float, message: str) -> None:
+        """Say how far the run is; one that was canceled ends here."""
+        if self.job.is_canceled and not self.in_use:
+            raise jobs.JobStopped
+        self.job.report(fraction, message)
 
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
@@ -173,11 +191,12 @@ class Trainer:
     def keep(self, model: Annotator) -> None:
         """Predict all cells and write everything into the run folder, maps of some kind, too."""
         train_seconds = time.monotonic() - self.started
-        self.job.report(TRAINED, "Predicting all cells")
+        self.report(TRAINED, "Predicting all cells")
         self._predict(model)
         probabilities = self.run.array("probabilities")
         if model.out_of_fold.size:  # there is none after going on from an earlier model
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
+        self.report(PREDICTED, "Grouping the cells")
         card_clusters.write(self.run, model, self.counts)
         if not self._carry_maps():
             self._draw_maps(probabilities)
@@ -212,6 +231,7 @@ class Trainer:
 
     def redraw(self) -> None:
         """Replace maps that were carried over by those of this run; they begin from there."""
+        self.in_use = True
         if self.map_before is not None:
             self._draw_maps(self.run.array("probabilities"))
 
@@ -220,7 +240,7 @@ class Trainer:
         reading = summarize(probabilities)
         strata = np.where(self.inputs.y >= 0, self.inputs.y, reading.label)
         for i, (latent, name) in enumerate(results.MAPS.items()):
-            self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
+            self.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
             before = self.map_before
             layout = embedding.umap_of(
                 self.run.array(latent),
