@@ -113,6 +113,28 @@ def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(
     assert not app.exception
 
 
+def test_back_returns_to_the_group_that_was_split_not_to_one_skipped_before(visit, trained):
+    app = visit("review", trained)
+    assert app.button(key="back").disabled
+    app.button(key="skip").click().run()
+    while not in_front(app, trained).can_split:
+        app.button(key="skip").click().run()
+    whole = question(app)
+    app.button(key="split").click().run()
+    first = question(app)
+    app.button(key="skip").click().run()
+    second = question(app)
+    app.button(key="back").click().run()
+    assert question(app) == first != second
+    app.button(key="back").click().run()
+    assert question(app) == whole != first
+    app.button(key="split").click().run()
+    app.button(key="accept").click().run()  # from now on the group is no more
+    app.button(key="back").click().run()
+    assert question(app) != whole
+    assert not app.exception
+
+
 def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
     app = visit("review", trained)
     tabs = app.button_group(key="review-tab")

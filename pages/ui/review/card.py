@@ -126,7 +126,10 @@ def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
               args=(opened, item, kind), disabled=not item.can_split,
               help="Cells of several types? See them as two to four smaller groups.")  # fmt: skip
     st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(kind,))
-    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind))
+    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind),
+              disabled=not card_order.can_go_back(opened, kind),
+              help="To the group that was here before: this one undivided, or one you skipped. "
+              "A decision is taken back with Undo.")  # fmt: skip
 
 
 def _proposal(item: ReviewItem, shown: Evidence) -> str:
