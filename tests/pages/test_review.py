@@ -151,6 +151,29 @@ def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
     assert tabs.value == "Done"
 
 
+def progress(app):
+    """Return what stands above the bar of the review."""
+    return next(item.proto.text for item in app.get("progress"))
+
+
+def test_decisions_are_counted_by_model_and_provisional_is_said_in_words(visit, trained):
+    app = visit("review", trained)
+    assert progress(app).startswith("No decision yet. Of ")
+    app.button(key="accept").click().run()
+    ready(trained)
+    app.button(key="accept").click().run()
+    assert progress(app).startswith("2 decisions since model 1. Of ")
+    assert ":violet-badge[provisional]" in question(app)
+    words = "follows your 2 decisions since model 1; the model itself learns from them when you"
+    assert any(words in text for text in captions(app))
+    train_now(trained)
+    app.run()
+    assert progress(app).startswith("Model 2 has learned your 2 decisions. Of ")
+    app.button(key="undo").click().run()
+    assert progress(app).startswith("Model 2 has learned your 1 decision. Of ")
+    assert not app.exception
+
+
 def test_the_card_says_what_accepting_would_do_and_what_was_done_last(visit, trained):
     app = visit("review", trained)
     n = len(queue.queue(workspace(trained))[0].rows)
@@ -185,6 +208,8 @@ def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatc
     )
     app.run()
     assert "choose-2" in primary(app) and "accept" not in primary(app)
+    keys_of = {item.key: item.proto.shortcut for item in app.button}
+    assert keys_of["choose-2"] == "a" and keys_of["accept"] == "2"  # A says yes to the question
     monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
     app.run()
     assert "accept" in primary(app) and "choose-2" not in primary(app)

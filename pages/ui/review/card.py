@@ -16,6 +16,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review import answers, evidence
+from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
@@ -25,11 +26,6 @@ NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
 NAME, UNKNOWN = "\0name", "\0unknown"  # answers that are no type's name
-PROVISIONAL_HELP = (
-    "The suggestions were refitted on your decisions a moment ago. The model itself learns them "
-    "when you update it."
-)
-
 CHECK_HELP = (
     "The model is sure of these cells, and one of them was drawn at random. Your answer tells how "
     "right the cells are that nobody looks at."
@@ -47,7 +43,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             + (" :violet-badge[provisional]" if item.is_provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
-            help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
+            help=CHECK_HELP if check else None,
         )
         asked = _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
@@ -58,7 +54,11 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             else ""
         )
         type_name = item.candidates[0].name if proposal in (NAME, UNKNOWN) else proposal
-        st.caption(f"Naming them {md(type_name)}: {md(shown.effect(type_name, n_open))}{alike}")
+        provisional = f" {_provisional(opened)}" if item.is_provisional else ""
+        st.caption(
+            f"Naming them {md(type_name)}: {md(shown.effect(type_name, n_open))}{alike}"
+            f"{provisional}"
+        )
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
@@ -70,6 +70,15 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
     if asked:
         _ask_name(opened, item)
+
+
+def _provisional(opened: Workspace) -> str:
+    decided = decision_count(opened)
+    follows = f"your {count(decided.since, 'decision')}" if decided.since else "your labels"
+    return (
+        f"*Provisional*: this suggestion follows {follows} since model {decided.model}; the model "
+        "itself learns from them when you update it."
+    )
 
 
 def _genes(shown: Evidence) -> None:
@@ -158,21 +167,10 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> b
 
     Return whether another name is asked for.
     """
-    first, *others = item.candidates
     seen = opened.labels().seq  # as this card is drawn
     answer = partial(decide, item)
     with st.container(horizontal=True, key="review-actions"):
-        st.button(
-            f"Accept {_named(first)}", shortcut="A", key="accept",
-            type="primary" if proposal == first.name else "secondary",
-            on_click=answer, args=(lambda: answers.accept(opened, item, seen),),
-        )  # fmt: skip
-        for i, other in enumerate(others, start=2):
-            st.button(
-                _named(other), shortcut=str(i), key=f"choose-{i}", on_click=answer,
-                type="primary" if proposal == other.name else "secondary",
-                args=(lambda name=other.name: answers.choose(opened, item, name, seen),),
-            )  # fmt: skip
+        _candidates(opened, item, proposal, seen)
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label",
                           type="primary" if proposal == NAME else "secondary")  # fmt: skip
@@ -183,6 +181,23 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> b
         naming.undo_buttons(opened)
     draw_error(item)
     return asked
+
+
+def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -> None:
+    """Draw a button for each candidate, the proposed one first: A says yes to the question."""
+    first = item.candidates[0]
+    places = sorted(
+        enumerate(item.candidates, start=1), key=lambda place: place[1].name != proposal
+    )
+    for shortcut, (i, other) in zip(["A", *"23456789"], places, strict=False):
+        accepts = other is first
+        work = answers.accept if accepts else partial(answers.choose, name=other.name)
+        st.button(
+            f"Accept {_named(other)}" if accepts else _named(other), shortcut=shortcut,
+            key="accept" if accepts else f"choose-{i}", on_click=decide,
+            args=(item, partial(work, opened, item, seen=seen)),
+            type="primary" if proposal == other.name else "secondary",
+        )  # fmt: skip
 
 
 def draw_error(item: ReviewItem) -> None:

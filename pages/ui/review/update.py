@@ -16,6 +16,7 @@ from scanvi_core.services.formatting import count
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.review import prequential
+from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.queue import ReviewState
 from scanvi_core.services.runs import model_in_use, provisional, results, train_request
 from scanvi_core.services.runs.model_in_use import Update
@@ -32,9 +33,11 @@ def top_row(review: ReviewState) -> None:
     left, right = row.columns([3, 2], gap="medium")
     with left:
         now = review.progress
-        named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
-        clear = f", {now.n_clear:,} more clear by now" if now.n_clear else ""
-        st.progress(now.fraction, text=f"{named}{clear}; {count(now.n_groups, 'group')} left")
+        decided = decision_count(review.opened).sentence
+        named = f"Of {count(now.n_cells, 'cell')} in doubt, {now.n_named:,} named"
+        clear = f", {now.n_clear:,} clear by now" if now.n_clear else ""
+        groups = f"{count(now.n_groups, 'group')} left"
+        st.progress(now.fraction, text=f"{decided}. {named}{clear}; {groups}")
     with right:
         job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:
@@ -53,7 +56,10 @@ def _offer(opened: Workspace) -> None:
             disabled=not changed, on_click=_start, args=(opened,),
         )  # fmt: skip
         if changed:
-            st.markdown(f":orange-badge[{count(changed, 'new label')}]")
+            st.badge(
+                count(changed, "new label"), color="orange",
+                help="Cells whose label changed since the model was trained, here or elsewhere.",
+            )  # fmt: skip
 
 
 def _start(opened: Workspace) -> None:
