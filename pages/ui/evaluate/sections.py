@@ -5,13 +5,22 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.text import md
-from scanvi_core.services.diagnostics import baselines, holdout_report, integration, mapping
+from scanvi_core.services.diagnostics import (
+    baselines,
+    confidence_worth,
+    holdout_report,
+    integration,
+    mapping,
+)
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
+from scanvi_core.services.export import filling
+from scanvi_core.services.formatting import count
 from scanvi_core.services.runs import model_list
 from scanvi_core.services.workspace import Workspace
 
 TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
 ROW = 35  # pixels
+SURE = 0.9  # the confidence that is put into words
 LONG_TABLE, SHORT_TABLE = 20, 8  # rows
 
 
@@ -47,7 +56,7 @@ def cross_validated(opened: Workspace) -> None:
         st.caption(md(sentence))
 
 
-def types(report: HoldoutReport) -> None:
+def types(opened: Workspace, report: HoldoutReport) -> None:
     """Draw the confusion matrix beside the honesty of the confidence, then each type."""
     matrix, honest = st.columns(2, gap="medium")
     with matrix.container(border=True, height="stretch"):
@@ -61,7 +70,7 @@ def types(report: HoldoutReport) -> None:
         )
     with honest.container(border=True, height="stretch"):
         st.header("Is the confidence honest?")
-        st.markdown(f"**{md(report.sure)}**")
+        st.markdown(f"**{md(confidence_worth.sentence(opened, SURE))}**")
         charts.reliability(report.bins, key="reliability")
         st.caption(
             "On the dotted line, confidence is just the share that is right; below it the model "
@@ -84,6 +93,10 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
         st.markdown(f"**{md(report.accept)}**")
         charts.coverage(report.curve, holdout_report.ACCEPTED_SHARE, key="coverage")
         _table(report.accepting, "confidence from")
+        filled = filling.mostly_right(opened)
+        if filled is not None and filled.n_cells:
+            fills = f"Export offers to fill in {count(filled.n_cells, 'cell')} without a label."
+            st.caption(md(f"{fills} {confidence_worth.sentence(opened, filled.threshold)}"))
     with right.container(border=True):
         st.header("Each batch")
         if report.batches is None:

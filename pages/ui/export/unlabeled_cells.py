@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.text import md
+from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import filling
 from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
 from scanvi_core.services.formatting import count, percent
@@ -12,7 +13,7 @@ from scanvi_core.services.workspace import Workspace
 LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
 WORDS = {
     LEAVE: "Leave them without a label",
-    SURE: f"Fill in the predictions of which about {percent(WANTED)} are right",
+    SURE: f"Fill in the predictions of which about {percent(WANTED)} should be right",
     ALL: "Fill in every prediction",
     OWN: "Fill in predictions from a confidence I choose",
 }
@@ -28,7 +29,7 @@ def ask(opened: Workspace) -> float:
         f"The {count(every.n_cells, 'cell')} without a label", ways,
         index=ways.index(SURE if SURE in known else LEAVE), key="export-filling",
         format_func=WORDS.__getitem__,
-        captions=[_caption(known[way]) if way in known else "" for way in ways],
+        captions=[_caption(opened, known[way]) if way in known else "" for way in ways],
     )  # fmt: skip
     predictions = results.current(opened)
     if sure is None and predictions is not None:
@@ -39,13 +40,11 @@ def ask(opened: Workspace) -> float:
     own = st.slider(
         "Least confidence", 0, 100, 80, 1, format="%d %%", key="export-threshold"
     ) / 100  # fmt: skip
-    st.caption(_caption(filling.filling(opened, own)))
+    st.caption(_caption(opened, filling.filling(opened, own)))
     return own
 
 
-def _caption(told: Filling) -> str:
+def _caption(opened: Workspace, told: Filling) -> str:
     if not told.n_cells:
         return "Only labels that somebody gave or accepted are written."
-    level = f" of a confidence from {percent(told.threshold)}" if told.threshold else ""
-    right = f"; by their confidence, {percent(told.expected)} of them are right"
-    return f"{count(told.n_cells, 'cell')}{level}{right}"
+    return f"{count(told.n_cells, 'cell')}. {confidence_worth.sentence(opened, told.threshold)}"
