@@ -90,3 +90,11 @@ def test_an_update_of_the_review_can_be_canceled_and_the_model_stays(trained, vi
         app = sound(visit(slug, trained))
         assert any("Model 1 stays in use" in text for text in everything(app))
         assert not any("is ready" in text for text in texts(app))
+
+
+def test_during_a_first_training_evaluate_leads_to_train_not_to_export(labeled, visit, endless):
+    job = endless(labeled)
+    app = sound(visit("evaluate", labeled))
+    primary = [item.key for item in app.button if item.proto.type == "primary"]
+    assert primary == ["next-train"]
+    jobs.cancel(job)

@@ -210,6 +210,7 @@ def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatc
     assert "choose-2" in primary(app) and "accept" not in primary(app)
     keys_of = {item.key: item.proto.shortcut for item in app.button}
     assert keys_of["choose-2"] == "a" and keys_of["accept"] == "2"  # A says yes to the question
+    assert primary(app) == ["choose-2"]  # the only one of the page
     monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
     app.run()
     assert "accept" in primary(app) and "choose-2" not in primary(app)

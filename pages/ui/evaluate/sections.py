@@ -58,7 +58,7 @@ def cross_validated(opened: Workspace) -> None:
 
 def types(opened: Workspace, report: HoldoutReport) -> None:
     """Draw the confusion matrix beside the honesty of the confidence, then each type."""
-    matrix, honest = st.columns(2, gap="medium")
+    matrix, honest = st.container(key="wide-types").columns(2, gap="medium")
     with matrix.container(border=True, height="stretch"):
         st.header("Which types are mistaken for which")
         shown = st.segmented_control(
@@ -87,7 +87,7 @@ def types(opened: Workspace, report: HoldoutReport) -> None:
 
 def accepting(opened: Workspace, report: HoldoutReport) -> None:
     """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
-    accepted, right = st.columns(2, gap="medium")
+    accepted, right = st.container(key="wide-accepting").columns(2, gap="medium")
     with accepted.container(border=True, height="stretch"):
         st.header("How much can be accepted without looking?")
         st.markdown(f"**{md(report.accept)}**")

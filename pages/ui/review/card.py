@@ -45,6 +45,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else None,
         )
+        st.markdown(md(shown.verdict))  # above the buttons: in sight in a low window, too
         asked = _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
@@ -82,7 +83,6 @@ def _provisional(opened: Workspace) -> str:
 
 
 def _genes(shown: Evidence) -> None:
-    st.markdown(f"**{md(shown.verdict)}**")
     if shown.markers.empty:
         return
     draw_levels(shown.markers)
@@ -153,13 +153,12 @@ def _proposal(item: ReviewItem, shown: Evidence) -> str:
 
 def _question(item: ReviewItem, proposal: str) -> str:
     """Return what is asked of the group: what the primary button answers."""
-    first, alone = item.candidates[0].name, len(item.rows) == 1
+    alone = len(item.rows) == 1
     if proposal == NAME:
         return f"**What {'is it' if alone else 'are they'}?** Unlike every labeled cell."
     if proposal == UNKNOWN:
         return f"Leave **{'it' if alone else 'them'} without a name**?"
-    asked = f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
-    return asked if proposal == first else f"{asked} The model says {md(first)}."
+    return f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
 
 
 def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> bool:

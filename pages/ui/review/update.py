@@ -33,7 +33,7 @@ def top_row(review: ReviewState) -> None:
     left, right = row.columns([3, 2], gap="medium")
     with left:
         now = review.progress
-        decided = decision_count(review.opened).sentence
+        decided = _decided(review.opened)
         named = f"Of {count(now.n_cells, 'cell')} in doubt, {now.n_named:,} named"
         clear = f", {now.n_clear:,} clear by now" if now.n_clear else ""
         groups = f"{count(now.n_groups, 'group')} left"
@@ -46,20 +46,24 @@ def top_row(review: ReviewState) -> None:
             _offer(review.opened)
 
 
+def _decided(opened: Workspace) -> str:
+    """Say what came since the model in use was trained."""
+    decided, changed = decision_count(opened), results.changed_labels(opened)
+    if changed and not decided.since:  # on another page
+        return f"{count(changed, 'new label')} since model {decided.model}"
+    return decided.sentence
+
+
 def _offer(opened: Workspace) -> None:
     changed = results.changed_labels(opened)
     request = train_plan.update_request(opened)
     label = "Update the model" if request.warm or not changed else "Train again from the start"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            label, key="update-model", icon=":material/refresh:", shortcut="M",
-            disabled=not changed, on_click=_start, args=(opened,),
-        )  # fmt: skip
-        if changed:
-            st.badge(
-                count(changed, "new label"), color="orange",
-                help="Cells whose label changed since the model was trained, here or elsewhere.",
-            )  # fmt: skip
+    st.button(
+        label, key="update-model", icon=":material/refresh:", shortcut="M",
+        disabled=not changed, on_click=_start, args=(opened,),
+        help=f"The model learns {count(changed, 'label')} that changed since its training."
+        if changed else "Decide on a group first: the model has learned all labels there are.",
+    )  # fmt: skip
 
 
 def _start(opened: Workspace) -> None:

@@ -19,6 +19,7 @@ from scanvi_core.services.training import distributed, estimate
 from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
+PREVIEW_HEIGHT = 340  # pixels
 
 
 def watch(job: JobSnapshot) -> None:
@@ -99,11 +100,12 @@ def _preview(job: JobSnapshot) -> None:
     with left:
         st.caption("Map of a sample of cells, colored by prediction")
         charts.still_map(
-            preview.xy, preview.predicted, names, key="preview-map", revision=f"{job.id}-{version}"
-        )
+            preview.xy, preview.predicted, names, key="preview-map",
+            revision=f"{job.id}-{version}", height=PREVIEW_HEIGHT,
+        )  # fmt: skip
     with right:
         st.caption("Known types (rows) against predictions, in the sample")
-        charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
+        charts.confusion(preview.confusion, names, key="preview-confusion", height=PREVIEW_HEIGHT)
 
 
 def notes(opened: Workspace) -> None:
