@@ -133,6 +133,14 @@ def test_train_says_what_it_would_use(visit, project):
     assert not app.button(key="train").disabled
 
 
+def test_settings_of_the_model_are_under_advanced(visit, project):
+    edit.use_column(workspace(project), "cell_type", set())
+    app = sound(visit("train", project))
+    (advanced,) = (item for item in app.expander if item.label == "Advanced")
+    keys = {"model.dispersion", "model.gene_likelihood"}
+    assert keys <= {item.key for item in advanced.selectbox}
+
+
 def test_train_with_one_type_says_so_and_offers_no_start(visit, project):
     edit.start_empty(workspace(project))
     edit.name_cells(workspace(project), np.arange(30), "B", "lasso")
