@@ -169,8 +169,9 @@ def test_decisions_are_counted_by_model_and_provisional_is_said_in_words(visit, 
     train_now(trained)
     app.run()
     assert progress(app).startswith("Model 2 has learned your 2 decisions. Of ")
+    assert "provisional" not in question(app)  # the card stays, and is model 1's
     app.button(key="undo").click().run()
-    assert progress(app).startswith("Model 2 has learned your 1 decision. Of ")
+    assert "changed labels since model 2. Of " in progress(app)
     assert not app.exception
 
 
@@ -216,7 +217,11 @@ def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatc
     assert "accept" in primary(app) and "choose-2" not in primary(app)
     item = in_front(app, trained)
     novel = replace(item, kind=Reason.NOVEL.label)
-    assert card._proposal(novel, real(workspace(trained), item)) == card.NAME
+    shown = real(workspace(trained), item)
+    assert card._proposal(novel, shown) == card.NAME
+    assert card._verdict(shown, card.NAME).startswith("Among the labeled types, ")
+    assert card._effect(shown, card.NAME, 2).startswith("Another name: 2 cells will have")
+    assert "will have no type" in card._effect(shown, card.UNKNOWN, 2)
     assert not app.exception
 
 

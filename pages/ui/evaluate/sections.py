@@ -5,12 +5,14 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.text import md
+from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import (
     baselines,
     confidence_worth,
     holdout_report,
     integration,
     mapping,
+    uncertainty_job,
 )
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.export import filling
@@ -133,7 +135,11 @@ def new_files(opened: Workspace) -> None:
         column_config=dict.fromkeys(shares, share),
     )  # fmt: skip
     if fit.types["alike"].isna().all():
-        st.caption("How alike they are is not known yet: see Explore.")
+        st.caption(
+            "How alike they are is being worked out: look again in a moment."
+            if jobs.active(opened.id, uncertainty_job.UNCERTAINTY)
+            else "How alike they are is not known yet: see Explore."
+        )
 
 
 def models(opened: Workspace) -> None:

@@ -7,6 +7,7 @@ from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import filling
 from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
 from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -35,6 +36,11 @@ def ask(opened: Workspace) -> float:
     if sure is None and predictions is not None:
         known_by = md(predictions.summary["calibration"])
         st.caption(f"{known_by} So nobody can say how many of them are right.")
+    if any(file.reference for file in joined_files(opened)):
+        st.caption(
+            "The held-out cells are of the references. How well the new files fit these, type by "
+            "type, is on Evaluate."
+        )
     if chosen in known:
         return known[chosen].threshold
     own = st.slider(

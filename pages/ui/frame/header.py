@@ -11,8 +11,9 @@ def draw(title: str, *nexts: tuple[Page, str], primary: bool = True) -> None:
     Without `primary` the page has a likelier button of its own.
     """
     with st.container(
-        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-    ):
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute",
+        key="page-header",
+    ):  # fmt: skip
         st.title(title, anchor=False, width="content")
         if nexts:
             with st.container(horizontal=True, width="content"):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.text import md, short
 from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.explore import gene_tests, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.formatting import count, percent
@@ -21,6 +22,7 @@ JOB_WORDS = {
     maps.MAP: "Drawing a map",
     write.EXPORT: "Exporting",
     doublets.DOUBLETS: "Looking for doublets",
+    uncertainty_job.UNCERTAINTY: "Reasons for doubt",
 }
 
 

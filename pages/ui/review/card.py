@@ -36,16 +36,16 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
     shown = evidence.of(opened, item)
-    proposal = _proposal(item, shown)
+    proposal, provisional = _proposal(item, shown), _provisional(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. {_question(item, proposal)}"
-            + (" :violet-badge[provisional]" if item.is_provisional else "")
+            + (" :violet-badge[provisional]" if provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
             help=CHECK_HELP if check else None,
         )
-        st.markdown(md(shown.verdict))  # above the buttons: in sight in a low window, too
+        st.markdown(md(_verdict(shown, proposal)))  # in sight in a low window, too
         asked = _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
@@ -54,12 +54,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             if more > 0
             else ""
         )
-        type_name = item.candidates[0].name if proposal in (NAME, UNKNOWN) else proposal
-        provisional = f" {_provisional(opened)}" if item.is_provisional else ""
-        st.caption(
-            f"Naming them {md(type_name)}: {md(shown.effect(type_name, n_open))}{alike}"
-            f"{provisional}"
-        )
+        st.caption(f"{_effect(shown, proposal, n_open)}{alike}{provisional}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
@@ -73,12 +68,31 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         _ask_name(opened, item)
 
 
-def _provisional(opened: Workspace) -> str:
-    decided = decision_count(opened)
+def _verdict(shown: Evidence, proposal: str) -> str:
+    """Return what genes and neighbors say; where no type is proposed, so that it is no answer."""
+    if proposal not in (NAME, UNKNOWN):
+        return shown.verdict
+    return f"Among the labeled types, {shown.verdict[0].lower()}{shown.verdict[1:]}"
+
+
+def _effect(shown: Evidence, proposal: str, n_open: int) -> str:
+    """Say what the proposed answer does with the cells of the card that have no label."""
+    if proposal == UNKNOWN:
+        return f"Unknown: {count(n_open, 'cell')} will have no type, and no model learns them."
+    if proposal == NAME:
+        return f"Another name: {md(shown.effect('', n_open))}"
+    return f"Naming them {md(proposal)}: {md(shown.effect(proposal, n_open))}"
+
+
+def _provisional(opened: Workspace, item: ReviewItem) -> str:
+    """Say what a provisional card follows; empty for any other, as for one of an earlier model."""
+    run, decided = opened.current_run(), decision_count(opened)
+    if not item.is_provisional or run is None or item.run_id != run.id:
+        return ""
     follows = f"your {count(decided.since, 'decision')}" if decided.since else "your labels"
     return (
-        f"*Provisional*: this suggestion follows {follows} since model {decided.model}; the model "
-        "itself learns from them when you update it."
+        f" *Provisional*: this suggestion follows {follows} since model {decided.model}; "
+        "the model itself learns from them when you update it."
     )
 
 

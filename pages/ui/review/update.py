@@ -50,7 +50,7 @@ def _decided(opened: Workspace) -> str:
     """Say what came since the model in use was trained."""
     decided, changed = decision_count(opened), results.changed_labels(opened)
     if changed and not decided.since:  # on another page
-        return f"{count(changed, 'new label')} since model {decided.model}"
+        return f"{count(changed, 'changed label')} since model {decided.model}"
     return decided.sentence
 
 

@@ -8,7 +8,7 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.project.folder import Project
 from scanvi_core.project.runs import DONE, Run
 
-REST_S, REST_CELL_S = 5.0, 0.004  # on a core whose step is as long as `usual_step_s` says
+REST_S, REST_CELL_S = 4.0, 0.0012  # on a core whose step is as long as `usual_step_s` says
 BUSY = 1.4  # seconds of the clock per second of work, from here on
 WINDOW_S = 10.0  # of steps that tell how long the next ones take
 

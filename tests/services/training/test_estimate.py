@@ -56,14 +56,14 @@ def test_another_preset_needs_no_second_measurement(opened):
     thorough = TrainRequest(SMALL, TrainConfig(preset="thorough", device="cpu"))
     estimate.begin(opened, thorough)
     assert not jobs.active(opened.id, PACE)
-    assert estimate.words(opened, REQUEST, 700).startswith("About 14 s, as measured")
-    assert estimate.words(opened, thorough, 700).startswith("About 21 s")
+    assert estimate.words(opened, REQUEST, 700).startswith("About 11 s, as measured")
+    assert estimate.words(opened, thorough, 700).startswith("About 18 s")
 
 
 def test_a_busy_computer_is_called_busy(opened):
     opened.cache.put(estimate._key(opened, REQUEST), Pace(3 * STEP_S, 3.0))
     said = estimate.words(opened, REQUEST, 700)
-    assert said.startswith("About 43 s: this computer is busy") and "about 14 s" in said
+    assert said.startswith("About 34 s: this computer is busy") and "about 11 s" in said
 
 
 def test_a_thread_that_waits_for_the_processor_sees_it():
