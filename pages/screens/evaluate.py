@@ -8,11 +8,12 @@ from pages.ui.frame.pages import EXPORT, LABELS, REVIEW, TRAIN
 from scanvi_core.services.diagnostics import holdout_report
 
 opened = requires.data_set("Evaluate")
-header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
-if requires.first_model(opened, "How good it is appears here"):
-    st.stop()
 if opened.current_run() is None:
+    header.draw("Evaluate")
+    if requires.first_model(opened, "How good it is appears here"):
+        st.stop()
     requires.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
+header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
 
 report = holdout_report.report(opened)
 if report is None:
@@ -27,6 +28,6 @@ sections.headline(report)
 sections.new_files(opened)
 sections.quick_models(opened)
 sections.cross_validated(opened)
-sections.types(report)
+sections.types(opened, report)
 sections.accepting(opened, report)
 sections.models(opened)

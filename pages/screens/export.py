@@ -6,10 +6,10 @@ from pages.ui.export import cap, cellxgene, files, unlabeled_cells
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame import jobs as frame_jobs
 from pages.ui.frame.actions import do
-from pages.ui.frame.pages import LABELS
+from pages.ui.frame.pages import LABELS, REVIEW, next_button
 from scanvi_core import keys
 from scanvi_core.services import jobs
-from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.export import columns, filling, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
@@ -87,9 +87,14 @@ with preview.container(border=True, height="stretch"):
     st.header("Where the labels come from")
     st.dataframe(columns.source_table(opened, threshold, groups=groups), hide_index=True)
     if trained and results.changed_labels(opened):
-        st.warning("Labels changed since the model was trained. Update it on Review first?")
+        st.warning("Labels changed since the model was trained.")
+        next_button(REVIEW, "Update the model on Review first", primary=False)
     if trained and uncertainty.reasons(opened) is None:
-        st.caption("Reasons for doubt are not written: not looked at yet (see Explore).")
+        st.caption(
+            "Reasons for doubt are being looked for. A file that is written after that has them."
+            if jobs.active(opened.id, uncertainty_job.UNCERTAINTY)
+            else "Reasons for doubt are not written: not looked at yet (see Explore)."
+        )
     st.caption(WHAT_STAYS[profile])
     if joined_files.joined_files(opened):
         if not per_file:

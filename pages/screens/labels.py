@@ -28,7 +28,7 @@ def name_by_hand() -> None:
 
 def show_types() -> None:
     """Draw the types there are, and which labels are set aside."""
-    types, aside = st.columns([3, 2], gap="medium")
+    types, aside = st.container(key="wide-labels").columns([3, 2], gap="medium")
     with types.container(border=True, height="stretch"):
         st.header("Types")
         form.draw_types(opened)

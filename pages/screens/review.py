@@ -7,10 +7,15 @@ from pages.ui.frame.pages import EVALUATE, EXPORT
 from pages.ui.review import first_cards, tabs, update
 from pages.ui.train import resume
 from scanvi_core.services.review import queue
+from scanvi_core.services.review.queue import SUGGESTED
 
 opened = requires.data_set("Review")
 has_model = opened.current_run() is not None
-header.draw("Review", *([(EVALUATE, "Evaluate"), (EXPORT, "Export")] if has_model else []))
+review = queue.review_state(opened)
+header.draw(
+    "Review", *([(EVALUATE, "Evaluate"), (EXPORT, "Export")] if has_model else []),
+    primary=not review.n_open(SUGGESTED),
+)  # fmt: skip
 read_only.note(opened)
 resume.draw(opened)
 if not has_model:
@@ -19,7 +24,6 @@ if not has_model:
     first_cards.draw(opened)
     st.stop()
 
-review = queue.review_state(opened)
 update.above(opened)
 update.top_row(review)
 tabs.draw(review)

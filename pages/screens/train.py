@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.frame import header, jobs, read_only, requires
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
+from pages.ui.review import update
 from pages.ui.text import md
 from pages.ui.train import form, live, resume, where_form
 from scanvi_core.services.formatting import count
@@ -25,7 +26,9 @@ job = jobs.latest(opened.id, train_request.TRAIN)
 if job is not None and not job.status.final:
     live.watch(job)
 else:
-    if job is not None:
+    if update.offered(opened):
+        pass  # the newest model is not the one in use
+    elif job is not None:
         live.outcome(opened, job)
     elif trained:
         live.notes(opened)

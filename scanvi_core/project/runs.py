@@ -42,6 +42,7 @@ QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED = (
 )  # fmt: skip
 STATUSES = (QUEUED, WAITING, RUNNING, DONE, FAILED, STOPPED, INTERRUPTED)  # waiting for a machine
 CLOSED = "The program was closed before this run ended."
+CANCELED = "It was canceled."
 ZEROS = 2**24  # bytes written at once
 RUNS_KNOWN = 64
 _ID = re.compile(r"[0-9]{4,9}", re.ASCII)

@@ -32,7 +32,8 @@ from scanvi_core.services.job_states import (
 )
 
 __all__ = ["Job", "JobRefused", "JobRequest", "JobSnapshot", "JobStatus", "JobStopped", "active",
-           "give_way", "list_jobs", "shutdown", "snapshot", "stop", "submit", "wait"]  # fmt: skip
+           "cancel", "give_way", "list_jobs", "shutdown", "snapshot", "stop", "submit",
+           "wait"]  # fmt: skip
 KEPT_PER_PROJECT = 50  # finished jobs
 EXIT_WAIT_S = 5.0
 
@@ -46,6 +47,8 @@ class Job:
         Whether someone may look at previews; without them the work is done sooner.
     is_closing
         Whether it is the end of the program that asks the work to end.
+    is_canceled
+        Whether who asks the work to end wants nothing of it: it then raises `JobStopped`.
     """
 
     watched = True
@@ -57,7 +60,7 @@ class Job:
         self._person = access.asking()
         self._work: Callable[[Job], Any] | None = request.work
         self._stop = threading.Event()
-        self.is_closing = False
+        self.is_closing = self.is_canceled = False
         self._began: float | None = None
         self._now = JobSnapshot(self.id, request.project_id, request.kind, request.lane)
 
@@ -193,6 +196,14 @@ def stop(job_id: str) -> None:
     """Ask a job to end; one that still waits ends at once, a final one stays as it is."""
     with _changed:
         _stop(_find(job_id, to_change=True))
+
+
+def cancel(job_id: str) -> None:
+    """Ask a job to end and to leave things as they were before it; see `stop`."""
+    with _changed:
+        job = _find(job_id, to_change=True)
+        job.is_canceled = True
+        _stop(job)
 
 
 def list_jobs(project_id: str) -> list[JobSnapshot]:

@@ -85,8 +85,7 @@ def test_the_history_page_lists_compares_and_names_a_moment(visit, labeled):
     table = app.dataframe[0].value
     assert table["what"].tolist()[0] == "assign Mine to 5 cells"
     app.text_input(key="history-text").set_value("mine").run()
-    assert len(app.dataframe[0].value) == 1
-    assert "5 cells" in said(app)
+    assert app.dataframe[0].value["what"].tolist() == ["assign Mine to 5 cells"]
     history.checkpoint(labeled, "review")
     assert "review" in str(visit("history", labeled).selectbox(key="compare-from").options)
 

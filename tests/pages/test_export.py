@@ -5,6 +5,7 @@ import pytest
 
 from scanvi_core.export import terms
 from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import cap, filling, write
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.labels import edit
@@ -120,3 +121,12 @@ def test_without_calibration_predictions_are_not_filled_in_unasked(visit, traine
     app = visit("export", trained)
     assert app.radio(key="export-filling").value == "leave"
     assert "nobody can say how many of them are right" in said(app)
+
+
+def test_evaluate_and_export_say_the_same_of_the_same_level(visit, trained):
+    opened = workspace(trained)
+    level = filling.mostly_right(opened).threshold
+    sentence = confidence_worth.sentence(opened, level)
+    asked = visit("export", trained).radio(key="export-filling")
+    assert any(sentence in text for text in asked.proto.captions)
+    assert sentence in said(visit("evaluate", trained)).replace("\\", "")

@@ -78,6 +78,27 @@ def test_folders_and_files_are_listed_newest_first_with_size_and_kind(tmp_path, 
     assert browse.above("run") == [(tmp_path.name, ""), ("run", "run")]
 
 
+def test_a_file_whose_name_says_something_else_than_its_first_bytes_is_not_called_by_it(
+    tmp_path, cells
+):
+    (tmp_path / "text.h5ad").write_text("gene,cell1,cell2\n" * 200)
+    (tmp_path / "page.loom").write_text("<html>not found</html>")
+    (tmp_path / "binary.csv").write_bytes(cells.read_bytes())
+    (tmp_path / "plain.csv.gz").write_text("gene,cell1\n")
+    (tmp_path / "nothing.h5ad").touch()
+    (tmp_path / "real.csv").write_text("gene,cell1\n")
+    kinds = {item.name: item.kind for item in browse.looked_into(browse.listing())}
+    assert {name: kind for name, kind in kinds.items() if name != "home"} == {
+        "cells.h5ad": "AnnData",
+        "real.csv": "table",
+        "nothing.h5ad": "empty",
+        "text.h5ad": "named .h5ad, but something else",
+        "page.loom": "named .loom, but something else",
+        "binary.csv": "named .csv, but something else",
+        "plain.csv.gz": "named .csv.gz, but something else",
+    }
+
+
 def test_links_that_lead_out_of_the_data_folder_are_not_listed(tmp_path, monkeypatch):
     inside = tmp_path / "data"
     inside.mkdir()

@@ -17,8 +17,9 @@ from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
 from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.runs import model_in_use, provisional, results
+from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
-from tests.projects import train_now
+from tests.projects import BRIEF, train_now
 
 
 def ready(project):
@@ -112,6 +113,28 @@ def test_a_mixed_card_is_split_in_its_place_and_the_next_card_follows_its_parts(
     assert not app.exception
 
 
+def test_back_returns_to_the_group_that_was_split_not_to_one_skipped_before(visit, trained):
+    app = visit("review", trained)
+    assert app.button(key="back").disabled
+    app.button(key="skip").click().run()
+    while not in_front(app, trained).can_split:
+        app.button(key="skip").click().run()
+    whole = question(app)
+    app.button(key="split").click().run()
+    first = question(app)
+    app.button(key="skip").click().run()
+    second = question(app)
+    app.button(key="back").click().run()
+    assert question(app) == first != second
+    app.button(key="back").click().run()
+    assert question(app) == whole != first
+    app.button(key="split").click().run()
+    app.button(key="accept").click().run()  # from now on the group is no more
+    app.button(key="back").click().run()
+    assert question(app) != whole
+    assert not app.exception
+
+
 def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
     app = visit("review", trained)
     tabs = app.button_group(key="review-tab")
@@ -126,6 +149,30 @@ def test_the_number_of_cards_on_a_tab_falls_and_the_tab_stays(visit, trained):
     tabs = app.button_group(key="review-tab")
     assert tabs.options[0] != f"Suggested ({n})"
     assert tabs.value == "Done"
+
+
+def progress(app):
+    """Return what stands above the bar of the review."""
+    return next(item.proto.text for item in app.get("progress"))
+
+
+def test_decisions_are_counted_by_model_and_provisional_is_said_in_words(visit, trained):
+    app = visit("review", trained)
+    assert progress(app).startswith("No decision yet. Of ")
+    app.button(key="accept").click().run()
+    ready(trained)
+    app.button(key="accept").click().run()
+    assert progress(app).startswith("2 decisions since model 1. Of ")
+    assert ":violet-badge[provisional]" in question(app)
+    words = "follows your 2 decisions since model 1; the model itself learns from them when you"
+    assert any(words in text for text in captions(app))
+    train_now(trained)
+    app.run()
+    assert progress(app).startswith("Model 2 has learned your 2 decisions. Of ")
+    assert "provisional" not in question(app)  # the card stays, and is model 1's
+    app.button(key="undo").click().run()
+    assert "changed labels since model 2. Of " in progress(app)
+    assert not app.exception
 
 
 def test_the_card_says_what_accepting_would_do_and_what_was_done_last(visit, trained):
@@ -162,12 +209,19 @@ def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatc
     )
     app.run()
     assert "choose-2" in primary(app) and "accept" not in primary(app)
+    keys_of = {item.key: item.proto.shortcut for item in app.button}
+    assert keys_of["choose-2"] == "a" and keys_of["accept"] == "2"  # A says yes to the question
+    assert primary(app) == ["choose-2"]  # the only one of the page
     monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
     app.run()
     assert "accept" in primary(app) and "choose-2" not in primary(app)
     item = in_front(app, trained)
     novel = replace(item, kind=Reason.NOVEL.label)
-    assert card._proposal(novel, real(workspace(trained), item)) == card.NAME
+    shown = real(workspace(trained), item)
+    assert card._proposal(novel, shown) == card.NAME
+    assert card._verdict(shown, card.NAME).startswith("Among the labeled types, ")
+    assert card._effect(shown, card.NAME, 2).startswith("Another name: 2 cells will have")
+    assert "will have no type" in card._effect(shown, card.UNKNOWN, 2)
     assert not app.exception
 
 
@@ -243,7 +297,11 @@ def test_a_model_that_got_worse_is_not_in_use_and_the_page_says_so_on_top(visit,
     model = results.current(workspace(trained))
     wrong = (model.prediction == model.names.index("Dendritic")) & ~model.holdout
     edit.name_cells(workspace(trained), np.flatnonzero(wrong), "Megakaryocytes", "lasso")
-    second = train_now(trained)
+    job = jobs.wait(start.start(workspace(trained), BRIEF), 300)
+    second = job.result
+    app = visit("train", trained)
+    assert any("Model 2 got worse" in item.value for item in app.markdown)
+    assert not any("is ready" in item.value for item in app.markdown)  # model 1, long since
     app = visit("review", trained)
     told = next(i for i, item in enumerate(app.markdown) if "Model 2 got worse" in item.value)
     assert "so model 1 stays in use" in app.markdown[told].value

@@ -133,6 +133,22 @@ def test_train_says_what_it_would_use(visit, project):
     assert not app.button(key="train").disabled
 
 
+def test_the_first_step_without_labels_is_said_and_the_one_primary_button(visit, project):
+    edit.start_empty(workspace(project))
+    app = sound(visit("labels", project))
+    primary = [item for item in app.button if item.proto.type == "primary"]
+    assert [item.key for item in primary if not item.disabled] == ["base-map"]
+    assert any("show where to begin" in text for text in texts(app))
+
+
+def test_settings_of_the_model_are_under_advanced(visit, project):
+    edit.use_column(workspace(project), "cell_type", set())
+    app = sound(visit("train", project))
+    (advanced,) = (item for item in app.expander if item.label == "Advanced")
+    keys = {"model.dispersion", "model.gene_likelihood"}
+    assert keys <= {item.key for item in advanced.selectbox}
+
+
 def test_train_with_one_type_says_so_and_offers_no_start(visit, project):
     edit.start_empty(workspace(project))
     edit.name_cells(workspace(project), np.arange(30), "B", "lasso")

@@ -1,6 +1,7 @@
 """Charts that are looked at rather than lassoed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.ui.cell_map.component import CategoryColor, cell_map
-from pages.ui.text import plain
+from pages.ui.text import plain, short
 from scanvi_core.colors import type_colors
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
+SMALL_NAME = 16  # characters of a type on the axes of a small one
 SHADES = (["#FFFFFF", "#0B4F75"], ["#1A242B", "#1F78A6"])  # of shares, on light and dark pages
 LINE, DOTS, GUIDE = "#0072B2", "#D55E00", "#808080"
 QUIET = {"displayModeBar": False}
@@ -42,15 +44,16 @@ def curve(table: pd.DataFrame, names: Sequence[str], *, key: str) -> None:
 
 
 def still_map(
-    xy: np.ndarray, codes: np.ndarray, names: Sequence[str], *, key: str, revision: str
-) -> None:
+    xy: np.ndarray, codes: np.ndarray, names: Sequence[str], *, key: str, revision: str,
+    height: int,
+) -> None:  # fmt: skip
     """Draw a small map without tools, colored by type."""
     cell_map(
         key,
         xy,
         color=CategoryColor(codes, names, type_colors(len(names))),
         revision=revision,
-        height=260,
+        height=height,
         tools=False,
     )
 
@@ -73,11 +76,12 @@ def confusion(
             hovertemplate="known %{y}<br>predicted %{x}<br>%{customdata:,} cells<extra></extra>",
         )
     )  # fmt: skip
-    small = height is not None
-    figure.update_xaxes(
-        type="category", tickangle=-40, title="predicted", showticklabels=not small
-    )
-    figure.update_yaxes(type="category", autorange="reversed", title="known", dtick=1)
+    axis: dict[str, Any] = {"type": "category", "tickvals": labels}
+    if height is not None:  # both axes keep their names, shorter and smaller ones
+        axis |= {"ticktext": [plain(short(name, SMALL_NAME)) for name in names]}
+        axis |= {"tickfont": {"size": max(6, min(12, height // (2 * len(names))))}}
+    figure.update_xaxes(**axis, tickangle=-40, title="predicted")
+    figure.update_yaxes(**axis, autorange="reversed", title="known")
     figure.update_layout(margin=MARGIN, height=height or 180 + CONFUSION_ROW * len(names))
     st.plotly_chart(figure, key=key, config=QUIET)
 

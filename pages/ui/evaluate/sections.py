@@ -5,13 +5,24 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.text import md
-from scanvi_core.services.diagnostics import baselines, holdout_report, integration, mapping
+from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import (
+    baselines,
+    confidence_worth,
+    holdout_report,
+    integration,
+    mapping,
+    uncertainty_job,
+)
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
+from scanvi_core.services.export import filling
+from scanvi_core.services.formatting import count
 from scanvi_core.services.runs import model_list
 from scanvi_core.services.workspace import Workspace
 
 TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
 ROW = 35  # pixels
+SURE = 0.9  # the confidence that is put into words
 LONG_TABLE, SHORT_TABLE = 20, 8  # rows
 
 
@@ -47,9 +58,9 @@ def cross_validated(opened: Workspace) -> None:
         st.caption(md(sentence))
 
 
-def types(report: HoldoutReport) -> None:
+def types(opened: Workspace, report: HoldoutReport) -> None:
     """Draw the confusion matrix beside the honesty of the confidence, then each type."""
-    matrix, honest = st.columns(2, gap="medium")
+    matrix, honest = st.container(key="wide-types").columns(2, gap="medium")
     with matrix.container(border=True, height="stretch"):
         st.header("Which types are mistaken for which")
         shown = st.segmented_control(
@@ -61,7 +72,7 @@ def types(report: HoldoutReport) -> None:
         )
     with honest.container(border=True, height="stretch"):
         st.header("Is the confidence honest?")
-        st.markdown(f"**{md(report.sure)}**")
+        st.markdown(f"**{md(confidence_worth.sentence(opened, SURE))}**")
         charts.reliability(report.bins, key="reliability")
         st.caption(
             "On the dotted line, confidence is just the share that is right; below it the model "
@@ -78,12 +89,16 @@ def types(report: HoldoutReport) -> None:
 
 def accepting(opened: Workspace, report: HoldoutReport) -> None:
     """Draw what may be accepted by confidence, the batches, and what the map keeps and mixes."""
-    accepted, right = st.columns(2, gap="medium")
+    accepted, right = st.container(key="wide-accepting").columns(2, gap="medium")
     with accepted.container(border=True, height="stretch"):
         st.header("How much can be accepted without looking?")
         st.markdown(f"**{md(report.accept)}**")
         charts.coverage(report.curve, holdout_report.ACCEPTED_SHARE, key="coverage")
         _table(report.accepting, "confidence from")
+        filled = filling.mostly_right(opened)
+        if filled is not None and filled.n_cells:
+            fills = f"Export offers to fill in {count(filled.n_cells, 'cell')} without a label."
+            st.caption(md(f"{fills} {confidence_worth.sentence(opened, filled.threshold)}"))
     with right.container(border=True):
         st.header("Each batch")
         if report.batches is None:
@@ -120,7 +135,11 @@ def new_files(opened: Workspace) -> None:
         column_config=dict.fromkeys(shares, share),
     )  # fmt: skip
     if fit.types["alike"].isna().all():
-        st.caption("How alike they are is not known yet: see Explore.")
+        st.caption(
+            "How alike they are is being worked out: look again in a moment."
+            if jobs.active(opened.id, uncertainty_job.UNCERTAINTY)
+            else "How alike they are is not known yet: see Explore."
+        )
 
 
 def models(opened: Workspace) -> None:

@@ -20,6 +20,7 @@ from scanvi_core.services.workspace import Workspace
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
 CLUSTERS_HEIGHT = 220  # pixels
 SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
+NAMED = "named"  # whether the box still holds the name that was given
 
 
 def choose_way(opened: Workspace) -> str:
@@ -46,6 +47,9 @@ def bar(opened: Workspace, picked: Selection) -> None:
     seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
     closed = bool(edit.read_only(opened))
     options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
+    if state.recall(NAMED):  # the next cells are of another type, as a rule
+        state.set_widget("picked-name", None)
+        state.forget(NAMED)
     name = name_box(
         "Name of the picked cells", options, "picked-name", label_visibility="collapsed"
     )
@@ -76,6 +80,7 @@ def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> 
     except ScanviError as error:
         st.error(error_text(error))
         return
+    state.remember(NAMED, True)
     _drop(opened)
 
 
@@ -131,9 +136,16 @@ def _offer_base_map(opened: Workspace) -> None:
         jobs.show(job, can_stop=True)
         if not job.status.final:
             return
+    first = not (opened.labels().codes >= 0).any()
+    if first:
+        st.markdown(
+            "Clusters of similar cells, and a map of them, show where to begin. Then pick a "
+            "cluster, read its markers and name it. It takes seconds to minutes."
+        )
     if st.button(
-        "Compute clusters and a map of the counts", key="base-map", icon=":material/hub:"
-    ):
+        "Compute clusters and a map of the counts", key="base-map", icon=":material/hub:",
+        type="primary" if first else "secondary",
+    ):  # fmt: skip
         explore_maps.start_base_map(opened)
         st.rerun()
 

@@ -35,7 +35,8 @@ def _about(opened: Workspace, picked: Selection) -> None:
     """Say what is picked: how many cells, which labels they have, which genes mark them."""
     if not picked.n:
         st.caption(
-            "Nothing is picked yet: draw around cells, or click a row of the legend and select it."
+            "Nothing is picked yet: draw around cells, or click a row of the legend and then "
+            "“Select these cells”."
         )
         return
     told = picked_cells.about(opened, picked)

@@ -3,16 +3,18 @@
 import streamlit as st
 
 from pages.ui.text import md
+from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import filling
 from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
 from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
 LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
 WORDS = {
     LEAVE: "Leave them without a label",
-    SURE: f"Fill in the predictions of which about {percent(WANTED)} are right",
+    SURE: f"Fill in the predictions of which about {percent(WANTED)} should be right",
     ALL: "Fill in every prediction",
     OWN: "Fill in predictions from a confidence I choose",
 }
@@ -28,24 +30,27 @@ def ask(opened: Workspace) -> float:
         f"The {count(every.n_cells, 'cell')} without a label", ways,
         index=ways.index(SURE if SURE in known else LEAVE), key="export-filling",
         format_func=WORDS.__getitem__,
-        captions=[_caption(known[way]) if way in known else "" for way in ways],
+        captions=[_caption(opened, known[way]) if way in known else "" for way in ways],
     )  # fmt: skip
     predictions = results.current(opened)
     if sure is None and predictions is not None:
         known_by = md(predictions.summary["calibration"])
         st.caption(f"{known_by} So nobody can say how many of them are right.")
+    if any(file.reference for file in joined_files(opened)):
+        st.caption(
+            "The held-out cells are of the references. How well the new files fit these, type by "
+            "type, is on Evaluate."
+        )
     if chosen in known:
         return known[chosen].threshold
     own = st.slider(
         "Least confidence", 0, 100, 80, 1, format="%d %%", key="export-threshold"
     ) / 100  # fmt: skip
-    st.caption(_caption(filling.filling(opened, own)))
+    st.caption(_caption(opened, filling.filling(opened, own)))
     return own
 
 
-def _caption(told: Filling) -> str:
+def _caption(opened: Workspace, told: Filling) -> str:
     if not told.n_cells:
         return "Only labels that somebody gave or accepted are written."
-    level = f" of a confidence from {percent(told.threshold)}" if told.threshold else ""
-    right = f"; by their confidence, {percent(told.expected)} of them are right"
-    return f"{count(told.n_cells, 'cell')}{level}{right}"
+    return f"{count(told.n_cells, 'cell')}. {confidence_worth.sentence(opened, told.threshold)}"

@@ -84,4 +84,4 @@ def _progress(job_id: str, can_stop: bool, about: str) -> None:
         label = "Stopping…" if job.stopping else "Cancel"
         can_stop = can_stop and sharing.may_change(job.project_id)
         if can_stop and st.button(label, key=f"cancel-{job.id}", disabled=job.stopping):
-            jobs.stop(job_id)
+            jobs.cancel(job_id)

@@ -5,7 +5,7 @@ from typing import NoReturn
 import streamlit as st
 
 from pages.ui.frame import jobs, state
-from pages.ui.frame.pages import OPEN, Page, next_button
+from pages.ui.frame.pages import OPEN, TRAIN, Page, next_button
 from scanvi_core.services.projects import open_file, questions
 from scanvi_core.services.runs import train_request
 from scanvi_core.services.training import distributed
@@ -38,7 +38,8 @@ def first_model(opened: Workspace, what: str) -> bool:
         return False
     with st.container(border=True):
         st.markdown(f"**The first model is in training. {what} when it is ready.**")
-        jobs.show(job)
+        jobs.show(job, can_stop=True)
+        next_button(TRAIN, "Watch it on Train")
     return True
 
 

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.ui.text import md
+from pages.ui.text import md, short
 from scanvi_core.services import jobs
+from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.explore import gene_tests, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.formatting import count, percent
@@ -12,6 +13,7 @@ from scanvi_core.services.quality import doublets
 from scanvi_core.services.runs import train_request
 
 POLL_S = 1.0
+MOST = 32  # characters of a name
 JOB_WORDS = {
     open_file.OPEN: "Opening",
     train_request.TRAIN: "Training",
@@ -20,6 +22,7 @@ JOB_WORDS = {
     maps.MAP: "Drawing a map",
     write.EXPORT: "Exporting",
     doublets.DOUBLETS: "Looking for doublets",
+    uncertainty_job.UNCERTAINTY: "Reasons for doubt",
 }
 
 
@@ -37,15 +40,19 @@ def _strip(project: str) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", key="status-strip", gap="small"
     ):
-        st.markdown(f"**{md(now.name)}**", width="content")
+        st.markdown(f"**{md(short(now.name, MOST))}**", width="content")
         if now.n_obs:
             size = f"{count(now.n_obs, 'cell')} × {count(now.n_vars, 'gene')}"
             st.caption(size, width="content")
-            labels = f"Labels: {md(now.label_set)}" if now.label_set else "No labels yet"
+            labels = (
+                f"Labels: {md(short(now.label_set, MOST))}" if now.label_set else "No labels yet"
+            )
             st.badge(labels, color="blue" if now.label_set else "gray", icon=":material/label:")
             if now.saved_at and now.job is None:  # both would wrap, and move the page
-                saved = f"Saved {now.saved_at}: {md(now.last_change)}"
-                st.badge(saved, color="green", icon=":material/check:")
+                st.badge(
+                    f"Saved {now.saved_at}", color="green", icon=":material/check:",
+                    help=md(now.last_change),
+                )  # fmt: skip
         if now.model:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.job is not None:

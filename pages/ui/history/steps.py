@@ -1,5 +1,7 @@
 """The steps with their filter, what can be done with one of them, and two moments compared."""
 
+from typing import Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from scanvi_core.services.labels import edit, history, provenance
 from scanvi_core.services.workspace import Workspace
 
 SHOWN = ["step", "when", "what", "who", "why", "proof"]
-HEIGHT = 320
+HEIGHT, ROW = 320, 35  # pixels of a long table, and of a row or the names of columns
 CHOSEN = "history-step"  # of this tab
 
 
@@ -45,15 +47,16 @@ def _table(opened: Workspace, steps: pd.DataFrame) -> pd.Series | None:
     before = state.recall(CHOSEN)
     rows = [numbers.index(before)] if before in numbers else []
     event = st.dataframe(
-        shown, hide_index=True, height=HEIGHT, on_select="rerun", selection_mode="single-row",
+        shown, hide_index=True, height=_height(shown),
+        on_select="rerun", selection_mode="single-row",
         key=f"steps-{opened.labels().seq}-{hash(tuple(numbers))}",  # ticks belong to these rows
         selection_default={"selection": {"rows": rows}},
         column_config={
             "step": st.column_config.NumberColumn(width=45),
             "when": st.column_config.DatetimeColumn(format="D MMM HH:mm", width=95),
-            "what": st.column_config.TextColumn(width=230),
+            "what": st.column_config.TextColumn(width=290),
             "who": st.column_config.TextColumn(width=190),
-            "why": st.column_config.TextColumn(width=130),
+            "why": st.column_config.TextColumn(width=100),
             "proof": st.column_config.TextColumn(width=165, help=provenance.HELP),
         },
     )  # fmt: skip
@@ -158,4 +161,9 @@ def compare(opened: Workspace) -> None:
     total = int(changed["cells"].sum())
     st.markdown(f"**{count(total, 'cell')}** with another label.")
     if total:
-        st.dataframe(changed, hide_index=True, height=min(HEIGHT, 38 + 35 * len(changed)))
+        st.dataframe(changed, hide_index=True, height=_height(changed))
+
+
+def _height(table: pd.DataFrame) -> int | Literal["content"]:
+    """Return the height of a table: that of its rows, as far as they are few."""
+    return HEIGHT if ROW * (len(table) + 1) > HEIGHT else "content"

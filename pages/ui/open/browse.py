@@ -36,7 +36,8 @@ def _dialog() -> None:
     )
     entries = [entry for entry in entries if (part or "").casefold() in entry.name.casefold()]
     with st.container(height=LIST_HEIGHT, border=False):
-        ticked = [entry.path for entry in entries[:SHOWN] if _line(entry)]
+        shown = browse.looked_into(entries[:SHOWN])
+        ticked = [entry.path for entry in shown if _line(entry)]
         if not entries:
             st.caption("No folder and no file of cells here.")
         if entries[SHOWN:]:

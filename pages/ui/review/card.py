@@ -16,6 +16,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review import answers, evidence
+from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
@@ -25,11 +26,6 @@ NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
 NAME, UNKNOWN = "\0name", "\0unknown"  # answers that are no type's name
-PROVISIONAL_HELP = (
-    "The suggestions were refitted on your decisions a moment ago. The model itself learns them "
-    "when you update it."
-)
-
 CHECK_HELP = (
     "The model is sure of these cells, and one of them was drawn at random. Your answer tells how "
     "right the cells are that nobody looks at."
@@ -40,15 +36,16 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
     shown = evidence.of(opened, item)
-    proposal = _proposal(item, shown)
+    proposal, provisional = _proposal(item, shown), _provisional(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{count(len(item.rows), 'similar cell')}**. {_question(item, proposal)}"
-            + (" :violet-badge[provisional]" if item.is_provisional else "")
+            + (" :violet-badge[provisional]" if provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
-            help=CHECK_HELP if check else PROVISIONAL_HELP if item.is_provisional else None,
+            help=CHECK_HELP if check else None,
         )
+        st.markdown(md(_verdict(shown, proposal)))  # in sight in a low window, too
         asked = _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
@@ -57,8 +54,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             if more > 0
             else ""
         )
-        type_name = item.candidates[0].name if proposal in (NAME, UNKNOWN) else proposal
-        st.caption(f"Naming them {md(type_name)}: {md(shown.effect(type_name, n_open))}{alike}")
+        st.caption(f"{_effect(shown, proposal, n_open)}{alike}{provisional}")
         left, right = st.columns([2, 3], gap="medium")
         with left:
             maps.highlight(opened, item.rows, key="review-map", height=270)
@@ -72,8 +68,35 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
         _ask_name(opened, item)
 
 
+def _verdict(shown: Evidence, proposal: str) -> str:
+    """Return what genes and neighbors say; where no type is proposed, so that it is no answer."""
+    if proposal not in (NAME, UNKNOWN):
+        return shown.verdict
+    return f"Among the labeled types, {shown.verdict[0].lower()}{shown.verdict[1:]}"
+
+
+def _effect(shown: Evidence, proposal: str, n_open: int) -> str:
+    """Say what the proposed answer does with the cells of the card that have no label."""
+    if proposal == UNKNOWN:
+        return f"Unknown: {count(n_open, 'cell')} will have no type, and no model learns them."
+    if proposal == NAME:
+        return f"Another name: {md(shown.effect('', n_open))}"
+    return f"Naming them {md(proposal)}: {md(shown.effect(proposal, n_open))}"
+
+
+def _provisional(opened: Workspace, item: ReviewItem) -> str:
+    """Say what a provisional card follows; empty for any other, as for one of an earlier model."""
+    run, decided = opened.current_run(), decision_count(opened)
+    if not item.is_provisional or run is None or item.run_id != run.id:
+        return ""
+    follows = f"your {count(decided.since, 'decision')}" if decided.since else "your labels"
+    return (
+        f" *Provisional*: this suggestion follows {follows} since model {decided.model}; "
+        "the model itself learns from them when you update it."
+    )
+
+
 def _genes(shown: Evidence) -> None:
-    st.markdown(f"**{md(shown.verdict)}**")
     if shown.markers.empty:
         return
     draw_levels(shown.markers)
@@ -126,7 +149,10 @@ def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
               args=(opened, item, kind), disabled=not item.can_split,
               help="Cells of several types? See them as two to four smaller groups.")  # fmt: skip
     st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(kind,))
-    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind))
+    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind),
+              disabled=not card_order.can_go_back(opened, kind),
+              help="To the group that was here before: this one undivided, or one you skipped. "
+              "A decision is taken back with Undo.")  # fmt: skip
 
 
 def _proposal(item: ReviewItem, shown: Evidence) -> str:
@@ -141,13 +167,12 @@ def _proposal(item: ReviewItem, shown: Evidence) -> str:
 
 def _question(item: ReviewItem, proposal: str) -> str:
     """Return what is asked of the group: what the primary button answers."""
-    first, alone = item.candidates[0].name, len(item.rows) == 1
+    alone = len(item.rows) == 1
     if proposal == NAME:
         return f"**What {'is it' if alone else 'are they'}?** Unlike every labeled cell."
     if proposal == UNKNOWN:
         return f"Leave **{'it' if alone else 'them'} without a name**?"
-    asked = f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
-    return asked if proposal == first else f"{asked} The model says {md(first)}."
+    return f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
 
 
 def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> bool:
@@ -155,21 +180,10 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> b
 
     Return whether another name is asked for.
     """
-    first, *others = item.candidates
     seen = opened.labels().seq  # as this card is drawn
     answer = partial(decide, item)
     with st.container(horizontal=True, key="review-actions"):
-        st.button(
-            f"Accept {_named(first)}", shortcut="A", key="accept",
-            type="primary" if proposal == first.name else "secondary",
-            on_click=answer, args=(lambda: answers.accept(opened, item, seen),),
-        )  # fmt: skip
-        for i, other in enumerate(others, start=2):
-            st.button(
-                _named(other), shortcut=str(i), key=f"choose-{i}", on_click=answer,
-                type="primary" if proposal == other.name else "secondary",
-                args=(lambda name=other.name: answers.choose(opened, item, name, seen),),
-            )  # fmt: skip
+        _candidates(opened, item, proposal, seen)
     with st.container(horizontal=True):
         asked = st.button("Another name", shortcut="N", key="new-label",
                           type="primary" if proposal == NAME else "secondary")  # fmt: skip
@@ -180,6 +194,23 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> b
         naming.undo_buttons(opened)
     draw_error(item)
     return asked
+
+
+def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -> None:
+    """Draw a button for each candidate, the proposed one first: A says yes to the question."""
+    first = item.candidates[0]
+    places = sorted(
+        enumerate(item.candidates, start=1), key=lambda place: place[1].name != proposal
+    )
+    for shortcut, (i, other) in zip(["A", *"23456789"], places, strict=False):
+        accepts = other is first
+        work = answers.accept if accepts else partial(answers.choose, name=other.name)
+        st.button(
+            f"Accept {_named(other)}" if accepts else _named(other), shortcut=shortcut,
+            key="accept" if accepts else f"choose-{i}", on_click=decide,
+            args=(item, partial(work, opened, item, seen=seen)),
+            type="primary" if proposal == other.name else "secondary",
+        )  # fmt: skip
 
 
 def draw_error(item: ReviewItem) -> None:

@@ -64,16 +64,36 @@ def split(opened: Workspace, item: ReviewItem, kind: str) -> None:
 
 
 def back(opened: Workspace, kind: str) -> None:
-    """Return to the last card before this one that is still open."""
-    cards, place, review = (
-        _cards(opened, kind),
-        _recall(PLACE, kind, 0),
-        queue.review_state(opened),
-    )
+    """Return to what was in front before this card: the group it is a part of, or another one."""
+    earlier = _earlier(queue.review_state(opened), kind)
+    if earlier is not None:
+        tokens, place = earlier
+        _remember(TRAIL, kind, tokens)
+        _remember(PLACE, kind, place)
+
+
+def can_go_back(opened: Workspace, kind: str) -> bool:
+    """Tell whether `back` leads anywhere."""
+    return _earlier(queue.review_state(opened), kind) is not None
+
+
+def _earlier(review: ReviewState, kind: str) -> tuple[list[str], int] | None:
+    """Return the trail, and the place on it, that `back` returns to; None at the first card.
+
+    Before the first part of a group comes the whole group, as long as no part is decided; before
+    any other card the last one that is still open.
+    """
+    cards, place = _cards(review.opened, kind), _recall(PLACE, kind, 0)
+    tokens = [item.token for item in cards]
+    if place < len(cards) and cards[place].path:
+        whole = tokens[place].rpartition(".")[0]
+        parts = [i for i, token in enumerate(tokens) if token.startswith(f"{whole}.")]
+        if parts[0] == place and not any(review.is_decided(cards[i]) for i in parts):
+            return [*tokens[:place], whole, *tokens[parts[-1] + 1 :]], place
     for i in range(min(place, len(cards)) - 1, -1, -1):
         if not review.is_decided(cards[i]):
-            _remember(PLACE, kind, i)
-            return
+            return tokens, i
+    return None
 
 
 def _cards(opened: Workspace, kind: str) -> list[ReviewItem]:

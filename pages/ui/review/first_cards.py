@@ -117,6 +117,7 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(SUGGESTED,))
         st.button("Back", shortcut="B", key="back", on_click=card_order.back,
+                  disabled=not card_order.can_go_back(opened, SUGGESTED),
                   args=(opened, SUGGESTED))  # fmt: skip
         naming.undo_buttons(opened)
     card.draw_error(item)

@@ -10,13 +10,16 @@ import streamlit as st
 from pages.ui.cell_map import charts, maps
 from pages.ui.frame import jobs, state
 from pages.ui.text import error_text, md
+from pages.ui.train import live
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
+from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.review import prequential
+from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.queue import ReviewState
 from scanvi_core.services.runs import model_in_use, provisional, results, train_request
-from scanvi_core.services.runs.model_in_use import Offer, Update
+from scanvi_core.services.runs.model_in_use import Update
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import Workspace
 
@@ -30,28 +33,37 @@ def top_row(review: ReviewState) -> None:
     left, right = row.columns([3, 2], gap="medium")
     with left:
         now = review.progress
-        named = f"{now.n_named:,} of {count(now.n_cells, 'doubtful cell')} named"
-        clear = f", {now.n_clear:,} more clear by now" if now.n_clear else ""
-        st.progress(now.fraction, text=f"{named}{clear}; {count(now.n_groups, 'group')} left")
+        decided = _decided(review.opened)
+        named = f"Of {count(now.n_cells, 'cell')} in doubt, {now.n_named:,} named"
+        clear = f", {now.n_clear:,} clear by now" if now.n_clear else ""
+        groups = f"{count(now.n_groups, 'group')} left"
+        st.progress(now.fraction, text=f"{decided}. {named}{clear}; {groups}")
     with right:
         job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:
-            jobs.show(job)
+            jobs.show(job, can_stop=True)
         else:
             _offer(review.opened)
+
+
+def _decided(opened: Workspace) -> str:
+    """Say what came since the model in use was trained."""
+    decided, changed = decision_count(opened), results.changed_labels(opened)
+    if changed and not decided.since:  # on another page
+        return f"{count(changed, 'changed label')} since model {decided.model}"
+    return decided.sentence
 
 
 def _offer(opened: Workspace) -> None:
     changed = results.changed_labels(opened)
     request = train_plan.update_request(opened)
     label = "Update the model" if request.warm or not changed else "Train again from the start"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            label, key="update-model", icon=":material/refresh:", shortcut="M",
-            disabled=not changed, on_click=_start, args=(opened,),
-        )  # fmt: skip
-        if changed:
-            st.markdown(f":orange-badge[{count(changed, 'new label')}]")
+    st.button(
+        label, key="update-model", icon=":material/refresh:", shortcut="M",
+        disabled=not changed, on_click=_start, args=(opened,),
+        help=f"The model learns {count(changed, 'label')} that changed since its training."
+        if changed else "Decide on a group first: the model has learned all labels there are.",
+    )  # fmt: skip
 
 
 def _start(opened: Workspace) -> None:
@@ -64,10 +76,7 @@ def _start(opened: Workspace) -> None:
 
 def above(opened: Workspace) -> None:
     """Draw what the last update brought, until the user has said what to do about it."""
-    offer = model_in_use.offered(opened)
-    if offer is not None:
-        _offered(opened, offer)
-    elif (update := model_in_use.latest(opened)) is not None:
+    if not offered(opened) and (update := model_in_use.latest(opened)) is not None:
         _brought(opened, update)
 
 
@@ -77,6 +86,8 @@ def below(review: ReviewState) -> None:
     job = jobs.latest(opened.id, train_request.TRAIN)
     if job is not None and job.error is not None:
         jobs.show(job)
+    if job is not None and job.status is JobStatus.STOPPED and job.result is None:
+        live.canceled(opened)
     if state.recall("update-error"):
         st.error(state.recall("update-error"))
     working = review.made.working
@@ -112,7 +123,11 @@ def _brought(opened: Workspace, update: Update) -> None:
     )
 
 
-def _offered(opened: Workspace, offer: Offer) -> None:
+def offered(opened: Workspace) -> bool:
+    """Draw that the newest model got worse and is not in use, if so; tell whether it is."""
+    offer = model_in_use.offered(opened)
+    if offer is None:
+        return False
     now, new = f"model {offer.in_use}", f"model {offer.number}"
     _line(
         opened,
@@ -121,6 +136,7 @@ def _offered(opened: Workspace, offer: Offer) -> None:
         (f"Stay with {now}", "leave-offered", model_in_use.leave_offered),
         (f"Use {new} all the same", "take-offered", model_in_use.take_offered),
     )
+    return True
 
 
 Choice = tuple[str, str, Callable[[Workspace], None]]  # label, key, what it does

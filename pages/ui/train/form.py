@@ -58,12 +58,12 @@ def draw(opened: Workspace) -> TrainRequest:
         format_func=PRESET_WORDS.__getitem__,
         persist_state="session",
     )
-    left, right = st.columns(2)
-    with left:
-        dispersion = setting(model, "dispersion", words=DISPERSION_WORDS, key="model")
-    with right:
-        likelihood = setting(model, "gene_likelihood", words=LIKELIHOOD_WORDS, key="model")
     with st.expander("Advanced"):
+        left, right = st.columns(2)
+        with left:
+            dispersion = setting(model, "dispersion", words=DISPERSION_WORDS, key="model")
+        with right:
+            likelihood = setting(model, "gene_likelihood", words=LIKELIHOOD_WORDS, key="model")
         epochs = _epochs()
         st.caption("The model")
         model_values = drawer(model, MODEL_DRAWER, key="model")

@@ -19,6 +19,7 @@ from scanvi_core.services.training import distributed, estimate
 from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
+PREVIEW_HEIGHT = 340  # pixels
 
 
 def watch(job: JobSnapshot) -> None:
@@ -99,11 +100,12 @@ def _preview(job: JobSnapshot) -> None:
     with left:
         st.caption("Map of a sample of cells, colored by prediction")
         charts.still_map(
-            preview.xy, preview.predicted, names, key="preview-map", revision=f"{job.id}-{version}"
-        )
+            preview.xy, preview.predicted, names, key="preview-map",
+            revision=f"{job.id}-{version}", height=PREVIEW_HEIGHT,
+        )  # fmt: skip
     with right:
         st.caption("Known types (rows) against predictions, in the sample")
-        charts.confusion(preview.confusion, names, key="preview-confusion", height=260)
+        charts.confusion(preview.confusion, names, key="preview-confusion", height=PREVIEW_HEIGHT)
 
 
 def notes(opened: Workspace) -> None:
@@ -113,14 +115,24 @@ def notes(opened: Workspace) -> None:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
+def canceled(opened: Workspace) -> None:
+    """Say that the last training left nothing."""
+    now = results.current(opened)
+    stays = "" if now is None else f" Model {now.summary['number']} stays in use."
+    st.info(f"The training was canceled. Nothing of it was kept.{stays}")
+
+
 def outcome(opened: Workspace, job: JobSnapshot) -> None:
     """Say how the last run ended."""
     if job.status is JobStatus.FAILED:
         st.error(failure_text(job))
         return
     predictions = results.current(opened)
-    if predictions is None:
-        st.warning("Training was stopped before the first epoch. Nothing was kept.")
+    if job.result is None or predictions is None:
+        canceled(opened)
+        return
+    if job.result != predictions.run_id:  # the user went back to another one
+        notes(opened)
         return
     about = predictions.summary
     with st.container(border=True):

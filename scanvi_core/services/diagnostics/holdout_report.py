@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import config, keys
-from scanvi_core.annotation.model.calibration import MIN_CELLS
 from scanvi_core.metrics.classification import Scores, score, score_groups
 from scanvi_core.metrics.confidence import (
     N_BINS,
     chance_error,
     coverage_curve,
-    keep_above,
     keep_surest,
     reliability,
 )
@@ -24,8 +22,7 @@ from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace
 
-SURE = 0.9  # the confidence that the page puts into words
-ACCEPTED_SHARE = 0.8  # and the share of cells; fixed, since the best of many would flatter
+ACCEPTED_SHARE = 0.8  # of cells, put into words; fixed, since the best of many would flatter
 SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
 SET_ASIDE = {
     holdout.HIDDEN: "They are whole donors: it was shown their counts, but none of their labels.",
@@ -76,9 +73,8 @@ class HoldoutReport:
         One row per type; per share of cells accepted; per batch (None without batches).
     bins, curve
         What the reliability diagram and the curve of accuracy by share accepted show.
-    sure, honesty, accept
-        Sentences: what a confidence of 0.90 means, how far confidence is off, what may be
-        accepted.
+    honesty, accept
+        Sentences: how far confidence is off, what may be accepted.
     notes
         What the scores leave out.
     """
@@ -93,7 +89,6 @@ class HoldoutReport:
     curve: pd.DataFrame
     accepting: pd.DataFrame
     batches: pd.DataFrame | None
-    sure: str
     honesty: str
     accept: str
     calibration: str
@@ -154,7 +149,6 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         curve=_curve_table(cells),
         accepting=accepting_table(cells),
         batches=_batch_table(opened, cells),
-        sure=sure_sentence(cells.right, cells.confidence),
         honesty=_honesty(scores, cells.confidence),
         accept=accept_sentence(cells.right, cells.confidence),
         calibration=str(summary["calibration"]),
@@ -167,21 +161,6 @@ def headline(scores: Scores) -> str:
     return (
         f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')} "
         f"(95 % interval {percent_range(scores.interval, scores.n)})."
-    )
-
-
-def sure_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
-    """Say how often cells that the model is sure of are right, or that nobody can know."""
-    sure = keep_above(right, confidence, SURE)
-    if sure.n < MIN_CELLS:
-        few = f"only {sure.n}" if sure.n else "none"
-        return (
-            f"How often a score of {SURE:.2f} or more is right is not known: {few} of the "
-            f"held-out cells scored so, {MIN_CELLS} are needed."
-        )
-    return (
-        f"Of held-out cells scored {SURE:.2f} or more, {percent(sure.accuracy, sure.n)} "
-        f"were right (n = {sure.n:,}, 95 % interval {percent_range(sure.interval, sure.n)})."
     )
 
 

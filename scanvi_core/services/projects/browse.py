@@ -2,25 +2,31 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from scanvi_core import runtime
+from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.signatures import HDF5_AT, HDF5_MAGIC
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import bytes_in_words
 from scanvi_core.services.paths import allowed_path
 
 MOST = 2_000  # entries of a folder that are looked at
-FOLDER = "folder"
+FOLDER, PACKED = "folder", ", packed"
 KINDS = {
     ".h5ad": "AnnData", ".h5mu": "MuData", ".loom": "loom", ".h5": "10x or other HDF5",
     ".zarr": "zarr", ".zarr.zip": "zarr", ".zip": "zip", ".csv": "table", ".tsv": "table",
     ".txt": "text", ".tab": "table", ".mtx": "matrix",
 }  # fmt: skip
+
+HDF5_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom", ".h5")})
+GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK"
+HEAD_BYTES = HDF5_AT[-1] + len(HDF5_MAGIC)
 
 SAMPLE_DEPTH = 2  # sample/outs/filtered_feature_bc_matrix
 SAMPLE_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom")})
@@ -78,6 +84,37 @@ def listing(folder: str = "") -> list[Entry]:
             f"{place.name} cannot be looked into.", "Check the permissions of the folder."
         ) from error
     return sorted(entries, key=lambda entry: entry.changed, reverse=True)
+
+
+def looked_into(entries: Sequence[Entry]) -> list[Entry]:
+    """Return entries whose kind says so where the first bytes of a file are of another kind."""
+    root = runtime.data_root().resolve()
+    return [entry if entry.is_folder else _told(root, entry) for entry in entries]
+
+
+def _told(root: Path, entry: Entry) -> Entry:
+    try:
+        with open_regular(root / entry.path) as file:
+            head = file.read(HEAD_BYTES)
+    except (OSError, FileRefused):  # a link, a store of several files: its name must do
+        return entry
+    if not head:
+        return replace(entry, kind="empty")
+    if _fits(entry.kind, head):
+        return entry
+    return replace(entry, kind=f"named {_ending(entry.name)}, but something else")
+
+
+def _fits(kind: str, head: bytes) -> bool:
+    """Tell whether the first bytes of a file may be those of a kind."""
+    is_hdf5 = any(head[at : at + len(HDF5_MAGIC)] == HDF5_MAGIC for at in HDF5_AT)
+    if kind.endswith(PACKED):
+        return head.startswith(GZIP_MAGIC)
+    if kind in HDF5_KINDS:
+        return is_hdf5
+    if kind in (KINDS[".zip"], KINDS[".zarr"]):
+        return head.startswith(ZIP_MAGIC)
+    return not (is_hdf5 or head.startswith((GZIP_MAGIC, ZIP_MAGIC)))
 
 
 def samples_in(folder: Path) -> list[Path]:
@@ -151,11 +188,16 @@ def _entry(root: Path, item: "os.DirEntry[str]") -> Entry:
 
 def _kind(name: str) -> str:
     """Return what a file is by its name; empty for what is never data."""
+    words = KINDS.get(_ending(name).removesuffix(".gz"), "")
+    return f"{words}{PACKED}" if words and name.casefold().endswith(".gz") else words
+
+
+def _ending(name: str) -> str:
+    """Return the ending of a file's name that says what it is; empty for any other."""
     name = name.casefold()
     plain = name.removesuffix(".gz")
     fitting = [ending for ending in KINDS if plain.endswith(ending)]
-    words = KINDS[max(fitting, key=len)] if fitting else ""
-    return f"{words}, packed" if words and plain != name else words
+    return max(fitting, key=len, default="") + name[len(plain) :] if fitting else ""
 
 
 def _kind_of_folder(folder: Path) -> str:

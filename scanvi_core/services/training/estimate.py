@@ -16,7 +16,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.formatting import duration
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import PACE, TrainRequest, lane
-from scanvi_core.services.training.pace import BUSY, Clock, rest
+from scanvi_core.services.training.pace import BUSY, Clock, rest, usual_step_s
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,13 +36,10 @@ class Pace:
         Seconds of a step.
     waiting
         Seconds of the clock per second of the work's own processor time.
-    slowness
-        How many times longer a step took than on the core of reference.
     """
 
     step_s: float
     waiting: float
-    slowness: float
 
 
 def known(opened: Workspace, request: TrainRequest) -> Pace | None:
@@ -72,7 +69,9 @@ def words(opened: Workspace, request: TrainRequest, n_obs: int) -> str:
             return "Measuring how long it takes on this computer…"
         return ""
     steps = config.RETRAIN_STEPS if request.warm else request.train.n_steps(n_obs)
-    seconds = steps * pace.step_s + rest(opened.project, n_obs, pace.slowness)
+    n_genes = min(request.train.n_top_genes, opened.dataset.n_vars)
+    after = rest(opened.project, n_obs, usual_step_s(n_genes, request.train))
+    seconds = steps * pace.step_s + after.at(pace.step_s)
     if pace.waiting < BUSY:
         return f"About {duration(seconds)}, as measured on this computer just now."
     return (
@@ -112,7 +111,7 @@ def _measure(opened: Workspace, request: TrainRequest, job: jobs.Job) -> tuple[o
     hooks = Hooks(lambda record: seen.append((record, Clock())), stop)
     epochs = replace(request.train, max_epochs=MEASURED_STEPS, validation_fraction=0.0)
     learn(part, request.model, epochs, hooks=hooks)
-    pace = _of(seen, len(genes), request)
+    pace = _of(seen)
     if pace is not None:
         opened.cache.put(key, pace)
     return key
@@ -126,13 +125,10 @@ def _some_cells(y: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return np.sort(np.append(first, random.permutation(others)[: MEASURED_CELLS - len(first)]))
 
 
-def _of(
-    seen: "list[tuple[EpochRecord, Clock]]", n_genes: int, request: TrainRequest
-) -> Pace | None:
+def _of(seen: "list[tuple[EpochRecord, Clock]]") -> Pace | None:
     """Return the pace after the first record, which has the warming up in it."""
     if len(seen) < 2:
         return None
     (first, clock), (last, end) = seen[0], seen[-1]
     step_s = (last.seconds - first.seconds) / (last.step - first.step)
-    scale = (request.train.batch_size + request.train.labeled_batch_size) / 192
-    return Pace(step_s, clock.waiting(end), step_s / ((0.015 + 9e-6 * n_genes) * scale))
+    return Pace(step_s, clock.waiting(end))

@@ -4,7 +4,7 @@ The folder is on this computer or on storage that both see; see `scanvi_core.pro
 """
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from scanvi_core.errors import TrainingError
 from scanvi_core.project import heartbeat, runs
@@ -36,6 +36,8 @@ def follow(
     ------
     TrainingError
         If the run failed or was cut off.
+    JobStopped
+        If it was canceled, or given up before it began.
     TeamEnded
         If the processes that this program started end before the run.
     """
@@ -53,12 +55,12 @@ def follow(
                 opened.project.update_settings(**{AWAITED: None})
             raise TrainingError(now.message or "The run was given up.", GO_ON)
         if job.should_stop():
-            if now.status == runs.WAITING and team is None:
-                return _given_up(opened, run)
-            heartbeat.ask_to_stop(run.paths)
+            _ask_to_stop(opened, run, is_begun=team is not None or now.status != runs.WAITING)
         time.sleep(LOOK_EVERY_S)
     if job.is_closing:
         return run.id
+    if job.is_canceled:
+        _give_up(opened, run, runs.CANCELED)
     take_up(opened, run)
     uncertainty_job.begin(opened)
     while team is not None and team.poll() is None and not job.is_closing:
@@ -67,10 +69,16 @@ def follow(
     return run.id
 
 
-def _given_up(opened: Workspace, run: Run) -> str:
-    run.set_status(runs.STOPPED, "It was given up before any computer began it.")
+def _ask_to_stop(opened: Workspace, run: Run, *, is_begun: bool) -> None:
+    if not is_begun:
+        _give_up(opened, run, "It was given up before any computer began it.")
+    heartbeat.ask_to_stop(run.paths)
+
+
+def _give_up(opened: Workspace, run: Run, why: str) -> NoReturn:
+    run.set_status(runs.STOPPED, why)
     opened.project.update_settings(**{AWAITED: None})
-    return run.id
+    raise jobs.JobStopped
 
 
 class Seen:

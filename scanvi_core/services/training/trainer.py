@@ -38,6 +38,7 @@ from scanvi_core.train.history import EpochRecord, Hooks
 
 # Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
+TELL_EVERY_S = 1.0  # how far it is, between epochs
 
 
 class EndRequested(BaseException):
@@ -59,8 +60,11 @@ class Trainer:
     is_main: bool = True  # whether this process writes into the run folder
     processes: int = 1  # that train the network together
     store: Path | None = None  # the collection that the counts are read from
-    reported: bool = False  # whether this process got as far as an epoch
-    clock: pace.Clock = field(default_factory=pace.Clock)  # at the last report
+    latest: EpochRecord | None = None  # of this process
+    steps: pace.Steps = field(default_factory=pace.Steps)
+    steps_since: int = 0  # the latest record
+    told_at: float = 0.0  # the time left, by the clock
+    in_use: bool = False  # whether the user has its predictions, which canceling leaves alone
 
     def __post_init__(self) -> None:
         for line in self.run.records():
@@ -68,9 +72,10 @@ class Trainer:
             self.last_step = line["step"]
 
     @cached_property
-    def rest_s(self) -> float:
-        """About how many seconds follow the last step."""
-        return pace.rest(self.project, int(self.inputs.rows.sum()))
+    def rest(self) -> pace.Rest:
+        """About how long what follows the last step takes."""
+        usual_s = pace.usual_step_s(len(self.settings.genes), self.settings.train)
+        return pace.rest(self.project, int(self.inputs.rows.sum()), usual_s)
 
     @cached_property
     def settings(self) -> RunSettings:
@@ -115,6 +120,10 @@ class Trainer:
         except (EndRequested, TeamBroken) as error:
             self.run.set_status(runs.INTERRUPTED, str(error))
             raise
+        except jobs.JobStopped:
+            self.run.set_status(runs.STOPPED, runs.CANCELED)
+            self.run.paths.checkpoint.unlink(missing_ok=True)
+            raise
         except BaseException as error:
             self.run.set_status(runs.FAILED, failures.sentence(error)[0])
             raise
@@ -123,10 +132,9 @@ class Trainer:
         """Train the network, telling the job and the run folder about every epoch."""
         self.job.report(SET_UP, "Starting")
         hooks = Hooks(should_stop=self.job.should_stop)
-        self.clock = pace.Clock()
         if self.is_main:
             show = self.show if self.job.watched else None
-            hooks = Hooks(self.tell, self.job.should_stop, show)
+            hooks = Hooks(self.tell, self.count, show)
         begin = partial(
             learn, self.inputs, self.settings.model, self.settings.train, hooks=hooks,
             warm_start=self.previous, checkpoint=self.run.paths.checkpoint,
@@ -135,34 +143,58 @@ class Trainer:
             return begin()
         except TrainingError as error:
             checkpoint = self.run.paths.checkpoint
-            if isinstance(error, TeamBroken) or self.reported or not checkpoint.exists():
+            if isinstance(error, TeamBroken) or self.latest or not checkpoint.exists():
                 raise
             checkpoint.unlink(missing_ok=True)  # by another process, perhaps
             self.notes.append(f"{error.message} The run was begun again from its start.")
             return begin()
 
     def finish(self, learned: Learned) -> None:
-        """Complete the model, predict all cells and keep everything in the run folder."""
+        """Complete the model, predict all cells and keep everything in the run folder.
+
+        Raises
+        ------
+        JobStopped
+            If it was canceled.
+        """
+        self.report(TRAINED, "Training the quick models")
         self.keep(Annotator.complete(self.inputs, learned, self.previous))
         self.run.set_status(DONE)
         self.run.paths.checkpoint.unlink(missing_ok=True)
 
+    def report(self, fraction: float, message: str) -> None:
+        """Say how far the run is; one that was canceled ends here."""
+        if self.job.is_canceled and not self.in_use:
+            raise jobs.JobStopped
+        self.job.report(fraction, message)
+
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""
-        self.reported = True
-        now = pace.Clock()
-        waiting, self.clock = self.clock.waiting(now), now
-        left = record.seconds / record.step * (record.n_steps - record.step) + self.rest_s
-        busy = "; this computer is busy with other programs" if waiting > pace.BUSY else ""
-        self.job.report(
-            SET_UP + (TRAINED - SET_UP) * record.step / record.n_steps,
-            f"Training, epoch {record.epoch} of {record.n_epochs}, "
-            f"about {duration(left)} left{busy}",
-        )
+        self.latest, self.steps_since = record, 0
+        self._say_how_far(record)
         if record.step > self.last_step:
             self.last_step = record.step
             self.run.append_record(record)  # first on disk, then in sight
             self.job.add_record(record)
+
+    def count(self) -> bool:
+        """Count a step, saying how far that is every second; tell whether to stop."""
+        self.steps_since += 1
+        if self.latest is not None and time.monotonic() - self.told_at > TELL_EVERY_S:
+            self._say_how_far(self.latest)
+        return self.job.should_stop()
+
+    def _say_how_far(self, record: EpochRecord) -> None:
+        step, self.told_at = record.step + self.steps_since, time.monotonic()
+        self.steps.reached(step)
+        step_s = self.steps.step_s or record.seconds / record.step
+        left = step_s * (record.n_steps - step) + self.rest.at(step_s)
+        busy = "; this computer is busy with other programs" if self.steps.is_busy else ""
+        self.job.report(
+            SET_UP + (TRAINED - SET_UP) * step / record.n_steps,
+            f"Training, epoch {record.epoch} of {record.n_epochs}, "
+            f"about {duration(left)} left{busy}",
+        )
 
     def show(self, module: SCANVI) -> None:
         """Report a small map and a small confusion matrix."""
@@ -173,11 +205,12 @@ class Trainer:
     def keep(self, model: Annotator) -> None:
         """Predict all cells and write everything into the run folder, maps of some kind, too."""
         train_seconds = time.monotonic() - self.started
-        self.job.report(TRAINED, "Predicting all cells")
+        self.report(TRAINED, "Predicting all cells")
         self._predict(model)
         probabilities = self.run.array("probabilities")
         if model.out_of_fold.size:  # there is none after going on from an earlier model
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
+        self.report(PREDICTED, "Grouping the cells")
         card_clusters.write(self.run, model, self.counts)
         if not self._carry_maps():
             self._draw_maps(probabilities)
@@ -212,6 +245,7 @@ class Trainer:
 
     def redraw(self) -> None:
         """Replace maps that were carried over by those of this run; they begin from there."""
+        self.in_use = True
         if self.map_before is not None:
             self._draw_maps(self.run.array("probabilities"))
 
@@ -220,7 +254,7 @@ class Trainer:
         reading = summarize(probabilities)
         strata = np.where(self.inputs.y >= 0, self.inputs.y, reading.label)
         for i, (latent, name) in enumerate(results.MAPS.items()):
-            self.job.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
+            self.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
             before = self.map_before
             layout = embedding.umap_of(
                 self.run.array(latent),

@@ -45,6 +45,8 @@ def test_columns_of_words_describe_the_cells(truth, tmp_path):
     [
         ("cell,type,donor\nc1,T,d1\nc2,B,d2\n", "a table of descriptions"),
         ("ACTB\nGAPDH\n", "not a table of counts"),
+        ("Dear all,\nplease find the cells attached.\n", "not a table of counts"),
+        ("gene,c1,c2\nACTB,1,0\nGAPDH,1\n", "different numbers of fields"),  # damaged
         ("0,0,1\n1,0,0\n0,2,0\n", "numbers only"),
         ("x,0,0,1\nc1,1,0,0\nc2,0,2,0\n", "no line with names"),
     ],

@@ -51,7 +51,7 @@ CASES: dict[str, Outcome] = {
     "10x_v3_mtx_gz/barcodes.tsv.gz": V3,
     "10x_v3_mtx_gz/features.tsv.gz": V3,
     "10x_v3_mtx_gz/matrix.mtx.gz": V3,
-    "README.md": Refused("FileRefused", "is no table"),
+    "README.md": Refused("FileRefused", "not a table of counts"),
     "anndataR/example.h5ad": Loads("layers/counts", 50, 100, ("BoolNA: yes, no and missing",)),
     "anndataR/example.zarr.zip": Loads(
         "layers/counts",

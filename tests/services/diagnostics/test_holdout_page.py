@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from scanvi_core.services.diagnostics import baselines, holdout_report
+from pages.ui.evaluate.sections import SURE
+from scanvi_core.services.diagnostics import baselines, confidence_worth, holdout_report
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.runs import model_list
@@ -51,7 +52,7 @@ def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
     )
     _, read = texts(app)
     assert app.header[0].value.replace("\\", "") == report.headline
-    for sentence in (report.sure, report.accept):
+    for sentence in (confidence_worth.sentence(workspace(trained), SURE), report.accept):
         assert f"**{sentence}**" in read
     for sentence in (report.reading, report.honesty, report.calibration, *report.notes):
         assert any(sentence in text for text in read)

@@ -55,30 +55,6 @@ def test_the_headline_equals_an_independent_computation(trained):
     )
 
 
-def test_the_sentence_about_sure_cells_equals_an_independent_computation(trained):
-    (truth, _), (named, confidence) = truth_of(trained), told(trained)
-    level = float(np.round(np.quantile(confidence, 0.1), 2))
-    with pytest.MonkeyPatch.context() as patch:  # a brief training is seldom sure
-        patch.setattr(holdout_report, "SURE", level)
-        sentence = holdout_report.sure_sentence(truth == named, confidence)
-    sure = confidence >= level
-    right = int((truth == named)[sure].sum())
-    low, high = binomtest(right, int(sure.sum())).proportion_ci(method="wilson")
-    assert sentence == (
-        f"Of held-out cells scored {level:.2f} or more, {100 * right / sure.sum():.0f} % were "
-        f"right (n = {sure.sum()}, 95 % interval {100 * low:.0f} to {100 * high:.0f} %)."
-    )
-
-
-@pytest.mark.parametrize(("n", "word"), [(0, "none"), (1, "only 1"), (29, "only 29")])
-def test_too_few_sure_cells_to_know_is_said(n, word):
-    confidence = np.array([0.95] * n + [0.5] * 40)
-    assert holdout_report.sure_sentence(confidence > 0, confidence) == (
-        f"How often a score of 0.90 or more is right is not known: {word} of the held-out cells "
-        "scored so, 30 are needed."
-    )
-
-
 def test_the_sentence_about_accepting_equals_an_independent_computation(trained):
     (truth, _), (named, confidence) = truth_of(trained), told(trained)
     n = int(np.ceil(0.8 * truth.size))
@@ -100,11 +76,6 @@ def test_the_charts_show_all_cells_and_end_at_the_accuracy(trained):
     assert (last["coverage"], last["right"]) == (1.0, pytest.approx(report.scores.accuracy))
     assert (np.diff(report.curve["coverage"]) > 0).all()
     assert (np.diff(report.curve["confidence"]) < 0).all()
-
-
-def test_many_cells_are_told_to_a_tenth_of_a_percent():
-    right, confidence = np.arange(2000) % 50 > 0, np.full(2000, 0.95)
-    assert "98.0 % were right (n = 2,000" in holdout_report.sure_sentence(right, confidence)
 
 
 # Tables ---------------------------------------------------------------------------------------

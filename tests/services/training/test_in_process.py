@@ -18,8 +18,8 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
-from scanvi_core.services.runs import frozen_run, results
-from scanvi_core.services.training import start, train_plan
+from scanvi_core.services.runs import frozen_run, results, train_request
+from scanvi_core.services.training import in_process, resume, start, train_plan
 from scanvi_core.services.workspace import set_batch_key, workspace
 
 WAIT_S = 300.0  # machines are busy with other tests
@@ -320,3 +320,34 @@ def test_an_update_is_in_use_on_the_earlier_maps_until_its_own_are_drawn(
     assert seen == [run_id, run_id]
     assert np.array_equal(results.current(workspace(trained)).run.array("umap_z1"), kept + 1)
     assert maps.map_revision(workspace(trained), "z1") != earlier
+
+
+def test_canceling_leaves_the_model_before_and_no_run_to_go_on_with(trained, request_brief):
+    before = workspace(trained).current_run().id
+    long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
+    job_id = start.start(workspace(trained), long)
+    seen = jobs.snapshot(job_id)
+    while not seen.records and not seen.status.final:
+        seen = jobs.wait(job_id, WAIT_S, newer_than=seen.version)
+    jobs.cancel(job_id)
+    job = jobs.wait(job_id, WAIT_S)
+    assert (job.status, job.error, job.result) == (JobStatus.STOPPED, None, None)
+    run = Run.list(workspace(trained).project)[-1]
+    assert run.status.status == runs.STOPPED and not run.paths.checkpoint.exists()
+    assert workspace(trained).current_run().id == before != run.id
+    assert resume.cut_off(workspace(trained)) is None
+
+
+def test_a_model_already_in_use_is_not_taken_away_by_canceling(
+    trained, request_brief, monkeypatch
+):
+    real = in_process.take_up
+
+    def take_up_and_cancel(opened, run):
+        real(opened, run)
+        (job,) = jobs.active(trained, train_request.TRAIN)
+        jobs.cancel(job.id)
+
+    monkeypatch.setattr(in_process, "take_up", take_up_and_cancel)
+    job = jobs.wait(start.start(workspace(trained), request_brief), WAIT_S)
+    assert job.result == workspace(trained).current_run().id == "0002"

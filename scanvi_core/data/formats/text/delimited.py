@@ -31,6 +31,7 @@ BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work 
 MAX_WORDS = 0.2  # share of columns with words, above which a table describes instead of counting
 PREVIEW = (6, 7)
 JUDGED_LINES = 10
+NUMBERS_OF_TABLE = 0.2  # share of numbers below which lines of uneven length are prose
 logger = logging.getLogger(__name__)
 TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
 
@@ -93,7 +94,7 @@ def _described(
 def _header(seen: Glimpse, name: str) -> list[str]:
     """Return the names of all columns, the first being that of the names of rows."""
     first = seen.start[:30]
-    if len(seen.lines) < 2 or max(len(line) for line in seen.lines) < 3:
+    if len(seen.lines) < 2 or max(len(line) for line in seen.lines) < 3 or _is_prose(seen):
         raise FileRefused(
             f"{name} is a text file that starts with {first!r}, not a table of counts.", TEXT
         )
@@ -115,6 +116,15 @@ def _header(seen: Glimpse, name: str) -> list[str]:
         raise FileRefused(f"{name} holds numbers only: its cells and genes have no names.", TEXT)
     _check_numbers(header, body, name)
     return header
+
+
+def _is_prose(seen: Glimpse) -> bool:
+    """Tell whether a text is a letter rather than a damaged table: uneven and no numbers."""
+    fields = [field for line in seen.lines[1:] for field in line]
+    n_numbers = sum(_is_number(field) for field in fields)
+    widths = {len(line) for line in seen.lines[1:]}
+    uneven = len(widths) > 1 or not widths <= {len(seen.lines[0]), len(seen.lines[0]) + 1}
+    return uneven and n_numbers < NUMBERS_OF_TABLE * len(fields)
 
 
 def _check_numbers(header: list[str], body: tuple[tuple[str, ...], ...], name: str) -> None:
