@@ -14,6 +14,7 @@ from scanvi_core.data.counts.evidence import (
     looks_like_cut_logs,
     not_measured,
 )
+from scanvi_core.data.counts.parts import wholes
 
 LARGE_COUNT = 1e6
 
@@ -56,6 +57,16 @@ def add_findings(
         manifest["repairs"].append(
             f"The counts are in {chosen.name}, with {chosen.shape[1]:,} genes; X has {n_genes:,}. "
             f"The genes of {chosen.name} are used."
+        )
+    parts = wholes(reports)
+    usual = [one for one in reports if choose.preference(one) < len(keys.COUNT_LAYERS)]
+    if left := [one.name for one in usual if parts.get(one.name) == chosen.name]:
+        manifest["repairs"].append(
+            f"{' and '.join(left)} holds a part of the counts in {chosen.name}: those are used."
+        )
+    if chosen.name in parts:
+        manifest["warnings"].append(
+            f"{chosen.name} holds a part of the counts in {parts[chosen.name]}."
         )
     if chosen.verdict == choose.BINARY:
         manifest["warnings"].append(f"{chosen.name} {chosen.reason}; real counts work better.")

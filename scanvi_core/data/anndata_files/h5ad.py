@@ -242,7 +242,8 @@ def _judge_all(
             check_memory(source, source.n_stored, memory_mb)
         stage = LOOKING.part(at, len(sources))
         table, keep, _ = genes.of(source.name)
-        report = choose.judge(watched(source.only(keep), stage), names, table.names, batches)
+        taken, several = watched(source.only(keep), stage), len(sources) > 1
+        report = choose.judge(taken, names, table.names, batches, compare=several)
         reports.append(choose.with_scales(report, obs))
     return reports
 

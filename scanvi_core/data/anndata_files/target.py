@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata import settings
 from anndata.io import write_elem
 
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
@@ -64,7 +65,7 @@ class Tables:
 
 @contextmanager
 def new_h5ad(target: Path) -> Iterator[h5py.File]:
-    """Open a new .h5ad file that takes its place once it is whole.
+    """Open a new .h5ad file that takes its place once it is whole; it may hold nullable text.
 
     Raises
     ------
@@ -73,7 +74,8 @@ def new_h5ad(target: Path) -> Iterator[h5py.File]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary, h5py.File(temporary, "w") as file:
+        nullable = settings.override(allow_write_nullable_strings=True)
+        with nullable, replacing(target) as temporary, h5py.File(temporary, "w") as file:
             file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
             for slot in ("layers", "obsm", "obsp", "uns", "varm", "varp"):
                 write_elem(file, slot, {})

@@ -5,6 +5,7 @@ becomes one error, with the library's as its cause, and nothing else does: an er
 anywhere else is a fault of the program and is never taken for one of the file.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,7 +37,11 @@ def part_in(parent: Any, name: str) -> Any:
     Unreadable
         If it is missing or damaged.
     """
-    if not is_group(parent) or name not in parent:
+    try:
+        is_there = is_group(parent) and name in parent
+    except (TypeError, ValueError, KeyError, OSError, RuntimeError) as error:
+        raise Unreadable(FAILED) from error
+    if not is_there:
         raise Unreadable(f"{name} is missing")
     return read(parent, name)
 
@@ -64,12 +69,32 @@ def names_in(node: Any) -> list[str]:
     Raises
     ------
     Unreadable
-        If the library cannot list them, as zarr where one of them is damaged.
+        If they cannot be listed.
     """
     try:
         return list(node)
     except (TypeError, ValueError, KeyError, OSError, RuntimeError) as error:
-        raise Unreadable("its parts cannot be listed") from error
+        names = _names_stored(node)
+        if not names:
+            raise Unreadable("its parts cannot be listed") from error
+        return names
+
+
+def _names_stored(node: Any) -> list[str]:
+    """Return what the store of a zarr group lists in it.
+
+    zarr lists nothing where it cannot read one of the parts: it is damaged, or of a type that a
+    later release brought (records, since zarr 3.2).
+    """
+    store, path = getattr(node, "store", None), getattr(node, "path", "")
+    if store is None:
+        return []
+
+    async def listed() -> list[str]:
+        return [name async for name in store.list_dir(path)]
+
+    own = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata"}
+    return sorted(set(asyncio.run(listed())) - own)
 
 
 def array_in(parent: Any, name: str, ndim: int = 1, kinds: str | None = None) -> Any:

@@ -11,13 +11,13 @@ N_ROWS = 384
 class RowSample:
     """Keeps the values of some cells while blocks go by.
 
-    Of a matrix stored by cells, cells of the first block; of one stored by genes, cells of the
-    whole matrix, complete only when every block was added.
+    Of a matrix stored by cells, cells of the first block; of one stored by genes, or when asked
+    for, cells of the whole matrix, complete only when every block was added.
     """
 
-    def __init__(self, source: MatrixSource) -> None:
+    def __init__(self, source: MatrixSource, *, spread: bool = False) -> None:
         self.n_vars = source.shape[1]
-        self.by_row = source.stored != "csc"
+        self.by_row = source.stored != "csc" and not spread
         self.chosen = None if self.by_row else _spread(np.arange(source.shape[0]))
         self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 

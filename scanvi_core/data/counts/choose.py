@@ -1,7 +1,7 @@
 """Which matrix of a file holds counts: decided from the values, never from the name alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,8 @@ from scanvi_core import keys
 from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.data.blocks.sample import RowSample
 from scanvi_core.data.counts.evidence import FEW_VALUES, CellFacts, Groups, other_scale
-from scanvi_core.data.counts.scale import Scale
+from scanvi_core.data.counts.parts import wholes
+from scanvi_core.data.counts.report import MatrixReport
 from scanvi_core.data.counts.value_summary import ValueSummary
 from scanvi_core.data.counts.verdicts import (  # fmt: skip
     BINARY,
@@ -40,70 +41,13 @@ NEED_COUNTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixReport:
-    """What one matrix holds.
-
-    Attributes
-    ----------
-    name
-        ``X``, ``raw.X`` or ``layers/NAME``.
-    n_values
-        Values stored (non-zero ones of a dense matrix); an estimate for a dense matrix that was
-        not read to its end.
-    minimum, maximum, whole_share
-        Of those values; the share that is whole numbers, 0 to 1.
-    median_total
-        Median over the cells of the sum of their values; 0 when not all was read.
-    verdict, reason
-        One of this module's verdicts, and why, in words.
-    scale
-        How to read normalized values as counts, proven on a sample of cells; None: not possible,
-        or not needed.
-    target
-        What every cell adds up to before the logarithm; None when cells differ.
-    n_zeros
-        Zeros stored as values; None when not all was read.
-    n_unsorted
-        Values stored before one of a smaller position in their row.
-    facts
-        What was seen of each cell.
-    rounded
-        Whether its owner agreed to have its values rounded to whole numbers.
-    """
-
-    name: str
-    shape: tuple[int, int]
-    dtype: str
-    stored: str
-    n_values: int
-    minimum: float
-    maximum: float
-    whole_share: float
-    median_total: float
-    verdict: str
-    reason: str
-    scale: Scale | None = None
-    target: float | None = None
-    n_zeros: int | None = None
-    n_unsorted: int = 0
-    facts: CellFacts | None = field(default=None, compare=False, repr=False)
-    rounded: bool = False
-
-    @property
-    def recoverable(self) -> bool:
-        """Whether counts can be recovered from the values, as a sample of cells shows."""
-        return self.scale is not None
-
-    def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        plain = asdict(replace(self, facts=None))
-        del plain["facts"], plain["rounded"]
-        return {**plain, "shape": list(self.shape), "recoverable": self.recoverable}
-
-
 def judge(
-    source: MatrixSource, cells: Names, genes: Names, batches: Groups | None = None
+    source: MatrixSource,
+    cells: Names,
+    genes: Names,
+    batches: Groups | None = None,
+    *,
+    compare: bool = False,
 ) -> MatrixReport:
     """Read a matrix block by block and say what it holds.
 
@@ -117,6 +61,8 @@ def judge(
         Names of its sides.
     batches
         By which the genes found are counted; None: they are not.
+    compare
+        Whether there are other matrices: some cells are kept, to see which is a part of which.
 
     Raises
     ------
@@ -125,6 +71,7 @@ def judge(
     """
     summary, sample = ValueSummary(np.zeros(source.shape[0])), RowSample(source)
     facts = CellFacts.of(source.shape, batches)
+    same_rows = RowSample(source, spread=True) if compare else None
     whole, rows_read = True, 0
     for rows, columns, values in source.blocks():
         if summary.far_from_counts and (sample.by_row or summary.n_negative):
@@ -133,6 +80,8 @@ def judge(
         sample.add(rows, columns, values)
         summary.add(rows, columns, values)
         facts.add(rows, columns, values)
+        if same_rows is not None:
+            same_rows.add(rows, columns, values)
         if source.stored != "dense":
             summary.add_order(*((rows, columns) if sample.by_row else (columns, rows)))
         elif rows.size:
@@ -143,6 +92,7 @@ def judge(
         n_values = source.n_stored if rows_read == 0 else int(summary.n * part)
     verdict = give_verdict(summary, sample.matrix(), source.dtype, (cells, genes))
     facts.totals = summary.totals
+    facts.some_rows = None if same_rows is None else same_rows.matrix()
     return replace(_report(source, summary, verdict, n_values, whole=whole), facts=facts)
 
 
@@ -183,7 +133,8 @@ def choose(
     """Return the matrix to train on.
 
     A layer with a usual name (``counts``) comes first, then ``raw.X``, then ``X``, then any other
-    layer, and last the layers of a part of the molecules (``spliced``). Normalized values that
+    layer, the one with most counts first. Last come the layers of a part of the molecules, which
+    are told by their values where a matrix of all of them has counts. Normalized values that
     counts can be recovered from come only when there are no counts, and a matrix of zeros and ones
     only when nothing else is there.
 
@@ -216,7 +167,9 @@ def choose(
             )
         candidates: Sequence[MatrixReport] = [named]
     else:
-        candidates = sorted(reports, key=preference)
+        parts = wholes(reports)
+        order = sorted(reports, key=lambda report: (preference(report), -report.median_total))
+        candidates = sorted(order, key=lambda report: report.name in parts)
     usable: tuple[Callable[[MatrixReport], bool], ...] = (
         lambda report: report.verdict == COUNTS,
         lambda report: recover and report.recoverable,

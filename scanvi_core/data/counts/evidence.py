@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from scanvi_core import config, keys
 from scanvi_core.data.counts.scale import LOG_MAX
@@ -44,6 +45,8 @@ class CellFacts:
         The largest value.
     names
         Of the batches.
+    some_rows
+        Some whole cells, the same ones of every matrix; None where there is one matrix only.
     """
 
     totals: np.ndarray
@@ -54,6 +57,7 @@ class CellFacts:
     frequencies: np.ndarray = field(default_factory=lambda: np.zeros(int(LOG_MAX) + 1, np.int64))
     largest: float = 0.0
     names: tuple[str, ...] = field(default=())
+    some_rows: sp.csr_matrix | None = None
 
     @classmethod
     def of(cls, shape: tuple[int, int], groups: "Groups | None") -> "CellFacts":

@@ -18,10 +18,12 @@ from scanvi_core.data.formats.hdf5 import h5seurat, loom, mudata, tenx
 from scanvi_core.data.formats.matrices import mtx
 from scanvi_core.data.formats.r import rds
 from scanvi_core.data.formats.text import delimited
+from scanvi_core.data.formats.text.beside import Look, counts_among
 from scanvi_core.data.guard import signatures
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import open_text
+from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
 
 HEAD_BYTES = 4096
@@ -63,6 +65,7 @@ class _Listing:
     matrices: list[Path] = field(default_factory=list)
     texts: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    damaged: list[Path] = field(default_factory=list)
 
 
 def as_h5ad(request: Request) -> Made:
@@ -97,10 +100,10 @@ def _plain(request: Request, head: bytes) -> Made:
         return _triple([request.path], _listed(request.path.parent).texts, request)
     if not signatures.is_text(head):
         signatures.check_is_hdf5(request.path, head, request.path.stat().st_size)
+    beside = _listed(request.path.parent)
     try:
-        return Made("a table of text", delimited.convert(request))
+        return Made("a table of text", delimited.convert(request, beside.texts))
     except FileRefused:
-        beside = _listed(request.path.parent)
         own = [path for path in beside.matrices if _belongs(request, path, beside.texts)]
         if not own:
             raise
@@ -167,15 +170,49 @@ def _folder(request: Request) -> Made:
     signatures.check_directory(request.path, names)
     listing = _listed(request.path, MAX_DEPTH)
     if listing.matrices:
-        return _triple(listing.matrices, listing.texts, request)
+        made = _triple(listing.matrices, listing.texts, request)
+        made.notes += _left_aside(listing.damaged)
+        return made
     only = _only_file(request.path)
     if only != request.path:
         preflight(only, request.memory_bytes)
         return as_h5ad(replace(request, path=only))
+    tables = [] if any(map(_is_data, listing.others)) else counts_among(listing.texts)
+    if tables:
+        made = _table_of(request, tables)
+        made.notes += _left_aside(listing.damaged)
+        return made
     shown = ", ".join(sorted(names)[:4]) or "nothing"
     raise FileRefused(
         f"The folder {request.path.name} holds no data known here: {shown}.", OPEN_ONE
     )
+
+
+def _table_of(request: Request, tables: list[Look]) -> Made:
+    """Convert the one of several tables that is meant; those beside it may describe its cells."""
+    inside = {look.path.relative_to(request.path).as_posix(): look for look in tables}
+    options = tuple(
+        Option(name, name, f"{len(look.titles):,} columns") for name, look in inside.items()
+    )
+    text = "It holds several tables of numbers. Which one is the counts?"
+    largest = max(inside, key=lambda name: len(inside[name].titles))
+    question = Question("sample", text, options, largest)
+    chosen = answer(question, request.answers, request.path.name)
+    made = as_h5ad(replace(request, path=inside[chosen].path))
+    left = [name for name in inside if name != chosen]
+    if left:
+        listed = ", ".join(left[:6]) + (", …" if len(left) > 6 else "")
+        made.notes.insert(0, f"{chosen} was read; left aside: {listed}.")
+    return made
+
+
+def _left_aside(damaged: list[Path]) -> list[str]:
+    return [f"{path.name} is damaged or cannot be read: it was left aside." for path in damaged]
+
+
+def _is_data(path: Path) -> bool:
+    head = _head(path)
+    return _is_hdf5(head) or rds.is_rds(head) or rds.is_packed_rds(path.name, head)
 
 
 def _only_file(folder: Path) -> Path:
@@ -208,8 +245,9 @@ def _sort_in(listing: _Listing, path: Path) -> None:
     try:
         head = _head(path)
         head = _inner_head(path) if head.startswith(b"\x1f\x8b") else head
-    except FileRefused:  # damaged or unreadable: not among what is looked for
-        head = b""
+    except FileRefused:  # not among what is looked for
+        listing.damaged.append(path)
+        return
     if mtx.is_mtx(head):
         listing.matrices.append(path)
     elif head and signatures.is_text(head):

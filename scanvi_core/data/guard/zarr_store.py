@@ -133,7 +133,10 @@ def _blocks(store: Store, paths: set[str]) -> dict[str, tuple[int, int]]:
 
 
 def _absent(arrays: list[Array], blocks: dict[str, tuple[int, int]]) -> list[str]:
-    """Name arrays of which blocks are absent; refuse where they cannot be all zeros."""
+    """Name arrays of which blocks are absent; refuse where they cannot be all zeros.
+
+    A block of a mask that is absent says that no value is missing: zarr stores no block of zeros.
+    """
     notices = {}
     paths = {array.path for array in arrays}
     for array in arrays:
@@ -141,6 +144,8 @@ def _absent(arrays: list[Array], blocks: dict[str, tuple[int, int]]) -> list[str
         if n_absent <= 0 or not array.shape:  # a single number that is zero is never stored
             continue
         folder, _, last = array.path.rpartition("/")
+        if last == "mask" and f"{folder}/values" in paths:
+            continue
         sparse = last in {"data", "indices"} and f"{folder}/indptr" in paths
         what = f"{n_absent:,} of {count(array.n_blocks, 'block')} of {array.path}"
         if sparse or last in {"_index", "index"}:

@@ -1,6 +1,7 @@
 """loom, zarr, MuData and archives: what they hold is read, or what to do is said."""
 
 import gzip
+import json
 import shutil
 import zipfile
 from pathlib import Path
@@ -79,6 +80,35 @@ def test_a_zarr_store_is_read(cells, truth, tmp_path, version, packed):
     assert np.array_equal(dataset.obsm("X_pca"), cells.obsm["X_pca"])
     converted = anndata.read_h5ad(dataset.manifest["source"]["path"])
     assert (converted.layers["twice"] != cells.layers["twice"]).nnz == 0
+
+
+def test_nullable_text_in_a_zarr_store_is_read_and_its_masks_of_no_gap_go_unsaid(cells, tmp_path):
+    cells = cells.copy()
+    cells.obs["nullable"] = pd.array(CELLS, dtype="string")  # words that recur become categories
+    cells.obs["gaps"] = pd.array([*[None] * 20, *CELLS[20:]], dtype="string")
+    with anndata.settings.override(zarr_write_format=3, allow_write_nullable_strings=True):
+        cells.write_zarr(tmp_path / "s.zarr")
+    assert not list((tmp_path / "s.zarr/obs/nullable/mask").glob("c/*"))
+    dataset = taken(tmp_path / "s.zarr", tmp_path)
+    assert dataset.column("nullable").tolist() == CELLS
+    assert dataset.column("gaps").isna().sum() == 20
+    assert not [note for note in dataset.manifest["repairs"] if "nullable" in note]
+
+
+def test_a_part_of_a_type_that_zarr_does_not_know_does_not_cost_the_others(truth, cells, tmp_path):
+    cells = cells.copy()
+    cells.uns = {"records": np.zeros(3), "other": "a"}
+    with anndata.settings.override(zarr_write_format=3):
+        cells.write_zarr(tmp_path / "s.zarr")
+    about = tmp_path / "s.zarr/uns/records/zarr.json"
+    about.write_text(about.read_text().replace('"float64"', '{"name": "of next year"}'))
+    (tmp_path / "s.zarr/zarr.json").write_text(
+        json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {}})
+    )
+    dataset = taken(tmp_path / "s.zarr", tmp_path)
+    same(dataset, truth)
+    said = [note for note in dataset.manifest["repairs"] if "cannot be read" in note]
+    assert len(said) == 1 and said[0].startswith("uns['records'] cannot be read")
 
 
 def test_a_dense_zarr_store_with_an_entry_of_unknown_make_is_read_without_it(truth, tmp_path):

@@ -205,6 +205,19 @@ def h5seurat(folder):
     return path
 
 
+def geo(folder):
+    """A table of counts and one of its cells, as people submit them to GEO."""
+    here = folder / "GSE1_RAW"
+    rows = [
+        ",".join([g, *map(str, row)]) for g, row in zip(GENES, COUNTS.T.toarray(), strict=True)
+    ]
+    put(here / "GSE1_counts.csv.gz", [",".join(["", *CELLS]), *rows], packed=True)
+    cells = [f"{c}\t{t}\t{i * 0.7}" for i, (c, t) in enumerate(zip(CELLS, TYPES, strict=True))]
+    put(here / "GSE1_annotations.txt", ["cell_type\tdepth", *cells[::-1]])
+    put(here / "README.txt", ["Counts and annotations of 60 cells."])
+    return here
+
+
 def rds(make):
     return lambda folder: r_files.save(make(COUNTS), folder / "a.rds")
 
@@ -231,6 +244,11 @@ LAYOUTS = {
     ),
     "10x multi": Layout(
         multi, Asks("sample", {"sample": "S1"}, loads("left aside")), "10x Genomics: multi outputs"
+    ),
+    "GEO tables": Layout(
+        geo,
+        Asks("orientation", COLUMNS, loads("beside it, describes the cells: cell_type, depth")),
+        "NCBI GEO: Preparing high-throughput sequence data",
     ),
     "h5Seurat": Layout(h5seurat, loads(), "SeuratDisk: h5Seurat-spec"),
 }  # fmt: skip

@@ -70,7 +70,9 @@ CASES: dict[str, Outcome] = {
     "anndata_v0.7.8/adata.zarr.zip": RAW_40,
     "csv_gz/sc_celseq2.metadata.csv.gz": WORDS,
     "csv_gz/sc_dropseq.count.csv.gz": Asks(
-        "orientation", {"orientation": "cells-in-columns"}, Loads("X", 225, 15127)
+        "orientation",
+        {"orientation": "cells-in-columns"},
+        Loads("X", 225, 15127, ("sc_dropseq.metadata.csv.gz, which lies beside it, describes",)),
     ),
     "csv_gz/sc_dropseq.metadata.csv.gz": WORDS,
     "csv_gz/spring_P12A.counts.tsv.gz": Asks(

@@ -6,7 +6,6 @@ and symbols, tables that R wrote (running numbers or names before the first colu
 field shorter). All their columns become columns of obs or var.
 """
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data import names
+from scanvi_core.data.formats.text.annotations import described, joined
 from scanvi_core.data.formats.text.glimpse import Glimpse, glimpse
-from scanvi_core.data.guard.text import open_text
 
 CELL_COLUMNS = (
     "barcode", "barcodes", "cellbarcode", "cellbarcodes", "cellid", "cellids", "cell", "cells",
@@ -25,7 +24,6 @@ CELL_COLUMNS = (
 GENE_HEADERLESS = ("gene_ids", "name", "feature_types", "chromosome", "start", "end")
 CELLS_NAMED = re.compile(r"barcode|cell|obs|rows|meta", re.IGNORECASE)
 GENES_NAMED = re.compile(r"gene|feature|var|cols", re.IGNORECASE)
-MOST_MISSING = 0.1  # share of the names that a table may lack which is joined by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +64,6 @@ def look_at(path: Path, matrix: Path) -> List:
     return List(path, glimpse(path, np.inf), path.name[same:])
 
 
-def table_of(one: List, n: int) -> pd.DataFrame:
-    """Return a list as text, a column per field; those without a header are called 0, 1, ..."""
-    header = one.seen.n_lines == n + 1
-    first = one.seen.lines[0] if one.seen.lines else ()
-    width = max((len(line) for line in one.seen.lines[1:]), default=len(first))
-    separator = one.seen.separator if width > 1 else "\t"
-    with open_text(one.path, np.inf) as stream:
-        frame = pd.read_csv(
-            stream, sep=separator, header=None, dtype=str, keep_default_na=False,
-            skip_blank_lines=True, skiprows=one.seen.n_before + header, names=range(width),
-            quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
-        )  # fmt: skip
-    if header:
-        titles = [""] * (width - len(first)) + [str(title) for title in first]
-        frame = frame.set_axis(_apart(titles), axis=1)
-    frame = frame.fillna("").iloc[len(frame) - n :].reset_index(drop=True)
-    running = [name for name in frame if _counts_up(frame[name])]
-    return frame.drop(columns=running[:1]) if len(running) < frame.shape[1] else frame
-
-
 def genes_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """Return the table of genes that some lists make together; its index holds their names."""
     columns: dict[str, pd.Series] = {}
@@ -115,32 +93,6 @@ def cells_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return described(frame).set_axis(pd.Index(index, dtype=object))
 
 
-def joined(table: pd.DataFrame, index: pd.Series) -> pd.DataFrame:
-    """Return the lines of a table in the order of some names, by the column that holds them.
-
-    A table whose lines bear none of the names, but are as many, is taken as it stands.
-    """
-    for key in table:
-        found = pd.Index(table[key])
-        if found.is_unique and np.mean(found.get_indexer(index) >= 0) >= 1 - MOST_MISSING:
-            lines = table.set_index(key).reindex(index)
-            return lines.set_axis([str(name) for name in lines], axis=1)
-    if len(table) != len(index):
-        return pd.DataFrame(index=index)
-    return table.set_axis([f"column_{name}" for name in table], axis=1)
-
-
-def described(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return columns of text as numbers where all of them are, else as categories."""
-    tidy = {}
-    for name in frame:
-        text = frame[name].replace({"": None, "NA": None, "NaN": None, "nan": None})
-        numbers = pd.to_numeric(text, errors="coerce")
-        is_number = bool((numbers.notna() == text.notna()).all()) and text.notna().any()
-        tidy[str(name)] = numbers if is_number else text.astype(object).astype("category")
-    return pd.DataFrame(tidy, index=frame.index)
-
-
 def _gene_title(table: pd.DataFrame, name: object, taken: dict[str, pd.Series]) -> str:
     """Return what a column of a list of genes is called: its header, or what 10x has there."""
     if isinstance(name, str) and name not in {"", "x", "X", "V1"}:
@@ -163,21 +115,3 @@ def _named_as_cells(table: pd.DataFrame) -> str:
     if usual:
         return min(usual, key=rank.__getitem__)
     return next((name for name in unique if names.cell_share(table[name].tolist()) > 1 / 2), "")
-
-
-def _apart(titles: list[str]) -> list[str]:
-    """Return titles that occur once each."""
-    seen: dict[str, int] = {}
-    found = []
-    for title in titles:
-        n = seen[title] = seen.get(title, 0) + 1
-        found.append(title if n == 1 else f"{title}_{n}")
-    return found
-
-
-def _counts_up(column: pd.Series) -> bool:
-    """Tell whether a column is the running numbers that R and pandas write before a table."""
-    first = str(column.iloc[0]) if len(column) else ""
-    if first not in {"0", "1"} or len(column) < 2:
-        return False
-    return column.tolist() == [str(at) for at in range(int(first), int(first) + len(column))]

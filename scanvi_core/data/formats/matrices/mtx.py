@@ -28,6 +28,7 @@ from scanvi_core.data.anndata_files.target import (
 )
 from scanvi_core.data.formats.matrices import lists, molecules
 from scanvi_core.data.formats.matrices.folders import choose_matrix
+from scanvi_core.data.formats.text.annotations import described, joined_by_name, read_table
 from scanvi_core.data.guard.mtx_lines import open_mtx
 from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx
 from scanvi_core.errors import FileRefused
@@ -88,8 +89,12 @@ def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[s
     """
     chosen, notes = choose_matrix(matrices, request)
     triple = find_lists(chosen.path, texts, request.memory_bytes)
-    genes = lists.genes_of([lists.table_of(one, triple.shape[1]) for one in triple.genes])
-    cells = lists.cells_of([lists.table_of(one, triple.shape[0]) for one in triple.cells])
+    genes = lists.genes_of(
+        [read_table(one.path, one.seen, triple.shape[1]) for one in triple.genes]
+    )
+    cells = lists.cells_of(
+        [read_table(one.path, one.seen, triple.shape[0]) for one in triple.cells]
+    )
     for other in triple.others:
         cells, genes = _joined(other, cells), _joined(other, genes)
     parts = {name: _read(path, triple) for name, path in chosen.parts.items()}
@@ -163,12 +168,13 @@ def _joined(other: lists.List, frame: pd.DataFrame) -> pd.DataFrame:
     width = {len(line) for line in other.seen.lines[1:]}
     if len(width) != 1 or width == {1}:
         return frame
-    table = lists.table_of(other, other.seen.n_lines - 1)
-    beside = lists.joined(table, pd.Series(frame.index))
-    new = beside[[name for name in beside if name not in frame]]
-    if len(new) != len(frame) or not new.shape[1]:
+    beside = joined_by_name(
+        read_table(other.path, other.seen, other.seen.n_lines - 1), frame.index
+    )
+    if beside is None:
         return frame
-    return pd.concat([frame, lists.described(new).set_axis(frame.index)], axis=1)
+    new = beside[[name for name in beside if name not in frame]]
+    return pd.concat([frame, described(new)], axis=1)
 
 
 def _read(path: Path, triple: Triple) -> sp.csr_matrix:

@@ -1,7 +1,7 @@
 """Tables of text (.csv, .tsv, packed or not), with cells in rows or in columns."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,20 @@ from scanvi_core.data.anndata_files.target import (
     write_matrix,
     write_tables,
 )
+from scanvi_core.data.formats.text.beside import (
+    MAX_WORDS,
+    names_which,
+    tables_beside,
+    with_columns,
+)
 from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
-from scanvi_core.data.formats.text.glimpse import OTHER_ENCODING, Glimpse, glimpse, why_no_table
+from scanvi_core.data.formats.text.glimpse import (
+    OTHER_ENCODING,
+    Glimpse,
+    glimpse,
+    number,
+    why_no_table,
+)
 from scanvi_core.data.formats.text.wide_lines import WIDE, NotPlain, read_lines
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.names import cells_in_rows, is_gene
@@ -28,7 +40,7 @@ from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
 
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
-MAX_WORDS = 0.2  # share of columns with words, above which a table describes instead of counting
+UNSURE = 0.3  # of what speaks for one orientation, below which the tables beside are asked
 PREVIEW = (6, 7)
 JUDGED_LINES = 10
 NUMBERS_OF_TABLE = 0.2  # share of numbers below which lines of uneven length are prose
@@ -36,8 +48,15 @@ logger = logging.getLogger(__name__)
 TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
 
 
-def convert(request: Request) -> list[str]:
+def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
     """Write a table as .h5ad; return notices.
+
+    Parameters
+    ----------
+    request
+        The table.
+    texts
+        Other text files, which may describe its cells or genes.
 
     Raises
     ------
@@ -48,12 +67,28 @@ def convert(request: Request) -> list[str]:
     """
     seen = glimpse(request.path, request.memory_bytes * 20, request.memory_bytes)
     header = _header(seen, request.path.name)
-    question = _question(seen, header)
-    chosen = answer(question, request.answers, request.path.name)
+    beside, notes = tables_beside(request.path, texts)
+    chosen = answer(_question(seen, header, beside), request.answers, request.path.name)
     try:
         table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
         table = _read(request, seen, header, OTHER_ENCODING)
+    counts, described, plain = _parted(table, header, chosen)
+    notes += _about(described, "cells" if chosen == ROWS else "genes")
+    obs, var = (described, plain) if chosen == ROWS else (plain, described)
+    counts = counts if chosen == ROWS else counts.T.tocsr()
+    obs, about_cells = with_columns(obs, var.index, beside, "cells")
+    var, about_genes = with_columns(var, obs.index, beside, "genes")
+    with new_h5ad(request.target) as out:
+        write_tables(out, Tables(obs, var))
+        write_matrix(out, "X", in_rows(counts), counts.shape, counts.dtype)
+    return notes + about_cells + about_genes
+
+
+def _parted(
+    table: tuple[Any, ...], header: list[str], chosen: str
+) -> tuple[sp.csr_matrix, pd.DataFrame, pd.DataFrame]:
+    """Return the counts as they lie, what describes their rows, and the names of their columns."""
     names, words, values = table
     is_other = describes_cells if chosen == ROWS else describes_genes
     others = [at for at, title in enumerate(header[1:]) if title not in words and is_other(title)]
@@ -61,13 +96,7 @@ def convert(request: Request) -> list[str]:
     is_count = np.array([title not in described for title in header[1:]], dtype=bool)
     counts = values if is_count.all() else values[:, np.flatnonzero(is_count)]
     plain = pd.DataFrame(index=pd.Index(np.array(header[1:], dtype=object)[is_count]))
-    tables = Tables(described, plain)
-    if chosen == COLUMNS:
-        counts, tables = counts.T.tocsr(), Tables(plain, described)
-    with new_h5ad(request.target) as out:
-        write_tables(out, tables)
-        write_matrix(out, "X", in_rows(counts), counts.shape, counts.dtype)
-    return _about(described, "cells" if chosen == ROWS else "genes")
+    return counts, described, plain
 
 
 def _about(described: pd.DataFrame, what: str) -> list[str]:
@@ -135,17 +164,19 @@ def _check_numbers(header: list[str], body: tuple[tuple[str, ...], ...], name: s
         for title, fields in zip(header[1:], columns, strict=True)
         if not all(_is_number(field) for field in fields)
     ]
-    if len(words) > MAX_WORDS * len(columns):
+    known = [title for title in header[1:] if describes_cells(title)]
+    if len(words) > MAX_WORDS * len(columns) or len(known) >= len(columns) / 2:
+        what = f"{', '.join(words[:4])} are words" if words else f"{known[0]} is no gene or cell"
         raise FileRefused(
-            f"{name} is a table of descriptions, not of counts: {', '.join(words[:4])} are words.",
-            "Open the table of counts. Labels from a table like this can be added in scanpy: "
-            "adata.obs = adata.obs.join(pandas.read_csv(...)).",
+            f"{name} is a table of descriptions, not of counts: {what}.",
+            "Open the table of counts: what this one says of its cells is read with it when both "
+            "are in one folder.",
         )
 
 
-def _question(seen: Glimpse, header: list[str]) -> Question:
+def _question(seen: Glimpse, header: list[str], beside: dict[str, pd.DataFrame]) -> Question:
     n_rows, n_columns = seen.n_lines - 1, len(header) - 1
-    guess, why = _guess([line[0] for line in seen.lines[1:]], header[1:])
+    guess, why = _guess([line[0] for line in seen.lines[1:]], header[1:], beside)
     high, wide = PREVIEW
     rows = [tuple(header[:wide]), *(line[:wide] for line in seen.lines[1:high])]
     options = (
@@ -157,9 +188,16 @@ def _question(seen: Glimpse, header: list[str]) -> Question:
     )
 
 
-def _guess(rows: list[str], columns: list[str]) -> tuple[str | None, str]:
-    """Return the likelier orientation by the looks of the names, and what speaks for it."""
+def _guess(
+    rows: list[str], columns: list[str], beside: dict[str, pd.DataFrame]
+) -> tuple[str | None, str]:
+    """Return the likelier orientation, and what speaks for it: looks of names, tables beside."""
     score = cells_in_rows(rows, columns)
+    told = names_which(columns, rows, beside) if abs(score) < UNSURE else 0.0
+    if abs(told) > UNSURE:
+        side, listed = ("columns" if told > 0 else "rows"), " and ".join(beside)
+        why = f"The {side} are named as the cells in {listed}."
+        return (COLUMNS if told > 0 else ROWS), why
     if abs(score) < 0.01:
         return None, ""
     side, genes = ("columns", columns) if score > 0 else ("rows", rows)
@@ -272,10 +310,4 @@ def _sparse(values: np.ndarray) -> sp.csr_matrix:
 
 
 def _is_number(text: str) -> bool:
-    if text.strip().lower() in {"", "na", "nan"}:
-        return True
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
+    return number(text) is not None

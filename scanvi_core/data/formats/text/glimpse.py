@@ -68,7 +68,7 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
     remarks = lines_before(path)
     lines = first_lines(path, GLIMPSE_LINES + remarks)[remarks:]
     separator = guess_separator(lines)
-    fields = tuple(tuple(_fields(line, separator)) for line in lines)
+    fields = tuple(tuple(fields_of(line, separator)) for line in lines)
     n_lines = count_lines(path, max_bytes, separator, memory_bytes) - remarks
     return Glimpse(lines[0] if lines else "", fields, separator, n_lines, remarks)
 
@@ -121,7 +121,7 @@ def guess_separator(lines: Sequence[str], separators: Sequence[str] = SEPARATORS
     """
 
     def evenness(separator: str) -> tuple[bool, int, bool, int]:
-        first, *widths = [len(_fields(line, separator)) for line in [lines[0], *lines[-50:]]]
+        first, *widths = [len(fields_of(line, separator)) for line in [lines[0], *lines[-50:]]]
         usual = max(set(widths), key=widths.count)
         fits = first in {usual, usual - 1}  # a comma in every number is not in the header
         n_usual = widths.count(usual) if usual > 1 else 0
@@ -130,7 +130,8 @@ def guess_separator(lines: Sequence[str], separators: Sequence[str] = SEPARATORS
     return max(separators, key=evenness) if lines else ","
 
 
-def _fields(line: str, separator: str) -> list[str]:
+def fields_of(line: str, separator: str) -> list[str]:
+    """Return the fields of a line; quotes hold together what is inside them."""
     import csv
 
     csv.field_size_limit(max(csv.field_size_limit(), len(line) + 1))  # a guess may not cut at all
@@ -143,3 +144,13 @@ def why_no_table(error: ValueError) -> str:
     if odd is None:
         return "its lines cannot be parted into fields"
     return f"line {odd[2]} has {odd[3]} fields, those before {odd[1]}"
+
+
+def number(text: str) -> float | None:
+    """Return the number that a field holds, NaN for a missing one; None for a word."""
+    if text.strip().lower() in {"", "na", "nan"}:
+        return math.nan
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""Tables of text that describe cells or genes: read as they stand, joined by the names they bear.
+
+R writes names of columns its own way (``make.names``): a cell ``AAAC-1`` of the list of cells is
+``AAAC.1`` at the head of the table of counts, and ``10x_1`` is ``X10x_1``.
+"""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config
+from scanvi_core.data.formats.text.glimpse import Glimpse
+from scanvi_core.data.guard.text import open_text
+
+MOST_MISSING = 0.1  # share of the names that a table may lack, or of its lines that name no other
+NO_VALUE = {"": None, "NA": None, "NaN": None, "nan": None}
+NOT_IN_R = re.compile(r"[^A-Za-z0-9_.]")
+
+
+def read_table(path: Path, seen: Glimpse, n: int) -> pd.DataFrame:
+    """Return `n` lines of a table as text; columns without a header are called 0, 1, ..."""
+    header = seen.n_lines == n + 1
+    first = seen.lines[0] if seen.lines else ()
+    width = max((len(line) for line in seen.lines[1:]), default=len(first))
+    separator = seen.separator if width > 1 else "\t"
+    with open_text(path, np.inf) as stream:
+        frame = pd.read_csv(
+            stream, sep=separator, header=None, dtype=str, keep_default_na=False,
+            skip_blank_lines=True, skiprows=seen.n_before + header, names=range(width),
+            quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
+        )  # fmt: skip
+    if header:
+        titles = [""] * (width - len(first)) + [str(title) for title in first]
+        frame = frame.set_axis(_apart(titles), axis=1)
+    frame = frame.fillna("").iloc[len(frame) - n :].reset_index(drop=True)
+    running = [name for name in frame if _counts_up(frame[name])]
+    return frame.drop(columns=running[:1]) if len(running) < frame.shape[1] else frame
+
+
+def joined(table: pd.DataFrame, index: pd.Series) -> pd.DataFrame:
+    """Return the lines of a table in the order of some names, by the column that holds them.
+
+    A table whose lines bear none of the names, but are as many, is taken as it stands.
+    """
+    beside = joined_by_name(table, pd.Index(index))
+    if beside is not None:
+        return beside
+    if len(table) != len(index):
+        return pd.DataFrame(index=index)
+    return table.set_axis([f"column_{name}" for name in table], axis=1)
+
+
+def joined_by_name(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame | None:
+    """Return the lines of a table in the order of some names; None if it does not hold them.
+
+    It holds them when it lacks few of them, or when few of its lines name something else: a list
+    of the cells that were kept describes those only.
+    """
+    for key in table:
+        at = _places(index, pd.Index(table[key]))
+        if at is not None:
+            lines = table.drop(columns=[key]).reindex(at).set_axis(index)
+            return lines.set_axis([str(name) for name in lines], axis=1)
+    return None
+
+
+def described(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return columns of text as numbers where all of them are, else as categories."""
+    tidy = {}
+    for name in frame:
+        text = frame[name].replace(NO_VALUE)
+        numbers = pd.to_numeric(text, errors="coerce")
+        is_number = bool((numbers.notna() == text.notna()).all()) and text.notna().any()
+        tidy[str(name)] = numbers if is_number else text.astype(object).astype("category")
+    return pd.DataFrame(tidy, index=frame.index)
+
+
+def _places(names: pd.Index, found: pd.Index) -> np.ndarray | None:
+    """Return where each name is among those found, -1: nowhere; None if they are others."""
+    for ours, theirs in ((names, found), (names.map(_as_in_r), found.map(_as_in_r))):
+        if not theirs.is_unique or ours.nunique() < names.nunique():
+            continue
+        at = theirs.get_indexer(ours)
+        known = at >= 0
+        n_lines = np.unique(at[known]).size
+        enough = n_lines >= max(config.MIN_CELLS, (1 - MOST_MISSING) * len(theirs))
+        if known.mean() >= 1 - MOST_MISSING or enough:
+            return np.asarray(at)
+    return None
+
+
+def _as_in_r(name: object) -> str:
+    """Return a name as R writes it at the head of a column."""
+    text = NOT_IN_R.sub(".", str(name))
+    return f"X{text}" if text[:1].isdigit() else text
+
+
+def _apart(titles: list[str]) -> list[str]:
+    """Return titles that occur once each."""
+    seen: dict[str, int] = {}
+    found = []
+    for title in titles:
+        n = seen[title] = seen.get(title, 0) + 1
+        found.append(title if n == 1 else f"{title}_{n}")
+    return found
+
+
+def _counts_up(column: pd.Series) -> bool:
+    """Tell whether a column is the running numbers that R and pandas write before a table."""
+    first = str(column.iloc[0]) if len(column) else ""
+    if first not in {"0", "1"} or len(column) < 2:
+        return False
+    return column.tolist() == [str(at) for at in range(int(first), int(first) + len(column))]
