@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class AnnotateRequest:
     Attributes
     ----------
     sources
-        The files to annotate.
+        The files to annotate; a folder of samples is as many files as it has samples.
     target
         The new file; a folder where there are several.
     references
@@ -68,6 +68,11 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     from scanvi_core.services.training.in_process import train
 
     started = time.monotonic()
+    request = replace(
+        request,
+        sources=tuple(several_files.files_of(request.sources)),
+        references=tuple(several_files.files_of(request.references)),
+    )
     _check_target(request)
     with _scratch() as folder, runtime.home_at(Path(folder)):
         progress(0.0, "Reading the file")

@@ -66,3 +66,11 @@ def test_an_output_that_cannot_hold_all_files_is_refused(capsys, files, tmp_path
 def test_a_batch_column_that_no_file_has_is_refused(capsys, files, tmp_path):
     words = (*files, "-o", tmp_path / "out", *LABELS, "--batch-key", "donor")
     assert "No file has a column donor" in refusal(capsys, "annotate", *words)
+
+
+def test_a_folder_of_samples_is_as_many_files(capsys, files, tmp_path):
+    (tmp_path / "run").mkdir()
+    for path in files:
+        (tmp_path / "run" / path.name).write_bytes(path.read_bytes())
+    summary = run(capsys, tmp_path / "run", "-o", tmp_path / "out")
+    assert list(summary["files"]) == ["labeled", "other"]

@@ -161,6 +161,34 @@ def test_a_folder_of_samples_is_one_choice_and_matrices_of_one_sample_are_not(tm
         (tmp_path / "others" / name).mkdir(parents=True)
         (tmp_path / "others" / name / "matrix.mtx").write_bytes(b"")
     assert len(browse.samples_in(tmp_path / "others")) == 2
+    for name in ("spliced", "unspliced"):  # of one counting by kb-python
+        (tmp_path / "kb" / name).mkdir(parents=True)
+        (tmp_path / "kb" / name / "matrix.mtx").write_bytes(b"")
+    assert browse.samples_in(tmp_path / "kb") == []
     project = several_files.open_paths(["both"])
     finished(project)
     assert several_files.overview(project).files["file"].tolist() == ["a", "b"]
+
+
+def test_a_folder_of_10x_files_holds_a_sample_for_each_and_none_for_raw_barcodes(tmp_path):
+    names = [
+        "GSM1_s1_filtered_feature_bc_matrix.h5", "GSM2_s2_filtered_feature_bc_matrix.h5",
+        "GSM1_s1_raw_feature_bc_matrix.h5", "s1_molecule_info.h5",
+        "raw_feature_bc_matrix.h5", "filtered_feature_bc_matrix.h5",
+    ]  # fmt: skip
+    (tmp_path / "run").mkdir()
+    for name in [*names, "notes.txt"]:
+        (tmp_path / "run" / name).write_bytes(b"x")
+    assert [path.name for path in browse.samples_in(tmp_path / "run")] == names[:2]
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "kind"),
+    [("a.rds", b"\x1f\x8b\x08", "R object"), ("a.rds", b"X\n\0\0", "R object"),
+     ("a.rds", b"PK\x03\x04", "named .rds, but something else"),
+     ("a.h5Seurat", b"\x89HDF\r\n\x1a\n", "h5Seurat")],
+)  # fmt: skip
+def test_files_of_r_are_listed_by_what_they_hold(tmp_path, name, head, kind):
+    (tmp_path / name).write_bytes(head)
+    (entry,) = browse.looked_into([entry for entry in browse.listing() if entry.name == name])
+    assert entry.kind == kind

@@ -13,7 +13,7 @@ SAVE_AS_H5AD = "Open it in scanpy and save it with adata.write_h5ad('name.h5ad')
 DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
 
 ENDINGS = re.compile(
-    r"\.(h5ad|h5mu|h5seurat|h5|rds|loom|csv|tsv|txt|mtx|zarr|zip|gz)$", re.IGNORECASE
+    r"\.(h5ad|h5mu|h5seurat|h5|rds|loom|csv|tsv|tab|txt|mtx|zarr|zip|gz)$", re.IGNORECASE
 )
 
 # First bytes -> (what it is, what to do).

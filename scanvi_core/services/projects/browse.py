@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from scanvi_core import runtime
+from scanvi_core.data.formats.matrices.roles import is_role
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.signatures import HDF5_AT, HDF5_MAGIC
 from scanvi_core.errors import FileRefused
@@ -21,19 +22,16 @@ FOLDER, PACKED = "folder", ", packed"
 KINDS = {
     ".h5ad": "AnnData", ".h5mu": "MuData", ".loom": "loom", ".h5": "10x or other HDF5",
     ".zarr": "zarr", ".zarr.zip": "zarr", ".zip": "zip", ".csv": "table", ".tsv": "table",
-    ".txt": "text", ".tab": "table", ".mtx": "matrix",
+    ".txt": "text", ".tab": "table", ".mtx": "matrix", ".h5seurat": "h5Seurat", ".rds": "R object",
 }  # fmt: skip
 
-HDF5_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom", ".h5")})
+HDF5_KINDS = {KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom", ".h5", ".h5seurat")}
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK"
 HEAD_BYTES = HDF5_AT[-1] + len(HDF5_MAGIC)
 
 SAMPLE_DEPTH = 2  # sample/outs/filtered_feature_bc_matrix
-SAMPLE_KINDS = frozenset({KINDS[ending] for ending in (".h5ad", ".h5mu", ".loom")})
-PART_OF_SAMPLE = re.compile(
-    r"raw(_.*)?|filtered(_.*)?|unfiltered|counts_(un)?filtered|dge_.*|gene(full.*)?|velocyto|sj|"
-    r".*af_quant.*|analysis", re.IGNORECASE,
-)  # fmt: skip
+SAMPLE_KINDS = HDF5_KINDS | {KINDS[".rds"]}
+NO_SAMPLE = re.compile(r"(.*[._-])?((raw|unfiltered)([._-].*)?|molecule_info)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +112,8 @@ def _fits(kind: str, head: bytes) -> bool:
         return is_hdf5
     if kind in (KINDS[".zip"], KINDS[".zarr"]):
         return head.startswith(ZIP_MAGIC)
+    if kind == KINDS[".rds"]:  # packed in one of several ways
+        return not (is_hdf5 or head.startswith(ZIP_MAGIC))
     return not (is_hdf5 or head.startswith((GZIP_MAGIC, ZIP_MAGIC)))
 
 
@@ -121,16 +121,22 @@ def samples_in(folder: Path) -> list[Path]:
     """Return the samples that lie in a folder, each a file, or a folder that holds a matrix.
 
     A folder whose parts are the matrices of one sample, as programs that count write them, has
-    none; nor has one that is a data set itself.
+    none; nor has one that is a data set itself. Raw barcodes are no sample beside the cells.
     """
     if _kind_of_folder(folder) != FOLDER:
         return []
     items = _items(folder)
     folders = [item for item in items if item.is_dir() and _holds_matrix(item, SAMPLE_DEPTH)]
-    if any(PART_OF_SAMPLE.fullmatch(item.name) for item in folders):
+    if any(is_role(item.name) for item in folders):
         return []
     files = [item for item in items if item.is_file() and _kind(item.name) in SAMPLE_KINDS]
-    return files + folders
+    return [item for item in files if _is_sample(item.name)] + folders
+
+
+def _is_sample(name: str) -> bool:
+    """Tell whether a file is named after a sample, not after a part of what one program wrote."""
+    stem = name.casefold().removesuffix(_ending(name))
+    return not is_role(stem) and not NO_SAMPLE.fullmatch(stem)
 
 
 def _items(folder: Path) -> list[Path]:

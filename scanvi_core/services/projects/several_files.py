@@ -78,16 +78,20 @@ def open_paths(texts: Sequence[str]) -> str:
     InputError
         If they are too many, or one is there twice.
     """
-    paths = [allowed_path(text, folders=True) for text in texts]
-    samples = [browse.samples_in(path) if path.is_dir() else [] for path in paths]
-    for path in (path for several in samples for path in several):
+    files = files_of([allowed_path(text, folders=True) for text in texts])
+    for path in files:
         allowed_path(str(path), folders=True)  # a link may lead elsewhere
-    files = [
+    return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Return files and folders to read: a folder of samples is as many as it has samples."""
+    samples = [browse.samples_in(path) if path.is_dir() else [] for path in paths]
+    return [
         path
         for one, several in zip(paths, samples, strict=True)
         for path in (several if len(several) > 1 else [one])
     ]
-    return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
 
 
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:

@@ -8,23 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanvi_core.data.anndata_files.target import Request
-from scanvi_core.data.formats.matrices.molecules import PARTS
+from scanvi_core.data.formats.matrices.roles import PARTS, is_role, rank_of
 from scanvi_core.data.guard.text import check_mtx
 from scanvi_core.data.question import Option, Question, answer
-
-# The first that a word in the path fits; the lowest rank of a sample is read.
-RANKS = (
-    (5, re.compile(r"^(sj|velocyto|tcc|equivalence.?classes?)$")),
-    (4, re.compile(rf"^({'|'.join(PARTS)})$")),
-    (3, re.compile(r"^(uniqueandmult.*|multimappers?)$")),
-    (2, re.compile(r"^(raw|unfiltered|.*_unfiltered|(sample_)?raw_.*|.*_raw|all.?barcodes)$")),
-    (1, re.compile(r"^(genefull.*|nucleus|cell)$")),
-)
-ROLES = re.compile(
-    r"^(gene|genefull.*|velocyto|sj|raw|filtered|unfiltered|dge_.*|.*dge.*|solo\.out|outs|count|"
-    r"counts(_.*)?|alevin|counts_(un)?filtered|(sample_)?(raw|filtered)?_?(feature|gene)_bc_matri.*|"
-    r"per_sample_outs|multi|matrix|mex|star(solo)?|quants?_mat)$"
-)
 
 
 @dataclass(slots=True)
@@ -99,16 +85,11 @@ def _described(path: Path, request: Request) -> Matrix:
         file = path.parent.name
     words = [part.casefold() for part in folders]
     words += [word for word in re.split(r"[.]", file.casefold()) if word]
-    rank = next((rank for rank, word in RANKS if any(map(word.match, words))), 0)
-    kept = [part for part in folders if not _is_role(part)]
-    own = [part for part in file.split(".") if part and not _is_role(part)]
+    rank = rank_of(words)
+    kept = [part for part in folders if not is_role(part)]
+    own = [part for part in file.split(".") if part and not is_role(part)]
     name = "/".join([*kept, ".".join(own)]).strip("/") or "counts"
     return Matrix(path, name, rank, tuple(words))
-
-
-def _is_role(part: str) -> bool:
-    word = part.casefold()
-    return bool(ROLES.match(word)) or any(pattern.match(word) for _, pattern in RANKS)
 
 
 def _parts(some: list[Matrix]) -> dict[str, Path]:

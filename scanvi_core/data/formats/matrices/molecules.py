@@ -9,10 +9,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-PARTS = {  # what programs call a part -> what it is
-    "spliced": "spliced", "mature": "spliced", "unspliced": "unspliced", "nascent": "unspliced",
-    "ambiguous": "ambiguous",
-}  # fmt: skip
 ENDINGS = {"-S": "spliced", "": "spliced", "-U": "unspliced", "-A": "ambiguous"}
 WHOLE = "all_molecules"
 
