@@ -75,6 +75,23 @@ def test_naming_keeps_the_rule_and_drops_the_chips(visit, labeled):
     assert "**= " not in said(app)
 
 
+def test_labels_are_taken_off_the_picked_cells_and_undone(visit, labeled):
+    opened = workspace(labeled)
+    before = opened.labels().codes.copy()
+    app = visit("explore", labeled)
+    pick(app, labeled, ("replace", B))
+    app.button(key="clear-cells").click().run()
+    sound(app)
+    mask = values(labeled, "CD79A") > 0
+    assert (opened.labels().codes[mask] == -1).all()
+    assert (opened.labels().codes[~mask] == before[~mask]).all()
+    assert opened.store.events()[-1].kind == "clear"
+    app.button(key="undo").click().run()
+    assert (opened.labels().codes == before).all()
+    pick(app, labeled, [int(i) for i in (before < 0).nonzero()[0][:2]])
+    assert not any(button.key == "clear-cells" for button in app.button)  # there is none to take
+
+
 def test_conditions_that_leave_no_cell_name_the_one_to_take_away(visit, labeled):
     app = visit("explore", labeled)
     pick(app, labeled, ("replace", B), ("intersect", Condition("gene", "CD3D", low=9.0)))

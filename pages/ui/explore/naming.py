@@ -68,6 +68,8 @@ def bar(opened: Workspace, picked: Selection) -> None:
         _choose_version(opened, picked)
     elif already:
         st.caption(f"Replaces the label of {count(already, 'cell')}.")
+        if st.button("Take their label off", key="clear-cells", disabled=closed, type="tertiary"):
+            _name(opened, picked, "", seen)
     undo_buttons(opened, short=True)
 
 

@@ -23,6 +23,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project import names
 from scanvi_core.project.label_log import events
 from scanvi_core.services.explore import colors, conditions, maps
+from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 
 __all__ = ["MAX_STEPS", "Condition", "Group", "Kind", "Operation", "Rule"]  # for pages
@@ -138,7 +139,7 @@ def of_markers(opened: Workspace, text: str) -> tuple[Condition, ...]:
 def name_cells(
     opened: Workspace, selection: Selection, label: str, seen: int | None = None
 ) -> None:
-    """Give the selected cells a label; the rule is kept with it.
+    """Give the selected cells a label, the rule being kept with it; '' takes theirs off.
 
     Raises
     ------
@@ -147,6 +148,9 @@ def name_cells(
     """
     model = opened.project.settings.get("current_run") or ""
     rows, reason = np.flatnonzero(selection.mask), words(selection.rule)
+    if not label:
+        edit.clear_cells(opened, rows, reason, seen)
+        return
     event = events.assign(rows, label, reason=reason, model=model)
     payload = {**event.payload, RULE: selection.rule.to_json()}
     opened.store.append(replace(event, payload=payload), seen)
