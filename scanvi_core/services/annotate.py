@@ -7,20 +7,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from scanvi_core import keys, runtime
 from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
 from scanvi_core.project.folder import create_project
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
+from scanvi_core.services.annotate_summary import files_summary, summary_of
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import parts, several_files
-from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.projects.open_file import import_into
-from scanvi_core.services.runs import results, train_request
+from scanvi_core.services.runs import train_request
 from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import Workspace
@@ -85,8 +83,8 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         progress(0.95, "Writing the file")
         _write(opened, request)
         return (
-            summary(opened, run_id, request.target, notes)
-            | _of_files(opened)
+            summary_of(opened, run_id, request.target, notes)
+            | files_summary(opened)
             | {
                 "total_seconds": round(time.monotonic() - started, 2),
                 "peak_rss_mb": round(runtime.peak_rss_mb()),
@@ -166,63 +164,6 @@ def matrix_name(layer: str | None) -> str | None:
     if layer is None or layer in ("X", "raw.X") or layer.startswith("layers/"):
         return layer
     return f"layers/{layer}"
-
-
-def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dict[str, Any]:
-    """Return the summary the command line prints, times and memory aside."""
-    predictions = results.load(opened, run_id)
-    labels, _ = results.final_labels(opened, threshold=0.0)
-    names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
-    about = predictions.summary
-    return {
-        "n_cells": opened.dataset.n_obs,
-        "n_genes_used": about["n_genes"],
-        "doubts": doubts(opened),
-        "labels": {str(name): int(n) for name, n in zip(names, cells, strict=True)},
-        "n_labelled": about["n_labeled"],  # as scripts know it
-        "counts_source": opened.dataset.manifest["counts_source"],
-        "repairs": [*opened.dataset.manifest["repairs"], *notes],
-        "device": about["device"],
-        "threads": about["threads"],
-        "epochs": about["epochs"],
-        "train_seconds": about["train_seconds"],
-        "train_cells_per_s": about["train_cells_per_s"],
-        "holdout": results.without_nan(about["holdout"]),
-        "output": str(path),
-    }
-
-
-def _of_files(opened: Workspace) -> dict[str, Any]:
-    """Return the cells of each of several files, and how they fit the references."""
-    from scanvi_core.services.diagnostics.mapping import mapping
-
-    files = joined_files(opened)
-    if not files:
-        return {}
-    fit = mapping(opened)
-    types = {} if fit is None else fit.types.round(3).set_index("type").to_dict("index")
-    return {
-        "files": {
-            file.name: {"n_cells": file.rows.stop - file.rows.start, "reference": file.reference}
-            for file in files
-        },
-        "mapping": results.without_nan({str(name): row for name, row in types.items()}),
-    }
-
-
-def doubts(opened: Workspace) -> dict[str, Any]:
-    """Return how many cells have their prediction doubted, by reason, and what was not looked for.
-
-    ``ok`` counts the cells whose prediction nothing speaks against.
-    """
-    from scanvi_core.services.diagnostics import uncertainty
-
-    checked = uncertainty.reasons(opened)
-    if checked is None:
-        return {}
-    numbers = np.bincount(checked.reason, minlength=len(uncertainty.REASON_NAMES))
-    named = zip(uncertainty.REASON_NAMES, numbers, strict=True)
-    return {name: int(n) for name, n in named} | {"notes": list(checked.novelty_notes)}
 
 
 def _scratch() -> "tempfile.TemporaryDirectory[str]":
