@@ -1,0 +1,52 @@
+"""The box for names: what was typed is the name, an existing one needs the arrow key."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scanvi_core import runtime
+from scanvi_core.services.labels import edit
+from scanvi_core.services.workspace import workspace
+from tests import ROOT
+from tests.projects import copy_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def home(trained_folder: Path, tmp_path: Path) -> tuple[Path, str]:
+    """A home with a trained project that has the type "CD16 Mono", and its id."""
+    with runtime.home_at(tmp_path):
+        project = copy_of(trained_folder)
+        edit.name_cells(workspace(project), np.array([3]), "CD16 Mono", "lasso")
+        return tmp_path, project
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"), [(["Enter"], "CD16"), (["ArrowDown", "Enter"], "CD16 Mono")]
+)
+def test_enter_takes_what_was_typed_and_says_what_is_near(
+    page: Any, start_app: Callable[..., str], home: tuple[Path, str],
+    keys: list[str], named: str,
+) -> None:  # fmt: skip
+    url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
+    page.goto(f"{url}/review?project={home[1]}")
+    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.keyboard.press("n")
+    page.wait_for_function("() => document.activeElement.role === 'combobox'")
+    page.keyboard.type("CD16")
+    page.get_by_role("option").first.wait_for()
+    for key in keys:
+        page.keyboard.press(key)
+    dialog = page.get_by_role("dialog")
+    button = dialog.get_by_role("button", name="Name them")
+    page.wait_for_function("() => !document.querySelector('.st-key-name-them button').disabled")
+    assert dialog.locator("input").first.input_value() == named
+    assert dialog.get_by_text("Near it: CD16 Mono").count() == (named == "CD16")
+    button.click()
+    dialog.wait_for(state="detached")
+    with runtime.home_at(home[0]):
+        assert workspace(home[1]).store.events()[-1].payload["labels"] == [named]
