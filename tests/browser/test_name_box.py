@@ -50,3 +50,29 @@ def test_enter_takes_what_was_typed_and_says_what_is_near(
     dialog.wait_for(state="detached")
     with runtime.home_at(home[0]):
         assert workspace(home[1]).store.events()[-1].payload["labels"] == [named]
+
+
+def test_the_box_stays_when_the_page_is_drawn_anew_behind_it(
+    page: Any, start_app: Callable[..., str], home: tuple[Path, str]
+) -> None:
+    url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
+    page.goto(f"{url}/review?project={home[1]}")
+    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.keyboard.press("a")
+    page.get_by_text("1 decision since model 1").wait_for()
+    page.keyboard.press("m")
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.keyboard.press("n")  # before the update ends, which draws the page anew
+    page.wait_for_function("() => document.activeElement.role === 'combobox'")
+    page.keyboard.type("Masu")  # letters that are keys of the page
+    page.locator(".st-key-status-strip").get_by_text("Model 2").wait_for(timeout=180_000)
+    page.wait_for_timeout(2500)
+    assert page.get_by_role("dialog").locator("input").first.input_value() == "Masu"
+    with runtime.home_at(home[0]):
+        reviewed = [e.payload.get("reason") == "review" for e in workspace(home[1]).store.events()]
+        assert sum(reviewed) == 1
+    page.keyboard.press("Escape")  # the list
+    page.keyboard.press("Escape")  # the dialog
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.get_by_text("Model 2 is in use").wait_for()
+    assert page.get_by_role("dialog").count() == 0
