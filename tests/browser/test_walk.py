@@ -118,7 +118,7 @@ def test_a_biologist_goes_from_nothing_to_an_annotated_file(
     page.get_by_text(f"assign Lassoed type to {picked} cells").first.wait_for()
     walker.settle()
     walker.click("Undo")
-    page.get_by_text(re.compile("undo step")).first.wait_for()
+    page.get_by_role("button", name=re.compile("^Redo")).first.wait_for()
 
     walker.visit("Review")
     page.get_by_role("button", name=re.compile("^Accept")).wait_for()

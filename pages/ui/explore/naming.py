@@ -15,6 +15,7 @@ from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
+from scanvi_core.services.review import answers
 from scanvi_core.services.workspace import Workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
@@ -71,6 +72,8 @@ def bar(opened: Workspace, picked: Selection) -> None:
         if st.button("Take their label off", key="clear-cells", disabled=closed, type="tertiary"):
             _name(opened, picked, "", seen)
     undo_buttons(opened, short=True)
+    if step := answers.last_step(opened):
+        st.caption(f"Last step: {md(step)}.")
 
 
 def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame import state
+from pages.ui.frame import dialogs, state
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
@@ -75,7 +75,7 @@ def _offer_again(project: str) -> None:
 def _progress(job_id: str, can_stop: bool, about: str) -> None:
     job = jobs.snapshot(job_id)
     if job.status.final:
-        st.rerun()
+        dialogs.redraw()
     message = md(job.message or "Waiting for another job to end")
     if job.elapsed_s >= LONG_S:  # something that moves, whatever the work tells
         message += f", {duration(job.elapsed_s)} so far"

@@ -5,7 +5,7 @@ import logging
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages.ui.frame import keys, state, status_strip
+from pages.ui.frame import dialogs, keys, state, status_strip
 from pages.ui.frame.pages import OPEN, PAGES, next_button
 from pages.ui.server import login
 from pages.ui.text import error_text
@@ -66,7 +66,9 @@ def _run_page() -> None:
         elif page.url_path:  # Open works without a project and says why by itself
             st.title(page.title, anchor=False)
             raise fault
+        dialogs.begin(page.url_path)
         page.run()
+        dialogs.end()
     except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
         _say(error)
         if fault is not None and page.url_path:

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from pages.ui.frame import state
+from pages.ui.frame import dialogs, state
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import browse
 from scanvi_core.services.projects.browse import Entry
 
+NAME = "browse"  # of the button and of its dialog
 CHOSEN, FOLDER = "browsed", "browsed-folder"
 SHOWN = 40  # entries in sight; more by the box above them
 LIST_HEIGHT = 380  # pixels
@@ -16,8 +17,10 @@ LIST_HEIGHT = 380  # pixels
 
 def button() -> list[str]:
     """Draw the button that opens the dialog; return the paths that were chosen in it, once."""
-    if st.button("Browse…", key="browse", icon=":material/travel_explore:"):
-        st.dialog("Choose a file", width="large")(_dialog)()
+    st.button(
+        "Browse…", key=NAME, icon=":material/travel_explore:", on_click=dialogs.ask, args=(NAME,)
+    )
+    dialogs.draw(NAME, "Choose a file", _dialog, width="large")
     chosen: list[str] = state.recall(CHOSEN, [])
     state.forget(CHOSEN)
     return chosen
@@ -54,6 +57,7 @@ def _together(ticked: list[str]) -> None:
         on_click=lambda: state.remember(CHOSEN, ticked),
     )  # fmt: skip
     if state.recall(CHOSEN):
+        dialogs.close()
         st.rerun()
 
 
@@ -96,4 +100,5 @@ def _look_into(path: str) -> None:
 
 def _choose(path: str) -> None:
     state.remember(CHOSEN, [path])
+    dialogs.close()
     st.rerun()

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.frame import dialogs
 from pages.ui.frame.actions import do
 from pages.ui.text import md
 from scanvi_core.services.formatting import count
@@ -21,8 +22,10 @@ def draw(project: str, name: str) -> bool:
     st.caption(_words(seen), width="content")
     if not seen.may_write:
         st.badge("Look only", color="gray", icon=":material/visibility:")
-    if seen.may_share and st.button("Share", key=f"share-{project}", icon=":material/group_add:"):
-        st.dialog(f"Share {md(name)}")(_form)(project, seen)
+    if seen.may_share:
+        key = f"share-{project}"
+        st.button("Share", key=key, icon=":material/group_add:", on_click=dialogs.ask, args=(key,))
+        dialogs.draw(key, f"Share {md(name)}", _form, project, seen)
     return seen.may_write
 
 
@@ -71,3 +74,4 @@ def _save(project: str, everyone: str, people: dict[str, str], owner: str) -> No
     sharing.share(project, everyone, people)
     if owner:
         sharing.give(project, owner)
+    dialogs.close()

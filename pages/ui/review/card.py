@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.cell_map import maps
 from pages.ui.explore import naming
-from pages.ui.frame import state
+from pages.ui.frame import dialogs, state
 from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.review import card_order
 from pages.ui.text import error_text, md, short
@@ -46,7 +46,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             help=CHECK_HELP if check else None,
         )
         st.markdown(md(_verdict(shown, proposal)))  # in sight in a low window, too
-        asked = _actions(opened, item, kind, proposal)
+        _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
         alike = (
@@ -64,8 +64,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     step = answers.last_step(opened)
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
-    if asked:
-        _ask_name(opened, item)
+    dialogs.draw(_dialog_of(item), "Another name", _ask_name, opened, item)
 
 
 def _verdict(shown: Evidence, proposal: str) -> str:
@@ -175,25 +174,22 @@ def _question(item: ReviewItem, proposal: str) -> str:
     return f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
 
 
-def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> bool:
-    """Draw the buttons, the primary one being what the evidence speaks for.
-
-    Return whether another name is asked for.
-    """
+def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> None:
+    """Draw the buttons, the primary one being what the evidence speaks for."""
     seen = opened.labels().seq  # as this card is drawn
     answer = partial(decide, item)
     with st.container(horizontal=True, key="review-actions"):
         _candidates(opened, item, proposal, seen)
     with st.container(horizontal=True):
-        asked = st.button("Another name", shortcut="N", key="new-label",
-                          type="primary" if proposal == NAME else "secondary")  # fmt: skip
+        st.button("Another name", shortcut="N", key="new-label",
+                  type="primary" if proposal == NAME else "secondary",
+                  on_click=dialogs.ask, args=(_dialog_of(item),))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
                   type="primary" if proposal == UNKNOWN else "secondary",
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)
     draw_error(item)
-    return asked
 
 
 def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -> None:
@@ -238,7 +234,10 @@ def _named(candidate: Candidate) -> str:
     return f"{md(short(candidate.name, NAME_WIDTH))} {percent(candidate.probability)}"
 
 
-@st.dialog("Another name")
+def _dialog_of(item: ReviewItem) -> str:
+    return f"name {item.token}"
+
+
 def _ask_name(opened: Workspace, item: ReviewItem) -> None:
     known = list(opened.labels().active)
     name = name_box(f"Name of these {count(len(item.rows), 'cell')}", known, "review-name")
@@ -249,4 +248,5 @@ def _ask_name(opened: Workspace, item: ReviewItem) -> None:
         except ScanviError as error:
             st.error(error_text(error))
             return
+        dialogs.close()
         st.rerun()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.cell_map import charts, maps
-from pages.ui.frame import jobs, state
+from pages.ui.frame import dialogs, jobs, state
 from pages.ui.text import error_text, md
 from pages.ui.train import live
 from scanvi_core.errors import ScanviError
@@ -102,7 +102,7 @@ def _provisional_line(opened: Workspace, was_working: bool) -> None:
     """Say what the decisions change so far; while that is worked out, look again and again."""
     now = provisional.state(opened)
     if was_working and not now.working:
-        st.rerun()
+        dialogs.redraw()
     if now.error is not None:
         st.warning(error_text(ScanviError(*now.error)))
     elif now.newest is not None and now.newest.n_changed:
