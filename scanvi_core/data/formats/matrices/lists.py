@@ -24,6 +24,7 @@ CELL_COLUMNS = (
 GENE_HEADERLESS = ("gene_ids", "name", "feature_types", "chromosome", "start", "end")
 CELLS_NAMED = re.compile(r"barcode|cell|obs|rows|meta", re.IGNORECASE)
 GENES_NAMED = re.compile(r"gene|feature|var|cols", re.IGNORECASE)
+LIKE = 0.5  # of `List.cell_like`, either way, from which a text is a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ class List:
         columns = list(zip(*self.seen.lines[1:], strict=False)) or [self.seen.lines[0]]
         looks = [names.cell_share(column) - 3 * names.gene_share(column) for column in columns]
         return told + max(looks, key=abs, default=0.0)
+
+    def is_list(self, matrix: Path) -> bool:
+        """Tell whether it was meant as a list of this matrix, by its place, name and content."""
+        return self.path.parent == matrix.parent and abs(self.cell_like) >= LIKE
 
     def fits(self, n: int) -> bool:
         """Tell whether it has as many lines, or one more, a header."""

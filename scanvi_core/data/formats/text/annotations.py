@@ -6,6 +6,7 @@ R writes names of columns its own way (``make.names``): a cell ``AAAC-1`` of the
 
 import csv
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from scanvi_core.data.formats.text.glimpse import Glimpse
 from scanvi_core.data.guard.text import open_text
 
 MOST_MISSING = 0.1  # share of the names that a table may lack, or of its lines that name no other
+FEW_NAMES = 2  # of some in both, for a table to be about the same cells
 NO_VALUE = {"": None, "NA": None, "NaN": None, "nan": None}
 NOT_IN_R = re.compile(r"[^A-Za-z0-9_.]")
 
@@ -65,6 +67,12 @@ def joined_by_name(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame | None:
             lines = table.drop(columns=[key]).reindex(at).set_axis(index)
             return lines.set_axis([str(name) for name in lines], axis=1)
     return None
+
+
+def names_some(fields: Iterable[object], index: pd.Index) -> bool:
+    """Tell whether words among some fields name cells or genes; numbers say nothing."""
+    words = {_as_in_r(field) for field in fields if not str(field).replace(".", "").isdigit()}
+    return len(words.intersection(index.map(_as_in_r))) >= FEW_NAMES
 
 
 def described(frame: pd.DataFrame) -> pd.DataFrame:
