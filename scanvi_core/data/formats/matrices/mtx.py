@@ -89,11 +89,12 @@ def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[s
     """
     chosen, notes = choose_matrix(matrices, request)
     triple = find_lists(chosen.path, texts, request.memory_bytes)
+    n_cells, n_genes = triple.shape
     genes = lists.genes_of(
-        [read_table(one.path, one.seen, triple.shape[1]) for one in triple.genes]
+        [read_table(one.path, one.seen, n_genes, notes) for one in triple.genes]
     )
     cells = lists.cells_of(
-        [read_table(one.path, one.seen, triple.shape[0]) for one in triple.cells]
+        [read_table(one.path, one.seen, n_cells, notes) for one in triple.cells]
     )
     for other in triple.others:
         n_columns = cells.shape[1] + genes.shape[1]

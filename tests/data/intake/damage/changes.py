@@ -50,7 +50,9 @@ def compare(sound: Taken, taken: Taken) -> str:
         return SAME
     if taken.said - sound.said:
         return TOLD
-    return VALUES if n is not None and n <= 2 * MOST_BYTES else f"{SILENT}: {n}"
+    if n is None:
+        return f"{SILENT}: other parts"
+    return VALUES if n <= 2 * MOST_BYTES else f"{SILENT}: {n:,} values"
 
 
 def differing(sound: Taken, taken: Taken) -> int | None:
