@@ -44,7 +44,7 @@ DAMAGED = (
 READ = (
     "Read: a damaged file was refused ({refused:,}), asked about ({asked:,}), ended by the "
     "watchdog ({died:,}), was read as the sound one ({same:,}) or with a notice that the sound "
-    "one has not ({told:,}). {values:,} were read with other values or names and no notice: formats "
+    "one has not ({told:,}). {values:,} were read with other values or names, no notice: formats "
     "without checksums cannot show a flipped bit inside a number or a name. Silent would be "
     "another number of cells, genes, columns or embeddings, a name given twice, or more values "
     "changed than the damaged bytes hold."
