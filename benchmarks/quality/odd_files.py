@@ -4,8 +4,9 @@
 files (``../shared/odd_files``), every file in a layout that people reported trouble with
 (``../shared/reported``), every layout of another program (`tests/data/intake/layouts.py`; those
 of R where rdata is installed), every constructed bad input (`bad_cases.py` of
-`tests/data/intake/damage`) and N damaged files of each kind (`fuzzing.py` there), and times the
-refusal of hostile files in the child. Writes ``benchmarks/results/odd_files.json``, from which the
+`tests/data/intake/damage`) and N damaged files of each kind (`fuzzing.py` there): looked at before
+reading, then read whole and held against the sound file (`changes.py` there). It times the refusal
+of hostile files in the child. Writes ``benchmarks/results/odd_files.json``, from which the
 README's table is made.
 """
 
@@ -26,15 +27,8 @@ import numpy as np
 from benchmarks.results_file import Result, write
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.errors import InputError
-from tests.data.intake import (
-    bad_cases,
-    bad_inputs,
-    fuzzing,
-    layouts,
-    odd_cases,
-    reported_cases,
-    truth,
-)
+from tests.data.intake import layouts, odd_cases, reported_cases, truth
+from tests.data.intake.damage import bad_cases, bad_inputs, changes, fuzzing
 from tests.data.intake.outcomes import Outcome, Refused, Totals, deviations
 
 COLUMNS = ("files", "tried", "right answers", "tracebacks", "dead processes", "silent changes")
@@ -46,6 +40,14 @@ DAMAGED = (
     "Damaged: {n:,} files of each of {kinds} kinds: cut off, bits flipped, zeroed, copied about; "
     "the preflight refused them, passed them on to the reader, or was ended by its own watchdog, "
     "which the page tells in a sentence."
+)
+READ = (
+    "Read: a damaged file was refused ({refused:,}), asked about ({asked:,}), ended by the "
+    "watchdog ({died:,}), was read as the sound one ({same:,}) or with a notice that the sound "
+    "one has not ({told:,}). {values:,} were read with other values or names, no notice: formats "
+    "without checksums cannot show a flipped bit inside a number or a name. Silent would be "
+    "another number of cells, genes, columns or embeddings, a name given twice, or more values "
+    "changed than the damaged bytes hold."
 )
 HOSTILE = range(18, 38)  # numbers of the inventory
 Case = tuple[str, Callable[[Path], Path], Outcome, Totals | None]
@@ -63,6 +65,7 @@ def main() -> None:
     layout_row, more["layouts"] = _row("layouts of other programs", _layouts())
     bad_row, more["bad"] = _row("constructed bad inputs", _bad())
     fuzz_row, more["fuzz"] = _fuzz(n_fuzz)
+    read_row, read_note, more["read"] = _fuzz_read(n_fuzz)
     seconds, more["refusals"] = _refusals()
     write(
         "odd_files",
@@ -70,8 +73,14 @@ def main() -> None:
             "What becomes of odd, bad and damaged files",
             f"python -m benchmarks.quality.odd_files --fuzz {n_fuzz}",
             COLUMNS,
-            [odd_row, reported_row, layout_row, bad_row, fuzz_row],
-            [_sources(), RIGHT, DAMAGED.format(n=n_fuzz, kinds=len(fuzzing.KINDS)), seconds],
+            [odd_row, reported_row, layout_row, bad_row, fuzz_row, read_row],
+            [
+                _sources(),
+                RIGHT,
+                DAMAGED.format(n=n_fuzz, kinds=len(fuzzing.KINDS)),
+                read_note,
+                seconds,
+            ],
             more=more,
         ),
     )
@@ -163,6 +172,23 @@ def _fuzz(n_files: int) -> tuple[list[str | int], dict[str, dict[str, int]]]:
     row: list[str | int] = ["damaged files, looked at", total.total(), right]
     wrong = total.total() - right - died
     return [*row, wrong, died, 0], {k: dict(found) for k, found in counts.items()}
+
+
+def _fuzz_read(n_files: int) -> tuple[list[str | int], str, dict[str, dict[str, int]]]:
+    counts = {kind: fuzzing.run(kind, n_files, fuzzing.read) for kind in fuzzing.KINDS}
+    total: Counter[str] = sum(counts.values(), Counter())
+    known = {
+        "refused": fuzzing.REFUSED, "asked": fuzzing.ASKED, "died": fuzzing.DIED,
+        "same": changes.SAME, "told": changes.TOLD, "values": changes.VALUES,
+    }  # fmt: skip
+    found = {word: total[ending] for word, ending in known.items()}
+    silent, died, traces = (
+        sum(n for ending, n in total.items() if ending.startswith(start))
+        for start in (changes.SILENT, fuzzing.CRASHED, fuzzing.EXCEPTION)
+    )
+    row: list[str | int] = ["damaged files, read", total.total(), sum(found.values())]
+    table = {kind: dict(each) for kind, each in counts.items()}
+    return [*row, traces, died, silent], READ.format(**found), table
 
 
 def _refusals() -> tuple[str, dict[str, list[float]]]:

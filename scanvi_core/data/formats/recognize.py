@@ -252,6 +252,8 @@ def _sort_in(listing: _Listing, path: Path) -> None:
         listing.matrices.append(path)
     elif head and signatures.is_text(head):
         listing.texts.append(path)
+    elif signatures.was_text(head):
+        listing.damaged.append(path)
     else:
         listing.others.append(path)
 

@@ -1,5 +1,6 @@
 """Tell from its content what a file is, and refuse what cannot be opened."""
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from scanvi_core.errors import FileRefused
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 HDF5_AT = (0, 512, 1024, 2048)  # a user block of 512 · 2^k bytes may come before
+FIRST_OF_TEXT = 9  # a tab; the bytes before it are in no text
 SAVE_AS_H5AD = "Open it in scanpy and save it with adata.write_h5ad('name.h5ad'), then open that."
 DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
 
@@ -70,9 +72,21 @@ def plain_name(name: str) -> str:
 
 def is_text(head: bytes) -> bool:
     """Tell whether the first bytes of a file may be those of a table of text."""
-    if not head or _is_web_page(head) or any(byte < 9 for byte in head):
+    if not head or _is_web_page(head) or any(byte < FIRST_OF_TEXT for byte in head):
         return False
     return not any(head.startswith(start) for start, _, _ in SIGNATURES)
+
+
+def was_text(head: bytes) -> bool:
+    """Tell whether the first bytes of a file are text but for control characters among it."""
+    rest = bytes(byte for byte in head if byte >= FIRST_OF_TEXT)
+    if rest == head or len(rest) < len(head) / 2 or not is_text(rest):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(rest)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def check_directory(path: Path, names: set[str]) -> None:
@@ -189,7 +203,7 @@ def _describe(head: bytes) -> tuple[str, str]:
             return what, hint
     if _is_web_page(head):
         return "a web page", "The download link asked for a login or has expired: fetch it anew."
-    if not any(byte < 9 for byte in head):
+    if not any(byte < FIRST_OF_TEXT for byte in head):
         line = head[:30].decode("utf-8", "replace").split("\n")[0]
         return f"a text file that starts with {line!r}", SAVE_AS_H5AD
     if not any(head):

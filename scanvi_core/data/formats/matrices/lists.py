@@ -21,9 +21,11 @@ CELL_COLUMNS = (
     "barcode", "barcodes", "cellbarcode", "cellbarcodes", "cellid", "cellids", "cell", "cells",
     "cellname", "cellnames", "bcwells", "cellindex", "obsnames", "index", "sampleid", "",
 )  # fmt: skip
+TITLES = frozenset({*CELL_COLUMNS, *names.SYMBOL_COLUMNS, *names.IDENTIFIER_COLUMNS} - {""})
 GENE_HEADERLESS = ("gene_ids", "name", "feature_types", "chromosome", "start", "end")
 CELLS_NAMED = re.compile(r"barcode|cell|obs|rows|meta", re.IGNORECASE)
 GENES_NAMED = re.compile(r"gene|feature|var|cols", re.IGNORECASE)
+LIKE = 0.5  # of `List.cell_like`, either way, from which a text is a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,24 @@ class List:
         looks = [names.cell_share(column) - 3 * names.gene_share(column) for column in columns]
         return told + max(looks, key=abs, default=0.0)
 
+    def is_list(self, matrix: Path) -> bool:
+        """Tell whether it was meant as a list of this matrix, by its place, name and content."""
+        return self.path.parent == matrix.parent and abs(self.cell_like) >= LIKE
+
     def fits(self, n: int) -> bool:
-        """Tell whether it has as many lines, or one more, a header."""
-        return self.seen.n_lines in {n, n + 1}
+        """Tell whether it has as many lines, or one more, a header.
+
+        As many lines with titles in the first are one too few: to read the titles as a name would
+        give every other line the name of its neighbor.
+        """
+        return self.seen.n_lines == n + 1 or (self.seen.n_lines == n and not self.has_titles)
+
+    @property
+    def has_titles(self) -> bool:
+        """Whether its first line holds titles that everybody knows, or R's empty one."""
+        first = self.seen.lines[0] if self.seen.lines else ()
+        known = any(title and names.plain(title) in TITLES for title in first)
+        return known or (len(first) > 1 and first[0] == "")
 
 
 def look_at(path: Path, matrix: Path) -> List:

@@ -89,14 +89,21 @@ def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[s
     """
     chosen, notes = choose_matrix(matrices, request)
     triple = find_lists(chosen.path, texts, request.memory_bytes)
+    n_cells, n_genes = triple.shape
     genes = lists.genes_of(
-        [read_table(one.path, one.seen, triple.shape[1]) for one in triple.genes]
+        [read_table(one.path, one.seen, n_genes, notes) for one in triple.genes]
     )
     cells = lists.cells_of(
-        [read_table(one.path, one.seen, triple.shape[0]) for one in triple.cells]
+        [read_table(one.path, one.seen, n_cells, notes) for one in triple.cells]
     )
     for other in triple.others:
+        n_columns = cells.shape[1] + genes.shape[1]
         cells, genes = _joined(other, cells), _joined(other, genes)
+        if cells.shape[1] + genes.shape[1] == n_columns and other.is_list(triple.matrix):
+            notes.append(
+                f"{other.path.name} fits neither the cells nor the genes, with "
+                f"{other.seen.n_lines:,} lines: it was left aside."
+            )
     parts = {name: _read(path, triple) for name, path in chosen.parts.items()}
     if not parts:
         counts = _read(triple.matrix, triple)

@@ -5,39 +5,78 @@ R writes names of columns its own way (``make.names``): a cell ``AAAC-1`` of the
 """
 
 import csv
+import io
+import itertools
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scanvi_core import config
-from scanvi_core.data.formats.text.glimpse import Glimpse
+from scanvi_core.data.formats.text.glimpse import Glimpse, why_no_table
 from scanvi_core.data.guard.text import open_text
+from scanvi_core.errors import FileRefused
+from scanvi_core.plurals import count
 
 MOST_MISSING = 0.1  # share of the names that a table may lack, or of its lines that name no other
+FEW_NAMES = 2  # of some in both, for a table to be about the same cells
 NO_VALUE = {"": None, "NA": None, "NaN": None, "nan": None}
 NOT_IN_R = re.compile(r"[^A-Za-z0-9_.]")
 
 
-def read_table(path: Path, seen: Glimpse, n: int) -> pd.DataFrame:
-    """Return `n` lines of a table as text; columns without a header are called 0, 1, ..."""
+def read_table(path: Path, seen: Glimpse, n: int, notes: list[str] | None = None) -> pd.DataFrame:
+    """Return `n` lines of a table as text; columns without a header are called 0, 1, ...
+
+    Raises
+    ------
+    FileRefused
+        If a line has more fields than the first ones.
+    """
     header = seen.n_lines == n + 1
     first = seen.lines[0] if seen.lines else ()
-    width = max((len(line) for line in seen.lines[1:]), default=len(first))
-    separator = seen.separator if width > 1 else "\t"
-    with open_text(path, np.inf) as stream:
-        frame = pd.read_csv(
-            stream, sep=separator, header=None, dtype=str, keep_default_na=False,
-            skip_blank_lines=True, skiprows=seen.n_before + header, names=range(width),
-            quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
-        )  # fmt: skip
+    widths = [len(line) for line in seen.lines[1:]] or [len(first)]
+    usual = max(set(widths), key=widths.count)  # R leaves out the title of the names
+    width = usual if header and usual - len(first) in {0, 1} else max(widths)
+    frame = _parsed(path, seen, width, seen.n_before + header)
     if header:
         titles = [""] * (width - len(first)) + [str(title) for title in first]
         frame = frame.set_axis(_apart(titles), axis=1)
+    if notes is not None and (odd := _odd_lines(path, seen, width)):
+        said = (
+            f"{count(odd, 'line')} of {path.name} with another number of fields than the others."
+        )
+        notes.append(said)
     frame = frame.fillna("").iloc[len(frame) - n :].reset_index(drop=True)
     running = [name for name in frame if _counts_up(frame[name])]
     return frame.drop(columns=running[:1]) if len(running) < frame.shape[1] else frame
+
+
+def _parsed(path: Path, seen: Glimpse, width: int, n_before: int) -> pd.DataFrame:
+    with open_text(path, np.inf) as stream:
+        try:
+            return pd.read_csv(
+                stream, sep=seen.separator if width > 1 else "\t", header=None, dtype=str,
+                keep_default_na=False, skip_blank_lines=True, skiprows=n_before,
+                names=range(width), quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
+            )  # fmt: skip
+        except pd.errors.ParserError as error:
+            raise FileRefused(
+                f"{path.name} is damaged: {why_no_table(error)}.", "Copy it again from its source."
+            ) from error
+
+
+def _odd_lines(path: Path, seen: Glimpse, width: int) -> int:
+    """Return how many lines below the first have another number of fields than most."""
+    if width < 2:
+        return 0
+    with open_text(path, np.inf) as stream, io.TextIOWrapper(stream, errors="replace") as text:
+        lines = itertools.islice(text, seen.n_before + 1, None)
+        numbers = Counter(map(len, csv.reader(lines, delimiter=seen.separator)))
+    del numbers[0]  # empty lines
+    return numbers.total() - max(numbers.values(), default=0)
 
 
 def joined(table: pd.DataFrame, index: pd.Series) -> pd.DataFrame:
@@ -65,6 +104,12 @@ def joined_by_name(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame | None:
             lines = table.drop(columns=[key]).reindex(at).set_axis(index)
             return lines.set_axis([str(name) for name in lines], axis=1)
     return None
+
+
+def names_some(fields: Iterable[object], index: pd.Index) -> bool:
+    """Tell whether words among some fields name cells or genes; numbers say nothing."""
+    words = {_as_in_r(field) for field in fields if not str(field).replace(".", "").isdigit()}
+    return len(words.intersection(index.map(_as_in_r))) >= FEW_NAMES
 
 
 def described(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,14 +6,19 @@ sequence data for GEO": processed data files). Told by what the tables hold, nev
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from scanvi_core import config
-from scanvi_core.data.formats.text.annotations import described, joined_by_name, read_table
+from scanvi_core.data.formats.text.annotations import (
+    described,
+    joined_by_name,
+    names_some,
+    read_table,
+)
 from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
 from scanvi_core.data.formats.text.glimpse import (
     fields_of,
@@ -102,61 +107,82 @@ def _looked_at(path: Path) -> Look | None:
         return None
 
 
-def tables_beside(path: Path, texts: Sequence[Path]) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return tables that may describe what a table counts, those named like it first; notices.
+@dataclass(slots=True)
+class Beside:
+    """Tables that lie beside a table of counts, by the names of their files.
 
-    Parameters
+    Attributes
     ----------
-    path
-        The table of counts.
-    texts
-        Text files of its folder.
-    """
-    others = [text for text in texts if text != path and text.parent == path.parent]
-    others.sort(key=lambda other: -_same_start(other.name, path.name))
-    tables: dict[str, pd.DataFrame] = {}
-    notes: list[str] = []
-    for other in others:
-        try:
-            look = look_at(other)
-            if look is None or not look.describes:
-                continue
-            seen = glimpse(other, np.inf)
-            tables[other.name] = read_table(other, seen, seen.n_lines - 1)
-        except (FileRefused, ValueError) as error:  # pandas' ParserError is one
-            logger.warning("%s cannot be read", other.name, exc_info=error)
-            notes.append(f"{other.name}, which lies beside it, cannot be read and was left aside.")
-    return tables, notes
-
-
-def with_columns(
-    frame: pd.DataFrame, others: pd.Index, tables: dict[str, pd.DataFrame], what: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table of cells or genes with the columns of those that bear its names; notices.
-
-    Parameters
-    ----------
-    frame
-        What is known of the cells or genes.
-    others
-        Names of the other side: a table that bears both is one of values, made of the counts.
     tables
-        As :func:`tables_beside` returns them.
-    what
-        ``cells`` or ``genes``.
+        Those that may describe cells or genes; the ones named like the counts come first.
+    fields
+        The first fields of each, and of texts that are no tables.
+    notes
+        What became of them.
     """
-    notes = []
-    for name, table in tables.items():
-        beside = joined_by_name(table, frame.index)
-        new = [] if beside is None else [title for title in beside if title not in frame]
-        if beside is None or not new or np.mean([title in others for title in new]) > 1 / 2:
-            continue
-        frame = pd.concat([frame, described(beside[new])], axis=1)
-        listed = ", ".join(new[:5]) + (", …" if len(new) > 5 else "")
-        n = int(beside.isna().all(axis=1).sum())
-        left = f" {n:,} of {len(frame):,} are not in it." if n else ""
-        notes.append(f"{name}, which lies beside it, describes the {what}: {listed}.{left}")
-    return frame, notes
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path, texts: Sequence[Path]) -> "Beside":
+        """Return what may describe a table of counts, of the text files in its folder."""
+        others = [text for text in texts if text != path and text.parent == path.parent]
+        beside = cls()
+        for other in sorted(others, key=lambda other: -_same_start(other.name, path.name)):
+            try:
+                beside.add(other)
+            except (FileRefused, ValueError) as error:  # pandas' ParserError is one
+                logger.warning("%s cannot be read", other.name, exc_info=error)
+        return beside
+
+    def add(self, path: Path) -> None:
+        """Take in one text file, if it may describe something."""
+        look = look_at(path)
+        if look is not None and not look.describes:
+            return
+        seen = glimpse(path, np.inf)
+        self.fields[path.name] = [field for line in seen.lines for field in line]
+        if look is not None:
+            self.tables[path.name] = read_table(path, seen, seen.n_lines - 1)
+
+    def with_columns(self, frame: pd.DataFrame, others: pd.Index, what: str) -> pd.DataFrame:
+        """Return a table of cells or genes with the columns of the tables that bear its names.
+
+        Parameters
+        ----------
+        frame
+            What is known of the cells or genes.
+        others
+            Names of the other side: a table that bears both is one of values, made of the counts.
+        what
+            ``cells`` or ``genes``.
+        """
+        for name, table in self.tables.items():
+            beside = joined_by_name(table, frame.index)
+            if beside is None:
+                continue
+            self.fields.pop(name, None)
+            new = [title for title in beside if title not in frame]
+            if not new or np.mean([title in others for title in new]) > 1 / 2:
+                continue
+            frame = pd.concat([frame, described(beside[new])], axis=1)
+            listed = ", ".join(new[:5]) + (", …" if len(new) > 5 else "")
+            n = int(beside.isna().all(axis=1).sum())
+            left = f" {n:,} of {len(frame):,} are not in it." if n else ""
+            said = f"{name}, which lies beside it, describes the {what}: {listed}.{left}"
+            self.notes.append(said)
+        return frame
+
+    def left_aside(self, cells: pd.Index) -> list[str]:
+        """Return notices about files that name some of the cells and describe none."""
+        return [
+            f"{name}, which lies beside it, names some of the cells but is no table that fits "
+            "them: it was left aside."
+            for name, fields in self.fields.items()
+            if names_some(fields, cells)
+        ]
 
 
 def names_which(header: list[str], rows: list[str], tables: dict[str, pd.DataFrame]) -> float:

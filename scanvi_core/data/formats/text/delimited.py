@@ -20,15 +20,15 @@ from scanvi_core.data.anndata_files.target import (
 )
 from scanvi_core.data.formats.text.beside import (
     MAX_WORDS,
+    Beside,
     names_which,
-    tables_beside,
-    with_columns,
 )
 from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
 from scanvi_core.data.formats.text.glimpse import (
     OTHER_ENCODING,
     Glimpse,
     glimpse,
+    is_ended,
     number,
     why_no_table,
 )
@@ -44,6 +44,7 @@ UNSURE = 0.3  # of what speaks for one orientation, below which the tables besid
 PREVIEW = (6, 7)
 JUDGED_LINES = 10
 NUMBERS_OF_TABLE = 0.2  # share of numbers below which lines of uneven length are prose
+CUT_OFF = "The last line of {} has no end. If the file was cut off, cells or genes are missing."
 logger = logging.getLogger(__name__)
 TEXT = "Save the counts as a table with the names of genes along one side, of cells on the other."
 
@@ -67,22 +68,24 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
     """
     seen = glimpse(request.path, request.memory_bytes * 20, request.memory_bytes)
     header = _header(seen, request.path.name)
-    beside, notes = tables_beside(request.path, texts)
-    chosen = answer(_question(seen, header, beside), request.answers, request.path.name)
+    beside = Beside.of(request.path, texts)
+    chosen = answer(_question(seen, header, beside.tables), request.answers, request.path.name)
     try:
         table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
         table = _read(request, seen, header, OTHER_ENCODING)
     counts, described, plain = _parted(table, header, chosen)
-    notes += _about(described, "cells" if chosen == ROWS else "genes")
+    notes = _about(described, "cells" if chosen == ROWS else "genes")
+    if not is_ended(request.path):
+        notes.append(CUT_OFF.format(request.path.name))
     obs, var = (described, plain) if chosen == ROWS else (plain, described)
     counts = counts if chosen == ROWS else counts.T.tocsr()
-    obs, about_cells = with_columns(obs, var.index, beside, "cells")
-    var, about_genes = with_columns(var, obs.index, beside, "genes")
+    obs = beside.with_columns(obs, var.index, "cells")
+    var = beside.with_columns(var, obs.index, "genes")
     with new_h5ad(request.target) as out:
         write_tables(out, Tables(obs, var))
         write_matrix(out, "X", in_rows(counts), counts.shape, counts.dtype)
-    return notes + about_cells + about_genes
+    return notes + beside.notes + beside.left_aside(obs.index)
 
 
 def _parted(

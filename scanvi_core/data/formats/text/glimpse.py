@@ -1,12 +1,14 @@
 """Text files, plain or packed with gzip, that may hold a table: their first lines, their names."""
 
+import io
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scanvi_core.data.guard.text import open_text
+from scanvi_core.data.guard.regular_file import open_regular
+from scanvi_core.data.guard.text import GZIP_MAGIC, open_text
 from scanvi_core.errors import FileRefused
 
 GLIMPSE_LINES = 60
@@ -112,6 +114,15 @@ def _check_fits(name: str, n_values: int, memory_bytes: float) -> None:
             f"zero, and {memory_bytes / 1e9:,.1f} GB may be used.",
             "Close other programs, use a larger machine, or keep fewer genes in the file.",
         )
+
+
+def is_ended(path: Path) -> bool:
+    """Tell whether the last line has an end; what is packed cannot have been cut off unseen."""
+    with open_regular(path) as stream:
+        if stream.read(2) == GZIP_MAGIC:
+            return True
+        stream.seek(-1, io.SEEK_END)
+        return stream.read(1) in {b"\n", b"\r"}
 
 
 def guess_separator(lines: Sequence[str], separators: Sequence[str] = SEPARATORS) -> str:

@@ -13,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +23,13 @@ from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.errors import ScanviError
 from tests.data.intake import layouts
 from tests.data.intake.damage import bad_inputs as bad
+from tests.data.intake.damage import changes
+from tests.data.intake.layouts import COLUMNS, ROWS
 from tests.data.intake.outcomes import ask
 
 MEMORY_MB = 2_000
 STEP_SECONDS = 0.3  # for one part of such small files
+ASKED = "asked"
 SOUND, REFUSED, DIED, EXCEPTION = "passed on", "refused", "ended by the watchdog", "exception"
 CRASHED = "died of"  # a signal that nobody meant
 KINDS: dict[str, Callable[[Path], Path]] = {
@@ -42,15 +46,25 @@ KINDS: dict[str, Callable[[Path], Path]] = {
     "Matrix Market of Parse": layouts.parse,
     "Matrix Market of STARsolo": layouts.starsolo,
     "csv of BD Rhapsody": layouts.rhapsody,
+    "tables of GEO": layouts.geo,
     "h5Seurat": layouts.h5seurat,
     "rds": layouts.WITH_RDATA["Seurat 5 .rds"].make,
     "zarr": bad.zarr_store,
     "zarr.zip": bad.zipped_store,
 }
 
+ANSWERS = {"csv": ROWS, "csv.gz": ROWS, "csv of BD Rhapsody": ROWS, "tables of GEO": COLUMNS,
+           "h5mu": {"modality": "rna"}}  # fmt: skip
 # Told from damage only when they are read: lines of text, packed objects, files in inner folders.
 JUDGED_LATER = frozenset(
-    {"csv", "csv of BD Rhapsody", "rds", "Matrix Market of Parse", "Matrix Market of STARsolo"}
+    {
+        "csv",
+        "tables of GEO",
+        "csv of BD Rhapsody",
+        "rds",
+        "Matrix Market of Parse",
+        "Matrix Market of STARsolo",
+    }
 )
 
 
@@ -89,7 +103,7 @@ def damage(kind: str, number: int, sound: Path, folder: Path) -> Path:
     return target
 
 
-def look(path: Path, scratch: Path) -> str:
+def look(path: Path, _: "Sound") -> str:
     """Return what the preflight of a file ends in."""
     try:
         preflight(path, MEMORY_MB * 1e6, STEP_SECONDS)
@@ -100,17 +114,44 @@ def look(path: Path, scratch: Path) -> str:
     return SOUND
 
 
-def read(path: Path, scratch: Path) -> str:
-    """Return what the whole reading of a file ends in."""
-    folder = scratch / "ds"
-    shutil.rmtree(folder, ignore_errors=True)
-    reply = ask(path, folder, step_seconds=STEP_SECONDS, memory_mb=MEMORY_MB)
+def read(path: Path, sound: "Sound") -> str:
+    """Return what the whole reading of a file ends in; of one that is taken in, what changed."""
+    reply = sound.ask(path)
     if "error" not in reply:
-        return SOUND
+        if "question" in reply["result"]:
+            return ASKED
+        return changes.compare(sound.taken(), changes.Taken.of(sound.folder))
     failure = reply["error"]
     kind = getattr(errors, failure["class"], Exception)
     said = _is_said(kind, failure["message"], failure["hint"])
     return REFUSED if said else f"{EXCEPTION}: {failure['message']}"
+
+
+class Sound:
+    """A sound file, and what it is read into."""
+
+    def __init__(self, kind: str, scratch: Path) -> None:
+        (scratch / "sound").mkdir()
+        self.path = KINDS[kind](scratch / "sound")
+        self.folder = scratch / "ds"
+        self.kind = kind
+        self._taken: changes.Taken | None = None
+
+    def ask(self, path: Path) -> dict[str, Any]:
+        """Read a file of this kind, with answers to what is asked about the sound one."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        answers = ANSWERS.get(self.kind, {})
+        limits = {"step_seconds": STEP_SECONDS, "memory_mb": MEMORY_MB}
+        return ask(path, self.folder, answers=answers, **limits)
+
+    def taken(self) -> changes.Taken:
+        """Return what the sound file holds; read before any other, as `run` does."""
+        if self._taken is None:
+            reply = self.ask(self.path)
+            if "question" in reply.get("result", {"question": reply}):
+                raise ValueError(f"the sound file of {self.kind} is not taken in: {reply}")
+            self._taken = changes.Taken.of(self.folder)
+        return self._taken
 
 
 def _is_said(kind: type[BaseException], message: str, hint: str) -> bool:
@@ -119,29 +160,22 @@ def _is_said(kind: type[BaseException], message: str, hint: str) -> bool:
     return good and message.endswith((".", "?")) and bool(hint)
 
 
-def run(kind: str, n_files: int, judge: Callable[[Path, Path], str] = look) -> Counter[str]:
+def run(kind: str, n_files: int, judge: Callable[[Path, Sound], str] = look) -> Counter[str]:
     """Damage one kind of file so many times; return how often reading ended in what."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-        folder = Path(name)
-        for part in ("sound", "scratch"):
-            (folder / part).mkdir()
-        sound = KINDS[kind](folder / "sound")
+        sound = Sound(kind, Path(name))
+        if judge is read:
+            sound.taken()
         found: Counter[str] = Counter()
         done = 0
         while done < n_files:
-            results = _child(kind, range(done, n_files), sound, folder / "scratch", judge)
+            results = _child(range(done, n_files), sound, judge)
             found.update(results)
             done += len(results)
     return found
 
 
-def _child(
-    kind: str,
-    numbers: range,
-    sound: Path,
-    scratch: Path,
-    judge: Callable[[Path, Path], str],
-) -> list[str]:
+def _child(numbers: range, sound: Sound, judge: Callable[[Path, Sound], str]) -> list[str]:
     """Return results from a forked child until all are done or it dies, which is the last one."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -151,7 +185,9 @@ def _child(
             limit_resources(MEMORY_MB, 3_600)
             with os.fdopen(writer, "w") as out:
                 for number in numbers:
-                    result = judge(damage(kind, number, sound, scratch), scratch)
+                    folder = sound.folder.parent / "damaged"
+                    folder.mkdir(exist_ok=True)
+                    result = judge(damage(sound.kind, number, sound.path, folder), sound)
                     print(json.dumps(result), file=out, flush=True)
         finally:
             os._exit(0)
