@@ -79,20 +79,24 @@ def answer(
         return _failure("ProgramFault", f"{OURS}.", "")
     except Exception as error:  # a foreign file may fail in ways no list foresees
         logger.exception("Not foreseen.")
-        if isinstance(error, OSError) and error.errno:  # libraries raise it without a number
-            return _failure(
-                "ProjectError",
-                f"The file could not be read, or its copy could not be written: "
-                f"{reason_of(error)}.",
-                "Check the file, the free space and the permissions of the project folder.",
-            )
-        if "path" not in request:
-            return _failure("ProjectError", "The data of the project could not be read.", "")
+        return _not_foreseen(error, is_foreign="path" in request)
+
+
+def _not_foreseen(error: Exception, *, is_foreign: bool) -> dict[str, Any]:
+    """Return the failure for what a library raised, with the cause that is known."""
+    if isinstance(error, OSError) and error.errno:  # libraries raise it without a number
         return _failure(
-            "FileRefused",
-            "The file could not be read.",
-            "Save it again with adata.write_h5ad('name.h5ad') where it was made.",
+            "ProjectError",
+            f"The file could not be read, or its copy could not be written: {reason_of(error)}.",
+            "Check the file, the free space and the permissions of the project folder.",
         )
+    if not is_foreign:
+        return _failure("ProjectError", "The data of the project could not be read.", "")
+    return _failure(
+        "FileRefused",
+        "The file could not be read.",
+        "Save it again with adata.write_h5ad('name.h5ad') where it was made.",
+    )
 
 
 def limit_resources(memory_mb: float, timeout_s: float) -> None:

@@ -88,6 +88,12 @@ def _is_whole(number: Any) -> bool:
     return isinstance(number, int | float) and number == number // 1
 
 
+def _about_all(n_obs: int, color: Color, drawn: Drawn) -> dict[str, Any]:
+    """Return what the header says of all cells where some are drawn."""
+    about = {"lost": n_obs - drawn.n_placed, "note": drawn.note}
+    return about | ({"counts": color.counts()} if isinstance(color, CategoryColor) else {})
+
+
 def encode(
     xy: NDArray[np.floating],
     color: Color,
@@ -112,9 +118,7 @@ def encode(
     if selected is not None:
         header["picked"] = int(np.count_nonzero(selected))
     if drawn is not None:
-        header |= {"lost": len(xy) - drawn.n_placed, "note": drawn.note}
-        if isinstance(color, CategoryColor):
-            header["counts"] = color.counts()
+        header |= _about_all(len(xy), color, drawn)
         xy, color = xy[drawn.rows], color.of(drawn.rows)
         selected = None if selected is None else selected[drawn.rows]
         hover = None if hover is None else [hover[row] for row in drawn.rows]

@@ -142,18 +142,9 @@ def read_file(
         recovery_notes, recovery = _tried_recovery(source, chosen, obs, var, needed=not whole)
     symbol = symbol_column(var)
     notes = [*recovery_notes, *notes, *table_notes, *repairs.symbol_note(var, symbol), *obsm_notes]
-    manifest = {
-        "name": path.stem,
-        "n_obs": len(obs),
-        "n_vars": len(var),
-        "repairs": notes,
-        "recovery": recovery,
-        "source": facts | {"sha256": ""},
-        "obsm": list(obsm),
-        "symbol_column": symbol,
-        "needed_mb": round(needed_mb),
-        **columns,
-    }
+    about = {"name": path.stem, "source": facts | {"sha256": ""}, "needed_mb": round(needed_mb)}
+    about |= {"n_obs": len(obs), "n_vars": len(var), "obsm": list(obsm), "symbol_column": symbol}
+    manifest: dict[str, Any] = about | {"repairs": notes, "recovery": recovery} | columns
     findings.add_findings(manifest, reports, chosen)
     manifest["warnings"] += findings.speaks_against(chosen, obs, columns)
     pending = Pending(path, facts, chosen, keep, shape, memory_mb, len(manifest["repairs"]))

@@ -82,17 +82,18 @@ def import_file(
     path, folder = _regular(path), Path(folder)
     sources = folder.with_name("source")
     there = set(sources.glob("*")) | {path}
+    chosen = {
+        "sources": str(sources),
+        "answers": dict(answers or {}),
+        "origin": None if origin is None else dict(origin),
+    }
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
     fresh.parent.mkdir(parents=True, exist_ok=True)
     try:
         manifest = _ask(
             _request("import", path, matrix, memory_mb, timeout_s)
-            | {
-                "folder": str(fresh),
-                "sources": str(sources),
-                "answers": dict(answers or {}),
-                "origin": None if origin is None else dict(origin),
-            },
+            | chosen
+            | {"folder": str(fresh)},
             Talk(partial(pass_on, report), should_stop),
         )
         _put_in_place(fresh, folder)
