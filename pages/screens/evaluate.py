@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.evaluate import sections
 from pages.ui.frame import header, requires
-from pages.ui.frame.pages import EXPORT, LABELS, REVIEW, TRAIN
+from pages.ui.frame.pages import EXPORT, REVIEW, TRAIN
 from scanvi_core.services.diagnostics import holdout_report
 
 opened = requires.data_set("Evaluate")
@@ -17,13 +17,9 @@ header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review 
 
 report = holdout_report.report(opened)
 if report is None:
+    sections.without_holdout(opened)
     sections.cross_validated(opened)
-    requires.locked(
-        "No held-out cells. Accuracy on training cells would flatter the model, so it is not "
-        "shown. Set some labels aside and train again.",
-        LABELS,
-        "Set labels aside",
-    )
+    st.stop()
 sections.headline(report)
 sections.new_files(opened)
 sections.quick_models(opened)

@@ -4,6 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import charts
+from pages.ui.frame import state
+from pages.ui.frame.pages import LABELS, REVIEW, go, next_button
+from pages.ui.review import tabs
 from pages.ui.text import md
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import (
@@ -17,6 +20,10 @@ from scanvi_core.services.diagnostics import (
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.export import filling
 from scanvi_core.services.formatting import count
+from scanvi_core.services.labels import edit
+from scanvi_core.services.review import random_check
+from scanvi_core.services.review.queue import review_state
+from scanvi_core.services.review.random_check import N_CHECKS
 from scanvi_core.services.runs import model_list
 from scanvi_core.services.workspace import Workspace
 
@@ -32,6 +39,31 @@ def headline(report: HoldoutReport) -> None:
     st.markdown(md(f"Model {report.model_number}. {report.reading}"))
     for sentence in report.notes:
         st.caption(md(sentence))
+
+
+def without_holdout(opened: Workspace) -> None:
+    """Say that nothing is known without labels set aside, and offer the two ways to know."""
+    known = random_check.random_check(review_state(opened))
+    by_hand = edit.is_by_hand(opened)
+    with st.container(border=True):
+        if known is not None and known.n_checked:
+            st.header(md(known.sentence), anchor=False)
+        st.markdown(
+            "**No labels were set aside, so how right the model is on cells it has not learned "
+            "from is not measured.** Accuracy on training cells would flatter it."
+        )
+        st.markdown(
+            f"Name {N_CHECKS} cells drawn at random: about ten minutes, and an honest number "
+            "with its interval. Or set some labels aside and train again."
+        )
+        with st.container(horizontal=True):
+            if st.button(
+                "Check cells at random", key="random-check", icon=":material/casino:",
+                type="primary" if by_hand else "secondary",
+            ):  # fmt: skip
+                state.set_widget(tabs.TAB, tabs.RANDOM_CHECK)
+                go(REVIEW)
+            next_button(LABELS, "Set labels aside", primary=not by_hand)
 
 
 def quick_models(opened: Workspace) -> None:

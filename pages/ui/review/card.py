@@ -18,7 +18,7 @@ from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review import answers, evidence
 from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
-from scanvi_core.services.review.queue import RANDOM, Candidate, ReviewItem
+from scanvi_core.services.review.queue import CHECK, RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
 ERROR = "review-error"  # the card, what it asked and why it could not be decided
@@ -39,7 +39,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     proposal, provisional = _proposal(item, shown), _provisional(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**. {_question(item, proposal)}"
+            f"**{_title(item)}**. {_question(item, proposal)}"
             + (" :violet-badge[provisional]" if provisional else "")
             + (" :blue-badge[random check]" if check else "")
             + (" :gray-badge[part of a group]" if item.path else ""),
@@ -65,6 +65,12 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
     dialogs.draw(_dialog_of(item), "Another name", _ask_name, opened, item)
+
+
+def _title(item: ReviewItem) -> str:
+    if item.kind == CHECK:
+        return "A cell drawn at random"
+    return count(len(item.rows), "similar cell")
 
 
 def _verdict(shown: Evidence, proposal: str) -> str:

@@ -1,4 +1,4 @@
-"""The tabs of the review: suggested groups, wrong labels, novel, technical, conflicts, done."""
+"""The tabs of the review: suggested groups, wrong labels, novel, technical, random, done."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,15 @@ from pages.ui.review import card, card_order
 from pages.ui.text import md
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
 from scanvi_core.services.diagnostics.uncertainty import Reason
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import history
-from scanvi_core.services.review import stopping
-from scanvi_core.services.review.queue import SUGGESTED, ReviewState
+from scanvi_core.services.review import random_check, stopping
+from scanvi_core.services.review.queue import CHECK, SUGGESTED, ReviewState
+from scanvi_core.services.review.random_check import N_CHECKS, RandomCheck
 from scanvi_core.services.runs import results
 
 N_DONE = 50  # decisions shown
+TAB, RANDOM_CHECK = "review-tab", "Random check"
 Tab = Callable[[ReviewState], None]
 
 
@@ -24,7 +27,7 @@ def draw(review: ReviewState) -> None:
     """Draw the choice of a tab and what is in it."""
     waiting = _waiting(review)
     name = st.segmented_control(
-        "Show", list(TABS), key="review-tab", default=next(iter(TABS)), required=True,
+        "Show", list(TABS), key=TAB, default=next(iter(TABS)), required=True,
         label_visibility="collapsed",
         format_func=lambda tab: f"{tab} ({waiting[tab]:,})" if waiting.get(tab) else tab,
     )  # fmt: skip
@@ -81,6 +84,32 @@ def _doubted(review: ReviewState, reason: Reason, nothing: str) -> None:
     card.draw(review.opened, item, reason.label)
 
 
+def _random_check(review: ReviewState) -> None:
+    """Draw one cell at a time of those drawn from all, and what the named ones say."""
+    known = random_check.random_check(review)
+    if known is None:
+        st.info("Train a model first: the cells are drawn to see how right it is.")
+        return
+    st.markdown(
+        md(known.sentence)
+        or f"Name {N_CHECKS} cells drawn at random from all without a label: what you call them "
+        "tells how often the model is right, and teaches the next one."
+    )
+    if known.n_checked:
+        st.progress(min(1.0, known.n_checked / N_CHECKS), _so_far(known))
+    item = card_order.front(review, CHECK)
+    if item is None:
+        st.success("Every cell that was drawn has a name.")
+    else:
+        card.draw(review.opened, item, CHECK)
+
+
+def _so_far(known: RandomCheck) -> str:
+    if known.n_missing:
+        return f"{known.n_checked} of {N_CHECKS} cells"
+    return f"{count(known.n_checked, 'cell')}: enough; each more makes the interval narrower"
+
+
 def _label_check(review: ReviewState) -> None:
     """Draw the labels that were brought and look wrong; the chosen ones are kept or changed."""
     if diagnostics_uncertainty.reasons(review.opened) is None:
@@ -122,6 +151,7 @@ TABS: dict[str, Tab] = {
     "Label check": _label_check,
     "Novel": _novel,
     "Technical": _technical,
+    RANDOM_CHECK: _random_check,
     "Conflicts": _conflicts,
     "Done": _done,
 }

@@ -107,9 +107,10 @@ def random_checks(
     sure: npt.NDArray[np.bool_],
     *,
     n: int = N_CHECKS,
+    around: int = CHECK_CELLS,
     seed: int = 0,
 ) -> list[ReviewGroup]:
-    """Draw cells evenly from those the model is sure of, each with cells like it around it.
+    """Draw cells evenly, such as those the model is sure of, each with cells like it around it.
 
     Whether the first guess for the drawn cell is right is an unbiased look at the accuracy of all
     of them: every cell is as likely to be drawn as any other. The others of a group, its nearest
@@ -123,6 +124,8 @@ def random_checks(
         True for the cells to draw from [n].
     n
         How many to draw, without putting back.
+    around
+        Cells of a group; 1: the drawn one alone.
 
     Returns
     -------
@@ -134,8 +137,9 @@ def random_checks(
     for at in np.random.default_rng(seed).permutation(rows.size)[:n]:
         alike = rows[first == first[at]]
         distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
-        near = alike[np.argpartition(distance, min(CHECK_CELLS, alike.size) - 1)[:CHECK_CELLS]]
-        group = describe(np.union1d(near, rows[at]), probabilities)
+        distance[alike == rows[at]] = -1.0  # first, whatever cells are the same as it
+        near = alike[np.argpartition(distance, min(around, alike.size) - 1)[:around]]
+        group = describe(np.sort(near), probabilities)
         groups.append(replace(group, drawn=int(rows[at])))
     return groups
 

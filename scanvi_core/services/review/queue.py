@@ -22,9 +22,11 @@ from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.suggested_cards import suggested
 from scanvi_core.services.workspace import Workspace
 
-SUGGESTED, RANDOM = "suggested", "random"
+SUGGESTED, RANDOM, CHECK = "suggested", "random", "check"
 REASONS = {reason.label: reason for reason in (Reason.NOVEL, Reason.TECHNICAL)}
-KINDS = (SUGGESTED, *REASONS, RANDOM)
+KINDS = (SUGGESTED, *REASONS, RANDOM, CHECK)
+CHECK_SEED = 1
+MOST_CHECKS = 400  # of cells drawn from all, to be looked at one by one
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class ReviewItem:
     `run_id` and `seq` say which predictions made it: those of a run, or (seq > 0) the provisional
     ones after that label event; before there is a model, `run_id` is empty. It stays as it is,
     whatever is predicted later. `kind` says why it is asked: one of `KINDS`. `drawn` is the cell
-    that a random check is about. `n_alike` are the cells it speaks for, and `gain` how many of
-    them may be wrong now. `path` says which part of which part of a card it is, where a mixed one
-    was split.
+    that a random check is about, alone or with cells like it. `n_alike` are the cells it speaks
+    for, and `gain` how many of them may be wrong now. `path` says which part of which part of a
+    card it is, where a mixed one was split.
     """
 
     key: str
@@ -112,6 +114,8 @@ def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple
         return tuple(
             random_checks(z1, p, open_ & (predictions.confidence >= config.LOW_CONFIDENCE))
         )
+    if kind == CHECK:
+        return tuple(random_checks(z1, p, open_, n=MOST_CHECKS, around=1, seed=CHECK_SEED))
     if kind == SUGGESTED:
         return suggested(predictions.run, (p, p), open_, y)
     doubts = uncertainty.reasons(opened)
@@ -251,7 +255,7 @@ class ReviewState:
 
     def next_card(self, seen: Iterable[ReviewItem], kind: str = SUGGESTED) -> ReviewItem | None:
         """Return the first open card that does not ask again about cells of cards seen before."""
-        if kind == RANDOM:  # every draw counts, whatever it is near to
+        if kind in (RANDOM, CHECK):  # every draw counts, whatever it is near to
             tokens = {item.token for item in seen}
             checks = (c for c in self.cards(kind) if c.token not in tokens)
             return next((c for c in checks if not self.named[c.drawn]), None)

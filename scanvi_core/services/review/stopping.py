@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanvi_core import config, keys
+from scanvi_core import config
 from scanvi_core.metrics.intervals import Interval, exact_interval
 from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review.queue import RANDOM, ReviewState
+from scanvi_core.services.review.random_check import outcomes
 from scanvi_core.services.runs import results
 
 ENOUGH = 0.01  # share of the cells: groups expected to correct fewer are not worth the clicks
@@ -106,22 +107,14 @@ class Rest:
 def rest(review: ReviewState) -> Rest:
     """Return what is known about the cells that nobody named; a model must be there.
 
-    Random checks are a fixed random order of the cells the model was sure of, and they count up
-    to the first that has no name yet: which of them count does not depend on what was found, so
-    that the share is unbiased. They begin anew with every model, which has learned the old ones.
-    Checks called "unknown" are left out.
+    Random checks are a fixed random order of the cells the model was sure of; see
+    `random_check.outcomes`.
     """
     if review.run_id is None:
         return Rest(review.named.size, 0, 0, 0, 0, 0.0, 1.0)
-    predictions, state = results.load(review.opened, review.run_id), review.opened.labels()
+    predictions = results.load(review.opened, review.run_id)
     sure = (predictions.confidence >= config.LOW_CONFIDENCE) & ~review.named & ~predictions.holdout
-    right = []
-    for check in review.cards(RANDOM):
-        if not review.named[check.drawn]:
-            break
-        name = state.names[state.codes[check.drawn]]
-        if name != keys.UNKNOWN:
-            right.append(name == predictions.names[predictions.prediction[check.drawn]])
+    right = outcomes(review, RANDOM)
     open_ = [item for item in review.queue if not review.is_decided(item)]
     expected = sum(item.gain for item in open_)
     promised = float(predictions.confidence[sure].mean()) if sure.any() else 1.0

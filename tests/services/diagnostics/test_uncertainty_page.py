@@ -90,7 +90,7 @@ def test_without_a_hold_out_the_linear_models_are_told_all_the_same(
     train_now(labeled, request_brief)
     told = texts(visit("evaluate", labeled))[1]
     assert baselines.cross_validated(workspace(labeled)) in told
-    assert any("No held-out cells" in text for text in told)
+    assert any("No labels were set aside" in text for text in told)
 
 
 def test_export_offers_groups_only_where_there_are_some(trained, swapped, visit):

@@ -1,0 +1,86 @@
+"""How right a model is on cells without a label, told by a person who names some at random.
+
+It needs no labels set aside, so it is what remains where nobody brought any. The cells are drawn
+evenly from all that had no label when the model was trained, in an order that is fixed before
+the first is named; so their share is an unbiased look at all of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scanvi_core import keys
+from scanvi_core.metrics.intervals import Interval, exact_interval
+from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.review.queue import CHECK, ReviewState
+from scanvi_core.services.runs import results
+
+N_CHECKS = 40  # a share of .9 is then known to within about .1
+
+
+@dataclass(frozen=True)
+class RandomCheck:
+    """What the cells that were drawn and named say of a model.
+
+    Attributes
+    ----------
+    n_checked, n_right
+        Cells that were named, and those of them that the model had named so.
+    n_open
+        Cells the model has named and that had no label when it was trained.
+    """
+
+    n_checked: int
+    n_right: int
+    n_open: int
+
+    @property
+    def interval(self) -> Interval:
+        """Exact 95 % interval of the share of these cells that are right."""
+        return exact_interval(self.n_right, self.n_checked)
+
+    @property
+    def n_missing(self) -> int:
+        """Cells still to be named until the share is known well enough."""
+        return max(0, min(N_CHECKS, self.n_open) - self.n_checked)
+
+    @property
+    def sentence(self) -> str:
+        """Say what is known; empty before a cell was named."""
+        if not self.n_checked:
+            return ""
+        low, high = self.interval
+        return (
+            f"{self.n_right} of {count(self.n_checked, 'cell')} drawn at random were named as "
+            f"the model names them: between {percent(low)} and {percent(high)} of the "
+            f"{self.n_open:,} cells without a label are right (95 % interval)."
+        )
+
+
+def random_check(review: ReviewState) -> RandomCheck | None:
+    """Return what is known of the model in use; None without one."""
+    if review.run_id is None:
+        return None
+    predictions = results.load(review.opened, review.run_id)
+    open_ = (predictions.run.array("y") < 0) & ~predictions.holdout
+    right = outcomes(review, CHECK)
+    n_open = int(np.count_nonzero(open_ & (predictions.prediction >= 0)))
+    return RandomCheck(len(right), sum(right), n_open)
+
+
+def outcomes(review: ReviewState, kind: str) -> list[bool]:
+    """Return whether the model was right about each drawn cell that was named, in their order.
+
+    They count up to the first that has no name yet: which of them count does not depend on what
+    they turned out to be, so that their share is unbiased. They begin anew with every model,
+    which has learned the old ones. Cells called "unknown" are left out.
+    """
+    predictions, state = results.load(review.opened, str(review.run_id)), review.opened.labels()
+    right = []
+    for check in review.cards(kind):
+        if not review.named[check.drawn]:
+            break
+        name = state.names[state.codes[check.drawn]]
+        if name != keys.UNKNOWN:
+            right.append(name == predictions.names[predictions.prediction[check.drawn]])
+    return right
