@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core import keys, runtime
+from scanvi_core.data.anndata_files.guess_columns import SAME_DIVISION, same_division
 from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
@@ -149,6 +150,16 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     return [odd_value(value) for value in odd["value"] if value.strip()]
 
 
+def warnings(opened: Workspace) -> list[str]:
+    """Return what speaks against the file and the columns that were chosen."""
+    said = list(opened.dataset.manifest["warnings"])
+    labels, batches = (str(opened.project.settings.get(k)) for k in ("labels_key", "batch_key"))
+    obs = opened.dataset.obs
+    if labels in obs and batches in obs and same_division(obs, labels, batches):
+        said.append(SAME_DIVISION.format(labels, batches))
+    return list(dict.fromkeys(said))
+
+
 def odd_value(value: str) -> str:
     """Return the notice about a label that usually means "no label" and was not named as such."""
     was = "was taken as a cell type"
@@ -178,6 +189,7 @@ def summary(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> dic
         "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
         "repairs": [*opened.dataset.manifest["repairs"], *notes],
+        "warnings": warnings(opened),
         "device": about["device"],
         "threads": about["threads"],
         "epochs": about["epochs"],
