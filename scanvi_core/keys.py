@@ -55,7 +55,8 @@ UNLABELED_WORDS = frozenset(
 )  # fmt: skip
 TOTAL_COLUMNS = (  # counts per cell, compared without capitals
     "n_counts", "total_counts", "ncount_rna", "n_count", "ncount", "numi", "n_umi", "n_umis",
-    "total_umis", "total_umi", "umi_count", "umi_counts", "raw_sum",
+    "total_umis", "total_umi", "umi_count", "umi_counts", "raw_sum", "library_size", "libsize",
+    "lib_size", "sum", "n_molecules",
 )  # fmt: skip
 SUMMARY_ROWS = frozenset(  # rows that htseq-count and STAR add below the genes
     {"__no_feature", "__ambiguous", "__too_low_aqual", "__not_aligned",

@@ -13,9 +13,11 @@ if opened.current_run() is None:
     if requires.first_model(opened, "How good it is appears here"):
         st.stop()
     requires.locked("There is no model to evaluate yet.", TRAIN, "Go to Train")
-header.draw("Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"))
-
 report = holdout_report.report(opened)
+header.draw(
+    "Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"),
+    primary=report is not None,
+)  # fmt: skip
 if report is None:
     sections.without_holdout(opened)
     sections.cross_validated(opened)

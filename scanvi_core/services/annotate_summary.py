@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from scanvi_core.data.anndata_files.guess_columns import SAME_DIVISION, same_division
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -24,6 +25,7 @@ def summary_of(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> 
         "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
         "repairs": [*opened.dataset.manifest["repairs"], *notes],
+        "warnings": warnings(opened),
         "device": about["device"],
         "threads": about["threads"],
         "epochs": about["epochs"],
@@ -65,3 +67,13 @@ def doubts(opened: Workspace) -> dict[str, Any]:
     numbers = np.bincount(checked.reason, minlength=len(uncertainty.REASON_NAMES))
     named = zip(uncertainty.REASON_NAMES, numbers, strict=True)
     return {name: int(n) for name, n in named} | {"notes": list(checked.novelty_notes)}
+
+
+def warnings(opened: Workspace) -> list[str]:
+    """Return what speaks against the file and the columns that were chosen."""
+    warned = list(opened.dataset.manifest["warnings"])
+    labels, batches = (str(opened.project.settings.get(k)) for k in ("labels_key", "batch_key"))
+    obs = opened.dataset.obs
+    if labels in obs and batches in obs and same_division(obs, labels, batches):
+        warned.append(SAME_DIVISION.format(labels, batches))
+    return list(dict.fromkeys(warned))

@@ -56,6 +56,20 @@ def test_the_output_keeps_the_users_data_and_labels(done, whole):
     assert curated[~given].isin(whole.obs["cell_type"].cat.categories).all()
 
 
+def test_a_batch_that_is_the_type_under_another_name_is_warned_of(whole, tmp_path, capsys):
+    bent = whole.copy()
+    bent.obs["lane"] = bent.obs["cell_type"].map(lambda name: f"lane of {name}")
+    summary, _ = annotated(capsys, tmp_path, bent, "--batch-key", "lane")
+    assert any("cell_type and lane divide the cells" in text for text in summary["warnings"])
+
+
+def test_sums_that_contradict_the_file_are_warned_of(whole, tmp_path, capsys):
+    bent = whole.copy()
+    bent.obs["n_counts"] = np.random.default_rng(0).integers(1, 10_000, bent.n_obs)
+    summary, _ = annotated(capsys, tmp_path, bent)
+    assert any("not in step with n_counts" in text for text in summary["warnings"])
+
+
 def test_the_labels_of_the_summary_are_those_of_the_file(done):
     curated = anndata.read_h5ad(done[1]).obs[keys.CURATED]
     assert json.loads(done[0].stdout)["labels"] == curated.value_counts().to_dict()

@@ -24,8 +24,7 @@ def about_columns(obs: pd.DataFrame) -> dict[str, Any]:
     labels, label_warnings = guess_columns.guess_labels(obs)
     batches, batch_warnings = guess_columns.guess_batches(obs)
     batch_warnings += [
-        f"The columns {label['key']} and {batch['key']} divide the cells in the same way: types "
-        "cannot be told from batches. Use one of them only."
+        guess_columns.SAME_DIVISION.format(label["key"], batch["key"])
         for label in labels
         for batch in batches
         if label["likely"] and guess_columns.same_division(obs, label["key"], batch["key"])

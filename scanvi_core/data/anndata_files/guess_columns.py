@@ -122,6 +122,12 @@ def _problem(column: pd.Series, n_unique: int) -> str:
     return ""
 
 
+SAME_DIVISION = (
+    "The columns {} and {} divide the cells in the same way: types cannot be told from batches. "
+    "Use one of them only."
+)
+
+
 def same_division(obs: pd.DataFrame, labels: str, batches: str) -> bool:
     """Tell whether two columns divide the cells in the same way."""
     pairs = obs[[labels, batches]].astype("string").dropna().drop_duplicates()

@@ -38,6 +38,7 @@ from scanvi_core.data.blocks.nodes import (
 )
 from scanvi_core.errors import FileRefused
 
+LARGEST_WHOLE = 2.0**53  # of floats that hold every whole number
 logger = logging.getLogger(__name__)
 
 
@@ -152,7 +153,7 @@ def categorical(codes: np.ndarray, categories: Any, *, ordered: bool = False) ->
     Unreadable
         If the positions are no list of numbers, or one lies beyond the last word.
     """
-    words = _as_text(categories)
+    words = _as_text(_whole(categories))
     # Two categories may become one text (1 and "1"): they are one from here on.
     position, unique = pd.factorize(words)
     if codes.ndim != 1 or codes.dtype.kind not in NUMBERS:
@@ -162,6 +163,15 @@ def categorical(codes: np.ndarray, categories: Any, *, ordered: bool = False) ->
         raise Unreadable("it points beyond its last category")
     codes = np.where(codes >= 0, np.append(position, -1)[codes], -1)
     return pd.Categorical.from_codes(codes, unique, ordered=ordered)
+
+
+def _whole(values: Any) -> Any:
+    """Return whole numbers without their point: a type is called "1", however it is stored."""
+    given = np.asarray(values)
+    if given.dtype.kind != "f" or not given.size or not np.isfinite(given).all():
+        return values
+    is_whole = (given == np.rint(given)).all() and np.abs(given).max() < LARGEST_WHOLE
+    return given.astype(np.int64) if is_whole else values
 
 
 def _legacy_table(file: Any, node: Any) -> Table:

@@ -51,9 +51,9 @@ class RandomCheck:
             return ""
         low, high = self.interval
         return (
-            f"{self.n_right} of {count(self.n_checked, 'cell')} drawn at random were named as "
-            f"the model names them: between {percent(low)} and {percent(high)} of the "
-            f"{self.n_open:,} cells without a label are right (95 % interval)."
+            f"The model was right about {self.n_right} of {count(self.n_checked, 'cell')} drawn "
+            f"at random: between {percent(low)} and {percent(high)} of the {self.n_open:,} cells "
+            "without a label are right (95 % interval)."
         )
 
 

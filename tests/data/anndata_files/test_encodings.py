@@ -96,6 +96,18 @@ def test_every_encoding_is_read(written, tmp_path):
     assert dataset.manifest["symbol_column"] == "symbol"
 
 
+def test_categories_of_whole_numbers_have_one_name_whatever_their_type(tmp_path):
+    data = whole("object")
+    for kind in (np.float32, np.float64, np.int8):
+        data.obs[kind.__name__] = pd.Categorical((np.arange(N) % 3 - 1).astype(kind))
+    data.obs["measured"] = pd.Categorical(np.arange(N) % 3 / 2)
+    ask(write(data, tmp_path / "a.h5ad"), tmp_path / "ds")
+    dataset = Dataset.open(tmp_path / "ds")
+    for kind in ("float32", "float64", "int8"):
+        assert set(dataset.column(kind)) == {"-1", "0", "1"}
+    assert set(dataset.column("measured")) == {"0.0", "0.5", "1.0"}
+
+
 def test_every_encoding_is_exported_unchanged(written, tmp_path):
     request = request_for(written, tmp_path / "out.h5ad", N)
     annotate(request, request.target)

@@ -56,7 +56,7 @@ def test_a_second_list_that_fits_no_more_is_said(truth, tmp_path):
 def test_text_with_bytes_of_no_text_in_it_is_said(truth, tmp_path):
     folder = triple(tmp_path / "in", truth, packed=False)
     lines = [f"{cell},{kind}" for cell, kind in zip(CELLS, TYPES, strict=True)]
-    put(folder / "types.csv", ["cell,type", *lines[:30], "\0" * 20, *lines[30:]])
+    put(folder / "types.csv", ["cell,type", *lines[:30], "\0" * 20, "\x07é", *lines[30:]])
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4)
     said = [x for x in taken(folder, tmp_path).manifest["repairs"] if "damaged" in x]
     assert said == ["types.csv is damaged or cannot be read: it was left aside."]

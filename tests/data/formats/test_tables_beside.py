@@ -95,6 +95,27 @@ def test_names_that_r_wrote_its_own_way_are_the_same_cells(truth, tmp_path):
     assert dataset.column("my type").tolist() == TYPES
 
 
+def test_numbers_with_a_comma_are_numbers(truth, tmp_path):
+    frame(truth).T.to_csv(tmp_path / "counts.csv")
+    annotations().to_csv(tmp_path / "cells.csv", sep=";", decimal=",")
+    dataset, _ = described(tmp_path / "counts.csv", tmp_path, **IN_COLUMNS)
+    assert dataset.column("depth").tolist() == annotations()["depth"].tolist()
+
+
+def test_thousands_are_not_taken_for_fractions(truth, tmp_path):
+    frame(truth).T.to_csv(tmp_path / "counts.csv")
+    table = annotations().assign(depth=[f"{1000 + i:,}" for i in range(N_CELLS)])
+    table.to_csv(tmp_path / "cells.csv")
+    dataset, _ = described(tmp_path / "counts.csv", tmp_path, **IN_COLUMNS)
+    assert dataset.column("depth").tolist()[0] == "1,000"
+
+
+def test_rows_and_columns_of_r_are_told_by_what_they_hold(truth, tmp_path):
+    folder = triple(tmp_path / "in", truth, features="Rows.tsv", packed=False)
+    (folder / "barcodes.tsv").rename(folder / "Cols.tsv")
+    same(taken(folder, tmp_path), truth)
+
+
 def test_a_list_of_the_cells_that_were_kept_describes_those(truth, tmp_path):
     frame(truth).T.to_csv(tmp_path / "counts.csv")
     annotations().iloc[:30].to_csv(tmp_path / "cells.csv")

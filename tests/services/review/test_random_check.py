@@ -48,7 +48,9 @@ def test_the_share_that_is_right_is_told_with_its_interval(trained):
     found = known(trained)
     assert (found.n_checked, found.n_right) == (3, 2)
     assert found.interval == exact_interval(2, 3)
-    assert found.sentence.startswith("2 of 3 cells drawn at random were named as the model names")
+    assert found.sentence.startswith(
+        "The model was right about 2 of 3 cells drawn at random: between"
+    )
     assert found.n_missing == N_CHECKS - 3
 
 

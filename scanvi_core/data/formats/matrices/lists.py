@@ -23,8 +23,9 @@ CELL_COLUMNS = (
 )  # fmt: skip
 TITLES = frozenset({*CELL_COLUMNS, *names.SYMBOL_COLUMNS, *names.IDENTIFIER_COLUMNS} - {""})
 GENE_HEADERLESS = ("gene_ids", "name", "feature_types", "chromosome", "start", "end")
-CELLS_NAMED = re.compile(r"barcode|cell|obs|rows|meta", re.IGNORECASE)
-GENES_NAMED = re.compile(r"gene|feature|var|cols", re.IGNORECASE)
+CELLS_NAMED = re.compile(r"barcode|cell|obs|meta", re.IGNORECASE)
+GENES_NAMED = re.compile(r"gene|feature|var", re.IGNORECASE)
+ROWS_NAMED, COLUMNS_NAMED = re.compile("rows", re.IGNORECASE), re.compile("cols", re.IGNORECASE)
 LIKE = 0.5  # of `List.cell_like`, either way, from which a text is a list
 
 
@@ -47,7 +48,11 @@ class List:
     @property
     def cell_like(self) -> float:
         """How much its name and content say that it lists cells; below 0: genes."""
-        told = bool(CELLS_NAMED.search(self.named)) - bool(GENES_NAMED.search(self.named))
+        told: float = bool(CELLS_NAMED.search(self.named)) - bool(GENES_NAMED.search(self.named))
+        if not told:  # rows are cells for alevin, genes for R
+            told = (
+                bool(ROWS_NAMED.search(self.named)) - bool(COLUMNS_NAMED.search(self.named))
+            ) / 2
         columns = list(zip(*self.seen.lines[1:], strict=False)) or [self.seen.lines[0]]
         looks = [names.cell_share(column) - 3 * names.gene_share(column) for column in columns]
         return told + max(looks, key=abs, default=0.0)

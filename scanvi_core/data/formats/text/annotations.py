@@ -24,6 +24,8 @@ from scanvi_core.plurals import count
 MOST_MISSING = 0.1  # share of the names that a table may lack, or of its lines that name no other
 FEW_NAMES = 2  # of some in both, for a table to be about the same cells
 NO_VALUE = {"": None, "NA": None, "NaN": None, "nan": None}
+COMMA_NUMBER = r"[-+]?\d+(,\d+)?([eE][-+]?\d+)?"  # as spreadsheets write it in most of Europe
+NO_THOUSANDS = r",(?:\d{1,2}|\d{4,})(?!\d)"  # 1,234 may be one thousand
 NOT_IN_R = re.compile(r"[^A-Za-z0-9_.]")
 
 
@@ -117,6 +119,9 @@ def described(frame: pd.DataFrame) -> pd.DataFrame:
     tidy = {}
     for name in frame:
         text = frame[name].replace(NO_VALUE)
+        words = text.dropna().astype(str)
+        if words.str.fullmatch(COMMA_NUMBER).all() and words.str.contains(NO_THOUSANDS).any():
+            text = text.str.replace(",", ".")
         numbers = pd.to_numeric(text, errors="coerce")
         is_number = bool((numbers.notna() == text.notna()).all()) and text.notna().any()
         tidy[str(name)] = numbers if is_number else text.astype(object).astype("category")
