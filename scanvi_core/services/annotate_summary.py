@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.data.anndata_files.guess_columns import SAME_DIVISION, same_division
+from scanvi_core.services.projects.data_report import sentences
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -71,7 +72,7 @@ def doubts(opened: Workspace) -> dict[str, Any]:
 
 def warnings(opened: Workspace) -> list[str]:
     """Return what speaks against the file and the columns that were chosen."""
-    warned = list(opened.dataset.manifest["warnings"])
+    warned = sentences(opened.dataset.manifest["warnings"])
     labels, batches = (str(opened.project.settings.get(k)) for k in ("labels_key", "batch_key"))
     obs = opened.dataset.obs
     if labels in obs and batches in obs and same_division(obs, labels, batches):
