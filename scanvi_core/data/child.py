@@ -19,6 +19,7 @@ from scanvi_core.data.blocks.progress import CHECKING, LISTENER, READING
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
 from scanvi_core.errors import OURS, PROGRAM_FAULTS, ScanviError, reason_of
+from scanvi_core.hints import MORE_MEMORY
 from scanvi_core.runtime import log_cause
 
 logger = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def answer(
         return _failure(
             "FileRefused",
             f"Reading needs more than the {request['memory_mb'] / 1e3:,.1f} GB that may be used.",
-            "Close other programs, or use a larger machine.",
+            MORE_MEMORY,
         )
     except PROGRAM_FAULTS:
         logger.exception("A fault of the program.")

@@ -18,6 +18,7 @@ from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, check_unchanged
 from scanvi_core.export.serialization import load_request
 from scanvi_core.export.verify import verify
+from scanvi_core.hints import LABELS_AS_CSV
 from scanvi_core.runtime import Report, log_cause
 
 CHECK = "Check that the disk has room and that the source opens in scanpy."
@@ -48,7 +49,7 @@ def copy_source(request: ExportRequest, path: Path) -> None:
     if not h5py.is_hdf5(request.source.path):
         raise ExportError(
             f"{request.source.path.name} is not an .h5ad file, so nothing can be added to a copy.",
-            "Export the labels as CSV, or save the data as .h5ad and load that.",
+            LABELS_AS_CSV,
         )
     shutil.copyfile(request.source.path, path)
 

@@ -16,6 +16,7 @@ from scanvi_core import errors, runtime
 from scanvi_core.errors import ExportError, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
+from scanvi_core.hints import LABELS_AS_CSV
 from scanvi_core.plurals import sizes
 from scanvi_core.runtime import Report, replacing
 
@@ -96,7 +97,7 @@ def check_paths(request: ExportRequest) -> None:
     if request.own_copy is None and source.is_dir():
         raise ExportError(
             f"The loaded data are the folder {source.name}, and only a file can be copied.",
-            "Export the labels as CSV, or save the data as .h5ad and load that.",
+            LABELS_AS_CSV,
         )
     if request.own_copy is None and not source.is_file():
         raise ExportError(

@@ -25,6 +25,7 @@ from scanvi_core.data.blocks.hdf5 import SPARSE
 from scanvi_core.data.blocks.nodes import Unreadable, attribute, texts
 from scanvi_core.errors import ExportError
 from scanvi_core.export.request import Column, CountsLayer, ExportRequest
+from scanvi_core.hints import LABELS_AS_CSV
 
 logger = logging.getLogger(__name__)
 POSITIONS = 2**22  # at a time
@@ -67,7 +68,7 @@ def is_current(file: h5py.File) -> bool:
     if "obs" not in file or file.attrs.get("encoding-type", "anndata") != "anndata":
         raise ExportError(
             "The file has no cell table (obs) of an .h5ad file.",
-            "Export the labels as CSV, or save the data as .h5ad and load that.",
+            LABELS_AS_CSV,
         )
     kind = [file["obs"].attrs.get(f"encoding-{part}") for part in ("type", "version")]
     return kind == ["dataframe", "0.2.0"]
@@ -180,7 +181,7 @@ def length(table: Any) -> int:
     if element.length is None:
         raise ExportError(
             f"The names in a table of the file are stored as {element.encoding or 'something'!r}.",
-            "Export the labels as CSV, or save the data as .h5ad anew and load that.",
+            LABELS_AS_CSV,
         )
     return element.length
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.errors import DataDamaged, ProjectError, reason_of
+from scanvi_core.hints import FREE_SPACE
 from scanvi_core.keys import as_now
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import Mistyped, taken
@@ -77,7 +78,7 @@ def not_written(path: Path, error: OSError) -> ProjectError:
     """Return the error for a file that could not be written."""
     return ProjectError(
         f"{path.name} could not be written: {reason_of(error)}.",
-        "Free some disk space, or check who may write to the project folder.",
+        FREE_SPACE,
     )
 
 

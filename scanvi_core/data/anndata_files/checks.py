@@ -8,6 +8,7 @@ from scanvi_core.data.blocks.hdf5 import MatrixSource
 from scanvi_core.data.names import BARCODE, cells_in_rows, gene_share
 from scanvi_core.data.question import Answers, Option, Question, answer
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import SMALLER_FILE
 from scanvi_core.plurals import count, sizes
 
 ORIENTATION, ROWS, COLUMNS = "orientation", "cells-in-rows", "cells-in-columns"
@@ -93,6 +94,6 @@ def check_memory(source: MatrixSource, n_values: int, memory_mb: float) -> float
         asked, free = sizes(needed * 1e6, memory_mb * 1e6)
         raise FileRefused(
             f"Not enough memory: {source.name} needs {asked}, {free} may be used.",
-            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+            SMALLER_FILE,
         )
     return needed

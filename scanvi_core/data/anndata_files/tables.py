@@ -37,6 +37,7 @@ from scanvi_core.data.blocks.nodes import (
     texts,
 )
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 LARGEST_WHOLE = 2.0**53  # of floats that hold every whole number
 logger = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def read_table(file: Any, key: str) -> Table:
     except Unreadable as error:
         raise FileRefused(
             f"The file is damaged: the names in {key} cannot be read.",
-            "Compare its checksum with the source, or copy it again.",
+            FETCH_AGAIN,
         ) from error
     for name in dict.fromkeys(listed):
         if name not in {index_key, CATEGORIES} and name in node:

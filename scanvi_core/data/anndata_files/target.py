@@ -16,6 +16,7 @@ from anndata.io import write_elem
 
 from scanvi_core.data.blocks.hdf5 import BLOCK_VALUES, Block
 from scanvi_core.errors import FileRefused, ProjectError, reason_of
+from scanvi_core.hints import FETCH_AGAIN
 from scanvi_core.runtime import replacing
 
 ORIGIN = "converted_from"  # attribute of the file: what it was made from, as JSON
@@ -113,7 +114,7 @@ def write_frame(file: h5py.File, name: str, frame: pd.DataFrame) -> None:
         if broken is not None:
             raise FileRefused(
                 f"The file is damaged: {name} holds a null character ({broken!r:.60}).",
-                "Compare its checksum with the source, or copy it again.",
+                FETCH_AGAIN,
             )
     write_elem(file, name, frame)
 

@@ -20,6 +20,7 @@ from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.guard.zarr_store import check_zarr
 from scanvi_core.errors import ColumnMissing, FileRefused, InputError
+from scanvi_core.hints import CHECK_NAME
 
 ABOUT = "scanvi"  # attribute of the store that describes it
 FORMAT = 1
@@ -58,14 +59,14 @@ class Collection:
 
         path = Path(path)
         if not path.is_dir():
-            raise FileRefused(f"There is no folder {path.name}.", "Check the name and the folder.")
+            raise FileRefused(f"There is no folder {path.name}.", CHECK_NAME)
         check_zarr(path, CHECK_BYTES)
         try:
             root = zarr.open_group(path, mode="r")
             about: Any = dict(root.attrs).get(ABOUT)
         except (OSError, ValueError, zarr.errors.BaseZarrError) as error:
             raise FileRefused(
-                f"{path.name} cannot be opened as a zarr store.", "Check the name and the folder."
+                f"{path.name} cannot be opened as a zarr store.", CHECK_NAME
             ) from error
         if not _is_complete(about):
             raise FileRefused(

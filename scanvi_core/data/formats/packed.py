@@ -9,10 +9,10 @@ from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import check_ratio
 from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 DISK_SHARE = 0.8  # of what is free
 BLOCK = 2**20
-DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
 
 
 def unpack_gzip(path: Path, folder: Path) -> Path:
@@ -38,7 +38,7 @@ def unpack_gzip(path: Path, folder: Path) -> Path:
                 out.write(block)
                 check_ratio(path.name, raw.tell(), out.tell())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FileRefused(f"{path.name} is cut off or damaged.", DOWNLOAD_AGAIN) from error
+        raise FileRefused(f"{path.name} is cut off or damaged.", FETCH_AGAIN) from error
     return target
 
 

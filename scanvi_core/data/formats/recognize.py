@@ -25,6 +25,7 @@ from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 HEAD_BYTES = 4096
 MAX_FILES = 2_000
@@ -129,7 +130,7 @@ def _hdf5(request: Request) -> Made:
         except Unreadable as error:
             raise FileRefused(
                 f"{request.path.name} is {words}, but a part of it is missing or damaged.",
-                "Compare its checksum with the source, or copy it again.",
+                FETCH_AGAIN,
             ) from error
 
 

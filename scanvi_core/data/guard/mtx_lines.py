@@ -8,8 +8,9 @@ import io
 import math
 from pathlib import Path
 
-from scanvi_core.data.guard.text import FETCH_AGAIN, open_text
+from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 
 class _Lines(io.RawIOBase):

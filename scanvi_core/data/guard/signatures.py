@@ -6,6 +6,7 @@ from typing import Any
 
 from scanvi_core.data.blocks.nodes import attribute
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 HDF5_AT = (0, 512, 1024, 2048)  # a user block of 512 · 2^k bytes may come before
@@ -13,7 +14,6 @@ FIRST_OF_TEXT = 9  # a tab; the bytes before it are in no text
 PLAIN_TEXT = frozenset(b"\t\n\r" + bytes(range(32, 127)))
 MOSTLY = 0.9  # share of the bytes of a text that are plain
 SAVE_AS_H5AD = "Open it in scanpy and save it with adata.write_h5ad('name.h5ad'), then open that."
-DOWNLOAD_AGAIN = "Download or copy the file again and compare its size with the source."
 
 ENDINGS = re.compile(
     r"\.(h5ad|h5mu|h5seurat|h5|rds|loom|csv|tsv|tab|txt|mtx|zarr|zip|gz)$", re.IGNORECASE
@@ -26,7 +26,7 @@ SIGNATURES = (
     (b"%%MatrixMarket", "a Matrix Market (.mtx) table", SAVE_AS_H5AD),
     (b"\x1f\x8b", "a gzip archive", "Unpack it with gunzip and open what is inside."),
     (b"PK\x03\x04", "a zip archive", "Unpack it and open what is inside."),
-    (b"PK\x05\x06", "an empty zip archive", DOWNLOAD_AGAIN),
+    (b"PK\x05\x06", "an empty zip archive", FETCH_AGAIN),
     (b"BZh", "a bzip2 archive", "Unpack it and open what is inside."),
     (b"\xfd7zXZ", "an xz archive", "Unpack it and open what is inside."),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it and open what is inside."),
@@ -56,7 +56,7 @@ def check_is_hdf5(path: Path, head: bytes, size: int) -> None:
     """
     if size == 0:
         raise FileRefused(
-            f"{path.name} is empty (0 bytes): the copy or upload was cut off.", DOWNLOAD_AGAIN
+            f"{path.name} is empty (0 bytes): the copy or upload was cut off.", FETCH_AGAIN
         )
     if any(head[at : at + 8] == HDF5_MAGIC for at in HDF5_AT):
         return
@@ -107,7 +107,7 @@ def check_zip(name: str, entries: list[str]) -> None:
             "Open it under “Projects” below, with “Open a project file”.",
         )
     if not entries:
-        raise FileRefused(f"{name} is an empty zip archive.", DOWNLOAD_AGAIN)
+        raise FileRefused(f"{name} is an empty zip archive.", FETCH_AGAIN)
 
 
 def hdf5_kind(file: Any, name: str) -> str:
@@ -139,7 +139,7 @@ def hdf5_kind(file: Any, name: str) -> str:
         missing = " and ".join(sorted({"obs", "var"} - keys))
         raise FileRefused(
             f"{name} is incomplete: {missing} is missing. Its writing was interrupted.",
-            DOWNLOAD_AGAIN,
+            FETCH_AGAIN,
         )
     raise FileRefused(
         f"{name} is an HDF5 file but not AnnData: it has no obs and var tables.", SAVE_AS_H5AD
@@ -187,7 +187,7 @@ def explain_open_failure(path: Path, error: Exception) -> FileRefused:
         )
     return FileRefused(
         f"{path.name} is damaged: its inner structure cannot be read.",
-        "Compare its checksum with the source, or copy it again.",
+        FETCH_AGAIN,
     )
 
 
@@ -205,5 +205,5 @@ def _describe(head: bytes) -> tuple[str, str]:
         line = head[:30].decode("utf-8", "replace").split("\n")[0]
         return f"a text file that starts with {line!r}", SAVE_AS_H5AD
     if not any(head):
-        return "filled with zeros, so its copy failed", DOWNLOAD_AGAIN
+        return "filled with zeros, so its copy failed", FETCH_AGAIN
     return "of an unknown kind", "Choose a file saved by scanpy or anndata (.h5ad)."

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN, MORE_MEMORY
 from scanvi_core.plurals import sizes
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -24,7 +25,6 @@ MTX_BANNER = b"%%MatrixMarket"
 MTX_HEADER_BYTES = 2**20  # comments included
 SMALLEST_ENTRY = {"pattern": 4, "complex": 8}  # bytes of "1 1" and a line's end; others have 6
 BYTES_PER_ENTRY = 24  # positions and value, twice while they are sorted
-FETCH_AGAIN = "Download or copy the file again and compare its size with the source."
 
 
 class Bounded(io.RawIOBase):
@@ -191,7 +191,7 @@ def check_mtx(path: Path, memory_bytes: float) -> MtxHeader:
         asked, free = sizes(needed, memory_bytes)
         raise FileRefused(
             f"Not enough memory: {path.name} needs {asked}, {free} may be used.",
-            "Close other programs, or use a larger machine.",
+            MORE_MEMORY,
         )
     return header
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import check_ratio
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 MAX_ENTRIES = 200_000
 MAX_ENTRY_RATIO = 1_100  # deflate reaches 1,032 at most
 METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
 OUTSIDE = re.compile(r"(^|/)\.\.(/|$)|^/|^[A-Za-z]:|\\|\x00")
-FETCH_AGAIN = "Download or copy the file again and compare its size with the source."
 UNPACK = "Only open files from a source you trust. If you do: unpack it and open what is inside."
 
 

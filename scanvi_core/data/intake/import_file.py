@@ -16,6 +16,7 @@ from scanvi_core.data.guard.child_process import (
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.errors import ChoiceNeeded, FileRefused, reason_of
+from scanvi_core.hints import CHECK_NAME
 
 MIN_TIMEOUT_S = 60.0  # of processor time: damaged files can send HDF5 into an endless loop
 SECONDS_PER_MB = 0.5
@@ -183,9 +184,7 @@ def _regular(path: Path | str) -> Path:
     try:
         return Path(path).expanduser().resolve(strict=True)
     except FileNotFoundError:
-        raise FileRefused(
-            f"There is no file {Path(path).name}.", "Check the name and the folder."
-        ) from None
+        raise FileRefused(f"There is no file {Path(path).name}.", CHECK_NAME) from None
     except (OSError, RuntimeError, ValueError) as error:  # no permission, a loop of links
         raise FileRefused(
             f"{Path(path).name[:80]!r} cannot be reached: {reason_of(error)}.",

@@ -43,6 +43,7 @@ from scanvi_core.data.dataset import MANIFEST, Dataset
 from scanvi_core.data.guard.child_process import free_memory_mb
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.errors import ColumnMissing, FileRefused
+from scanvi_core.hints import CHECK_NAME
 
 BLOCK_VALUES = 4_000_000  # stored values in a block: some 30 MB, and a few times that in use
 CSR = sp.csr_matrix((0, 0), dtype=np.float32)
@@ -173,7 +174,7 @@ def open_lazy(
 
 def _members(path: Path) -> list[Path]:
     if not path.exists():
-        raise FileRefused(f"There is no file {path.name}.", "Check the name and the folder.")
+        raise FileRefused(f"There is no file {path.name}.", CHECK_NAME)
     if (path / MANIFEST).is_file():
         return [path]
     preflight(path, free_memory_mb() * 1e6)

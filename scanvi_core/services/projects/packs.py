@@ -19,9 +19,9 @@ from scanvi_core.data.guard.child_process import (
 )
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.data.manifest import MANIFEST, Manifest, read_manifest
-from scanvi_core.errors import FileRefused, ProjectError, reason_of
+from scanvi_core.errors import FileRefused
 from scanvi_core.project import access
-from scanvi_core.project.files import to_json, write_json
+from scanvi_core.project.files import not_written, to_json, write_json
 from scanvi_core.project.folder import (
     SETTINGS,
     Project,
@@ -254,7 +254,4 @@ def _on_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ProjectError(
-            f"{path.name} could not be written: {reason_of(error)}.",
-            "Free some disk space, or check who may write to the project folder.",
-        ) from error
+        raise not_written(path, error) from error

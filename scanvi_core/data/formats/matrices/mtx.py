@@ -32,6 +32,7 @@ from scanvi_core.data.formats.text.annotations import described, joined_by_name,
 from scanvi_core.data.guard.mtx_lines import open_mtx
 from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 
 BRING_ALL = (
     "Put the matrix, the list of genes (features) and the list of cells (barcodes) into one "
@@ -196,7 +197,7 @@ def _read(path: Path, triple: Triple) -> sp.csr_matrix:
             where = f"line {line[1]} of it" if line else "it"
             raise FileRefused(
                 f"{path.name} is damaged: {where} cannot be read as counts.",
-                "Download or copy the file again and compare its size with the source.",
+                FETCH_AGAIN,
             ) from error
     if matrix.dtype == np.int64 and (not matrix.nnz or abs(matrix.data).max() < 2**31):
         matrix = matrix.astype(np.int32)

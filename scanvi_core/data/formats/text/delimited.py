@@ -37,6 +37,7 @@ from scanvi_core.data.guard.text import open_text
 from scanvi_core.data.names import cells_in_rows, is_gene
 from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import SMALLER_FILE
 from scanvi_core.plurals import count
 
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
@@ -270,7 +271,7 @@ def _check_held(n_bytes: int, request: Request) -> None:
     if n_bytes > request.memory_bytes:
         raise FileRefused(
             f"Not enough memory for {request.path.name}.",
-            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+            SMALLER_FILE,
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import GZIP_MAGIC, open_text
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import SMALLER_FILE
 
 GLIMPSE_LINES = 60
 MOST_REMARKS = 500  # lines before a table
@@ -112,7 +113,7 @@ def _check_fits(name: str, n_values: int, memory_bytes: float) -> None:
         raise FileRefused(
             f"Not enough memory for {name}: it holds {n_values:,} values or more that are not "
             f"zero, and {memory_bytes / 1e9:,.1f} GB may be used.",
-            "Close other programs, use a larger machine, or keep fewer genes in the file.",
+            SMALLER_FILE,
         )
 
 
