@@ -33,10 +33,10 @@ function hideGuard() {
 function watchDialogs() {
   let seen = null
   new MutationObserver(() => {
-    const dialog = document.querySelector("[role=dialog]")
-    if (dialog && !dialog.querySelector(BOX)) return // its content comes a moment later
-    if (dialog && dialog !== seen) setTimeout(focusIn, 50, dialog)
-    seen = dialog
+    const dialog = document.querySelector("[role=dialog]"), box = dialog?.querySelector(BOX)
+    if (dialog && !box) return // its content comes a moment later
+    if (box && box !== seen) setTimeout(focusIn, 50, dialog) // also one that took its place
+    seen = box
   }).observe(document.body, { childList: true, subtree: true })
 }
 

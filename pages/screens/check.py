@@ -42,5 +42,9 @@ with st.container(border=True):
         cells = data_report.batch_table(opened, key)
         with table:
             st.caption(f"{count(len(cells), 'batch', 'batches')} in {md(key)}")
-            st.dataframe(cells, hide_index=True, height=min(38 + 35 * len(cells), 178))
+            whole = st.column_config.NumberColumn(format="localized")
+            st.dataframe(
+                cells, hide_index=True, height=min(38 + 35 * len(cells), 178),
+                column_config=dict.fromkeys(("cells", "labeled"), whole),
+            )  # fmt: skip
 quality.card(opened)

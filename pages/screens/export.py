@@ -85,7 +85,10 @@ with settings.container(border=True, height="stretch"):
     )  # fmt: skip
 with preview.container(border=True, height="stretch"):
     st.header("Where the labels come from")
-    st.dataframe(columns.source_table(opened, threshold, groups=groups), hide_index=True)
+    st.dataframe(
+        columns.source_table(opened, threshold, groups=groups), hide_index=True,
+        column_config={"cells": st.column_config.NumberColumn(format="localized")},
+    )  # fmt: skip
     if trained and results.changed_labels(opened):
         st.warning("Labels changed since the model was trained.")
         next_button(REVIEW, "Update the model on Review first", primary=False)

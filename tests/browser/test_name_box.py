@@ -59,7 +59,7 @@ def test_the_box_stays_when_the_page_is_drawn_anew_behind_it(
     page.goto(f"{url}/review?project={home[1]}")
     page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
     page.keyboard.press("a")
-    page.get_by_text("1 decision since model 1").wait_for()
+    page.locator(".st-key-review-row").get_by_text("1 decision since model 1").wait_for()
     page.keyboard.press("m")
     page.get_by_role("button", name="Cancel").wait_for()
     page.keyboard.press("n")  # before the update ends, which draws the page anew

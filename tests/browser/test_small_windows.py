@@ -75,6 +75,8 @@ def test_the_confusion_matrix_has_the_width_of_a_narrow_page(
     page: Any, show: Callable[..., None]
 ) -> None:
     show("evaluate", NARROW)
-    matrix, page_width = page.locator(".st-key-confusion"), page.locator(".st-key-page-header")
-    matrix.wait_for()
-    assert matrix.bounding_box()["width"] > 0.85 * page_width.bounding_box()["width"]
+    page.locator(".st-key-confusion").wait_for()
+    page.wait_for_function(
+        "() => document.querySelector('.st-key-confusion').offsetWidth"
+        " > 0.85 * document.querySelector('.st-key-page-header').offsetWidth"
+    )

@@ -64,6 +64,7 @@ class Trainer:
     steps: pace.Steps = field(default_factory=pace.Steps)
     steps_since: int = 0  # the latest record
     told_at: float = 0.0  # the time left, by the clock
+    ended_at: float | None = None  # the steps, by the clock
     in_use: bool = False  # whether the user has its predictions, which canceling leaves alone
 
     def __post_init__(self) -> None:
@@ -157,6 +158,7 @@ class Trainer:
         JobStopped
             If it was canceled.
         """
+        self.ended_at = time.monotonic()
         self.report(TRAINED, "Training the quick models")
         self.keep(Annotator.complete(self.inputs, learned, self.previous))
         self.run.set_status(DONE)
@@ -166,7 +168,17 @@ class Trainer:
         """Say how far the run is; one that was canceled ends here."""
         if self.job.is_canceled and not self.in_use:
             raise jobs.JobStopped
-        self.job.report(fraction, message)
+        left = self._left()
+        self.job.report(
+            fraction, f"{message}, about {duration(left)} left" if left > 1 else message
+        )
+
+    def _left(self) -> float:
+        """Return about how many seconds are left after the last step; 0 where nobody waits."""
+        step_s = self.steps.step_s
+        if self.ended_at is None or step_s is None or self.in_use:
+            return 0.0
+        return self.rest.at(step_s) - (time.monotonic() - self.ended_at)
 
     def tell(self, record: EpochRecord) -> None:
         """Report an epoch; one that was told before the run was cut off is not told again."""

@@ -102,6 +102,7 @@ def test_the_time_left_is_told_between_epochs_too(opened, monkeypatch):
     in_process.train(opened, REQUEST, job)
     told = [fraction for fraction, message in said if " left" in message]
     assert len(set(told)) > 2 * len(job._now.records) and told == sorted(told)
+    assert any("quick models, about" in message for _, message in said)  # after the last step
 
 
 def _work(seconds):
