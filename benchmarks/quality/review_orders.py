@@ -7,8 +7,8 @@ import numpy as np
 
 from scanvi_core.annotation.decisions.refit import Known, refit
 from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
+from scanvi_core.annotation.review.card_order import cards, faded
 from scanvi_core.annotation.review.doubt_groups import ReviewGroup, random_checks, review_queue
-from scanvi_core.annotation.review.suggested_cards import cards, faded
 from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.config import LOW_CONFIDENCE
 

@@ -22,8 +22,8 @@ from benchmarks.quality.review import DATA, SETS, ask
 from benchmarks.quality.review_orders import CHECK_EVERY, Review, least_sure
 from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
+from scanvi_core.annotation.review.card_order import cards, faded
 from scanvi_core.annotation.review.doubt_groups import ReviewGroup, random_checks
-from scanvi_core.annotation.review.suggested_cards import cards, faded
 from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.services.review.stopping import Rest

@@ -114,8 +114,8 @@ def drawing(n: int, _: Path) -> list[list[Cell]]:
     from pages.ui.cell_map.protocol import encode
     from scanvi_core.annotation.selection.polygon import in_polygon
     from scanvi_core.services.explore import colors
+    from scanvi_core.services.explore import drawn_cells as services
     from scanvi_core.services.explore import maps as explore_maps
-    from scanvi_core.services.explore import subsample as services
 
     opened = prepare(n)
     xy = explore_maps.coordinates(opened, "z1")

@@ -11,7 +11,7 @@ from pages.ui.cell_map.colors import CategoryColor, ValueColor, value_range
 from pages.ui.cell_map.protocol import APART, encode, parse_event
 from scanvi_core.colors import type_colors
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.services.explore.subsample import Drawn
+from scanvi_core.services.explore.drawn_cells import Drawn
 
 META = {"key": "map", "revision": "one"}
 MEGABYTE = 1_000_000

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pages.ui.frame import state
-from pages.ui.review import card, card_order
+from pages.ui.review import card, card_trail
 from scanvi_core import keys
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services import jobs
@@ -330,7 +330,7 @@ def test_what_decisions_taught_is_drawn_when_it_is_opened(visit, trained):
 
 def in_front(app, project):
     """Return the card the page shows: the queue may have been made anew since."""
-    trail = app.session_state[f"{state._PREFIX}{card_order.TRAIL}.{queue.SUGGESTED}"]
+    trail = app.session_state[f"{state._PREFIX}{card_trail.TRAIL}.{queue.SUGGESTED}"]
     return queue.card(workspace(project), trail[-1])
 
 

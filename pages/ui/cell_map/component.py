@@ -18,7 +18,7 @@ from pages.ui.cell_map.colors import CategoryColor, ValueColor
 from pages.ui.cell_map.protocol import Color, Mask, SelectionEvent, encode, parse_event
 from scanvi_core import runtime
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.services.explore.subsample import Drawn
+from scanvi_core.services.explore.drawn_cells import Drawn
 
 __all__ = ["CategoryColor", "SelectionEvent", "ValueColor", "cell_map", "linked_maps"]
 

@@ -17,10 +17,10 @@ from scanvi_core.colors import type_color
 from scanvi_core.services.explore import (
     colors,
     conditions,
+    drawn_cells,
     gene_search,
     maps,
     selection,
-    subsample,
 )
 from scanvi_core.services.explore.colors import Coloring
 from scanvi_core.services.workspace import Workspace
@@ -118,7 +118,7 @@ def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, asi
         aside=aside,
         on_select=lambda event: _pick(opened, xy, coloring, event),
         also=ALSO,
-        drawn=subsample.drawn(opened, embedding),
+        drawn=drawn_cells.drawn(opened, embedding),
     )
 
 
@@ -135,7 +135,7 @@ def draw_linked(opened: Workspace, embedding: str, colorings: list[Coloring], *,
         fill=FOUR_MAPS,
         on_select=lambda event: _pick(opened, xy, colorings[event.panel], event),
         also=ALSO,
-        drawn=subsample.drawn(opened, embedding),
+        drawn=drawn_cells.drawn(opened, embedding),
     )
 
 
@@ -146,7 +146,7 @@ def highlight(
     embedding = next(iter(maps.embeddings(opened)))
     selected = np.zeros(opened.dataset.n_obs, dtype=bool)
     selected[rows] = True
-    drawn = subsample.drawn(opened, embedding)
+    drawn = drawn_cells.drawn(opened, embedding)
     cell_map(
         key,
         maps.coordinates(opened, embedding),

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pages.ui.cell_map.colors import CategoryColor, ValueColor
 from scanvi_core.errors import SettingInvalid
+from scanvi_core.services.explore.drawn_cells import Drawn
 from scanvi_core.services.explore.rules import Operation
-from scanvi_core.services.explore.subsample import Drawn
 
 Color = CategoryColor | ValueColor
 Mask = NDArray[np.bool_]

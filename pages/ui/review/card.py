@@ -10,7 +10,7 @@ from pages.ui.cell_map import maps
 from pages.ui.explore import naming
 from pages.ui.frame import dialogs, state
 from pages.ui.frame.name_box import name_box, near_note
-from pages.ui.review import card_order
+from pages.ui.review import card_trail
 from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
@@ -150,12 +150,12 @@ def _around(shown: Evidence) -> None:
 
 
 def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
-    st.button("Split", shortcut="T", key="split", on_click=card_order.split,
+    st.button("Split", shortcut="T", key="split", on_click=card_trail.split,
               args=(opened, item, kind), disabled=not item.can_split,
               help="Cells of several types? See them as two to four smaller groups.")  # fmt: skip
-    st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(kind,))
-    st.button("Back", shortcut="B", key="back", on_click=card_order.back, args=(opened, kind),
-              disabled=not card_order.can_go_back(opened, kind),
+    st.button("Skip", shortcut="S", key="skip", on_click=card_trail.skip, args=(kind,))
+    st.button("Back", shortcut="B", key="back", on_click=card_trail.back, args=(opened, kind),
+              disabled=not card_trail.can_go_back(opened, kind),
               help="To the group that was here before: this one undivided, or one you skipped. "
               "A decision is taken back with Undo.")  # fmt: skip
 

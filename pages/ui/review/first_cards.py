@@ -9,7 +9,7 @@ from pages.ui.explore import naming
 from pages.ui.frame import jobs
 from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.frame.pages import TRAIN, next_button
-from pages.ui.review import card, card_order
+from pages.ui.review import card, card_trail
 from pages.ui.text import md, short
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.formatting import count
@@ -26,7 +26,7 @@ def draw(opened: Workspace) -> None:
         _find(opened)
         return
     _top(parts)
-    item = card_order.front(queue.review_state(opened), SUGGESTED)
+    item = card_trail.front(queue.review_state(opened), SUGGESTED)
     if item is None:
         st.success("Every group has a name. Train a model to name the other cells.")
     else:
@@ -115,9 +115,9 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
     with st.container(horizontal=True):
         st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
-        st.button("Skip", shortcut="S", key="skip", on_click=card_order.skip, args=(SUGGESTED,))
-        st.button("Back", shortcut="B", key="back", on_click=card_order.back,
-                  disabled=not card_order.can_go_back(opened, SUGGESTED),
+        st.button("Skip", shortcut="S", key="skip", on_click=card_trail.skip, args=(SUGGESTED,))
+        st.button("Back", shortcut="B", key="back", on_click=card_trail.back,
+                  disabled=not card_trail.can_go_back(opened, SUGGESTED),
                   args=(opened, SUGGESTED))  # fmt: skip
         naming.undo_buttons(opened)
     card.draw_error(item)

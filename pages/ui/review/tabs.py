@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.explore import uncertainty
 from pages.ui.history import merge_logs
 from pages.ui.labels import issues
-from pages.ui.review import card, card_order
+from pages.ui.review import card, card_trail
 from pages.ui.text import md
 from scanvi_core.services.diagnostics import uncertainty as diagnostics_uncertainty
 from scanvi_core.services.diagnostics.uncertainty import Reason
@@ -46,7 +46,7 @@ def _waiting(review: ReviewState) -> dict[str, int]:
 
 
 def _suggested(review: ReviewState) -> None:
-    item = card_order.front(review, SUGGESTED)
+    item = card_trail.front(review, SUGGESTED)
     if item is not None:
         card.draw(review.opened, item, SUGGESTED)
         return
@@ -75,7 +75,7 @@ def _doubted(review: ReviewState, reason: Reason, nothing: str) -> None:
     if checked is None:
         uncertainty.summary(review.opened)
         return
-    item = card_order.front(review, reason.label)
+    item = card_trail.front(review, reason.label)
     if item is None:
         notes = checked.notes if reason == Reason.TECHNICAL else checked.novelty_notes
         st.info(" ".join([*notes] or [nothing]))
@@ -97,7 +97,7 @@ def _random_check(review: ReviewState) -> None:
     )
     if known.n_checked:
         st.progress(min(1.0, known.n_checked / N_CHECKS), _so_far(known))
-    item = card_order.front(review, CHECK)
+    item = card_trail.front(review, CHECK)
     if item is None:
         st.success("Every cell that was drawn has a name.")
     else:

@@ -1,6 +1,6 @@
 """Groups of similar doubtful cells, those first whose review helps most; and random checks.
 
-The suggestions of the review are :mod:`.suggested_cards`; these groups are for cells that have a
+The suggestions of the review are :mod:`.card_order`; these groups are for cells that have a
 reason in common (novel, technical), and for models of earlier versions. A group holds cells that
 look alike to the model (close in z1) and that it hesitates about in the same way (same first and
 second guess). First come the groups in which most cells are expected to be wrong, doubt times

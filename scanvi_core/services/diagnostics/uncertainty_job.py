@@ -18,7 +18,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
 from scanvi_core.services.quality import doublets
 from scanvi_core.services.quality import flags as quality_flags
-from scanvi_core.services.runs import card_clusters, results
+from scanvi_core.services.runs import results, review_clusters
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ from scanvi_core.services.jobs import give_way
 
 UNCERTAINTY = "uncertainty"  # kind and lane
 OUT_OF_FOLD = results.OUT_OF_FOLD
-NOVELTY = card_clusters.NOVELTY
+NOVELTY = review_clusters.NOVELTY
 REASON, QC = "reason", "qc"
 ISSUE_SCORE, ISSUE, SUGGESTION = "label_issue_score", "label_issue", "label_suggestion"
 ARRAYS = (REASON, NOVELTY, QC, ISSUE_SCORE, ISSUE, SUGGESTION)

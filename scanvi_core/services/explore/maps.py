@@ -9,7 +9,7 @@ from scanvi_core import runtime
 from scanvi_core.errors import DataDamaged
 from scanvi_core.project.records import derived_kinds
 from scanvi_core.services import derived, jobs
-from scanvi_core.services.runs import card_clusters, results
+from scanvi_core.services.runs import results, review_clusters
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def _base_map(opened: Workspace, job: jobs.Job) -> None:
     codes = louvain.louvain_clusters(pca)
     _save(_derived(opened, CLUSTERS), codes)
     small = make_clusters(np.zeros((len(pca), 1)), lambda rows: pca[rows])
-    _save(_derived(opened, card_clusters.CLUSTER), small.codes)
-    _save(_derived(opened, card_clusters.DISTANCE), small.distance)
+    _save(_derived(opened, review_clusters.CLUSTER), small.codes)
+    _save(_derived(opened, review_clusters.DISTANCE), small.distance)
     job.step(0.6, "Drawing the map")
     _save(_derived(opened, BASE_MAP), embedding.umap_of(pca, seed=0, strata=codes))
 
@@ -126,7 +126,7 @@ def clusters_of(opened: Workspace) -> np.ndarray | None:
 
 def is_clustered(opened: Workspace) -> bool:
     """Tell whether clusters and tight clusters of the counts are there, without reading them."""
-    names = CLUSTERS, card_clusters.CLUSTER, card_clusters.DISTANCE
+    names = CLUSTERS, review_clusters.CLUSTER, review_clusters.DISTANCE
     return all(_derived(opened, name).is_file() for name in names)
 
 
@@ -135,7 +135,7 @@ def small_clusters(opened: Workspace) -> "Clusters | None":
     from scanvi_core.annotation.review.card_clusters import Clusters
 
     codes, distance = (
-        _array(opened, name) for name in (card_clusters.CLUSTER, card_clusters.DISTANCE)
+        _array(opened, name) for name in (review_clusters.CLUSTER, review_clusters.DISTANCE)
     )
     return None if codes is None or distance is None else Clusters(codes, distance)
 

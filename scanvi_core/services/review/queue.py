@@ -19,7 +19,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.review import first_cards
 from scanvi_core.services.runs import provisional, results
-from scanvi_core.services.runs.suggested_cards import suggested
+from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
 
 SUGGESTED, RANDOM, CHECK = "suggested", "random", "check"

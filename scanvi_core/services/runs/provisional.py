@@ -16,7 +16,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.frozen_run import known_of
 from scanvi_core.services.runs.inputs import inputs_of
-from scanvi_core.services.runs.suggested_cards import suggested
+from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import failures, jobs
 from scanvi_core.services.formatting import duration
-from scanvi_core.services.runs import card_clusters, frozen_run, results
+from scanvi_core.services.runs import frozen_run, results, review_clusters
 from scanvi_core.services.training import pace
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
@@ -223,7 +223,7 @@ class Trainer:
         if model.out_of_fold.size:  # there is none after going on from an earlier model
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
         self.report(PREDICTED, "Grouping the cells")
-        card_clusters.write(self.run, model, self.counts)
+        review_clusters.write(self.run, model, self.counts)
         if not self._carry_maps():
             self._draw_maps(probabilities)
         model.save(self.run.paths.model)

@@ -13,7 +13,7 @@ from pages.ui.cell_map.component import (
 from scanvi_core.annotation.layout.thinning import thinned
 from scanvi_core.annotation.selection.polygon import combine, in_polygon
 from scanvi_core.colors import type_colors
-from scanvi_core.services.explore.subsample import Drawn
+from scanvi_core.services.explore.drawn_cells import Drawn
 
 N, DRAWN = 20_000, 6_000
 NAMES = ["left", "right", "rare"]

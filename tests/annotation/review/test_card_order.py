@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.annotation.review.card_clusters import CARD_CELLS, LEAST_CELLS, make_clusters
-from scanvi_core.annotation.review.suggested_cards import cards
+from scanvi_core.annotation.review.card_order import cards
 
 
 @pytest.fixture

@@ -38,9 +38,9 @@ def read(run: Run) -> "Clusters | None":
 def novelty(run: Run, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Return how unlike all labeled cells each cell is by now [n_obs]; NaN where unknown.
 
-    What the look after the training found fades with the decisions; see `suggested_cards.faded`.
+    What the look after the training found fades with the decisions; see `card_order.faded`.
     """
-    from scanvi_core.annotation.review.suggested_cards import faded
+    from scanvi_core.annotation.review.card_order import faded
 
     if not run.has_array(NOVELTY):
         return np.full(len(now), np.nan, dtype=np.float32)

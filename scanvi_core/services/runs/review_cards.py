@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core.project.runs import Run
-from scanvi_core.services.runs import card_clusters
+from scanvi_core.services.runs import review_clusters
 from scanvi_core.services.runs.results import Z1
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def suggested(
     n_asked
         Decisions since the run was begun.
     """
+    from scanvi_core.annotation.review.card_order import cards
     from scanvi_core.annotation.review.doubt_groups import review_queue
-    from scanvi_core.annotation.review.suggested_cards import cards
 
     before, now = probabilities
-    made = card_clusters.read(run)
+    made = review_clusters.read(run)
     if made is None:  # a run of an earlier version
         return tuple(review_queue(run.array(Z1), now, open_, known=known))
-    new = card_clusters.novelty(run, before, now)
+    new = review_clusters.novelty(run, before, now)
     return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked))
