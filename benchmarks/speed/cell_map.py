@@ -1,6 +1,6 @@
 """Measure the cell map at 100,000 and at a million cells in a headless browser.
 
-``python -m benchmarks.speed.cell_map`` runs tests/browser/test_cell_map_scale.py, which draws a
+``python -m benchmarks.speed.cell_map`` runs tests/browser/cell_map/test_scale.py, which draws a
 star around cells and colors them anew, and writes ``benchmarks/results/cell_map.json``. It needs
 Chromium. Times are by the clock from the user's action to the picture; in brackets the time of all
 processors (server, browser and its software WebGL), which other programs do not lengthen.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.results_file import ROOT, Cell, Result, write
 
-TEST = "tests/browser/test_cell_map_scale.py"
+TEST = "tests/browser/cell_map/test_scale.py"
 LIMITS = {  # what was asked for, at 100,000 and at a million cells
     "map shown, s": "2.5, 6", "selection told, s": "0.3, 0.5", "selection drawn, s": "0.5, 1.5",
     "longest task in the drag, ms": "50, 50", "sent for a lasso, bytes": "1 MB, 1 MB",

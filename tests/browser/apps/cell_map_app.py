@@ -1,4 +1,4 @@
-"""Two thousand cells in four groups, to be lassoed by test_cell_map.py."""
+"""Two thousand cells in four groups, to be lassoed by cell_map/test_map.py."""
 
 import numpy as np
 import streamlit as st

@@ -1,4 +1,4 @@
-"""Twenty thousand cells, 6,000 of them drawn, for test_cell_map_thinned.py."""
+"""Twenty thousand cells, 6,000 of them drawn, for cell_map/test_thinned.py."""
 
 import numpy as np
 import streamlit as st

@@ -17,8 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.browser.conftest import APPS
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-APP = Path(__file__).parent / "apps" / "cell_map_scale_app.py"
+APP = APPS / "cell_map_scale_app.py"
 MEGABYTE = 1_000_000
 WAIT = 120_000  # milliseconds, of a machine with other things to do
 WATCH = """

@@ -1,13 +1,14 @@
 """A map that draws a part of its cells: what it says, and that a shape decides over all."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.conftest import APPS
+
 pytestmark = pytest.mark.browser
-APP = Path(__file__).parent / "apps" / "cell_map_thinned_app.py"
+APP = APPS / "cell_map_thinned_app.py"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import library
 from scanvi_core.services.workspace import workspace
 from tests.pages.conftest import said
-from tests.pages.test_durability import names, pick
+from tests.pages.trouble.test_durability import names, pick
 
 ADDED = 400  # bytes that still fit: no page of a database does
 

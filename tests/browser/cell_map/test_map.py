@@ -1,11 +1,12 @@
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.conftest import APPS
+
 pytestmark = pytest.mark.browser
-APP = Path(__file__).parent / "apps" / "cell_map_app.py"
+APP = APPS / "cell_map_app.py"
 
 
 @pytest.fixture

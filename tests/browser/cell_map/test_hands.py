@@ -2,15 +2,16 @@
 
 import io
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.conftest import APPS
+
 pytestmark = pytest.mark.browser
-APP = Path(__file__).parent / "apps" / "cell_map_app.py"
+APP = APPS / "cell_map_app.py"
 NO_WEBGL = """
 const original = HTMLCanvasElement.prototype.getContext
 HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {

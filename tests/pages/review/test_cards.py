@@ -1,41 +1,21 @@
-"""The review page: the card that stays, marks of provisional suggestions, keeping an update."""
+"""The cards of the review page: the one that stays, marks of provisional suggestions, its keys."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pages.ui.frame import state
-from pages.ui.review import card, card_trail
+from pages.ui.review import card
 from scanvi_core import keys
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
-from scanvi_core.services.labels import edit, history
-from scanvi_core.services.projects import library
+from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, evidence, queue
-from scanvi_core.services.runs import model_in_use, provisional, results
-from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
-from tests.projects import BRIEF, train_now
-
-
-def ready(project):
-    end = time.monotonic() + 120
-    while provisional.state(workspace(project)).working:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def question(app):
-    """Return the line that asks about the card in front."""
-    return next(str(item.value) for item in app.markdown if "similar cell" in str(item.value))
-
-
-def captions(app):
-    return [str(item.value) for item in app.caption]
+from tests.pages.review.reading import captions, in_front, primary, progress, question, ready
+from tests.projects import train_now
 
 
 def test_the_card_in_front_stays_while_predictions_come_and_the_next_one_follows_them(
@@ -51,16 +31,6 @@ def test_the_card_in_front_stays_while_predictions_come_and_the_next_one_follows
     assert question(app) == second
     app.button(key="accept").click().run()
     assert ":violet-badge[provisional]" in question(app)
-    assert not app.exception
-
-
-def test_a_new_model_does_not_move_the_card_in_front(visit, trained):
-    app = visit("review", trained)
-    app.button(key="skip").click().run()
-    before = question(app)
-    train_now(trained)
-    app.run()
-    assert question(app) == before
     assert not app.exception
 
 
@@ -153,11 +123,6 @@ def test_the_number_on_a_tab_is_that_of_the_open_cards_and_the_tab_stays(visit, 
     assert tabs.value == "Done"
 
 
-def progress(app):
-    """Return what stands above the bar of the review."""
-    return next(item.proto.text for item in app.get("progress"))
-
-
 def test_decisions_are_counted_by_model_and_provisional_is_said_in_words(visit, trained):
     app = visit("review", trained)
     assert progress(app).startswith("No decision yet. Of ")
@@ -196,10 +161,6 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
     else:
         assert any("not looked at yet" in str(item.value) for item in app.markdown)
     assert not any(button.key == "accept" for button in app.button)
-
-
-def primary(app):
-    return [item.key for item in app.button if item.proto.type == "primary"]
 
 
 def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatch):
@@ -260,116 +221,6 @@ def test_decisions_to_the_end_leave_a_finished_page(visit, trained):
         ready(trained)
     assert "All groups are decided" in app.success[0].value
     assert not app.exception
-
-
-def test_the_button_that_updates_waits_for_a_decision(visit, trained):
-    app = visit("review", trained)
-    assert app.button(key="update-model").disabled
-    app.button(key="accept").click().run()
-    assert not app.button(key="update-model").disabled
-
-
-def test_what_the_decisions_change_is_told_under_the_card(visit, trained):
-    model = results.current(workspace(trained))
-    rows = (model.prediction == 0).nonzero()[0]
-    edit.name_cells(workspace(trained), rows[::2], "<b>New</b>", "lasso")
-    ready(trained)
-    n = provisional.state(workspace(trained)).newest.n_changed
-    app = visit("review", trained)
-    assert n > 1
-    assert any(f"change {n} other predictions so far" in text for text in captions(app))
-
-
-@pytest.mark.parametrize(("button", "stays"), [("keep-model", True), ("go-back", False)])
-def test_an_update_is_kept_or_taken_back_with_one_click(visit, trained, button, stays):
-    answers.accept(workspace(trained), queue.queue(workspace(trained))[0])
-    first = results.current(workspace(trained)).run_id
-    second = train_now(trained)
-    app = visit("review", trained)
-    told = next(str(item.value) for item in app.markdown if "is in use" in str(item.value))
-    n = int(model_in_use.latest(workspace(trained)).changed["cells"].sum())
-    assert told.startswith(f"**Model 2 is in use: {n} prediction")
-    app.button(key=button).click().run()
-    assert results.current(workspace(trained)).run_id == (second if stays else first)
-    assert not any("is in use" in str(item.value) for item in app.markdown)
-    assert not app.exception
-
-
-def test_a_model_that_got_worse_is_not_in_use_and_the_page_says_so_on_top(visit, trained):
-    model = results.current(workspace(trained))
-    wrong = (model.prediction == model.names.index("Dendritic")) & ~model.holdout
-    edit.name_cells(workspace(trained), np.flatnonzero(wrong), "Megakaryocytes", "lasso")
-    job = jobs.wait(start.start(workspace(trained), BRIEF), 300)
-    second = job.result
-    app = visit("train", trained)
-    assert any("Model 2 got worse" in item.value for item in app.markdown)
-    assert not any("is ready" in item.value for item in app.markdown)  # model 1, long since
-    app = visit("review", trained)
-    told = next(i for i, item in enumerate(app.markdown) if "Model 2 got worse" in item.value)
-    assert "so model 1 stays in use" in app.markdown[told].value
-    assert not any("is in use" in item.value for item in app.markdown)
-    app.button(key="take-offered").click().run()
-    assert results.current(workspace(trained)).run_id == second
-    assert any("Model 2 is in use" in item.value for item in app.markdown)
-    app.button(key="go-back").click().run()
-    assert results.current(workspace(trained)).run_id == model.run_id
-    assert not app.exception
-
-
-def test_what_decisions_taught_is_drawn_when_it_is_opened(visit, trained):
-    for item in queue.queue(workspace(trained))[:2]:
-        answers.accept(workspace(trained), item)
-    app = visit("review", trained)
-    assert not any("right beforehand" in item.value for item in app.markdown)
-    app.session_state["taught"] = True
-    app.run()
-    assert any("You decided 2 times" in item.value for item in app.markdown)
-    assert len(app.get("plotly_chart")) == 1
-    assert not app.exception
-
-
-def in_front(app, project):
-    """Return the card the page shows: the queue may have been made anew since."""
-    trail = app.session_state[f"{state._PREFIX}{card_trail.TRAIL}.{queue.SUGGESTED}"]
-    return queue.card(workspace(project), trail[-1])
-
-
-def test_a_card_somebody_else_decided_in_part_is_refused_with_both_versions(visit, trained):
-    app = visit("review", trained)
-    item = in_front(app, trained)
-    edit.name_cells(workspace(trained), item.rows[:1], "Theirs", "lasso")  # another tab, meanwhile
-    app.button(key="accept").click().run()
-    told = " ".join(str(error.value) for error in app.error).replace("\\", "")
-    assert "assign Theirs to 1 cell" in told and f"to {len(item.rows)} cells" in told
-    assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]
-    app.button(key="accept").click().run()  # having seen it
-    assert workspace(trained).store.events()[-1].kind == "accept"
-
-
-def test_what_was_refused_is_told_of_its_own_group_when_another_is_in_front(visit, trained):
-    app = visit("review", trained)
-    item = in_front(app, trained)
-    edit.name_cells(workspace(trained), item.rows, "Theirs", "lasso")  # all of it, meanwhile
-    app.button(key="accept").click().run()
-    told = " ".join(str(error.value) for error in app.error).replace("\\", "")
-    assert in_front(app, trained).token != item.token
-    assert "About the group before this one" in told and item.candidates[0].name in told
-    assert "assign Theirs" in told
-    app.button(key="accept").click().run()
-    assert not app.error
-
-
-def test_what_people_differ_on_is_a_review_item(visit, trained):
-    other = library.duplicate(trained)
-    row = queue.review_state(workspace(trained)).queue[0].rows[:1]
-    edit.name_cells(workspace(other), row, "Theirs", "lasso")
-    edit.name_cells(workspace(trained), row, "Mine", "lasso")
-    history.import_log(trained, history.export_log(other))
-    app = visit("review", trained)
-    assert not any(button.key == "decide-0-Theirs" for button in app.button)
-    app.button_group(key="review-tab").set_value("Conflicts").run()
-    app.button(key="decide-0-Theirs").click().run()
-    assert workspace(trained).store.events()[-1].payload["labels"] == ["Theirs"]
 
 
 def test_without_a_model_groups_are_found_and_named_one_by_one(visit, project):
