@@ -18,6 +18,7 @@ from scanvi_core.errors import FileRefused, ScanviError
 from scanvi_core.project.folder import projects_home
 from scanvi_core.services.projects import library, packs, packs_child
 
+HUGE = 2**31 - 1
 CELLS, GENES = 160, 90
 Change = bytes | None | Callable[[bytes], bytes]
 

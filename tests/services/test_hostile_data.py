@@ -29,6 +29,7 @@ from scanvi_core.services.runs import results
 from tests import ROOT
 from tests.services.packed import (
     GENES,
+    HUGE,
     array,
     left,
     look_in_a_fork,
@@ -40,7 +41,6 @@ from tests.services.packed import (
 )
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-HUGE = 2**31 - 1
 
 
 @pytest.fixture
