@@ -258,16 +258,16 @@ def test_other_files_of_a_run_that_are_damaged_are_refused(packed, quick, name, 
     refusal(pack_with(packed, {f"runs/0001/{name}": change}))
 
 
-ENDLESS = 10**400
+VAST = 10**400
 NUMBERS = {
     "a score": ("runs/0002/summary.json", put(holdout={
-        "n": 5, "accuracy": ENDLESS, "macro_f1": 1, "ece": 0})),
-    "a share": ("runs/0002/run.json", frozen(prior={"Mine": ENDLESS})),
+        "n": 5, "accuracy": VAST, "macro_f1": 1, "ece": 0})),
+    "a share": ("runs/0002/run.json", frozen(prior={"Mine": VAST})),
     "no number": ("runs/0002/run.json", frozen(prior={"Mine": float("nan")})),
     "a limit": ("settings.json", put(quality={
-        "batch_key": None, "limits": {"totals": {"every": ENDLESS, "own": {}}}, "leave_out": True})),
+        "batch_key": None, "limits": {"totals": {"every": VAST, "own": {}}}, "leave_out": True})),
     "a matrix": ("dataset/manifest.json", told(
-        lambda value: value["matrices"][0].update(minimum=ENDLESS))),
+        lambda value: value["matrices"][0].update(minimum=VAST))),
     "a run": ("runs/999999999/status", b"{}"),
     "a temperature": ("runs/0002/summary.json", put(temperature=0)),
     "codes of nothing": ("runs/0002/run.json", told(
