@@ -69,7 +69,7 @@ def test_the_chosen_step_of_the_history_stays_chosen_when_others_come(
         opened = import_into(create_project("Cells"), place / "data" / "run 1" / "cells.h5ad")
         edit.use_column(opened, "cell_type", set())
         edit.name_cells(opened, np.array([3]), "Mine", "lasso")
-        history.note(opened.id, "look again")
+        history.note(opened, "look again")
     page.goto(f"{url}/history?project={opened.id}")
     page.get_by_test_id("stDataFrame").first.wait_for()
     table = page.get_by_test_id("stDataFrame").first

@@ -63,7 +63,7 @@ def test_it_is_listed_and_holds_what_it_held(old, before):
     entry = next(item for item in library.listing() if item.id == old)
     assert entry.name == "Made before"
     same_content(old, before)
-    assert history.table(old)["who"].tolist() == ["curator"] * 4
+    assert history.table(workspace(old))["who"].tolist() == ["curator"] * 4
 
 
 def test_its_model_is_trained_on(old):

@@ -55,8 +55,8 @@ def test_who_signed_in_is_shown_as_verified(visit, labeled, monkeypatch):
     edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
     last = steps(visit("history", labeled)).iloc[0]
     assert (last["who"], last["proof"]) == ("ada@lab.org", "verified")
-    assert "for ada@lab.org" in history.table(labeled)["proof_text"].iloc[0]
-    assert "(signed in)" in history.table(labeled)["proof_text"].iloc[0]
+    assert "for ada@lab.org" in history.table(workspace(labeled))["proof_text"].iloc[0]
+    assert "(signed in)" in history.table(workspace(labeled))["proof_text"].iloc[0]
 
 
 def test_a_history_that_was_changed_says_so(visit, labeled):
@@ -79,7 +79,7 @@ def test_the_work_of_a_colleague_is_taken_over_by_their_own_word(visit, labeled)
     edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
     edit.name_cells(workspace(labeled), np.array([7]), "Mine", "lasso")
     app = visit("history", labeled)
-    file = ("ben.jsonl", history.export_log(other), "application/jsonl")
+    file = ("ben.jsonl", history.export_log(workspace(other)), "application/jsonl")
     app.file_uploader(key="upload-log").set_value(file).run()
     assert "1 step taken over, by their own word of ben." in said(app)
     assert "Names from a history that was taken over are what it claims." in said(app)

@@ -101,7 +101,7 @@ def test_no_file_outside_is_packed_read_again_or_exported(labeled, project, secr
     with pytest.raises(FileRefused, match="outside the data folder"):
         write.write(workspace.workspace(labeled), ExportChoice(), tmp_path / "out.h5ad")
     with pytest.raises(FileRefused, match="outside the data folder"):
-        from_export.find(labeled, "")
+        from_export.find(workspace.workspace(labeled), "")
 
 
 def test_a_file_outside_is_not_imported_with_another_matrix(project, secret):

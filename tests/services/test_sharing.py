@@ -64,7 +64,7 @@ READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
     jobs.active, opened_by(edit.label_table), library.packed_file, library.pack,
     library.duplicate, library.start_pack, opened_by(export_write.exported_files),
-    opened_by(resume.cut_off), opened_by(distributed.awaited), history.table, sharing.sharing_of,
+    opened_by(resume.cut_off), opened_by(distributed.awaited), opened_by(history.table), sharing.sharing_of,
     lambda p: export_write.exported_file(workspace.workspace(p), "cells.h5ad"),
 ]  # fmt: skip
 
@@ -96,8 +96,10 @@ WRITES = [
     opened_by(edit.redo),
     lambda p: edit.use_column(workspace.workspace(p), "cell_type", set()),
     lambda p: edit.recolor(workspace.workspace(p), "Dendritic", "#4477aa"),
-    lambda p: history.go_back_to(p, 0),
-    lambda p: history.import_log(p, history.export_log(p)),
+    lambda p: history.go_back_to(workspace.workspace(p), 0),
+    lambda p: history.import_log(
+        workspace.workspace(p), history.export_log(workspace.workspace(p))
+    ),
     lambda p: holdout.set_aside(workspace.workspace(p), holdout.HoldoutRequest()),
     lambda p: workspace.set_batch_key(workspace.workspace(p), None),
     lambda p: library.rename(p, "Mine"),

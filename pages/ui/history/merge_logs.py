@@ -19,7 +19,7 @@ def draw(opened: Workspace) -> None:
     """Draw the download, the upload, and how well people agree."""
     _your_name()
     st.download_button(
-        "Download the history", data=lambda: history.export_log(opened.id), key="download-log",
+        "Download the history", data=lambda: history.export_log(opened), key="download-log",
         file_name=f"{opened.project.name}.history.jsonl", mime="application/jsonl",
         icon=":material/download:",
         help="Every step, as lines of text. It can be taken over wherever the same file is open.",
@@ -57,7 +57,7 @@ def _your_name() -> None:
 
 def _take_over(opened: Workspace, text: bytes) -> None:
     try:
-        taken = history.import_log(opened.id, text)
+        taken = history.import_log(opened, text)
     except ScanviError as error:
         st.error(error_text(error))
         return
@@ -77,7 +77,7 @@ def _take_over(opened: Workspace, text: bytes) -> None:
 
 def draw_differences(opened: Workspace) -> None:
     """Draw what people differ on and nobody has decided yet, if there is such a thing."""
-    differences = history.conflicts(opened.id)
+    differences = history.conflicts(opened)
     if not differences:
         return
     with st.container(border=True, key="differences"):

@@ -20,8 +20,8 @@ CHOSEN = "history-step"  # of this tab
 
 def draw(opened: Workspace) -> None:
     """Draw the filter, the actions for the step that was clicked, and the steps."""
-    steps = _filtered(history.table(opened.id))
-    warning = history.warning(opened.id)
+    steps = _filtered(history.table(opened))
+    warning = history.warning(opened)
     if warning:
         st.warning(md(warning))
     report = state.recall("history-report")
@@ -73,7 +73,7 @@ def _note(opened: Workspace) -> None:
         text = st.text_input("Note", placeholder="why, who said so, what to look at again")
         saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
     if saved and text:
-        do(lambda: history.note(opened.id, text))
+        do(lambda: history.note(opened, text))
 
 
 def _filtered(steps: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +115,7 @@ def _actions(opened: Workspace, row: pd.Series) -> None:
 
 def _go_back(opened: Workspace, step: int) -> None:
     try:
-        n = history.go_back_to(opened.id, step)
+        n = history.go_back_to(opened, step)
     except ScanviError as error:
         st.error(error_text(error))
         return
@@ -125,12 +125,12 @@ def _go_back(opened: Workspace, step: int) -> None:
 
 def _take_back(opened: Workspace, step: int) -> None:
     try:
-        history.take_back_only(opened.id, step)
+        history.take_back_only(opened, step)
     except ScanviError as error:
         st.error(error_text(error))
         rows = getattr(error, "rows", None)  # only a step that others build on has cells
         if rows is not None and len(rows):
-            names = history.cell_names(opened.id, rows)
+            names = history.cell_names(opened, rows)
             more = f" and {len(rows) - len(names):,} more" if len(rows) > len(names) else ""
             with st.expander(f"The {count(len(rows), 'cell')} later steps changed"):
                 st.markdown(f"{md(', '.join(names))}{more}")
@@ -146,8 +146,8 @@ def compare(opened: Workspace) -> None:
             name = st.text_input("Name this moment", placeholder="before the review")
             saved = st.form_submit_button("Save it", icon=":material/bookmark_add:")
         if saved and name:
-            do(lambda: history.checkpoint(opened.id, name))
-    moments = history.moments(opened.id)
+            do(lambda: history.checkpoint(opened, name))
+    moments = history.moments(opened)
     steps = list(moments)
     names = {step: f"{moments[step]} (step {step})" if step else moments[step] for step in steps}
     left, right = st.columns(2)
@@ -157,7 +157,7 @@ def compare(opened: Workspace) -> None:
                             index=len(steps) - 1)  # fmt: skip
     if before is None or after is None:
         return
-    changed = history.compare(opened.id, before, after)
+    changed = history.compare(opened, before, after)
     total = int(changed["cells"].sum())
     st.markdown(f"**{count(total, 'cell')}** with another label.")
     if total:

@@ -108,11 +108,11 @@ def _from_export(opened: Workspace) -> None:
     )  # fmt: skip
     try:
         if st.toggle("Look for its cells here", key="exported-look"):
-            carried = from_export.find(opened.id, path)
+            carried = from_export.find(opened, path)
             st.markdown(f"It holds {count(len(carried.lines), 'step')} of labeling.")
             _say_found(carried.found)
             if st.button("Take over its labels", key="take-exported", type="primary"):
-                from_export.take_over(opened.id, path)
+                from_export.take_over(opened, path)
                 st.rerun()
     except ScanviError as error:
         st.error(error_text(error))

@@ -12,6 +12,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import history
 from scanvi_core.services.projects import library
+from scanvi_core.services.workspace import workspace
 
 RECENT = 6
 
@@ -119,7 +120,7 @@ def _show(bar: DeltaGenerator, part: float, words: str) -> None:
 
 def draw_origin(project: str) -> None:
     """Say what of the open project is only claimed, where it or its history is from elsewhere."""
-    sentences = [history.brought(project)]
+    sentences = [history.brought(workspace(project))]
     if state.recall("arrived"):
         sentences.insert(
             0,

@@ -41,7 +41,7 @@ def _waiting(review: ReviewState) -> dict[str, int]:
         "Label check": len(diagnostics_uncertainty.label_issues(review.opened)),
         "Novel": review.n_open(Reason.NOVEL.label),
         "Technical": review.n_open(Reason.TECHNICAL.label),
-        "Conflicts": len(history.conflicts(review.opened.id)),
+        "Conflicts": len(history.conflicts(review.opened)),
     }
 
 
@@ -122,7 +122,7 @@ def _label_check(review: ReviewState) -> None:
 
 def _conflicts(review: ReviewState) -> None:
     """Draw the cells that two people named differently."""
-    if history.conflicts(review.opened.id):
+    if history.conflicts(review.opened):
         merge_logs.draw_differences(review.opened)
     else:
         st.info("Nobody named the same cells differently.")
@@ -133,7 +133,7 @@ def _done(review: ReviewState) -> None:
     rest = stopping.rest(review)
     (st.success if rest.can_stop else st.info)(md(rest.advice()))
     st.markdown(md(rest.accuracy()))
-    steps = history.table(review.opened.id)
+    steps = history.table(review.opened)
     steps = steps[(steps["why"] == "review") & ~steps["undone"]]
     if steps.empty:
         st.caption("No group was decided yet.")

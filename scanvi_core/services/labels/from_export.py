@@ -10,7 +10,7 @@ from scanvi_core.project.label_log.exchange.foreign_log import checked_lines
 from scanvi_core.project.label_log.exchange.transfer import translate
 from scanvi_core.services.labels.from_project import Found, matched
 from scanvi_core.services.paths import allowed_path
-from scanvi_core.services.workspace import Workspace, source_path, workspace
+from scanvi_core.services.workspace import Workspace, source_path
 
 LABELS_KEY = "an exported file"
 
@@ -24,7 +24,7 @@ class Carried:
     found: Found
 
 
-def find(project_id: str, text: str) -> Carried:
+def find(opened: Workspace, text: str) -> Carried:
     """Find the cells of an exported file among those of a project.
 
     Parameters
@@ -39,7 +39,6 @@ def find(project_id: str, text: str) -> Carried:
     LabelsUnusable
         If none of its cells is here.
     """
-    opened = workspace(project_id)
     path = allowed_path(text) if text.strip() else source_path(opened)
     own = path == source_path(opened)
     about = path.stat() if path.is_file() else None
@@ -50,7 +49,7 @@ def find(project_id: str, text: str) -> Carried:
     return carried
 
 
-def take_over(project_id: str, text: str) -> Found:
+def take_over(opened: Workspace, text: str) -> Found:
     """Give a project without labels those of an exported file, with their history.
 
     Who did what and when is what the file claims; who brought it is written beside it.
@@ -62,7 +61,7 @@ def take_over(project_id: str, text: str) -> Found:
     ProjectError
         If this project has labels already, or the history in the file is damaged.
     """
-    opened, carried = workspace(project_id), find(project_id, text)
+    carried = find(opened, text)
     n_obs, place = opened.dataset.n_obs, carried.found.place
     records = checked_lines(carried.lines, carried.n_obs)
     if not np.array_equal(place, np.arange(n_obs)):

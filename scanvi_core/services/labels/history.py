@@ -15,7 +15,7 @@ from scanvi_core.project.label_log.exchange.import_log import Taken
 from scanvi_core.project.label_log.exchange.lines import parsed, read_lines
 from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import provenance
-from scanvi_core.services.workspace import Workspace, workspace
+from scanvi_core.services.workspace import Workspace
 
 FORMAT = "scanvi_label_log"
 VERSION = 2  # with where each step is from and its signature; without them it can be read, too
@@ -34,7 +34,7 @@ WORDS = {
 }  # fmt: skip
 
 
-def table(project_id: str) -> pd.DataFrame:
+def table(opened: Workspace) -> pd.DataFrame:
     """Return every step, the newest first.
 
     Returns
@@ -45,7 +45,6 @@ def table(project_id: str) -> pd.DataFrame:
         ``verified`` (who and when are more than a claim), ``proof`` and
         ``proof_text`` (in words, see :mod:`scanvi_core.services.labels.provenance`).
     """
-    opened = workspace(project_id)
     steps: pd.DataFrame = opened.cache.get(
         ("history", opened.labels().seq), lambda: _table(opened.store.events())
     )
@@ -73,9 +72,8 @@ def _table(entries: list[events.Event]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def warning(project_id: str) -> str:
+def warning(opened: Workspace) -> str:
     """Return what is wrong with the history as a whole; empty where nothing is."""
-    opened = workspace(project_id)
     sentence: str = opened.cache.get(
         ("history warning", opened.labels().seq),
         lambda: provenance.warning(opened.store, opened.store.events()),
@@ -83,9 +81,8 @@ def warning(project_id: str) -> str:
     return sentence
 
 
-def brought(project_id: str) -> str:
+def brought(opened: Workspace) -> str:
     """Return in a sentence what of the history is only claimed by a file; empty for nothing."""
-    opened = workspace(project_id)
     sentence: str = opened.cache.get(
         ("history brought", opened.labels().seq),
         lambda: provenance.brought(opened.store.events()),
@@ -93,12 +90,12 @@ def brought(project_id: str) -> str:
     return sentence
 
 
-def go_back_to(project_id: str, step: int) -> int:
+def go_back_to(opened: Workspace, step: int) -> int:
     """Take back every change after a step; return how many. Redo brings them back."""
-    return workspace(project_id).store.undo_to(step)
+    return opened.store.undo_to(step)
 
 
-def take_back_only(project_id: str, step: int) -> None:
+def take_back_only(opened: Workspace, step: int) -> None:
     """Take back one step and leave the later ones.
 
     Raises
@@ -106,27 +103,26 @@ def take_back_only(project_id: str, step: int) -> None:
     StepInUse
         If later steps touch the same cells or labels; it has the cells and the steps.
     """
-    workspace(project_id).store.undo(step)
+    opened.store.undo(step)
 
 
-def cell_names(project_id: str, rows: np.ndarray) -> list[str]:
+def cell_names(opened: Workspace, rows: np.ndarray) -> list[str]:
     """Return the names of the first cells of a list, to show them."""
-    return [str(name) for name in workspace(project_id).dataset.obs_names[rows[:SHOWN_CELLS]]]
+    return [str(name) for name in opened.dataset.obs_names[rows[:SHOWN_CELLS]]]
 
 
-def note(project_id: str, text: str) -> None:
+def note(opened: Workspace, text: str) -> None:
     """Write a remark into the history."""
-    workspace(project_id).store.append(events.note(text))
+    opened.store.append(events.note(text))
 
 
-def checkpoint(project_id: str, name: str) -> None:
+def checkpoint(opened: Workspace, name: str) -> None:
     """Give the labels as they are now a name, to compare with and to go back to."""
-    workspace(project_id).store.append(events.checkpoint(name))
+    opened.store.append(events.checkpoint(name))
 
 
-def moments(project_id: str) -> dict[int, str]:
+def moments(opened: Workspace) -> dict[int, str]:
     """Return what can be compared: step and name of the start, the checkpoints and now."""
-    opened = workspace(project_id)
     named = {
         event.seq: one_line(event.payload["name"])
         for event in opened.store.events()
@@ -137,7 +133,7 @@ def moments(project_id: str) -> dict[int, str]:
     return {0: "The start, without labels", **named, last: now}
 
 
-def compare(project_id: str, before: int, after: int) -> pd.DataFrame:
+def compare(opened: Workspace, before: int, after: int) -> pd.DataFrame:
     """Return how many cells went from which label to which between two steps.
 
     Returns
@@ -146,7 +142,7 @@ def compare(project_id: str, before: int, after: int) -> pd.DataFrame:
         Columns ``before``, ``after``, ``cells``; the largest change first. Cells whose label has
         another name but was only renamed count as changed.
     """
-    store = workspace(project_id).store
+    store = opened.store
     old, new = _words(store.labels(before)), _words(store.labels(after))
     changed = old != new
     pairs = pd.DataFrame({"before": old[changed], "after": new[changed]})
@@ -158,14 +154,13 @@ def _words(state: LabelState) -> np.ndarray:
     return np.array([*state.names, NO_LABEL], dtype=object)[state.codes]
 
 
-def export_log(project_id: str) -> bytes:
+def export_log(opened: Workspace) -> bytes:
     """Return the whole history as lines of JSON; the first says what it belongs to."""
-    opened = workspace(project_id)
     head = {FORMAT: VERSION, "project": opened.project.name, **_identity(opened)}
     return "\n".join([json.dumps(head), *opened.store.export_log()]).encode()
 
 
-def import_log(project_id: str, text: bytes) -> Taken | None:
+def import_log(opened: Workspace, text: bytes) -> Taken | None:
     """Take over a history written by `export_log`, of a colleague or another computer.
 
     A project without labels gets it as it is (None is returned); else the two are merged. Who did
@@ -179,7 +174,6 @@ def import_log(project_id: str, text: bytes) -> Taken | None:
     ProjectError
         If the disk refuses.
     """
-    opened = workspace(project_id)
     lines = _lines(text)
     _refuse_other(opened, next(lines, ""))
     if opened.labels().seq:
@@ -239,12 +233,12 @@ class Difference:
     rows: np.ndarray
 
 
-def conflicts(project_id: str) -> list[Difference]:
+def conflicts(opened: Workspace) -> list[Difference]:
     """Return what merged histories disagree on and nobody has decided since, most cells first.
 
     These cells have no label until somebody names them.
     """
-    undecided = workspace(project_id).store.conflicts()
+    undecided = opened.store.conflicts()
     return [Difference(item.versions, item.rows) for item in undecided]
 
 

@@ -37,7 +37,7 @@ def test_what_people_differ_on_is_a_review_item(visit, trained):
     row = queue.review_state(workspace(trained)).queue[0].rows[:1]
     edit.name_cells(workspace(other), row, "Theirs", "lasso")
     edit.name_cells(workspace(trained), row, "Mine", "lasso")
-    history.import_log(trained, history.export_log(other))
+    history.import_log(workspace(trained), history.export_log(workspace(other)))
     app = visit("review", trained)
     assert not any(button.key == "decide-0-Theirs" for button in app.button)
     app.button_group(key="review-tab").set_value("Conflicts").run()

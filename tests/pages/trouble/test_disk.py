@@ -138,5 +138,5 @@ def test_a_folder_that_cannot_be_written_to_is_shown_and_said_so_on_every_page(
         assert "Nothing was saved: the project can only be read." in said(app)
         assert names(labeled)[3] == "Mine"
         restart()
-    history.note(labeled, "again")
+    history.note(workspace(labeled), "again")
     assert workspace(labeled).store.read_only == ""

@@ -86,7 +86,7 @@ def test_the_history_page_lists_compares_and_names_a_moment(visit, labeled):
     assert table["what"].tolist()[0] == "assign Mine to 5 cells"
     app.text_input(key="history-text").set_value("mine").run()
     assert app.dataframe[0].value["what"].tolist() == ["assign Mine to 5 cells"]
-    history.checkpoint(labeled, "review")
+    history.checkpoint(workspace(labeled), "review")
     assert "review" in str(visit("history", labeled).selectbox(key="compare-from").options)
 
 
@@ -95,7 +95,7 @@ def test_differences_between_people_are_decided_with_one_click(visit, labeled):
     workspace(other).store.actor = "ben"
     edit.name_cells(workspace(other), np.array([7]), "Theirs", "lasso")
     edit.name_cells(workspace(labeled), np.array([7]), "Mine", "lasso")
-    history.import_log(labeled, history.export_log(other))
+    history.import_log(workspace(labeled), history.export_log(workspace(other)))
     app = visit("history", labeled)
     assert "ben: Theirs" in said(app)
     app.button(key="decide-0-Theirs").click().run()
@@ -229,8 +229,8 @@ def test_each_tab_has_a_name_of_its_own_in_the_history(visit, labeled):
     for who, app in tabs.items():
         app.switch_page("pages/screens/labels.py").run()
         app.button(key="undo" if who == "anna" else "redo").click().run()
-    history.note(labeled, "of the program itself")
-    found = history.table(labeled)["who"].tolist()[:3]
+    history.note(workspace(labeled), "of the program itself")
+    found = history.table(workspace(labeled))["who"].tolist()[:3]
     assert found[1:] == ["ben", "anna"] and found[0] not in ("anna", "ben")
 
 

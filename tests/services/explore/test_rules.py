@@ -169,7 +169,7 @@ def test_the_rule_is_kept_with_the_label_and_told_in_words(project):
     )
     rules.name_cells(workspace(project), rules.select(workspace(project), rule), "B")
     assert rules.logged(workspace(project)) == [LabelRule("B", rule)]
-    steps = history.table(project)
+    steps = history.table(workspace(project))
     assert steps["why"].iloc[0] == "CD79A over 0.5 and not CD3D over 0"
     edit.undo(workspace(project))
     assert rules.logged(workspace(project)) == []

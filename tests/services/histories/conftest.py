@@ -19,4 +19,4 @@ def told(labeled):
     """A history with a step of anna, as text."""
     workspace(labeled).store.actor = "anna"
     edit.name_cells(workspace(labeled), np.array([3, 4, 9]), "Mine", "lasso")
-    return history.export_log(labeled)
+    return history.export_log(workspace(labeled))

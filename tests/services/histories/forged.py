@@ -66,7 +66,7 @@ def packed(blob):
 
 
 def head_of(project):
-    return history.export_log(project).decode().split("\n")[0]
+    return history.export_log(workspace(project)).decode().split("\n")[0]
 
 
 def copy_of_project(project):
@@ -79,7 +79,7 @@ def refused(project, text):
     tracemalloc.start()
     try:
         with pytest.raises(HistoryRefused) as caught:
-            history.import_log(project, text)
+            history.import_log(workspace(project), text)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -153,7 +153,7 @@ def rich(labeled):
     store.append(events.delete("A2"))
     store.merge(workspace(other).store.export_log())
     store.append(events.checkpoint("end"))
-    return history.export_log(labeled)
+    return history.export_log(workspace(labeled))
 
 
 def test_a_damaged_history_is_taken_over_as_it_says_or_refused(rich, imported):
@@ -168,7 +168,7 @@ def test_a_damaged_history_is_taken_over_as_it_says_or_refused(rich, imported):
         if ALL or counts.total() % 5 == 0:  # it takes most of the time
             tracemalloc.start()
         try:
-            history.import_log(empty[-1], text)
+            history.import_log(workspace(empty[-1]), text)
         except HistoryRefused as error:
             assert error.message
             assert workspace(empty[-1]).labels().seq == 0
@@ -194,6 +194,6 @@ def check_taken_over(project, text):
     opened = workspace(project)
     assert [*map(meaning, opened.store.export_log())] == [*map(meaning, lines)]
     assert np.array_equal(opened.labels().codes, LabelStore.replay(lines, N).codes)
-    assert not history.table(project)["verified"].any()
+    assert not history.table(workspace(project))["verified"].any()
     opened.store.undo_to(0)
     assert (opened.labels().codes == -1).all()

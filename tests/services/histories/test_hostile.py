@@ -36,7 +36,7 @@ def targets(imported, tmp_path_factory):
 
 
 def test_the_pattern_of_the_hostile_ones_is_sound_itself(fresh):
-    history.import_log(fresh, text_of(head_of(fresh), sealed([lone()])))
+    history.import_log(workspace(fresh), text_of(head_of(fresh), sealed([lone()])))
     assert workspace(fresh).labels().counts == {"Mine": 3}
 
 
@@ -77,8 +77,8 @@ def test_more_steps_than_anybody_makes_are_refused(fresh, monkeypatch):
             "after": None, "before": None}  # fmt: skip
     found = sealed([lone(seq=i, **note) for i in range(1, 11)])
     assert "9 steps" in refused(fresh, text_of(head_of(fresh), found)).message
-    history.import_log(fresh, text_of(head_of(fresh), found[:9]))
-    assert len(history.table(fresh)) == 9
+    history.import_log(workspace(fresh), text_of(head_of(fresh), found[:9]))
+    assert len(history.table(workspace(fresh))) == 9
 
 
 def test_a_few_lines_that_ask_for_hours_of_work_are_refused(fresh, monkeypatch):
@@ -109,4 +109,4 @@ def test_a_packed_list_of_steps_is_not_unpacked_without_end(labeled, tmp_path, m
         )[...] = b"x" * min(length, 1000)  # fmt: skip
     assert path.stat().st_size < 2e6
     with pytest.raises(FileRefused):
-        from_export.find(labeled, str(path))
+        from_export.find(workspace(labeled), str(path))

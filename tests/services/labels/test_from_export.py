@@ -38,7 +38,7 @@ def exported(labeled, tmp_path, monkeypatch):
 
 def test_an_export_of_the_same_file_gives_labels_and_history_back(labeled, exported, imported):
     fresh = copy_of(imported)
-    found = from_export.take_over(fresh, "out.h5ad")
+    found = from_export.take_over(workspace(fresh), "out.h5ad")
     assert (found.by_name, found.new) == (700, 0)
     assert log_of(fresh) == log_of(labeled)
     assert (names(fresh) == names(labeled)).all()
@@ -48,7 +48,7 @@ def test_an_export_of_the_same_file_gives_labels_and_history_back(labeled, expor
 
 def test_an_export_that_is_opened_itself_carries_its_labels(labeled, exported):
     project = import_into(create_project("Again"), exported).project.id
-    from_export.take_over(project, "")
+    from_export.take_over(workspace(project), "")
     assert log_of(project) == log_of(labeled)
 
 
@@ -57,7 +57,7 @@ def test_a_shuffled_subset_gets_the_labels_of_an_export_by_name(labeled, exporte
     rows = np.random.default_rng(0).permutation(700)[:500]
     data[rows].write_h5ad(tmp_path / "part.h5ad")
     part = import_into(create_project("Part"), tmp_path / "part.h5ad").project.id
-    found = from_export.take_over(part, str(exported))
+    found = from_export.take_over(workspace(part), str(exported))
     assert (found.by_name, found.new) == (500, 0)
     assert (names(part) == names(labeled)[rows]).all()
 
@@ -68,13 +68,13 @@ def test_cells_with_other_names_are_not_found(exported, labeled, tmp_path):
     data.write_h5ad(tmp_path / "renamed.h5ad")
     other = import_into(create_project("Renamed"), tmp_path / "renamed.h5ad").project.id
     with pytest.raises(LabelsUnusable, match="No cell of out"):
-        from_export.find(other, str(exported))
+        from_export.find(workspace(other), str(exported))
 
 
 def test_a_file_without_a_history_is_refused(project, tmp_path, monkeypatch):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, "/")
     with pytest.raises(FileRefused, match="carries no label history"):
-        from_export.find(project, "")
+        from_export.find(workspace(project), "")
 
 
 def test_a_changed_step_in_the_file_is_noticed_and_nothing_taken(exported, imported):
@@ -84,5 +84,5 @@ def test_a_changed_step_in_the_file_is_noticed_and_nothing_taken(exported, impor
         file["uns"][keys.UNS_LOG][:] = lines
     fresh = copy_of(imported)
     with pytest.raises(ProjectError, match="entry 3"):
-        from_export.take_over(fresh, str(exported))
+        from_export.take_over(workspace(fresh), str(exported))
     assert not log_of(fresh)

@@ -24,7 +24,7 @@ def test_the_table_tells_who_did_what_why_and_with_which_model(trained, monkeypa
     workspace(trained).store.actor = "anna"
     edit.name_cells(workspace(trained), np.array([3, 5]), "Mine", "rule CD3D+")
     edit.undo(workspace(trained))
-    table = history.table(trained).set_index("step")
+    table = history.table(workspace(trained)).set_index("step")
     last = table.loc[table.index.max() - 1]
     assert (last["who"], last["what"], last["cells"]) == ("anna", "assign Mine to 2 cells", 2)
     assert (last["why"], last["model"], last["undone"]) == ("rule CD3D+", "0001", True)
@@ -37,7 +37,7 @@ def test_going_back_to_a_step_and_forward_again(labeled):
     for i in range(3):
         edit.name_cells(workspace(labeled), np.array([i]), f"new {i}", "lasso")
     after = names(labeled)
-    assert history.go_back_to(labeled, here) == 3
+    assert history.go_back_to(workspace(labeled), here) == 3
     assert (names(labeled) == before).all()
     for _ in range(3):
         edit.redo(workspace(labeled))
@@ -49,21 +49,21 @@ def test_taking_back_one_step_that_later_ones_changed_names_the_cells(labeled):
     step = workspace(labeled).labels().seq
     edit.name_cells(workspace(labeled), np.array([4, 9]), "B", "lasso")
     with pytest.raises(StepInUse) as caught:
-        history.take_back_only(labeled, step)
+        history.take_back_only(workspace(labeled), step)
     own = workspace(labeled).dataset.obs_names[4]
-    assert history.cell_names(labeled, caught.value.rows) == [own]
+    assert history.cell_names(workspace(labeled), caught.value.rows) == [own]
 
 
 def test_checkpoints_are_compared_by_cells_and_names(labeled):
     edit.start_empty(workspace(labeled))
-    history.checkpoint(labeled, "nothing yet")
+    history.checkpoint(workspace(labeled), "nothing yet")
     edit.name_cells(workspace(labeled), np.arange(10), "A", "lasso")
-    history.checkpoint(labeled, "first")
+    history.checkpoint(workspace(labeled), "first")
     edit.name_cells(workspace(labeled), np.arange(4), "B", "lasso")
-    steps = {name: step for step, name in history.moments(labeled).items()}
-    table = history.compare(labeled, steps["nothing yet"], steps["Now"])
+    steps = {name: step for step, name in history.moments(workspace(labeled)).items()}
+    table = history.compare(workspace(labeled), steps["nothing yet"], steps["Now"])
     assert table.to_numpy().tolist() == [["no label", "A", 6], ["no label", "B", 4]]
-    table = history.compare(labeled, steps["first"], steps["Now"])
+    table = history.compare(workspace(labeled), steps["first"], steps["Now"])
     assert table.to_numpy().tolist() == [["A", "B", 4]]
 
 
@@ -109,7 +109,7 @@ def test_the_log_alone_gives_the_same_labels_byte_for_byte(labeled):
     edit.name_cells(workspace(labeled), np.array([3, 4]), "Mine", "lasso")
     edit.rename(workspace(labeled), "Dendritic", "DC")
     edit.undo(workspace(labeled))
-    _, *lines = history.export_log(labeled).decode().split("\n")
+    _, *lines = history.export_log(workspace(labeled)).decode().split("\n")
     replayed, now = LabelStore.replay(lines, 700), workspace(labeled).labels()
     assert replayed.codes.tobytes() == now.codes.tobytes()
     assert replayed.sources.tobytes() == now.sources.tobytes()
@@ -123,13 +123,13 @@ def test_an_exported_log_gives_the_same_file_opened_elsewhere_labels_and_history
     edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
     edit.undo(workspace(labeled))
     elsewhere = copy_of(imported)
-    assert history.import_log(elsewhere, history.export_log(labeled)) is None
+    assert history.import_log(workspace(elsewhere), history.export_log(workspace(labeled))) is None
     final = [
         results.final_labels(workspace(p), threshold=1.0)[0].tolist() for p in (labeled, elsewhere)
     ]
     assert final[0] == final[1]
     marks = ["verified", "proof", "proof_text"]
-    here, there = history.table(labeled), history.table(elsewhere)
+    here, there = history.table(workspace(labeled)), history.table(workspace(elsewhere))
     assert there.drop(columns=marks).equals(here.drop(columns=marks))
     assert here["verified"].all() and not there["verified"].any()
     edit.redo(workspace(elsewhere))
@@ -138,20 +138,22 @@ def test_an_exported_log_gives_the_same_file_opened_elsewhere_labels_and_history
 
 def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labeled, imported):
     ours, theirs = labeled, copy_of(imported)
-    history.import_log(theirs, history.export_log(ours))
+    history.import_log(workspace(theirs), history.export_log(workspace(ours)))
     assert names(ours)[1]  # read from the file: yields to both
     workspace(theirs).store.actor = "ben"
     edit.name_cells(workspace(ours), np.array([0, 1]), "A", "lasso")
     edit.name_cells(workspace(theirs), np.array([1, 2]), "B", "lasso")
-    taken = history.import_log(ours, history.export_log(theirs))
+    taken = history.import_log(workspace(ours), history.export_log(workspace(theirs)))
     assert (taken.n_events, taken.n_conflicts) == (1, 1)
     assert names(ours)[:3].tolist() == ["A", "", "B"]
-    (item,) = history.conflicts(ours)
+    (item,) = history.conflicts(workspace(ours))
     assert item.rows.tolist() == [1] and ("ben", "B") in item.versions
     assert history.agreement_table(taken)["type"].tolist() == ["A", "B"]
     edit.name_cells(workspace(ours), item.rows, "B", "decided")
-    assert history.conflicts(ours) == []
-    assert history.import_log(ours, history.export_log(theirs)).payload is None
+    assert history.conflicts(workspace(ours)) == []
+    assert (
+        history.import_log(workspace(ours), history.export_log(workspace(theirs))).payload is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,17 +164,17 @@ def test_a_colleagues_log_is_merged_and_what_differs_waits_for_a_decision(labele
 )  # fmt: skip
 def test_what_is_no_log_of_these_cells_is_refused(labeled, text, why):
     with pytest.raises(ProjectError, match=why):
-        history.import_log(labeled, text)
+        history.import_log(workspace(labeled), text)
 
 
 def test_a_log_with_a_changed_line_is_refused_and_nothing_is_taken_over(
     labeled, project, imported
 ):
-    lines = history.export_log(labeled).decode().split("\n")
+    lines = history.export_log(workspace(labeled)).decode().split("\n")
     lines[1] = lines[1].replace("Dendritic", "Dentritic", 1)
     fresh = copy_of(imported)
     with pytest.raises(ProjectError, match="damaged"):
-        history.import_log(fresh, "\n".join(lines).encode())
+        history.import_log(workspace(fresh), "\n".join(lines).encode())
     assert workspace(fresh).labels().seq == 0
 
 
@@ -210,7 +212,7 @@ def test_a_shuffled_subset_gets_its_labels_back_by_name_or_by_counts(labeled, tm
     now, before = workspace(other).labels(), workspace(labeled).labels()
     assert (now.sources == before.sources[rows]).all()
     assert (now.holdout == before.holdout[rows]).all()
-    assert len(history.table(other)) == len(history.table(labeled))
+    assert len(history.table(workspace(other))) == len(history.table(workspace(labeled)))
     edit.redo(workspace(other))
     assert (names(other)[rows < 5] == "Mine").all()
 
