@@ -64,7 +64,8 @@ READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
     jobs.active, opened_by(edit.label_table), library.packed_file, library.pack,
     library.duplicate, library.start_pack, opened_by(export_write.exported_files),
-    opened_by(resume.cut_off), opened_by(distributed.awaited), opened_by(history.table), sharing.sharing_of,
+    opened_by(resume.cut_off), opened_by(distributed.awaited), opened_by(history.table),
+    sharing.sharing_of,
     lambda p: export_write.exported_file(workspace.workspace(p), "cells.h5ad"),
 ]  # fmt: skip
 
