@@ -130,3 +130,18 @@ def test_evaluate_and_export_say_the_same_of_the_same_level(visit, trained):
     asked = visit("export", trained).radio(key="export-filling")
     assert any(sentence in text for text in asked.proto.captions)
     assert sentence in said(visit("evaluate", trained)).replace("\\", "")
+
+
+def test_cells_unlike_every_labeled_one_are_named_before_they_are_filled_in(
+    visit, trained, monkeypatch
+):
+    from scanvi_core.services.export import filling
+
+    def said(app):
+        return [str(warning.value) for warning in app.warning]
+
+    monkeypatch.setattr(filling, "n_novel", lambda *_: 0)
+    assert not any("unlike every labeled" in text for text in said(visit("export", trained)))
+    monkeypatch.setattr(filling, "n_novel", lambda *_: 40)
+    (text,) = [text for text in said(visit("export", trained)) if "unlike" in text]
+    assert text.startswith("40 of the ") and "tab Novel" in text

@@ -48,14 +48,17 @@ def without_holdout(opened: Workspace) -> None:
     with st.container(border=True):
         if known is not None and known.n_checked:
             st.header(md(known.sentence), anchor=False)
-        st.markdown(
-            "**No labels were set aside, so how right the model is on cells it has not learned "
-            "from is not measured.** Accuracy on training cells would flatter it."
-        )
-        st.markdown(
-            f"Name {N_CHECKS} cells drawn at random: about ten minutes, and an honest number "
-            "with its interval. Or set some labels aside and train again."
-        )
+            more = f"{count(known.n_missing, 'more cell')} would make the interval narrower."
+            st.markdown(more if known.n_missing else "Each more makes the interval narrower.")
+        else:
+            st.markdown(
+                "**No labels were set aside, so how right the model is on cells it has not "
+                "learned from is not measured.** Accuracy on training cells would flatter it."
+            )
+            st.markdown(
+                f"Name {N_CHECKS} cells drawn at random: about ten minutes, and an honest number "
+                "with its interval, for this model. Or set some labels aside and train again."
+            )
         with st.container(horizontal=True):
             if st.button(
                 "Check cells at random", key="random-check", icon=":material/casino:",

@@ -20,7 +20,7 @@ from scanvi_core.services.workspace import Workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
 CLUSTERS_HEIGHT = 220  # pixels
-SEEN, STALE = "labels-seen", "stale-edit"  # the step this tab shows; an edit that came too late
+SEEN, STALE = "labels-seen", "stale-edit"  # picked cells and since which step; a late edit
 NAMED = "named"  # whether the box still holds the name that was given
 
 
@@ -45,7 +45,9 @@ def draw_way(opened: Workspace, way: str) -> None:
 def bar(opened: Workspace, picked: Selection) -> None:
     """Draw the box that names the picked cells, with its warning, and undo."""
     labels = opened.labels()
-    seen = state.recall(SEEN, labels.seq)  # what the last drawing of this page showed
+    mark, seen = state.recall(SEEN, (None, labels.seq))  # since when these cells are picked
+    if mark != _mark(picked):
+        seen = labels.seq
     closed = bool(edit.read_only(opened))
     options = [*labels.active, *([] if keys.UNKNOWN in labels.active else [keys.UNKNOWN])]
     if state.recall(NAMED):  # the next cells are of another type, as a rule
@@ -62,7 +64,7 @@ def bar(opened: Workspace, picked: Selection) -> None:
         width="stretch",
     ):  # fmt: skip
         _name(opened, picked, str(name), seen)
-    state.remember(SEEN, labels.seq)
+    state.remember(SEEN, (_mark(picked), seen))
     if state.recall(STALE) is not None and state.recall(STALE)[-1] != _mark(picked):
         state.forget(STALE)  # it was about other cells
     if state.recall(STALE) is not None and picked.n:
@@ -132,6 +134,7 @@ def undo_buttons(opened: Workspace, *, short: bool = False) -> None:
 
 
 def _turn(action: Callable[[Workspace], None], opened: Workspace) -> None:
+    state.forget(SEEN)  # a step of this tab
     do(lambda: action(opened))
 
 

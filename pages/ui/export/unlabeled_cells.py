@@ -11,6 +11,7 @@ from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
+MANY_NOVEL = 0.05  # share of the cells filled in
 LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
 WORDS = {
     LEAVE: "Leave them without a label",
@@ -42,12 +43,24 @@ def ask(opened: Workspace) -> float:
             "type, is on Evaluate."
         )
     if chosen in known:
-        return known[chosen].threshold
-    own = st.slider(
-        "Least confidence", 0, 100, 80, 1, format="%d %%", key="export-threshold"
-    ) / 100  # fmt: skip
-    st.caption(_caption(opened, filling.filling(opened, own)))
-    return own
+        level = known[chosen].threshold
+    else:
+        level = st.slider(
+            "Least confidence", 0, 100, 80, 1, format="%d %%", key="export-threshold"
+        ) / 100  # fmt: skip
+        st.caption(_caption(opened, filling.filling(opened, level)))
+    _warn_of_novel(opened, level)
+    return level
+
+
+def _warn_of_novel(opened: Workspace, level: float) -> None:
+    n, novel = filling.filling(opened, level).n_cells, filling.n_novel(opened, level)
+    if novel > MANY_NOVEL * n:
+        st.warning(
+            f"{novel:,} of the {count(n, 'cell')} filled in look unlike every labeled cell: their "
+            "type may have no label yet, and what is said above does not hold for them. Look at "
+            "the tab Novel of Review first."
+        )
 
 
 def _caption(opened: Workspace, told: Filling) -> str:

@@ -208,7 +208,8 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -
         accepts = other is first
         work = answers.accept if accepts else partial(answers.choose, name=other.name)
         st.button(
-            f"Accept {_named(other)}" if accepts else _named(other), shortcut=shortcut,
+            f"Accept {_named(other)}" if other.name == proposal else _named(other),
+            shortcut=shortcut,
             key="accept" if accepts else f"choose-{i}", on_click=decide,
             args=(item, partial(work, opened, item, seen=seen)),
             type="primary" if proposal == other.name else "secondary",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.explore import uncertainty
+from pages.ui.frame import state
 from pages.ui.history import merge_logs
 from pages.ui.labels import issues
 from pages.ui.review import card, card_trail
@@ -26,12 +27,14 @@ Tab = Callable[[ReviewState], None]
 def draw(review: ReviewState) -> None:
     """Draw the choice of a tab and what is in it."""
     waiting = _waiting(review)
-    name = st.segmented_control(
-        "Show", list(TABS), key=TAB, default=next(iter(TABS)), required=True,
+    if state.widget(TAB) is None:
+        state.set_widget(TAB, next(iter(TABS)))
+    chosen = st.segmented_control(
+        "Show", list(TABS), key=TAB, required=True,
         label_visibility="collapsed",
         format_func=lambda tab: f"{tab} ({waiting[tab]:,})" if waiting.get(tab) else tab,
     )  # fmt: skip
-    TABS[name](review)
+    TABS[chosen or next(iter(TABS))](review)
 
 
 def _waiting(review: ReviewState) -> dict[str, int]:
@@ -93,8 +96,9 @@ def _random_check(review: ReviewState) -> None:
     st.markdown(
         md(known.sentence)
         or f"Name {N_CHECKS} cells drawn at random from all without a label: what you call them "
-        "tells how often the model is right, and teaches the next one."
+        "tells how often this model is right, and teaches the next, for which others are drawn."
     )
+    st.caption("Cells that you call unknown are left out of the count.")
     if known.n_checked:
         st.progress(min(1.0, known.n_checked / N_CHECKS), _so_far(known))
     item = card_trail.front(review, CHECK)

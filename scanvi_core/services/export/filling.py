@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.diagnostics.confidence_worth import measured, open_confidence
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -24,6 +25,18 @@ class Filling:
 def filling(opened: Workspace, threshold: float) -> Filling:
     """Return what filling in predictions of at least this confidence means."""
     return Filling(threshold, int(np.count_nonzero(open_confidence(opened) >= threshold)))
+
+
+def n_novel(opened: Workspace, threshold: float) -> int:
+    """Return how many of the cells filled in look unlike every labeled cell; 0 where unknown.
+
+    What is known of how often the model is right does not hold for them.
+    """
+    checked, predictions = uncertainty.reasons(opened), results.current(opened)
+    if checked is None or predictions is None:
+        return 0
+    taken = results.filled(opened.labels(), predictions, threshold)
+    return int(np.count_nonzero(taken & (checked.reason == uncertainty.Reason.NOVEL)))
 
 
 def mostly_right(opened: Workspace) -> Filling | None:

@@ -34,6 +34,8 @@ def accept(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None
         If somebody changed cells of the card since `seen`; both versions are in it.
     """
     name, store = item.candidates[0].name, opened.store
+    if is_answered(opened, item, name):
+        return
     _refuse_stale(opened, item, name, seen)
     store.append(events.accept(item.rows, name, reason="review", model=item.run_id))
 
@@ -43,6 +45,8 @@ def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = No
 
     Cells the user labeled before keep theirs.
     """
+    if is_answered(opened, item, name):
+        return
     _refuse_stale(opened, item, name, seen)
     labels = opened.labels()
     rows = item.rows[labels.codes[item.rows] < 0]
@@ -54,6 +58,12 @@ def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = No
 def unknown(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
     """Say that these cells cannot be named; they stay out of training as labels."""
     choose(opened, item, keys.UNKNOWN, seen)
+
+
+def is_answered(opened: Workspace, item: ReviewItem, name: str) -> bool:
+    """Tell whether all cells of a card have this name already, as after a key pressed twice."""
+    state = opened.labels()
+    return {state.names[code] if code >= 0 else "" for code in state.codes[item.rows]} == {name}
 
 
 def _refuse_stale(opened: Workspace, item: ReviewItem, name: str, seen: int | None) -> None:

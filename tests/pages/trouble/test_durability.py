@@ -64,6 +64,29 @@ def test_a_refused_edit_goes_with_the_cells_it_was_about(visit, labeled):
     assert not any(button.key == "use-mine" for button in app.button)  # it would name these
 
 
+def test_a_name_that_is_chosen_after_their_edit_does_not_hide_it(visit, labeled):
+    app = visit("labels", labeled)
+    pick(app, labeled, [3, 4])
+    edit.name_cells(workspace(labeled), np.array([4, 5]), "Theirs", "lasso")  # another tab
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()  # draws the page anew
+    app.button(key="name-cells").click().run()
+    assert "assign Theirs to 2 cells, 1 of them yours too" in said(app)
+    assert names(labeled)[4] == "Theirs"
+
+
+def test_a_step_of_this_tab_is_no_conflict(visit, labeled):
+    app = visit("labels", labeled)
+    pick(app, labeled, [3, 4])
+    app.selectbox(key="picked-name").set_value("CD19+ B").run()
+    app.button(key="name-cells").click().run()
+    pick(app, labeled, [3, 4])
+    app.button(key="undo").click().run()
+    app.selectbox(key="picked-name").set_value("Dendritic").run()
+    app.button(key="name-cells").click().run()
+    assert not any(button.key == "use-mine" for button in app.button)
+    assert names(labeled)[[3, 4]].tolist() == ["Dendritic", "Dendritic"]
+
+
 def test_theirs_can_be_kept(visit, labeled):
     app = visit("labels", labeled)
     pick(app, labeled, [4])

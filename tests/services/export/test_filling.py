@@ -1,9 +1,12 @@
 """How many cells without a label take their prediction, and how right these are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from scanvi_core.metrics.confidence import SurestCells
+from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.export import columns, filling, methods
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.export.filling import NO_PREDICTION, WANTED
@@ -59,3 +62,15 @@ def test_held_out_cells_that_were_right_less_often_raise_the_level(opened, monke
     assert filling.mostly_right(opened).threshold == pytest.approx(calibrated + 0.06)
     monkeypatch.setattr(filling, "measured", lambda *_: SurestCells(1.0, 0, 99, 0.5, (0.4, 0.6)))
     assert filling.mostly_right(opened).n_cells == 0
+
+
+def test_novel_cells_are_counted_among_those_that_are_filled_in(opened, monkeypatch):
+    assert filling.n_novel(opened, 0.0) == 0  # nobody has looked yet
+    predictions, state = results.current(opened), opened.labels()
+    reason = np.zeros(opened.dataset.n_obs, np.int8)
+    open_ = np.flatnonzero(results.filled(state, predictions, 0.0))
+    reason[open_[:7]] = uncertainty.Reason.NOVEL
+    reason[np.flatnonzero(state.codes >= 0)[:5]] = uncertainty.Reason.NOVEL  # these have a label
+    monkeypatch.setattr(uncertainty, "reasons", lambda _: SimpleNamespace(reason=reason))
+    assert filling.n_novel(opened, 0.0) == 7
+    assert filling.n_novel(opened, filling.NO_PREDICTION) == 0

@@ -82,3 +82,13 @@ def test_a_run_of_an_earlier_version_without_clusters_has_a_queue(trained):
     found = results.current(workspace(trained))
     for item in queue.queue(workspace(trained)):
         assert (found.confidence[item.rows] < config.LOW_CONFIDENCE).all()
+
+
+def test_the_same_answer_twice_is_one_answer(trained):
+    opened = workspace(trained)
+    item, seen = queue.queue(opened)[0], opened.labels().seq
+    answers.accept(opened, item, seen)
+    now = opened.labels().seq
+    answers.accept(opened, item, seen)  # the key was pressed twice before the page was drawn
+    answers.choose(opened, item, item.candidates[0].name, seen)
+    assert opened.labels().seq == now
