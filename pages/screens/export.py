@@ -29,6 +29,9 @@ WHAT_STAYS = {
 
 opened = requires.data_set("Export")
 header.draw("Export")
+job = frame_jobs.latest(opened.id, write.EXPORT)
+busy = job is not None and not job.status.final
+written = job is not None and job.status is JobStatus.DONE
 if not sharing.may_change(opened.id):
     read_only.note(opened)
     files.draw(opened)
@@ -39,6 +42,8 @@ if not trained and not (opened.labels().codes >= 0).any():
         "There is nothing to export yet: name some cells or train a model.", LABELS, "Go to Labels"
     )
 
+if written:
+    files.draw(opened)
 profile = (
     st.segmented_control(
         "What is the file for?", list(PROFILES), default=ANALYSIS, key="export-profile",
@@ -116,11 +121,10 @@ if profile != ANALYSIS:
         else:
             cap.draw(opened, choice)
 
-job = frame_jobs.latest(opened.id, write.EXPORT)
-busy = job is not None and not job.status.final
 with st.container(horizontal=True):
     if st.button(
-        "Write the files" if per_file else "Write the file", type="primary", key="export",
+        "Write the files" if per_file else "Write the file", key="export",
+        type="secondary" if written else "primary",
         icon=":material/save:", disabled=busy or not complete,
     ):  # fmt: skip
         do(lambda: write.start(opened, choice))
@@ -137,6 +141,6 @@ if job is not None:
     frame_jobs.show(job)
     if job.status is JobStatus.STOPPED:
         st.info("The export was stopped; nothing was written.")
-if not busy:
+if not busy and not written:
     files.draw(opened)
 files.draw_methods(opened, choice)

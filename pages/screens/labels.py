@@ -44,9 +44,12 @@ if not labels.seq:
         form.choose_source(opened, begun=False)
 else:
     by_hand = edit.is_by_hand(opened)
+    aside_first = by_hand and has_labels and holdout.is_asked_for(opened)
+    if aside_first:
+        show_types()
     if by_hand:
         name_by_hand()
-    if has_labels:
+    if has_labels and not aside_first:
         show_types()
     if not by_hand:
         st.header("Name cells by hand")

@@ -5,7 +5,8 @@ import streamlit as st
 
 from pages.ui.cell_map import charts
 from pages.ui.frame import state
-from pages.ui.frame.pages import LABELS, REVIEW, go, next_button
+from pages.ui.frame.pages import LABELS, REVIEW, go
+from pages.ui.labels.holdout import ASIDE_FIRST
 from pages.ui.review import tabs
 from pages.ui.text import md
 from scanvi_core.services import jobs
@@ -66,7 +67,12 @@ def without_holdout(opened: Workspace) -> None:
             ):  # fmt: skip
                 state.set_widget(tabs.TAB, tabs.RANDOM_CHECK)
                 go(REVIEW)
-            next_button(LABELS, "Set labels aside", primary=not by_hand)
+            if st.button(
+                "Set labels aside", key="set-aside", icon=":material/arrow_forward:",
+                type="secondary" if by_hand else "primary",
+            ):  # fmt: skip
+                state.remember(ASIDE_FIRST, True)
+                go(LABELS)
 
 
 def quick_models(opened: Workspace) -> None:

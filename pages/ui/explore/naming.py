@@ -19,7 +19,7 @@ from scanvi_core.services.review import answers
 from scanvi_core.services.workspace import Workspace
 
 LASSO, CLUSTER, RULE = "Lasso on a map", "Cluster", "Marker rule"
-CLUSTERS_HEIGHT = 220  # pixels
+ROW, CLUSTERS_HEIGHT = 33, 460  # pixels
 SEEN, STALE = "labels-seen", "stale-edit"  # picked cells and since which step; a late edit
 NAMED = "named"  # whether the box still holds the name that was given
 
@@ -179,7 +179,7 @@ def _markers_of_clusters(opened: Workspace) -> None:
     table = gene_tests.cluster_markers(opened)
     if table is not None:
         st.dataframe(
-            table, hide_index=True, height=CLUSTERS_HEIGHT,
+            table, hide_index=True, height=min(CLUSTERS_HEIGHT, ROW * (len(table) + 1) + 2),
             column_config={name: st.column_config.NumberColumn(width=60)
                            for name in ("cluster", "cells")},
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from scanvi_core import config
 from scanvi_core.services.formatting import count
@@ -9,6 +10,7 @@ from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects import data_report
 from scanvi_core.services.workspace import Workspace
 
+ASIDE_FIRST = "aside-first"  # a wish of this tab
 WAYS = {
     "A share of every type": holdout.CELLS,
     "Whole donors or samples": holdout.HIDDEN,
@@ -22,8 +24,16 @@ MEANING = {
     holdout.CELLS: "How often the model is right on cells like those you labeled.",
     holdout.HIDDEN: "How often it is right on a donor of whom no cell was labeled: harder, and "
     "closer to what new samples will meet.",
-    holdout.NONE: "All labels train the model, and nobody can say how good it is.",
+    holdout.NONE: "All labels train the model; only random checks on Review can tell how good it "
+    "is.",
 }
+
+
+def is_asked_for(opened: Workspace) -> bool:
+    """Tell whether Evaluate led here to set labels aside, which was not done yet."""
+    if opened.labels().holdout.any():
+        state.forget(ASIDE_FIRST)
+    return bool(state.recall(ASIDE_FIRST))
 
 
 def draw(opened: Workspace) -> None:

@@ -247,7 +247,7 @@ def _dialog_of(item: ReviewItem) -> str:
 
 def _ask_name(opened: Workspace, item: ReviewItem) -> None:
     known = list(opened.labels().active)
-    name = name_box(f"Name of these {count(len(item.rows), 'cell')}", known, "review-name")
+    name = name_box(f"Name of {count(len(item.rows), 'cell')}", known, "review-name")
     near_note(name, known)
     if st.button("Name them", type="primary", key="name-them", disabled=not name):
         try:

@@ -65,7 +65,8 @@ def answer(opened: Workspace, question: GeneTest) -> pd.DataFrame | None:
 def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
     """Return per cluster of the counts its cells and first markers; None before they are known.
 
-    Columns ``cluster`` (from 1), ``cells``, ``markers``.
+    Columns ``cluster`` (from 1), ``cells``, ``named`` (what most of its cells are called by now,
+    empty while most have no label), ``markers``.
     """
     question = of_clusters(opened)
     table = answer(opened, question)
@@ -77,9 +78,20 @@ def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
         {
             "cluster": np.arange(1, len(sizes) + 1),
             "cells": sizes,
+            "named": _names(opened, question.groups.codes, sizes),
             "markers": [first.get(name, "") for name in question.groups.names],
         }
     )
+
+
+def _names(opened: Workspace, clusters: np.ndarray, sizes: np.ndarray) -> list[str]:
+    codes, names = opened.labels().compact()
+    table = np.zeros((len(sizes), len(names) + 1), dtype=np.int64)
+    inside = clusters >= 0
+    np.add.at(table, (clusters[inside], codes[inside] + 1), 1)
+    words = ["", *names]
+    return [words[code] if 2 * row[code] > row.sum() else "" for row, code in
+            zip(table, table.argmax(axis=1), strict=True)]  # fmt: skip
 
 
 def of_clusters(opened: Workspace) -> GeneTest:

@@ -25,10 +25,10 @@ def test_evaluate_offers_it_where_no_labels_were_set_aside(visit, labeled, by_ha
     train_now(labeled, BRIEF)
     app = visit("evaluate", labeled)
     assert not app.exception
-    button, other = app.button(key="random-check"), app.button(key="next-labels")
+    button, other = app.button(key="random-check"), app.button(key="set-aside")
     kinds = {b.key: b.proto.type for b in (button, other)}
     assert kinds == {"random-check": "primary" if by_hand else "secondary",
-                     "next-labels": "secondary" if by_hand else "primary"}  # fmt: skip
+                     "set-aside": "secondary" if by_hand else "primary"}  # fmt: skip
     card = queue.review_state(workspace(labeled)).cards(CHECK)[0]
     edit.name_cells(workspace(labeled), np.array([card.drawn]), "B", "review")
     app = visit("evaluate", labeled)
@@ -48,3 +48,27 @@ def test_the_tab_shows_a_cell_and_counts(visit, trained):
     assert "right about 1 of 1 cell drawn at random" in " ".join(
         element.value for element in app.markdown
     )
+
+
+def test_setting_labels_aside_comes_first_on_labels_where_evaluate_led_there(visit, labeled):
+    from pages.ui.frame import state
+    from pages.ui.labels.holdout import ASIDE_FIRST
+
+    opened = workspace(labeled)
+    edit.start_empty(opened)
+    edit.name_cells(opened, np.arange(20), "B", "lasso")
+    edit.name_cells(opened, np.arange(20, 40), "T", "lasso")
+
+    def drawn(block):
+        for part in block.children.values():
+            yield getattr(part, "key", None) or getattr(part, "value", None)
+            yield from drawn(part) if hasattr(part, "children") else ()
+
+    def first(app):
+        page = list(drawn(app.main))
+        return page.index("Set aside for an honest score") < page.index("naming-way")
+
+    app = visit("labels", labeled)
+    assert not first(app)
+    app.session_state[f"{state._PREFIX}{ASIDE_FIRST}"] = True
+    assert first(app.run())
