@@ -7,6 +7,7 @@ anywhere else is a fault of the program and is never taken for one of the file.
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -94,7 +95,8 @@ def _names_stored(node: Any) -> list[str]:
         return [name async for name in store.list_dir(path)]
 
     own = {"zarr.json", ".zgroup", ".zattrs", ".zmetadata"}
-    return sorted(set(asyncio.run(listed())) - own)
+    with ThreadPoolExecutor(1) as apart:  # whoever reads may have an event loop of its own
+        return sorted(set(apart.submit(asyncio.run, listed()).result()) - own)
 
 
 def array_in(parent: Any, name: str, ndim: int = 1, kinds: str | None = None) -> Any:

@@ -4,6 +4,7 @@ Named groups are not pure: a model that takes every label as certain gets worse,
 then fail.
 """
 
+import numpy as np
 import pytest
 
 from benchmarks.quality import updates
@@ -19,18 +20,25 @@ DATA = SHARED / "data"
 SMALL, MIXED = "tms_liver", "pbmc68k_reduced_counts"
 
 
-def after_mixed_groups(cells):
-    """Return the accuracy without update, refitted and trained: 12 mixed groups, a new type."""
-    model, found = refit.decided(cells, 0, hide=True)
+def after_mixed_groups(cells, draws=(0,)):
+    """Return the accuracy without update, refitted and trained: 12 mixed groups, a new type.
+
+    Means over draws of the labels: that of one depends on the processor by as much as .02.
+    """
+    return np.mean([_after_mixed_groups(cells, draw) for draw in draws], axis=0)
+
+
+def _after_mixed_groups(cells, draw):
+    model, found = refit.decided(cells, draw, hide=True)
     last = len(found["ys"]) - 1
-    found[f"{refit.SOFT}{last}"] = refit.updated(cells, 0, model, found, (refit.SOFT, last))
+    found[f"{refit.SOFT}{last}"] = refit.updated(cells, draw, model, found, (refit.SOFT, last))
     told = refit.judged(found, last)
     return [told[refit.WAYS[way]][0] for way in (0, 1, 4)]
 
 
 @pytest.mark.slow
 def test_training_on_mixed_groups_of_the_example_makes_the_model_no_worse(example):
-    before, frozen, trained = after_mixed_groups(refit.read(example, "expert_label"))
+    before, frozen, trained = after_mixed_groups(refit.read(example, "expert_label"), (0, 1))
     assert trained > max(before, frozen) - CHANCE, (before, frozen, trained)
 
 

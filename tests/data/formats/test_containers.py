@@ -1,5 +1,6 @@
 """loom, zarr, MuData and archives: what they hold is read, or what to do is said."""
 
+import asyncio
 import gzip
 import json
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import zarr
 from anndata.io import write_elem
 
+from scanvi_core.data.blocks import nodes
 from tests.data.formats.reading import (
     CELLS,
     GENES,
@@ -109,6 +111,18 @@ def test_a_part_of_a_type_that_zarr_does_not_know_does_not_cost_the_others(truth
     same(dataset, truth)
     said = [note for note in dataset.manifest["repairs"] if "cannot be read" in note]
     assert len(said) == 1 and said[0].startswith("uns['records'] cannot be read")
+
+
+def test_a_store_is_listed_from_within_an_event_loop_too(tmp_path):
+    import zarr
+
+    group = zarr.open_group(tmp_path / "s.zarr", mode="w")
+    group.create_group("inside")
+
+    async def list_it():
+        return nodes._names_stored(group)
+
+    assert asyncio.run(list_it()) == ["inside"]
 
 
 def test_a_dense_zarr_store_with_an_entry_of_unknown_make_is_read_without_it(truth, tmp_path):
