@@ -15,7 +15,7 @@ import pandas as pd
 from scanvi_core import config
 from scanvi_core.data.formats.text.annotations import (
     described,
-    joined_by_name,
+    joined_but_for_endings,
     names_some,
     read_table,
 )
@@ -135,6 +135,7 @@ class Beside:
                 beside.add(other)
             except (FileRefused, ValueError) as error:  # pandas' ParserError is one
                 logger.warning("%s cannot be read", other.name, exc_info=error)
+                beside.notes.append(f"{other.name} cannot be read as a table: it was left aside.")
         return beside
 
     def add(self, path: Path) -> None:
@@ -160,7 +161,7 @@ class Beside:
             ``cells`` or ``genes``.
         """
         for name, table in self.tables.items():
-            beside = joined_by_name(table, frame.index)
+            beside, differing = joined_but_for_endings(table, frame.index)
             if beside is None:
                 continue
             self.fields.pop(name, None)
@@ -172,7 +173,7 @@ class Beside:
             n = int(beside.isna().all(axis=1).sum())
             left = f" {n:,} of {len(frame):,} are not in it." if n else ""
             said = f"{name}, which lies beside it, describes the {what}: {listed}.{left}"
-            self.notes.append(said)
+            self.notes.append(f"{said} {differing}".strip())
         return frame
 
     def left_aside(self, cells: pd.Index) -> list[str]:

@@ -147,7 +147,13 @@ def fields_of(line: str, separator: str) -> list[str]:
     import csv
 
     csv.field_size_limit(max(csv.field_size_limit(), len(line) + 1))  # a guess may not cut at all
-    return next(csv.reader([line], delimiter=separator), [])
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error as error:  # a carriage return inside a line
+        raise FileRefused(
+            f"A line that starts with {line[:30]!r} cannot be parted into fields: {error}.",
+            "Save the table again, with lines that all end in the same way.",
+        ) from error
 
 
 def why_no_table(error: ValueError) -> str:
