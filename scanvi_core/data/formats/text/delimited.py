@@ -24,6 +24,7 @@ from scanvi_core.data.formats.text.beside import (
     names_which,
 )
 from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
+from scanvi_core.data.formats.text.gene_titles import no_genes
 from scanvi_core.data.formats.text.glimpse import (
     OTHER_ENCODING,
     Glimpse,
@@ -75,8 +76,12 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
         table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
         table = _read(request, seen, header, OTHER_ENCODING)
-    counts, described, plain = _parted(table, header, chosen)
+    guessed = _no_genes(table, header) if chosen == ROWS else []
+    counts, described, plain = _parted(table, header, chosen, guessed)
     notes = _about(described, "cells" if chosen == ROWS else "genes")
+    if guessed:
+        listed = ", ".join(guessed)
+        notes.append(f"{listed}: called as no gene here is, and taken to describe the cells.")
     if not is_ended(request.path):
         notes.append(CUT_OFF.format(request.path.name))
     obs, var = (described, plain) if chosen == ROWS else (plain, described)
@@ -89,13 +94,24 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
     return notes + beside.notes + beside.left_aside(obs.index)
 
 
+def _no_genes(table: tuple[Any, ...], header: list[str]) -> list[str]:
+    """Return the titles of numbers that describe cells though nobody knows them."""
+    titles = header[1:]
+    known = {at for at, title in enumerate(titles) if title in table[1] or describes_cells(title)}
+    return [titles[at] for at in no_genes(titles, known)]
+
+
 def _parted(
-    table: tuple[Any, ...], header: list[str], chosen: str
+    table: tuple[Any, ...], header: list[str], chosen: str, guessed: list[str]
 ) -> tuple[sp.csr_matrix, pd.DataFrame, pd.DataFrame]:
     """Return the counts as they lie, what describes their rows, and the names of their columns."""
     names, words, values = table
     is_other = describes_cells if chosen == ROWS else describes_genes
-    others = [at for at, title in enumerate(header[1:]) if title not in words and is_other(title)]
+    others = [
+        at
+        for at, title in enumerate(header[1:])
+        if title not in words and (is_other(title) or title in guessed)
+    ]
     described = _described(header, words, values, others).set_axis(pd.Index(names, dtype=object))
     is_count = np.array([title not in described for title in header[1:]], dtype=bool)
     counts = values if is_count.all() else values[:, np.flatnonzero(is_count)]
