@@ -32,7 +32,7 @@ MOST_LOOKED_AT = 2_000
 SYMBOL_COLUMNS = (
     "featurename", "genesymbols", "genesymbol", "genenames", "genename", "symbol", "symbols",
     "geneshortname", "hgncsymbol", "mgisymbol", "externalgenename", "genesname", "name", "names",
-    "gene", "genes", "featurenames",
+    "gene", "genes", "featurenames", "hgncsymbols", "primarysymbol", "publicname", "locus",
 )  # fmt: skip
 IDENTIFIER_COLUMNS = (
     "geneids", "geneid", "ensembl", "ensemblid", "ensemblgeneid", "id", "accession", "featureid",

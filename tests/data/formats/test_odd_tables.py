@@ -41,3 +41,62 @@ def test_a_gene_written_otherwise_stays_a_gene(truth, tmp_path, genes, typed):
         table.insert(0 if genes[-1] == "snoU13" else len(genes), "cell_type", TYPES)
     table.to_csv(tmp_path / "t.csv")
     same(taken(tmp_path / "t.csv", tmp_path, **IN_ROWS), truth, genes)
+
+
+@pytest.mark.parametrize(("sep", "decimal"), [(";", "."), (";", ","), ("\t", "."), ("\t", ",")])
+def test_the_decimal_mark_is_told_by_the_fields(truth, tmp_path, sep, decimal):
+    table = frame(truth).astype(float)
+    table.insert(0, "cell_type", TYPES)
+    table.to_csv(tmp_path / "t.csv", sep=sep, decimal=decimal)
+    same(taken(tmp_path / "t.csv", tmp_path, **IN_ROWS), truth)
+
+
+def test_two_decimal_marks_are_refused_in_words(truth, tmp_path):
+    table = frame(truth).astype(float).astype(str)
+    table.iloc[:, 0] = "1,5"
+    table.insert(0, "cell_type", TYPES)
+    table.to_csv(tmp_path / "t.csv", sep=";")
+    message = refusal(tmp_path / "t.csv", tmp_path, **IN_ROWS)
+    assert "in two ways" in message
+
+
+@pytest.mark.parametrize("header", [True, False], ids=["header too", "header without"])
+@pytest.mark.parametrize("sep", ["\t", ","])
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_separator_at_the_end_of_lines_is_no_column(truth, tmp_path, sep, header, typed):
+    table = frame(truth)
+    if typed:
+        table.insert(0, "cell_type", TYPES)
+    first, *lines = table.to_csv(sep=sep, index_label="cell").splitlines()
+    text = "\n".join([first + sep * header, *[line + sep for line in lines]])
+    (tmp_path / "t.csv").write_text(text + "\n")
+    same(taken(tmp_path / "t.csv", tmp_path, **IN_ROWS), truth)
+
+
+def test_an_empty_last_column_of_r_is_no_end_of_a_line(truth, tmp_path):
+    frame(truth).T.to_csv(tmp_path / "counts.csv")
+    known = pd.DataFrame({"my type": TYPES, "batch": list("ab") * 30, "remark": ""}, index=CELLS)
+    text = known.to_csv().removeprefix(",")
+    (tmp_path / "meta.csv").write_text(text)
+    dataset = taken(tmp_path / "counts.csv", tmp_path, orientation="cells-in-columns")
+    assert dataset.column("my type").tolist() == TYPES
+
+
+def test_words_among_the_numbers_of_clusters_are_labels(truth, tmp_path):
+    table = frame(truth)
+    table.insert(0, "cluster", ["unassigned", *["1", "2"] * 29, "3"])
+    table.to_csv(tmp_path / "t.csv")
+    dataset = taken(tmp_path / "t.csv", tmp_path, **IN_ROWS)
+    same(dataset, truth)
+    assert set(dataset.column("cluster")) == {"unassigned", "1", "2", "3"}
+
+
+@pytest.mark.parametrize(("line", "sep"), [("sep=,", ","), ("sep=;", ";"), ('"sep=,"', ",")])
+def test_a_first_line_for_spreadsheets_is_passed_over(truth, tmp_path, line, sep):
+    (tmp_path / "t.csv").write_text(f"{line}\n{frame(truth).to_csv(sep=sep)}")
+    same(taken(tmp_path / "t.csv", tmp_path, **IN_ROWS), truth)
+
+
+def test_text_in_utf_16_is_called_so(truth, tmp_path):
+    path = written(truth, tmp_path, encoding="utf-16")
+    assert "it is text in UTF-16" in refusal(path, tmp_path)

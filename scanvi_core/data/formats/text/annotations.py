@@ -63,7 +63,8 @@ def _parsed(path: Path, seen: Glimpse, width: int, n_before: int) -> pd.DataFram
             return pd.read_csv(
                 stream, sep=seen.separator if width > 1 else "\t", header=None, dtype=str,
                 keep_default_na=False, skip_blank_lines=True, skiprows=n_before,
-                names=range(width), quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
+                names=range(width), usecols=range(width), index_col=False,
+                quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
             )  # fmt: skip
         except pd.errors.ParserError as error:
             raise FileRefused(

@@ -27,6 +27,7 @@ from scanvi_core.data.formats.text.glimpse import (
     guess_separator,
     lines_before,
     number,
+    without_empty_end,
 )
 from scanvi_core.errors import FileRefused
 
@@ -78,7 +79,8 @@ def look_at(path: Path) -> Look | None:
     remarks = lines_before(path)
     lines = first_lines(path, LOOKED_AT + remarks)[remarks:]
     separator = guess_separator(lines)
-    header, *body = [fields_of(line, separator) for line in lines] or [[]]
+    parted = without_empty_end([fields_of(line, separator) for line in lines])
+    header, *body = parted or [[]]
     widths = {len(line) for line in body}
     if len(widths) != 1 or len(header) not in {max(widths), max(widths) - 1}:
         return None

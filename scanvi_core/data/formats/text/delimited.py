@@ -28,6 +28,7 @@ from scanvi_core.data.formats.text.gene_titles import no_genes
 from scanvi_core.data.formats.text.glimpse import (
     OTHER_ENCODING,
     Glimpse,
+    decimal_mark,
     glimpse,
     is_ended,
     number,
@@ -251,7 +252,8 @@ def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> 
                 f"Column {header[1 + at]} of {request.path.name} holds numbers and words.", TEXT
             )
         for place in np.flatnonzero(~first):
-            _check_words(body.iloc[:, place], header[1 + place], request.path.name)
+            if not describes_cells(header[1 + place]):
+                _check_words(body.iloc[:, place], header[1 + place], request.path.name)
             words[header[1 + place]] += list(body.iloc[:, place])
         parts.append(_sparse(body.loc[:, is_number].to_numpy()))
         held += parts[-1].data.nbytes * 3
@@ -295,9 +297,8 @@ def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iter
     with open_text(path, np.inf) as stream:
         reader = pd.read_csv(
             stream, sep=seen.separator, header=None, skiprows=seen.n_before + 1,
-            skip_blank_lines=True,
-            decimal="," if seen.separator == ";" else ".", dtype={0: str},
-            encoding=encoding,
+            skip_blank_lines=True, usecols=range(len(header)),  # an empty end of lines aside
+            decimal=decimal_mark(seen), dtype={0: str}, encoding=encoding,
             keep_default_na=False, na_values=["", "NA", "NaN", "nan"],
             chunksize=max(1, BLOCK_FIELDS // len(header)), low_memory=False,
         )  # fmt: skip
@@ -316,7 +317,13 @@ def _check_words(column: pd.Series, title: str, name: str) -> None:
     given = column.dropna()
     is_word = pd.to_numeric(given, errors="coerce").isna()
     if len(given) and is_word.mean() < 0.5 and column.dtype != bool:
-        word = str(given[is_word].iloc[0])[:30] if is_word.any() else ""
+        if not is_word.any():
+            raise FileRefused(
+                f"{name} writes the numbers of {title} in two ways: with a decimal comma and with "
+                "a point.",
+                "Save it with one decimal mark.",
+            )
+        word = str(given[is_word].iloc[0])[:30]
         raise FileRefused(
             f"{name} holds the word {word!r} among the numbers of {title}.",
             "Write a number there, or leave the column out.",

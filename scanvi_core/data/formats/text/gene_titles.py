@@ -33,8 +33,8 @@ def no_genes(titles: Sequence[str], known: set[int]) -> list[int]:
     if len(unknown) < FEWEST or not known:
         return []
     ways = (is_identifier, _in_capitals, SMALL.fullmatch, CAPITAL.fullmatch)
-    usual = next((way for way in ways if sum(map(bool, map(way, unknown))) >= ALIKE * len(unknown)),
-                 None)  # fmt: skip
+    shares = {way: sum(bool(way(title)) for title in unknown) / len(unknown) for way in ways}
+    usual = next((way for way in ways if shares[way] >= ALIKE), None)
     if usual is None:
         return []
 

@@ -9,15 +9,24 @@ from pathlib import Path
 
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import GZIP_MAGIC, open_text
+from scanvi_core.data.names import IDENTIFIER_COLUMNS, SYMBOL_COLUMNS, plain
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import SMALLER_FILE
 
 GLIMPSE_LINES = 60
+SAYS_SEPARATOR = re.compile(rb"sep=[,;\t| ]\"?[,;\t\s]*$")
 MOST_REMARKS = 500  # lines before a table
 LINE_BYTES = 2**24
 VALUE_BYTES = 12  # of a stored count, twice while parts are put together
 OTHER_ENCODING = "latin-1"  # of old spreadsheets; whatever is no UTF-8 can be read as this
+NAMING = frozenset(  # titles of the column of names, by `plain`
+    {"", "cell", "cells", "cellid", "cellname", "barcode", "barcodes", "cellbarcode", "index",
+     *SYMBOL_COLUMNS, *IDENTIFIER_COLUMNS}
+)  # fmt: skip
 SEPARATORS = ("\t", ",", ";", " ")
+COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+SURE_COMMA = re.compile(r"[-+]?(0?,\d+|\d*,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?")  # 1,234: a thousand?
+POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +80,22 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
     remarks = lines_before(path)
     lines = first_lines(path, GLIMPSE_LINES + remarks)[remarks:]
     separator = guess_separator(lines)
-    fields = tuple(tuple(fields_of(line, separator)) for line in lines)
+    fields = tuple(map(tuple, without_empty_end([fields_of(line, separator) for line in lines])))
     n_lines = count_lines(path, max_bytes, separator, memory_bytes) - remarks
     return Glimpse(lines[0] if lines else "", fields, separator, n_lines, remarks)
 
 
 def lines_before(path: Path) -> int:
-    """Return how many lines of remarks come before a table; text with a blank line is no table."""
+    """Return how many lines of remarks come before a table; text with a blank line is no table.
+
+    ``sep=;`` in the first line tells a spreadsheet how to part the others.
+    """
     n = 0
     with open_text(path, LINE_BYTES * MOST_REMARKS) as stream:
         for _ in range(MOST_REMARKS):
             line = stream.readline(LINE_BYTES)
-            if not line.lstrip(b'\xef\xbb\xbf"').startswith(b"#"):
+            start = line.lstrip(b'\xef\xbb\xbf"').lower()
+            if not (start.startswith(b"#") or (n == 0 and SAYS_SEPARATOR.match(start))):
                 return n if line.strip() else 0
             n += 1
     return n
@@ -154,6 +167,31 @@ def fields_of(line: str, separator: str) -> list[str]:
             f"A line that starts with {line[:30]!r} cannot be parted into fields: {error}.",
             "Save the table again, with lines that all end in the same way.",
         ) from error
+
+
+def without_empty_end(lines: list[list[str]]) -> list[list[str]]:
+    """Return the fields of a table without an empty last column: a separator ends its lines."""
+    header, *body = lines or [[]]
+    widths = {len(line) for line in body}
+    if len(widths) != 1 or max(widths) < 3 or any(line[-1] for line in body):
+        return lines
+    width = max(widths)
+    if len(header) == width and not header[-1]:
+        header = header[:-1]
+    elif len(header) != width - 1 or plain(header[0]) not in NAMING:  # as R writes it
+        return lines
+    return [header, *[line[:-1] for line in body]]
+
+
+def decimal_mark(seen: Glimpse) -> str:
+    """Return what stands before the decimals of a table, as its fields show."""
+    if seen.separator == ",":
+        return "."
+    fields = {field.strip() for line in seen.lines[1:] for field in line[1:]}
+    points = any(map(POINT.fullmatch, fields))
+    if seen.separator == ";":
+        return "." if points and not any(map(COMMA.fullmatch, fields)) else ","
+    return "," if not points and any(map(SURE_COMMA.fullmatch, fields)) else "."
 
 
 def why_no_table(error: ValueError) -> str:
