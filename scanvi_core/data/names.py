@@ -50,6 +50,13 @@ def is_identifier(name: object) -> bool:
     return IDENTIFIER.fullmatch(str(name).strip()) is not None
 
 
+def leading_symbols(names: Iterable[object]) -> list[str]:
+    """Return the symbols of names like BD's ``CD3D|ENSG00000167286|PolyA_1``; [] for others."""
+    parts = [str(name).split("|") for name in names]
+    joint = sum(len(part) > 1 and bool(part[0].strip()) for part in parts)
+    return [part[0].strip() for part in parts] if 2 * joint > len(parts) else []
+
+
 def is_gene(name: object) -> bool:
     """Tell whether a name is surely that of a gene."""
     text = str(name).strip()

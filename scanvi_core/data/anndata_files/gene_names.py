@@ -21,7 +21,9 @@ def symbol_column(var: pd.DataFrame) -> str | None:
     var
         The table of genes; its index holds their names.
     """
-    unreadable = sum(is_identifier(name) or str(name).isdigit() for name in var.index)
+    unreadable = sum(
+        is_identifier(name) or str(name).isdigit() or "|" in str(name) for name in var.index
+    )
     if unreadable * 2 < max(1, len(var)):
         return None
     return next((name for name in symbol_columns(var) if _holds_symbols(var[name])), None)

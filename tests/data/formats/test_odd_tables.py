@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scanvi_core.data.anndata_files.gene_names import symbol_column
 from tests.data.formats.reading import CELLS, GENES, N_CELLS, TYPES, frame, refusal, same, taken
 
 IN_ROWS = {"orientation": "cells-in-rows"}
@@ -100,3 +101,17 @@ def test_a_first_line_for_spreadsheets_is_passed_over(truth, tmp_path, line, sep
 def test_text_in_utf_16_is_called_so(truth, tmp_path):
     path = written(truth, tmp_path, encoding="utf-16")
     assert "it is text in UTF-16" in refusal(path, tmp_path)
+
+
+def test_symbols_are_taken_from_the_joint_names_of_bd(truth, tmp_path):
+    names = [f"{gene}|ENSG{at:011d}|PolyA_1" for at, gene in enumerate(GENES)]
+    frame(truth).set_axis(names, axis=1).to_csv(tmp_path / "t.csv", index_label="Cell_Index")
+    dataset = taken(tmp_path / "t.csv", tmp_path, **IN_ROWS)
+    same(dataset, truth, names)
+    assert list(dataset.symbols) == GENES
+
+
+@pytest.mark.parametrize("title", ["public_name", "Public Name", "locus", "primary_symbol"])
+def test_symbols_of_the_databases_of_animals_and_plants_are_shown(title):
+    genes = pd.DataFrame({title: GENES}, index=[f"WBGene{at:08d}" for at in range(len(GENES))])
+    assert symbol_column(genes) == title

@@ -36,7 +36,7 @@ from scanvi_core.data.formats.text.glimpse import (
 )
 from scanvi_core.data.formats.text.wide_lines import WIDE, NotPlain, read_lines
 from scanvi_core.data.guard.text import open_text
-from scanvi_core.data.names import cells_in_rows, is_gene
+from scanvi_core.data.names import cells_in_rows, is_gene, leading_symbols
 from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import SMALLER_FILE
@@ -45,6 +45,7 @@ from scanvi_core.plurals import count
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
 UNSURE = 0.3  # of what speaks for one orientation, below which the tables beside are asked
 PREVIEW = (6, 7)
+SYMBOLS = "gene_symbol"
 JUDGED_LINES = 10
 NUMBERS_OF_TABLE = 0.2  # share of numbers below which lines of uneven length are prose
 CUT_OFF = "The last line of {} has no end. If the file was cut off, cells or genes are missing."
@@ -87,6 +88,8 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
         notes.append(CUT_OFF.format(request.path.name))
     obs, var = (described, plain) if chosen == ROWS else (plain, described)
     counts = counts if chosen == ROWS else counts.T.tocsr()
+    if symbols := leading_symbols(var.index):
+        var = var.assign(**{SYMBOLS: symbols})
     obs = beside.with_columns(obs, var.index, "cells")
     var = beside.with_columns(var, obs.index, "genes")
     with new_h5ad(request.target) as out:
