@@ -115,3 +115,17 @@ def test_symbols_are_taken_from_the_joint_names_of_bd(truth, tmp_path):
 def test_symbols_of_the_databases_of_animals_and_plants_are_shown(title):
     genes = pd.DataFrame({title: GENES}, index=[f"WBGene{at:08d}" for at in range(len(GENES))])
     assert symbol_column(genes) == title
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("sep", ["", ","])
+def test_a_late_line_of_more_fields_is_refused(truth, tmp_path, sep, typed):
+    table = pd.concat([frame(truth)] * 2).set_axis([f"c{i}" for i in range(2 * N_CELLS)])
+    if typed:
+        table.insert(0, "cell_type", TYPES * 2)
+    first, *lines = table.to_csv(index_label="cell").splitlines()
+    lines[100] += ",7"
+    (tmp_path / "t.csv").write_text(
+        "\n".join(x + sep * (x != lines[100]) for x in [first, *lines])
+    )
+    refusal(tmp_path / "t.csv", tmp_path, **IN_ROWS)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from scanvi_core import config
 from scanvi_core.data.endings import hold_barcodes, match_but_for_endings
-from scanvi_core.data.formats.text.glimpse import Glimpse, why_no_table
+from scanvi_core.data.formats.text.glimpse import Glimpse, checked_end, why_no_table
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
@@ -60,16 +60,17 @@ def read_table(path: Path, seen: Glimpse, n: int, notes: list[str] | None = None
 def _parsed(path: Path, seen: Glimpse, width: int, n_before: int) -> pd.DataFrame:
     with open_text(path, np.inf) as stream:
         try:
-            return pd.read_csv(
+            frame = pd.read_csv(
                 stream, sep=seen.separator if width > 1 else "\t", header=None, dtype=str,
                 keep_default_na=False, skip_blank_lines=True, skiprows=n_before,
-                names=range(width), usecols=range(width), index_col=False,
+                names=range(width + seen.empty_end),
                 quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
             )  # fmt: skip
         except pd.errors.ParserError as error:
             raise FileRefused(
                 f"{path.name} is damaged: {why_no_table(error)}.", "Copy it again from its source."
             ) from error
+    return checked_end(frame, width, path.name)
 
 
 def _odd_lines(path: Path, seen: Glimpse, width: int) -> int:

@@ -28,6 +28,7 @@ from scanvi_core.data.formats.text.gene_titles import no_genes
 from scanvi_core.data.formats.text.glimpse import (
     OTHER_ENCODING,
     Glimpse,
+    checked_end,
     decimal_mark,
     glimpse,
     is_ended,
@@ -300,13 +301,13 @@ def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iter
     with open_text(path, np.inf) as stream:
         reader = pd.read_csv(
             stream, sep=seen.separator, header=None, skiprows=seen.n_before + 1,
-            skip_blank_lines=True, usecols=range(len(header)),  # an empty end of lines aside
+            skip_blank_lines=True,
             decimal=decimal_mark(seen), dtype={0: str}, encoding=encoding,
             keep_default_na=False, na_values=["", "NA", "NaN", "nan"],
             chunksize=max(1, BLOCK_FIELDS // len(header)), low_memory=False,
         )  # fmt: skip
         try:
-            yield from reader
+            yield from (checked_end(frame, len(header), path.name) for frame in reader)
         except pd.errors.ParserError as error:
             why = why_no_table(error)
             raise FileRefused(

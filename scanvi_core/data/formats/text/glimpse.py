@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import GZIP_MAGIC, open_text
 from scanvi_core.data.names import IDENTIFIER_COLUMNS, SYMBOL_COLUMNS, plain
@@ -45,6 +47,8 @@ class Glimpse:
         Lines that are not empty, without those before the table.
     n_before
         Lines before the table: remarks behind a ``#``, as BD Rhapsody and Drop-seq write them.
+    empty_end
+        Whether a separator ends every line, with nothing behind it.
     """
 
     start: str
@@ -52,6 +56,7 @@ class Glimpse:
     separator: str
     n_lines: int
     n_before: int = 0
+    empty_end: bool = False
 
 
 def first_lines(path: Path, n: int = GLIMPSE_LINES) -> list[str]:
@@ -80,9 +85,12 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
     remarks = lines_before(path)
     lines = first_lines(path, GLIMPSE_LINES + remarks)[remarks:]
     separator = guess_separator(lines)
-    fields = tuple(map(tuple, without_empty_end([fields_of(line, separator) for line in lines])))
+    parted = [fields_of(line, separator) for line in lines]
+    kept = without_empty_end(parted)
+    fields = tuple(map(tuple, kept))
     n_lines = count_lines(path, max_bytes, separator, memory_bytes) - remarks
-    return Glimpse(lines[0] if lines else "", fields, separator, n_lines, remarks)
+    first = lines[0] if lines else ""
+    return Glimpse(first, fields, separator, n_lines, remarks, kept is not parted)
 
 
 def lines_before(path: Path) -> int:
@@ -181,6 +189,23 @@ def without_empty_end(lines: list[list[str]]) -> list[list[str]]:
     elif len(header) != width - 1 or plain(header[0]) not in NAMING:  # as R writes it
         return lines
     return [header, *[line[:-1] for line in body]]
+
+
+def checked_end(frame: pd.DataFrame, width: int, name: str) -> pd.DataFrame:
+    """Return the first columns of a table whose lines end in a separator.
+
+    Raises
+    ------
+    FileRefused
+        If anything stands behind it.
+    """
+    behind = frame.iloc[:, width:].fillna("").astype(str)
+    if (behind != "").to_numpy().any():
+        raise FileRefused(
+            f"{name} is no table: its lines have different numbers of fields.",
+            "It may have been cut off, or its separator stands inside names. Save it again.",
+        )
+    return frame.iloc[:, :width]
 
 
 def decimal_mark(seen: Glimpse) -> str:
