@@ -58,7 +58,15 @@ def test_two_decimal_marks_are_refused_in_words(truth, tmp_path):
     table.insert(0, "cell_type", TYPES)
     table.to_csv(tmp_path / "t.csv", sep=";")
     message = refusal(tmp_path / "t.csv", tmp_path, **IN_ROWS)
-    assert "in two ways" in message
+    assert "its point may part decimals or thousands" in message
+
+
+def test_points_in_thousands_are_never_read_as_decimals(truth, tmp_path):
+    table = frame(truth).astype(str)
+    table.iloc[:3, 0] = "1.234"
+    table.insert(0, "cell_type", TYPES)
+    table.to_csv(tmp_path / "t.csv", sep=";")
+    refusal(tmp_path / "t.csv", tmp_path, **IN_ROWS)
 
 
 @pytest.mark.parametrize("header", [True, False], ids=["header too", "header without"])

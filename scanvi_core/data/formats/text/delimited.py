@@ -322,10 +322,12 @@ def _check_words(column: pd.Series, title: str, name: str) -> None:
     is_word = pd.to_numeric(given, errors="coerce").isna()
     if len(given) and is_word.mean() < 0.5 and column.dtype != bool:
         if not is_word.any():
+            pointed = (text for text in given if isinstance(text, str) and "." in text)
+            odd = next(pointed, given.iloc[0])
             raise FileRefused(
-                f"{name} writes the numbers of {title} in two ways: with a decimal comma and with "
-                "a point.",
-                "Save it with one decimal mark.",
+                f"{name} holds {str(odd)[:30]!r} among the numbers of {title}: its point may part "
+                "decimals or thousands.",
+                "Save it with one decimal mark, and none for thousands.",
             )
         word = str(given[is_word].iloc[0])[:30]
         raise FileRefused(

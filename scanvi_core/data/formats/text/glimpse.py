@@ -27,8 +27,10 @@ NAMING = frozenset(  # titles of the column of names, by `plain`
 )  # fmt: skip
 SEPARATORS = ("\t", ",", ";", " ")
 COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
-SURE_COMMA = re.compile(r"[-+]?(0?,\d+|\d*,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?")  # 1,234: a thousand?
+# 1,234 may be a thousand
+SURE_COMMA = re.compile(r"[-+]?(0?,\d+|\d*,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?")
 POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
+SURE_POINT = re.compile(SURE_COMMA.pattern.replace(",(", "[.](").replace("?,", "?[.]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,11 @@ def decimal_mark(seen: Glimpse) -> str:
     fields = {field.strip() for line in seen.lines[1:] for field in line[1:]}
     points = any(map(POINT.fullmatch, fields))
     if seen.separator == ";":
-        return "." if points and not any(map(COMMA.fullmatch, fields)) else ","
+        return (
+            "."
+            if any(map(SURE_POINT.fullmatch, fields)) and not any(map(COMMA.fullmatch, fields))
+            else ","
+        )
     return "," if not points and any(map(SURE_COMMA.fullmatch, fields)) else "."
 
 
