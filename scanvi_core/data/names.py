@@ -32,7 +32,7 @@ MOST_LOOKED_AT = 2_000
 SYMBOL_COLUMNS = (
     "featurename", "genesymbols", "genesymbol", "genenames", "genename", "symbol", "symbols",
     "geneshortname", "hgncsymbol", "mgisymbol", "externalgenename", "genesname", "name", "names",
-    "gene", "genes", "featurenames",
+    "gene", "genes", "featurenames", "hgncsymbols", "primarysymbol", "publicname", "locus",
 )  # fmt: skip
 IDENTIFIER_COLUMNS = (
     "geneids", "geneid", "ensembl", "ensemblid", "ensemblgeneid", "id", "accession", "featureid",
@@ -48,6 +48,13 @@ def plain(name: object) -> str:
 def is_identifier(name: object) -> bool:
     """Tell whether a gene is called by an identifier, not by a symbol."""
     return IDENTIFIER.fullmatch(str(name).strip()) is not None
+
+
+def leading_symbols(names: Iterable[object]) -> list[str]:
+    """Return the symbols of names like BD's ``CD3D|ENSG00000167286|PolyA_1``; [] for others."""
+    parts = [str(name).split("|") for name in names]
+    joint = sum(len(part) > 1 and bool(part[0].strip()) for part in parts)
+    return [part[0].strip() for part in parts] if 2 * joint > len(parts) else []
 
 
 def is_gene(name: object) -> bool:

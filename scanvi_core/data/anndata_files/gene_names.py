@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from scanvi_core.data.names import is_gene, is_identifier, plain, symbol_columns
+from scanvi_core.data.names import is_gene, is_identifier, leading_symbols, plain, symbol_columns
 
 CHROMOSOME_COLUMNS = frozenset(
     {"chromosome", "chr", "chrom", "seqname", "seqnames", "chromosomename", "contig"}
@@ -22,6 +22,11 @@ def symbol_column(var: pd.DataFrame) -> str | None:
         The table of genes; its index holds their names.
     """
     unreadable = sum(is_identifier(name) or str(name).isdigit() for name in var.index)
+    if symbols := leading_symbols(var.index):
+        columns = [
+            name for name in symbol_columns(var) if var[name].astype(str).tolist() == symbols
+        ]
+        return next(iter(columns), None)
     if unreadable * 2 < max(1, len(var)):
         return None
     return next((name for name in symbol_columns(var) if _holds_symbols(var[name])), None)

@@ -135,8 +135,8 @@ def choose(
     A layer with a usual name (``counts``) comes first, then ``raw.X``, then ``X``, then any other
     layer, the one with most counts first. Last come the layers of a part of the molecules, which
     are told by their values where a matrix of all of them has counts. Normalized values that
-    counts can be recovered from come only when there are no counts, and a matrix of zeros and ones
-    only when nothing else is there.
+    counts can be recovered from come only when there are no counts but parts of theirs, and a
+    matrix of zeros and ones only when nothing else is there.
 
     Parameters
     ----------
@@ -166,12 +166,15 @@ def choose(
                 f"It has {', '.join(names) or 'none at all'}.",
             )
         candidates: Sequence[MatrixReport] = [named]
+        of_recovered: set[str] = set()
     else:
         parts = wholes(reports)
+        ready = {report.name for report in reports if report.verdict == COUNTS}
+        of_recovered = {part for part, whole in parts.items() if recover and whole not in ready}
         order = sorted(reports, key=lambda report: (preference(report), -report.median_total))
         candidates = sorted(order, key=lambda report: report.name in parts)
     usable: tuple[Callable[[MatrixReport], bool], ...] = (
-        lambda report: report.verdict == COUNTS,
+        lambda report: report.verdict == COUNTS and report.name not in of_recovered,
         lambda report: recover and report.recoverable,
         lambda report: report.verdict == BINARY,
     )

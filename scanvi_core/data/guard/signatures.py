@@ -20,6 +20,7 @@ ENDINGS = re.compile(
 )
 
 # First bytes -> (what it is, what to do).
+AS_UTF8 = "Save it again as UTF-8: in a spreadsheet as CSV UTF-8, in an editor by its encoding."
 SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer (a note about a file, not the file)",
      "Fetch the real file with `git lfs pull`."),
@@ -27,6 +28,8 @@ SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive", "Unpack it with gunzip and open what is inside."),
     (b"PK\x03\x04", "a zip archive", "Unpack it and open what is inside."),
     (b"PK\x05\x06", "an empty zip archive", FETCH_AGAIN),
+    (b"\xff\xfe", "text in UTF-16", AS_UTF8),
+    (b"\xfe\xff", "text in UTF-16", AS_UTF8),
     (b"BZh", "a bzip2 archive", "Unpack it and open what is inside."),
     (b"\xfd7zXZ", "an xz archive", "Unpack it and open what is inside."),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "Unpack it and open what is inside."),

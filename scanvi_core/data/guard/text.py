@@ -30,6 +30,8 @@ BYTES_PER_ENTRY = 24  # positions and value, twice while they are sorted
 class Bounded(io.RawIOBase):
     """A binary stream that refuses to go on beyond its bounds.
 
+    Lines that end as they did on old Macs, in a carriage return alone, come out as all others.
+
     Parameters
     ----------
     source
@@ -57,6 +59,7 @@ class Bounded(io.RawIOBase):
         self._source, self._name, self._packed = source, name, packed
         self._max_bytes, self._max_line = max_bytes, max_line_bytes
         self._n_bytes = self._n_line = 0
+        self._old_ends: bool | None = None
 
     def readable(self) -> bool:
         """Return True: it can be read."""
@@ -78,6 +81,10 @@ class Bounded(io.RawIOBase):
             raise FileRefused(
                 f"{self._name} is damaged: it cannot be unpacked.", FETCH_AGAIN
             ) from error
+        if self._old_ends is None:
+            self._old_ends = b"\r" in block[:-1] and b"\n" not in block
+        if self._old_ends:
+            block = block.replace(b"\r", b"\n")
         buffer[: len(block)] = block
         self._count(block)
         return len(block)

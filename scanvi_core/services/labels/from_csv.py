@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pandas as pd
 
 from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
+from scanvi_core.data.endings import match_but_for_endings
 from scanvi_core.data.formats.text.glimpse import GLIMPSE_LINES, guess_separator, why_no_table
-from scanvi_core.data.names import BARCODE
 from scanvi_core.errors import ColumnMissing, FileRefused, InputError, LabelsUnusable
 from scanvi_core.export.table import is_formula
 from scanvi_core.plurals import sizes
@@ -26,7 +25,6 @@ MAX_BYTES = 500_000_000
 BARCODES = ("barcode", "barcodes", "cell", "cell_id", "cell_name", "index", "obs_names", "")
 SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 3
-ENDING = re.compile(r"([-_.:]\w{1,3})+$")  # -1, _2, .1, -1_3: of samples put together
 
 
 @dataclass(frozen=True)
@@ -130,38 +128,6 @@ def _matched(opened: Workspace, name: str, content: bytes) -> LabelTable:
         )
     table = frame.set_axis(names)
     return LabelTable(Path(name).name, str(barcodes), table, place, differing)
-
-
-def match_but_for_endings(names: pd.Index, cells: pd.Index) -> tuple[np.ndarray, str]:
-    """Match names that differ from those of the cells by an ending or a beginning only.
-
-    Returns
-    -------
-    tuple
-        Per name the row of its cell, -1 where there is none; and an example of the difference.
-        Nothing is matched where the barcodes alone are not one to one.
-    """
-    nobody = np.full(len(names), -1, dtype=np.intp)
-    for strip in (_without_ending, _core):
-        here, there = pd.Index(map(strip, cells)), pd.Index(map(strip, names))
-        if not here.is_unique or not there.is_unique:
-            continue
-        place = here.get_indexer(there)
-        found = np.flatnonzero(place >= 0)
-        if found.size * 2 > min(len(names), len(cells)):
-            example = found[0]
-            return place, f"{names[example]} is {cells[place[example]]} here"
-    return nobody, ""
-
-
-def _without_ending(name: str) -> str:
-    return ENDING.sub("", str(name).strip())
-
-
-def _core(name: str) -> str:
-    """Return the barcode inside a name; the name without its ending where there is none."""
-    found = BARCODE.findall(str(name))
-    return found[-1] if found else _without_ending(name)
 
 
 def _check_size(n_bytes: int, name: str) -> None:

@@ -74,3 +74,22 @@ def test_one_value_that_is_larger_makes_it_no_part(tmp_path):
     other[0, 0] = WHOLE[0, 0] + 1
     other[0, 1:20] = 0
     assert found(tmp_path, WHOLE, {"counts": other})["counts_source"] == "layers/counts"
+
+
+@pytest.mark.parametrize("names", [("exon", "intron"), ("exon_counts", "intron_counts")])
+def test_logarithms_of_the_whole_come_before_its_parts(tmp_path, names):
+    logs = np.log1p(WHOLE / WHOLE.sum(axis=1, keepdims=True) * 1e4)
+    result = found(tmp_path, logs, dict(zip(names, (PART, REST), strict=True)))
+    assert result["counts_source"] == "X"
+
+
+def test_logarithms_of_a_layer_of_counts_do_not_make_it_a_part(tmp_path):
+    logs = np.log1p(PART / PART.sum(axis=1, keepdims=True) * 1e4)
+    result = found(tmp_path, logs, {"q": PART, "p": REST})
+    assert result["counts_source"] == "layers/q" and not result["warnings"]
+
+
+def test_a_part_asked_for_beside_logarithms_of_the_whole_is_taken_with_a_warning(tmp_path):
+    logs = np.log1p(WHOLE / WHOLE.sum(axis=1, keepdims=True) * 1e4)
+    result = found(tmp_path, logs, {"exon": PART}, "layers/exon")
+    assert "layers/exon holds a part of the counts in X." in result["warnings"]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from scanvi_core import keys, runtime
+from scanvi_core.data.endings import match_but_for_endings
 from scanvi_core.errors import FileRefused, InputError, LabelsUnusable
 from scanvi_core.services.export import parts, write
 from scanvi_core.services.export.columns import ExportChoice
@@ -117,5 +118,5 @@ def test_names_that_differ_by_an_ending_are_matched_once_that_is_agreed(labeled,
 
 def test_endings_that_make_two_cells_one_are_not_matched():
     there = pd.Index(["AAACCTGAGAAACA-1", "AAACCTGAGAAACA-2", "AAACCTGAGAAACC-1"])
-    place, words = from_csv.match_but_for_endings(there, pd.Index(["AAACCTGAGAAACA", "x", "y"]))
+    place, words = match_but_for_endings(there, pd.Index(["AAACCTGAGAAACA", "x", "y"]))
     assert (place == -1).all() and not words

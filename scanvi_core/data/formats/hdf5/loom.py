@@ -26,10 +26,15 @@ from scanvi_core.data.blocks.nodes import (
     read,
     shape_of,
 )
+from scanvi_core.data.names import IDENTIFIER_COLUMNS, SYMBOL_COLUMNS, plain
 from scanvi_core.errors import FileRefused
 
-CELL_NAMES = ("CellID", "cell_id", "obs_names", "Cell", "cell_names", "barcode", "barcodes")
-GENE_NAMES = ("Gene", "gene", "var_names", "gene_names", "Accession")
+# by `plain`, the likeliest first
+CELL_NAMES = (
+    "cellid", "cellids", "obsnames", "cell", "cells", "cellname", "cellnames", "cellbarcode",
+    "cellbarcodes", "barcode", "barcodes", "cellindex", "index",
+)  # fmt: skip
+GENE_NAMES = ("gene", "genes", "varnames", *SYMBOL_COLUMNS, *IDENTIFIER_COLUMNS)
 
 
 def convert(file: h5py.File, request: Request) -> list[str]:
@@ -86,7 +91,8 @@ def _attributes(
             wide |= {key: values} if shape[1] != 1 else {}
         else:
             notes.append(f"{what.capitalize()} attribute {key} is no column; it was left aside.")
-    names = next((columns.pop(key) for key in name_keys if key in columns), None)
+    named = [key for key in columns if plain(key) in name_keys]
+    names = columns.pop(min(named, key=lambda key: name_keys.index(plain(key)))) if named else None
     if names is None:
         notes.append(f"The file does not name its {what}s; they were numbered.")
         names = np.arange(1, n + 1)

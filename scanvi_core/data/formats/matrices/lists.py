@@ -100,16 +100,24 @@ def genes_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return frame.drop(columns=titles[0]).set_axis(pd.Index(symbols, dtype=object))
 
 
-def cells_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the table of cells that some lists make together; its index holds their names."""
-    first = max(tables, key=lambda table: _named_as_cells(table) != "")
+def cells_of(lists: dict[str, pd.DataFrame], notes: list[str]) -> pd.DataFrame:
+    """Return the table of cells that some lists make together; its index holds their names.
+
+    The barest list of names is the one that was written with the matrix, in its order.
+    """
+    tables = list(lists.values())
+    first = max(tables, key=lambda table: (_named_as_cells(table) != "", -table.shape[1]))
     key = _named_as_cells(first) or next(iter(first))
     index = first[key]
     columns = {str(name): first[name] for name in first if name != key}
-    for table in tables:
+    for title, table in lists.items():
         if table is first:
             continue
-        beside = joined(table, index)
+        beside, said = joined(table, index)
+        if beside is None:
+            notes.append(f"{title} names other cells than the matrix: it was left aside.")
+            continue
+        notes += [f"{title} describes the cells. {said}"] if said else []
         columns |= {name: beside[name] for name in beside if name not in columns}
     frame = pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
     return described(frame).set_axis(pd.Index(index, dtype=object))

@@ -10,8 +10,9 @@ The matrix is known by its banner, which side is which by what the lists hold. L
 - BD Rhapsody ``*_MolsPerCell_MEX.zip``; ``Matrix::writeMM`` of R with tables beside it
 """
 
+import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,19 @@ from scanvi_core.data.anndata_files.target import (
 )
 from scanvi_core.data.formats.matrices import lists, molecules
 from scanvi_core.data.formats.matrices.folders import choose_matrix
-from scanvi_core.data.formats.text.annotations import described, joined_by_name, read_table
+from scanvi_core.data.formats.text.annotations import (
+    described,
+    joined_but_for_endings,
+    joined_by_name,
+    names_some,
+    read_table,
+)
 from scanvi_core.data.guard.mtx_lines import open_mtx
 from scanvi_core.data.guard.text import MTX_BANNER, MtxHeader, check_mtx
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import FETCH_AGAIN
 
+logger = logging.getLogger(__name__)
 BRING_ALL = (
     "Put the matrix, the list of genes (features) and the list of cells (barcodes) into one "
     "folder and open the folder, or upload the three together."
@@ -52,6 +60,10 @@ class Triple:
         Whether the rows of the matrix are cells; 10x puts them into columns.
     others
         Tables of another length that may describe some of the cells or genes.
+    beside
+        Texts named unlike the matrix, which may describe the cells.
+    unread
+        Names of texts that cannot be read.
     """
 
     matrix: Path
@@ -60,6 +72,8 @@ class Triple:
     cells_in_rows: bool
     header: MtxHeader
     others: list[lists.List] = field(default_factory=list)
+    beside: list[lists.List] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,7 +84,7 @@ class Triple:
     @property
     def paths(self) -> set[Path]:
         """The files it is made of, the matrix aside."""
-        return {one.path for one in (*self.genes, *self.cells, *self.others)}
+        return {one.path for one in (*self.genes, *self.cells, *self.others, *self.beside)}
 
 
 def is_mtx(head: bytes) -> bool:
@@ -94,17 +108,12 @@ def convert(matrices: list[Path], texts: list[Path], request: Request) -> list[s
     genes = lists.genes_of(
         [read_table(one.path, one.seen, n_genes, notes) for one in triple.genes]
     )
-    cells = lists.cells_of(
-        [read_table(one.path, one.seen, n_cells, notes) for one in triple.cells]
-    )
-    for other in triple.others:
-        n_columns = cells.shape[1] + genes.shape[1]
-        cells, genes = _joined(other, cells), _joined(other, genes)
-        if cells.shape[1] + genes.shape[1] == n_columns and other.is_list(triple.matrix):
-            notes.append(
-                f"{other.path.name} fits neither the cells nor the genes, with "
-                f"{other.seen.n_lines:,} lines: it was left aside."
-            )
+    tables = {
+        one.path.name: read_table(one.path, one.seen, n_cells, notes) for one in triple.cells
+    }
+    cells = lists.cells_of(tables, notes)
+    cells, genes = _with_others(triple, cells, genes, notes)
+    notes += [f"{name} cannot be read as a table: it was left aside." for name in triple.unread]
     parts = {name: _read(path, triple) for name, path in chosen.parts.items()}
     if not parts:
         counts = _read(triple.matrix, triple)
@@ -141,17 +150,31 @@ def find_lists(matrix: Path, texts: list[Path], memory_bytes: float) -> Triple:
     prefix = re.match(r"(.*?)(matrix|counts|\.mtx)", matrix.name, re.IGNORECASE)
     if prefix and prefix[1]:
         mine = [path for path in mine if path.name.startswith(prefix[1])] or mine
+    here = [path for path in texts if path.parent == matrix.parent]
     for near in (mine, texts):
-        seen = [lists.look_at(path, matrix) for path in near]
+        seen, unread = _looked_at(near, matrix)
         found = _sides(matrix, header, seen)
         if found is not None:
-            return found
+            beside, more = _looked_at([path for path in here if path not in near], matrix)
+            return replace(found, beside=beside, unread=unread + more)
     listed = ", ".join(f"{one.path.name} ({one.seen.n_lines:,} lines)" for one in seen) or "none"
     raise FileRefused(
         f"{matrix.name} is {header.n_rows:,} × {header.n_columns:,}, but lists of genes and cells "
         f"of these lengths are not beside it (found: {listed}).",
         BRING_ALL,
     )
+
+
+def _looked_at(texts: list[Path], matrix: Path) -> tuple[list[lists.List], list[str]]:
+    """Return what texts show, and the names of those that cannot be read."""
+    seen, unread = [], []
+    for path in texts:
+        try:
+            seen.append(lists.look_at(path, matrix))
+        except FileRefused as error:
+            logger.warning("%s cannot be read", path.name, exc_info=error)
+            unread.append(path.name)
+    return seen, unread
 
 
 def _sides(matrix: Path, header: MtxHeader, seen: list[lists.List]) -> Triple | None:
@@ -171,14 +194,41 @@ def _sides(matrix: Path, header: MtxHeader, seen: list[lists.List]) -> Triple | 
     return best
 
 
-def _joined(other: lists.List, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with the columns of another that names its rows."""
+def _with_others(
+    triple: Triple, cells: pd.DataFrame, genes: pd.DataFrame, notes: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables with the columns of others that name their rows; note what is left."""
+    for other in (*triple.others, *triple.beside):
+        table = _table(other)
+        in_cells, said = (
+            (None, "") if table is None else joined_but_for_endings(table, cells.index)
+        )
+        own = table is not None and other in triple.others  # genes are the same in other samples
+        in_genes = joined_by_name(table, genes.index) if own and table is not None else None
+        cells, genes = _joined(in_cells, cells), _joined(in_genes, genes)
+        notes += [f"{other.path.name} describes the cells. {said}"] if said else []
+        if in_cells is not None or in_genes is not None:
+            continue
+        if other in triple.others and other.is_list(triple.matrix):
+            notes.append(
+                f"{other.path.name} fits neither the cells nor the genes, with "
+                f"{other.seen.n_lines:,} lines: it was left aside."
+            )
+        elif table is not None and names_some(table.to_numpy().ravel(), cells.index):
+            notes.append(f"{other.path.name} names few of the cells: it was left aside.")
+    return cells, genes
+
+
+def _table(other: lists.List) -> pd.DataFrame | None:
+    """Return a text as a table with titles; None where it is none."""
     width = {len(line) for line in other.seen.lines[1:]}
     if len(width) != 1 or width == {1}:
-        return frame
-    beside = joined_by_name(
-        read_table(other.path, other.seen, other.seen.n_lines - 1), frame.index
-    )
+        return None
+    return read_table(other.path, other.seen, other.seen.n_lines - 1)
+
+
+def _joined(beside: pd.DataFrame | None, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the new columns of one that was joined to it."""
     if beside is None:
         return frame
     new = beside[[name for name in beside if name not in frame]]

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import config
-from scanvi_core.data.formats.text.glimpse import Glimpse, why_no_table
+from scanvi_core.data.endings import hold_barcodes, match_but_for_endings
+from scanvi_core.data.formats.text.glimpse import Glimpse, checked_end, why_no_table
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import count
@@ -59,15 +60,17 @@ def read_table(path: Path, seen: Glimpse, n: int, notes: list[str] | None = None
 def _parsed(path: Path, seen: Glimpse, width: int, n_before: int) -> pd.DataFrame:
     with open_text(path, np.inf) as stream:
         try:
-            return pd.read_csv(
+            frame = pd.read_csv(
                 stream, sep=seen.separator if width > 1 else "\t", header=None, dtype=str,
                 keep_default_na=False, skip_blank_lines=True, skiprows=n_before,
-                names=range(width), quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
+                names=range(width + seen.empty_end),
+                quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
             )  # fmt: skip
         except pd.errors.ParserError as error:
             raise FileRefused(
                 f"{path.name} is damaged: {why_no_table(error)}.", "Copy it again from its source."
             ) from error
+    return checked_end(frame, width, path.name)
 
 
 def _odd_lines(path: Path, seen: Glimpse, width: int) -> int:
@@ -81,17 +84,44 @@ def _odd_lines(path: Path, seen: Glimpse, width: int) -> int:
     return numbers.total() - max(numbers.values(), default=0)
 
 
-def joined(table: pd.DataFrame, index: pd.Series) -> pd.DataFrame:
-    """Return the lines of a table in the order of some names, by the column that holds them.
+def joined(table: pd.DataFrame, index: pd.Series) -> tuple[pd.DataFrame | None, str]:
+    """Return the lines of a table in the order of some names, and what is to be said of that.
 
-    A table whose lines bear none of the names, but are as many, is taken as it stands.
+    A table whose lines bear no names, but are as many, is taken as it stands; one that has other
+    names is not: its order is its own.
     """
-    beside = joined_by_name(table, pd.Index(index))
+    beside, said = joined_but_for_endings(table, pd.Index(index))
     if beside is not None:
-        return beside
-    if len(table) != len(index):
-        return pd.DataFrame(index=index)
-    return table.set_axis([f"column_{name}" for name in table], axis=1)
+        return beside, said
+    if len(table) != len(index) or any(map(_names_lines, table.items())):
+        return None, ""
+    return table.set_axis([f"column_{name}" for name in table], axis=1), ""
+
+
+def _names_lines(column: tuple[object, pd.Series]) -> bool:
+    """Tell whether a column names the lines of its table: words, none of them twice."""
+    values = column[1]
+    return bool(values.is_unique and pd.to_numeric(values, errors="coerce").isna().mean() > 1 / 2)
+
+
+def joined_but_for_endings(
+    table: pd.DataFrame, index: pd.Index
+) -> tuple[pd.DataFrame | None, str]:
+    """Return what `joined_by_name` does, else the same by barcodes; and how names differ."""
+    beside = joined_by_name(table, index)
+    if beside is not None or not hold_barcodes(index):
+        return beside, ""
+    for key in table:
+        names = pd.Index(table[key])
+        if not hold_barcodes(names):
+            continue
+        place, differing = match_but_for_endings(names, index)
+        if differing:
+            found = np.flatnonzero(place >= 0)
+            lines = table.drop(columns=[key]).iloc[found].set_axis(index[place[found]])
+            lines = lines.reindex(index).set_axis([str(name) for name in lines], axis=1)
+            return lines, f"Its names differ by an ending or a beginning: {differing}."
+    return None, ""
 
 
 def joined_by_name(table: pd.DataFrame, index: pd.Index) -> pd.DataFrame | None:

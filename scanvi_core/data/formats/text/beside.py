@@ -15,7 +15,7 @@ import pandas as pd
 from scanvi_core import config
 from scanvi_core.data.formats.text.annotations import (
     described,
-    joined_by_name,
+    joined_but_for_endings,
     names_some,
     read_table,
 )
@@ -27,6 +27,7 @@ from scanvi_core.data.formats.text.glimpse import (
     guess_separator,
     lines_before,
     number,
+    without_empty_end,
 )
 from scanvi_core.errors import FileRefused
 
@@ -78,7 +79,8 @@ def look_at(path: Path) -> Look | None:
     remarks = lines_before(path)
     lines = first_lines(path, LOOKED_AT + remarks)[remarks:]
     separator = guess_separator(lines)
-    header, *body = [fields_of(line, separator) for line in lines] or [[]]
+    parted = without_empty_end([fields_of(line, separator) for line in lines])
+    header, *body = parted or [[]]
     widths = {len(line) for line in body}
     if len(widths) != 1 or len(header) not in {max(widths), max(widths) - 1}:
         return None
@@ -135,6 +137,7 @@ class Beside:
                 beside.add(other)
             except (FileRefused, ValueError) as error:  # pandas' ParserError is one
                 logger.warning("%s cannot be read", other.name, exc_info=error)
+                beside.notes.append(f"{other.name} cannot be read as a table: it was left aside.")
         return beside
 
     def add(self, path: Path) -> None:
@@ -160,7 +163,7 @@ class Beside:
             ``cells`` or ``genes``.
         """
         for name, table in self.tables.items():
-            beside = joined_by_name(table, frame.index)
+            beside, differing = joined_but_for_endings(table, frame.index)
             if beside is None:
                 continue
             self.fields.pop(name, None)
@@ -172,7 +175,7 @@ class Beside:
             n = int(beside.isna().all(axis=1).sum())
             left = f" {n:,} of {len(frame):,} are not in it." if n else ""
             said = f"{name}, which lies beside it, describes the {what}: {listed}.{left}"
-            self.notes.append(said)
+            self.notes.append(f"{said} {differing}".strip())
         return frame
 
     def left_aside(self, cells: pd.Index) -> list[str]:

@@ -24,9 +24,12 @@ from scanvi_core.data.formats.text.beside import (
     names_which,
 )
 from scanvi_core.data.formats.text.descriptions import describes_cells, describes_genes
+from scanvi_core.data.formats.text.gene_titles import no_genes
 from scanvi_core.data.formats.text.glimpse import (
     OTHER_ENCODING,
     Glimpse,
+    checked_end,
+    decimal_mark,
     glimpse,
     is_ended,
     number,
@@ -34,7 +37,7 @@ from scanvi_core.data.formats.text.glimpse import (
 )
 from scanvi_core.data.formats.text.wide_lines import WIDE, NotPlain, read_lines
 from scanvi_core.data.guard.text import open_text
-from scanvi_core.data.names import cells_in_rows, is_gene
+from scanvi_core.data.names import cells_in_rows, is_gene, leading_symbols
 from scanvi_core.data.question import Option, Question, answer
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import SMALLER_FILE
@@ -43,6 +46,7 @@ from scanvi_core.plurals import count
 BLOCK_FIELDS = 16_000_000  # a block is dense for a moment, and costs some work per column
 UNSURE = 0.3  # of what speaks for one orientation, below which the tables beside are asked
 PREVIEW = (6, 7)
+SYMBOLS = "gene_symbol"
 JUDGED_LINES = 10
 NUMBERS_OF_TABLE = 0.2  # share of numbers below which lines of uneven length are prose
 CUT_OFF = "The last line of {} has no end. If the file was cut off, cells or genes are missing."
@@ -75,12 +79,18 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
         table = _read(request, seen, header, "utf-8")
     except UnicodeDecodeError:
         table = _read(request, seen, header, OTHER_ENCODING)
-    counts, described, plain = _parted(table, header, chosen)
+    guessed = _no_genes(table, header) if chosen == ROWS else []
+    counts, described, plain = _parted(table, header, chosen, guessed)
     notes = _about(described, "cells" if chosen == ROWS else "genes")
+    if guessed:
+        listed = ", ".join(guessed)
+        notes.append(f"{listed}: called as no gene here is, and taken to describe the cells.")
     if not is_ended(request.path):
         notes.append(CUT_OFF.format(request.path.name))
     obs, var = (described, plain) if chosen == ROWS else (plain, described)
     counts = counts if chosen == ROWS else counts.T.tocsr()
+    if symbols := leading_symbols(var.index):
+        var = var.assign(**{SYMBOLS: symbols})
     obs = beside.with_columns(obs, var.index, "cells")
     var = beside.with_columns(var, obs.index, "genes")
     with new_h5ad(request.target) as out:
@@ -89,13 +99,24 @@ def convert(request: Request, texts: Sequence[Path] = ()) -> list[str]:
     return notes + beside.notes + beside.left_aside(obs.index)
 
 
+def _no_genes(table: tuple[Any, ...], header: list[str]) -> list[str]:
+    """Return the titles of numbers that describe cells though nobody knows them."""
+    titles = header[1:]
+    known = {at for at, title in enumerate(titles) if title in table[1] or describes_cells(title)}
+    return [titles[at] for at in no_genes(titles, known)]
+
+
 def _parted(
-    table: tuple[Any, ...], header: list[str], chosen: str
+    table: tuple[Any, ...], header: list[str], chosen: str, guessed: list[str]
 ) -> tuple[sp.csr_matrix, pd.DataFrame, pd.DataFrame]:
     """Return the counts as they lie, what describes their rows, and the names of their columns."""
     names, words, values = table
     is_other = describes_cells if chosen == ROWS else describes_genes
-    others = [at for at, title in enumerate(header[1:]) if title not in words and is_other(title)]
+    others = [
+        at
+        for at, title in enumerate(header[1:])
+        if title not in words and (is_other(title) or title in guessed)
+    ]
     described = _described(header, words, values, others).set_axis(pd.Index(names, dtype=object))
     is_count = np.array([title not in described for title in header[1:]], dtype=bool)
     counts = values if is_count.all() else values[:, np.flatnonzero(is_count)]
@@ -235,7 +256,8 @@ def _read(request: Request, seen: Glimpse, header: list[str], encoding: str) -> 
                 f"Column {header[1 + at]} of {request.path.name} holds numbers and words.", TEXT
             )
         for place in np.flatnonzero(~first):
-            _check_words(body.iloc[:, place], header[1 + place], request.path.name)
+            if not describes_cells(header[1 + place]):
+                _check_words(body.iloc[:, place], header[1 + place], request.path.name)
             words[header[1 + place]] += list(body.iloc[:, place])
         parts.append(_sparse(body.loc[:, is_number].to_numpy()))
         held += parts[-1].data.nbytes * 3
@@ -280,13 +302,12 @@ def _chunks(path: Path, seen: Glimpse, header: list[str], encoding: str) -> Iter
         reader = pd.read_csv(
             stream, sep=seen.separator, header=None, skiprows=seen.n_before + 1,
             skip_blank_lines=True,
-            decimal="," if seen.separator == ";" else ".", dtype={0: str},
-            encoding=encoding,
+            decimal=decimal_mark(seen), dtype={0: str}, encoding=encoding,
             keep_default_na=False, na_values=["", "NA", "NaN", "nan"],
             chunksize=max(1, BLOCK_FIELDS // len(header)), low_memory=False,
         )  # fmt: skip
         try:
-            yield from reader
+            yield from (checked_end(frame, len(header), path.name) for frame in reader)
         except pd.errors.ParserError as error:
             why = why_no_table(error)
             raise FileRefused(
@@ -300,7 +321,15 @@ def _check_words(column: pd.Series, title: str, name: str) -> None:
     given = column.dropna()
     is_word = pd.to_numeric(given, errors="coerce").isna()
     if len(given) and is_word.mean() < 0.5 and column.dtype != bool:
-        word = str(given[is_word].iloc[0])[:30] if is_word.any() else ""
+        if not is_word.any():
+            pointed = (text for text in given if isinstance(text, str) and "." in text)
+            odd = next(pointed, given.iloc[0])
+            raise FileRefused(
+                f"{name} holds {str(odd)[:30]!r} among the numbers of {title}: its point may part "
+                "decimals or thousands.",
+                "Save it with one decimal mark, and none for thousands.",
+            )
+        word = str(given[is_word].iloc[0])[:30]
         raise FileRefused(
             f"{name} holds the word {word!r} among the numbers of {title}.",
             "Write a number there, or leave the column out.",

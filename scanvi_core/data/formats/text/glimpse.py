@@ -7,17 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from scanvi_core.data.guard.regular_file import open_regular
 from scanvi_core.data.guard.text import GZIP_MAGIC, open_text
+from scanvi_core.data.names import IDENTIFIER_COLUMNS, SYMBOL_COLUMNS, plain
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import SMALLER_FILE
 
 GLIMPSE_LINES = 60
+SAYS_SEPARATOR = re.compile(rb"sep=[,;\t| ]\"?[,;\t\s]*$")
 MOST_REMARKS = 500  # lines before a table
 LINE_BYTES = 2**24
 VALUE_BYTES = 12  # of a stored count, twice while parts are put together
 OTHER_ENCODING = "latin-1"  # of old spreadsheets; whatever is no UTF-8 can be read as this
+NAMING = frozenset(  # titles of the column of names, by `plain`
+    {"", "cell", "cells", "cellid", "cellname", "barcode", "barcodes", "cellbarcode", "index",
+     *SYMBOL_COLUMNS, *IDENTIFIER_COLUMNS}
+)  # fmt: skip
 SEPARATORS = ("\t", ",", ";", " ")
+COMMA = re.compile(r"[-+]?\d*,\d+([eE][-+]?\d+)?")
+# 1,234 may be a thousand
+SURE_COMMA = re.compile(r"[-+]?(0?,\d+|\d*,(\d{1,2}|\d{4,}))([eE][-+]?\d+)?")
+POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
+SURE_POINT = re.compile(SURE_COMMA.pattern.replace(",(", "[.](").replace("?,", "?[.]"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,8 @@ class Glimpse:
         Lines that are not empty, without those before the table.
     n_before
         Lines before the table: remarks behind a ``#``, as BD Rhapsody and Drop-seq write them.
+    empty_end
+        Whether a separator ends every line, with nothing behind it.
     """
 
     start: str
@@ -43,6 +58,7 @@ class Glimpse:
     separator: str
     n_lines: int
     n_before: int = 0
+    empty_end: bool = False
 
 
 def first_lines(path: Path, n: int = GLIMPSE_LINES) -> list[str]:
@@ -71,18 +87,25 @@ def glimpse(path: Path, max_bytes: float, memory_bytes: float = math.inf) -> Gli
     remarks = lines_before(path)
     lines = first_lines(path, GLIMPSE_LINES + remarks)[remarks:]
     separator = guess_separator(lines)
-    fields = tuple(tuple(fields_of(line, separator)) for line in lines)
+    parted = [fields_of(line, separator) for line in lines]
+    kept = without_empty_end(parted)
+    fields = tuple(map(tuple, kept))
     n_lines = count_lines(path, max_bytes, separator, memory_bytes) - remarks
-    return Glimpse(lines[0] if lines else "", fields, separator, n_lines, remarks)
+    first = lines[0] if lines else ""
+    return Glimpse(first, fields, separator, n_lines, remarks, kept is not parted)
 
 
 def lines_before(path: Path) -> int:
-    """Return how many lines of remarks come before a table; text with a blank line is no table."""
+    """Return how many lines of remarks come before a table; text with a blank line is no table.
+
+    ``sep=;`` in the first line tells a spreadsheet how to part the others.
+    """
     n = 0
     with open_text(path, LINE_BYTES * MOST_REMARKS) as stream:
         for _ in range(MOST_REMARKS):
             line = stream.readline(LINE_BYTES)
-            if not line.lstrip(b'\xef\xbb\xbf"').startswith(b"#"):
+            start = line.lstrip(b'\xef\xbb\xbf"').lower()
+            if not (start.startswith(b"#") or (n == 0 and SAYS_SEPARATOR.match(start))):
                 return n if line.strip() else 0
             n += 1
     return n
@@ -147,7 +170,59 @@ def fields_of(line: str, separator: str) -> list[str]:
     import csv
 
     csv.field_size_limit(max(csv.field_size_limit(), len(line) + 1))  # a guess may not cut at all
-    return next(csv.reader([line], delimiter=separator), [])
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error as error:  # a carriage return inside a line
+        raise FileRefused(
+            f"A line that starts with {line[:30]!r} cannot be parted into fields: {error}.",
+            "Save the table again, with lines that all end in the same way.",
+        ) from error
+
+
+def without_empty_end(lines: list[list[str]]) -> list[list[str]]:
+    """Return the fields of a table without an empty last column: a separator ends its lines."""
+    header, *body = lines or [[]]
+    widths = {len(line) for line in body}
+    if len(widths) != 1 or max(widths) < 3 or any(line[-1] for line in body):
+        return lines
+    width = max(widths)
+    if len(header) == width and not header[-1]:
+        header = header[:-1]
+    elif len(header) != width - 1 or plain(header[0]) not in NAMING:  # as R writes it
+        return lines
+    return [header, *[line[:-1] for line in body]]
+
+
+def checked_end(frame: pd.DataFrame, width: int, name: str) -> pd.DataFrame:
+    """Return the first columns of a table whose lines end in a separator.
+
+    Raises
+    ------
+    FileRefused
+        If anything stands behind it.
+    """
+    behind = frame.iloc[:, width:].fillna("").astype(str)
+    if (behind != "").to_numpy().any():
+        raise FileRefused(
+            f"{name} is no table: its lines have different numbers of fields.",
+            "It may have been cut off, or its separator stands inside names. Save it again.",
+        )
+    return frame.iloc[:, :width]
+
+
+def decimal_mark(seen: Glimpse) -> str:
+    """Return what stands before the decimals of a table, as its fields show."""
+    if seen.separator == ",":
+        return "."
+    fields = {field.strip() for line in seen.lines[1:] for field in line[1:]}
+    points = any(map(POINT.fullmatch, fields))
+    if seen.separator == ";":
+        return (
+            "."
+            if any(map(SURE_POINT.fullmatch, fields)) and not any(map(COMMA.fullmatch, fields))
+            else ","
+        )
+    return "," if not points and any(map(SURE_COMMA.fullmatch, fields)) else "."
 
 
 def why_no_table(error: ValueError) -> str:
