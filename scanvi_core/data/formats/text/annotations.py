@@ -20,6 +20,7 @@ from scanvi_core.data.endings import hold_barcodes, match_but_for_endings
 from scanvi_core.data.formats.text.glimpse import Glimpse, checked_end, why_no_table
 from scanvi_core.data.guard.text import open_text
 from scanvi_core.errors import FileRefused
+from scanvi_core.hints import FETCH_AGAIN
 from scanvi_core.plurals import count
 
 MOST_MISSING = 0.1  # share of the names that a table may lack, or of its lines that name no other
@@ -67,9 +68,8 @@ def _parsed(path: Path, seen: Glimpse, width: int, n_before: int) -> pd.DataFram
                 quoting=csv.QUOTE_MINIMAL, encoding_errors="backslashreplace",
             )  # fmt: skip
         except pd.errors.ParserError as error:
-            raise FileRefused(
-                f"{path.name} is damaged: {why_no_table(error)}.", "Copy it again from its source."
-            ) from error
+            why = why_no_table(error)
+            raise FileRefused(f"{path.name} is damaged: {why}.", FETCH_AGAIN) from error
     return checked_end(frame, width, path.name)
 
 

@@ -174,7 +174,7 @@ def fields_of(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error as error:  # a carriage return inside a line
         raise FileRefused(
-            f"A line that starts with {line[:30]!r} cannot be parted into fields: {error}.",
+            f"A line that starts with {line[:30]!r} cannot be parted into fields.",
             "Save the table again, with lines that all end in the same way.",
         ) from error
 
