@@ -135,10 +135,12 @@ def random_checks(
     first = probabilities[rows].argmax(axis=1) if rows.size else rows
     groups = []
     for at in np.random.default_rng(seed).permutation(rows.size)[:n]:
-        alike = rows[first == first[at]]
-        distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
-        distance[alike == rows[at]] = -1.0  # first, whatever cells are the same as it
-        near = alike[np.argpartition(distance, min(around, alike.size) - 1)[:around]]
+        near = rows[at : at + 1]
+        if around > 1:  # distances to all cells of a type take long where there are many
+            alike = rows[first == first[at]]
+            distance = ((z1[alike] - z1[rows[at]]) ** 2).sum(axis=1)
+            distance[alike == rows[at]] = -1.0  # first, whatever cells are the same as it
+            near = alike[np.argpartition(distance, min(around, alike.size) - 1)[:around]]
         group = describe(np.sort(near), probabilities)
         groups.append(replace(group, drawn=int(rows[at])))
     return groups

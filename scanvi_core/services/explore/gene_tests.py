@@ -78,17 +78,21 @@ def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
         {
             "cluster": np.arange(1, len(sizes) + 1),
             "cells": sizes,
-            "named": _names(opened, question.groups.codes, sizes),
+            "named": opened.cache.get(
+                ("names of clusters", opened.labels().seq, question.groups.digest),
+                lambda: _names(opened, question.groups.codes, len(sizes)),
+            ),
             "markers": [first.get(name, "") for name in question.groups.names],
         }
     )
 
 
-def _names(opened: Workspace, clusters: np.ndarray, sizes: np.ndarray) -> list[str]:
+def _names(opened: Workspace, clusters: np.ndarray, n_clusters: int) -> list[str]:
+    """Return what more than half of the cells of each cluster are called, '' for no name."""
     codes, names = opened.labels().compact()
-    table = np.zeros((len(sizes), len(names) + 1), dtype=np.int64)
-    inside = clusters >= 0
-    np.add.at(table, (clusters[inside], codes[inside] + 1), 1)
+    width, inside = len(names) + 1, clusters >= 0
+    place = clusters[inside].astype(np.int64) * width + codes[inside] + 1
+    table = np.bincount(place, minlength=n_clusters * width).reshape(n_clusters, width)
     words = ["", *names]
     return [words[code] if 2 * row[code] > row.sum() else "" for row, code in
             zip(table, table.argmax(axis=1), strict=True)]  # fmt: skip

@@ -20,6 +20,7 @@ from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
 from scanvi_core.services.explore.gene_tests import GeneTest
 from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.job_states import JobStopped
+from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 
 WAIT_S = 120
@@ -181,6 +182,11 @@ def test_markers_of_clusters_stand_beside_their_sizes_and_a_test_tells_how_far_i
     table = gene_tests.cluster_markers(opened)
     assert table["cells"].tolist() == np.bincount(codes).tolist()
     assert len(set(told)) >= 4 and told == sorted(told)
+    assert table["named"].tolist() == ["", "", ""]
+    edit.start_empty(opened)
+    edit.name_cells(opened, np.flatnonzero(codes == 1)[:150], "Monocytes", "lasso")
+    edit.name_cells(opened, np.flatnonzero(codes == 2)[:100], "B", "lasso")  # fewer than half
+    assert gene_tests.cluster_markers(opened)["named"].tolist() == ["", "Monocytes", ""]
 
 
 def test_a_canceled_test_keeps_nothing(labeled, monkeypatch):
