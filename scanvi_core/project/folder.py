@@ -78,6 +78,11 @@ class Project:
         return self.root / "exports"
 
     @property
+    def opinions(self) -> Path:
+        """What others say of the cells, one folder each; see `scanvi_core.project.opinions`."""
+        return self.root / "opinions"
+
+    @property
     def derived(self) -> Path:
         """What can be computed again: clusters, a map of the counts."""
         return self.root / "derived"

@@ -14,6 +14,8 @@ ONE = 1.001  # the largest share, as it was rounded
 Name = Annotated[str, matches(r"(?s).{1,200}")]
 Date = Annotated[str, is_date]
 RunId = Annotated[str, matches("[0-9]{4,9}")]
+OpinionId = Annotated[str, matches("[0-9a-f]{8}")]
+OpinionSource = Literal["column", "markers"]
 Count = Annotated[int, between(0, 2**53)]
 Temperature = Annotated[float, between(1e-3, 1e3)]
 Share = Annotated[float, between(0, 1e300)]  # of no matter what sum; no NaN
@@ -239,6 +241,27 @@ class ModelRecord(TypedDict):
     model: ModelConfig
     train: TrainConfig
     calibration: Calibration
+
+
+class OpinionRecord(TypedDict):
+    """``opinion.json``: whose opinion it is, and what its names mean here."""
+
+    format: Literal[1]
+    id: OpinionId
+    name: Name
+    source: OpinionSource
+    created: Date
+    label_names: list[Name]
+    names: dict[str, Name]
+    about: dict[str, str]
+
+
+def opinion_kinds(n_names: int | None, n_obs: int | None) -> dict[str, Kind]:
+    """Return what the arrays of an opinion must be, by their names."""
+    return {
+        "labels": Kind(("int32",), (n_obs,), -1, _last(n_names)),
+        "scores": Kind(("float32",), (n_obs,), 0, ONE),
+    }
 
 
 def run_kinds(settings: Mapping[str, Any], n_obs: int | None) -> dict[str, Kind]:

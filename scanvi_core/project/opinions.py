@@ -1,0 +1,171 @@
+"""What others say of the cells: columns that other tools wrote, tables of marker genes.
+
+An opinion is no label: nothing is trained on it as it is, and it changes no label. It gives each
+cell at most one of its own names and how sure it is; which type of the project a name means is
+kept beside it and can be changed. Each lies in a folder ``opinions/ID`` of the project:
+``opinion.json``, ``labels.npy``, ``scores.npy``.
+"""
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scanvi_core.arrays import open_array
+from scanvi_core.errors import InputError
+from scanvi_core.project import access
+from scanvi_core.project.files import not_written, read_record, write_json
+from scanvi_core.project.folder import Project, now
+from scanvi_core.project.names import clean_label
+from scanvi_core.project.records import OpinionRecord, OpinionSource, opinion_kinds
+
+RECORD = "opinion.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """What one witness says of every cell.
+
+    Attributes
+    ----------
+    name
+        Whose opinion it is, as people read it: "CellTypist (majority_voting)".
+    label_names
+        The names that it uses, as it writes them.
+    labels
+        Per cell a code of `label_names`, -1 where it says nothing; int32 [n_obs].
+    scores
+        Per cell how sure it is of that name, 0 to 1 on a scale of its own, NaN where it does not
+        say; float32 [n_obs].
+    source
+        Where it comes from: a column of the file, or marker genes.
+    names
+        Type of the project that a name means, by the name; the others mean none yet.
+    about
+        What it was made from, in words of the source: columns, table, tissue, method.
+    id
+        8 hexadecimal digits, the name of its folder; "" before it is kept.
+    """
+
+    name: str
+    label_names: tuple[str, ...]
+    labels: np.ndarray
+    scores: np.ndarray
+    source: OpinionSource
+    names: Mapping[str, str]
+    about: Mapping[str, str]
+    id: str = ""
+
+
+def keep(project: Project, opinion: Opinion) -> Opinion:
+    """Write an opinion into the project; return it with its id.
+
+    Raises
+    ------
+    SettingInvalid
+        If its name is empty or too long.
+    ProjectError
+        If the disk refuses, or who asks may only look.
+    """
+    access.check_write(project.root)
+    identifier = secrets.token_hex(4)
+    folder = project.opinions / identifier
+    record: OpinionRecord = {
+        "format": 1,
+        "id": identifier,
+        "name": clean_label(opinion.name),
+        "source": opinion.source,
+        "created": now(),
+        "label_names": list(opinion.label_names),
+        "names": dict(opinion.names),
+        "about": dict(opinion.about),
+    }
+    try:
+        folder.mkdir(parents=True)
+        np.save(folder / "labels.npy", opinion.labels.astype(np.int32))
+        np.save(folder / "scores.npy", opinion.scores.astype(np.float32))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise not_written(folder, error) from error
+    write_json(folder / RECORD, record)  # last: an opinion without it is none
+    return read(project, identifier)
+
+
+def listed(project: Project) -> list[Opinion]:
+    """Return the opinions of a project, the oldest first."""
+    found = [read(project, path.parent.name) for path in project.opinions.glob(f"*/{RECORD}")]
+    return sorted(found, key=lambda one: (_record(project, one.id)["created"], one.id))
+
+
+def read(project: Project, identifier: str) -> Opinion:
+    """Return the opinion with this id.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    DataDamaged
+        If its files are not what was written.
+    """
+    record = _record(project, identifier)
+    kinds = opinion_kinds(len(record["label_names"]), None)
+    labels, scores = (
+        open_array(project.opinions / identifier / f"{name}.npy", kinds[name])
+        for name in ("labels", "scores")
+    )
+    return Opinion(
+        record["name"], tuple(record["label_names"]), labels, scores, record["source"],
+        record["names"], record["about"], identifier,
+    )  # fmt: skip
+
+
+def set_names(project: Project, identifier: str, names: Mapping[str, str]) -> None:
+    """Say which type of the project each name of an opinion means.
+
+    Raises
+    ------
+    InputError
+        If there is no such opinion, or it does not use one of the names.
+    ProjectError
+        If the disk refuses, or who asks may only look.
+    """
+    access.check_write(project.root)
+    record = _record(project, identifier)
+    strange = sorted(set(names) - set(record["label_names"]))
+    if strange:
+        raise InputError(f"{record['name']} does not say {strange[0]!r}.", "Reload the page.")
+    meant = {own: clean_label(here) for own, here in names.items() if here}
+    write_json(project.opinions / identifier / RECORD, record | {"names": meant})
+
+
+def remove(project: Project, identifier: str) -> None:
+    """Delete an opinion; labels that were given by its help stay.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    ProjectError
+        If the disk refuses, or who asks may only look.
+    """
+    access.check_write(project.root)
+    folder = _path(project, identifier).parent
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
+def _record(project: Project, identifier: str) -> OpinionRecord:
+    record = read_record(_path(project, identifier), OpinionRecord)
+    return OpinionRecord(**record)  # type: ignore[typeddict-item]  # read_record checked it
+
+
+def _path(project: Project, identifier: str) -> Path:
+    known = {path.parent.name for path in project.opinions.glob(f"*/{RECORD}")}
+    if identifier not in known:
+        raise InputError(f"There is no opinion {identifier[:20]!r}.", "Reload the page.")
+    return project.opinions / identifier / RECORD

@@ -1,0 +1,57 @@
+"""Opinions kept in a project: what was said comes back, and is refused where it was damaged."""
+
+import numpy as np
+import pytest
+
+from scanvi_core.errors import DataDamaged, InputError
+from scanvi_core.project import opinions
+from scanvi_core.project.folder import create_project
+from scanvi_core.project.opinions import Opinion
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCANVI_HOME", str(tmp_path))
+    return create_project("PBMC")
+
+
+def _opinion(name="CellTypist (predicted_labels)"):
+    labels = np.array([0, 1, -1, 1], np.int32)
+    scores = np.array([0.9, np.nan, np.nan, 0.4], np.float32)
+    return Opinion(
+        name, ("B cells", "T cells"), labels, scores, "column", {"B cells": "B"}, {"column": "x"}
+    )
+
+
+def test_an_opinion_is_found_again_as_it_was_kept(project):
+    kept = opinions.keep(project, _opinion())
+    (found,) = opinions.listed(project)
+    assert found.id == kept.id and found.name == "CellTypist (predicted_labels)"
+    np.testing.assert_array_equal(found.labels, [0, 1, -1, 1])
+    np.testing.assert_array_equal(found.scores, _opinion().scores)
+    assert found.names == {"B cells": "B"}
+
+
+def test_names_are_mapped_and_mapped_no_more(project):
+    kept = opinions.keep(project, _opinion())
+    opinions.set_names(project, kept.id, {"T cells": " CD4 T ", "B cells": ""})
+    assert opinions.read(project, kept.id).names == {"T cells": "CD4 T"}
+    with pytest.raises(InputError, match="does not say 'NK'"):
+        opinions.set_names(project, kept.id, {"NK": "NK"})
+
+
+def test_one_that_was_removed_is_gone_and_others_stay(project):
+    first, second = (opinions.keep(project, _opinion(name)) for name in ("a", "b"))
+    opinions.remove(project, first.id)
+    assert [one.id for one in opinions.listed(project)] == [second.id]
+    with pytest.raises(InputError, match="There is no opinion"):
+        opinions.remove(project, first.id)
+    with pytest.raises(InputError, match="There is no opinion"):
+        opinions.read(project, "../runs")
+
+
+def test_a_code_without_a_name_is_damage(project):
+    kept = opinions.keep(project, _opinion())
+    np.save(project.opinions / kept.id / "labels.npy", np.array([0, 1, 2, 1], np.int32))
+    with pytest.raises(DataDamaged, match="more than 1"):
+        opinions.read(project, kept.id)
