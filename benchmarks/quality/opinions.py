@@ -1,17 +1,17 @@
 """Opinions of other tools: what a good one brings, and that a bad one does no harm.
 
 ``python -m benchmarks.quality.opinions FOLDER [--shown S] [--seeds N] [SET]...`` labels a share
-`S` of each type (3 cells at least) of at most 1,500 cells and 600 variable genes, trains a quick model
-and lets simulated witnesses speak of every cell. Each is judged by the accuracy on the cells
+`S` of each type (3 cells at least) of at most 1,500 cells and 600 variable genes, trains a quick
+model and lets simulated witnesses speak of every cell. Each is judged by the accuracy on the cells
 without a label, of the model alone and pooled with the witness
 (`scanvi_core.annotation.opinions.pooling`). FOLDER keeps what was trained.
 
 A good witness is right but for 10 % of the cells of every second type. The bad ones: random names,
 as common as the types; types permuted (wrong everywhere, yet telling); one type always; and the
-model's own word once more, which knows the labels, is not judged by them and tells nothing new. Between them: a coarse
-one, which mixes types up in pairs, and a regression on as many other labels, which errs where the
-model does. A second table has no model: what the witnesses say together
-(`scanvi_core.annotation.opinions.annotators`) before any label, and after one cell of each type.
+model's own word once more, which knows the labels, is not judged by them and tells nothing new.
+Between them: a coarse one, which mixes types up in pairs, and linear models of as many other
+labels, which err where the model does. The notes are of what witnesses say together without a
+model (`scanvi_core.annotation.opinions.annotators`), before any label and after one of each type.
 """
 
 import argparse
@@ -116,8 +116,9 @@ def together(cells: refit.Cells, seed: int) -> list[dict[str, Any]]:
         said = np.column_stack([speak[name] for name in jury])
         told = {"jury": ", ".join(jury)}
         for name, truth in (("no label", np.full_like(known, -1)), ("one of each type", known)):
-            posterior = joint(said, cells.n_types, truth).posterior
-            told[name] = float((posterior.argmax(axis=1) == cells.types)[known < 0].mean())
+            rows_open = np.flatnonzero(known < 0)
+            found = joint(said, cells.n_types, truth).of(rows_open).argmax(axis=1)
+            told[name] = float((found == cells.types[rows_open]).mean())
         rows.append(told)
     return rows
 

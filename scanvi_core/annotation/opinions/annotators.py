@@ -34,14 +34,21 @@ class Joint:
 
     Attributes
     ----------
+    kinds
+        Which row of `posterior` each cell is [n]: of cells that all call the same, there is one.
     posterior
-        Probability of each type [n, K]; where nobody says anything, the types' shares.
+        Probability of each type [kinds, K]; where nobody says anything, the types' shares.
     knows
         Chance that each witness says a type because it is so [witnesses].
     """
 
+    kinds: Codes
     posterior: Floats
     knows: Floats
+
+    def of(self, rows: Codes) -> Floats:
+        """Return the probabilities of some cells [rows, K]."""
+        return self.posterior[self.kinds[rows]]
 
 
 def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None) -> Joint:
@@ -77,7 +84,7 @@ def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None)
         posterior = _posterior(words, truth, share / share.sum(), confusion)
         if np.abs(posterior - before).max(initial=0.0) < ENOUGH:
             break
-    return Joint(posterior[where], knows)
+    return Joint(where, posterior, knows)
 
 
 def _rows(table: Codes, weight: Floats | None, n_types: int) -> tuple[Codes, Codes, Floats]:
@@ -87,7 +94,8 @@ def _rows(table: Codes, weight: Floats | None, n_types: int) -> tuple[Codes, Cod
     each = np.where(open_, min(1.0, OPEN_CELLS * n_types / max(1, open_.sum())), each)
     rows, where = np.unique(table, axis=0, return_inverse=True)
     where = where.reshape(-1)
-    return rows, where, np.bincount(where, weights=each, minlength=len(rows))
+    cells = np.bincount(where, weights=each, minlength=len(rows)).astype(np.float64)
+    return rows, where, cells
 
 
 def _usual(said: Codes, n_types: int) -> Floats:

@@ -11,7 +11,8 @@ a Dirichlet distribution"): of one that says the same whatever the cell is, the 
 one that mixes two types up tells as much as one that is right, since s is its own name and need
 mean nothing here. The weight, 0 to 1, makes up for a witness that errs where the model does: with
 it the labels of cells are likeliest that neither the model nor the witness's P(s | t) had seen; it
-costs `COST` times the weight, so that without evidence it is 0 and nothing changes.
+costs `COST` times the weight, and counts only if all together gain `GAIN`, so that without
+evidence it is 0 and nothing changes.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ STRENGTHS = 2.0 ** np.arange(0.0, 12.01, 0.5)
 USUAL, SPREAD = 5.0, 3.0  # log2 of the strength, before looking
 LEAST = 20.0  # labeled cells, decisions counted once, below which no witness has a say
 COST = 2.0  # of the log-likelihood, for a whole weight
+GAIN = 2.0  # of it, beyond the cost, below which nothing was shown
 FLOOR = 1e-6
 
 
@@ -157,7 +159,7 @@ def _weights(
         return float(COST * weights.sum() - told), COST - np.array(slope)
 
     best = minimize(cost, none + 0.1, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(learned))
-    return np.asarray(best.x if best.fun < cost(none)[0] else none)
+    return np.asarray(best.x if best.fun < cost(none)[0] - GAIN else none)
 
 
 def _left_out(

@@ -23,10 +23,10 @@ def near_names(name: str, known: Iterable[str]) -> list[str]:
     >>> near_names("B", ["B", "Plasma"])
     []
     """
-    plain = {other: _plain(other) for other in known}
+    plain = {other: plain_name(other) for other in known}
     if name in plain:
         return []
-    own = _plain(name)
+    own = plain_name(name)
     alike = get_close_matches(own, plain.values(), n=MOST, cutoff=ALIKE)
     alike += [text for text in plain.values() if _begins(own, text) or _begins(text, own)]
     order = list(dict.fromkeys(alike))
@@ -35,7 +35,7 @@ def near_names(name: str, known: Iterable[str]) -> list[str]:
     return near[:MOST]
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a name without capitals, signs and what only says "cells"."""
     words = re.findall(r"[^\W_]+", name.casefold())
     words = [word for word in words if word not in {"cell", "cells"}]

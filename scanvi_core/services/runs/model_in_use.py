@@ -7,6 +7,7 @@ import pandas as pd
 
 from scanvi_core.errors import InputError
 from scanvi_core.project.runs import Run
+from scanvi_core.services.opinions import prediction
 from scanvi_core.services.runs import model_list, results
 from scanvi_core.services.runs.train_request import AWAITED
 from scanvi_core.services.workspace import Workspace
@@ -54,15 +55,26 @@ class Offer:
 def take_up(opened: Workspace, run: Run) -> None:
     """Put a finished run in use; one that is worse than the model in use is only offered.
 
+    Opinions have their say in its probabilities first.
+
     Worse: right less often on the cells held out from both, with all of the 95 % interval below
     zero. Without such cells nothing is known, and the new model is put in use.
     """
+    _heed_opinions(opened, run)
     current = opened.current_run()
     compared = None if current is None else model_list.compare(opened, run.id, current.id)
     if compared is not None and compared.is_worse:
         opened.project.update_settings(**{OFFERED: run.id, AWAITED: None})
     else:
         opened.project.update_settings(current_run=run.id, **{OFFERED: None, AWAITED: None})
+
+
+def _heed_opinions(opened: Workspace, run: Run) -> None:
+    said = prediction.pool_into(opened, run)
+    if said:
+        scores = results.holdout_scores(run, run.array("probabilities"))
+        summary = run.summary
+        run.write_summary(summary | {"notes": [*summary["notes"], said], "holdout": scores})
 
 
 def offered(opened: Workspace) -> Offer | None:

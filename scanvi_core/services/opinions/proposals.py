@@ -1,0 +1,61 @@
+"""What all opinions together propose for cells that nobody has named yet."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scanvi_core.services.opinions.evidence import judged_by, known
+from scanvi_core.services.opinions.from_columns import listed, revision, types_here
+from scanvi_core.services.opinions.reliability import meant
+from scanvi_core.services.workspace import Workspace
+
+if TYPE_CHECKING:
+    from scanvi_core.annotation.opinions.annotators import Joint
+
+MOST, LEAST = 2, 0.1  # candidates of a card; their mean probability
+
+
+@dataclass(frozen=True)
+class Together:
+    """Types, what opinions say of them together, and the cells of which any of them speaks."""
+
+    names: tuple[str, ...]
+    joint: "Joint"
+    spoken: np.ndarray
+
+
+def together(opened: Workspace) -> Together | None:
+    """Return what all opinions say together by now; None without any that means a type here."""
+    if not any(one.names for one in listed(opened)):
+        return None
+    key = ("opinions together", revision(opened), opened.labels().seq)
+    return opened.cache.get(key, lambda: _together(opened))
+
+
+def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ...]:
+    """Return the likeliest types of some cells together, by all opinions, with probabilities."""
+    found = together(opened)
+    if found is None:
+        return ()
+    rows = rows[found.spoken[rows]]
+    if not rows.size:
+        return ()
+    mean = found.joint.of(rows).mean(axis=0)
+    best = np.argsort(-mean, kind="stable")[:MOST]
+    return tuple((found.names[code], float(mean[code])) for code in best if mean[code] >= LEAST)
+
+
+def _together(opened: Workspace) -> Together:
+    from scanvi_core.annotation.opinions.annotators import joint
+
+    labels, names = known(opened), types_here(opened)
+    places = {name: code for code, name in enumerate(names)}
+    truth = np.array([*(places.get(name, -1) for name in labels.names), -1])[labels.codes]
+    said = list[np.ndarray]()
+    for one in listed(opened):
+        unjudged = (truth >= 0) & ~judged_by(opened, one, labels)
+        said.append(np.where(unjudged, -1, meant(one, names)))
+    words = np.column_stack(said)
+    found = joint(words, len(names), truth, labels.weight)
+    return Together(names, found, np.asarray((words >= 0).any(axis=1)))
