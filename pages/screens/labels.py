@@ -6,6 +6,7 @@ from pages.ui.explore import naming, workbench
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import TRAIN
 from pages.ui.labels import form, holdout, type_form
+from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.labels import edit
 
@@ -15,6 +16,7 @@ labels = opened.labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
 read_only.note(opened)
+section.offer(opened)
 
 
 def name_by_hand() -> None:
@@ -56,3 +58,4 @@ else:
         name_by_hand()
     with st.expander("Take the labels from another column, or start empty"):
         form.choose_source(opened, begun=True)
+section.draw(opened)

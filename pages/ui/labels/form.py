@@ -11,6 +11,7 @@ from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
+from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
@@ -20,7 +21,11 @@ SHOWN_COLUMNS = 8
 
 def choose_source(opened: Workspace, *, begun: bool) -> None:
     """Draw the ways to bring labels, and the one chosen."""
-    types, others = edit.label_columns(opened)
+    opinions = from_columns.taken(opened, from_columns.of_file(opened))
+    types, others = (
+        [name for name in columns if name not in opinions]
+        for columns in edit.label_columns(opened)
+    )
     before = {} if begun else from_project.candidates(opened)
     way = st.segmented_control(
         "Where the labels come from",

@@ -15,6 +15,7 @@ from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.opinions import reliability
 from scanvi_core.services.review import answers, evidence
 from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
@@ -46,6 +47,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             help=CHECK_HELP if check else None,
         )
         st.markdown(md(_verdict(shown, proposal)))  # in sight in a low window, too
+        draw_words(opened, item)
         _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
@@ -65,6 +67,13 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     if step:
         st.caption(f"Last step: {md(step)}. Ctrl+Z takes it back.")
     dialogs.draw(_dialog_of(item), "Another name", _ask_name, opened, item)
+
+
+def draw_words(opened: Workspace, item: ReviewItem) -> None:
+    """Draw what each opinion says of the cells, a line each; nothing where none speaks."""
+    words = reliability.words(opened, item.rows)
+    if words:
+        st.caption("  \n".join(md(word.sentence) for word in words))
 
 
 def _title(item: ReviewItem) -> str:

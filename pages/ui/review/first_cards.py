@@ -75,9 +75,10 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
     with st.container(border=True, key="review-card"):
         more = item.n_alike - len(item.rows)
         st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**. What are they?"
+            f"**{count(len(item.rows), 'similar cell')}**. {_question(item)}"
             + (f" {count(more, 'more cell')} much like these." if more > 0 else "")
         )
+        card.draw_words(opened, item)
         _actions(opened, item)
         left, right = st.columns([2, 3], gap="medium")
         with left:
@@ -94,6 +95,17 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
             st.caption("Mean level (log of counts per 10,000).")
 
 
+def _is_proposed(item: ReviewItem) -> bool:
+    """Tell whether other tools propose a name."""
+    return bool(item.candidates) and item.candidates[0].by_others
+
+
+def _question(item: ReviewItem) -> str:
+    if not _is_proposed(item):
+        return "What are they?"
+    return f"Are they **{md(item.candidates[0].name)}**, as other tools say?"
+
+
 def _actions(opened: Workspace, item: ReviewItem) -> None:
     seen = opened.labels().seq
     answer = partial(card.decide, item)
@@ -101,14 +113,18 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
         known = list(opened.labels().active)
         name = name_box("Their name", known, f"first-name-{item.key}", width=320)
         st.button(
-            f"Name {count(len(item.rows), 'cell')}", type="primary", key="name-them",
+            f"Name {count(len(item.rows), 'cell')}", key="name-them",
+            type="secondary" if _is_proposed(item) and not name else "primary",
             disabled=not name, on_click=answer,
             args=(lambda: answers.choose(opened, item, str(name), seen),),
         )  # fmt: skip
         for i, near in enumerate(item.candidates, start=1):
+            first = near.by_others and i == 1
+            shown = md(short(near.name, card.NAME_WIDTH))
             st.button(
-                md(short(near.name, card.NAME_WIDTH)), shortcut=str(i), key=f"choose-{i}",
-                on_click=answer, help="Named nearby",
+                f"Name them {shown}" if first else shown, shortcut="A" if first else str(i),
+                key=f"choose-{i}", type="primary" if first and not name else "secondary",
+                on_click=answer, help="What other tools say" if near.by_others else "Named nearby",
                 args=(lambda name=near.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     near_note(name, known)

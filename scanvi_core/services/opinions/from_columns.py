@@ -66,10 +66,14 @@ def offered(columns: Columns) -> list[Found]:
 
 def fresh(opened: Workspace, columns: Columns) -> list[Found]:
     """Return those that are offered and were not taken yet, nor as labels."""
+    gone = taken(opened, columns) | {str(opened.project.settings.get("labels_key"))}
+    return [found for found in offered(columns) if found.column not in gone]
+
+
+def taken(opened: Workspace, columns: Columns) -> set[str]:
+    """Return the columns that are opinions already."""
     source = _source(columns)
-    taken = {one.about.get(COLUMN) for one in listed(opened) if one.about.get(TABLE, "") == source}
-    taken.add(str(opened.project.settings.get("labels_key")))
-    return [found for found in offered(columns) if found.column not in taken]
+    return {one.about.get(COLUMN, "") for one in listed(opened) if one.about.get(TABLE) == source}
 
 
 def best_of_each(found: list[Found]) -> list[Found]:

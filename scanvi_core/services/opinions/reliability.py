@@ -70,14 +70,20 @@ def tracks(opened: Workspace, one: Opinion) -> dict[str, Track]:
 
 
 def table(opened: Workspace, one: Opinion) -> pd.DataFrame:
-    """Return a row per type that an opinion says: how often, and how often that was right."""
+    """Return a row per type that an opinion says, the most frequent first; none without evidence.
+
+    Columns are ``says``, right ones of ``decisions`` and of ``labeled cells``, the share to
+    ``expect`` in percent, and its 95 % interval.
+    """
     found, cells = tracks(opened, one), _cells_of(one)
+    if not any(track.decisions or track.labels for track in found.values()):
+        return pd.DataFrame()
     return pd.DataFrame([
         {
-            "says": name, "cells": cells.get(name, 0),
-            "your decisions": _of(track.right_decisions, track.decisions),
+            "says": name,
+            "decisions": _of(track.right_decisions, track.decisions),
             "labeled cells": _of(track.right_labels, track.labels),
-            "right": 100 * track.right,
+            "expect": 100 * track.right,
             "95 % interval": f"{track.low:.0%} to {track.high:.0%}",
         }
         for name, track in sorted(found.items(), key=lambda item: -cells.get(item[0], 0))
