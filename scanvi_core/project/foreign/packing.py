@@ -16,7 +16,7 @@ from typing import Any
 
 from scanvi_core.errors import FileRefused, ProjectError
 from scanvi_core.plurals import sizes
-from scanvi_core.project.records import Settings, run_kinds
+from scanvi_core.project.records import Settings, opinion_kinds, run_kinds
 from scanvi_core.runtime import home
 
 MAX_MEMBERS = 20_000
@@ -44,6 +44,8 @@ MEMBERS = {
     _RUN + rf"({'|'.join(run_kinds({}, None))})\.npy": TABLE_BYTES,
     _RUN + r"model/annotator\.json": TEXT_BYTES,
     _RUN + r"model/(model|companions)\.safetensors": 2**33,
+    r"opinions/[0-9a-f]{8}/opinion\.json": TEXT_BYTES,
+    rf"opinions/[0-9a-f]{{8}}/({'|'.join(opinion_kinds(None, None))})\.npy": TABLE_BYTES,
     r"derived/(base_map|clusters|card_cluster|card_distance)-[0-9a-f]{12}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.json": 2**22,

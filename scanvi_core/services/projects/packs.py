@@ -42,7 +42,7 @@ from scanvi_core.services.workspace import IO_LANE, workspace
 
 PACK = "pack"
 PACKED = ".project.zip"
-PARTS = ("dataset", "source", "runs", "derived")
+PARTS = ("dataset", "source", "runs", "derived", "opinions")
 CHILD = "scanvi_core.services.projects.packs_child"
 MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through a pack: so much, and per MB of it
 TIMEOUT_S, SECONDS_PER_MB = 600.0, 5.0
@@ -182,7 +182,8 @@ def _members(project: Project) -> dict[str, Path]:
     """Return the files of a project that go into a pack as they are, by their names there."""
     files = {
         path.relative_to(project.root).as_posix(): path
-        for part in ("dataset", "runs", "derived")
+        for part in PARTS
+        if part != "source"
         for path in packing.plain_files(project.root / part)
     }
     return {

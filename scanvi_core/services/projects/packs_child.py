@@ -18,6 +18,7 @@ from scanvi_core.errors import DataDamaged, ScanviError
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign import label_log as foreign_log
+from scanvi_core.project.foreign import opinions as foreign_opinions
 from scanvi_core.project.foreign import runs as foreign_runs
 from scanvi_core.project.foreign.packing import (
     DAMAGE,
@@ -72,6 +73,7 @@ def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]
     CONCLUDING.tell(0)
     project = Project(root.name, folder)
     runs = foreign_runs.take_in(project, manifest, genes)
+    foreign_opinions.take_in(project, manifest["n_obs"])
     settings = foreign_runs.settings_of(project, set(manifest["obs_columns"]), runs)
     n_entries = 0
     if project.db.is_file():
