@@ -10,6 +10,7 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from scanvi_core.arrays import open_array
 from scanvi_core.errors import InputError
 from scanvi_core.project import access
 from scanvi_core.project.files import not_written, read_record, write_json
-from scanvi_core.project.folder import Project, now
+from scanvi_core.project.folder import Project
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import OpinionRecord, OpinionSource, opinion_kinds
 
@@ -78,7 +79,7 @@ def keep(project: Project, opinion: Opinion) -> Opinion:
         "id": identifier,
         "name": clean_label(opinion.name),
         "source": opinion.source,
-        "created": now(),
+        "created": datetime.now(UTC).isoformat(),  # by which several kept at once stay in order
         "label_names": list(opinion.label_names),
         "names": dict(opinion.names),
         "about": dict(opinion.about),

@@ -55,3 +55,10 @@ def test_a_code_without_a_name_is_damage(project):
     np.save(project.opinions / kept.id / "labels.npy", np.array([0, 1, 2, 1], np.int32))
     with pytest.raises(DataDamaged, match="more than 1"):
         opinions.read(project, kept.id)
+
+
+def test_opinions_stay_in_the_order_in_which_they_were_kept(project):
+    names = [f"tool {i}" for i in range(8)]
+    for name in names:
+        opinions.keep(project, _opinion(name))
+    assert [one.name for one in opinions.listed(project)] == names

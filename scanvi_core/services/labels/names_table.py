@@ -53,7 +53,7 @@ SYNONYMS = (
     ("beta", "pancreatic beta", "type b pancreatic", "pancreatic b"),
     ("delta", "pancreatic delta", "pancreatic d"),
     ("ductal", "duct", "pancreatic ductal"),
-    ("acinar", "acinus", "pancreatic acinar"),
+    ("acinar", "pancreatic acinar"),
     ("endothelial", "endothelium"),
     ("epithelial", "epithelium"),
 )  # fmt: skip

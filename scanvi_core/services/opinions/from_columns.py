@@ -152,7 +152,8 @@ def _source(columns: Columns) -> str:
 def _names(opened: Workspace, columns: Columns, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return codes [n_obs] and names of a column; words for "unlabeled" are no name."""
     values = edit.as_labels(_values(opened, columns, column)).str.strip()
-    values = values.where(~values.map(keys.looks_unlabeled, na_action="ignore").fillna(True))
+    nothing = [value for value in values.dropna().unique() if keys.looks_unlabeled(value)]
+    values = values.where(~values.isin(nothing))
     codes, names = pd.factorize(values, sort=True)
     if not len(names):
         raise LabelsUnusable(f"The column {column} says nothing of any cell.", "Choose another.")

@@ -56,11 +56,11 @@ class Word:
     def sentence(self) -> str:
         """It in one line."""
         cells = f"{self.n_cells} of {count(self.n_all, 'cell')}"
-        more = self.track.sentence if self.track is not None else ""
+        said = f"{self.whose} says {self.says}"
         if not self.is_type:
-            more = "which means no type here yet"
-        inside = f"{cells}; {more}" if more else cells
-        return f"{self.whose} says {self.says} ({inside})"
+            return f"{said} ({cells}), which means no type here yet"
+        right = self.track.sentence if self.track is not None else ""
+        return f"{said} ({cells}; {right})" if right else f"{said} ({cells})"
 
 
 def tracks(opened: Workspace, one: Opinion) -> dict[str, Track]:
