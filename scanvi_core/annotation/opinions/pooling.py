@@ -7,12 +7,14 @@ it says s of a type than of any cell::
 
 ``P(s | t)`` is learned from labeled cells, shrunk to P(s) by a Dirichlet prior whose strength is
 the one under which the counts of all types are likeliest (empirical Bayes, Minka 2000, "Estimating
-a Dirichlet distribution"): of one that says the same whatever the cell is, the ratio is 1, and
-one that mixes two types up tells as much as one that is right, since s is its own name and need
-mean nothing here. The weight, 0 to 1, makes up for a witness that errs where the model does: with
-it the labels of cells are likeliest that neither the model nor the witness's P(s | t) had seen; it
-costs `COST` times the weight, and counts only if all together gain `GAIN`, so that without
-evidence it is 0 and nothing changes.
+a Dirichlet distribution"). One that does not gain `SHOWN` in log-likelihood on a witness that says
+the same whatever the cell is has a ratio of 1: it changes nothing. One that mixes two types up
+tells as much as one that is right, since s is its own name and need mean nothing here.
+
+The weight, 0 to 1, makes up for a witness that errs where the model does. It is the likeliest one
+by the labels of cells that neither the model nor the witness's P(s | t) had seen, with a prior
+around a half: where a model is sure and right of all cells that were named, as of the clear groups
+that are named first, labels tell nothing of the weight, and from 0 it would never rise.
 """
 
 from collections.abc import Sequence
@@ -27,9 +29,9 @@ Codes = npt.NDArray[np.integer]
 
 STRENGTHS = 2.0 ** np.arange(0.0, 12.01, 0.5)
 USUAL, SPREAD = 5.0, 3.0  # log2 of the strength, before looking
-LEAST = 20.0  # labeled cells, decisions counted once, below which no witness has a say
-COST = 2.0  # of the log-likelihood, for a whole weight
-GAIN = 2.0  # of it, beyond the cost, below which nothing was shown
+SHOWN = 3.0  # of the log-likelihood, that a witness has to gain to tell anything
+LEAST = 10.0  # labeled cells, decisions counted once, below which no witness has a say
+WEIGHT, WEIGHT_SPREAD = 0.5, 0.2  # the prior of a weight: its mean and deviation
 FLOOR = 1e-6
 
 
@@ -86,7 +88,10 @@ def learn(said: Sequence[Codes], n_names: Sequence[int], labels: Labels) -> list
     strengths = [_strength(*pair) for pair in zip(counts, shares, strict=True)]
     weights = _weights(said, list(zip(counts, shares, strengths, strict=True)), labels)
     ratios = (_ratio(*one) for one in zip(counts, shares, strengths, strict=True))
-    return [Say(ratio, weight) for ratio, weight in zip(ratios, weights, strict=True)]
+    return [
+        Say(ratio, weight if ratio.any() else 0.0)
+        for ratio, weight in zip(ratios, weights, strict=True)
+    ]
 
 
 def pool(probabilities: Floats, said: Sequence[Codes], says: Sequence[Say]) -> Floats:
@@ -112,9 +117,12 @@ def _shares(said: Codes, n_names: int) -> Floats:
 
 
 def _strength(counts: Floats, shares: Floats) -> float:
-    """Return how many cells of a type its shares stand for: those under which all is likeliest."""
+    """Return how many cells of a type its shares stand for: those under which all is likeliest.
+
+    Endless where that is hardly likelier than a witness that says the same of every type.
+    """
+    best, most = np.inf, float((counts * np.log(shares)).sum()) + SHOWN
     total = counts.sum(axis=1)
-    best, most = STRENGTHS[-1], -np.inf
     for strength in STRENGTHS:
         prior = strength * shares
         told = (gammaln(counts + prior) - gammaln(prior)).sum()
@@ -127,6 +135,8 @@ def _strength(counts: Floats, shares: Floats) -> float:
 
 def _ratio(counts: Floats, shares: Floats, strength: float) -> Floats:
     """Return log P(s | t) / P(s) as [names, K]."""
+    if strength == np.inf:
+        return np.zeros(counts.T.shape)
     total = counts.sum(axis=1, keepdims=True)
     return np.asarray(np.log((counts + strength * shares) / (total + strength) / shares).T)
 
@@ -156,10 +166,13 @@ def _weights(
         at = np.arange(len(rows))
         slope = [(cells * (tell[at, truth] - (p * tell).sum(axis=1))).sum() for tell in tells]
         told = (cells * np.log(np.maximum(p[at, truth], 1e-300))).sum()
-        return float(COST * weights.sum() - told), COST - np.array(slope)
+        far = (weights - WEIGHT) / WEIGHT_SPREAD
+        return float(0.5 * (far**2).sum() - told), far / WEIGHT_SPREAD - np.array(slope)
 
-    best = minimize(cost, none + 0.1, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(learned))
-    return np.asarray(best.x if best.fun < cost(none)[0] - GAIN else none)
+    best = minimize(
+        cost, none + WEIGHT, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * len(learned)
+    )
+    return np.asarray(best.x)
 
 
 def _left_out(
@@ -169,6 +182,8 @@ def _left_out(
     counts, shares, strength = learned
     tell = np.zeros((len(said), len(counts)))
     spoke = np.flatnonzero(said >= 0)
+    if strength == np.inf:
+        return tell
     s, t, own = said[spoke], truth[spoke], cells[spoke]
     tell[spoke] = _ratio(counts, shares, strength)[s]
     taken = np.minimum(counts[t, s], 1.0)  # a whole decision, not the cell's part of it

@@ -1,7 +1,7 @@
 """Bad witnesses do no harm: a short form of the benchmark, on linear models of real cells.
 
-Without the cost of a weight, or without the prior of what a witness says of each type, a random
-witness changes predictions by chance, and the first test fails.
+Where a witness need not show first that it tells anything (`SHOWN`), a random one changes
+predictions by chance.
 """
 
 import numpy as np
