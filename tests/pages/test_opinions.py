@@ -92,3 +92,20 @@ def test_a_card_of_the_review_says_it_in_a_line_and_without_opinions_nothing(vis
     (line,) = [text for text in captions(app) if text.startswith("expert\\_label says ")]
     assert f"of {len(rows)} cells" in line and np.size(rows) > 1
     sound(app)
+
+
+def test_a_type_that_the_model_does_not_know_is_one_key_away_where_opinions_propose_it(
+    visit, trained
+):
+    opened = workspace(trained)
+    one = from_columns.take(opened, from_columns.of_file(opened), "expert_label")
+    names.save(opened, one, dict.fromkeys(one.label_names, "Mine"))
+    app = visit("review", trained)
+    rows = queue.queue(opened)[0].rows
+    n = len(queue.queue(opened)[0].candidates)
+    button = app.button(key="choose-others")
+    assert (button.label, button.proto.shortcut) == ("Mine", str(n + 1))
+    button.click().run()
+    state = workspace(trained).labels()
+    assert {state.names[code] for code in state.codes[rows]} == {"Mine"}
+    sound(app)

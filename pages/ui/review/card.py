@@ -15,7 +15,7 @@ from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent
-from scanvi_core.services.opinions import reliability
+from scanvi_core.services.opinions import proposals, reliability
 from scanvi_core.services.review import answers, evidence
 from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
@@ -222,6 +222,13 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -
             key="accept" if accepts else f"choose-{i}", on_click=decide,
             args=(item, partial(work, opened, item, seen=seen)),
             type="primary" if proposal == other.name else "secondary",
+        )  # fmt: skip
+    name = proposals.another(opened, item.rows, [other.name for other in item.candidates])
+    if name:
+        st.button(
+            md(short(name, NAME_WIDTH)), shortcut=str(len(places) + 1), key="choose-others",
+            on_click=decide, help="What other tools say",
+            args=(item, partial(answers.choose, opened, item, name, seen)),
         )  # fmt: skip
 
 

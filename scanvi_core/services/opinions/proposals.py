@@ -1,5 +1,6 @@
 """What all opinions together propose for cells that nobody has named yet."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from scanvi_core.annotation.opinions.annotators import Joint
 
 MOST, LEAST = 2, 0.1  # candidates of a card; their mean probability
+CLEAR = 0.5  # the mean probability from which a type is offered beside those of a model
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ..
     mean = found.joint.of(rows).mean(axis=0)
     best = np.argsort(-mean, kind="stable")[:MOST]
     return tuple((found.names[code], float(mean[code])) for code in best if mean[code] >= LEAST)
+
+
+def another(opened: Workspace, rows: np.ndarray, besides: Collection[str]) -> str:
+    """Return the type that all opinions clearly propose for some cells, where a model does not."""
+    name, share = next(iter(proposed(opened, rows)), ("", 0.0))
+    return name if share >= CLEAR and name not in besides else ""
 
 
 def _together(opened: Workspace) -> Together:
