@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv, betaln  # scipy.stats takes seconds to import
+from scipy.special import betaincinv, betaln  # scipy.stats is slow to import
 
 Floats = npt.NDArray[np.float64]
 
