@@ -9,6 +9,7 @@ from pages.ui.labels import form, holdout, type_form
 from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.labels import edit
+from scanvi_core.services.opinions import from_columns
 
 opened = requires.data_set("Labels")
 
@@ -41,6 +42,8 @@ def show_types() -> None:
 
 
 if not labels.seq:
+    if from_columns.listed(opened):
+        section.draw(opened)
     with st.container(border=True):
         st.header("Which cells are labeled?")
         form.choose_source(opened, begun=False)
@@ -58,4 +61,5 @@ else:
         name_by_hand()
     with st.expander("Take the labels from another column, or start empty"):
         form.choose_source(opened, begun=True)
-section.draw(opened)
+if labels.seq or not from_columns.listed(opened):
+    section.draw(opened)

@@ -37,7 +37,8 @@ def test_a_file_offers_what_tools_say_and_they_are_no_labels(visit, two):
     ]  # fmt: skip
     assert not opened.labels().seq and "This file has opinions" not in said(sound(app))
     assert app.button(key="start-with-opinions").proto.type == "primary"
-    assert app.selectbox(key="labels-key").options == ["sex"]
+    assert app.button_group(key="label-source").value == "Start empty"
+    assert "do not look like cell types: sex" in said(app)
     app.button(key="start-with-opinions").click().run()
     assert edit.is_by_hand(workspace(two)) and sound(app).title[0].value == "Review"
 
@@ -99,10 +100,11 @@ def test_a_type_that_the_model_does_not_know_is_one_key_away_where_opinions_prop
 ):
     opened = workspace(trained)
     one = from_columns.take(opened, from_columns.of_file(opened), "expert_label")
-    names.save(opened, one, dict.fromkeys(one.label_names, "Mine"))
+    item = queue.queue(opened)[0]
+    own = one.label_names[np.bincount(one.labels[item.rows]).argmax()]
+    names.save(opened, one, one.names | {own: "Mine"})
     app = visit("review", trained)
-    rows = queue.queue(opened)[0].rows
-    n = len(queue.queue(opened)[0].candidates)
+    rows, n = item.rows, len(item.candidates)
     button = app.button(key="choose-others")
     assert (button.label, button.proto.shortcut) == ("Mine", str(n + 1))
     button.click().run()

@@ -16,6 +16,7 @@ from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
+SOURCE = "label-source"  # the choice among them
 SHOWN_COLUMNS = 8
 
 
@@ -31,7 +32,7 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         "Where the labels come from",
         [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
         default=COLUMN if types else EMPTY,
-        key="label-source", label_visibility="collapsed",
+        key=SOURCE, label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(opened, before)

@@ -4,8 +4,10 @@ from functools import partial
 
 import streamlit as st
 
+from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import REVIEW, go
+from pages.ui.labels import form
 from pages.ui.opinions import names_table
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
@@ -42,6 +44,7 @@ def offer(opened: Workspace) -> None:
             f"Use {'it as an opinion' if len(chosen) == 1 else 'them as opinions'}",
             key="use-opinions", icon=":material/forum:", disabled=not chosen,
         ):  # fmt: skip
+            state.set_widget(form.SOURCE, form.EMPTY)  # they were among the label columns
             _take(opened, from_columns.of_file(opened), chosen)
 
 

@@ -75,7 +75,7 @@ def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None)
     posterior = _posterior(words, truth, share, confusion)
     for _ in range(MOST_ROUNDS):
         before = posterior
-        share = TYPE_CELLS + cells @ posterior
+        share = TYPE_CELLS + (cells * (truth < 0)) @ posterior  # labeled cells were chosen
         for w, own in enumerate(words.T):
             counts = _counts(own, cells, posterior)
             knows[w] = _knowing(counts, knows[w], usual[w])
