@@ -11,7 +11,7 @@ from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobRequest, JobStatus
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, reference_names
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import IO_LANE, workspace
 from tests.pages.conftest import said
@@ -67,6 +67,19 @@ def test_words_that_usually_mean_unlabeled_are_chosen_already_for_a_table(visit,
     assert set(sound(app).dataframe[0].value["value"]) == {"B", "T"}
     app.button(key="csv-use").click().run()
     assert set(workspace(project).labels().active) == {"B", "T"}
+
+
+def test_names_that_only_references_use_are_shown_and_taken_as_what_they_mean(
+    visit, project, monkeypatch
+):
+    lines = pd.DataFrame([("Dendritic", 5, "CD19+ B", "your choice")],
+                         columns=["it says", "cells", "means here", "why"])  # fmt: skip
+    monkeypatch.setattr(reference_names, "table", lambda *_: lines)
+    app = sound(visit("labels", project))
+    assert "Names that only the references use" in said(app)
+    app.button(key="use-labels").click().run()
+    assert "Dendritic" not in workspace(project).labels().active
+    sound(app)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.labels import csv, unlabeled_values
+from pages.ui.labels import csv, names_table, unlabeled_values
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import edit, from_export, from_project
+from scanvi_core.services.labels import edit, from_export, from_project, reference_names
 from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.workspace import Workspace
 
@@ -75,10 +75,11 @@ def _from_column(opened: Workspace, likely: list[str], others: list[str], *, beg
         unlabeled, types = unlabeled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
         kind = _kind(primary=key in likely and not begun)
+        meant = _reference_names(opened, key, types["value"].tolist())
         if key in others:
             st.caption(":orange[:material/info:] These values do not look like cell types.")
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
-            do(lambda: edit.use_column(opened, key, unlabeled))
+            do(lambda: edit.use_column(opened, key, unlabeled, meant))
         if begun:
             st.caption("Using a column again replaces the labels; Undo twice brings them back.")
     with right:
@@ -86,6 +87,16 @@ def _from_column(opened: Workspace, likely: list[str], others: list[str], *, beg
             f"{count(len(types), 'type')}, {count(int(types['cells'].sum()), 'labeled cell')}"
         )
         st.dataframe(types, hide_index=True, height=220)
+
+
+def _reference_names(opened: Workspace, key: str, types: list[str]) -> dict[str, str]:
+    """Draw what the names mean that only references use; return the types by the names."""
+    table = reference_names.table(opened, key)
+    if table.empty:
+        return {}
+    st.markdown("**Names that only the references use**")
+    meant = names_table.edit(table, types, key=f"reference-{key}")
+    return {own: here for own, here in meant.items() if here}
 
 
 def _from_earlier(opened: Workspace, names: dict[str, str]) -> None:

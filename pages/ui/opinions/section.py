@@ -7,8 +7,7 @@ import streamlit as st
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import REVIEW, go
-from pages.ui.labels import form
-from pages.ui.opinions import names_table
+from pages.ui.labels import form, names_table
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count

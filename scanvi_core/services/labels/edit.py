@@ -57,10 +57,13 @@ def column_values(opened: Workspace, key: str) -> pd.DataFrame:
     )
 
 
-def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
+def use_column(
+    opened: Workspace, key: str, unlabeled: set[str], meant: Mapping[str, str] | None = None
+) -> LabelState:
     """Take the labels of an obs column and set the default hold-out aside.
 
-    Missing values and those in `unlabeled` become unlabeled cells.
+    Missing values and those in `unlabeled` become unlabeled cells; a value in `meant` becomes the
+    type it means, as where a reference has names of its own.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def use_column(opened: Workspace, key: str, unlabeled: set[str]) -> LabelState:
     values = _column(opened, key)
     unlabeled = _values_meant(values, unlabeled, key)
     labels = values.where(~values.isin(unlabeled) & (values.str.strip() != ""))
+    labels = labels.replace(dict(meant or {}))
     codes, categories = pd.factorize(labels, sort=True)
     names = [str(name) for name in categories]
     check_types(codes, names, key)

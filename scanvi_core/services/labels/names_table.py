@@ -14,6 +14,7 @@ from scanvi_core import keys
 from scanvi_core.services.labels.near_names import plain_name
 
 How = Literal["exact", "spelling", "synonym", "as it says", ""]
+OWN, CELLS, HERE, HOW = "it says", "cells", "means here", "why"  # columns of the table shown
 CLOSE = 0.9  # of the letters of two names, by difflib's ratio
 LONG = 6  # letters, from which one letter more or less is a slip
 

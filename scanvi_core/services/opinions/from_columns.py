@@ -44,9 +44,13 @@ def of_file(opened: Workspace) -> Columns:
 
     def look() -> Columns:
         about = opened.dataset.manifest["obs_columns"]
-        few = [name for name, item in about.items() if 0 < item["n_unique"] <= MOST_NAMES]
-        texts = [name for name in few if not _is_number(opened.dataset.values(name))]
-        return Columns(tuple(about), tuple(texts))
+        texts = [
+            name for name, item in about.items()
+            if item["kind"] in ("category", "text") and 0 < item["n_unique"] <= MOST_NAMES
+        ]  # fmt: skip
+        known = {found.column for found in known_columns(texts)}  # the others are not read here
+        numbers = {name for name in known if _is_number(opened.dataset.values(name))}
+        return Columns(tuple(about), tuple(name for name in texts if name not in numbers))
 
     return opened.cache.get(("columns for opinions",), look)
 

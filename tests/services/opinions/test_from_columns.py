@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ColumnMissing, LabelsUnusable
-from scanvi_core.services.labels import edit, from_csv
+from scanvi_core.services.labels import edit, from_csv, names_table
 from scanvi_core.services.opinions import from_columns, names
 from scanvi_core.services.opinions.from_columns import of_file, of_table
 from scanvi_core.services.workspace import workspace
@@ -59,8 +59,8 @@ def test_names_are_set_by_hand_and_an_opinion_is_removed(project, table):
     names.save(opened, made, {"B-cells": "Plasma", "Dendritic": ""})
     (now,) = from_columns.listed(opened)
     assert now.names == {"B-cells": "Plasma"}
-    shown = names.table(opened, now).set_index(names.OWN)
-    assert shown[names.HOW].to_dict() == {"B-cells": names.BY_HAND, "Dendritic": names.NONE}
+    shown = names.table(opened, now).set_index(names_table.OWN)
+    assert shown[names_table.HOW].to_dict() == {"B-cells": names.BY_HAND, "Dendritic": names.NONE}
     names.remove(opened, now)
     assert from_columns.listed(opened) == ()
 
