@@ -25,6 +25,7 @@ STRENGTH = 6.0  # cells of each type that its prior stands for
 OPEN_CELLS = 2.0
 TYPE_CELLS = 1.0  # of each type, in the prior of the types' shares
 MOST_ROUNDS = 200
+LARGEST = 2**62
 ENOUGH = 1e-4  # largest change of a posterior at which EM ends
 
 
@@ -92,8 +93,14 @@ def _rows(table: Codes, weight: Floats | None, n_types: int) -> tuple[Codes, Cod
     open_ = table[:, -1] < 0
     each = np.ones(len(table)) if weight is None else weight.astype(np.float64)
     each = np.where(open_, min(1.0, OPEN_CELLS * n_types / max(1, open_.sum())), each)
-    rows, where = np.unique(table, axis=0, return_inverse=True)
-    where = where.reshape(-1)
+    number = np.zeros(len(table), dtype=np.int64)  # of the row: sorting it is quicker than rows
+    for column in table.T:
+        n_words = int(column.max(initial=-1)) + 2
+        if int(number.max(initial=0)) * n_words > LARGEST:
+            number = np.unique(number, return_inverse=True)[1].reshape(-1)
+        number = number * n_words + column + 1
+    _, first, where = np.unique(number, return_index=True, return_inverse=True)
+    rows, where = table[first], where.reshape(-1)
     cells = np.bincount(where, weights=each, minlength=len(rows)).astype(np.float64)
     return rows, where, cells
 
