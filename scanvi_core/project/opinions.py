@@ -6,6 +6,7 @@ kept beside it and can be changed. Each lies in a folder ``opinions/ID`` of the 
 ``opinion.json``, ``labels.npy``, ``scores.npy``.
 """
 
+import logging
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -16,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.arrays import open_array
-from scanvi_core.errors import InputError
+from scanvi_core.errors import InputError, ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.files import not_written, read_record, write_json
 from scanvi_core.project.folder import Project
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import OpinionRecord, OpinionSource, opinion_kinds
 
+logger = logging.getLogger(__name__)
 RECORD = "opinion.json"
 
 
@@ -96,9 +98,15 @@ def keep(project: Project, opinion: Opinion) -> Opinion:
 
 
 def listed(project: Project) -> list[Opinion]:
-    """Return the opinions of a project, the oldest first."""
-    found = [read(project, path.parent.name) for path in project.opinions.glob(f"*/{RECORD}")]
-    return sorted(found, key=lambda one: (_record(project, one.id)["created"], one.id))
+    """Return the opinions of a project, the oldest first; one that is damaged is left out."""
+    found = list[tuple[str, str, Opinion]]()
+    for path in project.opinions.glob(f"*/{RECORD}"):
+        name = path.parent.name
+        try:
+            found.append((_record(project, name)["created"], name, read(project, name)))
+        except ProjectError:  # labels and models do not need it
+            logger.warning("The opinion %s of %s is damaged.", name, project.id, exc_info=True)
+    return [one for *_, one in sorted(found, key=lambda item: item[:2])]
 
 
 def read(project: Project, identifier: str) -> Opinion:

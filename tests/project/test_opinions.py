@@ -62,3 +62,10 @@ def test_opinions_stay_in_the_order_in_which_they_were_kept(project):
     for name in names:
         opinions.keep(project, _opinion(name))
     assert [one.name for one in opinions.listed(project)] == names
+
+
+@pytest.mark.parametrize("damage", ["labels.npy", "scores.npy", opinions.RECORD])
+def test_a_damaged_one_hides_no_other(project, damage):
+    bad, good = (opinions.keep(project, _opinion(name)) for name in ("bad", "good"))
+    (project.opinions / bad.id / damage).write_bytes(b"{")
+    assert [one.id for one in opinions.listed(project)] == [good.id]

@@ -131,9 +131,13 @@ def types_here(opened: Workspace) -> tuple[str, ...]:
 
 
 def listed(opened: Workspace) -> tuple[Opinion, ...]:
-    """Return the opinions of a project, the oldest first."""
-    key = ("opinions", revision(opened))
-    return opened.cache.get(key, lambda: tuple(opinions.listed(opened.project)))
+    """Return the opinions of a project that are of its cells, the oldest first."""
+
+    def read() -> tuple[Opinion, ...]:
+        every, n = opinions.listed(opened.project), opened.dataset.n_obs
+        return tuple(one for one in every if len(one.labels) == len(one.scores) == n)
+
+    return opened.cache.get(("opinions", revision(opened)), read)
 
 
 def revision(opened: Workspace) -> tuple[tuple[str, int], ...]:
