@@ -8,9 +8,16 @@ from scipy import sparse
 
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import LinearModels, fit_linear_models
+from scanvi_core.annotation.model.linear_models import (
+    TAUGHT_WEIGHT,
+    Components,
+    LinearModels,
+    components_of,
+    fit_linear_models,
+)
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
+from scanvi_core.annotation.model.teacher import teacher_of
 from scanvi_core.annotation.model.trained import TrainedModel
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
@@ -18,6 +25,7 @@ from scanvi_core.config import (
     ModelConfig,
     TrainConfig,
 )
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.module import SCANVI
 from scanvi_core.train.history import Hooks, TrainingHistory
@@ -28,12 +36,18 @@ from scanvi_core.train.warmstart import carry_over
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained network, and the cells it was trained on: `usable` are their rows."""
+    """A trained network, and the cells it was trained on: `usable` are their rows.
+
+    `space` are their principal components, where they were needed, or those of the model it went
+    on from; `taught` tells whether it learned what other models say of all cells.
+    """
 
     module: SCANVI
     history: TrainingHistory
     usable: np.ndarray
     data: TrainingData
+    space: Components | None
+    taught: bool
     model_config: ModelConfig
     train_config: TrainConfig
 
@@ -59,10 +73,17 @@ def learn(
     if warm_start is not None:
         warm_start.hand_over(module, inputs, model_config)
         schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
+    space, teach = None if warm_start is None else warm_start.linear_models.space, None
+    if data.soft is None and not isinstance(data.counts, StoredCounts):
+        random = np.random.default_rng(train_config.seed)
+        space = space or components_of(data.counts, random)
+        teach = teacher_of(data, module.allowed.cpu().numpy(), space, random)
     history = fit(
-        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
-    )
-    return Learned(module, history, usable, data, model_config, train_config)
+        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint,
+        teach=teach,
+    )  # fmt: skip
+    taught = teach is not None or data.soft is not None
+    return Learned(module, history, usable, data, space, taught, model_config, train_config)
 
 
 @dataclass(slots=True)
@@ -119,7 +140,8 @@ class Annotator(TrainedModel):
             model_config=learned.model_config,
             train_config=learned.train_config,
             module=learned.module,
-            linear_models=_linear_models(data, seed, warm_start),
+            linear_models=_linear_models(data, seed, learned.space),
+            scanvi_weight=TAUGHT_WEIGHT if learned.taught else 1.0,
             history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )
@@ -165,11 +187,9 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
-def _linear_models(data: TrainingData, seed: int, before: Annotator | None) -> LinearModels:
-    """Fit the linear models; the genes' components stay those of the model before."""
+def _linear_models(data: TrainingData, seed: int, space: Components | None) -> LinearModels:
     random = np.random.default_rng(seed)
-    known = None if before is None else before.linear_models.space
-    return fit_linear_models(data.counts, data.y, data.n_labels, random, known, data.soft)
+    return fit_linear_models(data.counts, data.y, data.n_labels, random, space, data.soft)
 
 
 def warm_up() -> None:
