@@ -30,6 +30,11 @@ Teach = Callable[[np.ndarray], np.ndarray]
 """Makes of what the network says of all cells [n, n_labels] what it is to say."""
 
 
+def taught_at(n_steps: int) -> int:
+    """Return the number of the step before which the network's teacher is asked."""
+    return int(TAUGHT_FROM * n_steps)
+
+
 class Training:
     """The state of one run: network, samplers, what takes the steps, and what was best."""
 
@@ -58,7 +63,7 @@ class Training:
         codes = train.y[labeled] if config.balance_labels else None
         self.labeled = LabeledSampler(labeled, config.labeled_batch_size, self.random, codes)
         self.stepper = Stepper(module, train, config, self.note)
-        self.teach, self.taught_at = teach, int(TAUGHT_FROM * n_steps)
+        self.teach, self.taught_at = teach, taught_at(n_steps)
         self.replay = self._new_replay()
         self.steps_per_epoch = config.steps_per_epoch(n_obs)
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))

@@ -17,7 +17,7 @@ from scanvi_core.annotation.model.linear_models import (
 )
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
-from scanvi_core.annotation.model.teacher import teacher_of
+from scanvi_core.annotation.model.teacher import Teacher
 from scanvi_core.annotation.model.trained import TrainedModel
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
@@ -31,6 +31,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
+from scanvi_core.train.training import taught_at
 from scanvi_core.train.warmstart import carry_over
 
 
@@ -73,17 +74,17 @@ def learn(
     if warm_start is not None:
         warm_start.hand_over(module, inputs, model_config)
         schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
-    space, teach = None if warm_start is None else warm_start.linear_models.space, None
-    if data.soft is None and not isinstance(data.counts, StoredCounts):
-        random = np.random.default_rng(train_config.seed)
-        space = space or components_of(data.counts, random)
-        teach = teacher_of(data, module.allowed.cpu().numpy(), space, random)
+    space = None if warm_start is None else warm_start.linear_models.space
+    teacher = Teacher(data, module.allowed.cpu().numpy(), train_config.seed, space)
+    own = data.soft is None and not isinstance(data.counts, StoredCounts)
     history = fit(
         module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint,
-        teach=teach,
+        teach=teacher if own else None,
     )  # fmt: skip
-    taught = teach is not None or data.soft is not None
-    return Learned(module, history, usable, data, space, taught, model_config, train_config)
+    taught = data.soft is not None or (own and history.kept_step > taught_at(n_steps))
+    return Learned(
+        module, history, usable, data, teacher.space, taught, model_config, train_config
+    )
 
 
 @dataclass(slots=True)
@@ -189,6 +190,7 @@ class Annotator(TrainedModel):
 
 def _linear_models(data: TrainingData, seed: int, space: Components | None) -> LinearModels:
     random = np.random.default_rng(seed)
+    space = space or components_of(data.counts, np.random.default_rng(seed))
     return fit_linear_models(data.counts, data.y, data.n_labels, random, space, data.soft)
 
 

@@ -8,49 +8,55 @@ labels (self-training by distillation: Hinton et al. 2015, arXiv:1503.02531; Xie
 finds where counts do not speak against it, and is right about as often as the three are.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from scanvi_core.annotation.model.linear_models import (
     FLOOR,
     Components,
+    components_of,
     ensemble,
     fit_linear_models,
 )
 from scanvi_core.annotation.model.prediction import BLOCK
 from scanvi_core.data.blocks.rows import take_rows
 from scanvi_core.train.loader import TrainingData
-from scanvi_core.train.training import Teach
 
 
-def teacher_of(
-    data: TrainingData, allowed: np.ndarray, components: Components, random: np.random.Generator
-) -> Teach:
-    """Return what makes of the network's word on all cells what it is to learn.
+@dataclass(slots=True)
+class Teacher:
+    """Makes of the network's word on all cells what it is to learn; see `fit` of `train.loop`.
 
-    The linear models are not shown the labels of validation cells.
-
-    Parameters
+    Attributes
     ----------
     data
-        The cells of a training, whose counts are in memory.
+        The cells of a training, whose counts are in memory; the labels of validation cells are
+        not shown to the linear models.
     allowed
         The types each code of a label leaves open, bool [codes, K]: no other is taught for a cell
         that has the label.
-    components, random
-        As `linear_models.fit_linear_models`.
+    seed
+        Of what the linear models draw.
+    space
+        Components in which one of them is fitted; None until they are needed.
     """
 
-    def teach(alone: np.ndarray) -> np.ndarray:
-        shown = data.hide_validation()
-        fitted = fit_linear_models(shown.counts, shown.y, shown.n_labels, random, components)
+    data: TrainingData
+    allowed: np.ndarray
+    seed: int
+    space: Components | None
+
+    def __call__(self, alone: np.ndarray) -> np.ndarray:
+        """Return what the network, whose word is `alone` [n, K], is to say of each cell."""
+        shown, random = self.data.hide_validation(), np.random.default_rng(self.seed)
+        self.space = self.space or components_of(shown.counts, random)
+        fitted = fit_linear_models(shown.counts, shown.y, shown.n_labels, random, self.space)
         taught = np.empty_like(alone)
         for at in range(0, len(alone), BLOCK):
             rows = np.arange(at, min(at + BLOCK, len(alone)))
-            linear = fitted.predict(take_rows(shown.counts, rows))
-            taught[rows] = ensemble(alone[rows], *linear)
+            taught[rows] = ensemble(alone[rows], *fitted.predict(take_rows(shown.counts, rows)))
         known = np.flatnonzero(shown.y >= 0)
-        left = np.maximum(taught[known], FLOOR) * allowed[shown.y[known]]
+        left = np.maximum(taught[known], FLOOR) * self.allowed[shown.y[known]]
         taught[known] = left / left.sum(axis=1, keepdims=True)
         return taught
-
-    return teach
