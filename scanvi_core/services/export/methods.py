@@ -43,7 +43,9 @@ def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
         f"{summary['n_cells']:,} cells, {summary['n_labeled']:,} of them labeled with "
         f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
         f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
-        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device})."
+        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device}). Its "
+        "predictions are combined with those of two logistic regressions, on the same genes and "
+        "on their principal components."
     )
 
 
