@@ -9,6 +9,7 @@ from scipy import sparse
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import (
+    DECIDED_WEIGHT,
     TAUGHT_WEIGHT,
     Components,
     LinearModels,
@@ -40,7 +41,7 @@ class Learned:
     """A trained network, and the cells it was trained on: `usable` are their rows.
 
     `space` are their principal components, where they were needed, or those of the model it went
-    on from; `taught` tells whether it learned what other models say of all cells.
+    on from; `weight` is how much the network counts against each linear model.
     """
 
     module: SCANVI
@@ -48,7 +49,7 @@ class Learned:
     usable: np.ndarray
     data: TrainingData
     space: Components | None
-    taught: bool
+    weight: float
     model_config: ModelConfig
     train_config: TrainConfig
 
@@ -81,9 +82,11 @@ def learn(
         module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint,
         teach=teacher if own else None,
     )  # fmt: skip
-    taught = data.soft is not None or (own and history.kept_step > taught_at(n_steps))
+    weight = DECIDED_WEIGHT if data.soft is not None else 1.0
+    if own and history.kept_step > taught_at(n_steps):
+        weight = TAUGHT_WEIGHT
     return Learned(
-        module, history, usable, data, teacher.space, taught, model_config, train_config
+        module, history, usable, data, teacher.space, weight, model_config, train_config
     )
 
 
@@ -142,7 +145,7 @@ class Annotator(TrainedModel):
             train_config=learned.train_config,
             module=learned.module,
             linear_models=_linear_models(data, seed, learned.space),
-            scanvi_weight=TAUGHT_WEIGHT if learned.taught else 1.0,
+            scanvi_weight=learned.weight,
             history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )

@@ -22,6 +22,7 @@ COMPONENTS_C = 1.0  # the same on principal components
 MAX_TYPE_CELLS = 1_000  # labeled cells per type that a linear model is fitted on
 MAX_PCA_CELLS = 20_000  # cells that components are taken from
 TAUGHT_WEIGHT = 4.0  # of SCANVI, once it was taught, against 1 of each linear model
+DECIDED_WEIGHT = 2.0  # the same where it learned soft labels, which the linear models learn, too
 FLOOR = 1e-9
 LEAST_SHARE = 0.01  # of a soft label: of a type with less, nothing is learned
 

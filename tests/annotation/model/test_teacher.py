@@ -7,7 +7,7 @@ from scipy import sparse
 from scanvi_core.annotation.model import annotator
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import TAUGHT_WEIGHT, ensemble
+from scanvi_core.annotation.model.linear_models import DECIDED_WEIGHT, TAUGHT_WEIGHT, ensemble
 from scanvi_core.annotation.model.teacher import Teacher
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.datasets.simulation import simulate
@@ -72,11 +72,11 @@ def test_labels_that_are_watched_are_not_shown_to_the_teacher(cells, unsure):
     assert np.array_equal(seen, taught(counts, np.where(watched, -1, y), unsure))
 
 
-def fitted(cells, **hooks):
+def fitted(cells, soft=None, **hooks):
     counts, _, y = cells
     names = tuple(map(str, range(K)))
     genes = tuple(map(str, range(counts.shape[1])))
-    inputs = Inputs(counts, genes, y, names, np.zeros(len(y), np.int64), ("one",))
+    inputs = Inputs(counts, genes, y, names, np.zeros(len(y), np.int64), ("one",), soft=soft)
     config = TrainConfig(max_epochs=30, device="cpu")
     return Annotator.fit(inputs, ModelConfig(n_hidden=64), config, hooks=Hooks(**hooks))
 
@@ -109,6 +109,13 @@ def test_one_that_was_stopped_before_counts_as_much_as_each_of_them(cells):
     calls = iter(range(10_000))
     model = fitted(cells, should_stop=lambda: next(calls) > 10)
     assert model.history.stopped and model.scanvi_weight == 1.0
+
+
+def test_one_that_learned_soft_labels_counts_twice_as_much(cells, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Teacher, "__call__", lambda *_: asked.append(1))
+    soft = np.full((len(cells[1]), K), 1 / K, np.float32)
+    assert fitted(cells, soft).scanvi_weight == DECIDED_WEIGHT and not asked
 
 
 def test_a_model_of_an_earlier_version_answers_as_it_did(cells, tmp_path):
