@@ -84,7 +84,7 @@ def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
     for name, sampler in (("cells", run.cells), ("labelled", run.labeled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
     if "teacher" in tensors:
-        run.stepper.learn_from(tensors["teacher"].numpy())
+        run.learn_from(tensors["teacher"].numpy())
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])
     records = [EpochRecord(**record) for record in meta["history"].pop("records")]
     run.history = TrainingHistory(records=records, **meta["history"])

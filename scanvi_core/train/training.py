@@ -25,6 +25,7 @@ MAX_VALIDATION = 2_000  # cells watched per record
 # and a lucky record on a few validation cells is worse than the last (measured on real data).
 SETTLED = 0.8
 TAUGHT_FROM = 0.5  # share of the run after which the network learns from its teacher
+TAUGHT_STEPS = 300  # a run of more steps knows more by itself: the teacher counts less in it
 
 Teach = Callable[[np.ndarray], np.ndarray]
 """Makes of what the network says of all cells [n, n_labels] what it is to say."""
@@ -132,7 +133,7 @@ class Training:
     def take_step(self) -> None:
         """Take one step of the optimizer; halfway, let the network learn from its teacher."""
         if self.teach is not None and self.step == self.taught_at:
-            self.stepper.learn_from(self.teach(self._label_probabilities()))
+            self.learn_from(self.teach(self._label_probabilities()))
             self.replay = self._new_replay()  # what was recorded knows no teacher
         self.stepper.number = self.step
         rows, chosen = self.cells.take(), self.labeled.take()
@@ -144,6 +145,10 @@ class Training:
             self.stepper.take(torch.from_numpy(rows), torch.from_numpy(chosen), rate, weight)
         self.step += 1
         self.since += 1
+
+    def learn_from(self, teacher: np.ndarray) -> None:
+        """Draw the labels of all cells to these probabilities, less so the longer the run is."""
+        self.stepper.learn_from(teacher, min(1.0, TAUGHT_STEPS / self.n_steps))
 
     @torch.no_grad()
     def _label_probabilities(self) -> np.ndarray:
