@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NoReturn
 
-from scanvi_core import __version__, runtime
+from scanvi_core import runtime
 from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
 from scanvi_core.cli.log import CommandLog, command_log
 from scanvi_core.errors import OURS, InputError, ScanviError
+from scanvi_core.version import __version__
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = (annotate, check, serve, train, gather, preprocess)

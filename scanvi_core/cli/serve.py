@@ -1,11 +1,9 @@
 """``serve``: open the app in the browser."""
 
 import argparse
-import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from scanvi_core import runtime
 from scanvi_core.errors import InputError, ScanviError
-from scanvi_core.hints import CHECK_NAME
+from scanvi_core.services.serving import app_command, told_to_open
 
 NAME = "serve"
 
@@ -34,7 +32,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Start the app: that of this checkout, or that of the installed package.
+    """Start the app.
 
     Raises
     ------
@@ -44,45 +42,13 @@ def run(options: argparse.Namespace) -> None:
     files = list(takewhile(lambda text: not text.startswith("-"), options.files))
     if files and options.example:
         raise InputError("The example and a file cannot be opened at once.", "Name one of them.")
-    app = runtime.APP / "app.py"
-    if not app.is_file():
-        raise InputError(
-            f"The app is not installed beside the library ({app} is missing).",
-            "Install the package again, or run this command from a clone of the project.",
-        )
-    rest = options.files[len(files) :]
-    command = [sys.executable, "-m", "streamlit", "run", str(app), *rest]
-    asked = {runtime.EXAMPLE_VARIABLE: "1"} if options.example else _to_open(files)
-    status = _wait_for(command, app.parent, os.environ | asked)
+    asked = {runtime.EXAMPLE_VARIABLE: "1"} if options.example else told_to_open(files)
+    if folder := asked.get(runtime.DATA_ROOT_VARIABLE):
+        print(f"Files in and below {folder} may be opened ({runtime.DATA_ROOT_VARIABLE}).")
+    command = app_command(options.files[len(files) :])
+    status = _wait_for(command, runtime.APP, os.environ | asked)
     if status > 0:
         raise ScanviError(f"The app ended with status {status}.")
-
-
-def _to_open(texts: Sequence[str]) -> dict[str, str]:
-    """Return what the server has to be told so that it opens these files.
-
-    They may lie anywhere: who starts a server says what it may read. Where they are not below the
-    data folder, and nobody chose that, it is their own folder for as long as the server runs.
-    """
-    if not texts:
-        return {}
-    paths = [Path(text).expanduser().resolve() for text in texts]
-    missing = next((path for path in paths if not path.exists()), None)
-    if missing is not None:
-        raise InputError(f"There is no file {missing}.", CHECK_NAME)
-    told = {runtime.FILES_VARIABLE: json.dumps([str(path) for path in paths])}
-    root = runtime.data_root().resolve()
-    if all(path.is_relative_to(root) for path in paths):
-        return told
-    if runtime.DATA_ROOT_VARIABLE in os.environ:
-        outside = next(path for path in paths if not path.is_relative_to(root))
-        raise InputError(
-            f"{outside} is outside the data folder {root}.",
-            f"Move it there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
-        )
-    folder = os.path.commonpath([path.parent for path in paths])
-    print(f"Files in and below {folder} may be opened ({runtime.DATA_ROOT_VARIABLE}).")
-    return told | {runtime.DATA_ROOT_VARIABLE: folder}
 
 
 def _wait_for(command: Sequence[str], folder: Path, environment: dict[str, str]) -> int:
