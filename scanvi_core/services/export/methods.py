@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from scanvi_core import __version__, keys
+from scanvi_core import keys
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export.columns import ExportChoice, final_labels
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.version import __version__
 
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
