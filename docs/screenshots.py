@@ -16,7 +16,6 @@ PICTURES = ROOT / "docs" / "pages" / "pictures"
 CHOSEN = {
     "open": "1-open",
     "check": "2-check",
-    "labels": "3-labels",
     "train": "4-train-running",
     "review": "6-review",
     "evaluate": "7-evaluate",

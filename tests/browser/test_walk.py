@@ -16,8 +16,8 @@ from tests import ROOT
 
 SHOTS = ROOT / "screenshots"
 BUSY_S = 180_000  # milliseconds for a training run on a slow machine
-DRAWN = """() => !document.querySelector('[data-testid=stSkeleton]')
-  && [...document.querySelectorAll('[data-testid=stDataFrame]')].every(it => it.querySelector('canvas'))"""
+DRAWN = """() => [...document.querySelectorAll('[data-testid=stSkeleton]')]
+  .every(waiting => !waiting.getClientRects().length)"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
