@@ -1,6 +1,7 @@
 """What a strict build cannot see: commands, options, keys, files and pictures that texts name."""
 
 import argparse
+import os
 import re
 import tomllib
 from importlib.util import find_spec
@@ -16,6 +17,8 @@ from tests import ROOT
 
 PAGES = ROOT / "docs" / "pages"
 TEXTS = [*sorted(PAGES.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+OTHERS = ("benchmarks/README.md", ".docker/README.md", ".github/SECURITY.md")
+LINKED = [*TEXTS, *(ROOT / name for name in OTHERS)]
 IDS = [path.relative_to(ROOT).as_posix() for path in TEXTS]
 MOST_BYTES = 150_000
 OPTION = re.compile(r"(?<![\w-])(--[a-z][\w-]*|-[a-z])(?![\w-])")
@@ -88,15 +91,16 @@ def test_modules_that_are_run_exist(path):
         assert name in OTHER_MODULES or find_spec(name), name
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=IDS)
+@pytest.mark.parametrize("path", LINKED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_files_that_are_named_exist(path):
-    named = set(IN_CODE.findall(text_of(path)))
+    named = set(IN_CODE.findall(text_of(path))) if path in TEXTS else set[str]()
     if path.is_relative_to(PAGES):
         page = path.relative_to(PAGES).as_posix()
         links = [found[1] for found in re.findall(repository_links.LINK, text_of(path))]
         named |= {found for link in links if (found := repository_links.target(page, link))}
     else:
-        named |= set(re.findall(r"\]\(([^)#:\s]+)[#)]", text_of(path)))
+        links = re.findall(r"\]\(([^)#:\s]+)[#)]", text_of(path))
+        named |= {os.path.relpath(path.parent / link, ROOT) for link in links}
     missing = sorted(name for name in named if not (ROOT / name).exists())
     assert not missing
 
