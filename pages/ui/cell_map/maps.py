@@ -143,27 +143,33 @@ def highlight(
     opened: Workspace, rows: np.ndarray, *, key: str, height: int, by: str = colors.PREDICTION
 ) -> None:
     """Draw a still map with some cells emphasised, colored by prediction or otherwise."""
-    still(opened, colors.coloring(opened, by), key=key, height=height, rows=rows)
-
-
-def still(
-    opened: Workspace, coloring: Coloring, *, key: str, height: int, rows: np.ndarray | None = None
-) -> None:
-    """Draw a still map of the first kind there is, some of its cells emphasised if asked for."""
     embedding = next(iter(maps.embeddings(opened)))
     selected = np.zeros(opened.dataset.n_obs, dtype=bool)
-    rows = np.empty(0, dtype=np.int64) if rows is None else rows
     selected[rows] = True
     drawn = drawn_cells.drawn(opened, embedding)
     cell_map(
         key,
         maps.coordinates(opened, embedding),
-        color=as_color(coloring),
+        color=as_color(colors.coloring(opened, by)),
         revision=maps.map_revision(opened, embedding),
         selected=selected,
         height=height,
         tools=False,
         drawn=None if drawn is None else drawn.with_cells(rows),
+    )
+
+
+def still(opened: Workspace, coloring: Coloring, *, key: str, height: int) -> None:
+    """Draw the first map there is as a still picture, colored as asked for."""
+    embedding = next(iter(maps.embeddings(opened)))
+    cell_map(
+        key,
+        maps.coordinates(opened, embedding),
+        color=as_color(coloring),
+        revision=maps.map_revision(opened, embedding),
+        height=height,
+        tools=False,
+        drawn=drawn_cells.drawn(opened, embedding),
     )
 
 

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from pages.ui.frame.actions import do
 from pages.ui.markers import score_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import scoring, tables
 from scanvi_core.services.markers.scoring import Question
 from scanvi_core.services.markers.tables import MarkerTable
@@ -25,6 +27,7 @@ def draw(opened: Workspace) -> None:
         "Where the marker genes come from", [BUILT_IN, PASTE, FILE], default=BUILT_IN,
         key="markers-source", required=True, label_visibility="collapsed",
     )  # fmt: skip
+    _in_use(opened)
     try:
         table = {BUILT_IN: _built_in, PASTE: _pasted, FILE: _from_file}[way](opened)
         question = None if table is None else _as_meant(table)
@@ -32,6 +35,19 @@ def draw(opened: Workspace) -> None:
             score_form.draw(opened, question)
     except ScanviError as error:
         st.error(error_text(error))
+
+
+def _in_use(opened: Workspace) -> None:
+    """Draw the marker genes whose opinion is in use, and the buttons that put it away."""
+    for kept in scoring.in_use(opened):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"In use: {md(kept.name)}, {len(kept.label_names)} types.")
+            if st.button(
+                "Put away", key=f"markers-away-{kept.id}", type="tertiary",
+                disabled=bool(edit.read_only(opened)),
+                help="Nothing is offered by it any more. Labels stay.",
+            ):  # fmt: skip
+                do(lambda identifier=kept.id: scoring.put_away(opened, identifier))  # type: ignore[misc]
 
 
 def _built_in(opened: Workspace) -> MarkerTable | None:

@@ -13,12 +13,13 @@ from pages.ui.review import card, card_trail
 from pages.ui.text import md, short
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.markers import levels
 from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.review.first_cards import Discovery
 from scanvi_core.services.review.queue import SUGGESTED, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
-ALL = 0.995  # share of the cells of a card
+ALL = 0.995  # as good as all of it
 
 
 def draw(opened: Workspace) -> None:
@@ -89,6 +90,7 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
             )
             st.caption("These cells among all, colored by part of the data.")
         with right:
+            _markers(opened, item)
             st.markdown("**Genes that are high in these cells**")
             genes = opened.cache.get(
                 ("first markers", item.key), lambda: first_cards.markers(opened, item.rows)
@@ -106,8 +108,8 @@ def _question(item: ReviewItem) -> str:
     if not _offered(item):
         return "What are they?"
     first = item.candidates[0]
-    share = "" if first.probability > ALL else f" of {percent(first.probability)}"
-    return f"Are they **{md(first.name)}**? {md(first.whose)} says so{share}."
+    sure = "" if first.probability > ALL else f", {percent(first.probability)} sure"
+    return f"Are they **{md(first.name)}**? {md(first.whose)} says so{sure}."
 
 
 def _offer(opened: Workspace, item: ReviewItem) -> None:
@@ -123,6 +125,20 @@ def _offer(opened: Workspace, item: ReviewItem) -> None:
         help="The cells of this card, and all in the same part of the data of which the same is "
         "said and which have no label.",
     )  # fmt: skip
+
+
+def _markers(opened: Workspace, item: ReviewItem) -> None:
+    """Draw the markers that an offer rests on."""
+    if not _offered(item):
+        return
+    name = item.candidates[0].name
+    table = opened.cache.get(
+        ("markers of the offer", item.key, name, item.candidates[0].whose),
+        lambda: levels.of_type(opened, item.rows, name),
+    )
+    if not table.empty:
+        st.markdown(f"**Markers of {md(name)}**")
+        card.draw_levels(table)
 
 
 def _actions(opened: Workspace, item: ReviewItem) -> None:

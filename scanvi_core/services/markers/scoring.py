@@ -1,6 +1,7 @@
 """What marker genes say of the cells: worked out in the background, looked at, then kept."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.explore.colors import Coloring, type_colors
 from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import tables
+from scanvi_core.services.opinions import candidates
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ METHOD = (
     "ScType's score (10.1038/s41467-022-28803-w) of clusters of similar cells, parts of the data "
     "counting alike; strength: share of exp(score), at least 0.5"
 )
+TYPE, STRENGTH = "Type", "Strength"  # ways to color a map
+GENES = "genes"  # what an opinion is about: its markers as JSON
 MAPPED = 0.65  # of the work, where clusters have to be found first
 
 
@@ -91,21 +95,14 @@ def _opinion(
     opened: Workspace, question: Question, scored: "tuple[Matched, ...]", job: jobs.Job
 ) -> Opinion:
     from scanvi_core.annotation.markers import cluster_scores
-    from scanvi_core.data.blocks.mapped import columns_at
-    from scanvi_core.data.normalization import log_normalized
 
-    dataset = opened.dataset
     small, parts = maps.small_clusters(opened), maps.clusters_of(opened)
     if small is None or parts is None:
         raise InputError("The clusters of the cells are damaged.", "Score the cells again.")
 
-    def gene(place: int) -> np.ndarray:
-        column = columns_at(dataset.counts_by_gene, [place])
-        return np.asarray(log_normalized(column, dataset.totals).toarray().ravel())
-
-    clusters = np.where(np.asarray(dataset.totals) > 0, small.codes, -1)
+    clusters = np.where(np.asarray(opened.dataset.totals) > 0, small.codes, -1)
     scores = cluster_scores.cluster_scores(
-        gene,
+        lambda place: gene_levels(opened, place),
         [cluster_scores.GeneSet(one.positive, one.negative) for one in scored],
         clusters,
         parts,
@@ -122,8 +119,23 @@ def _opinion(
         np.where(labels >= 0, strength[clusters], np.nan).astype(np.float32),
         "markers",
         {name: name for name in names},
-        {**question.about, "method": METHOD},
+        {**question.about, "method": METHOD, GENES: _as_json(question.types)},
     )
+
+
+def gene_levels(opened: Workspace, place: int) -> np.ndarray:
+    """Return one gene in every cell as log1p of counts per 10,000, float32 [n_obs]."""
+    from scanvi_core.data.blocks.mapped import columns_at
+    from scanvi_core.data.normalization import log_normalized
+
+    column = columns_at(opened.dataset.counts_by_gene, [place])
+    return np.asarray(log_normalized(column, opened.dataset.totals).toarray().ravel())
+
+
+def _as_json(types: tuple[MarkerSet, ...]) -> str:
+    """Return marker sets as a table that can be read again."""
+    sides = {own.name: {"positive": own.positive, "negative": own.negative} for own in types}
+    return json.dumps(sides, ensure_ascii=False)
 
 
 def summary(opinion: Opinion) -> pd.DataFrame:
@@ -145,8 +157,8 @@ def colorings(opened: Workspace, opinion: Opinion, key: tuple[str, str]) -> dict
     places = tuple(known[name] if name in known else next(free) for name in names)
     revision = "/".join((*key, str(opened.labels().seq)))
     return {
-        "Type": Coloring("Marker genes", revision, opinion.labels, names, places),
-        "Strength": Coloring("Strength", revision, values=opinion.scores),
+        TYPE: Coloring("Marker genes", revision, opinion.labels, names, places),
+        STRENGTH: Coloring("Strength", revision, values=opinion.scores),
     }
 
 
@@ -175,4 +187,9 @@ def use(opened: Workspace, question: Question) -> Opinion:
 
 def in_use(opened: Workspace) -> list[Opinion]:
     """Return the opinions of marker genes that the project keeps."""
-    return [one for one in opinions.listed(opened.project) if one.source == MARKERS]
+    return [one for one in candidates.kept(opened) if one.source == MARKERS]
+
+
+def put_away(opened: Workspace, identifier: str) -> None:
+    """Forget what marker genes say; labels that were given by their help stay."""
+    opinions.remove(opened.project, identifier)

@@ -9,7 +9,7 @@ from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.workspace import Workspace
 
-LEAST = 1 / 3  # of the cells of a group that say the same
+LEAST = 1 / 3  # share below which a type is not offered
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Offer:
     name
         Of the type.
     share
-        Of the cells of the group for which it is said.
+        Of the cells of the group for which it is said, each counting as much as the opinion is
+        sure of it.
     whose
         Who says so.
     """
@@ -33,13 +34,13 @@ class Offer:
 
 def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
     """Return what the opinions say of each group of cells (rows), the most frequent first."""
-    heard = [(own.name, *meant(own)) for own in _all(opened)]
+    heard = [(own.name, own.scores, *meant(own)) for own in kept(opened)]
     answers = []
     for rows in groups:
         offers = [
             Offer(names[code], share, whose)
-            for whose, codes, names in heard
-            for code, share in _shares(codes[rows])
+            for whose, scores, codes, names in heard
+            for code, share in _shares(codes[rows], scores[rows])
         ]
         answers.append(tuple(sorted(offers, key=lambda offer: -offer.share)))
     return answers
@@ -48,7 +49,7 @@ def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Off
 def cells_said(opened: Workspace, name: str) -> np.ndarray:
     """Return the cells [n_obs] that some opinion says are of a type."""
     said = np.zeros(opened.dataset.n_obs, dtype=bool)
-    for own in _all(opened):
+    for own in kept(opened):
         codes, names = meant(own)
         if name in names:
             said |= codes == names.index(name)
@@ -68,13 +69,15 @@ def revision(opened: Workspace) -> str:
     return "/".join(f"{path.parent.name}.{path.stat().st_mtime_ns}" for path in records)
 
 
-def _all(opened: Workspace) -> list[Opinion]:
+def kept(opened: Workspace) -> list[Opinion]:
+    """Return the opinions of a project, the oldest first."""
     key = ("opinions", revision(opened))
     found: list[Opinion] = opened.cache.get(key, lambda: opinions.listed(opened.project))
     return found
 
 
-def _shares(codes: np.ndarray) -> list[tuple[int, float]]:
-    said = codes[codes >= 0]
-    shares = np.bincount(said) / max(1, codes.size)
+def _shares(codes: np.ndarray, scores: np.ndarray) -> list[tuple[int, float]]:
+    said = codes >= 0
+    sure = np.where(np.isnan(scores), 1.0, scores)  # where it does not say how sure it is
+    shares = np.bincount(codes[said], sure[said]) / max(1, codes.size)
     return [(int(code), float(shares[code])) for code in np.flatnonzero(shares >= LEAST)]
