@@ -19,7 +19,7 @@ Scores = np.ndarray
 
 @dataclass(frozen=True)
 class Given:
-    """What is scored: counts and their logs [n, genes], the genes of each type, clusters, parts."""
+    """Counts and their logs [n, genes], the genes of each type, clusters and parts."""
 
     counts: sp.csr_matrix
     logs: sp.csc_matrix

@@ -21,6 +21,7 @@ Codes = npt.NDArray[np.integer[Any]]
 LEAST_DEVIATION = 1e-6
 FULL_PART = 20  # cells; parts of fewer count less
 SHARPNESS = 2.0  # of strengths: scores are means over several cells, less noisy than of one
+NOTHING = 0.5  # score of no type at all
 SAID = 0.5  # the least strength of an opinion: as likely as all other types and none together
 
 
@@ -67,13 +68,13 @@ def cluster_scores(
 def strengths(scores: Floats) -> tuple[Codes, Floats]:
     """Return the best type of each row, and how sure it is: its share of e to twice the scores.
 
-    A type of which nothing is seen, score 0, takes part, so that low scores are not sure of
+    No type at all takes part with a score of its own, so that low scores are not sure of
     anything. Of the sharpnesses 1, 1.5, 2 and 3, two brought strengths nearest to how often the
     types were right (mean over four data sets: .12 apart).
     """
     sharp = SHARPNESS * scores
     best, top = sharp.argmax(axis=1), sharp.max(axis=1)
-    everything = np.exp(sharp - top[:, None]).sum(axis=1) + np.exp(-top)
+    everything = np.exp(sharp - top[:, None]).sum(axis=1) + np.exp(SHARPNESS * NOTHING - top)
     return best, 1 / everything
 
 

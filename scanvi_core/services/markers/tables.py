@@ -158,10 +158,10 @@ def _likely_tissue(opened: Workspace, species: str) -> str | None:
 
     filled = np.flatnonzero(np.asarray(opened.dataset.totals) > 0)
     rows = np.sort(np.random.default_rng(0).permutation(filled)[:LOOKED_AT])
-    genes = genes_here(opened)
     tissues = {
-        tissue: [one.positive for one in genes.match(collection.markers_of(tissue, species)).types]
+        tissue: {own.name: own.positive for own in match(opened, built).types}
         for tissue in TISSUES
+        if (built := collection.markers_of(tissue, species))
     }
     found = evidence(opened.dataset.counts[rows], tissues)
     best = next(iter(found))
