@@ -15,7 +15,7 @@ SETS = [GeneSet((0, 1)), GeneSet((2, 3)), GeneSet((4, 5))]
 
 @pytest.fixture
 def levels():
-    """300 cells of three types, ten to a cluster; the first type is 280 of them, the third none."""
+    """300 cells, ten to a cluster: 280 of the first type, 20 of the second, none of the third."""
     types = np.repeat([0, 1], [280, 20])
     levels = np.random.default_rng(0).normal(0, 0.3, (300, 6))
     levels[types == 0, :2] += 2

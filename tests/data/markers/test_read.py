@@ -6,7 +6,7 @@ from scanvi_core.data.markers.matching import GeneNames
 from scanvi_core.data.markers.read import readings
 from scanvi_core.errors import FileRefused
 
-GENES = "MS4A1 CD79A CD3D CD3E TRAC CD8A LYZ CD14 ALB TTR".split()
+GENES = ["MS4A1", "CD79A", "CD3D", "CD3E", "TRAC", "CD8A", "LYZ", "CD14", "ALB", "TTR"]
 HERE = GeneNames(GENES, GENES)
 B, T = ("MS4A1", "CD79A"), ("CD3D", "CD3E")
 
@@ -30,7 +30,7 @@ SHAPES = {
     "bars inside": "B;MS4A1|CD79A\nT;CD3D|CD3E\n",
     "slashes inside": "B\tMS4A1/CD79A\nT\tCD3D/CD3E\n",
     "colons": "B: MS4A1, CD79A\nT: CD3D CD3E\n",
-    "a list as Python writes it": "cell_type,markers\nB,\"['MS4A1', 'CD79A']\"\nT,\"['CD3D','CD3E']\"\n",
+    "a list as Python writes it": "type;markers\nB;['MS4A1', 'CD79A']\nT;['CD3D','CD3E']\n",
     "long": "cell_type,gene\nB,MS4A1\nB,CD79A\nT,CD3D\nT,CD3E\n",
     "long, other words": "Population;Gene Symbol\nB;MS4A1\nB;CD79A\nT;CD3D\nT;CD3E\n",
     "long, no header": "B,MS4A1\nB,CD79A\nT,CD3D\nT,CD3E\n",
@@ -58,7 +58,7 @@ def test_gmt_leaves_its_descriptions_out():
     [
         '{"B": ["MS4A1", "CD79A"], "T": ["CD3D", "CD3E"]}',
         '{"B": "MS4A1, CD79A", "T": {"positive": ["CD3D", "CD3E"], "negative": []}}',
-        '[{"cell_type": "B", "genes": ["MS4A1", "CD79A"]}, {"cell_type": "T", "genes": "CD3D CD3E"}]',
+        '[{"type": "B", "genes": ["MS4A1", "CD79A"]}, {"type": "T", "genes": "CD3D CD3E"}]',
     ],
 )
 def test_json_in_its_shapes(text):
