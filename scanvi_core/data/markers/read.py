@@ -6,13 +6,14 @@ from pathlib import PurePath
 
 from scanvi_core.data.markers import excel, json_table, named_columns, unnamed_columns
 from scanvi_core.data.markers.fields import DATE
-from scanvi_core.data.markers.marker_sets import LONGEST_NAME, MOST_TYPES, Reading
+from scanvi_core.data.markers.marker_sets import LONGEST_NAME, MOST_GENES, MOST_TYPES, Reading
 from scanvi_core.data.markers.text_table import HINT, Grid, decoded, grid_of
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import sizes
 
 MAX_BYTES = 20_000_000
 ZIP, OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+FIRST_GENES = f"Of each type the first {MOST_GENES} genes are used."
 DATES = (
     "Some genes look like dates, as spreadsheets write MARCH1 or SEPT2: {}. Write them as symbols "
     "(MARCHF1, SEPTIN2)."
@@ -86,6 +87,8 @@ def _checked(name: str, reading: Reading) -> Reading:
             f"In {name} a type would be called {longest[:40]}… ({len(longest):,} characters).",
             HINT,
         )
+    if any(len(own.positive) == MOST_GENES for own in reading.types):
+        reading = replace(reading, notes=(*reading.notes, FIRST_GENES))
     genes = [gene for own in reading.types for gene in own.positive]
     dates = list(dict.fromkeys(gene for gene in genes if DATE.fullmatch(gene)))[:3]
     if not dates:

@@ -8,7 +8,7 @@ from scanvi_core.errors import FileRefused
 Grid = list[list[str]]
 SEPARATORS = ("\t", ";", "|", ",")
 LOOKED_AT = 50  # lines
-MOST_ROWS, MOST_COLUMNS = 200_000, 2_000
+MOST_ROWS, MOST_COLUMNS = 200_000, 1_000
 HINT = (
     "Write one line per type, its name first (B cell: MS4A1, CD79A), or a table with a column of "
     "types and one of genes."

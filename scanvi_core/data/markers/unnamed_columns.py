@@ -14,6 +14,7 @@ from scanvi_core.data.markers.text_table import Grid
 
 KNOWN, FEW = 0.5, 0.2  # of the genes of a table; of the fields of a column that holds none
 LOOKED_AT = 300  # lines
+MOST_FIELDS = 300_000  # of lines that are read: more hold no genes that would be used
 LINES, COLUMNS = "one line per type, its name first", "one column per type, its name on top"
 
 
@@ -22,6 +23,7 @@ def readings(grid: Grid, is_gene: IsGene) -> list[Reading]:
 
     A way is told by known genes where most of its genes are known and few names of its types are.
     """
+    grid = grid[: MOST_FIELDS // max(map(len, grid))]
     ways = [_by_lines(grid, is_gene)]
     if not _has_header(grid, is_gene):
         ways.append(_by_columns(grid))

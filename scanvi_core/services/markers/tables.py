@@ -1,5 +1,6 @@
 """Tables of marker genes for a project: the built-in collection, pasted text, files."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,10 @@ def from_bytes(opened: Workspace, name: str, content: bytes) -> MarkerTable:
         If no types with marker genes are found in it, or it is damaged or too large.
     """
     name = Path(name).name
-    found = read.readings(name, content, genes_here(opened).is_known)
+    key = ("marker table", name, hashlib.blake2b(content).hexdigest())
+    found: tuple[Reading, ...] = opened.cache.get(
+        key, lambda: read.readings(name, content, genes_here(opened).is_known)
+    )
     return MarkerTable(name, found, {"table": name})
 
 
