@@ -60,7 +60,7 @@ def meant(own: Opinion) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return codes [n_obs] and names of the types that the names of an opinion mean here."""
     names = tuple(dict.fromkeys(own.names[name] for name in own.label_names if name in own.names))
     codes = [names.index(own.names[name]) if name in own.names else -1 for name in own.label_names]
-    return np.array([*codes, -1])[own.labels], names
+    return np.array([*codes, -1], dtype=np.int32)[own.labels], names
 
 
 def revision(opened: Workspace) -> str:

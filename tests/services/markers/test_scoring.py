@@ -6,6 +6,7 @@ import pytest
 from scanvi_core.errors import InputError
 from scanvi_core.project import opinions
 from scanvi_core.services import jobs
+from scanvi_core.services.explore import colors
 from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import levels, scoring, tables
 from scanvi_core.services.review import answers, first_cards, queue
@@ -108,3 +109,13 @@ def test_a_table_without_genes_here_is_refused_in_words(opened):
         scoring.start(opened, asked(table))
     with pytest.raises(InputError, match="Score them first"):
         scoring.use(opened, asked(table))
+
+
+def test_a_kept_opinion_colors_maps(opened, question):
+    kept = scoring.use(opened, question)
+    what = colors.OPINION + kept.name
+    assert what in colors.color_options(opened)
+    coloring = colors.coloring(opened, what)
+    assert (coloring.codes == kept.labels).all() and coloring.names == kept.label_names
+    scoring.put_away(opened, kept.id)
+    assert what not in colors.color_options(opened)
