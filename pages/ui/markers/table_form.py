@@ -102,7 +102,7 @@ def _as_meant(table: MarkerTable) -> Question | None:
     if len(table.readings) > 1:
         at = st.selectbox(
             "This table can be read in several ways. Which is meant?",
-            range(len(table.readings)), index=None, key=f"markers-reading-{table.name}",
+            range(len(table.readings)), index=None, key=f"markers-reading-{hash(table.readings)}",
             placeholder="Choose one",
             format_func=lambda place: _titled(table, place),
         )  # fmt: skip

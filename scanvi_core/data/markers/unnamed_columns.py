@@ -42,9 +42,8 @@ def _fits(way: Reading, is_gene: IsGene) -> bool:
 
 
 def _are_genes(name: str, is_gene: IsGene) -> bool:
-    """Tell whether the name of a type is one or several genes, which no type is called."""
-    words = genes_in(name)
-    return bool(words) and all(is_gene(gene) for gene, _ in words)
+    """Tell whether the name of a type is mostly genes, which no type is called."""
+    return _share([gene for gene, _ in genes_in(name)], is_gene) > KNOWN
 
 
 def _share(names: Sequence[str], is_gene: IsGene) -> float:

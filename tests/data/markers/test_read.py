@@ -73,6 +73,11 @@ def test_a_minus_says_that_a_gene_is_not_shown():
     ]
 
 
+def test_a_gene_that_nobody_knows_makes_no_second_way_to_read():
+    types = sets("B: MS4A1 CD79A NOPE CD3E-\nT: CD3D CD3E\nMono: LYZ CD14\nRare: NOPE\n")
+    assert list(types) == ["B", "T", "Mono", "Rare"]
+
+
 def test_a_column_of_signs_and_columns_of_absent_genes():
     (one,) = read("type,gene,direction\nB,MS4A1,up\nB,CD3E,down\n")
     assert one.types[0].positive == ("MS4A1",) and one.types[0].negative == ("CD3E",)
