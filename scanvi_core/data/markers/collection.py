@@ -6,6 +6,7 @@ does. `SOURCES` are papers in which the markers of a tissue are found together.
 """
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,10 @@ SOURCES = {
     "(10.1038/s42003-020-0922-4)",
 }
 TISSUES = tuple(SOURCES)
+ABSENT_IN_MOUSE = {  # genes that a type does not show, where mouse has not the same by capitals
+    "INS": ("Ins1", "Ins2"), "CD8B": ("Cd8b1",), "FCGR3A": (), "HBB": ("Hbb-bs",),
+    "LYZ": ("Lyz2",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,17 @@ def entries() -> tuple[Entry, ...]:
 def markers_of(tissue: str, species: str) -> tuple[MarkerSet, ...]:
     """Return the marker sets of a tissue in human or mouse."""
     return tuple(
-        MarkerSet(one.type, one.mouse if species == MOUSE else one.human, one.absent)
+        MarkerSet(one.type, one.mouse, tuple(_absent_in_mouse(one)))
+        if species == MOUSE
+        else MarkerSet(one.type, one.human, one.absent)
         for one in entries()
         if one.tissue == tissue
     )
+
+
+def _absent_in_mouse(one: Entry) -> Iterator[str]:
+    for gene in one.absent:
+        yield from ABSENT_IN_MOUSE.get(gene, (gene.capitalize(),))
 
 
 @cache

@@ -5,6 +5,9 @@ import pandas as pd
 
 from scanvi_core.data.markers import json_table
 from scanvi_core.data.markers.marker_sets import MarkerSet
+from scanvi_core.errors import FileRefused
+from scanvi_core.project.opinions import Opinion
+from scanvi_core.runtime import log_cause
 from scanvi_core.services.markers import scoring, tables
 from scanvi_core.services.opinions import candidates
 from scanvi_core.services.workspace import Workspace
@@ -41,6 +44,15 @@ def _markers_of(opened: Workspace, name: str) -> MarkerSet | None:
         own = next((own for own, meant in opinion.names.items() if meant == name), None)
         if own is None or opinion.source != scoring.MARKERS:
             continue
-        ways = json_table.readings(json_table.parsed(opinion.name, opinion.about[scoring.GENES]))
-        return next((one for way in ways for one in way.types if one.name == own), None)
+        return next((one for one in _types(opinion) if one.name == own), None)
     return None
+
+
+def _types(opinion: Opinion) -> tuple[MarkerSet, ...]:
+    """Return the markers an opinion was made by; none where the record is not what was written."""
+    try:
+        found = json_table.parsed(opinion.name, opinion.about.get(scoring.GENES, "{}"))
+    except FileRefused as error:
+        log_cause(error)
+        return ()
+    return tuple(one for way in json_table.readings(found) for one in way.types)

@@ -34,6 +34,8 @@ def test_genes_are_written_as_each_species_writes_them():
     for one in entries():
         assert all(gene.upper() == gene for gene in (*one.human, *one.absent)), one
         assert all(gene[0].isupper() and gene.upper() != gene for gene in one.mouse), one
+    absent = {g for tissue in TISSUES for own in markers_of(tissue, MOUSE) for g in own.negative}
+    assert {"Cd3e", "Ins1", "Cd8b1"} < absent and not any(gene.isupper() for gene in absent)
 
 
 def test_types_are_called_as_the_cell_ontology_calls_them():

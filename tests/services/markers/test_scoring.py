@@ -1,5 +1,7 @@
 """From no labels to first names by marker genes: scored, kept, offered, and never a label."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,14 @@ def test_a_kept_opinion_colors_maps(opened, question):
     assert (coloring.codes == kept.labels).all() and coloring.names == kept.label_names
     scoring.put_away(opened, kept.id)
     assert what not in colors.color_options(opened)
+
+
+@pytest.mark.parametrize("genes", [None, "{", "[1]", '{"B cell": 3}'])
+def test_an_opinion_whose_markers_are_not_what_was_written_is_offered_without_them(
+    opened, question, genes
+):
+    found = scoring.answer(opened, question)
+    about = {"table": "x"} | ({} if genes is None else {scoring.GENES: genes})
+    opinions.keep(opened.project, replace(found, about=about))
+    item = next(i for i in queue.queue(opened) if i.candidates and i.candidates[0].name == B)
+    assert levels.of_type(opened, item.rows, B).empty
