@@ -78,3 +78,12 @@ def test_a_constant_gene_and_a_single_type_do_no_harm():
     made = scores(np.ones((20, 2)), np.arange(20) // 10, np.zeros(20, int), [GeneSet((0, 1))])
     best, sure = strengths(made)
     assert np.isfinite(made).all() and (sure <= SAID).all() and best.tolist() == [0, 0]
+
+
+def test_a_part_of_a_single_cell_counts_as_one(levels):
+    values, types, clusters = levels
+    made = scores(values, clusters, types)
+    parts = types.copy()
+    parts[0] = 2
+    moved = scores(values, clusters, parts)
+    assert np.abs(moved - made).max() < 0.2

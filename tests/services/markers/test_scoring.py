@@ -69,7 +69,7 @@ def test_an_opinion_in_use_is_offered_for_a_card_and_its_part_with_one_key(opene
     assert opened.labels().seq == state.seq
 
 
-def test_cells_that_have_a_name_or_are_set_aside_keep_it(opened, question):
+def test_cells_that_have_a_name_keep_it(opened, question):
     scoring.use(opened, question)
     item = next(i for i in queue.queue(opened) if i.candidates and i.candidates[0].name == B)
     rows = first_cards.of_the_part(opened, item.rows, B)
@@ -93,6 +93,7 @@ def test_the_markers_an_offer_rests_on_are_higher_in_its_cells(opened, question)
 def test_the_same_table_again_takes_the_place_of_the_first(opened, question):
     first, second = scoring.use(opened, question), scoring.use(opened, question)
     assert [one.id for one in scoring.in_use(opened)] == [second.id] != [first.id]
+    assert any(item.candidates for item in queue.queue(opened))
     scoring.put_away(opened, second.id)
     assert not scoring.in_use(opened)
     assert not any(item.candidates for item in queue.queue(opened))
