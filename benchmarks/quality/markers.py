@@ -261,9 +261,9 @@ def start_table(done: Sequence[dict[str, Any]]) -> Result:
     about = [
         "A user who says yes to every offer without a look, two cards from each part of the data.",
         "Trained: quick SCANVI, one seed; right of all cells / mean over types.",
-        "Score, weights of parts, sharpness and the score of no type were chosen on these very sets, "
-        "and the names of their labels (not their genes) were known when the collection was "
-        "written: expect less elsewhere. zheng and onek1k are kept aside.",
+        "Score, weights of parts, sharpness and the score of no type were chosen on these sets.",
+        "The names of their labels, not their genes, were known when the collection was written.",
+        "Expect less elsewhere; zheng and onek1k are kept aside.",
     ]
     columns = ("set", "cells of which something is said", "of these right",
                "clusters mostly right", "keys", "cells named", "of these right",
