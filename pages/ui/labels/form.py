@@ -7,13 +7,14 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.labels import csv, unlabeled_values
+from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
 from scanvi_core.services.workspace import Workspace
 
-COLUMN, EMPTY = "A column of the file", "Start empty"
+COLUMN, EMPTY, MARKERS = "A column of the file", "Start empty", "Marker genes"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
 SHOWN_COLUMNS = 8
 
@@ -24,7 +25,10 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
     before = {} if begun else from_project.candidates(opened)
     way = st.segmented_control(
         "Where the labels come from",
-        [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
+        [
+            COLUMN, EMPTY, MARKERS, TABLE,
+            *([EARLIER] if before else []), *([] if begun else [EXPORTED]),
+        ],
         default=COLUMN if types else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
@@ -32,6 +36,8 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         _from_earlier(opened, before)
     elif way == EXPORTED:
         _from_export(opened)
+    elif way == MARKERS:
+        table_form.draw(opened)
     elif way == TABLE:
         csv.draw(opened)
     elif way == COLUMN and types + others:
