@@ -59,7 +59,7 @@ else:
     if not by_hand:
         st.header("Name cells by hand")
         name_by_hand()
-    with st.expander("Take the labels from another column, or start empty"):
+    with st.expander("Take the labels from another column, start empty, or ask marker genes"):
         form.choose_source(opened, begun=True)
 if labels.seq or not from_columns.listed(opened):
     section.draw(opened)

@@ -60,11 +60,11 @@ def test_the_first_card_proposes_what_they_say_with_one_key(visit, project):
     app = sound(visit("review", project))
     item = queue.queue(opened)[0]
     name = item.candidates[0].name
-    assert item.candidates[0].by_others and f"Are they **{name}**" in question(app).replace(
+    assert item.candidates[0].whose and f"Are they **{name}**" in question(app).replace(
         "\\", ""
     )
-    button = app.button(key="choose-1")
-    assert button.proto.shortcut == "a" and primary(app) == ["choose-1"]
+    button = app.button(key="name-part")
+    assert button.proto.shortcut == "a" and primary(app) == ["name-part"]
     button.click().run()
     state = workspace(project).labels()
     assert {state.names[code] for code in state.codes[item.rows]} == {name}

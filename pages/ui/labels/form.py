@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.labels import csv, names_table, unlabeled_values
+from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
@@ -14,7 +15,7 @@ from scanvi_core.services.labels import edit, from_export, from_project, referen
 from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.workspace import Workspace
 
-COLUMN, EMPTY = "A column of the file", "Start empty"
+COLUMN, EMPTY, MARKERS = "A column of the file", "Start empty", "Marker genes"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
 SOURCE = "label-source"  # the choice among them
 SHOWN_COLUMNS = 8
@@ -30,7 +31,10 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
     before = {} if begun else from_project.candidates(opened)
     way = st.segmented_control(
         "Where the labels come from",
-        [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
+        [
+            COLUMN, EMPTY, MARKERS, TABLE,
+            *([EARLIER] if before else []), *([] if begun else [EXPORTED]),
+        ],
         default=COLUMN if types else EMPTY,
         key=SOURCE, label_visibility="collapsed",
     )  # fmt: skip
@@ -38,6 +42,8 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         _from_earlier(opened, before)
     elif way == EXPORTED:
         _from_export(opened)
+    elif way == MARKERS:
+        table_form.draw(opened)
     elif way == TABLE:
         csv.draw(opened)
     elif way == COLUMN and types + others:

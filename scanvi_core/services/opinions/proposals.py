@@ -1,11 +1,13 @@
 """What all opinions together propose for cells that nobody has named yet."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scanvi_core.services.opinions import candidates
+from scanvi_core.services.opinions.candidates import Offer
 from scanvi_core.services.opinions.evidence import judged_by, known
 from scanvi_core.services.opinions.from_columns import listed, revision, types_here
 from scanvi_core.services.opinions.reliability import meant
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from scanvi_core.annotation.opinions.annotators import Joint
 
 MOST, LEAST = 2, 0.1  # candidates of a card; their mean probability
+TOGETHER = "All opinions together"
 CLEAR = 0.5  # the mean probability from which a type is offered beside those of a model
 
 
@@ -46,6 +49,17 @@ def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ..
     mean = found.joint.of(rows).mean(axis=0)
     best = np.argsort(-mean, kind="stable")[:MOST]
     return tuple((found.names[code], float(mean[code])) for code in best if mean[code] >= LEAST)
+
+
+def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
+    """Return what opinions offer for each group of cells: of several, first what all say."""
+    offers = candidates.of_groups(opened, groups)
+    if len(listed(opened)) < 2:
+        return offers
+    return [
+        (*(Offer(name, share, TOGETHER) for name, share in proposed(opened, rows)), *own)
+        for rows, own in zip(groups, offers, strict=True)
+    ]
 
 
 def another(opened: Workspace, rows: np.ndarray, besides: Collection[str]) -> str:
