@@ -60,9 +60,7 @@ def test_the_first_card_proposes_what_they_say_with_one_key(visit, project):
     app = sound(visit("review", project))
     item = queue.queue(opened)[0]
     name = item.candidates[0].name
-    assert item.candidates[0].whose and f"Are they **{name}**" in question(app).replace(
-        "\\", ""
-    )
+    assert item.candidates[0].whose and f"Are they **{name}**" in question(app).replace("\\", "")
     button = app.button(key="name-part")
     assert button.proto.shortcut == "a" and primary(app) == ["name-part"]
     button.click().run()
