@@ -9,7 +9,7 @@ from pages.ui.labels import form, holdout, type_form
 from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.labels import edit
-from scanvi_core.services.opinions import from_columns
+from scanvi_core.services.opinions import kept
 
 opened = requires.data_set("Labels")
 
@@ -42,7 +42,7 @@ def show_types() -> None:
 
 
 if not labels.seq:
-    if from_columns.listed(opened):
+    if kept.kept(opened):
         section.draw(opened)
     with st.container(border=True):
         st.header("Which cells are labeled?")
@@ -61,5 +61,5 @@ else:
         name_by_hand()
     with st.expander("Take the labels from another column, start empty, or ask marker genes"):
         form.choose_source(opened, begun=True)
-if labels.seq or not from_columns.listed(opened):
+if labels.seq or not kept.kept(opened):
     section.draw(opened)

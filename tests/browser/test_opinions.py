@@ -10,7 +10,7 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.project.folder import list_projects
-from scanvi_core.services.opinions import from_columns, reliability
+from scanvi_core.services.opinions import kept, reliability
 from scanvi_core.services.workspace import Workspace, workspace
 from tests import ROOT
 
@@ -79,7 +79,7 @@ def test_a_file_without_labels_is_named_by_what_two_tools_say(
 
 def check(opened: Workspace) -> None:
     """Six decisions by hand, two opinions that they judge, and one name for what both say."""
-    first, second = from_columns.listed(opened)
+    first, second = kept.kept(opened)
     assert second.names["Dendritic"] == "DC" == first.names["DC"]
     steps = [event for event in opened.store.events() if event.kind == "assign"]
     assert len(steps) == N_DECISIONS

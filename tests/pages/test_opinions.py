@@ -7,7 +7,7 @@ from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
-from scanvi_core.services.opinions import from_columns, names
+from scanvi_core.services.opinions import from_columns, kept, names
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.review import queue
 from scanvi_core.services.workspace import workspace
@@ -32,7 +32,7 @@ def test_a_file_offers_what_tools_say_and_they_are_no_labels(visit, two):
     assert "This file has opinions of CellTypist and Azimuth." in said(app)
     app.button(key="use-opinions").click().run()
     opened = workspace(two)
-    assert [one.names for one in from_columns.listed(opened)] == [
+    assert [one.names for one in kept.kept(opened)] == [
         {"B-cells": "B-cells", "T cells": "T cells"}, {"B": "B-cells", "T": "T cells"},
     ]  # fmt: skip
     assert not opened.labels().seq and "This file has opinions" not in said(sound(app))
@@ -48,7 +48,7 @@ def test_one_of_them_is_removed_and_offered_again_below(visit, two):
     one = from_columns.take(opened, from_columns.of_file(opened), "predicted_labels")
     app = sound(visit("labels", two))
     app.button(key=f"remove-{one.id}").click().run()
-    assert from_columns.listed(opened) == ()
+    assert kept.kept(opened) == ()
     assert "predicted_labels" in sound(app).selectbox(key="opinion-column").options
 
 
@@ -77,7 +77,7 @@ def test_cards_follow_when_a_name_comes_to_mean_another_type(project):
     before = queue.queue(opened)[0].candidates[0].name
     names.save(opened, one, one.names | {before: "Mine"})
     assert queue.queue(opened)[0].candidates[0].name == "Mine"
-    names.remove(opened, from_columns.listed(opened)[0])
+    names.remove(opened, kept.kept(opened)[0])
     assert queue.queue(opened)[0].candidates == ()
 
 

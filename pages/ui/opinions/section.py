@@ -13,7 +13,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_csv
 from scanvi_core.services.labels.from_csv import LabelTable
-from scanvi_core.services.opinions import from_columns, names, reliability
+from scanvi_core.services.opinions import from_columns, kept, names, reliability
 from scanvi_core.services.opinions.from_columns import Columns
 from scanvi_core.services.opinions.names import Opinion
 from scanvi_core.services.projects import sharing
@@ -29,7 +29,7 @@ WHAT = (
 def offer(opened: Workspace) -> None:
     """Offer the columns that tools wrote and that were not taken yet; nothing without any."""
     found = from_columns.fresh(opened, from_columns.of_file(opened))
-    if not found or from_columns.listed(opened) or not sharing.may_change(opened.id):
+    if not found or kept.kept(opened) or not sharing.may_change(opened.id):
         return
     best = from_columns.best_of_each(found)
     tools = " and ".join(one.tool.name for one in best)
@@ -49,7 +49,7 @@ def offer(opened: Workspace) -> None:
 
 def draw(opened: Workspace) -> None:
     """Draw the opinions that were taken, and the ways to take more."""
-    every = from_columns.listed(opened)
+    every = kept.kept(opened)
     if every:
         st.header("What other tools say")
         st.caption(WHAT)

@@ -9,7 +9,7 @@ from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.opinions import candidates
+from scanvi_core.services.opinions.kept import kept, meant, revision
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
@@ -57,7 +57,7 @@ def color_options(opened: Workspace) -> list[str]:
         options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
     if uncertainty.reasons(opened) is not None:
         options += [REASON, NOVELTY, DOUBLET]
-    options += [OPINION + own.name for own in candidates.kept(opened)]
+    options += [OPINION + own.name for own in kept(opened)]
     usable = [
         name
         for name, column in opened.dataset.manifest["obs_columns"].items()
@@ -117,9 +117,9 @@ def _by_quality(opened: Workspace) -> Coloring:
 
 def _by_opinion(opened: Workspace, what: str) -> Coloring:
     """Color by what an opinion says; only the kept ones are among the ways to color."""
-    own = next(own for own in candidates.kept(opened) if OPINION + own.name == what)
-    codes, names = candidates.meant(own)
-    return _by_type(opened, what, codes, names, candidates.revision(opened))
+    own = next(own for own in kept(opened) if OPINION + own.name == what)
+    codes, names = meant(own)
+    return _by_type(opened, what, codes, names, str(revision(opened)))
 
 
 def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Coloring:

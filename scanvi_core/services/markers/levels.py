@@ -9,7 +9,7 @@ from scanvi_core.errors import FileRefused
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.runtime import log_cause
 from scanvi_core.services.markers import scoring, tables
-from scanvi_core.services.opinions import candidates
+from scanvi_core.services.opinions.kept import kept
 from scanvi_core.services.workspace import Workspace
 
 MOST = 8  # genes
@@ -40,7 +40,7 @@ def _level(opened: Workspace, rows: np.ndarray, place: int, sign: str) -> dict[s
 
 def _markers_of(opened: Workspace, name: str) -> MarkerSet | None:
     """Return the markers of the last opinion that speaks of a type."""
-    for opinion in reversed(candidates.kept(opened)):
+    for opinion in reversed(kept(opened)):
         own = next((own for own, meant in opinion.names.items() if meant == name), None)
         if own is None or opinion.source != scoring.MARKERS:
             continue

@@ -18,7 +18,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.explore.colors import Coloring, type_colors
 from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import tables
-from scanvi_core.services.opinions import candidates
+from scanvi_core.services.opinions.kept import kept
 from scanvi_core.services.workspace import IO_LANE, Workspace
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def use(opened: Workspace, question: Question) -> Opinion:
 
 def in_use(opened: Workspace) -> list[Opinion]:
     """Return the opinions of marker genes that the project keeps."""
-    return [one for one in candidates.kept(opened) if one.source == MARKERS]
+    return [one for one in kept(opened) if one.source == MARKERS]
 
 
 def put_away(opened: Workspace, identifier: str) -> None:

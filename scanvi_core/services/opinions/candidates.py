@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanvi_core.project import opinions
-from scanvi_core.project.opinions import Opinion
+from scanvi_core.services.opinions.kept import kept, meant
 from scanvi_core.services.workspace import Workspace
 
 LEAST = 1 / 3  # share below which a type is not offered
@@ -54,26 +53,6 @@ def cells_said(opened: Workspace, name: str) -> np.ndarray:
         if name in names:
             said |= codes == names.index(name)
     return said
-
-
-def meant(own: Opinion) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return codes [n_obs] and names of the types that the names of an opinion mean here."""
-    names = tuple(dict.fromkeys(own.names[name] for name in own.label_names if name in own.names))
-    codes = [names.index(own.names[name]) if name in own.names else -1 for name in own.label_names]
-    return np.array([*codes, -1], dtype=np.int32)[own.labels], names
-
-
-def revision(opened: Workspace) -> str:
-    """Return what changes whenever the opinions do."""
-    records = sorted(opened.project.opinions.glob(f"*/{opinions.RECORD}"))
-    return "/".join(f"{path.parent.name}.{path.stat().st_mtime_ns}" for path in records)
-
-
-def kept(opened: Workspace) -> list[Opinion]:
-    """Return the opinions of a project, the oldest first."""
-    key = ("opinions", revision(opened))
-    found: list[Opinion] = opened.cache.get(key, lambda: opinions.listed(opened.project))
-    return found
 
 
 def _shares(codes: np.ndarray, scores: np.ndarray) -> list[tuple[int, float]]:

@@ -12,6 +12,7 @@ from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.labels import edit
 from scanvi_core.services.labels.from_csv import LabelTable
 from scanvi_core.services.labels.names_table import NameLine, suggest_names
+from scanvi_core.services.opinions.kept import kept
 from scanvi_core.services.opinions.known_columns import Found, known_columns, score_of
 from scanvi_core.services.workspace import Workspace
 
@@ -77,7 +78,7 @@ def fresh(opened: Workspace, columns: Columns) -> list[Found]:
 def taken(opened: Workspace, columns: Columns) -> set[str]:
     """Return the columns that are opinions already."""
     source = _source(columns)
-    return {one.about.get(COLUMN, "") for one in listed(opened) if one.about.get(TABLE) == source}
+    return {one.about.get(COLUMN, "") for one in kept(opened) if one.about.get(TABLE) == source}
 
 
 def best_of_each(found: list[Found]) -> list[Found]:
@@ -125,25 +126,9 @@ def suggested(opened: Workspace, names: tuple[str, ...]) -> tuple[NameLine, ...]
 def types_here(opened: Workspace) -> tuple[str, ...]:
     """Return the types of the project, and after them those that opinions were said to mean."""
     types = dict.fromkeys(name for name in opened.labels().active if name != keys.UNKNOWN)
-    for one in listed(opened):
+    for one in kept(opened):
         types |= dict.fromkeys(one.names.values())
     return tuple(types)
-
-
-def listed(opened: Workspace) -> tuple[Opinion, ...]:
-    """Return the opinions of a project that are of its cells, the oldest first."""
-
-    def read() -> tuple[Opinion, ...]:
-        every, n = opinions.listed(opened.project), opened.dataset.n_obs
-        return tuple(one for one in every if len(one.labels) == len(one.scores) == n)
-
-    return opened.cache.get(("opinions", revision(opened)), read)
-
-
-def revision(opened: Workspace) -> tuple[tuple[str, int], ...]:
-    """Return what changes when an opinion comes, goes, or is mapped otherwise."""
-    records = sorted(opened.project.opinions.glob(f"*/{opinions.RECORD}"))
-    return tuple((path.parent.name, path.stat().st_mtime_ns) for path in records)
 
 
 def short_name(one: Opinion, every: tuple[Opinion, ...]) -> str:

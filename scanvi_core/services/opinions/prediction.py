@@ -11,7 +11,8 @@ import numpy as np
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.project.runs import Run
 from scanvi_core.services.opinions.evidence import judged_by, known
-from scanvi_core.services.opinions.from_columns import listed, short_name
+from scanvi_core.services.opinions.from_columns import short_name
+from scanvi_core.services.opinions.kept import kept
 from scanvi_core.services.workspace import Workspace
 
 BLOCK = 100_000  # cells at a time
@@ -29,7 +30,7 @@ def pool_into(opened: Workspace, run: Run) -> str:
     """
     from scanvi_core.annotation.opinions.pooling import learn
 
-    every = listed(opened)
+    every = kept(opened)
     if not every:
         return ""
     judged = _judged(opened, run)

@@ -9,7 +9,8 @@ import numpy as np
 from scanvi_core.services.opinions import candidates
 from scanvi_core.services.opinions.candidates import Offer
 from scanvi_core.services.opinions.evidence import judged_by, known
-from scanvi_core.services.opinions.from_columns import listed, revision, types_here
+from scanvi_core.services.opinions.from_columns import types_here
+from scanvi_core.services.opinions.kept import kept, revision
 from scanvi_core.services.opinions.reliability import meant
 from scanvi_core.services.workspace import Workspace
 
@@ -32,7 +33,7 @@ class Together:
 
 def together(opened: Workspace) -> Together | None:
     """Return what all opinions say together by now; None without any that means a type here."""
-    if not any(one.names for one in listed(opened)):
+    if not any(one.names for one in kept(opened)):
         return None
     key = ("opinions together", revision(opened), opened.labels().seq)
     return opened.cache.get(key, lambda: _together(opened))
@@ -54,7 +55,7 @@ def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ..
 def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
     """Return what opinions offer for each group of cells: of several, first what all say."""
     offers = candidates.of_groups(opened, groups)
-    if len(listed(opened)) < 2:
+    if len(kept(opened)) < 2:
         return offers
     return [
         (*(Offer(name, share, TOGETHER) for name, share in proposed(opened, rows)), *own)
@@ -75,7 +76,7 @@ def _together(opened: Workspace) -> Together:
     places = {name: code for code, name in enumerate(names)}
     truth = np.array([*(places.get(name, -1) for name in labels.names), -1])[labels.codes]
     said = list[np.ndarray]()
-    for one in listed(opened):
+    for one in kept(opened):
         unjudged = (truth >= 0) & ~judged_by(opened, one, labels)
         said.append(np.where(unjudged, -1, meant(one, names)))
     words = np.column_stack(said)

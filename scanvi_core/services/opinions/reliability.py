@@ -9,7 +9,8 @@ import pandas as pd
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.formatting import count
 from scanvi_core.services.opinions.evidence import Known, judged_by, known
-from scanvi_core.services.opinions.from_columns import listed, revision, short_name
+from scanvi_core.services.opinions.from_columns import short_name
+from scanvi_core.services.opinions.kept import kept, revision
 from scanvi_core.services.workspace import Workspace
 
 Codes = npt.NDArray[np.int64]
@@ -92,7 +93,7 @@ def table(opened: Workspace, one: Opinion) -> pd.DataFrame:
 
 def words(opened: Workspace, rows: np.ndarray) -> list[Word]:
     """Return what each opinion says of some cells; nothing of one that says nothing."""
-    every = listed(opened)
+    every = kept(opened)
     found = (_word(opened, one, short_name(one, every), rows) for one in every)
     return [word for word in found if word is not None]
 

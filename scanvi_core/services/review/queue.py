@@ -19,6 +19,7 @@ from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.opinions import candidates, proposals
+from scanvi_core.services.opinions.kept import revision
 from scanvi_core.services.review import first_cards
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.review_cards import suggested
@@ -90,7 +91,7 @@ def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewI
     cache, key = opened.cache, ("cards", run_id, seq, kind)
     if not run_id:
         begun = kind == SUGGESTED and first_cards.progress(opened) is not None
-        told = (*key, candidates.revision(opened))
+        told = (*key, revision(opened))
         return cache.get(told, lambda: _first_cards(opened, seq)) if begun else ()
     made = provisional.state(opened).newest if seq else None
     if seq and (made is None or made.moment != (run_id, seq)):

@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion
-from scanvi_core.services.opinions import candidates
+from scanvi_core.services.opinions import candidates, kept
 from scanvi_core.services.workspace import workspace
 
 
@@ -52,11 +52,11 @@ def test_what_is_not_sure_counts_less_and_the_surest_comes_first(opened):
 
 
 def test_the_revision_changes_with_each_change(opened):
-    seen = {candidates.revision(opened)}
-    kept = said(opened, [0])
-    seen.add(candidates.revision(opened))
-    opinions.set_names(opened.project, kept.id, {"T": "T"})
-    seen.add(candidates.revision(opened))
-    assert len(seen) == 3 and candidates.kept(opened)[0].names == {"T": "T"}
-    opinions.remove(opened.project, kept.id)
-    assert candidates.kept(opened) == []
+    seen = {kept.revision(opened)}
+    own = said(opened, [0])
+    seen.add(kept.revision(opened))
+    opinions.set_names(opened.project, own.id, {"T": "T"})
+    seen.add(kept.revision(opened))
+    assert len(seen) == 3 and kept.kept(opened)[0].names == {"T": "T"}
+    opinions.remove(opened.project, own.id)
+    assert kept.kept(opened) == ()

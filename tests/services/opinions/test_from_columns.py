@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core.errors import ColumnMissing, LabelsUnusable
 from scanvi_core.services.labels import edit, from_csv, names_table
-from scanvi_core.services.opinions import from_columns, names
+from scanvi_core.services.opinions import from_columns, kept, names
 from scanvi_core.services.opinions.from_columns import of_file, of_table
 from scanvi_core.services.workspace import workspace
 
@@ -57,12 +57,12 @@ def test_names_are_set_by_hand_and_an_opinion_is_removed(project, table):
     opened = workspace(project)
     made = from_columns.take(opened, of_table(table), "predicted_labels")
     names.save(opened, made, {"B-cells": "Plasma", "Dendritic": ""})
-    (now,) = from_columns.listed(opened)
+    (now,) = kept.kept(opened)
     assert now.names == {"B-cells": "Plasma"}
     shown = names.table(opened, now).set_index(names_table.OWN)
     assert shown[names_table.HOW].to_dict() == {"B-cells": names.BY_HAND, "Dendritic": names.NONE}
     names.remove(opened, now)
-    assert from_columns.listed(opened) == ()
+    assert kept.kept(opened) == ()
 
 
 def test_columns_without_names_are_refused(project, table):

@@ -19,6 +19,7 @@ from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.opinions import from_columns
+from scanvi_core.services.opinions.kept import kept as opinions_of
 from scanvi_core.services.projects import library
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import source_path, workspace
@@ -55,7 +56,7 @@ def test_opinions_go_with_a_packed_project_and_with_a_copy(labeled):
     kept = from_columns.take(opened, from_columns.of_file(opened), "expert_label")
     packed = io.BytesIO(library.pack(labeled).read_bytes())
     for made in (library.unpack(packed), library.duplicate(labeled)):
-        (found,) = from_columns.listed(workspace(made))
+        (found,) = opinions_of(workspace(made))
         np.testing.assert_array_equal(found.labels, kept.labels)
         assert (found.name, found.names, found.about) == (kept.name, kept.names, kept.about)
 
