@@ -9,7 +9,7 @@ from scanvi_core.arrays import open_array
 from scanvi_core.project import runs
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
-from scanvi_core.project.foreign.packing import cannot_open, portable
+from scanvi_core.project.foreign.project_file import cannot_open, portable
 from scanvi_core.project.foreign.tensors import check_model
 from scanvi_core.project.names import clean_label, group_names
 from scanvi_core.project.records import (

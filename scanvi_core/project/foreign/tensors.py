@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core.project.foreign.packing import cannot_open
+from scanvi_core.project.foreign.project_file import cannot_open
 
 MOST = 10_000  # tensors in one file
 TYPES = frozenset({"F32", "F64", "I32", "I64", "U8", "BOOL"})

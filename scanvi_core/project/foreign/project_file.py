@@ -1,7 +1,7 @@
-"""What a packed project may hold: every file by its name, how large it may be, what is left out.
+"""What a project file may hold: every file by its name, how large it may be, what is left out.
 
-A packed project is one zip file with the files of a project folder. Those that can be worked out
-again are not in it; packs of earlier versions had them, so they are known and left out.
+A project file is one zip file with the files of a project folder. Those that can be worked out
+again are not in it; those of earlier versions had them, so they are known and left out.
 """
 
 import re
@@ -76,7 +76,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_member(name: str) -> bool:
-    """Tell whether a file of a project, by its path in it, belongs into a pack."""
+    """Tell whether a file of a project, by its path in it, belongs into its project file."""
     left_out = any(pattern.fullmatch(name) for pattern in _LEFT_OUT)
     odd = any(_is_odd(part) for part in name.split("/"))
     return _most_bytes(name) is not None and not left_out and not odd
@@ -100,27 +100,27 @@ def plain_files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def checked_members(pack: zipfile.ZipFile, n_bytes: int, folder: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of a pack to be unpacked into a folder, before any is read.
+def checked_members(packed: zipfile.ZipFile, n_bytes: int, folder: Path) -> list[zipfile.ZipInfo]:
+    """Return the members of a project file to be unpacked into a folder, before any is read.
 
     `n_bytes` is the length of the file: members may share bytes.
 
     Raises
     ------
     FileRefused
-        If it holds a name, a link, a size or a ratio that no packed project has.
+        If it holds a name, a link, a size or a ratio that none has.
     ProjectError
         If the disk of the folder has no room for it.
     """
-    entries = [entry for entry in pack.infolist() if not entry.is_dir()]
+    entries = [entry for entry in packed.infolist() if not entry.is_dir()]
     if len(entries) > MAX_MEMBERS:
-        raise not_packed(f"it holds {len(entries):,} files")
+        raise no_project_file(f"it holds {len(entries):,} files")
     chosen = [entry for entry in entries if _check_entry(entry, n_bytes)]
     names = [entry.filename for entry in chosen]
     if len({name.casefold() for name in names}) < len(names):
-        raise not_packed("it holds two files of one name")
+        raise no_project_file("it holds two files of one name")
     if not set(names) >= _NEEDED:
-        raise not_packed("it holds no data set")
+        raise no_project_file("it holds no data set")
     size = sum(entry.file_size for entry in chosen)
     if size > FREE_BYTES + MAX_RATIO * n_bytes:
         raise cannot_open(f"it would grow from {n_bytes / 1e6:,.1f} MB to {size / 1e6:,.0f} MB")
@@ -128,7 +128,7 @@ def checked_members(pack: zipfile.ZipFile, n_bytes: int, folder: Path) -> list[z
     return chosen
 
 
-def unpack_member(pack: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
+def unpack_member(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
     """Write one member into a folder, all of it and no byte more.
 
     Raises
@@ -142,7 +142,7 @@ def unpack_member(pack: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as sink:
         try:
-            with pack.open(entry) as source:
+            with packed.open(entry) as source:
                 while block := source.read(2**20):
                     sink.write(block)
                     left -= len(block)
@@ -163,13 +163,13 @@ def check_free(folder: Path, n_bytes: int) -> None:
         )
 
 
-def not_packed(why: str) -> FileRefused:
-    """Return the error for a file that is no packed project."""
+def no_project_file(why: str) -> FileRefused:
+    """Return the error for a file that is no project file."""
     return FileRefused(f"This is no project file: {why}.", HINT)
 
 
 def cannot_open(why: str) -> FileRefused:
-    """Return the error for a packed project with something in it that is not as it has to be."""
+    """Return the error for a project file with something in it that is not as it has to be."""
     return FileRefused(
         f"This project file cannot be opened: {why}.",
         "Have it saved as one file once more, or copied again; it may also be made to do harm.",
@@ -180,17 +180,17 @@ def _check_entry(entry: zipfile.ZipInfo, n_bytes: int) -> bool:
     """Find that a member may be there; tell whether it is to be unpacked."""
     name = entry.orig_filename
     if name != entry.filename or any(_is_odd(part) for part in name.split("/")):
-        raise not_packed(f"it holds {name[:60]!r}")
+        raise no_project_file(f"it holds {name[:60]!r}")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise not_packed(f"{name[:60]!r} in it is no plain file")
+        raise no_project_file(f"{name[:60]!r} in it is no plain file")
     if any(pattern.fullmatch(name) for pattern in _LEFT_OUT):
         return False
     most = _most_bytes(name)
     if most is None:
-        raise not_packed(f"it holds {name[:60]!r}")
+        raise no_project_file(f"it holds {name[:60]!r}")
     if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
-        raise not_packed(f"{name[:60]!r} in it is packed in an unknown way")
+        raise no_project_file(f"{name[:60]!r} in it is packed in an unknown way")
     if entry.file_size > most:
         raise cannot_open(f"{name} in it is too large")
     if not 0 <= entry.header_offset < n_bytes:
