@@ -22,6 +22,8 @@ class RunSettings:
     warm_from, taught_by, map_from
         Runs from whose weights training begins, whose predictions shape the soft labels of named
         groups, and from whose places the maps begin.
+    pack
+        Name of the pack whose model the run is, made for these genes; None: it is trained here.
     processes
         How many train it outside the app; 0: the app trains it.
     store
@@ -49,6 +51,7 @@ class RunSettings:
     warm_from: str | None = None
     taught_by: str | None = None
     map_from: str | None = None
+    pack: str | None = None
     processes: int = field(default=0, metadata={"low": 0, "high": MOST_PROCESSES})
     store: str | None = None
     seed: int

@@ -14,7 +14,7 @@ import pytest
 
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.folder import open_project
-from scanvi_core.project.foreign import project_file as foreign
+from scanvi_core.project.foreign import members
 from scanvi_core.project.runs import STOPPED, Run, status_seen
 from scanvi_core.services.projects import library, project_file
 from scanvi_core.services.runs import model_list
@@ -104,7 +104,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(packed, quick, monkeypatch):
     stream = pack_with(packed, {"dataset/obsm_0.npy": None})
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr("dataset/obsm_0.npy", bytes(200_000_000))
-    monkeypatch.setattr(foreign, "unpack_member", None)  # nothing is unpacked
+    monkeypatch.setattr(members.Layout, "unpack", None)  # nothing is unpacked
     assert "it would grow from" in refusal(stream).message
 
 
@@ -141,7 +141,7 @@ def test_the_disk_of_the_projects_has_to_have_room(packed, quick, home, monkeypa
         asked.append(Path(path))
         return type("Usage", (), {"free": 1_000})
 
-    monkeypatch.setattr(foreign.shutil, "disk_usage", full)
+    monkeypatch.setattr(members.shutil, "disk_usage", full)
     with pytest.raises(ProjectError, match="are free") as caught:
         library.take_in(io.BytesIO(packed))
     assert str(home) in caught.value.message

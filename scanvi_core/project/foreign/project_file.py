@@ -4,25 +4,16 @@ A project file is one zip file with the files of a project folder. Those that ca
 again are not in it; those of earlier versions had them, so they are known and left out.
 """
 
-import re
-import shutil
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.errors import FileRefused, ProjectError
-from scanvi_core.plurals import sizes
+from scanvi_core.errors import FileRefused
+from scanvi_core.project.foreign.members import Layout
 from scanvi_core.project.records import Settings, run_kinds
-from scanvi_core.runtime import home
 
-MAX_MEMBERS = 20_000
-MAX_RATIO = 60  # of all members together: counts and probabilities reach some 15
-FREE_BYTES = 64 * 2**20  # small projects may well be mostly zeros
-KEPT_FREE = 64 * 2**20  # of the disk, for the labels of those who work meanwhile
 TEXT_BYTES = 64 * 2**20  # of one JSON file
 TABLE_BYTES = 2**40  # of one that grows with the cells: the disk is the limit
 SOURCE = "source/cells.h5ad"  # the user's file, where its name cannot be kept
@@ -43,7 +34,8 @@ MEMBERS = {
     _RUN + r"metrics\.jsonl": TEXT_BYTES,
     _RUN + rf"({'|'.join(run_kinds({}, None))})\.npy": TABLE_BYTES,
     _RUN + r"model/annotator\.json": TEXT_BYTES,
-    _RUN + r"model/(model|companions)\.safetensors": 2**33,
+    _RUN + r"model/(model|companions|shapes)\.safetensors": 2**33,
+    r"pack/pack\.json": TEXT_BYTES,
     r"derived/(base_map|clusters|card_cluster|card_distance)-[0-9a-f]{12}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.npy": TABLE_BYTES,
     r"derived/doublets-[0-9a-f]{12}-[0-9a-f]{8}\.json": 2**22,
@@ -54,6 +46,7 @@ LEFT_OUT = (
     r"dataset/(variable_genes|rows_of)_[A-Za-z0-9_.]+",
     r"dataset/cut_[0-9a-f]{16}/[a-z.]+",
     r"source/.+/.+",
+    r"pack/model/.+",  # the model of its first run came from it
     _RUN + r"(README\.txt|submit-[a-z]+\.(sh|yaml)|processes\.log|progress\.json|alive|stop"
     r"|checkpoint\.safetensors)",
     _RUN + r"preview_[a-z]+\.npy",
@@ -61,25 +54,22 @@ LEFT_OUT = (
     r"derived/genes-[0-9a-f]{12}-[0-9a-f]{8}\.parquet",
     r"(.+/)?\.[^/]+",  # what was being written
 )
-_MEMBERS = [(re.compile(pattern), most) for pattern, most in MEMBERS.items()]
-_LEFT_OUT = [re.compile(pattern) for pattern in LEFT_OUT]
-_NEEDED = frozenset({"settings.json", "dataset/manifest.json"})
-_WINDOWS = re.compile(
-    r'(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?|.*[<>:"|?*\x00-\x1f].*|.*[. ]'
+LAYOUT = Layout(
+    what="project file",
+    whole="data set",
+    hint=HINT,
+    again="Have it saved as one file once more, or copied again; it may also be made to do harm.",
+    sizes=MEMBERS,
+    needed=frozenset({"settings.json", "dataset/manifest.json"}),
+    left_out=LEFT_OUT,
+    room=2,  # counts are kept by gene as well
 )
-DAMAGE = (
-    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError,
-    ValueError,
-)  # fmt: skip
 PLACE = frozenset({"question", "answers", "awaited", "archived"})  # settings that stay behind
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def is_member(name: str) -> bool:
     """Tell whether a file of a project, by its path in it, belongs into its project file."""
-    left_out = any(pattern.fullmatch(name) for pattern in _LEFT_OUT)
-    odd = any(_is_odd(part) for part in name.split("/"))
-    return _most_bytes(name) is not None and not left_out and not odd
+    return LAYOUT.is_member(name)
 
 
 def portable(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,106 +91,25 @@ def plain_files(root: Path) -> Iterator[Path]:
 
 
 def checked_members(packed: zipfile.ZipFile, n_bytes: int, folder: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of a project file to be unpacked into a folder, before any is read.
-
-    `n_bytes` is the length of the file: members may share bytes.
-
-    Raises
-    ------
-    FileRefused
-        If it holds a name, a link, a size or a ratio that none has.
-    ProjectError
-        If the disk of the folder has no room for it.
-    """
-    entries = [entry for entry in packed.infolist() if not entry.is_dir()]
-    if len(entries) > MAX_MEMBERS:
-        raise no_project_file(f"it holds {len(entries):,} files")
-    chosen = [entry for entry in entries if _check_entry(entry, n_bytes)]
-    names = [entry.filename for entry in chosen]
-    if len({name.casefold() for name in names}) < len(names):
-        raise no_project_file("it holds two files of one name")
-    if not set(names) >= _NEEDED:
-        raise no_project_file("it holds no data set")
-    size = sum(entry.file_size for entry in chosen)
-    if size > FREE_BYTES + MAX_RATIO * n_bytes:
-        raise cannot_open(f"it would grow from {n_bytes / 1e6:,.1f} MB to {size / 1e6:,.0f} MB")
-    check_free(folder, 2 * size)  # counts are kept by gene as well
-    return chosen
+    """Return the members of a project file to be unpacked; see `Layout.checked`."""
+    return LAYOUT.checked(packed, n_bytes, folder)
 
 
 def unpack_member(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
-    """Write one member into a folder, all of it and no byte more.
-
-    Raises
-    ------
-    FileRefused
-        If it is damaged.
-    OSError
-        If the disk refuses.
-    """
-    path, left = folder / entry.filename, entry.file_size
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as sink:
-        try:
-            with packed.open(entry) as source:
-                while block := source.read(2**20):
-                    sink.write(block)
-                    left -= len(block)
-        except DAMAGE as error:
-            raise cannot_open(f"{entry.filename} in it is damaged") from error
-    if left:
-        raise cannot_open(f"{entry.filename} in it is cut off")
+    """Write one member into a folder; see `Layout.unpack`."""
+    LAYOUT.unpack(packed, entry, folder)
 
 
 def check_free(folder: Path, n_bytes: int) -> None:
     """Raise `ProjectError` where a disk has no room for so many bytes."""
-    needed, free = n_bytes + KEPT_FREE, shutil.disk_usage(folder).free
-    if needed > free:
-        asked, there = sizes(needed, free)
-        raise ProjectError(
-            f"The project needs {asked} of disk in {home()}; {there} are free.",
-            "Free some space.",
-        )
+    LAYOUT.check_free(folder, n_bytes)
 
 
 def no_project_file(why: str) -> FileRefused:
     """Return the error for a file that is no project file."""
-    return FileRefused(f"This is no project file: {why}.", HINT)
+    return LAYOUT.is_none(why)
 
 
 def cannot_open(why: str) -> FileRefused:
     """Return the error for a project file with something in it that is not as it has to be."""
-    return FileRefused(
-        f"This project file cannot be opened: {why}.",
-        "Have it saved as one file once more, or copied again; it may also be made to do harm.",
-    )
-
-
-def _check_entry(entry: zipfile.ZipInfo, n_bytes: int) -> bool:
-    """Find that a member may be there; tell whether it is to be unpacked."""
-    name = entry.orig_filename
-    if name != entry.filename or any(_is_odd(part) for part in name.split("/")):
-        raise no_project_file(f"it holds {name[:60]!r}")
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
-        raise no_project_file(f"{name[:60]!r} in it is no plain file")
-    if any(pattern.fullmatch(name) for pattern in _LEFT_OUT):
-        return False
-    most = _most_bytes(name)
-    if most is None:
-        raise no_project_file(f"it holds {name[:60]!r}")
-    if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
-        raise no_project_file(f"{name[:60]!r} in it is packed in an unknown way")
-    if entry.file_size > most:
-        raise cannot_open(f"{name} in it is too large")
-    if not 0 <= entry.header_offset < n_bytes:
-        raise cannot_open(f"{name} in it is damaged")
-    return True
-
-
-def _is_odd(part: str) -> bool:
-    return part in ("", ".", "..") or "\\" in part or _WINDOWS.fullmatch(part) is not None
-
-
-def _most_bytes(name: str) -> int | None:
-    return next((most for pattern, most in _MEMBERS if pattern.fullmatch(name)), None)
+    return LAYOUT.damaged(why)

@@ -19,8 +19,8 @@ from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign import label_log as foreign_log
 from scanvi_core.project.foreign import runs as foreign_runs
+from scanvi_core.project.foreign.members import DAMAGE
 from scanvi_core.project.foreign.project_file import (
-    DAMAGE,
     SOURCE,
     cannot_open,
     checked_members,

@@ -1,6 +1,6 @@
 """A run's folder: everything that a result depends on, frozen before the start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -45,13 +45,15 @@ def new_run(
     inputs: Inputs,
     genes: np.ndarray,
     outside: Outside | None = None,
+    pack: str | None = None,
 ) -> Run:
     """Create the run folder and freeze everything the result depends on.
 
     Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
     the app trains it; else its random numbers do not depend on how many processes share the work.
+    With the name of a `pack` it is not trained at all.
     """
-    settings = _settings(opened, request, inputs, genes, outside or Outside())
+    settings = replace(_settings(opened, request, inputs, genes, outside or Outside()), pack=pack)
     run = Run.create(opened.project, settings)
     truth = np.full(inputs.y.size, -1, dtype=np.int32)
     known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
