@@ -7,8 +7,7 @@ import numpy as np
 
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.services import jobs
-from scanvi_core.services.export import methods, write
-from scanvi_core.services.export import pack
+from scanvi_core.services.export import methods, pack, write
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace

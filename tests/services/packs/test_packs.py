@@ -1,21 +1,14 @@
 """A pack written from one project names the cells of another, and the loop goes on from it."""
 
 import io
-import zipfile
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from scanvi_core.annotation.model.annotator import Annotator
-from scanvi_core.errors import FileRefused, InputError
-from scanvi_core.project import pack as pack_file
 from scanvi_core.services import jobs
 from scanvi_core.services.export import pack
-from scanvi_core.services.labels import edit
-from scanvi_core.services.packs import fit, opening, start
+from scanvi_core.services.packs import opening, start
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.workspace import workspace
 
 
