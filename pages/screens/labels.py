@@ -54,5 +54,5 @@ else:
     if not by_hand:
         st.header("Name cells by hand")
         name_by_hand()
-    with st.expander("Take the labels from another column, or start empty"):
+    with st.expander("Take the labels from another column, start empty, or begin from a pack"):
         form.choose_source(opened, begun=True)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.labels import csv, unlabeled_values
+from pages.ui.labels import csv, pack, unlabeled_values
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
@@ -15,6 +15,7 @@ from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY = "A column of the file", "Start empty"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
+PACK = "A pack"
 SHOWN_COLUMNS = 8
 
 
@@ -22,14 +23,17 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
     """Draw the ways to bring labels, and the one chosen."""
     types, others = edit.label_columns(opened)
     before = {} if begun else from_project.candidates(opened)
+    packs = [PACK] if opened.current_run() is None else []
+    more = [*packs, *([EARLIER] if before else []), *([] if begun else [EXPORTED])]
     way = st.segmented_control(
-        "Where the labels come from",
-        [COLUMN, EMPTY, TABLE, *([EARLIER] if before else []), *([] if begun else [EXPORTED])],
+        "Where the labels come from", [COLUMN, EMPTY, TABLE, *more],
         default=COLUMN if types else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(opened, before)
+    elif way == PACK:
+        pack.draw(opened, primary=not begun)
     elif way == EXPORTED:
         _from_export(opened)
     elif way == TABLE:

@@ -25,7 +25,7 @@ from scanvi_core.project import names, pack
 from scanvi_core.project.label_log import events
 from scanvi_core.services.explore import colors, conditions, maps
 from scanvi_core.services.labels import edit
-from scanvi_core.services.runs.inputs import PACK_RUN
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.workspace import Workspace
 
 __all__ = ["MAX_STEPS", "Condition", "Group", "Kind", "Operation", "Rule"]  # for pages

@@ -23,6 +23,7 @@ from scanvi_core.project.folder import Project, open_project
 from scanvi_core.project.foreign.pack import LAYOUT, MOST_BYTES
 from scanvi_core.runtime import Report
 from scanvi_core.services import request_limits
+from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import Workspace
 
 CHILD = "scanvi_core.services.packs.child"
@@ -59,6 +60,12 @@ def look_at(opened: Workspace, stream: IO[bytes], report: Report = lambda *_: No
             folder.rename(target)
     except OSError as error:
         raise not_written(target, error) from error
+
+
+def look_at_path(opened: Workspace, text: str, report: Report = lambda *_: None) -> None:
+    """Look through a pack below the data folder; see `look_at`."""
+    with allowed_path(text).open("rb") as stream:
+        look_at(opened, stream, report)
 
 
 def check_free_of_models(opened: Workspace) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanvi_core.project import pack
-from scanvi_core.project.label_log import events
 from scanvi_core.project.runs import DONE, RUNNING, Run
 from scanvi_core.services import jobs
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, pack_types
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.packs import fit
 from scanvi_core.services.packs.opening import check_free_of_models
 from scanvi_core.services.runs import frozen_run, model_in_use
-from scanvi_core.services.runs.inputs import PACK_RUN, inputs_of
+from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training.start import submit
 from scanvi_core.services.workspace import Workspace
@@ -56,7 +56,9 @@ def begin(opened: Workspace, job: jobs.Job) -> str:
     whole = Annotator.load(folder / pack.MODEL)
     batches = opened.batches(opened.batch_key)
     model = narrowed(whole, there, [str(name) for name in genes], batches.names)
-    _keep_types(opened, whole)
+    if not opened.labels().seq:
+        edit.start_empty(opened)
+    pack_types.add(opened)
     run = _frozen(opened, model, genes, found.name)
     run.set_status(RUNNING)
     torch.set_num_threads(run.settings.threads)
@@ -71,23 +73,6 @@ def begin(opened: Workspace, job: jobs.Job) -> str:
     shutil.rmtree(folder / pack.MODEL, ignore_errors=True)  # the run has what is needed
     trainer.redraw()  # last: the predictions are in use meanwhile
     return run.id
-
-
-def _keep_types(opened: Workspace, model: "Annotator") -> None:
-    """Add the types of the pack that are not there yet, with their colors and groups."""
-    record = pack.read(opened.project) or {"types": []}
-    if not opened.labels().seq:
-        edit.start_empty(opened)
-    known = opened.labels()
-    new = [each for each in record["types"] if each["name"] not in known.active]
-    if new:
-        names = [each["name"] for each in new]
-        opened.store.append(events.Event("create", {"labels": names, "colour": ""}))
-        colors = {each["name"]: each["color"] for each in new if each["color"]}
-        if colors:
-            opened.store.append(events.recolor(colors))
-    if model.groups and dict(known.groups) != {**known.groups, **model.groups}:
-        opened.store.append(events.groups({**known.groups, **model.groups}))
 
 
 def _frozen(opened: Workspace, model: "Annotator", genes: np.ndarray, name: str) -> Run:

@@ -9,10 +9,9 @@ from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.project.names import group_names
 from scanvi_core.project.runs import Run
 from scanvi_core.services.labels import edit, holdout
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.quality import flags
 from scanvi_core.services.workspace import Workspace
-
-PACK_RUN = "pack_run"  # in the settings of a project: the run that a pack's model was made
 
 
 def inputs_of(opened: Workspace) -> Inputs:

@@ -94,6 +94,18 @@ def update_request(opened: Workspace) -> TrainRequest:
     return TrainRequest(frozen.model, frozen.train, warm=can_go_on(opened, frozen.model))
 
 
+def pack_in_use(opened: Workspace) -> str | None:
+    """Return the name of the pack whose model is in use as it came; None where it was trained."""
+    run = opened.current_run()
+    return None if run is None else run.settings.pack
+
+
+def learns(opened: Workspace) -> bool:
+    """Tell whether the newest run is one that is trained, not a pack's."""
+    begun = Run.list(opened.project)
+    return not begun or begun[-1].settings.pack is None
+
+
 def holdout_was_seen(opened: Workspace) -> bool:
     """Tell whether the current model, or one it goes on from, learned labels now set aside."""
     run, aside = opened.current_run(), opened.labels().holdout

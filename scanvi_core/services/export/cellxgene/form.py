@@ -12,7 +12,7 @@ from scanvi_core.export import terms
 from scanvi_core.export.terms import HUMAN, Scope
 from scanvi_core.project import pack
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS, TISSUE, Field
-from scanvi_core.services.runs.inputs import PACK_RUN
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.workspace import Workspace
 
 SETTINGS = "submission"
