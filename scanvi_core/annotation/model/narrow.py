@@ -8,7 +8,7 @@ model says of all genes, the missing ones filled in.
 
 With half of the genes taken away at random, accuracy fell by less than 6 points on kang and not
 at all on scmixology; with zeros in their place by 14 and 1, and at a tenth of the genes to about
-chance: ``python -m benchmarks.quality.packs genes``.
+chance: ``python -m benchmarks.quality.packs``.
 """
 
 import re

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scanvi_core import keys
+from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import pack
 from scanvi_core.project.foreign.members import Layout
 from scanvi_core.project.names import clean_label
@@ -52,7 +53,7 @@ def check_record(plain: Any, model_plain: Any) -> tuple[dict[str, Any], dict[str
     for listed in (names, genes, model["batch_names"]):
         if not listed or len(set(listed)) < len(listed):
             raise LAYOUT.damaged("its model has no names, or one twice")
-    if any(clean_label(name) != name or name == keys.UNKNOWN for name in names):
+    if keys.UNKNOWN in names or not all(map(_is_clean, names)):
         raise LAYOUT.damaged("a type in it has a name that none can have")
     if [each["name"] for each in record["types"]] != names or not _are_groups(record, model):
         raise LAYOUT.damaged("its types are not those of its model")
@@ -61,6 +62,13 @@ def check_record(plain: Any, model_plain: Any) -> tuple[dict[str, Any], dict[str
     return record, model
 
 
+def _is_clean(name: str) -> bool:
+    try:
+        return clean_label(name) == name
+    except SettingInvalid:
+        return False
+
+
 def _are_groups(record: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
     named = {each["name"]: each["group"] for each in record["types"] if each["group"]}
-    return bool(named == model["groups"]) and all(clean_label(g) == g for g in named.values())
+    return bool(named == model["groups"]) and all(map(_is_clean, named.values()))

@@ -156,7 +156,7 @@ def duplicate(project_id: str) -> str:
     copy = create_project(f"{project.name} (copy)")
     try:
         with _on_disk(copy.root):
-            for part in PARTS:
+            for part in (*PARTS, "pack"):
                 for path in plain_files(project.root / part):
                     if path.suffix == ".tmp":
                         continue
@@ -189,7 +189,7 @@ def _members(project: Project) -> dict[str, Path]:
     """Return the files of a project that go into its file as they are, by their names there."""
     files = {
         path.relative_to(project.root).as_posix(): path
-        for part in ("dataset", "runs", "derived")
+        for part in ("dataset", "runs", "derived", "pack")
         for path in plain_files(project.root / part)
     }
     return {
