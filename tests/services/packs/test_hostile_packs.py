@@ -115,6 +115,10 @@ def narrower(arrays):
     arrays[name] = np.ascontiguousarray(arrays[name][:, :-1])
 
 
+def without_first(key):
+    return lambda record: {**record, key: record[key][1:]}
+
+
 WRONG = {
     "a tensor of another shape": (WEIGHTS, tensors(narrower)),
     "a tensor that is gone": (WEIGHTS, tensors(lambda arrays: arrays.pop("px_r"))),
@@ -127,11 +131,11 @@ WRONG = {
     "places of other types": (
         pack_file.SHAPES, tensors(lambda arrays: arrays.update(middles=arrays["middles"][1:])),
     ),
-    "types that are not the model's": (RECORD, told(lambda record: record.update(types=record["types"][1:]))),
+    "types that are not the model's": (RECORD, told(without_first("types"))),
     "a wrong kind": (RECORD, put(types="T cell")),
     "no color": (RECORD, told(lambda record: record["types"][0].update(color="red;}"))),
     "a rule that is none": (RECORD, put(rules=[{"label": "x", "rule": {"evil": 1}}])),
-    "genes that are not the model's": (RECORD, told(lambda record: record.update(ids=record["ids"][1:]))),
+    "genes that are not the model's": (RECORD, told(without_first("ids"))),
     "a name nobody can have": (
         ANNOTATOR, told(lambda model: model["label_names"].__setitem__(0, "  ")),
     ),
