@@ -136,6 +136,7 @@ class FrozenSettings(TypedDict, total=False):
     taught_by: RunId | None
     map_from: RunId | None
     pack: str | None
+    renamed: dict[str, str]
     together: Annotated[int, between(0, MOST_PROCESSES)]
     store: str | None
     seed: Annotated[int, between(0, 2**63 - 1)]

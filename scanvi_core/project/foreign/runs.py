@@ -30,7 +30,9 @@ from scanvi_core.typed import taken
 CUT_OFF = "It was cut off where the project is from."
 GIVEN_UP = "It was to be trained by computers that are not known here."
 NEEDED = ("y", "holdout", "rows", "batch_index", "truth", "probabilities", "z1", "z2")
-LATER = frozenset({"map_from", "taught_by", "pack"})  # settings that runs of earlier versions lack
+LATER = frozenset(
+    {"map_from", "taught_by", "pack", "renamed"}
+)  # settings that runs of earlier versions lack
 
 
 def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -> dict[str, Any]:

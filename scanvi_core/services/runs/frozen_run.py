@@ -1,5 +1,6 @@
 """A run's folder: everything that a result depends on, frozen before the start."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -70,13 +71,14 @@ def new_run(
 def _settings(
     opened: Workspace, request: TrainRequest, inputs: Inputs, genes: np.ndarray, outside: Outside
 ) -> RunSettings:
-    chosen = opened.project.settings
+    chosen, teacher = opened.project.settings, opened.current_run()
     return RunSettings(
         model=request.model,
         train=request.train,
         warm_from=chosen.get("current_run") if request.warm else None,
         taught_by=chosen.get("current_run"),
         map_from=chosen.get("current_run"),  # its places are where maps start
+        renamed={} if teacher is None else renamed_since(opened, teacher),
         processes=outside.processes,
         store=outside.store,
         seed=request.train.seed,
@@ -115,12 +117,24 @@ def frozen_inputs(run: Run) -> Inputs:
     )
 
 
-def known_of(run: Run) -> "Known":
-    """Return what was known of the cells when a run was begun."""
+def known_of(run: Run, renamed: Mapping[str, str] | None = None) -> "Known":
+    """Return what was known of the cells when a run was begun; types go by their names of now."""
     from scanvi_core.annotation.decisions.refit import Known
 
-    settings = run.settings
-    return Known(np.array(run.array("y"), np.int64), settings.label_names, settings.groups)
+    settings, now = run.settings, renamed or {}
+    names = tuple(now.get(name, name) for name in settings.label_names)
+    groups = {now.get(name, name): group for name, group in settings.groups.items()}
+    return Known(np.array(run.array("y"), np.int64), names, groups)
+
+
+def renamed_since(opened: Workspace, run: Run) -> dict[str, str]:
+    """Return what types of a run are called now, where that changed since it was begun."""
+    state, seq = opened.labels(), run.settings.labels_seq
+    then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+    codes = dict(zip(then.active, then.active_codes, strict=True))
+    alive = dict(zip(state.active_codes, state.active, strict=True))
+    now = {name: alive.get(codes.get(name, -1), name) for name in run.settings.label_names}
+    return {name: new for name, new in now.items() if new != name}
 
 
 def holdout_truth(

@@ -100,7 +100,10 @@ class Trainer:
         earlier = self.settings.warm_from
         if not earlier:
             return None
-        return Annotator.load(Run.open(self.project, earlier).paths.model)
+        model = Annotator.load(Run.open(self.project, earlier).paths.model)
+        renamed = self.settings.renamed
+        model.label_names = tuple(renamed.get(name, name) for name in model.label_names)
+        return model
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:

@@ -111,6 +111,23 @@ def test_a_first_decision_takes_no_cells_of_types_without_labels(begun, project)
     assert same.mean() > 0.95
 
 
+def test_a_type_that_is_renamed_keeps_its_cells(begun, project):
+    opened = begun(project)
+    found = results.current(opened)
+    edit.rename(opened, found.names[0], "Mine")
+    edit.name_cells(opened, np.flatnonzero(found.prediction == 1)[:12], found.names[1], "lasso")
+    provisional.state(opened)
+    for job in jobs.list_jobs(f"{opened.id}/{provisional.PROVISIONAL}"):
+        jobs.wait(job.id, 60)
+    made = provisional.state(opened).newest
+    mine = np.array(made.predictions.names)[made.predictions.prediction] == "Mine"
+    assert (mine == (found.prediction == 0)).mean() > 0.95
+    train_now(project, train_plan.update_request(opened))
+    now = results.current(opened)
+    mine = np.array(now.names)[now.prediction] == "Mine"
+    assert (mine == (found.prediction == 0)).mean() > 0.9
+
+
 def test_a_type_that_is_renamed_or_deleted_is_so_in_the_model(begun, project):
     opened = begun(project)
     first, second = results.current(opened).names[:2]
