@@ -13,7 +13,7 @@ from scanvi_core.data.joining.genes import find_genes
 from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.project import pack as pack_file
 from scanvi_core.services import jobs
-from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
+from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.export import pack
@@ -32,9 +32,10 @@ def record_of(packed):
     return json.loads(read(packed, pack_file.RECORD))
 
 
-def waited(opened, kind):
-    for job in jobs.active(opened.id, kind):
-        jobs.wait(job.id, 120)
+def looked(opened):
+    """Wait until the reasons for doubt were looked for."""
+    job = jobs.wait(uncertainty.latest(opened).id, 300)
+    assert job.error is None, job.error
 
 
 def test_a_pack_names_the_cells_it_comes_from_as_its_own_model(begun, trained, project):
@@ -71,7 +72,7 @@ def test_it_tells_types_genes_and_what_it_was_made_of(packed, trained):
 
 def test_doubts_are_found_without_a_label(begun, project):
     opened = begun(project)
-    waited(opened, uncertainty_job.UNCERTAINTY)
+    looked(opened)
     seen = uncertainty.reasons(opened)
     assert np.isfinite(seen.novelty).mean() > 0.9
     assert (seen.reason == uncertainty.Reason.AMBIGUOUS).sum() > 0
@@ -157,7 +158,7 @@ def test_the_rules_come_along_and_go_on(trained, project, tmp_path, begun):
 
 def test_a_project_file_takes_pack_and_rules_along(begun, project):
     opened = begun(project)
-    waited(opened, uncertainty_job.UNCERTAINTY)
+    looked(opened)
     with library.save(project).open("rb") as stream:
         there = workspace(library.take_in(stream))
     assert inputs_of(there).label_names == inputs_of(opened).label_names
