@@ -6,31 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from scanvi_core import runtime
 from scanvi_core.services import jobs
-from scanvi_core.services.export import pack
 from scanvi_core.services.packs import opening, start
 from scanvi_core.services.workspace import Workspace, workspace
-from tests.conftest import Once
-from tests.projects import copy_of
-
-
-@pytest.fixture(scope="session")
-def packed(once: Once, trained_folder: Path) -> bytes:
-    """The pack of the trained example."""
-
-    def build(folder: Path) -> Path:
-        with runtime.home_at(folder / "home"):
-            opened = workspace(copy_of(trained_folder))
-            run = opened.current_run()
-            assert run is not None
-            return pack.write(run, opened, folder / "example.scanvi-pack.zip")
-
-    return once("example pack", build).read_bytes()
 
 
 @pytest.fixture
-def begun(packed: bytes) -> Callable[[str], Workspace]:
+def packed(example_pack: Path) -> bytes:
+    """The pack of the trained example."""
+    return example_pack.read_bytes()
+
+
+@pytest.fixture
+def begun(packed: bytes) -> Callable[..., Workspace]:
     """Begin a project from the pack."""
 
     def begin(project: str, content: bytes = packed) -> Workspace:
