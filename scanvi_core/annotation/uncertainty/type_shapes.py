@@ -6,6 +6,7 @@ labeled cells, and :func:`scanvi_core.annotation.uncertainty.novelty.find_novel`
 the new ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,11 @@ class TypeShapes:
     def from_tensors(cls, arrays: dict[str, np.ndarray]) -> "TypeShapes":
         """Rebuild what `tensors` gave."""
         return cls(arrays["middles"], arrays["spread"], arrays["cells"])
+
+    def of(self, codes: Sequence[int]) -> "TypeShapes":
+        """Return those of the types `codes`; -1 is a type of unknown place."""
+        middles = np.vstack([self.middles, np.full_like(self.middles[:1], np.nan)])
+        return TypeShapes(middles[list(codes)], self.spread, np.append(self.cells, 0)[list(codes)])
 
     def draw(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return cells [m, d] drawn from the types, and their codes [m]."""

@@ -32,7 +32,7 @@ from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import failures, jobs
 from scanvi_core.services.formatting import duration
-from scanvi_core.services.runs import frozen_run, results, review_clusters
+from scanvi_core.services.runs import frozen_run, results, review_clusters, shapes_file
 from scanvi_core.services.training import pace
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
@@ -166,7 +166,12 @@ class Trainer:
         """
         self.ended_at = time.monotonic()
         self.report(TRAINED, "Training the quick models")
-        self.keep(Annotator.complete(self.inputs, learned, self.previous))
+        model = Annotator.complete(self.inputs, learned, self.previous)
+        self.keep(model)
+        if self.previous is not None and self.settings.warm_from:
+            before = Run.open(self.project, self.settings.warm_from).paths.model
+            names = self.previous.label_names, model.label_names
+            shapes_file.carry(before, names[0], self.run.paths.model, names[1])
         self.run.set_status(DONE)
         self.run.paths.checkpoint.unlink(missing_ok=True)
 

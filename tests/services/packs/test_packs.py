@@ -13,7 +13,8 @@ from scanvi_core.data.joining.genes import find_genes
 from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.project import pack as pack_file
 from scanvi_core.services import jobs
-from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.export import pack
@@ -26,6 +27,9 @@ from scanvi_core.services.training import train_plan
 from scanvi_core.services.workspace import workspace
 from tests.projects import train_now
 from tests.services.packed import pack_with, read
+
+# of the search for doublets, where it finds none
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide")
 
 
 def record_of(packed):
@@ -96,6 +100,11 @@ def test_the_types_stay_when_it_is_trained_on(begun, project, request_brief):
     assert set(now.names) == set(found.names)
     same = np.array(now.names)[now.prediction] == np.array(found.names)[found.prediction]
     assert same.mean() > 0.9, same.mean()
+    shapes = shapes_file.read(now.run.paths.model)
+    assert len(shapes.cells) == len(now.names) and np.isfinite(shapes.middles).any()
+    uncertainty_job.check_run(opened, now.run_id, ForegroundJob(project, lambda *_: None))
+    seen = uncertainty.reasons(opened)
+    assert (seen.reason == uncertainty.Reason.NOVEL).mean() < 0.3
 
 
 def test_a_first_decision_takes_no_cells_of_types_without_labels(begun, project):
