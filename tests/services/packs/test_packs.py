@@ -12,6 +12,7 @@ import pytest
 from scanvi_core.data.joining.genes import find_genes
 from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.project import pack as pack_file
+from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
@@ -21,6 +22,7 @@ from scanvi_core.services.export import pack
 from scanvi_core.services.labels import edit
 from scanvi_core.services.packs import fit, opening, start
 from scanvi_core.services.projects import library
+from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import provisional, results, shapes_file
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.training import train_plan
@@ -176,6 +178,11 @@ def test_a_project_file_takes_pack_and_rules_along(begun, project):
     copy = workspace(library.duplicate(project))
     assert inputs_of(copy).label_names == inputs_of(opened).label_names
     assert pack_file.read(copy.project) is not None
+
+
+def test_a_pack_that_is_opened_as_data_is_told_what_it_is(home, example_pack):
+    with pytest.raises(FileRefused, match="is a pack: an annotation without cells"):
+        import_into(create_project("Cells"), example_pack)
 
 
 def test_a_project_with_a_model_begins_from_none(packed, trained):
