@@ -58,7 +58,6 @@ class Mapping:
 MAPPINGS = (
     Mapping("kang, control to stimulated", "kang_ifnb_2800.h5ad", 1, "CTRL"),
     Mapping("scmixology, one protocol to the others", "scmixology.h5ad", 1),
-    Mapping("mouse liver, half of the animals to the others", "tms_liver.h5ad", 7),
 )
 Found = dict[str, tuple[float, ...]]
 
