@@ -1,4 +1,4 @@
-"""Copy the benchmarks' results into README.md and benchmarks/README.md.
+"""Copy the benchmarks' results into benchmarks/README.md, and three numbers into README.md.
 
 ``python -m benchmarks.tables`` rewrites what stands between ``<!-- benchmark:NAME -->`` and
 ``<!-- /benchmark -->`` from ``benchmarks/results/NAME.json``; ``--check`` writes nothing and fails
@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarks import headline
 from benchmarks.results_file import FOLDER, Cell, Result, read
 
 TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).parent / "README.md")
@@ -33,6 +34,8 @@ def rewritten(text: str, folder: Path = FOLDER) -> str:
 
 def markdown(name: str, folder: Path = FOLDER) -> str:
     """Return the table of a result in Markdown, or a line saying that there is none yet."""
+    if name == headline.NAME:
+        return headline.markdown(folder)
     if not (folder / f"{name}.json").exists():
         return f"_Not measured yet: there is no `benchmarks/results/{name}.json`._\n"
     result = read(name, folder)

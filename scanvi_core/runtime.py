@@ -13,10 +13,13 @@ from scanvi_core.errors import SettingInvalid
 if TYPE_CHECKING:
     import torch
 
-CODE = Path(__file__).resolve().parents[1]  # the folder with app.py, pages, scanvi_core
+CODE = Path(__file__).resolve().parents[1]  # the folder with scanvi_core
+_IN_WHEEL = CODE / "scanvi_core" / "_app"
+APP = _IN_WHEEL if _IN_WHEEL.is_dir() else CODE  # that with app.py, pages, assets
 HOME_VARIABLE = "SCANVI_HOME"
 DATA_ROOT_VARIABLE = "SCANVI_DATA_ROOT"
 EXAMPLE_VARIABLE = "SCANVI_EXAMPLE"  # set by ``serve --example``
+FILES_VARIABLE = "SCANVI_FILES"  # set by ``serve FILE...``: their paths, as a JSON list
 
 MALLOPT_TRIM_THRESHOLD, MALLOPT_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BLOCK_BYTES, KEPT_BYTES = 32 * 2**20, 128 * 2**20

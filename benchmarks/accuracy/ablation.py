@@ -6,7 +6,9 @@ All variants are of the ``quick`` preset, the only one whose whole grid takes mi
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 
@@ -17,12 +19,16 @@ from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.linear_models import ensemble
 from scanvi_core.config import ModelConfig, TrainConfig
+from scanvi_core.train import training
 
 PRESET = "quick"
 BASE = "ablation"  # the recipe as it is, and what comes of the same fit
 ALONE = ": SCANVI alone"
+UNTAUGHT = f"{BASE}: not taught by all models halfway"
+NEVER = 2.0  # times the length of a run
 Changes = dict[str, float | bool | str]
 VARIANTS: dict[str, tuple[Changes, Changes]] = {  # of the model, of the training
+    UNTAUGHT: ({}, {}),
     f"{BASE}: no gene dropout": ({"input_dropout_rate": 0.0}, {}),
     f"{BASE}: dropout .1 in place of .2": ({"dropout_rate": 0.1}, {}),
     f"{BASE}: 10 latent dimensions in place of 20": ({"n_latent": 10}, {}),
@@ -38,6 +44,7 @@ FROM_BASE = (
     ALONE,
     ": without the regression on genes",
     ": without the regression on components",
+    ": all three weighed alike",
     ": the two regressions alone",
 )
 COMMAND = (
@@ -48,31 +55,34 @@ COMMAND = (
 
 def ablate(name: str, task: Task) -> dict[str, np.ndarray]:
     """Fit one variant; the recipe itself also answers without some members of its stack."""
-    model, training = VARIANTS.get(name, ({}, {}))
+    model, changes = VARIANTS.get(name, ({}, {}))
     genes, types, batches = (
         tuple(map(str, range(n)))
         for n in (task.counts.shape[1], task.n_types, int(task.batch.max()) + 1)
     )
     cells = Inputs(task.counts, genes, task.y, types, task.batch, batches)
     config = TrainConfig(preset=PRESET, seed=task.seed, device="cpu")
-    fitted = Annotator.fit(
-        cells,
-        replace(ModelConfig(), **model),  # type: ignore[arg-type]  # names and values fit together
-        replace(config, **training),  # type: ignore[arg-type]  # as above
-    )
+    never = patch.object(training, "TAUGHT_FROM", NEVER)
+    with never if name == UNTAUGHT else nullcontext():
+        fitted = Annotator.fit(
+            cells,
+            replace(ModelConfig(), **model),  # type: ignore[arg-type]  # names and values fit
+            replace(config, **changes),  # type: ignore[arg-type]  # as above
+        )
     found = fitted.predict(task.counts)
     answers = {name: found.probabilities, name + ALONE: found.scanvi}
     if name != BASE:
         return answers
     by_genes, by_components = fitted.linear_models.predict(task.counts)
-    members = (
-        (found.scanvi,),
-        (found.scanvi, by_components),
-        (found.scanvi, by_genes),
-        (by_genes, by_components),
+    weight = fitted.scanvi_weight
+    parts = (
+        found.scanvi,
+        ensemble(found.scanvi, by_components, weight=weight),
+        ensemble(found.scanvi, by_genes, weight=weight),
+        ensemble(found.scanvi, by_genes, by_components),
+        ensemble(by_genes, by_components),
     )
-    parts = {BASE + tail: ensemble(*part) for tail, part in zip(FROM_BASE, members, strict=True)}
-    return answers | parts
+    return answers | {BASE + tail: part for tail, part in zip(FROM_BASE, parts, strict=True)}
 
 
 def table_of(table: Table) -> Result | None:

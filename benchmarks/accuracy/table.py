@@ -1,4 +1,4 @@
-"""Write the table of all measurements, and the short one for the README."""
+"""Write the table of all measurements, and the short one for benchmarks/README.md."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -54,5 +54,6 @@ else:
     if not by_hand:
         st.header("Name cells by hand")
         name_by_hand()
-    with st.expander("Take the labels from another column, start empty, or begin from a pack"):
+    others = "from another column, start empty, ask marker genes, or begin from a pack"
+    with st.expander(f"Take the labels {others}"):
         form.choose_source(opened, begun=True)

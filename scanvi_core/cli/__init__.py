@@ -1,4 +1,7 @@
-"""The command line. Exit status 0: done, 2: bad input, 1: a fault of ours."""
+"""The command line; without a command it opens the app.
+
+Exit status 0: done, 2: bad input, 1: a fault of ours.
+"""
 
 import argparse
 import logging
@@ -7,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NoReturn
 
-from scanvi_core import __version__, runtime
+from scanvi_core import runtime
 from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
 from scanvi_core.cli.log import CommandLog, command_log
 from scanvi_core.errors import OURS, InputError, ScanviError
+from scanvi_core.version import __version__
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
 COMMANDS = (annotate, check, serve, train, gather, preprocess)
@@ -19,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
-    options = build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = build_parser().parse_args(given or [serve.NAME])
     of_a_run = options.run is train.run  # its standard error is the log of the run
     with nullcontext() if of_a_run else command_log() as log:
         try:
@@ -48,7 +53,7 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = Parser(prog="python -m scanvi_core", description=__doc__)
+    parser = Parser(prog="scanvi", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -4,35 +4,49 @@ import argparse
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from scanvi_core import runtime
 from scanvi_core.errors import InputError, ScanviError
+from scanvi_core.services.serving import app_command, told_to_open
+
+NAME = "serve"
 
 
 def add(commands: Any) -> None:
     """Add the command."""
-    parser = commands.add_parser("serve", help="open the app in the browser")
+    parser = commands.add_parser(
+        NAME, help="open the app in the browser", usage="%(prog)s [--example] [FILE ...] [-- ...]"
+    )
     parser.add_argument("--example", action="store_true", help="open the built-in example at once")
-    parser.add_argument("streamlit", nargs="*", help="options for streamlit run, after --")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE",
+        help="a file or folder to open at once, several as one project; "
+        "after --, options for streamlit run",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Start the app of this checkout."""
-    app = runtime.CODE / "app.py"
-    if not app.is_file():
-        raise InputError(
-            f"The app is not installed beside the library ({app} is missing).",
-            "Run this command from a clone of the project.",
-        )
-    command = [sys.executable, "-m", "streamlit", "run", str(app), *options.streamlit]
-    environment = os.environ | ({runtime.EXAMPLE_VARIABLE: "1"} if options.example else {})
-    status = _wait_for(command, app.parent, environment)
+    """Start the app.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or there is more than one thing to open.
+    """
+    files = list(takewhile(lambda text: not text.startswith("-"), options.files))
+    if files and options.example:
+        raise InputError("The example and a file cannot be opened at once.", "Name one of them.")
+    asked = {runtime.EXAMPLE_VARIABLE: "1"} if options.example else told_to_open(files)
+    if folder := asked.get(runtime.DATA_ROOT_VARIABLE):
+        print(f"Files in and below {folder} may be opened ({runtime.DATA_ROOT_VARIABLE}).")
+    command = app_command(options.files[len(files) :])
+    status = _wait_for(command, runtime.APP, os.environ | asked)
     if status > 0:
         raise ScanviError(f"The app ended with status {status}.")
 

@@ -263,7 +263,8 @@ use_layer_norm, parity
         y: Tensor | None = None,
         *,
         labeled: tuple[Counts, Tensor] | None = None,
-        soft: tuple[Tensor, Tensor] | None = None,
+        soft: Tensor | None = None,
+        teacher: Tensor | None = None,
         kl_weight: float | Tensor = 1.0,
         classification_ratio: float = 50.0,
         distillation_ratio: float = 0.0,
@@ -280,11 +281,14 @@ use_layer_norm, parity
         labeled
             Counts and labels (codes as `y`) of the cells of the classification term.
         soft
-            Soft labels [cells, n_labels] of the cells of the bound, and of those of the
-            classification term, which are learned instead of their codes; None: the codes are.
+            Soft labels [cells, n_labels] of the cells of the classification term, which are
+            learned instead of their codes; None: the codes are.
+        teacher
+            Probabilities [cells, n_labels] that q(y | z1) of the cells of the bound is drawn to
+            (Hinton et al. 2015, "Distilling the knowledge in a neural network",
+            arXiv:1503.02531); None: nothing draws it.
         kl_weight, classification_ratio, distillation_ratio
-            Weights of the terms beside the reconstruction; the last is that of the soft labels of
-            the cells of the bound.
+            Weights of the terms beside the reconstruction; the last is that of the teacher.
         generator
             Source of random numbers for this call, dropout included.
         """
@@ -299,9 +303,10 @@ use_layer_norm, parity
         if soft is None:
             classification = -log_mass(log_probs, self._known(labeled[1])).mean()
         else:
-            classification = _cross_entropy(soft[1], log_probs)
+            classification = _cross_entropy(soft, log_probs)
+        if teacher is not None:
             log_q = bound.q.T.clamp_min(LEAST_SHARE).log()
-            loss = loss + distillation_ratio * _cross_entropy(soft[0], log_q)
+            loss = loss + distillation_ratio * _cross_entropy(teacher, log_q)
         loss = loss + classification_ratio * classification
         return LossTerms(loss, reconstruction, kl, classification, log_probs)
 

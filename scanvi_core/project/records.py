@@ -244,6 +244,7 @@ class ModelRecord(TypedDict):
     model: ModelConfig
     train: TrainConfig
     calibration: Calibration
+    scanvi_weight: NotRequired[Annotated[float, between(0, 1e3)]]
 
 
 class OpinionRecord(TypedDict):

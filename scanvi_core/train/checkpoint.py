@@ -31,6 +31,8 @@ def save(path: Path, run: Training) -> None:
     }
     for i, state in run.stepper.optimizer.state_dict()["state"].items():
         tensors |= _prefixed(f"optimiser.{i}", state)
+    if run.teach is not None and run.stepper.teacher is not None:
+        tensors["teacher"] = run.stepper.teacher
     samplers = {"cells": run.cells.state(), "labelled": run.labeled.state()}
     for name, state in samplers.items():
         tensors[name] = torch.from_numpy(state["order"])
@@ -81,6 +83,8 @@ def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
     run.random.bit_generator.state = meta["random"]
     for name, sampler in (("cells", run.cells), ("labelled", run.labeled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
+    if "teacher" in tensors:
+        run.learn_from(tensors["teacher"].numpy())
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])
     records = [EpochRecord(**record) for record in meta["history"].pop("records")]
     run.history = TrainingHistory(records=records, **meta["history"])

@@ -44,7 +44,7 @@ class TrainingData:
         Cells [n] whose labels are watched and not trained on.
     soft
         Soft labels [n, n_labels], float32: of labeled cells what is learned instead of their
-        code, of all cells what the network is to say in the bound; None: the codes alone.
+        code, of all cells what the network is drawn to from the start; None: the codes alone.
     """
 
     counts: sparse.csr_array | StoredCounts

@@ -17,7 +17,7 @@ from scanvi_core.train.compiled import compile_beside
 from scanvi_core.train.device import quick_products
 from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
-from scanvi_core.train.training import Training
+from scanvi_core.train.training import Teach, Training
 
 CHECKPOINT_EVERY_S = 2.0
 
@@ -30,6 +30,7 @@ def fit(
     n_steps: int,
     hooks: Hooks,
     checkpoint: Path | None = None,
+    teach: Teach | None = None,
 ) -> TrainingHistory:
     """Train `module` in place and leave it in eval mode with the weights worth keeping.
 
@@ -53,6 +54,9 @@ def fit(
         File in which the run is kept after every record, or every 2 seconds where records come
         faster. When it is there already, the run goes on from it, and on a CPU ends with the very
         weights of an unbroken run.
+    teach
+        Called halfway with what the network says of all cells; what it returns is learned from
+        then on, beside the labels. None: nothing is.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def fit(
         memory is too small even for parts of a minibatch (see :mod:`scanvi_core.train.step`).
     """
     keep_memory()
-    run = Training(module, data, config, n_steps)
+    run = Training(module, data, config, n_steps, teach)
     with quick_products(module):
         compile_beside(module, n_steps, run.note)
         return _train(run, hooks, checkpoint)

@@ -45,6 +45,10 @@ class Stepper:
 
     Attributes
     ----------
+    teacher
+        Probabilities [n, n_labels] of all cells that the network's are drawn to, if any.
+    trust
+        Weight of the teacher, 0 to 1.
     sums
         Sums over steps [6], on the device: loss, reconstruction, kl, classification, labeled
         cells predicted rightly, labeled cells of a known type.
@@ -72,6 +76,7 @@ class Stepper:
         self.y = torch.tensor(data.y, dtype=torch.int64, device=at)
         self.batch = torch.tensor(data.batch_index, dtype=torch.int64, device=at)
         self.soft = None if data.soft is None else torch.tensor(data.soft, device=at)
+        self.teacher, self.trust = self.soft, 1.0
         self.library: Tensor | None = None
         if not module.use_observed_lib_size:
             self.library = library_priors(data).to(self.device)
@@ -155,9 +160,10 @@ class Stepper:
             local_l_mean=mean,
             local_l_var=var,
             labeled=(x_labeled, y),
-            soft=self._soft(rows, chosen),
+            soft=self._shares(self.soft, chosen),
+            teacher=self._shares(self.teacher, rows),
             kl_weight=kl_weight,
-            distillation_ratio=self.config.classification_ratio * DISTILLATION,
+            distillation_ratio=self.config.classification_ratio * DISTILLATION * self.trust,
             classification_ratio=self.config.classification_ratio * shares[1] / shares[0],
             generator=self.noise if self.team is None else self._keyed(piece, x, x_labeled),
         )
@@ -170,11 +176,12 @@ class Stepper:
             right = (log_probs.argmax(1) == y) & typed
             return torch.stack([*terms[:4], right.sum(), typed.sum()])
 
-    def _soft(self, rows: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Return the soft labels of the minibatch, and of its labeled cells."""
-        if self.soft is None:
-            return None
-        return self.soft[rows].to(self.device), self.soft[chosen].to(self.device)
+    def learn_from(self, teacher: np.ndarray, trust: float) -> None:
+        """Draw the labels of all cells to these probabilities [n, n_labels] from now on."""
+        self.teacher, self.trust = torch.tensor(teacher, device=self.y.device), trust
+
+    def _shares(self, of_all: Tensor | None, rows: Tensor) -> Tensor | None:
+        return None if of_all is None else of_all[rows].to(self.device)
 
     def _keyed(self, piece: Piece, x: Counts, x_labeled: Counts) -> Noise:
         """Return the noise of these cells, the same however the minibatch is shared."""

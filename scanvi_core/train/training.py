@@ -24,13 +24,28 @@ MAX_VALIDATION = 2_000  # cells watched per record
 # A best record is looked for once this share of the run is over: before, the learning rate is high
 # and a lucky record on a few validation cells is worse than the last (measured on real data).
 SETTLED = 0.8
+TAUGHT_FROM = 0.5  # share of the run after which the network learns from its teacher
+TAUGHT_STEPS = 300  # a run of more steps knows more by itself: the teacher counts less in it
+
+Teach = Callable[[np.ndarray], np.ndarray]
+"""Makes of what the network says of all cells [n, n_labels] what it is to say."""
+
+
+def taught_at(n_steps: int) -> int:
+    """Return the number of the step before which the network's teacher is asked."""
+    return int(TAUGHT_FROM * n_steps)
 
 
 class Training:
     """The state of one run: network, samplers, what takes the steps, and what was best."""
 
     def __init__(
-        self, module: SCANVI, data: TrainingData, config: TrainConfig, n_steps: int
+        self,
+        module: SCANVI,
+        data: TrainingData,
+        config: TrainConfig,
+        n_steps: int,
+        teach: Teach | None = None,
     ) -> None:
         train = data.hide_validation()
         labeled = np.flatnonzero(train.y >= 0)
@@ -49,16 +64,21 @@ class Training:
         codes = train.y[labeled] if config.balance_labels else None
         self.labeled = LabeledSampler(labeled, config.labeled_batch_size, self.random, codes)
         self.stepper = Stepper(module, train, config, self.note)
-        self.replay: Replay | None = None
-        if isinstance(self.stepper.rows, DeviceRows) and self.stepper.team is None:
-            sizes = min(config.batch_size, n_obs), config.labeled_batch_size
-            self.replay = Replay(self.stepper, sizes)
+        self.teach, self.taught_at = teach, taught_at(n_steps)
+        self.replay = self._new_replay()
         self.steps_per_epoch = config.steps_per_epoch(n_obs)
         self.record_every = min(self.steps_per_epoch, max(1, n_steps // MIN_RECORDS))
         self.watched = np.flatnonzero(data.validation)[:MAX_VALIDATION]
         self.watched_y = torch.as_tensor(data.y[self.watched], device=self.stepper.device)
         self._read_ahead(labeled)
         self.step, self.since, self.seconds = 0, 0, 0.0
+
+    def _new_replay(self) -> Replay | None:
+        if not isinstance(self.stepper.rows, DeviceRows) or self.stepper.team is not None:
+            return None
+        n_obs, config = len(self.data.y), self.config
+        sizes = min(config.batch_size, n_obs), config.labeled_batch_size
+        return Replay(self.stepper, sizes)
 
     def _read_ahead(self, labeled: np.ndarray) -> None:
         """Have a store read what is asked for in any order once, and the rest before its turn."""
@@ -111,7 +131,10 @@ class Training:
         return team.stopping
 
     def take_step(self) -> None:
-        """Take one step of the optimizer."""
+        """Take one step of the optimizer; halfway, let the network learn from its teacher."""
+        if self.teach is not None and self.step == self.taught_at:
+            self.learn_from(self.teach(self._label_probabilities()))
+            self.replay = self._new_replay()  # what was recorded knows no teacher
         self.stepper.number = self.step
         rows, chosen = self.cells.take(), self.labeled.take()
         rate = one_cycle(self.step, self.n_steps, self.config.learning_rate)
@@ -122,6 +145,20 @@ class Training:
             self.stepper.take(torch.from_numpy(rows), torch.from_numpy(chosen), rate, weight)
         self.step += 1
         self.since += 1
+
+    def learn_from(self, teacher: np.ndarray) -> None:
+        """Draw the labels of all cells to these probabilities, less so the longer the run is."""
+        self.stepper.learn_from(teacher, min(1.0, TAUGHT_STEPS / self.n_steps))
+
+    @torch.no_grad()
+    def _label_probabilities(self) -> np.ndarray:
+        """Return what the network says of all cells now [n, n_labels], float32."""
+        self.module.eval()
+        of_all = np.empty((len(self.data.y), self.data.n_labels), np.float32)
+        for block in blocks(np.arange(len(of_all))):
+            of_all[block] = self.module.predict(self.stepper.rows.fetch(block))[0].cpu().numpy()
+        self.module.train()
+        return of_all
 
     def note(self, sentence: str) -> None:
         """Keep a sentence for the user."""

@@ -16,6 +16,8 @@ from tests import ROOT
 
 SHOTS = ROOT / "screenshots"
 BUSY_S = 180_000  # milliseconds for a training run on a slow machine
+DRAWN = """() => [...document.querySelectorAll('[data-testid=stSkeleton]')]
+  .every(waiting => !waiting.getClientRects().length)"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -46,6 +48,7 @@ class Walker:
 
     def shoot(self, name: str) -> None:
         self.settle()
+        self.page.wait_for_function(DRAWN)
         self.page.wait_for_timeout(700)  # charts draw after the script has ended
         self.page.screenshot(path=SHOTS / f"{name}.png")
 

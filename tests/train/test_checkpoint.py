@@ -10,10 +10,10 @@ from scanvi_core.train.history import Hooks
 CONFIG = TrainConfig(batch_size=32, labeled_batch_size=16, device="cpu")
 
 
-def fit(module, data, path=None, config=CONFIG, stop_at=None):
+def fit(module, data, path=None, config=CONFIG, stop_at=None, teach=None):
     steps = iter(range(1, 1000))
     hooks = Hooks(should_stop=lambda: next(steps) == stop_at)
-    return loop.fit(module, data, config, n_steps=20, hooks=hooks, checkpoint=path)
+    return loop.fit(module, data, config, n_steps=20, hooks=hooks, checkpoint=path, teach=teach)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,25 @@ def test_a_run_taken_up_again_equals_an_unbroken_one(data, make_module, tmp_path
     assert history.kept_step == expected.kept_step
     last, whole_last = history.records[-1], expected.records[-1]
     assert replace(last, seconds=0.0) == replace(whole_last, seconds=0.0)
+
+
+@pytest.mark.parametrize("stop_at", [9, 15])
+def test_what_was_taught_is_in_the_checkpoint(data, make_module, tmp_path, stop_at):
+    def teach(alone):
+        asked.append(alone.shape)
+        return np.roll(alone, 1, axis=1)
+
+    asked, path = [], tmp_path / "run.safetensors"
+    whole, plain, resumed = make_module(), make_module(), make_module()
+    fit(whole, data, teach=teach)
+    fit(plain, data)
+    assert asked == [(len(data.y), data.n_labels)]
+    fit(make_module(), data, path, stop_at=stop_at, teach=teach)
+    fit(resumed, data, path, teach=teach)
+    assert len(asked) == 2  # once in each run, also where it was broken
+    states = [module.state_dict() for module in (whole, resumed, plain)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert not all(torch.equal(value, states[2][name]) for name, value in states[0].items())
 
 
 def test_a_checkpoint_of_other_settings_is_refused(data, make_module, tmp_path):

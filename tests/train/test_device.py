@@ -14,6 +14,7 @@ from scanvi_core.config import TrainConfig
 from scanvi_core.nn import layers
 from scanvi_core.train import device as device_module
 from scanvi_core.train import loop, step
+from scanvi_core.train import training as training_module
 from scanvi_core.train.device import WARM_UP, pack, quick_products, unpack
 from scanvi_core.train.history import Hooks
 from scanvi_core.train.loader import DeviceRows
@@ -84,6 +85,32 @@ def cut(data, n):
         "y": data.y[:n],
         "validation": data.validation[:n],
     }
+
+
+def test_what_was_recorded_before_the_teacher_came_is_not_replayed_after(
+    data, make_module, monkeypatch
+):
+    def teach(alone):
+        return np.roll(alone, 1, axis=1)
+
+    expected, module = make_module(), make_module()
+    host = Training(expected, data, CONFIG, N_STEPS, teach)
+    while not host.finished:
+        host.take_step()
+    monkeypatch.setattr(step, "rows_of", DeviceRows)
+    replays = []
+
+    class Recorded(device_module.Replay):
+        def __init__(self, stepper, sizes):
+            replays.append(Recorder())
+            super().__init__(stepper, sizes, replays[-1])
+
+    monkeypatch.setattr(training_module, "Replay", Recorded)
+    run = Training(module, data, CONFIG, N_STEPS, teach)
+    while not run.finished:
+        run.take_step()
+    assert_same(expected, module)
+    assert len(replays) == 2 and all(recorder.replayed for recorder in replays)
 
 
 def test_a_failed_recording_is_told_and_changes_no_number(data, make_module, on_device):

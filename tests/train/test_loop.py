@@ -163,3 +163,10 @@ def test_cells_known_only_by_group_are_trained_on_and_not_counted_as_right(data,
         group = module.classify(x)[:, :2].sum(1)
     assert float(group.mean()) > 0.8
     assert 0 <= history.records[-1].train_accuracy <= 1
+
+
+@pytest.mark.parametrize(("n_steps", "trust"), [(20, 1.0), (600, 0.5)])
+def test_a_longer_run_trusts_its_teacher_less(data, make_module, n_steps, trust):
+    run = Training(make_module(), data, CONFIG, n_steps, lambda alone: alone)
+    run.learn_from(np.full((len(data.y), data.n_labels), 1 / data.n_labels, np.float32))
+    assert run.stepper.trust == trust

@@ -24,7 +24,7 @@ __all__ = ["CategoryColor", "SelectionEvent", "ValueColor", "cell_map", "linked_
 
 MAX_LINKED = 4
 OnSelect = Callable[[SelectionEvent], None]
-_ASSETS = runtime.CODE / "assets"
+_ASSETS = runtime.APP / "assets"
 _FILES = ("data", "view", "gl", "flat", "over", "legend", "tools")
 
 

@@ -159,6 +159,20 @@ def highlight(
     )
 
 
+def still(opened: Workspace, coloring: Coloring, *, key: str, height: int) -> None:
+    """Draw the first map there is as a still picture, colored as asked for."""
+    embedding = next(iter(maps.embeddings(opened)))
+    cell_map(
+        key,
+        maps.coordinates(opened, embedding),
+        color=as_color(coloring),
+        revision=maps.map_revision(opened, embedding),
+        height=height,
+        tools=False,
+        drawn=drawn_cells.drawn(opened, embedding),
+    )
+
+
 def as_color(coloring: Coloring) -> CategoryColor | ValueColor:
     """Turn a coloring of the services into what the map draws."""
     if coloring.values is not None:

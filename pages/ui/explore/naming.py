@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import streamlit as st
 
 from pages.ui.frame import jobs, state
@@ -13,8 +14,9 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.explore import cell_values, gene_tests, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.labels import edit
+from scanvi_core.services.opinions import candidates
 from scanvi_core.services.review import answers
 from scanvi_core.services.workspace import Workspace
 
@@ -64,6 +66,8 @@ def bar(opened: Workspace, picked: Selection) -> None:
         width="stretch",
     ):  # fmt: skip
         _name(opened, picked, str(name), seen)
+    if not name and not closed:
+        _offer(opened, picked, seen)
     state.remember(SEEN, (_mark(picked), seen))
     if state.recall(STALE) is not None and state.recall(STALE)[-1] != _mark(picked):
         state.forget(STALE)  # it was about other cells
@@ -76,6 +80,19 @@ def bar(opened: Workspace, picked: Selection) -> None:
     undo_buttons(opened, short=True)
     if step := answers.last_step(opened):
         st.caption(f"Last step: {md(step)}.")
+
+
+def _offer(opened: Workspace, picked: Selection, seen: int) -> None:
+    """Draw a button with the name that an opinion offers for the picked cells, if one does."""
+    offers = candidates.of_groups(opened, [np.flatnonzero(picked.mask)])[0] if picked.n else ()
+    if not offers:
+        return
+    first = offers[0]
+    if st.button(
+        f"Name {count(picked.n, 'cell')} {md(first.name)}", key="name-offered", width="stretch",
+        help=f"{md(first.whose)} says so, {percent(first.share)} sure.",
+    ):  # fmt: skip
+        _name(opened, picked, first.name, seen)
 
 
 def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:

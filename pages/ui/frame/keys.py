@@ -5,7 +5,7 @@ import streamlit as st
 from scanvi_core import runtime
 
 _guard = st.components.v2.component(
-    "keys", js=(runtime.CODE / "assets" / "keys.js").read_text(encoding="utf-8")
+    "keys", js=(runtime.APP / "assets" / "keys.js").read_text(encoding="utf-8")
 )
 
 

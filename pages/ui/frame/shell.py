@@ -12,11 +12,11 @@ from pages.ui.text import error_text
 from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import failures, workspace
-from scanvi_core.services.projects import open_file, status, users
+from scanvi_core.services.projects import at_start, status, users
 
 logger = logging.getLogger(__name__)
-LOGO = "assets/logo.svg"
-STYLE = runtime.CODE / "assets" / "page.css"
+LOGO = str(runtime.APP / "assets" / "logo.svg")
+STYLE = runtime.APP / "assets" / "page.css"
 SIDEBAR_WIDTH = 210  # pixels
 
 
@@ -45,8 +45,8 @@ def run_shell() -> None:
 
 
 def _run_page() -> None:
-    at_start = open_file.example_at_start()
-    state.adopt_project(at_start if at_start and workspace.exists(at_start) else None)
+    asked, refused = _opened_at_start()
+    state.adopt_project(asked if asked and workspace.exists(asked) else None)
     project = state.project_id()
     gone = project is not None and not workspace.exists(project)
     if gone:
@@ -61,6 +61,8 @@ def _run_page() -> None:
             shared = "is gone, or is not shared with you"
             why = shared if login.wanted() else "is not on this computer any more"
             st.warning(f"That project {why}. Open another one.")
+        if refused is not None and project is None:
+            _say(refused)
         if fault is None:
             status_strip.draw(project)
         elif page.url_path:  # Open works without a project and says why by itself
@@ -91,6 +93,14 @@ def _pages(done: set[str]) -> list[StreamlitPage]:
 
 def _say(error: Exception) -> None:
     st.error(error_text(ScanviError(*failures.in_words(error, "page"))))
+
+
+def _opened_at_start() -> tuple[str | None, Exception | None]:
+    """Return the project that the server was started for, and why it cannot be opened, if so."""
+    try:
+        return at_start.opened_at_start(), None
+    except ScanviError as fault:
+        return None, fault
 
 
 def _pages_done(project: str | None) -> tuple[set[str], Exception | None]:

@@ -7,13 +7,14 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.labels import csv, pack, unlabeled_values
+from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project
 from scanvi_core.services.workspace import Workspace
 
-COLUMN, EMPTY = "A column of the file", "Start empty"
+COLUMN, EMPTY, MARKERS = "A column of the file", "Start empty", "Marker genes"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
 PACK = "A pack"
 SHOWN_COLUMNS = 8
@@ -26,7 +27,7 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
     packs = [PACK] if opened.current_run() is None else []
     more = [*packs, *([EARLIER] if before else []), *([] if begun else [EXPORTED])]
     way = st.segmented_control(
-        "Where the labels come from", [COLUMN, EMPTY, TABLE, *more],
+        "Where the labels come from", [COLUMN, EMPTY, MARKERS, TABLE, *more],
         default=COLUMN if types else EMPTY,
         key="label-source", label_visibility="collapsed",
     )  # fmt: skip
@@ -36,6 +37,8 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         pack.draw(opened, primary=not begun)
     elif way == EXPORTED:
         _from_export(opened)
+    elif way == MARKERS:
+        table_form.draw(opened)
     elif way == TABLE:
         csv.draw(opened)
     elif way == COLUMN and types + others:

@@ -233,7 +233,8 @@ def decide(item: ReviewItem, work: Callable[[], None]) -> None:
     try:
         work()
     except ScanviError as error:
-        named = f"{count(len(item.rows), 'cell')}, {md(item.candidates[0].name)}?"
+        guess = f", {md(item.candidates[0].name)}?" if item.candidates else ""
+        named = f"{count(len(item.rows), 'cell')}{guess}"
         state.remember(ERROR, (item.token, named, error_text(error)))
 
 

@@ -12,11 +12,14 @@ from pages.ui.frame.pages import TRAIN, next_button
 from pages.ui.review import card, card_trail
 from pages.ui.text import md, short
 from scanvi_core.services.explore import maps as explore_maps
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.markers import levels
 from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.review.first_cards import Discovery
 from scanvi_core.services.review.queue import SUGGESTED, ReviewItem
 from scanvi_core.services.workspace import Workspace
+
+ALL = 0.995  # as good as all of it
 
 
 def draw(opened: Workspace) -> None:
@@ -75,9 +78,10 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
     with st.container(border=True, key="review-card"):
         more = item.n_alike - len(item.rows)
         st.markdown(
-            f"**{count(len(item.rows), 'similar cell')}**. What are they?"
+            f"**{count(len(item.rows), 'similar cell')}**. {_question(item)}"
             + (f" {count(more, 'more cell')} much like these." if more > 0 else "")
         )
+        _offer(opened, item)
         _actions(opened, item)
         left, right = st.columns([2, 3], gap="medium")
         with left:
@@ -86,12 +90,55 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
             )
             st.caption("These cells among all, colored by part of the data.")
         with right:
+            _markers(opened, item)
             st.markdown("**Genes that are high in these cells**")
             genes = opened.cache.get(
                 ("first markers", item.key), lambda: first_cards.markers(opened, item.rows)
             )
             card.draw_levels(genes)
             st.caption("Mean level (log of counts per 10,000).")
+
+
+def _offered(item: ReviewItem) -> bool:
+    """Tell whether an opinion says what these cells are."""
+    return bool(item.candidates and item.candidates[0].whose)
+
+
+def _question(item: ReviewItem) -> str:
+    if not _offered(item):
+        return "What are they?"
+    first = item.candidates[0]
+    sure = "" if first.probability > ALL else f", {percent(first.probability)} sure"
+    return f"Are they **{md(first.name)}**? {md(first.whose)} says so{sure}."
+
+
+def _offer(opened: Workspace, item: ReviewItem) -> None:
+    """Draw the button that says yes, for all cells of this part of which the same is said."""
+    if not _offered(item):
+        return
+    seen, name = opened.labels().seq, item.candidates[0].name
+    rows = first_cards.of_the_part(opened, item.rows, name)
+    st.button(
+        f"Name these {count(len(rows), 'cell')} {md(name)}", type="primary", shortcut="A",
+        key="name-part", on_click=card.decide, icon=":material/done_all:",
+        args=(item, lambda: answers.choose_part(opened, item, rows, seen)),
+        help="The cells of this card, and all in the same part of the data of which the same is "
+        "said and which have no label.",
+    )  # fmt: skip
+
+
+def _markers(opened: Workspace, item: ReviewItem) -> None:
+    """Draw the markers that an offer rests on."""
+    if not _offered(item):
+        return
+    name = item.candidates[0].name
+    table = opened.cache.get(
+        ("markers of the offer", item.key, name, item.candidates[0].whose),
+        lambda: levels.of_type(opened, item.rows, name),
+    )
+    if not table.empty:
+        st.markdown(f"**Markers of {md(name)}**")
+        card.draw_levels(table)
 
 
 def _actions(opened: Workspace, item: ReviewItem) -> None:
@@ -101,14 +148,15 @@ def _actions(opened: Workspace, item: ReviewItem) -> None:
         known = list(opened.labels().active)
         name = name_box("Their name", known, f"first-name-{item.key}", width=320)
         st.button(
-            f"Name {count(len(item.rows), 'cell')}", type="primary", key="name-them",
+            f"Name {count(len(item.rows), 'cell')}", key="name-them",
+            type="secondary" if _offered(item) and not name else "primary",
             disabled=not name, on_click=answer,
             args=(lambda: answers.choose(opened, item, str(name), seen),),
         )  # fmt: skip
         for i, near in enumerate(item.candidates, start=1):
             st.button(
                 md(short(near.name, card.NAME_WIDTH)), shortcut=str(i), key=f"choose-{i}",
-                on_click=answer, help="Named nearby",
+                on_click=answer, help=md(near.whose) if near.whose else "Named nearby",
                 args=(lambda name=near.name: answers.choose(opened, item, name, seen),),
             )  # fmt: skip
     near_note(name, known)

@@ -8,9 +8,17 @@ from scipy import sparse
 
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import LinearModels, fit_linear_models
+from scanvi_core.annotation.model.linear_models import (
+    DECIDED_WEIGHT,
+    TAUGHT_WEIGHT,
+    Components,
+    LinearModels,
+    components_of,
+    fit_linear_models,
+)
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
+from scanvi_core.annotation.model.teacher import Teacher
 from scanvi_core.annotation.model.trained import TrainedModel
 from scanvi_core.config import (
     RETRAIN_LEARNING_RATE,
@@ -18,22 +26,30 @@ from scanvi_core.config import (
     ModelConfig,
     TrainConfig,
 )
+from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.module import SCANVI
 from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
+from scanvi_core.train.training import taught_at
 from scanvi_core.train.warmstart import carry_over
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A trained network, and the cells it was trained on: `usable` are their rows."""
+    """A trained network, and the cells it was trained on: `usable` are their rows.
+
+    `space` are their principal components, where they were needed, or those of the model it went
+    on from; `weight` is how much the network counts against each linear model.
+    """
 
     module: SCANVI
     history: TrainingHistory
     usable: np.ndarray
     data: TrainingData
+    space: Components | None
+    weight: float
     model_config: ModelConfig
     train_config: TrainConfig
 
@@ -59,10 +75,19 @@ def learn(
     if warm_start is not None:
         warm_start.hand_over(module, inputs, model_config)
         schedule, n_steps = _retrain(train_config), RETRAIN_STEPS
+    space = None if warm_start is None else warm_start.linear_models.space
+    teacher = Teacher(data, module.allowed.cpu().numpy(), train_config.seed, space)
+    own = data.soft is None and not isinstance(data.counts, StoredCounts)
     history = fit(
-        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint
+        module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint,
+        teach=teacher if own else None,
+    )  # fmt: skip
+    weight = DECIDED_WEIGHT if data.soft is not None else 1.0
+    if own and history.kept_step > taught_at(n_steps):
+        weight = TAUGHT_WEIGHT
+    return Learned(
+        module, history, usable, data, teacher.space, weight, model_config, train_config
     )
-    return Learned(module, history, usable, data, model_config, train_config)
 
 
 @dataclass(slots=True)
@@ -119,7 +144,8 @@ class Annotator(TrainedModel):
             model_config=learned.model_config,
             train_config=learned.train_config,
             module=learned.module,
-            linear_models=_linear_models(data, seed, warm_start),
+            linear_models=_linear_models(data, seed, learned.space),
+            scanvi_weight=learned.weight,
             history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
         )
@@ -165,11 +191,10 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
-def _linear_models(data: TrainingData, seed: int, before: Annotator | None) -> LinearModels:
-    """Fit the linear models; the genes' components stay those of the model before."""
+def _linear_models(data: TrainingData, seed: int, space: Components | None) -> LinearModels:
     random = np.random.default_rng(seed)
-    known = None if before is None else before.linear_models.space
-    return fit_linear_models(data.counts, data.y, data.n_labels, random, known, data.soft)
+    space = space or components_of(data.counts, np.random.default_rng(seed))
+    return fit_linear_models(data.counts, data.y, data.n_labels, random, space, data.soft)
 
 
 def warm_up() -> None:

@@ -78,6 +78,7 @@ def narrowed(
         train_config=model.train_config,
         module=module.to(model.module.device).eval(),
         linear_models=_linear(model.linear_models, filling),
+        scanvi_weight=model.scanvi_weight,
         calibration=model.calibration,
     )
 

@@ -33,6 +33,7 @@ from scanvi_core.train.loader import blocks, rows_of
 class TrainedModel:
     """A trained network with everything needed to name cells with it.
 
+    `scanvi_weight` is how much the network counts in the answer against each linear model.
     `history` is that of the training; `validation` [n] marks the cells whose labels were watched;
     `out_of_fold` [n, K] is what the linear models say about labeled cells while they do not know
     their labels, NaN for others (all three empty after `load`, the last after going on from an
@@ -47,6 +48,7 @@ class TrainedModel:
     train_config: TrainConfig
     module: SCANVI
     linear_models: LinearModels
+    scanvi_weight: float = 1.0
     calibration: Calibration = field(default_factory=Calibration)
     history: TrainingHistory = field(default_factory=TrainingHistory)
     validation: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
@@ -99,7 +101,8 @@ class TrainedModel:
             parts = self.module.predict(source.fetch(block))
             alone[block], z1[block], z2[block] = (part.cpu().numpy() for part in parts)
             linear = self.linear_models.predict(take_rows(counts, block))
-            final[block] = self.calibration.apply(ensemble(alone[block], *linear))
+            together = ensemble(alone[block], *linear, weight=self.scanvi_weight)
+            final[block] = self.calibration.apply(together)
             let_go(*arrays)
         return result
 
@@ -247,6 +250,7 @@ class TrainedModel:
             "model": asdict(self.model_config),
             "train": asdict(self.train_config),
             "calibration": asdict(self.calibration),
+            "scanvi_weight": self.scanvi_weight,
         }
         weights = {name: w.cpu().numpy() for name, w in self.module.state_dict().items()}
         files.write(folder, record, weights, self.linear_models.tensors())
@@ -290,5 +294,6 @@ class TrainedModel:
             train_config=TrainConfig(**as_now(record["train"])),
             module=module.to(choose_device(device)).eval(),
             linear_models=LinearModels.from_tensors(linear, len(names)),
+            scanvi_weight=record.get("scanvi_weight", 1.0),  # as in earlier versions
             calibration=Calibration(**record["calibration"]),
         )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanvi_core import __version__
 from scanvi_core.config import TrainConfig
 from scanvi_core.errors import ExportError, FileRefused, SettingInvalid, reason_of
 from scanvi_core.runtime import replacing, worker_threads
+from scanvi_core.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd

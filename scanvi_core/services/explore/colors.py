@@ -9,6 +9,7 @@ from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.opinions import candidates
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
@@ -22,6 +23,7 @@ LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT = (
 )  # fmt: skip
 REASON, NOVELTY, DOUBLET = "Reason for doubt", "Novelty", "Doublet score"
 QUALITY = "Quality flag"
+OPINION = "Opinion: "  # before whose it is
 STANDARD = (LABEL, PREDICTION, CONFIDENCE, SOURCE, HELD_OUT, CLUSTER, REASON, NOVELTY, DOUBLET)
 REASON_PLACES = (-1, 1, 6, 0)  # in the palette: gray, orange, purple, blue
 LIKE_CLUSTERS = ("leiden", "louvain", "cluster", "seurat")
@@ -55,6 +57,7 @@ def color_options(opened: Workspace) -> list[str]:
         options += [PREDICTION, CONFIDENCE, SOURCE, HELD_OUT]
     if uncertainty.reasons(opened) is not None:
         options += [REASON, NOVELTY, DOUBLET]
+    options += [OPINION + own.name for own in candidates.kept(opened)]
     usable = [
         name
         for name, column in opened.dataset.manifest["obs_columns"].items()
@@ -75,6 +78,8 @@ def coloring(opened: Workspace, what: str) -> Coloring:
         return _by_prediction(opened, what)
     if what == QUALITY:
         return _by_quality(opened)
+    if what.startswith(OPINION):
+        return _by_opinion(opened, what)
     seen = uncertainty.reasons(opened) if what in (REASON, NOVELTY, DOUBLET) else None
     if seen is None:
         return _by_column(opened, what)
@@ -108,6 +113,13 @@ def _by_quality(opened: Workspace) -> Coloring:
         limits.FLAG_NAMES[1:],
         is_place=False,
     )
+
+
+def _by_opinion(opened: Workspace, what: str) -> Coloring:
+    """Color by what an opinion says; only the kept ones are among the ways to color."""
+    own = next(own for own in candidates.kept(opened) if OPINION + own.name == what)
+    codes, names = candidates.meant(own)
+    return _by_type(opened, what, codes, names, candidates.revision(opened))
 
 
 def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Coloring:

@@ -87,11 +87,14 @@ def map_revision(opened: Workspace, embedding: str) -> str:
 def start_base_map(opened: Workspace) -> str:
     """Compute PCA, clusters and a UMAP of the counts in the background; return the job id."""
     return jobs.submit(
-        jobs.JobRequest(opened.id, MAP, IO_LANE, lambda job: _base_map(opened, job), changes=False)
+        jobs.JobRequest(
+            opened.id, MAP, IO_LANE, lambda job: make_base_map(opened, job), changes=False
+        )
     )
 
 
-def _base_map(opened: Workspace, job: jobs.Job) -> None:
+def make_base_map(opened: Workspace, job: jobs.Job) -> None:
+    """Compute PCA, clusters and a UMAP of the counts as a part of a job, up to 0.65 of it."""
     from scanvi_core.annotation.layout import embedding, louvain
     from scanvi_core.annotation.review.card_clusters import make_clusters
     from scanvi_core.config import TrainConfig

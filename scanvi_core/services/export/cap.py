@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scanvi_core import __version__, keys
+from scanvi_core import keys
 from scanvi_core.export import terms
 from scanvi_core.export.request import Column
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.export.columns import ExportChoice, final_labels, words_column
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.version import __version__
 
 SETTINGS = "cap"
 SCHEMA_VERSION = "2.0.0"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scanvi_core import __version__, keys
+from scanvi_core import keys
 from scanvi_core.colors import type_color
 from scanvi_core.export.request import Column
 from scanvi_core.project.label_log.replay.state import SOURCE_NAMES
@@ -15,6 +15,7 @@ from scanvi_core.services.export import uncertainty_columns
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.version import __version__
 
 ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
 

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from scanvi_core import __version__, keys
+from scanvi_core import keys
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.export.columns import ExportChoice, final_labels
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.version import __version__
 
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
@@ -49,7 +50,9 @@ def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
         f"{summary['n_cells']:,} cells, {summary['n_labeled']:,} of them labeled with "
         f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
         f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
-        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device})."
+        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device}). Its "
+        "predictions are combined with those of two logistic regressions, on the same genes and "
+        "on their principal components."
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanvi_core import __version__, keys
+from scanvi_core import keys
 from scanvi_core.colors import type_color
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.joining.genes import NAMES, SYMBOLS, names_of
@@ -19,6 +19,7 @@ from scanvi_core.services.export import methods
 from scanvi_core.services.export.cellxgene import form
 from scanvi_core.services.runs import results, shapes_file
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.version import __version__
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.uncertainty.type_shapes import TypeShapes

@@ -1,15 +1,12 @@
 """Opening data: the example, a path, uploads; the import runs as a job."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from scanvi_core import runtime
 from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.errors import ChoiceNeeded, InputError, ProjectError
 from scanvi_core.project import access
@@ -40,12 +37,6 @@ def open_example() -> str:
         return write_example(project.source / "pbmc68k_reduced.h5ad")
 
     return _once((EXAMPLE_NAME,), lambda: start(EXAMPLE_NAME, fetch))
-
-
-@cache
-def example_at_start() -> str | None:
-    """Open the example once per server when ``serve --example`` asked for it."""
-    return open_example() if os.environ.get(runtime.EXAMPLE_VARIABLE) else None
 
 
 def open_path(text: str) -> str:

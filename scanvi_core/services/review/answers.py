@@ -55,6 +55,20 @@ def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = No
     opened.store.append(events.assign(rows, name, reason="review", model=item.run_id), labels.seq)
 
 
+def choose_part(
+    opened: Workspace, item: ReviewItem, rows: np.ndarray, seen: int | None = None
+) -> None:
+    """Give these cells of the card's part of the data the name that is offered first.
+
+    The step says whose offer it was.
+    """
+    offer = item.candidates[0]
+    if is_answered(opened, item, offer.name):
+        return
+    _refuse_stale(opened, item, offer.name, seen)
+    opened.store.append(events.assign(rows, offer.name, reason=offer.whose), seen)
+
+
 def unknown(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None:
     """Say that these cells cannot be named; they stay out of training as labels."""
     choose(opened, item, keys.UNKNOWN, seen)

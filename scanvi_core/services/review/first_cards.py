@@ -8,6 +8,7 @@ import pandas as pd
 
 from scanvi_core import config, keys
 from scanvi_core.services.explore import maps
+from scanvi_core.services.opinions import candidates
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -75,6 +76,21 @@ def _types(
     candidates: tuple[tuple[int, float], ...], names: tuple[str, ...]
 ) -> tuple[tuple[int, float], ...]:
     return tuple(item for item in candidates if names[item[0]] != keys.UNKNOWN)
+
+
+def of_the_part(opened: Workspace, rows: np.ndarray, name: str) -> np.ndarray:
+    """Return the cells that an offered name would be given with one key.
+
+    They are those of a card without a label, and all in the same part of the data without one of
+    which an opinion says the same.
+    """
+    state, parts = opened.labels(), maps.clusters_of(opened)
+    chosen = np.zeros(state.codes.size, dtype=bool)
+    if parts is not None:
+        same = parts == np.bincount(parts[rows]).argmax()
+        chosen = same & ~state.holdout & candidates.cells_said(opened, name)
+    chosen[rows] = True
+    return np.flatnonzero(chosen & (state.codes < 0))
 
 
 def markers(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 
 from scanvi_core import config
 from scanvi_core.annotation.review.doubt_groups import (
+    N_CANDIDATES,
     ReviewGroup,
     describe,
     random_checks,
@@ -17,6 +18,7 @@ from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.opinions import candidates
 from scanvi_core.services.review import first_cards
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.review_cards import suggested
@@ -31,10 +33,15 @@ MOST_CHECKS = 400  # of cells drawn from all, to be looked at one by one
 
 @dataclass(frozen=True)
 class Candidate:
-    """A type the cells may be, with the model's mean probability."""
+    """A type the cells may be, with the model's mean probability.
+
+    Before there is a model `probability` is a share of the labels nearby; or of the cells, where
+    an opinion says so: `whose` then.
+    """
 
     name: str
     probability: float
+    whose: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewI
     cache, key = opened.cache, ("cards", run_id, seq, kind)
     if not run_id:
         begun = kind == SUGGESTED and first_cards.progress(opened) is not None
-        return cache.get(key, lambda: _first_cards(opened, seq)) if begun else ()
+        told = (*key, candidates.revision(opened))
+        return cache.get(told, lambda: _first_cards(opened, seq)) if begun else ()
     made = provisional.state(opened).newest if seq else None
     if seq and (made is None or made.moment != (run_id, seq)):
         return cache.peek(key) or ()
@@ -91,8 +99,23 @@ def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewI
 
 
 def _first_cards(opened: Workspace, seq: int) -> tuple[ReviewItem, ...]:
+    """Return the cards before there is a model: what opinions say first, then names nearby."""
     groups, names = first_cards.groups(opened), opened.labels().names
-    return tuple(_item(group, names, "", seq, SUGGESTED) for group in groups)
+    items = [_item(group, names, "", seq, SUGGESTED) for group in groups]
+    offers = candidates.of_groups(opened, [group.rows for group in groups])
+    return tuple(
+        replace(item, candidates=_offered(own, item.candidates))
+        for item, own in zip(items, offers, strict=True)
+    )
+
+
+def _offered(
+    offers: tuple[candidates.Offer, ...], nearby: tuple[Candidate, ...]
+) -> tuple[Candidate, ...]:
+    """Return each type once, the first who says it named."""
+    said = [Candidate(offer.name, offer.share, offer.whose) for offer in offers]
+    once = {own.name: own for own in reversed([*said, *nearby])}
+    return tuple(reversed(once.values()))[:N_CANDIDATES]
 
 
 def _made_cards(

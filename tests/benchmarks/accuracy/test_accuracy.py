@@ -16,6 +16,7 @@ from benchmarks.accuracy.methods import ABLATIONS, METHODS
 from benchmarks.accuracy.scores import calibration_error, scores
 from benchmarks.accuracy.table import lines, short
 from benchmarks.accuracy.task import Answer, Task
+from scanvi_core.train import training
 
 RANDOM = np.random.default_rng(0)
 TYPES = np.repeat([0, 1, 2, 3, 4, -1], [200, 40, 5, 2, 1, 10])
@@ -296,5 +297,14 @@ def test_a_variant_answers_for_itself_and_its_network_alone(name, cells):
     task = Task(cells.counts, shown, cells.batch, 0, 1, Path())
     answer = ABLATIONS[name](task)
     assert {name, f"{name}: SCANVI alone"} <= answer.keys()
-    assert len(answer) == (5 if name == "ablation" else 2)
+    assert len(answer) == (6 if name == "ablation" else 2)
     assert all(np.allclose(table.sum(axis=1), 1, atol=1e-5) for table in answer.values())
+
+
+def test_the_variant_without_a_teacher_has_none(cells):
+    shown, _ = split(cells, 0.1, 0)
+    task = Task(cells.counts, shown, cells.batch, 0, 1, Path())
+    names = "ablation", ablation.UNTAUGHT
+    taught, untaught = (ABLATIONS[name](task)[f"{name}: SCANVI alone"] for name in names)
+    assert not np.allclose(taught, untaught)
+    assert training.TAUGHT_FROM < 1

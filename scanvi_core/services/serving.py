@@ -1,0 +1,60 @@
+"""Starting the app: the command, and what its process has to be told."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scanvi_core import runtime
+from scanvi_core.errors import InputError
+from scanvi_core.hints import CHECK_NAME
+
+
+def app_command(options: Sequence[str] = ()) -> list[str]:
+    """Return the command that starts the app: that of this checkout, or of the installed package.
+
+    `options` are those of ``streamlit run``.
+
+    Raises
+    ------
+    InputError
+        If the app is not there.
+    """
+    app = runtime.APP / "app.py"
+    if not app.is_file():
+        raise InputError(
+            f"The app is not installed beside the library ({app} is missing).",
+            "Install the package again, or run this command from a clone of the project.",
+        )
+    return [sys.executable, "-m", "streamlit", "run", str(app), *options]
+
+
+def told_to_open(texts: Sequence[str]) -> dict[str, str]:
+    """Return the variables by which the app opens these files at once.
+
+    They may lie anywhere: who starts a server says what it may read. Where they are not below the
+    data folder, and nobody chose that, it is their own folder for as long as the server runs.
+
+    Raises
+    ------
+    InputError
+        If one is not there, or lies outside the data folder that was chosen.
+    """
+    if not texts:
+        return {}
+    paths = [Path(text).expanduser().resolve() for text in texts]
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise InputError(f"There is no file {missing}.", CHECK_NAME)
+    told = {runtime.FILES_VARIABLE: json.dumps([str(path) for path in paths])}
+    root = runtime.data_root().resolve()
+    if all(path.is_relative_to(root) for path in paths):
+        return told
+    if runtime.DATA_ROOT_VARIABLE in os.environ:
+        outside = next(path for path in paths if not path.is_relative_to(root))
+        raise InputError(
+            f"{outside} is outside the data folder {root}.",
+            f"Move it there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
+        )
+    return told | {runtime.DATA_ROOT_VARIABLE: os.path.commonpath([p.parent for p in paths])}
