@@ -30,7 +30,7 @@ from scanvi_core.export import h5ad
 from tests import ROOT
 
 MODULES = {"scanvi_core.data.child", "scanvi_core.export.child"}
-MODULES |= {"scanvi_core.services.projects.packs_child"}
+MODULES |= {"scanvi_core.services.projects.project_file_child", "scanvi_core.services.packs.child"}
 LIBRARIES = (
     "anndata.io", "h5py", "pandas", "pyarrow.dataset", "pyarrow.parquet", "safetensors.numpy",
     "scipy.sparse", "skmisc.loess", "sqlalchemy.dialects.sqlite", "zarr",

@@ -90,3 +90,20 @@ def trained_folder(once: Once, imported: Path) -> Path:
             return workspace(project).project.root
 
     return once("trained", build)
+
+
+@pytest.fixture(scope="session")
+def example_pack(once: Once, trained_folder: Path) -> Path:
+    """The pack of that model."""
+    from scanvi_core.services.export import pack
+    from scanvi_core.services.workspace import workspace
+    from tests.projects import copy_of
+
+    def build(folder: Path) -> Path:
+        with runtime.home_at(folder / "home"):
+            opened = workspace(copy_of(trained_folder))
+            run = opened.current_run()
+            assert run is not None
+            return pack.write(run, opened, folder / "example.scanvi-pack.zip")
+
+    return once("example pack", build)

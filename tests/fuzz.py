@@ -1,7 +1,7 @@
 """Damaged files in full: ``python -m tests.fuzz``.
 
 1,000 files of each kind, bits flipped, cut off, zeroed or copied about: looked at, then read;
-every part of a file in turn made into something else; 2,000 packed projects and 2,000 histories of
+every part of a file in turn made into something else; 2,000 project files and 2,000 histories of
 labels. The counts are printed. CI runs the same tests with fewer. Not on Windows.
 """
 
@@ -13,7 +13,7 @@ import pytest
 FILES = (
     "tests/data/intake/damage/test_fuzz.py",
     "tests/data/intake/damage/test_bending.py",
-    "tests/services/test_packs_fuzz.py",
+    "tests/services/test_project_file_fuzz.py",
     "tests/services/histories/test_damaged.py",
 )
 

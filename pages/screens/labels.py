@@ -59,7 +59,8 @@ else:
     if not by_hand:
         st.header("Name cells by hand")
         name_by_hand()
-    with st.expander("Take the labels from another column, start empty, or ask marker genes"):
+    others = "from another column, start empty, ask marker genes, or begin from a pack"
+    with st.expander(f"Take the labels {others}"):
         form.choose_source(opened, begun=True)
 if labels.seq or not kept.kept(opened):
     section.draw(opened)

@@ -19,10 +19,18 @@ ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
 read_only.note(opened)
 broken = resume.draw(opened)
-if not (opened.labels().codes >= 0).any():
-    requires.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
-
 job = jobs.latest(opened.id, train_request.TRAIN)
+if not (opened.labels().codes >= 0).any():
+    if job is not None and not job.status.final:
+        live.watch(job)
+    elif trained:
+        live.of_pack(opened)
+    else:
+        if job is not None:
+            jobs.show(job)
+        requires.locked("Label some cells first: at least two types.", LABELS, "Go to Labels")
+    st.stop()
+
 if job is not None and not job.status.final:
     live.watch(job)
 else:

@@ -21,7 +21,9 @@ def add(commands: Any) -> None:
         help="the new file; a folder for several files")  # fmt: skip
     add("--reference", type=Path, action="append", default=[], metavar="REF.h5ad",
         help="a file with labels to learn from; it is not written; may be repeated")  # fmt: skip
-    add("--labels-key", required=True, metavar="KEY", help="obs column with the known types")
+    add("--labels-key", metavar="KEY", help="obs column with the known types")
+    add("--pack", type=Path, metavar="PACK.zip",
+        help="name the cells by the annotation of other data, without training")  # fmt: skip
     add("--unlabeled-category", action="append", default=[], metavar="NAME",
         help="a value of that column that means unlabeled; may be repeated")  # fmt: skip
     add("--batch-key", metavar="KEY", help="obs column that tells batches apart")
@@ -48,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     request = AnnotateRequest(
         tuple(options.sources), options.output, options.labels_key,
         tuple(options.unlabeled_category), options.batch_key, options.layer, training,
-        dict(options.answer), tuple(options.reference),
+        dict(options.answer), tuple(options.reference), options.pack,
     )  # fmt: skip
     summary = annotate(request, report)
     end_bar()

@@ -115,6 +115,7 @@ class Settings(TypedDict, total=False):
     kept_run: RunId | None
     offered_run: RunId | None
     awaited: RunId | None
+    pack_run: RunId | None
     question: Question | None
     answers: dict[str, str]
 
@@ -134,6 +135,8 @@ class FrozenSettings(TypedDict, total=False):
     warm_from: RunId | None
     taught_by: RunId | None
     map_from: RunId | None
+    pack: str | None
+    renamed: dict[str, str]
     together: Annotated[int, between(0, MOST_PROCESSES)]
     store: str | None
     seed: Annotated[int, between(0, 2**63 - 1)]

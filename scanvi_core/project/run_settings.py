@@ -22,6 +22,10 @@ class RunSettings:
     warm_from, taught_by, map_from
         Runs from whose weights training begins, whose predictions shape the soft labels of named
         groups, and from whose places the maps begin.
+    pack
+        Name of the pack whose model the run is, made for these genes; None: it is trained here.
+    renamed
+        What types of the run that teaches are called now, where that changed.
     processes
         How many train it outside the app; 0: the app trains it.
     store
@@ -49,6 +53,8 @@ class RunSettings:
     warm_from: str | None = None
     taught_by: str | None = None
     map_from: str | None = None
+    pack: str | None = None
+    renamed: dict[str, str] = field(default_factory=dict)
     processes: int = field(default=0, metadata={"low": 0, "high": MOST_PROCESSES})
     store: str | None = None
     seed: int

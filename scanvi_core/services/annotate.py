@@ -16,6 +16,7 @@ from scanvi_core.services.annotate_summary import files_summary, summary_of
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
+from scanvi_core.services.packs import fit, opening, start
 from scanvi_core.services.projects import parts, several_files
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import train_request
@@ -36,17 +37,20 @@ class AnnotateRequest:
         The new file; a folder where there are several.
     references
         Files that only teach: their labels are learned from, they are not written.
+    pack
+        The annotation of other data that names the cells; nothing is trained then.
     """
 
     sources: tuple[Path, ...]
     target: Path
-    labels_key: str
+    labels_key: str | None = None
     unlabeled: tuple[str, ...] = ()
     batch_key: str | None = None
     layer: str | None = None
     training: TrainRequest = field(default_factory=TrainRequest)
     answers: dict[str, str] = field(default_factory=dict)
     references: tuple[Path, ...] = ()
+    pack: Path | None = None
 
     @property
     def is_joined(self) -> bool:
@@ -75,21 +79,33 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     with _scratch() as folder, runtime.home_at(Path(folder)):
         progress(0.0, "Reading the file")
         opened = _opened(request, progress)
-        notes = prepare(opened, request)
-        check_labels(opened)
+        notes, told = prepare(opened, request), list[str]()
         job = ForegroundJob(opened.project.id, progress)
-        run_id = train(opened, request.training, job)
+        if request.pack is None:
+            check_labels(opened)
+            run_id = train(opened, request.training, job)
+        else:
+            run_id, told = _by_pack(opened, request.pack, job)
         uncertainty_job.check_run(opened, run_id, job)
         progress(0.95, "Writing the file")
         _write(opened, request)
         return (
             summary_of(opened, run_id, request.target, notes)
+            | ({"pack": told} if told else {})
             | files_summary(opened)
             | {
                 "total_seconds": round(time.monotonic() - started, 2),
                 "peak_rss_mb": round(runtime.peak_rss_mb()),
             }
         )
+
+
+def _by_pack(opened: Workspace, path: Path, job: jobs.Job) -> tuple[str, list[str]]:
+    """Name the cells by a pack; return the run and what is told of it."""
+    with path.open("rb") as stream:
+        opening.look_at(opened, stream)
+    notes = fit.checked(opened).notes
+    return start.begin(opened, job), list(notes)
 
 
 def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
@@ -138,13 +154,15 @@ def prepare(opened: Workspace, request: AnnotateRequest) -> list[str]:
     if request.batch_key is not None and request.batch_key not in opened.dataset.obs:
         known = ", ".join(map(str, opened.dataset.obs.columns))
         raise ColumnMissing(f"There is no column {request.batch_key} in obs.", f"It has: {known}.")
-    if request.batch_key == request.labels_key:
+    if request.batch_key is not None and request.batch_key == request.labels_key:
         raise SettingInvalid(
             f"The column {request.batch_key} cannot hold both the types and the batches.",
             "Leave --batch-key out, or name the column that tells batches apart.",
         )
     if not request.is_joined:  # else each file is a batch
         opened.project.update_settings(batch_key=request.batch_key)
+    if request.labels_key is None:
+        return []
     edit.use_column(opened, request.labels_key, set(request.unlabeled))
     values = edit.column_values(opened, request.labels_key)
     odd = values[values["unlabeled"] & ~values["value"].isin(opened.project.settings["unlabeled"])]
@@ -182,8 +200,25 @@ def _check_target(request: AnnotateRequest) -> None:
         )
     if not is_folder and target.is_dir():
         raise InputError(f"The output {target} is a folder.", "Add the name of a file with -o.")
-    if target in [path.resolve() for path in (*request.sources, *request.references)]:
+    _check_teachers(request)
+    files = (*request.sources, *request.references, *filter(None, [request.pack]))
+    if target in [path.resolve() for path in files]:
         raise InputError("The output is the input file.", "Choose another name with -o.")
+
+
+def _check_teachers(request: AnnotateRequest) -> None:
+    """Find that there is something to learn the types from, and not too much."""
+    if request.labels_key is None and request.pack is None:
+        raise InputError(
+            "Nothing says what the types are.",
+            "Name the column of the known types with --labels-key, or a pack with --pack.",
+        )
+    if request.pack is not None and request.references:
+        raise InputError(
+            "A pack names the cells without references.", "Leave out --pack or --reference."
+        )
+    if request.pack is not None and not request.pack.is_file():
+        raise InputError(f"There is no file {request.pack}.", "Check the path.")
 
 
 class ForegroundJob(jobs.Job):

@@ -204,7 +204,7 @@ def test_a_layer_that_is_no_counts_is_refused(capsys, tmp_path, cells):
 
 def test_a_command_that_cannot_be_read_is_one_line(capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["annotate", "in.h5ad", "-o", "out.h5ad"])
+        cli.main(["annotate", "in.h5ad", "--labels-key", "cell_type"])
     assert ended.value.code == cli.BAD_INPUT
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--labels-key" in line and "--help" in line
+    assert "--output" in line and "--help" in line

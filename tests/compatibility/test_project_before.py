@@ -1,4 +1,4 @@
-"""A project made by version 0.1.0 opens, goes on training, exports, and opens from a pack.
+"""A project made by version 0.1.0 opens, goes on training, exports, and opens from its file.
 
 ``version_0_1_0.project.zip`` is such a project, packed by that version: 150 simulated cells,
 labels, a model of 16 hidden units, and two labels given after its training.
@@ -25,7 +25,7 @@ from scanvi_core.services.training.in_process import train
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
-PACK = ROOT / "tests" / "compatibility" / "version_0_1_0.project.zip"
+SAVED = ROOT / "tests" / "compatibility" / "version_0_1_0.project.zip"
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def old(tmp_path, monkeypatch):
     monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
     project = create_project("Made before")
     source = project.source / "old.h5ad"
-    with zipfile.ZipFile(PACK) as pack:
+    with zipfile.ZipFile(SAVED) as pack:
         pack.extractall(project.root)
     manifest = project.dataset / "manifest.json"  # the user's file lies elsewhere now
     manifest.write_text(manifest.read_text().replace("/data/old.h5ad", str(source)))
@@ -81,7 +81,7 @@ def test_it_exports(old, tmp_path, before):
 
 
 def test_it_opens_from_a_pack(old, before):
-    with PACK.open("rb") as stream:
-        project = library.unpack(stream)
+    with SAVED.open("rb") as stream:
+        project = library.take_in(stream)
     assert project != old
     same_content(project, before)

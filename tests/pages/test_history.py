@@ -29,8 +29,8 @@ def steps(app):
 def test_steps_of_a_project_from_elsewhere_are_shown_as_claims(visit, labeled):
     workspace(labeled).store.actor = "boss"
     edit.name_cells(workspace(labeled), np.array([3]), "Mine", "lasso")
-    with library.pack(labeled).open("rb") as packed:
-        arrived = library.unpack(packed)
+    with library.save(labeled).open("rb") as packed:
+        arrived = library.take_in(packed)
     edit.name_cells(workspace(arrived), np.array([4]), "Here", "lasso")
     app = visit("history", arrived)
     here, theirs = steps(app).iloc[0], steps(app).iloc[1]

@@ -17,7 +17,7 @@ FULL = settings(
 )  # fmt: skip
 OPTIONAL = (
     "warm_from", "taught_by", "map_from", "together", "store", "versions", "batch_key",
-    "labels_key", "unlabeled_categories", "groups", "prior",
+    "labels_key", "unlabeled_categories", "groups", "prior", "pack", "renamed",
 )  # fmt: skip
 
 
@@ -32,9 +32,9 @@ def test_settings_come_back_from_the_file_as_they_were():
 
 def test_the_file_keeps_the_names_it_always_had():
     assert list(plain()) == [
-        "model", "train", "warm_from", "taught_by", "map_from", "together", "store", "seed",
-        "threads", "device", "versions", "counts_sha256", "batch_key", "labels_key",
-        "unlabeled_categories",
+        "model", "train", "warm_from", "taught_by", "map_from", "pack", "renamed", "together",
+        "store", "seed", "threads", "device", "versions", "counts_sha256", "batch_key",
+        "labels_key", "unlabeled_categories",
         "labels_seq", "label_order", "code_names", "batch_names", "groups", "prior", "genes",
     ]  # fmt: skip
 

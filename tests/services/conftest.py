@@ -54,7 +54,7 @@ def packed(once: Once, request_brief: TrainRequest) -> bytes:
             uncertainty_job.check_run(opened, second, job)
             assert jobs.wait(maps.start_base_map(opened), 120).error is None
             doublets.search(opened, opened.batches("batch"), job)
-            return library.pack(project)
+            return library.save(project)
 
     return once("packed", build).read_bytes()
 

@@ -1,4 +1,4 @@
-"""A small packed project, ways to change it, and what becomes of it."""
+"""A small project file, ways to change it, and what becomes of it."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from scanvi_core.data.guard.child_process import ERRORS, ChildCrashed
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
 from scanvi_core.errors import FileRefused, ScanviError
 from scanvi_core.project.folder import projects_home
-from scanvi_core.services.projects import library, packs, packs_child
+from scanvi_core.services.projects import library, project_file, project_file_child
 
 HUGE = 2**31 - 1
 CELLS, GENES = 160, 90
@@ -24,7 +24,7 @@ Change = bytes | None | Callable[[bytes], bytes]
 
 
 def pack_with(base: bytes, changes: Mapping[str, Change], **more: bytes) -> io.BytesIO:
-    """Return a pack with some members changed; None takes one out, a new name adds one."""
+    """Return a project file with some members changed; None takes one out, a new name adds one."""
     stream = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(base)) as old, zipfile.ZipFile(stream, "w") as new:
         for name in old.namelist():
@@ -38,7 +38,7 @@ def pack_with(base: bytes, changes: Mapping[str, Change], **more: bytes) -> io.B
 
 
 def read(base: bytes, name: str) -> bytes:
-    """Return a member of a pack."""
+    """Return a member of a project file."""
     with zipfile.ZipFile(io.BytesIO(base)) as pack:
         return pack.read(name)
 
@@ -83,10 +83,10 @@ def left() -> list[str]:
 
 
 def refusal(stream: io.BytesIO) -> ScanviError:
-    """Return why a pack is refused; fails if it is not, or if anything is left behind."""
+    """Return why a project file is refused; fails if it is not, or if anything is left behind."""
     before = left()
     try:
-        made = library.unpack(stream)
+        made = library.take_in(stream)
     except ScanviError as error:
         assert left() == before
         return said_well(error)
@@ -101,14 +101,19 @@ def said_well(error: ScanviError) -> ScanviError:
     return error
 
 
-def look_in_a_fork(request: dict[str, Any], talk: Any = None, module: str = "") -> Any:
+def look_in_a_fork(
+    request: dict[str, Any],
+    talk: Any = None,
+    module: str = "",
+    task: Callable[[dict[str, Any]], Any] = project_file_child.take_in,
+) -> Any:
     """Do what the child process does in a fork of this one, which costs no second each."""
-    assert module == packs.CHILD
+    assert task is not project_file_child.take_in or module == project_file.CHILD
     ends = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(ends[0])
-        reply = answer(request, STEP_SECONDS, packs_child.take_in)
+        reply = answer(request, STEP_SECONDS, task)
         reply["peak_mb"] = runtime.peak_rss_mb()
         os.write(ends[1], json.dumps(reply).encode())
         os._exit(0)

@@ -37,7 +37,7 @@ def used(packed, tmp_path_factory):
     """What became of every use of every damaged project, in one process for all of them."""
     base = tmp_path_factory.mktemp("damaged")
     with runtime.home_at(base / "home"):
-        project = library.unpack(io.BytesIO(packed))
+        project = library.take_in(io.BytesIO(packed))
     command = [sys.executable, "-m", use_project.__name__, project, str(base)]
     about = os.environ | {"SCANVI_HOME": str(base / "home"), "SCANVI_DATA_ROOT": str(base)}
     about |= {"PYTHONPATH": str(ROOT)}

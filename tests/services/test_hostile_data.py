@@ -24,7 +24,7 @@ from scanvi_core.project.folder import list_projects, open_project
 from scanvi_core.services import workspace
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
-from scanvi_core.services.projects import library, packs
+from scanvi_core.services.projects import library, project_file
 from scanvi_core.services.runs import results
 from tests import ROOT
 from tests.services.packed import (
@@ -45,8 +45,8 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 @pytest.fixture
 def quick(home, monkeypatch):
-    """Look through packs in a fork."""
-    monkeypatch.setattr(packs, "run_child", look_in_a_fork)
+    """Look through project files in a fork."""
+    monkeypatch.setattr(project_file, "run_child", look_in_a_fork)
 
 
 def one(at, value):
@@ -204,7 +204,7 @@ LOGS = {
 @pytest.mark.parametrize("change", LOGS.values(), ids=LOGS)
 def test_a_label_log_with_anything_but_entries_is_refused(packed, quick, change):
     with pytest.raises((FileRefused, ProjectError)) as caught:
-        library.unpack(pack_with(packed, {"project.db": change}))
+        library.take_in(pack_with(packed, {"project.db": change}))
     assert left() == [] and caught.value.hint
 
 
@@ -247,11 +247,11 @@ SECRETS = ["/etc/passwd", "../../../../etc/passwd", "source/../../settings.json"
 def test_no_file_that_a_pack_names_is_read(packed, quick, tmp_path, where):
     change = told(lambda value: value["source"].update(path=where))
     changes = {"dataset/manifest.json": change, "source/small.h5ad": None}
-    made = library.unpack(pack_with(packed, changes))
+    made = library.take_in(pack_with(packed, changes))
     project = open_project(made)
     path = workspace.source_path(workspace.workspace(made))
     assert path.is_relative_to(project.root.resolve()) and not path.exists()
-    again = library.pack(made).read_bytes()
+    again = library.save(made).read_bytes()
     assert b"root:" not in again and not [n for n in names(again) if n.startswith("source/")]
     with pytest.raises(ExportError, match="is no longer there"):
         write.write(workspace.workspace(made), ExportChoice(), tmp_path / "out.h5ad")
@@ -265,7 +265,7 @@ def names(content):
 
 
 def test_a_sound_pack_is_opened_and_equal(packed, home, tmp_path):
-    made = library.unpack(io.BytesIO(packed))
+    made = library.take_in(io.BytesIO(packed))
     assert left() == [made]
     opened = workspace.workspace(made)
     assert opened.labels().seq == 3 and "Mine" in opened.labels().active
@@ -276,7 +276,7 @@ def test_a_sound_pack_is_opened_and_equal(packed, home, tmp_path):
     )
     before = json.loads(read(packed, "dataset/manifest.json"))
     assert opened.dataset.manifest | {"source": 0} == before | {"source": 0}
-    again = library.pack(made).read_bytes()
+    again = library.save(made).read_bytes()
     for name in names(packed):
         if name.endswith("/status"):  # who worked at it is no matter any more
             stood, stands = (json.loads(read(pack, name)) for pack in (packed, again))
@@ -287,7 +287,7 @@ def test_a_sound_pack_is_opened_and_equal(packed, home, tmp_path):
     assert written.stat().st_size > 0
 
 
-def test_packs_of_earlier_versions_are_opened(packed, home):
+def test_project_files_of_earlier_versions_are_opened(packed, home):
     earlier = {
         "dataset/by_gene_data.npy": b"?", "dataset/by_gene_indices.npy": b"?",
         "dataset/by_gene_indptr.npy": b"?", "dataset/totals.npy": b"?",
@@ -298,7 +298,7 @@ def test_packs_of_earlier_versions_are_opened(packed, home):
             lambda value: value["source"].update(path="/home/ann/small.h5ad")
         ),
     }  # fmt: skip
-    made = open_project(library.unpack(pack_with(packed, earlier)))
+    made = open_project(library.take_in(pack_with(packed, earlier)))
     assert [path.name for path in made.source.iterdir()] == ["small.h5ad"]
     assert not (made.dataset / "cut_0123456789abcdef").exists()
     dataset = workspace.workspace(made.id).dataset
@@ -315,7 +315,7 @@ def test_packs_of_earlier_versions_are_opened(packed, home):
 def test_the_process_itself_refuses_and_the_server_goes_on(
     packed, home, fresh_children, name, change
 ):
-    good = library.unpack(io.BytesIO(packed))
+    good = library.take_in(io.BytesIO(packed))
     refusal(pack_with(packed, {name: change}))
     assert [entry.id for entry in library.listing()] == [good]
 
@@ -324,18 +324,18 @@ FULL = """
 import resource, sys
 from scanvi_core.errors import ProjectError
 from scanvi_core.services.projects import library as projects
-from scanvi_core.services.projects import packs
+from scanvi_core.services.projects import project_file
 
 def fill(room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-look = packs.run_child
-packs.run_child = lambda *said, **more: (fill(20_000), look(*said, **more))[1]
+look = project_file.run_child
+project_file.run_child = lambda *said, **more: (fill(20_000), look(*said, **more))[1]
 with open(sys.argv[1], "rb") as stream:
     if sys.argv[2] == "keeping it":
         fill(20_000)
     try:
-        projects.unpack(stream)
+        projects.take_in(stream)
     except ProjectError as error:
         print(error)
 """

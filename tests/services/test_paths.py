@@ -25,7 +25,7 @@ SAFE = {  # besides what goes through stored_path
     'own = copy.source / Path(manifest["source"]["path"]).name',
     'name = PureWindowsPath(about["path"]).name',
     # written, not read
-    'manifest["source"]["path"] = name = name if packing.is_member(name) else packing.SOURCE',
+    'manifest["source"]["path"] = name = name if is_member(name) else SOURCE',
     'manifest["source"]["path"] = str(own)',
     'manifest["source"]["path"] = str(root / "source" / own)',
     'manifest["origin"]["path"] = ""',
@@ -95,7 +95,7 @@ def test_what_was_imported_may_be_opened_again_until_the_program_ends(project, s
 
 def test_no_file_outside_is_packed_read_again_or_exported(labeled, project, secret, tmp_path):
     aimed(labeled, secret)
-    with zipfile.ZipFile(library.pack(labeled)) as pack:
+    with zipfile.ZipFile(library.save(labeled)) as pack:
         assert not [name for name in pack.namelist() if name.startswith("source")]
         assert all(b"secret of" not in pack.read(name) for name in pack.namelist())
     with pytest.raises(FileRefused, match="outside the data folder"):
@@ -134,7 +134,7 @@ def test_no_link_in_a_project_is_followed(labeled, secret):
         write.exported_file(workspace.workspace(labeled), "x.h5ad")
     copy = open_project(library.duplicate(labeled))
     assert not [path for path in copy.root.rglob("*") if path.is_symlink() or path.stem == "l"]
-    with zipfile.ZipFile(library.pack(labeled)) as pack:
+    with zipfile.ZipFile(library.save(labeled)) as pack:
         assert not [name for name in pack.namelist() if name.startswith(("runs", "derived"))]
         assert all(b"secret of" not in pack.read(name) for name in pack.namelist())
 

@@ -62,8 +62,8 @@ def opened_by(call):
 
 READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
-    jobs.active, opened_by(edit.label_table), library.packed_file, library.pack,
-    library.duplicate, library.start_pack, opened_by(export_write.exported_files),
+    jobs.active, opened_by(edit.label_table), library.saved_file, library.save,
+    library.duplicate, library.start_saving, opened_by(export_write.exported_files),
     opened_by(resume.cut_off), opened_by(distributed.awaited), opened_by(history.table),
     sharing.sharing_of,
     lambda p: export_write.exported_file(workspace.workspace(p), "cells.h5ad"),
@@ -235,11 +235,11 @@ def test_what_was_shared_can_be_taken_back_at_once(shared, asks):
 
 def test_a_copy_and_an_unpacked_project_belong_to_who_made_them(shared, asks):
     copy = library.duplicate(shared)
-    packed = library.pack(shared).read_bytes()
+    packed = library.save(shared).read_bytes()
     assert access.FILE not in {
         n.rpartition("/")[2] for n in zipfile.ZipFile(io.BytesIO(packed)).namelist()
     }
-    arrived = library.unpack(io.BytesIO(packed))
+    arrived = library.take_in(io.BytesIO(packed))
     for project in (copy, arrived):
         assert access.access_of(open_project(project).root) == Access(BOB)
         edit.name_cells(workspace.workspace(project), ROW, "T", "lasso")
@@ -248,7 +248,7 @@ def test_a_copy_and_an_unpacked_project_belong_to_who_made_them(shared, asks):
 
 
 def test_no_owner_comes_with_a_packed_project(shared, asks):
-    packed, forged = io.BytesIO(library.pack(shared).read_bytes()), io.BytesIO()
+    packed, forged = io.BytesIO(library.save(shared).read_bytes()), io.BytesIO()
     rules = {"owner": CARL, "everyone": "write", "people": {CARL: "write"}}
     with zipfile.ZipFile(packed) as old, zipfile.ZipFile(forged, "w") as new:
         for name in old.namelist():
@@ -258,14 +258,14 @@ def test_no_owner_comes_with_a_packed_project(shared, asks):
             new.writestr(name, data)
     forged.seek(0)
     try:
-        arrived = library.unpack(forged)
+        arrived = library.take_in(forged)
     except ProjectError:
         return
     assert access.access_of(open_project(arrived).root) == Access(BOB)
     with zipfile.ZipFile(forged, "a") as more:
         more.writestr(access.FILE, json.dumps(rules))
     with pytest.raises(Exception, match="no project file"):
-        library.unpack(forged)
+        library.take_in(forged)
 
 
 def test_administrators_see_all_and_may_give_away_what_belongs_to_nobody(trained, asks):

@@ -125,7 +125,7 @@ def steps(project: str, target: Path) -> dict[str, Callable[[], Any]]:
         "export": lambda: write.write(
             workspace(project), write.ExportChoice(with_counts=True), target
         ),
-        "packing": lambda: library.pack(project),
+        "packing": lambda: library.save(project),
         "copy": lambda: library.duplicate(project),
         "retraining": lambda: jobs.wait(run(workspace(project), WARM), 300).error,  # from run 0002
         "training": lambda: jobs.wait(run(workspace(project), SMALL), 300).error,

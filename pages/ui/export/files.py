@@ -32,7 +32,7 @@ def _downloads(opened: Workspace, path: Path) -> None:
     others = (
         ("Labels (.csv)", write.csv_beside(path), "table"),
         ("Labels for Excel", write.excel_beside(path), "table_view"),
-        ("Model folder (.zip)", write.model_beside(path), "neurology"),
+        ("Pack: this annotation for other cells", write.pack_beside(path), "inventory_2"),
     )
     st.link_button(
         "Download .h5ad", download_url(opened.id, path.name), icon=":material/download:",

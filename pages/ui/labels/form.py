@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from pages.ui.labels import csv, names_table, unlabeled_values
+from pages.ui.labels import csv, names_table, pack, unlabeled_values
 from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
@@ -17,6 +17,7 @@ from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY, MARKERS = "A column of the file", "Start empty", "Marker genes"
 EARLIER, EXPORTED, TABLE = "An earlier project", "An exported file", "A table (CSV)"
+PACK = "A pack"
 SOURCE = "label-source"  # the choice among them
 SHOWN_COLUMNS = 8
 
@@ -29,17 +30,17 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         for columns in edit.label_columns(opened)
     )
     before = {} if begun else from_project.candidates(opened)
+    packs = [PACK] if opened.current_run() is None else []
+    more = [*packs, *([EARLIER] if before else []), *([] if begun else [EXPORTED])]
     way = st.segmented_control(
-        "Where the labels come from",
-        [
-            COLUMN, EMPTY, MARKERS, TABLE,
-            *([EARLIER] if before else []), *([] if begun else [EXPORTED]),
-        ],
+        "Where the labels come from", [COLUMN, EMPTY, MARKERS, TABLE, *more],
         default=COLUMN if types else EMPTY,
         key=SOURCE, label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(opened, before)
+    elif way == PACK:
+        pack.draw(opened, primary=not begun)
     elif way == EXPORTED:
         _from_export(opened)
     elif way == MARKERS:

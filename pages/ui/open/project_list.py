@@ -76,15 +76,15 @@ def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
     may_put_away = may_change and not is_open
     if may_put_away and st.button(label, key=f"away-{entry.id}", icon=":material/archive:"):
         do(lambda: library.archive(entry.id, away=not entry.archived))
-    job = jobs.latest(entry.id, library.PACK)
+    job = jobs.latest(entry.id, library.SAVE)
     if job is not None:
         jobs.show(job, can_stop=True)
     if (job is None or job.status.final) and st.button(
-        "Save as one file", key=f"pack-{entry.id}", icon=":material/folder_zip:",
+        "Save as one file", key=f"save-{entry.id}", icon=":material/folder_zip:",
         help="Labels, history, models and data in one file, to go on at another computer.",
     ):  # fmt: skip
-        do(lambda: library.start_pack(entry.id))
-    packed = library.packed_file(entry.id)
+        do(lambda: library.start_saving(entry.id))
+    packed = library.saved_file(entry.id)
     if packed is not None and (job is None or job.status.final):
         st.link_button("Download it", routes.download_url(entry.id, packed.name))
 
@@ -98,18 +98,18 @@ def _rename(entry: library.Entry) -> None:
 
 def _from_elsewhere() -> None:
     with st.expander("A project from another computer"):
-        file = st.file_uploader("A file from “Save as one file”", key="unpack")
-        if file is not None and state.recall("unpacked") != file.file_id:
+        file = st.file_uploader("A file from “Save as one file”", key="take-in")
+        if file is not None and state.recall("taken-in") != file.file_id:
             bar = st.progress(0.0, "Looking at the file")
             try:
-                project = library.unpack(file, lambda part, words: _show(bar, part, words))
+                project = library.take_in(file, lambda part, words: _show(bar, part, words))
             except ScanviError as error:
                 bar.empty()
                 st.error(error_text(error))
                 return
             file_id = file.file_id
             state.set_project(project)
-            state.remember("unpacked", file_id)
+            state.remember("taken-in", file_id)
             state.remember("arrived", True)
             st.rerun()
 

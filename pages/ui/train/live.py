@@ -15,7 +15,7 @@ from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.projects import sharing
 from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.train_request import TrainRequest
-from scanvi_core.services.training import distributed, estimate
+from scanvi_core.services.training import distributed, estimate, train_plan
 from scanvi_core.services.workspace import Workspace, workspace
 
 POLL_S = 1.0
@@ -60,6 +60,8 @@ def _view(job_id: str) -> None:
                 jobs.stop(job.id)
         if prepared:
             where_form.how_to_begin(prepared)
+            return
+        if not train_plan.learns(workspace(job.project_id)):
             return
         curves(job.records)
         if "preview" in job.previews:
@@ -115,6 +117,18 @@ def notes(opened: Workspace) -> None:
         st.markdown(f":orange[:material/info:] {md(note)}")
 
 
+def of_pack(opened: Workspace) -> None:
+    """Say that the model in use is that of a pack, and how to go on."""
+    with st.container(border=True):
+        pack = train_plan.pack_in_use(opened)
+        st.markdown(f"**All cells are named by the pack {md(pack or '')}.**")
+        notes(opened)
+        st.caption(
+            "How right these names are is not known yet. Decide on the doubtful groups on Review; "
+            "the model learns from your labels and keeps the types of the pack."
+        )
+
+
 def canceled(opened: Workspace) -> None:
     """Say that the last training left nothing."""
     now = results.current(opened)
@@ -133,6 +147,9 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
         return
     if job.result != predictions.run_id:  # the user went back to another one
         notes(opened)
+        return
+    if train_plan.pack_in_use(opened) is not None:
+        of_pack(opened)
         return
     about = predictions.summary
     with st.container(border=True):

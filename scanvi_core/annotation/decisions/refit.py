@@ -13,7 +13,7 @@ named were right (.902 before; .868 with the second classifier in place of the m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ MIN_TYPE_ROWS, MAX_TYPE_ROWS = 40, 400
 RIDGE = 5.0  # penalty on the weights of standardized z1
 MAX_ITERATIONS = 50
 STRENGTH = 0.5
+STANDS_FROM = 0.5  # probability of a type, for a cell to stand for it where none is labeled
 FLOOR = 1e-4  # no type is ever ruled out, neither by the model nor by a head
 
 
@@ -106,7 +107,25 @@ def corrected(
     shares = of_model(probabilities, lookup, len(now.names))
     if np.array_equal(codes_before, now.y):
         return shares
+    stands = _stand_ins(shares, before, lookup)
+    codes_before = np.where(codes_before < 0, stands, codes_before)
+    now = replace(now, y=np.where(now.y < 0, stands, now.y))
     return _corrected(shares, z1, codes_before, now, np.random.default_rng(seed))
+
+
+def _stand_ins(shares: Floats, before: Known, lookup: Codes) -> Codes:
+    """Return the types [n] of cells that stand for one no cell was labeled as; -1 for others.
+
+    A model that came from elsewhere knows types without labels here: what it takes for them, as
+    sure as not, is where they are. Else such a type would count for unknown, and the first label
+    of another would take its cells.
+    """
+    n_types = len(before.names)
+    labeled = np.bincount(before.y[before.y >= 0], minlength=n_types)[:n_types] > 0
+    known = lookup[:n_types][~labeled]
+    likely = np.nan_to_num(shares).argmax(axis=1)
+    sure = np.nan_to_num(shares).max(axis=1) >= STANDS_FROM
+    return np.where(sure & np.isin(likely, known[known >= 0]), likely, -1)
 
 
 def codes_now(before: Known, now: Known) -> Codes:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import softmax
 
+from scanvi_core.config import DISTILLATION
 from scanvi_core.data.blocks.rows import take_rows
 from scanvi_core.data.normalization import log_normalized
 
@@ -124,13 +125,16 @@ def fit_linear_models(
     components
         Those of other cells with the same genes; None finds them.
     soft
-        Soft labels [n, K] that the labeled cells are fitted to; None: their codes.
+        Soft labels [n, K] that the labeled cells are fitted to; None: their codes. Where a type
+        has no labeled cell, the models are fitted on unlabeled cells, too, with less weight.
     """
     center, axes = components or components_of(counts, random)
-    rows = _training_rows(y, n_labels, random)
+    taught = _taught_as(y, n_labels, soft)
+    rows = _training_rows(np.where(y < 0, taught, y), n_labels, random)
     chosen = log_normalized(take_rows(counts, rows))
     scores = np.asarray(chosen @ axes) - center @ axes
-    target = _target(y[rows], None if soft is None else soft[rows])
+    weights = np.where(y[rows] < 0, DISTILLATION, 1.0)
+    target = _target(y[rows], None if soft is None else soft[rows], weights)
     return LinearModels(
         n_labels,
         _fit_linear(chosen, target, GENES_C),
@@ -187,6 +191,18 @@ def _training_rows(y: np.ndarray, n_labels: int, random: np.random.Generator) ->
     return np.sort(np.concatenate(chosen))
 
 
+def _taught_as(y: np.ndarray, n_labels: int, soft: np.ndarray | None) -> np.ndarray:
+    """Return what unlabeled cells are taught as [n], where a type has no labeled cell; else -1.
+
+    Then the labels alone would let the linear models forget types that the earlier model knows.
+    """
+    labeled = np.bincount(y[y >= 0], minlength=n_labels)[:n_labels] > 0
+    if soft is None or labeled.all():
+        return np.full(len(y), -1)
+    known = np.isfinite(soft).all(axis=1)
+    return np.where(known & (y < 0), np.nan_to_num(soft).argmax(axis=1), -1)
+
+
 @dataclass(frozen=True, slots=True)
 class _Target:
     """What a regression is fitted to: cells, one or more times each, with a type and a weight."""
@@ -196,12 +212,12 @@ class _Target:
     weights: np.ndarray
 
 
-def _target(y: np.ndarray, soft: np.ndarray | None) -> _Target:
+def _target(y: np.ndarray, soft: np.ndarray | None, weights: np.ndarray) -> _Target:
     """Return each cell once for each type of its soft label: the same cross-entropy."""
     if soft is None:
-        return _Target(np.arange(len(y)), y, np.ones(len(y)))
+        return _Target(np.arange(len(y)), y, weights)
     cells, codes = np.nonzero(np.nan_to_num(soft) >= LEAST_SHARE)
-    return _Target(cells, codes, soft[cells, codes].astype(np.float64))
+    return _Target(cells, codes, soft[cells, codes].astype(np.float64) * weights[cells])
 
 
 def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:

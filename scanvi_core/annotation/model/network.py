@@ -76,7 +76,7 @@ def training_data(inputs: Inputs, config: TrainConfig) -> tuple[np.ndarray, Trai
     known = np.where(usable, inputs.y, -1).astype(np.int64)
     y = known[usable]
     present = np.unique(y[(y >= 0) & (y < n_labels)])
-    if len(present) < MIN_LABELS:
+    if len(present) < (MIN_LABELS if inputs.soft is None else 1):
         names = ", ".join(inputs.label_names[code] for code in present) or "none"
         raise LabelsUnusable(
             f"Types with labeled cells that have counts: {names}.",

@@ -43,7 +43,7 @@ COPYING = Stage("Copying the counts", 0.35, 0.65)
 TURNING = Stage("Sorting the counts by gene", 0.65, 0.95)
 FINISHING = Stage("Writing the tables", 0.95, 1.0)
 JOINING = Stage("Joining the files", 0.0, 1.0)
-# of a packed project: by its counts, as of a file, TURNING comes after them
+# of a project file: by its counts, as of a file, TURNING comes after them
 UNPACKING = Stage("Unpacking the file", 0.0, 0.3)
 VERIFYING = Stage("Looking through the data", 0.3, 0.65)
 CONCLUDING = Stage("Looking through models and history", 0.95, 1.0)

@@ -29,6 +29,7 @@ from scanvi_core.hints import FETCH_AGAIN
 
 HEAD_BYTES = 4096
 MAX_FILES = 2_000
+OF_PACK = {"pack.json", "model/annotator.json"}  # see scanvi_core.project.pack
 MAX_DEPTH = 6  # cellranger multi: outs/per_sample_outs/NAME/count/sample_filtered_..._matrix
 HDF5 = {
     "h5mu": ("a MuData file (.h5mu)", mudata.convert),
@@ -140,6 +141,11 @@ def _triple(matrices: list[Path], texts: list[Path], request: Request) -> Made:
 
 def _zip(request: Request) -> Made:
     names = packed.names_in_zip(request.path, request.memory_bytes)
+    if set(names) >= OF_PACK:
+        raise FileRefused(
+            f"{request.path.name} is a pack: an annotation without cells.",
+            "Open the cells it is to name, then choose “A pack” on the Labels page.",
+        )
     signatures.check_zip(request.path.name, names)
     root = zarr_store.root_in(names)
     if root is not None:

@@ -1,6 +1,6 @@
 """Which genes several data sets share, whatever each of them calls its genes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -15,6 +15,7 @@ from scanvi_core.errors import FileRefused
 
 NAMES = "gene names"
 SYMBOLS = "symbols"
+IDS = "ids"
 IDS_SHARE = 0.5  # of the values of a column that holds ids of genes
 
 
@@ -65,6 +66,65 @@ def shared_genes(sources: Sequence[Source]) -> SharedGenes:
     if len(best) < MIN_GENES:
         raise _too_few(sources, len(best))
     return best
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where genes known by several kinds of names stand in a data set.
+
+    Attributes
+    ----------
+    positions
+        Of each gene [n], -1 where it is missing.
+    named_by
+        The kind of the names it was found by: of the genes, and of the data set.
+    n_but_for_capitals
+        Genes that would be there if capitals did not matter.
+    """
+
+    positions: np.ndarray
+    named_by: tuple[str, str]
+    n_but_for_capitals: int
+
+    @property
+    def n_found(self) -> int:
+        """How many genes are there."""
+        return int(np.count_nonzero(self.positions >= 0))
+
+
+def find_genes(wanted: Mapping[str, Sequence[str]], dataset: Dataset) -> Found:
+    """Find genes by the kind of names, of theirs and of a data set's, that most are found by.
+
+    Parameters
+    ----------
+    wanted
+        What each gene is called, by the kind of the names; an empty text is no name.
+    dataset
+        Versions of ids do not matter.
+    """
+    names = np.asarray(dataset.var_names, dtype=object)
+    theirs = names_of(dataset) | ({IDS: _unversioned(names)} if _are_ids(names) else {})
+    places = {kind: _places(each) for kind, each in theirs.items()}
+    best, n_best, n_folded = Found(np.full(0, -1), ("", ""), 0), -1, 0
+    for kind, own in wanted.items():
+        asked = _unversioned(own) if _are_ids(own) else pd.Index(own, dtype=object)
+        for by, there in places.items():
+            at = there.reindex(asked.where(asked != "")).fillna(-1).to_numpy(dtype=np.int64)
+            n_folded = max(n_folded, _n_folded(asked, there.index))
+            at[pd.Series(at).duplicated() & (at >= 0)] = -1
+            if np.count_nonzero(at >= 0) > n_best:
+                n_best = int(np.count_nonzero(at >= 0))
+                best = Found(at, (kind, by), 0)
+    return Found(best.positions, best.named_by, n_folded)
+
+
+def _n_folded(asked: pd.Index, there: pd.Index) -> int:
+    folded = (pd.Index(names.dropna().astype(str).str.casefold()) for names in (asked, there))
+    return int(next(folded).isin(next(folded)).sum())
+
+
+def _unversioned(names: Sequence[object] | np.ndarray) -> pd.Index:
+    return pd.Index([VERSIONED.sub(r"\1", str(name).strip()) for name in names], dtype=object)
 
 
 def names_of(dataset: Dataset) -> dict[str, pd.Index]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from scanvi_core.errors import HistoryRefused
-from scanvi_core.project.foreign.packing import cannot_open
+from scanvi_core.project.foreign.project_file import cannot_open
 from scanvi_core.project.label_log.exchange.foreign_log import checked, stored
 from scanvi_core.project.label_log.storage.database import FILE_NAME
 from scanvi_core.project.label_log.storage.tables import EVENTS, META, METADATA

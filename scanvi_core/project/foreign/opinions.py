@@ -6,7 +6,7 @@ from pathlib import Path
 from scanvi_core.arrays import open_array
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import Project
-from scanvi_core.project.foreign.packing import cannot_open
+from scanvi_core.project.foreign.project_file import cannot_open
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.opinions import RECORD
 from scanvi_core.project.records import OpinionRecord, opinion_kinds

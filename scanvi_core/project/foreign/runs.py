@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core.arrays import open_array
-from scanvi_core.project import runs
+from scanvi_core.project import pack, runs
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
-from scanvi_core.project.foreign.packing import cannot_open, portable
+from scanvi_core.project.foreign.project_file import cannot_open, portable
 from scanvi_core.project.foreign.tensors import check_model
 from scanvi_core.project.names import clean_label, group_names
 from scanvi_core.project.records import (
@@ -30,7 +30,9 @@ from scanvi_core.typed import taken
 CUT_OFF = "It was cut off where the project is from."
 GIVEN_UP = "It was to be trained by computers that are not known here."
 NEEDED = ("y", "holdout", "rows", "batch_index", "truth", "probabilities", "z1", "z2")
-LATER = frozenset({"map_from", "taught_by"})  # settings that runs of earlier versions lack
+LATER = frozenset(
+    {"map_from", "taught_by", "pack", "renamed"}
+)  # settings that runs of earlier versions lack
 
 
 def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def settings_of(project: Project, columns: set[str], found: Mapping[str, str]) -
     settings = portable(taken(shown, Settings))
     settings["name"] = clean_label(settings["name"])
     _check_column(settings.get("batch_key"), columns, "its settings")
-    for key in ("current_run", "kept_run", "offered_run"):
+    for key in ("current_run", "kept_run", "offered_run", "pack_run"):
         if settings.get(key) is not None and found.get(settings[key]) != runs.DONE:
             raise cannot_open(f"its settings name a run {settings[key]} that is not complete")
     return settings
@@ -72,6 +74,9 @@ def take_in(project: Project, manifest: Mapping[str, Any], genes: list[str]) -> 
     n_obs, columns = manifest["n_obs"], set(manifest["obs_columns"])
     for path in sorted(project.derived.glob("*")):
         _check_derived(path, n_obs)
+    brought = pack.folder_of(project) / pack.RECORD
+    if brought.exists():
+        _write(brought, taken(_read(brought), pack.PackRecord, "its pack"))
     found = dict[str, str]()
     for folder in sorted(project.runs.glob("*"), key=lambda path: int(path.name)):
         run = Run(folder.name, folder)

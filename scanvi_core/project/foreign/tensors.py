@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core.project.foreign.packing import cannot_open
+from scanvi_core.errors import DataDamaged
 
 MOST = 10_000  # tensors in one file
 TYPES = frozenset({"F32", "F64", "I32", "I64", "U8", "BOOL"})
@@ -18,7 +18,7 @@ def shapes_in(path: Path) -> Shapes:
 
     Raises
     ------
-    FileRefused
+    DataDamaged
         If it is damaged, or holds what no model of this program has.
     """
     from safetensors import SafetensorError, safe_open
@@ -30,9 +30,9 @@ def shapes_in(path: Path) -> Shapes:
             kinds = {item.get_dtype() for item in found.values()}
             shapes = {key: tuple(item.get_shape()) for key, item in found.items()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise cannot_open(f"{name} in it is damaged") from error
+        raise DataDamaged(f"{name} in it is damaged") from error
     if len(shapes) > MOST or not kinds <= TYPES:
-        raise cannot_open(f"{name} in it holds odd tensors")
+        raise DataDamaged(f"{name} in it holds odd tensors")
     return shapes
 
 
@@ -43,7 +43,7 @@ def check_model(folder: Path, record: dict[str, Any]) -> None:
 
     Raises
     ------
-    FileRefused
+    DataDamaged
         If they cannot be.
     """
     n_genes, n_labels = len(record["genes"]), len(record["label_names"])
@@ -51,8 +51,9 @@ def check_model(folder: Path, record: dict[str, Any]) -> None:
     wide = max(record["model"]["n_hidden"], per_gene.get(record["model"]["dispersion"], 1))
     shapes = shapes_in(folder / "model.safetensors")
     if sum(map(prod, shapes.values())) < n_genes * wide:
-        raise cannot_open("the weights of a model are not those of its record")
+        raise DataDamaged("the weights of a model are not those of its record")
     _check_companions(folder / "companions.safetensors", n_genes, n_labels)
+    _check_shapes(folder, n_labels)
 
 
 def _check_companions(path: Path, n_genes: int, n_labels: int) -> None:
@@ -67,11 +68,26 @@ def _check_companions(path: Path, n_genes: int, n_labels: int) -> None:
             f"{model}.codes": (n_codes,),
         }
     if shapes != known:
-        raise cannot_open("the linear models beside a model are not those of its record")
+        raise DataDamaged("the linear models beside a model are not those of its record")
     from safetensors.numpy import load_file
 
     arrays = load_file(path)
     for name in ("genes.codes", "pca.codes"):
         codes = arrays[name]
         if codes.dtype.kind != "i" or not np.isin(codes, np.arange(n_labels)).all():
-            raise cannot_open("the linear models beside a model name types that are not there")
+            raise DataDamaged("the linear models beside a model name types that are not there")
+
+
+def _check_shapes(folder: Path, n_labels: int) -> None:
+    """Find that where the types lie is told for these types, in the space of the linear models."""
+    path = folder / "shapes.safetensors"
+    if not path.is_file():  # only a model from a pack has it
+        return
+    d = shapes_in(folder / "companions.safetensors")["components"][-1]
+    if shapes_in(path) != {"middles": (n_labels, d), "spread": (d, d), "cells": (n_labels,)}:
+        raise DataDamaged("where the types lie is not told for the types of its record")
+    from safetensors.numpy import load_file
+
+    arrays = load_file(path)
+    if arrays["cells"].dtype.kind != "i" or not np.isfinite(arrays["spread"]).all():
+        raise DataDamaged("where the types lie is no place")

@@ -18,7 +18,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
 from scanvi_core.services.quality import doublets
 from scanvi_core.services.quality import flags as quality_flags
-from scanvi_core.services.runs import results, review_clusters
+from scanvi_core.services.runs import results, review_clusters, shapes_file
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -127,16 +127,35 @@ class Checks:
         from scanvi_core.annotation.uncertainty.batch_shifts import without_batch_shifts
         from scanvi_core.annotation.uncertainty.novelty import find_novel
 
-        y, n_labels = self.y, len(self.predictions.names)
-        # a cell of which only the group is known counts for its likeliest type: it is not new
-        y = np.where(y >= n_labels, self.predictions.prediction, y)
-        batches = self.opened.batches(self.run.settings.batch_key)
-        points = without_batch_shifts(
-            self._points(), batches.index, y, self.predictions.prediction
-        )
-        check = find_novel(points, y, n_labels, self.random)
-        self.run.write_array(NOVELTY, check.score)
-        self.run.write_array(IS_NOVEL, check.flagged)
+        points, batches = self._points(), self.opened.batches(self.run.settings.batch_key).index
+        shapes, prediction = shapes_file.read(self.run.paths.model), self.predictions.prediction
+        y, n = self._known(sure=shapes is None), len(points)
+        placed = y
+        if shapes is not None:  # drawn cells stand for those that the model of a pack has seen
+            drawn, codes = shapes.draw(self.random)
+            points = np.concatenate([points, drawn])
+            batches = np.concatenate([batches, np.full(len(codes), batches.max() + 1)])
+            placed = np.concatenate([np.full(n, -1), codes])  # every batch is moved onto them
+            y, prediction = (np.concatenate([each, codes]) for each in (y, prediction))
+        points = without_batch_shifts(points, batches, placed, prediction)
+        check = find_novel(points, y, len(self.predictions.names), self.random)
+        self.run.write_array(NOVELTY, check.score[:n])
+        self.run.write_array(IS_NOVEL, check.flagged[:n])
+
+    def _known(self, *, sure: bool) -> np.ndarray:
+        """Return the type that each cell tells of [n_obs], below 0 where it tells of none.
+
+        A cell of which only the group is known counts for its likeliest type: it is not new.
+        If `sure`, types without a labeled cell are where the model is sure of them: it has them
+        from a pack.
+        """
+        found, n_labels = self.predictions, len(self.predictions.names)
+        y = np.where(self.y >= n_labels, found.prediction, self.y)
+        labeled = np.bincount(y[y >= 0], minlength=n_labels) > 0
+        if not sure or not labeled.any() or labeled.all():
+            return y
+        clear = (found.prediction >= 0) & (found.confidence >= config.LOW_CONFIDENCE)
+        return np.where((y < 0) & clear & ~labeled[found.prediction], found.prediction, y)
 
     def quality(self) -> None:
         """Write what is technically wrong with cells or their batch.

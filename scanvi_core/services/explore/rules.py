@@ -1,9 +1,10 @@
 """Rules in a project: what they select, the labels they led to, and using them elsewhere."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +21,11 @@ from scanvi_core.annotation.selection.rules import (
     Rule,
 )
 from scanvi_core.errors import InputError
-from scanvi_core.project import names
+from scanvi_core.project import names, pack
 from scanvi_core.project.label_log import events
 from scanvi_core.services.explore import colors, conditions, maps
 from scanvi_core.services.labels import edit
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.workspace import Workspace
 
 __all__ = ["MAX_STEPS", "Condition", "Group", "Kind", "Operation", "Rule"]  # for pages
@@ -170,13 +172,23 @@ class LabelRule:
 
 
 def logged(opened: Workspace) -> list[LabelRule]:
-    """Return the rules behind the labels of a project, in the order they were used."""
-    return opened.cache.get(("rules", opened.labels().seq), lambda: _logged(opened.store.events()))
+    """Return the rules behind the labels of a project, in the order they were used.
+
+    Those of the pack it began from come first.
+    """
+    key = ("rules", opened.labels().seq, opened.project.settings.get(PACK_RUN))
+    return opened.cache.get(key, lambda: _logged(opened))
 
 
-def _logged(entries: list[events.Event]) -> list[LabelRule]:
-    rules: dict[LabelRule, None] = {}
-    for event in entries:
+def _brought(opened: Workspace) -> list[LabelRule]:
+    """Return the rules of the pack that a project began from."""
+    record = pack.read(opened.project) if opened.project.settings.get(PACK_RUN) else None
+    return [] if record is None else of_plain(record["rules"])
+
+
+def _logged(opened: Workspace) -> list[LabelRule]:
+    rules: dict[LabelRule, None] = dict.fromkeys(_brought(opened))
+    for event in opened.store.events():
         plain = event.payload.get(RULE)
         if event.kind == "assign" and plain is not None and not event.undone:
             with suppress(InputError):  # of a newer version, or of a colleague's damaged copy
@@ -189,7 +201,7 @@ def to_file(opened: Workspace) -> bytes:
     plain = {
         FILE: FILE_VERSION,
         "project": opened.project.name,
-        "rules": [{"label": own.label, "rule": own.rule.to_json()} for own in logged(opened)],
+        "rules": to_plain(logged(opened)),
     }
     return json.dumps(plain, ensure_ascii=False, indent=1).encode()
 
@@ -215,6 +227,22 @@ def from_file(text: bytes) -> list[LabelRule]:
     rules = plain.get("rules")
     if not isinstance(rules, list) or not all(map(_is_named, rules)):
         raise InputError("This file holds no rules.", UNREADABLE)
+    return of_plain(rules)
+
+
+def to_plain(rules: Sequence[LabelRule]) -> list[dict[str, Any]]:
+    """Return rules as plain JSON."""
+    return [{"label": own.label, "rule": own.rule.to_json()} for own in rules]
+
+
+def of_plain(rules: Sequence[Mapping[str, Any]]) -> list[LabelRule]:
+    """Return the rules that `to_plain` made plain.
+
+    Raises
+    ------
+    InputError
+        If they are too many, or one is none.
+    """
     if len(rules) > MAX_RULES:
         raise InputError(f"The file holds {len(rules):,} rules.", f"At most {MAX_RULES:,} work.")
     return [

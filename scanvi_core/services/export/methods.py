@@ -35,6 +35,12 @@ def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
     n = model.n_layers
     layers = "one hidden layer" if n == 1 else f"{n} hidden layers"
     batch = f", corrected for {frozen.batch_key}" if frozen.batch_key else ""
+    if frozen.pack is not None:
+        return (
+            f"They were named by the pack {frozen.pack}: a SCANVI model (Xu et al. 2021, "
+            "doi:10.15252/msb.20209620) that was trained on other cells, "
+            f"{len(frozen.genes):,} of whose genes are in these data; it has learned nothing here."
+        )
     again = " starting from the model before it" if frozen.warm_from else ""
     return (
         f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model.n_latent} "

@@ -1,4 +1,4 @@
-"""Writing the annotated .h5ad, the table of labels and the model folder."""
+"""Writing the annotated .h5ad, the table of labels and the pack."""
 
 import json
 import re
@@ -14,9 +14,10 @@ from scanvi_core.errors import ExportError, InputError
 from scanvi_core.export.h5ad import Exported, ExportStopped, export_annotated
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from scanvi_core.export.table import write_labels
+from scanvi_core.project import pack as pack_file
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
-from scanvi_core.services.export import cap, model, parts
+from scanvi_core.services.export import cap, pack, parts
 from scanvi_core.services.export.cellxgene import form, submission_file
 from scanvi_core.services.export.columns import (
     ANALYSIS,
@@ -69,7 +70,7 @@ def start(opened: Workspace, choice: ExportChoice) -> str:
             _write_table(opened, copy, table, excel_beside(written.path), excel=True)
         run = opened.current_run()
         if run is not None:
-            model.write(run, opened, model_beside(target))
+            pack.write(run, opened, pack_beside(target))
         return exported[0][1].path.name
 
     return jobs.submit(jobs.JobRequest(opened.id, EXPORT, IO_LANE, work))
@@ -233,9 +234,9 @@ def excel_beside(path: Path) -> Path:
     return path.with_suffix(".excel.csv")
 
 
-def model_beside(path: Path) -> Path:
-    """Return where the model folder of an export lies, packed."""
-    return path.with_name(f"{_stem(path)}.model.zip")
+def pack_beside(path: Path) -> Path:
+    """Return where the pack of an export lies."""
+    return path.with_name(f"{_stem(path)}{pack_file.ENDING}")
 
 
 def about(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
 from scanvi_core.project.label_log.replay.state import LabelState
-from scanvi_core.services.labels import holdout
+from scanvi_core.services.labels import holdout, pack_types
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
@@ -80,6 +80,7 @@ def use_column(
     names = [str(name) for name in categories]
     check_types(codes, names, key)
     opened.store.append(events.import_labels(names, codes.astype(np.int32), key=key))
+    pack_types.add_again(opened)
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
     holdout.set_aside(opened, holdout.HoldoutRequest())
     return opened.labels()
@@ -89,6 +90,7 @@ def start_empty(opened: Workspace) -> None:
     """Begin without labels: cells are named by lasso, cluster or marker rule."""
     none = np.full(opened.dataset.n_obs, -1, dtype=np.int32)
     opened.store.append(events.import_labels([], none))
+    pack_types.add_again(opened)
     if opened.labels().holdout.any():  # else cells named from now on would be hidden
         holdout.set_aside(opened, holdout.HoldoutRequest(holdout.NONE))
     opened.project.update_settings(labels_key=BY_HAND, unlabeled=[])

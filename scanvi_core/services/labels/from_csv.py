@@ -17,7 +17,7 @@ from scanvi_core.errors import ColumnMissing, FileRefused, InputError, LabelsUnu
 from scanvi_core.export.table import is_formula
 from scanvi_core.plurals import sizes
 from scanvi_core.project.label_log import events
-from scanvi_core.services.labels import edit, holdout
+from scanvi_core.services.labels import edit, holdout, pack_types
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.workspace import Workspace
 
@@ -247,6 +247,7 @@ def take_over(
     edit.check_types(codes, names, column)
     key = f"{column} of {table.name}"
     opened.store.append(events.import_labels(names, codes, key=key))
+    pack_types.add_again(opened)
     opened.project.update_settings(labels_key=key, unlabeled=sorted(unlabeled))
     holdout.set_aside(opened, holdout.HoldoutRequest())
 

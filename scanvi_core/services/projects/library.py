@@ -11,19 +11,19 @@ from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.locks import was_cut_off
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import Shown
-from scanvi_core.services.projects.packs import (
-    PACK,
+from scanvi_core.services.projects.project_file import (
+    SAVE,
     duplicate,
-    pack,
-    packed_file,
-    start_pack,
-    unpack,
+    save,
+    saved_file,
+    start_saving,
+    take_in,
 )
 from scanvi_core.services.workspace import created_at, recent_projects, workspace
 
 __all__ = [
-    "PACK", "Entry", "archive", "damage", "duplicate", "listing", "pack", "packed_file", "rename",
-    "repair", "start_pack", "unpack", "was_recovered",
+    "SAVE", "Entry", "archive", "damage", "duplicate", "listing", "rename", "repair", "save",
+    "saved_file", "start_saving", "take_in", "was_recovered",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)

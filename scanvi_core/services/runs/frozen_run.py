@@ -1,6 +1,7 @@
 """A run's folder: everything that a result depends on, frozen before the start."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -45,13 +46,15 @@ def new_run(
     inputs: Inputs,
     genes: np.ndarray,
     outside: Outside | None = None,
+    pack: str | None = None,
 ) -> Run:
     """Create the run folder and freeze everything the result depends on.
 
     Who trains it needs this folder and the data set beside it, not the labels. Without `outside`
     the app trains it; else its random numbers do not depend on how many processes share the work.
+    With the name of a `pack` it is not trained at all.
     """
-    settings = _settings(opened, request, inputs, genes, outside or Outside())
+    settings = replace(_settings(opened, request, inputs, genes, outside or Outside()), pack=pack)
     run = Run.create(opened.project, settings)
     truth = np.full(inputs.y.size, -1, dtype=np.int32)
     known, rows = holdout_truth(opened, inputs.label_names, inputs.holdout, inputs.seq)
@@ -68,13 +71,14 @@ def new_run(
 def _settings(
     opened: Workspace, request: TrainRequest, inputs: Inputs, genes: np.ndarray, outside: Outside
 ) -> RunSettings:
-    chosen = opened.project.settings
+    chosen, teacher = opened.project.settings, opened.current_run()
     return RunSettings(
         model=request.model,
         train=request.train,
         warm_from=chosen.get("current_run") if request.warm else None,
         taught_by=chosen.get("current_run"),
         map_from=chosen.get("current_run"),  # its places are where maps start
+        renamed={} if teacher is None else renamed_since(opened, teacher),
         processes=outside.processes,
         store=outside.store,
         seed=request.train.seed,
@@ -113,12 +117,24 @@ def frozen_inputs(run: Run) -> Inputs:
     )
 
 
-def known_of(run: Run) -> "Known":
-    """Return what was known of the cells when a run was begun."""
+def known_of(run: Run, renamed: Mapping[str, str] | None = None) -> "Known":
+    """Return what was known of the cells when a run was begun; types go by their names of now."""
     from scanvi_core.annotation.decisions.refit import Known
 
-    settings = run.settings
-    return Known(np.array(run.array("y"), np.int64), settings.label_names, settings.groups)
+    settings, now = run.settings, renamed or {}
+    names = tuple(now.get(name, name) for name in settings.label_names)
+    groups = {now.get(name, name): group for name, group in settings.groups.items()}
+    return Known(np.array(run.array("y"), np.int64), names, groups)
+
+
+def renamed_since(opened: Workspace, run: Run) -> dict[str, str]:
+    """Return what types of a run are called now, where that changed since it was begun."""
+    state, seq = opened.labels(), run.settings.labels_seq
+    then = opened.cache.get(("labels of run", run.id), lambda: opened.store.labels(seq))
+    codes = dict(zip(then.active, then.active_codes, strict=True))
+    alive = dict(zip(state.active_codes, state.active, strict=True))
+    now = {name: alive.get(codes.get(name, -1), name) for name in run.settings.label_names}
+    return {name: new for name, new in now.items() if new != name}
 
 
 def holdout_truth(

@@ -7,7 +7,9 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.project.names import group_names
+from scanvi_core.project.runs import Run
 from scanvi_core.services.labels import edit, holdout
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.quality import flags
 from scanvi_core.services.workspace import Workspace
 
@@ -16,20 +18,48 @@ def inputs_of(opened: Workspace) -> Inputs:
     """Return what a model would be trained on with the labels as they are now, counts aside.
 
     Held-out labels are hidden here, so nothing after this line can see them. Types without a
-    visible label, and the verdict "unknown", are not classes of the model. A label that is the
+    visible label, but for those of a pack that the project began from, and the verdict "unknown"
+    are not classes of the model. A label that is the
     name of a group, and of no type in it, says only which group a cell is in.
     """
     state, batch_key = opened.labels(), opened.batch_key
+    kept = kept_types(opened, state)
     how = holdout.NONE
     if state.holdout.any():  # asked of the whole log
         how = opened.cache.get(("how", state.seq), lambda: holdout.how_now(opened))
-    key = ("inputs", state.seq, how, flags.revision(opened, batch_key))
-    return opened.cache.get(key, lambda: _inputs(opened, state, how, batch_key))
+    key = ("inputs", state.seq, how, flags.revision(opened, batch_key), kept)
+    return opened.cache.get(key, lambda: _inputs(opened, state, how, batch_key, kept))
 
 
-def _inputs(opened: Workspace, state: LabelState, how: str, batch_key: str | None) -> Inputs:
+def kept_types(opened: Workspace, state: LabelState) -> tuple[int, ...]:
+    """Return the codes of the types that a project has from its pack, whether cells have them.
+
+    A type that was renamed is still the same; one that was deleted or merged away is gone.
+    """
+    run_id = opened.project.settings.get(PACK_RUN)
+    if run_id is None:
+        return ()
+
+    def read() -> tuple[frozenset[int], frozenset[str]]:
+        settings = Run.open(opened.project, run_id).settings
+        then, names = opened.store.labels(settings.labels_seq), frozenset(settings.label_names)
+        own = zip(then.active, then.active_codes, strict=True)
+        return frozenset(code for name, code in own if name in names), names
+
+    codes, names = opened.cache.get(("types of pack", run_id), read)
+    active = zip(state.active, state.active_codes, strict=True)
+    return tuple(code for name, code in active if code in codes or name in names)
+
+
+def _inputs(
+    opened: Workspace,
+    state: LabelState,
+    how: str,
+    batch_key: str | None,
+    kept: tuple[int, ...],
+) -> Inputs:
     visible = np.where(state.holdout, -1, state.codes)
-    types, broad = _types_and_groups(state, visible)
+    types, broad = _types_and_groups(state, visible, kept)
     lookup = np.full(len(state.names) + 1, -1, dtype=np.int64)
     lookup[types] = np.arange(len(types))
     names = tuple(state.names[code] for code in types)
@@ -59,9 +89,11 @@ def _inputs(opened: Workspace, state: LabelState, how: str, batch_key: str | Non
     )
 
 
-def _types_and_groups(state: LabelState, visible: np.ndarray) -> tuple[list[int], list[int]]:
+def _types_and_groups(
+    state: LabelState, visible: np.ndarray, kept: tuple[int, ...] = ()
+) -> tuple[list[int], list[int]]:
     """Return the codes of the model's types, and those of labels that only name a group."""
-    present = [int(code) for code in np.unique(visible[visible >= 0])]
+    present = sorted({int(code) for code in np.unique(visible[visible >= 0])} | set(kept))
     present = [code for code in present if state.names[code] != keys.UNKNOWN]
     used = {
         state.groups[state.names[code]] for code in present if state.names[code] in state.groups
@@ -82,5 +114,5 @@ def check_labels(opened: Workspace) -> None:
         raise LabelsUnusable(
             "No labeled cells.", "Name some cells on the Labels page: at least two types."
         )
-    names = [state.names[code] for code in types]
+    names = [state.names[code] for code in {*types, *kept_types(opened, state)}]
     edit.check_enough(names, "name some cells of another type")

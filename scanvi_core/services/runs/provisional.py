@@ -14,7 +14,7 @@ from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
-from scanvi_core.services.runs.frozen_run import known_of
+from scanvi_core.services.runs.frozen_run import known_of, renamed_since
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
@@ -130,7 +130,7 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
         raise ValueError("there is no current run")
     model = results.load(opened, run.id)
     z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
-    before = known_of(run)
+    before = known_of(run, renamed_since(opened, run))
     now = Known(inputs.y, inputs.label_names, inputs.groups)
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):

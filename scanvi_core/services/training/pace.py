@@ -33,12 +33,12 @@ class Rest:
 def rest(project: Project, n_obs: int, usual_s: float) -> Rest:
     """Return how long linear models, predictions and maps take for so many cells.
 
-    As long as in the last run of the project; before there is one, `REST_S` + `REST_CELL_S` per
-    cell where a step takes `usual_s`.
+    As long as in the last run of the project that was trained; before there is one, `REST_S` +
+    `REST_CELL_S` per cell where a step takes `usual_s`.
     """
     for run in reversed(Run.list(project)):
-        if run.status.status == DONE:
-            about = run.summary
+        about = run.summary
+        if run.status.status == DONE and about["steps"]:
             loop, steps = float(about["loop_seconds"]), int(about["steps"])
             after = float(about["total_seconds"]) - loop
             return Rest(after * n_obs / max(1, int(about["n_cells"])), loop / max(1, steps))

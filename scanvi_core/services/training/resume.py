@@ -33,7 +33,7 @@ def cut_off(opened: Workspace) -> CutOff | None:
         return None
     run = started[-1]
     seen = status_seen(run)
-    if seen.status != INTERRUPTED:
+    if seen.status != INTERRUPTED or run.settings.pack is not None:  # a pack begins anew
         return None
     last = run.records()[-1:]
     epoch, n_epochs = (last[0]["epoch"], last[0]["n_epochs"]) if last else (0, 0)

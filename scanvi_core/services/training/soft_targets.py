@@ -14,19 +14,31 @@ from scanvi_core.services.runs.frozen_run import DECISION, known_of
 
 
 def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | None:
-    """Return the soft labels [n_obs, K] of a frozen run; None where no decision was a group's."""
+    """Return the soft labels [n_obs, K] of a frozen run.
+
+    None where no decision was a group's, and no type is known from the run before alone.
+    """
     teacher = run.settings.taught_by
     if teacher is None or not run.has_array(DECISION):
         return None
     decision = np.array(run.array(DECISION), dtype=np.int64)
-    if not ((decision >= 0) & (inputs.y >= 0)).any():
-        return None
     earlier = Run.open(project, teacher)
+    before = known_of(earlier, run.settings.renamed)
+    groups_named = ((decision >= 0) & (inputs.y >= 0)).any()
+    if not groups_named and not _keeps_types(before.names, inputs):
+        return None
     now = Known(inputs.y, inputs.label_names, inputs.groups)
     z1, probabilities = earlier.array(results.Z1), earlier.array("probabilities")
-    before = known_of(earlier)
     wrong = _wrong(earlier, before, now, decision)
     return soft_labels(z1, probabilities, before, now, decision, wrong)
+
+
+def _keeps_types(known: tuple[str, ...], inputs: Inputs) -> bool:
+    """Tell whether a type has no labeled cell, so that only the earlier model knows it."""
+    n_types = len(inputs.label_names)
+    labeled = np.bincount(inputs.y[inputs.y >= 0], minlength=n_types)[:n_types] > 0
+    unlabeled = {name for name, own in zip(inputs.label_names, labeled, strict=True) if not own}
+    return bool(unlabeled & set(known))
 
 
 def _wrong(earlier: Run, before: Known, now: Known, decision: np.ndarray) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig
 from scanvi_core.errors import InputError
+from scanvi_core.plurals import count
 from scanvi_core.project.runs import Run
 from scanvi_core.services.runs.inputs import check_labels, inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
@@ -55,13 +56,20 @@ def _notes(opened: Workspace, inputs: Inputs) -> list[str]:
     known = inputs.y[inputs.y >= 0]
     counts = np.bincount(known, minlength=len(inputs.code_names))[: len(inputs.label_names)]
     rare = [
-        name for name, n in zip(inputs.label_names, counts, strict=True) if n < config.RARE_CELLS
+        name
+        for name, n in zip(inputs.label_names, counts, strict=True)
+        if 0 < n < config.RARE_CELLS
     ]
     notes = []
     if rare:
         notes.append(
             f"{', '.join(rare)}: fewer than {config.RARE_CELLS} labeled cells. "
             "Trained on, but left out of scores."
+        )
+    if counts.size and not counts.all():
+        notes.append(
+            f"{count(int((counts == 0).sum()), 'type')} without a label here: kept as the pack "
+            "knows them."
         )
     if (opened.labels().codes >= 0).all():
         notes.append("Every cell is labeled: this run checks the labels you have.")
@@ -92,6 +100,18 @@ def update_request(opened: Workspace) -> TrainRequest:
         return TrainRequest()
     frozen = run.settings
     return TrainRequest(frozen.model, frozen.train, warm=can_go_on(opened, frozen.model))
+
+
+def pack_in_use(opened: Workspace) -> str | None:
+    """Return the name of the pack whose model is in use as it came; None where it was trained."""
+    run = opened.current_run()
+    return None if run is None else run.settings.pack
+
+
+def learns(opened: Workspace) -> bool:
+    """Tell whether the newest run is one that is trained, not a pack's."""
+    begun = Run.list(opened.project)
+    return not begun or begun[-1].settings.pack is None
 
 
 def holdout_was_seen(opened: Workspace) -> bool:

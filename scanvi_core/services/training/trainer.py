@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import DONE, Run
 from scanvi_core.services import failures, jobs
 from scanvi_core.services.formatting import duration
-from scanvi_core.services.runs import frozen_run, results, review_clusters
+from scanvi_core.services.runs import frozen_run, results, review_clusters, shapes_file
 from scanvi_core.services.training import pace
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
@@ -39,6 +40,7 @@ from scanvi_core.train.history import EpochRecord, Hooks
 # Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
 TELL_EVERY_S = 1.0  # how far it is, between epochs
+NOT_TRAINED = EpochRecord(0, 0, 0, 0, 0.0, nan, nan, nan, nan, nan)  # of a model that came
 
 
 class EndRequested(BaseException):
@@ -66,6 +68,7 @@ class Trainer:
     told_at: float = 0.0  # the time left, by the clock
     ended_at: float | None = None  # the steps, by the clock
     in_use: bool = False  # whether the user has its predictions, which canceling leaves alone
+    maps_later: bool = False  # whether the user has its predictions before its maps
 
     def __post_init__(self) -> None:
         for line in self.run.records():
@@ -97,7 +100,10 @@ class Trainer:
         earlier = self.settings.warm_from
         if not earlier:
             return None
-        return Annotator.load(Run.open(self.project, earlier).paths.model)
+        model = Annotator.load(Run.open(self.project, earlier).paths.model)
+        renamed = self.settings.renamed
+        model.label_names = tuple(renamed.get(name, name) for name in model.label_names)
+        return model
 
     @cached_property
     def counts(self) -> sparse.csr_matrix | StoredCounts:
@@ -160,7 +166,12 @@ class Trainer:
         """
         self.ended_at = time.monotonic()
         self.report(TRAINED, "Training the quick models")
-        self.keep(Annotator.complete(self.inputs, learned, self.previous))
+        model = Annotator.complete(self.inputs, learned, self.previous)
+        self.keep(model)
+        if self.previous is not None and self.settings.warm_from:
+            before = Run.open(self.project, self.settings.warm_from).paths.model
+            names = self.previous.label_names, model.label_names
+            shapes_file.carry(before, names[0], self.run.paths.model, names[1])
         self.run.set_status(DONE)
         self.run.paths.checkpoint.unlink(missing_ok=True)
 
@@ -224,7 +235,7 @@ class Trainer:
             self.run.write_array(results.OUT_OF_FOLD, model.out_of_fold)
         self.report(PREDICTED, "Grouping the cells")
         review_clusters.write(self.run, model, self.counts)
-        if not self._carry_maps():
+        if not self._carry_maps() and not self.maps_later:
             self._draw_maps(probabilities)
         model.save(self.run.paths.model)
         self.run.write_summary(self._summary(model, probabilities, train_seconds))
@@ -256,9 +267,12 @@ class Trainer:
         return True
 
     def redraw(self) -> None:
-        """Replace maps that were carried over by those of this run; they begin from there."""
+        """Draw the maps of this run that the user does not wait for.
+
+        Those that were carried over are replaced, and begin from there.
+        """
         self.in_use = True
-        if self.map_before is not None:
+        if self.map_before is not None or self.maps_later:
             self._draw_maps(self.run.array("probabilities"))
 
     def _draw_maps(self, probabilities: np.ndarray) -> None:
@@ -281,7 +295,7 @@ class Trainer:
     def _summary(
         self, model: Annotator, probabilities: np.ndarray, train_seconds: float
     ) -> dict[str, Any]:
-        last = model.history.records[-1]
+        last = model.history.records[-1] if model.history.records else NOT_TRAINED
         n_trained = last.step * self.settings.train.batch_size
         n_cells = int(self.inputs.rows.sum())
         finished = [run for run in Run.list(self.project) if run.status.status == DONE]
@@ -303,7 +317,7 @@ class Trainer:
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),
             "train_seconds": round(train_seconds, 3),
-            "train_cells_per_s": round(n_trained / last.seconds, 1),
+            "train_cells_per_s": round(n_trained / max(last.seconds, 1e-9), 1),
             "total_seconds": round(time.monotonic() - self.started, 3),
             "holdout": results.holdout_scores(self.run, probabilities),
         }

@@ -1,4 +1,4 @@
-"""The paragraph for a paper, and the packed model."""
+"""The paragraph for a paper, and the pack."""
 
 import json
 import zipfile
@@ -7,8 +7,7 @@ import numpy as np
 
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.services import jobs
-from scanvi_core.services.export import methods, write
-from scanvi_core.services.export import model as export_model
+from scanvi_core.services.export import methods, pack, write
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
@@ -32,13 +31,13 @@ def test_without_a_model_it_says_what_was_done_by_hand(labeled):
     assert "SCANVI model" not in text and "came with the data" in text
 
 
-def test_the_packed_model_predicts_as_the_one_here(trained, tmp_path):
+def test_the_model_of_the_pack_predicts_as_the_one_here(trained, tmp_path):
     opened = workspace(trained)
     run = opened.current_run()
-    pack = export_model.write(run, opened, tmp_path / "m.zip")
-    with zipfile.ZipFile(pack) as file:
+    path = pack.write(run, opened, tmp_path / "m.scanvi-pack.zip")
+    with zipfile.ZipFile(path) as file:
         file.extractall(tmp_path / "out")
-    assert not [name for name in pack.parent.iterdir() if name.name.endswith(".tmp")]
+    assert not [name for name in path.parent.iterdir() if name.name.endswith(".tmp")]
     model = Annotator.load(tmp_path / "out" / "model")
     counts = opened.dataset.counts[:, np.isin(opened.dataset.var_names, model.genes)]
     assert np.array_equal(
@@ -51,7 +50,7 @@ def test_the_packed_model_predicts_as_the_one_here(trained, tmp_path):
 def test_the_job_leaves_all_files_and_says_what_is_in_them(trained):
     job = jobs.wait(write.start(workspace(trained), ExportChoice()), 120)
     path = write.exported_file(workspace(trained), job.result)
-    for beside in (write.csv_beside, write.excel_beside, write.model_beside):
+    for beside in (write.csv_beside, write.excel_beside, write.pack_beside):
         assert beside(path).is_file()
         assert write.exported_file(workspace(trained), beside(path).name) == beside(path)
     assert write.about(path)["notes"] == []

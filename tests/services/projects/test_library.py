@@ -65,7 +65,7 @@ def test_a_project_whose_file_is_older_than_zip_files_is_packed(labeled):
     source = source_path(workspace(labeled))
     os.utime(source, ns=(0, 0))
     manifest = workspace(labeled).dataset.manifest["source"]
-    packed = library.pack(labeled)
+    packed = library.save(labeled)
     with zipfile.ZipFile(packed) as file:
         [name] = [item for item in file.namelist() if item.startswith("source/")]
         assert file.getinfo(name).file_size == manifest["size"]
@@ -96,16 +96,16 @@ def test_a_copy_has_labels_history_and_model_and_goes_its_own_way(trained):
 def test_a_project_moves_to_another_computer_as_one_file(trained, tmp_path, monkeypatch):
     edit.name_cells(workspace(trained), np.array([0]), "Mine", "lasso")
     expected, folder = words(trained), open_project(trained).root
-    job = jobs.wait(library.start_pack(trained), 60)
+    job = jobs.wait(library.start_saving(trained), 60)
     assert job.error is None
-    packed = library.packed_file(trained)
+    packed = library.saved_file(trained)
     assert packed.name == job.result
     assert write.exported_file(workspace(trained), packed.name) == packed  # the download finds it
     content = packed.read_bytes()
     monkeypatch.setenv("SCANVI_HOME", str(tmp_path / "elsewhere"))
     source = Path(workspace(trained).dataset.manifest["source"]["path"])
     told = []
-    there = library.unpack(io.BytesIO(content), lambda part, words: told.append((part, words)))
+    there = library.take_in(io.BytesIO(content), lambda part, words: told.append((part, words)))
     assert told == sorted(told, key=lambda item: item[0]) and 0 <= told[0][0] < told[-1][0] <= 1
     assert {"Unpacking the file", "Looking through the data"} < {words for _, words in told}
     shutil.move(folder, tmp_path / "gone")
@@ -134,8 +134,8 @@ def test_who_leaves_while_it_is_unpacked_leaves_nothing_behind(labeled):
         raise KeyboardInterrupt
 
     before = sorted(projects_home().iterdir())
-    with library.pack(labeled).open("rb") as packed, pytest.raises(KeyboardInterrupt):
-        library.unpack(packed, leave)
+    with library.save(labeled).open("rb") as packed, pytest.raises(KeyboardInterrupt):
+        library.take_in(packed, leave)
     assert sorted(projects_home().iterdir()) == before
 
 
@@ -148,19 +148,19 @@ def test_who_leaves_while_it_is_unpacked_leaves_nothing_behind(labeled):
 )  # fmt: skip
 def test_a_file_that_is_no_packed_project_leaves_nothing_behind(home, stream):
     with pytest.raises(FileRefused, match="no project file"):
-        library.unpack(stream)
+        library.take_in(stream)
     assert list_projects() == []
 
 
 def test_a_packed_project_with_a_damaged_data_set_leaves_nothing_behind(labeled):
     before = {item.id for item in list_projects()}
     stream = io.BytesIO()
-    with zipfile.ZipFile(library.pack(labeled)) as old, zipfile.ZipFile(stream, "w") as new:
+    with zipfile.ZipFile(library.save(labeled)) as old, zipfile.ZipFile(stream, "w") as new:
         for name in old.namelist():
             content = b"" if name == "dataset/manifest.json" else old.read(name)
             new.writestr(name, content)
     with pytest.raises((ProjectError, FileRefused)):
-        library.unpack(stream)
+        library.take_in(stream)
     assert {item.id for item in list_projects()} == before
 
 

@@ -47,12 +47,12 @@ def test_labels_go_to_the_server_and_come_back_with_copies_and_packed_projects(
     assert log_of(copy) == there
     edit.add_type(workspace(copy), "In the copy")
     assert log_of(labeled) == there
-    with library.pack(labeled).open("rb") as packed:
-        arrived = library.unpack(packed)
+    with library.save(labeled).open("rb") as packed:
+        arrived = library.take_in(packed)
         assert content(log_of(arrived)) == content(there)
         restart("")
         packed.seek(0)
-        assert content(log_of(library.unpack(packed))) == content(there)
+        assert content(log_of(library.take_in(packed))) == content(there)
 
 
 def test_labels_of_a_server_are_never_opened_from_an_old_file(labeled, server, restart):  # noqa: F811

@@ -12,7 +12,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import packs, parts, several_files
+from scanvi_core.services.projects import parts, project_file, several_files
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example
@@ -127,8 +127,8 @@ def test_elsewhere_the_files_are_gone_and_all_cells_can_still_be_exported(
 ):
     jobs.wait(several_files.join(read), 120)
     edit.use_column(workspace(read), "expert_label", set())
-    with packs.pack(read).open("rb") as packed:
-        copy = packs.unpack(packed)
+    with project_file.save(read).open("rb") as packed:
+        copy = project_file.take_in(packed)
     opened = workspace(copy)
     assert [file.name for file in joined_files(opened)] == ["first", "second"]
     with pytest.raises(ExportError, match="first is not on this computer"):

@@ -10,7 +10,9 @@ import pandas as pd
 from scanvi_core.errors import InputError
 from scanvi_core.export import terms
 from scanvi_core.export.terms import HUMAN, Scope
+from scanvi_core.project import pack
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS, TISSUE, Field
+from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.workspace import Workspace
 
 SETTINGS = "submission"
@@ -79,7 +81,14 @@ def draft(opened: Workspace) -> Submission:
         usable = [name for name in usual if item.scope is None or len(_values(opened, name)) > 0]
         if usable:
             columns[item.key] = usable[0]
-    return Submission(columns=columns)
+    return Submission(columns=columns, cell_types=_brought_terms(opened))
+
+
+def _brought_terms(opened: Workspace) -> dict[str, str]:
+    """Return the terms of the types of the pack that a project began from."""
+    record = pack.read(opened.project) if opened.project.settings.get(PACK_RUN) else None
+    types = [] if record is None else record["types"]
+    return {each["name"]: each["term"] for each in types if each["term"]}
 
 
 def save(opened: Workspace, made: Submission) -> None:

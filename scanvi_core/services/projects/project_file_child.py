@@ -1,6 +1,6 @@
-"""The process that looks through a packed project, so that none can hurt this one.
+"""The process that looks through a project file, so that none can hurt this one.
 
-Started by :mod:`scanvi_core.services.projects.packs`; not for users.
+Started by :mod:`scanvi_core.services.projects.project_file`; not for users.
 """
 
 import hashlib
@@ -20,26 +20,26 @@ from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign import label_log as foreign_log
 from scanvi_core.project.foreign import opinions as foreign_opinions
 from scanvi_core.project.foreign import runs as foreign_runs
-from scanvi_core.project.foreign.packing import (
-    DAMAGE,
+from scanvi_core.project.foreign.members import DAMAGE
+from scanvi_core.project.foreign.project_file import (
     SOURCE,
     cannot_open,
     checked_members,
     is_member,
-    not_packed,
+    no_project_file,
     unpack_member,
 )
 from scanvi_core.typed import Mistyped
 
 
 def take_in(request: dict[str, Any]) -> dict[str, Any]:
-    """Unpack a packed project into a folder, and leave nothing in it that was not looked at.
+    """Unpack a project file into a folder, and leave nothing in it that was not looked at.
 
     Parameters
     ----------
     request
-        ``pack``, the file; ``folder``, an empty folder; ``root``, where that folder will lie;
-        ``memory_mb``, ``timeout_s``.
+        ``file``, the project file; ``folder``, an empty folder; ``root``, where that folder will
+        lie; ``memory_mb``, ``timeout_s``.
 
     Returns
     -------
@@ -49,13 +49,13 @@ def take_in(request: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     FileRefused
-        If it is no packed project, or something in it is not as it has to be.
+        If it is no project file, or something in it is not as it has to be.
     ProjectError
         If it is of a newer version, or the disk has no room for it.
     """
     folder = Path(request["folder"])
     try:
-        _unpack(Path(request["pack"]), folder)
+        _unpack(Path(request["file"]), folder)
         return _check_content(folder, Path(request["root"]), request["memory_mb"])
     except (DataDamaged, Mistyped) as error:
         raise cannot_open(getattr(error, "message", str(error)).rstrip(".")) from error
@@ -91,19 +91,19 @@ def _check_content(folder: Path, root: Path, memory_mb: float) -> dict[str, Any]
 
 def _unpack(path: Path, folder: Path) -> None:
     try:
-        with zipfile.ZipFile(path) as pack:
-            members = checked_members(pack, path.stat().st_size, folder)
+        with zipfile.ZipFile(path) as packed:
+            members = checked_members(packed, path.stat().st_size, folder)
             whole, done = sum(entry.file_size for entry in members) or 1, 0
             for entry in members:
                 UNPACKING.tell(done / whole)
-                unpack_member(pack, entry, folder)
+                unpack_member(packed, entry, folder)
                 done += entry.file_size
     except DAMAGE as error:
-        raise not_packed("it is no zip file, or a damaged one") from error
+        raise no_project_file("it is no zip file, or a damaged one") from error
 
 
 def _source(project: Project, manifest: dict[str, Any], memory_mb: float) -> str:
-    """Keep the file the project was made from, if it is in the pack and is that; drop others."""
+    """Keep the file the project was made from, if it is in the file and is that; drop others."""
     about = manifest["source"]
     name = PureWindowsPath(about["path"]).name
     if not is_member(f"source/{name}"):

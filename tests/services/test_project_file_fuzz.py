@@ -1,6 +1,6 @@
-"""No change to a packed project ends in more than a sentence.
+"""No change to a project file ends in more than a sentence.
 
-100 tries; 2,000 with SCANVI_FUZZ=all (``python -m tests.fuzz``). A pack is opened, and then holds
+100 tries; 2,000 with SCANVI_FUZZ=all (``python -m tests.fuzz``). A file is opened, and then holds
 what it says, or is refused, and then nothing of it is left. The process that looks through it
 stays within 600 MB beyond its libraries and never dies.
 """
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from scanvi_core.errors import ScanviError
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import workspace as workspaces
-from scanvi_core.services.projects import library, packs
+from scanvi_core.services.projects import library, project_file
 from tests.data.intake.damage.fuzzing import damaged
 from tests.services import packed as made
 from tests.services.packed import array, left, look_in_a_fork, pack_with, read, said_well, told
@@ -141,7 +141,7 @@ KINDS = {
 
 @st.composite
 def changed(draw, names):
-    """Return a change of a pack: of one or two members, of a name, or of all its bytes."""
+    """Return a change of a project file: of one or two members, of a name, or of all its bytes."""
     how = draw(st.sampled_from(["member"] * 6 + ["name", "gone", "whole"]))
     if how == "whole":
         seed = draw(st.integers(0, 2**32 - 1))
@@ -161,10 +161,10 @@ def changed(draw, names):
 
 @pytest.fixture(scope="module")
 def opened(packed, tmp_path_factory):
-    """A home for all tries; packs are looked through in forks."""
+    """A home for all tries; project files are looked through in forks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCANVI_HOME", str(tmp_path_factory.mktemp("fuzz")))
-        patch.setattr(packs, "run_child", look_in_a_fork)
+        patch.setattr(project_file, "run_child", look_in_a_fork)
         yield packed
     print(dict(found), f"peak {max(made.PEAKS):,.0f} MB")
 
@@ -181,7 +181,7 @@ def test_no_change_ends_in_more_than_a_sentence(opened):
     def attempt(change):
         stream = change(opened)
         try:
-            project = library.unpack(stream)
+            project = library.take_in(stream)
         except ScanviError as error:
             found["refused"] += 1
             said_well(error)
@@ -192,7 +192,7 @@ def test_no_change_ends_in_more_than_a_sentence(opened):
             assert_equal(project, stream)
         finally:
             workspaces._open.pop(project).store.close()
-            packs.shutil.rmtree(open_project(project).root)
+            project_file.shutil.rmtree(open_project(project).root)
 
     attempt()
     assert found.total() >= TRIES
@@ -200,7 +200,7 @@ def test_no_change_ends_in_more_than_a_sentence(opened):
 
 
 def assert_equal(project, stream):
-    """Find that what was opened is what the pack says, and can be used."""
+    """Find that what was opened is what the file says, and can be used."""
     target = open_project(project).root / "out.h5ad"
     todo = steps(project, target)
     said = {name: outcome(todo[name]) for name in USES}

@@ -30,7 +30,14 @@ from scanvi_core.project.folder import (
     open_project,
     projects_home,
 )
-from scanvi_core.project.foreign import packing
+from scanvi_core.project.foreign.project_file import (
+    SOURCE,
+    cannot_open,
+    check_free,
+    is_member,
+    plain_files,
+    portable,
+)
 from scanvi_core.project.label_log.exchange.foreign_log import adopt
 from scanvi_core.project.label_log.storage import backup
 from scanvi_core.project.label_log.storage.database import in_words, server_url
@@ -40,26 +47,26 @@ from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.workspace import IO_LANE, workspace
 
-PACK = "pack"
-PACKED = ".project.zip"
-PARTS = ("dataset", "source", "runs", "derived", "opinions")
-CHILD = "scanvi_core.services.projects.packs_child"
-MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through a pack: so much, and per MB of it
+SAVE = "project file"
+ENDING = ".project.zip"
+PARTS = ("dataset", "source", "runs", "derived", "opinions", "pack")
+CHILD = "scanvi_core.services.projects.project_file_child"
+MEMORY_MB, MEMORY_PER_MB = 500.0, 8.0  # to look through one: so much, and per MB of it
 TIMEOUT_S, SECONDS_PER_MB = 600.0, 5.0
 LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 
-def start_pack(project_id: str) -> str:
+def start_saving(project_id: str) -> str:
     """Write a project into one file for another computer, in the background; return the job id."""
     request_limits.take(request_limits.PROJECT)
     return jobs.submit(
         jobs.JobRequest(
-            project_id, PACK, IO_LANE, lambda job: pack(project_id, job.step).name, changes=False
+            project_id, SAVE, IO_LANE, lambda job: save(project_id, job.step).name, changes=False
         )
     )
 
 
-def pack(project_id: str, report: Report = lambda *_: None) -> Path:
+def save(project_id: str, report: Report = lambda *_: None) -> Path:
     """Write a project, and the file it was made from, into one zip file; return its path.
 
     That file is left out where it is gone or may not be opened.
@@ -70,15 +77,15 @@ def pack(project_id: str, report: Report = lambda *_: None) -> Path:
         If the disk refuses.
     """
     project = open_project(project_id)
-    target = project.exports / f"{project.id}{PACKED}"
+    target = project.exports / f"{project.id}{ENDING}"
     manifest = read_manifest(project.dataset)
     files = _members(project)
     source = _source(project, manifest)
     name = f"source/{Path(manifest['source']['path']).name}"
-    manifest["source"]["path"] = name = name if packing.is_member(name) else packing.SOURCE
+    manifest["source"]["path"] = name = name if is_member(name) else SOURCE
     if source is not None:
         files[name] = source
-    texts = {f"dataset/{MANIFEST}": manifest, SETTINGS: packing.portable(project.settings)}
+    texts = {f"dataset/{MANIFEST}": manifest, SETTINGS: portable(project.settings)}
     with (
         _on_disk(target),
         replacing(target) as partial,
@@ -93,36 +100,36 @@ def pack(project_id: str, report: Report = lambda *_: None) -> Path:
         if log is not None:
             z.write(log, project.db.name)
         for i, (key, path) in enumerate(files.items()):
-            report(i / len(files), f"Packing {path.name}")
+            report(i / len(files), f"Saving {path.name}")
             z.write(path, key)
     return target
 
 
-def packed_file(project_id: str) -> Path | None:
-    """Return the file `pack` wrote, None before."""
-    path = open_project(project_id).exports / f"{project_id}{PACKED}"
+def saved_file(project_id: str) -> Path | None:
+    """Return the file `save` wrote, None before."""
+    path = open_project(project_id).exports / f"{project_id}{ENDING}"
     return path if path.is_file() and not path.is_symlink() else None
 
 
-def unpack(stream: IO[bytes], report: Report = lambda *_: None) -> str:
-    """Make a project from a file of `pack`; return its id.
+def take_in(stream: IO[bytes], report: Report = lambda *_: None) -> str:
+    """Make a project from a file of `save`; return its id.
 
-    All of it is looked through in a child process first; see `services.packs_child`. Where that
+    All of it is looked through in a child process first; see `project_file_child`. Where that
     fails, or `report`, which is told how far it is, raises anything, nothing is left behind.
 
     Raises
     ------
     FileRefused
-        If it is no packed project, or something in it is not as it has to be.
+        If it is no project file, or something in it is not as it has to be.
     ProjectError
         If the disk refuses.
     """
     request_limits.take(request_limits.PROJECT)
     with _on_disk(projects_home()), _stage() as stage:
-        packed, project = stage / "pack.zip", new_project()
+        packed, project = stage / "project.zip", new_project()
         n_bytes = stream.seek(0, os.SEEK_END)
         stream.seek(0)
-        packing.check_free(stage, n_bytes)
+        check_free(stage, n_bytes)
         with packed.open("wb") as sink:
             shutil.copyfileobj(stream, sink, 2**20)
         folder = stage / project.id
@@ -149,8 +156,8 @@ def duplicate(project_id: str) -> str:
     copy = create_project(f"{project.name} (copy)")
     try:
         with _on_disk(copy.root):
-            for part in PARTS:
-                for path in packing.plain_files(project.root / part):
+            for part in (*PARTS, "pack"):
+                for path in plain_files(project.root / part):
                     if path.suffix == ".tmp":
                         continue
                     target = copy.root / path.relative_to(project.root)
@@ -179,24 +186,24 @@ def _settle(project: Project, copy: Project) -> None:
 
 
 def _members(project: Project) -> dict[str, Path]:
-    """Return the files of a project that go into a pack as they are, by their names there."""
+    """Return the files of a project that go into its file as they are, by their names there."""
     files = {
         path.relative_to(project.root).as_posix(): path
         for part in PARTS
         if part != "source"
-        for path in packing.plain_files(project.root / part)
+        for path in plain_files(project.root / part)
     }
     return {
         name: path
         for name, path in files.items()
-        if packing.is_member(name) and name != f"dataset/{MANIFEST}"
+        if is_member(name) and name != f"dataset/{MANIFEST}"
     }
 
 
 def _source(project: Project, manifest: Manifest) -> Path | None:
     try:
         path = stored_path(project, manifest["source"]["path"])
-    except FileRefused:  # whoever packs it may not have it
+    except FileRefused:  # whoever saves it may not have it
         return None
     return path if path.is_file() else None
 
@@ -238,7 +245,7 @@ def _unpack_checked(packed: Path, folder: Path, root: Path, report: Report) -> N
     """Unpack a file into a folder, in a child process, with nothing in it that was not checked."""
     size_mb = packed.stat().st_size / 1e6
     request = {
-        "pack": str(packed),
+        "file": str(packed),
         "folder": str(folder),
         "root": str(root),
         "memory_mb": min(free_memory_mb(), MEMORY_MB + MEMORY_PER_MB * size_mb),
@@ -247,7 +254,7 @@ def _unpack_checked(packed: Path, folder: Path, root: Path, report: Report) -> N
     try:
         run_child(request, Talk(partial(pass_on, report)), CHILD)
     except ChildCrashed as error:
-        raise packing.cannot_open(f"looking through it failed. {error.message}") from error
+        raise cannot_open(f"looking through it failed. {error.message}") from error
 
 
 @contextmanager

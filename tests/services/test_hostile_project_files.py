@@ -1,4 +1,4 @@
-"""Packed projects with names, links, sizes and records that none has: nothing of them is left.
+"""Project files with names, links, sizes and records that none has: nothing of them is left.
 
 They are looked through in a fork of the test, as the child process does it.
 """
@@ -16,9 +16,9 @@ import pytest
 from scanvi_core.errors import ProjectError
 from scanvi_core.project import opinions
 from scanvi_core.project.folder import open_project
-from scanvi_core.project.foreign import packing
+from scanvi_core.project.foreign import members
 from scanvi_core.project.runs import STOPPED, Run, status_seen
-from scanvi_core.services.projects import library, packs
+from scanvi_core.services.projects import library, project_file
 from scanvi_core.services.runs import model_list
 from scanvi_core.services.training import resume
 from scanvi_core.services.workspace import workspace
@@ -42,8 +42,8 @@ Y = "runs/0001/y.npy"
 
 @pytest.fixture
 def quick(home, monkeypatch):
-    """Look through packs in a fork."""
-    monkeypatch.setattr(packs, "run_child", look_in_a_fork)
+    """Look through project files in a fork."""
+    monkeypatch.setattr(project_file, "run_child", look_in_a_fork)
 
 
 def frozen(**values):
@@ -107,7 +107,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(packed, quick, monkeypatch):
     stream = pack_with(packed, {"dataset/obsm_0.npy": None})
     with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as pack:
         pack.writestr("dataset/obsm_0.npy", bytes(200_000_000))
-    monkeypatch.setattr(packing, "unpack_member", None)  # nothing is unpacked
+    monkeypatch.setattr(members.Layout, "unpack", None)  # nothing is unpacked
     assert "it would grow from" in refusal(stream).message
 
 
@@ -144,9 +144,9 @@ def test_the_disk_of_the_projects_has_to_have_room(packed, quick, home, monkeypa
         asked.append(Path(path))
         return type("Usage", (), {"free": 1_000})
 
-    monkeypatch.setattr(packing.shutil, "disk_usage", full)
+    monkeypatch.setattr(members.shutil, "disk_usage", full)
     with pytest.raises(ProjectError, match="are free") as caught:
-        library.unpack(io.BytesIO(packed))
+        library.take_in(io.BytesIO(packed))
     assert str(home) in caught.value.message
     assert asked[0].is_relative_to(home) and left() == []
 
@@ -184,7 +184,7 @@ def test_settings_of_another_place_are_not_taken_over(packed, quick, tmp_path):
         "owner": "mallory@evil.org", "shared": {"all": "write"}, "question": asked,
         "answers": {"x": "y"}, "awaited": "0002", "archived": True, "unheard": 1,
     }  # fmt: skip
-    made = library.unpack(pack_with(packed, {"settings.json": put(**more)}))
+    made = library.take_in(pack_with(packed, {"settings.json": put(**more)}))
     settings = open_project(made).settings
     assert not set(more) & set(settings)
     assert settings["name"] == "Small" and settings["current_run"] == "0002"
@@ -296,7 +296,7 @@ def test_a_run_taught_by_one_that_failed_is_refused(packed, quick):
 @needs_fork
 def test_models_of_one_number_are_listed(packed, quick):
     changes = {f"runs/000{run}/summary.json": put(number=1) for run in (1, 2)}
-    opened = workspace(library.unpack(pack_with(packed, changes)))
+    opened = workspace(library.take_in(pack_with(packed, changes)))
     assert model_list.models(opened).current == (1, opened.current_run().id)
 
 
@@ -307,7 +307,7 @@ def test_a_run_that_was_cut_off_elsewhere_is_not_gone_on_with(packed, quick):
         "runs/0002/checkpoint.safetensors": b"\xff" * 64,
         "settings.json": put(current_run="0001"),
     }
-    made = library.unpack(pack_with(packed, changes))
+    made = library.take_in(pack_with(packed, changes))
     run = Run.open(open_project(made), "0002")
     assert status_seen(run).status == STOPPED and not run.paths.checkpoint.exists()
     assert resume.cut_off(workspace(made)) is None
@@ -321,7 +321,7 @@ def test_what_a_run_says_of_another_place_is_not_taken_over(packed, quick):
         "settings.json": put(current_run="0001"),
         "runs/0002/submit-slurm.sh": b"rm -rf ~", "runs/0002/stop": b"", "runs/0002/alive": b"",
     }  # fmt: skip
-    made = open_project(library.unpack(pack_with(packed, changes)))
+    made = open_project(library.take_in(pack_with(packed, changes)))
     run = made.runs / "0002"
     assert json.loads((run / "run.json").read_text())["settings"]["store"] is None
     assert json.loads((run / "status").read_text())["status"] == "stopped"

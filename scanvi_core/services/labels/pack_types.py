@@ -1,0 +1,31 @@
+"""The types of the pack that a project began from: they stay, whether a cell has them or not."""
+
+from scanvi_core.project import pack
+from scanvi_core.project.label_log import events
+from scanvi_core.services.workspace import Workspace
+
+PACK_RUN = "pack_run"  # in the settings of a project: the run that a pack's model was made
+
+
+def add(opened: Workspace) -> None:
+    """Add the types of the pack that are not there, with their colors and groups."""
+    record = pack.read(opened.project)
+    known = opened.labels()
+    types = [] if record is None else record["types"]
+    new = [each for each in types if each["name"] not in known.active]
+    if not new:
+        return
+    names = [each["name"] for each in new]
+    opened.store.append(events.Event("create", {"labels": names, "colour": ""}))
+    colors = {each["name"]: each["color"] for each in new if each["color"]}
+    groups = {each["name"]: each["group"] for each in new if each["group"]}
+    if colors:
+        opened.store.append(events.recolor(colors))
+    if groups:
+        opened.store.append(events.groups({**known.groups, **groups}))
+
+
+def add_again(opened: Workspace) -> None:
+    """Add them where other labels took the place of all, if the project began from a pack."""
+    if opened.project.settings.get(PACK_RUN):
+        add(opened)

@@ -1,0 +1,1 @@
+"""Beginning from a pack: looking through it, holding it against the data, making its model."""
