@@ -348,7 +348,7 @@ def opinion_of(record=(), labels=None, scores=None, folder="0123abcd"):
 
 @needs_fork
 def test_an_opinion_of_a_pack_is_taken_in_without_what_no_opinion_has(packed, quick):
-    made = library.unpack(pack_with(packed, opinion_of({"odd": "x"})))
+    made = library.take_in(pack_with(packed, opinion_of({"odd": "x"})))
     (found,) = opinions.listed(open_project(made))
     assert found.names == {"B cells": "B"} and found.labels.shape == (CELLS,)
     record = open_project(made).opinions / "0123abcd" / "opinion.json"

@@ -54,8 +54,8 @@ def test_a_project_is_renamed_and_an_empty_name_refused(labeled):
 def test_opinions_go_with_a_packed_project_and_with_a_copy(labeled):
     opened = workspace(labeled)
     kept = from_columns.take(opened, from_columns.of_file(opened), "expert_label")
-    packed = io.BytesIO(library.pack(labeled).read_bytes())
-    for made in (library.unpack(packed), library.duplicate(labeled)):
+    packed = io.BytesIO(library.save(labeled).read_bytes())
+    for made in (library.take_in(packed), library.duplicate(labeled)):
         (found,) = opinions_of(workspace(made))
         np.testing.assert_array_equal(found.labels, kept.labels)
         assert (found.name, found.names, found.about) == (kept.name, kept.names, kept.about)
