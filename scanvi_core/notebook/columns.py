@@ -47,6 +47,28 @@ def write_copy(adata: "AnnData", path: Path, without: Collection[str] = ()) -> N
         _remove(path, without)
 
 
+def check_same(adata: "AnnData", path: Path) -> None:
+    """Refuse an object whose cells, genes or values are not those of a file.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    import anndata
+
+    kept = anndata.read_h5ad(path)
+    same = kept.obs_names.equals(adata.obs_names) and kept.var_names.equals(adata.var_names)
+    if not (same and _total(kept) == _total(adata)):
+        raise InputError(
+            f"{path.parent} holds another object.", "Name another folder, or an empty one."
+        )
+
+
+def _total(adata: "AnnData") -> float:
+    return 0.0 if adata.X is None else float(adata.X.sum(dtype="float64"))
+
+
 def _remove(path: Path, names: Collection[str]) -> None:
     import h5py
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from scanvi_core import runtime
 from scanvi_core.errors import InputError, ScanviError
-from scanvi_core.notebook.columns import take_over, write_copy
+from scanvi_core.notebook.columns import check_same, take_over, write_copy
 from scanvi_core.services.serving import app_command, told_to_open
 
 if TYPE_CHECKING:
@@ -101,10 +101,12 @@ class Session:
         from scanvi_core.services.workspace import Workspace, recent_projects
 
         with runtime.home_at(self.folder / "home"):
-            projects = recent_projects()
-            if not projects:
-                raise InputError("The app has not read the data yet.", NOT_OPEN)
-            yield Workspace.open(projects[0])
+            for project in recent_projects():
+                opened = Workspace.open(project)
+                if Path(opened.dataset.manifest["source"]["path"]) == self.folder / SOURCE:
+                    yield opened
+                    return
+            raise InputError("The app has not read the data yet.", NOT_OPEN)
 
     def __enter__(self) -> Self:
         return self
@@ -141,7 +143,7 @@ def launch(adata: "AnnData", *, folder: str | Path | None = None, port: int = 0)
     Raises
     ------
     InputError
-        If the object cannot be written.
+        If the object cannot be written, the folder holds another one, or the port is in use.
     ScanviError
         If the app does not start.
 
@@ -155,9 +157,12 @@ def launch(adata: "AnnData", *, folder: str | Path | None = None, port: int = 0)
     place = Path(folder or tempfile.mkdtemp(prefix="scanvi-")).resolve()
     place.mkdir(parents=True, exist_ok=True)
     source = place / SOURCE
-    if not source.exists():
-        write_copy(adata, source)
-    port = port or _free_port()
+    if source.exists():
+        check_same(adata, source)
+    else:
+        with runtime.replacing(source) as partial:
+            write_copy(adata, partial)
+    port = _free_port(port)
     command = app_command(
         [f"--server.port={port}", "--server.headless=true", f"--server.address={LOCAL}"]
     )
@@ -179,9 +184,13 @@ def _environment(source: Path, told: dict[str, str]) -> dict[str, str]:
     return os.environ | ({} if known else told_to_open([str(source)])) | told
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
     with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCAL, wanted))
+        except OSError as error:
+            raise InputError(f"The port {wanted} is in use.", "Choose another, or 0.") from error
         return int(probe.getsockname()[1])
 
 

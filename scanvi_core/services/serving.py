@@ -43,7 +43,7 @@ def told_to_open(texts: Sequence[str]) -> dict[str, str]:
     """
     if not texts:
         return {}
-    paths = [Path(text).expanduser().resolve() for text in texts]
+    paths = [_resolved(text) for text in texts]
     missing = next((path for path in paths if not path.exists()), None)
     if missing is not None:
         raise InputError(f"There is no file {missing}.", CHECK_NAME)
@@ -57,4 +57,21 @@ def told_to_open(texts: Sequence[str]) -> dict[str, str]:
             f"{outside} is outside the data folder {root}.",
             f"Move it there, or set {runtime.DATA_ROOT_VARIABLE} to a folder above it.",
         )
-    return told | {runtime.DATA_ROOT_VARIABLE: os.path.commonpath([p.parent for p in paths])}
+    folder = Path(os.path.commonpath([p if p.is_dir() else p.parent for p in paths]))
+    if folder == folder.parent:
+        raise InputError(
+            "The files lie so far apart that all of the computer would be open to the app.",
+            f"Put them into one folder, or set {runtime.DATA_ROOT_VARIABLE}.",
+        )
+    return told | {runtime.DATA_ROOT_VARIABLE: str(folder)}
+
+
+def _resolved(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().resolve()
+        path.exists()  # fails where the path is no path
+    except (OSError, RuntimeError, ValueError) as error:  # too long, no such user
+        raise InputError(
+            f"{text[:80]!r} is no usable path.", "Check it for typing errors."
+        ) from error
+    return path

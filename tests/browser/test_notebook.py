@@ -46,3 +46,18 @@ def test_what_is_named_in_the_app_is_in_the_object(example, page):
     assert not folder.exists()
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=2)
+
+
+def test_another_object_or_a_port_in_use_is_refused(example, tmp_path):
+    adata = anndata.read_h5ad(example)[:30].copy()
+    with scanvi_core.launch(adata, folder=tmp_path) as session:
+        port = int(session.url.rpartition(":")[2])
+        with pytest.raises(InputError, match=f"port {port} is in use"):
+            scanvi_core.launch(adata, port=port)
+    assert (tmp_path / "cells.h5ad").exists()
+    with pytest.raises(InputError, match="holds another object"):
+        scanvi_core.launch(adata[:20].copy(), folder=tmp_path)
+    changed = adata.copy()
+    changed.X = changed.X * 2
+    with pytest.raises(InputError, match="holds another object"):
+        scanvi_core.launch(changed, folder=tmp_path)

@@ -66,7 +66,10 @@ def test_a_data_folder_that_was_chosen_stays(started, root, tmp_path, monkeypatc
         (["--example", "a.h5ad"], "cannot be opened at once"),
     ],
 )
-def test_what_cannot_be_opened_is_said_before_the_server_starts(started, capsys, asked, said):
+def test_what_cannot_be_opened_is_said_before_the_server_starts(
+    started, capsys, monkeypatch, asked, said
+):
+    monkeypatch.delenv(runtime.DATA_ROOT_VARIABLE, raising=False)
     assert cli.main(["serve", *asked]) == 2
     assert said in capsys.readouterr().err and not started
 

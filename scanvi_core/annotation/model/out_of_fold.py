@@ -65,8 +65,9 @@ def linear_models_out_of_fold(
 
     Returns
     -------
-    Geometric mean of the two models' probabilities [n, K], float32; NaN for cells without a fold
-    (see `stratified_folds`). The components are taken from all cells: they know no labels.
+    Geometric mean of the two models' probabilities [n, K], float32; NaN where the others are of
+    one type, and for cells without a fold (see `stratified_folds`). The components are
+    taken from all cells: they know no labels.
     """
     fold = stratified_folds(y, n_labels, random, n_folds)
     judged = np.full((len(y), n_labels), np.nan, dtype=np.float32)
@@ -76,6 +77,8 @@ def linear_models_out_of_fold(
         if not own.size:
             continue
         others = np.where(fold == k, -1, y)
+        if np.unique(others[(others >= 0) & (others < n_labels)]).size < 2:
+            continue  # no model can be fitted to one type
         fitted = fit_linear_models(counts, others, n_labels, random, components)
         for at in range(0, own.size, BLOCK):
             rows = own[at : at + BLOCK]

@@ -166,8 +166,13 @@ def _item(
 
 
 def card(opened: Workspace, token: str) -> ReviewItem | None:
-    """Return a card by its token, None when its predictions are gone (after a restart)."""
+    """Return a card by its token, None when its predictions are gone (after a restart).
+
+    So is a card from before the first model once there is one.
+    """
     run_id, seq, kind, key, *path = token.split(".")
+    if not run_id and opened.current_run() is not None:
+        return None
     cards = _cards(opened, run_id, int(seq), kind)
     item = next((item for item in cards if item.key == key), None)
     for place in path:

@@ -93,3 +93,9 @@ def test_cells_judged_in_blocks_are_judged_alike(monkeypatch):
     monkeypatch.setattr(out_of_fold, "BLOCK", 5)
     found = linear_models_out_of_fold(counts, y, 3, np.random.default_rng(0))
     assert np.allclose(found, whole, atol=1e-6, equal_nan=True)
+
+
+def test_cells_of_one_type_are_judged_by_nobody():
+    counts, y = cells()
+    only = np.where(y == 0, 0, -1)
+    assert np.isnan(linear_models_out_of_fold(counts, only, 3, np.random.default_rng(0))).all()

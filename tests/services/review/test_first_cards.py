@@ -8,6 +8,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.workspace import workspace
+from tests.projects import train_now
 
 
 @pytest.fixture
@@ -47,6 +48,15 @@ def test_a_card_is_found_again_and_names_nearby_are_offered(opened):
     assert first_cards.progress(opened).n_types == 1 and not first_cards.progress(opened).may_train
     assert {c.name for item in queue.queue(opened) for c in item.candidates} == {"Mine"}
     assert queue.card(opened, first.token).rows.tolist() == first.rows.tolist()
+
+
+def test_a_card_from_before_the_first_model_is_gone_after_it(opened, request_brief):
+    first, second, third = queue.queue(opened)[:3]
+    for item, name in ((first, "A"), (second, "B")):
+        answers.choose(opened, item, name)
+    assert queue.card(opened, third.token) is not None
+    train_now(opened.id, request_brief)
+    assert queue.card(opened, third.token) is None
 
 
 def test_markers_are_genes_that_are_higher_than_in_the_other_cells(opened):
