@@ -44,8 +44,9 @@ def test_too_few_held_out_cells_leave_the_calibration_and_without_it_nothing(
     own = predictions.confidence[(opened.labels().codes < 0) & (predictions.prediction >= 0)]
     told = own[own >= 0.9].mean()
     assert confidence_worth.sentence(opened, 0.9) == (
-        f"By the calibration, about {100 * told:.0f} % of the predictions with a confidence of "
-        f"0.90 or more are right. Not checked: {few} of 30 needed."
+        f"The model expects about {100 * told:.0f} % of the predictions with a confidence of "
+        f"0.90 or more to be right, if the labels it learned are. Not checked: {few} of 30 needed; "
+        "the random check on Review can tell."
     )
     monkeypatch.setattr(Results, "is_calibrated", False)
     assert confidence_worth.sentence(opened, 0.9) == (
