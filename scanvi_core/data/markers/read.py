@@ -72,7 +72,8 @@ def _of_grid(grid: Grid, is_gene: Callable[[str], bool]) -> list[Reading]:
     grid = [row for row in grid if any(row)]
     if not grid:
         return []
-    return named_columns.readings(grid, is_gene) or unnamed_columns.readings(grid, is_gene)
+    named = named_columns.readings(grid, is_gene)
+    return unnamed_columns.readings(grid, is_gene) if named is None else named
 
 
 def _checked(name: str, reading: Reading) -> Reading:

@@ -101,6 +101,30 @@ def test_the_genes_of_seurat_and_scanpy_are_the_strong_ones():
     assert len(one.types[0].positive) == 25 and "25 strongest" in one.notes[0]
 
 
+def test_decimal_commas_are_numbers():
+    text = (
+        "cluster;gene;avg_log2FC;p_val_adj\nB;CD79A;1,5;0\nB;MS4A1;2,5;1,2e-30\n"
+        "B;CD3D;-2,5;0\nB;LYZ;3,5;0,9\nT;CD3D;2;0\n"
+    )
+    (one,) = read(text)
+    assert [own.positive for own in one.types] == [("MS4A1", "CD79A"), ("CD3D",)]
+    assert one.notes[0].startswith("1 lines of genes that are lower")
+
+
+def test_lines_whose_numbers_cannot_be_read_are_left_out_and_counted():
+    head, rows = "cluster,gene,avg_log2FC,p_val_adj\n", "B,MS4A1,2,0\nT,CD3D,2,0\n"
+    (one,) = read(f"{head}{rows}B,LYZ,,0\nB,CD14,nan,0\nB,ALB,high,0\nT,TTR,2,NA\n")
+    assert [own.positive for own in one.types] == [("MS4A1",), ("CD3D",)]
+    assert one.notes[0].startswith("4 lines")
+    (one,) = read("type,gene,score\nB,MS4A1,high\nT,CD3D,low\n")
+    assert len(one.types) == 2 and "score holds no numbers" in one.notes[0]
+
+
+def test_a_table_of_lower_genes_alone_is_not_read_in_another_way():
+    with pytest.raises(FileRefused):
+        read("cluster,gene,avg_log2FC\nB,MS4A1,-2.5\nT,CD3D,-1\n")
+
+
 def test_clusters_called_by_numbers_are_told():
     (one,) = read("cluster,gene\n0,MS4A1\n1,CD3D\n")
     assert "numbers" in one.notes[0]
