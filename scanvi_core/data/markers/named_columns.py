@@ -114,7 +114,7 @@ def _reading(header: Sequence[str], rows: Grid, columns: Columns, part: str) -> 
 def _terms(rows: Grid, columns: Columns) -> Iterator[tuple[str, str, bool]]:
     for row in rows:
         name = _field(row, columns.types)
-        absent = columns.sign >= 0 and _field(row, columns.sign).casefold() in headers.NO
+        absent = columns.sign >= 0 and _is_negative(_field(row, columns.sign))
         if not name:
             continue
         for gene, positive in genes_in(_field(row, columns.genes)):
@@ -122,6 +122,11 @@ def _terms(rows: Grid, columns: Columns) -> Iterator[tuple[str, str, bool]]:
         if columns.absent >= 0:
             for gene, _ in genes_in(_field(row, columns.absent)):
                 yield name, gene, False
+
+
+def _is_negative(sign: str) -> bool:
+    value = number(sign)
+    return sign.casefold() in headers.NO if value is None else value <= 0
 
 
 def _with_numbers(

@@ -87,6 +87,28 @@ def test_a_column_of_signs_and_columns_of_absent_genes():
     assert one.types[0].negative == ("CD3E",) and one.types[1].positive == T
 
 
+@pytest.mark.parametrize("sign", ["-1", "-1.0", "0.0", '"-1,0"', "down"])
+def test_a_sign_may_be_written_as_a_number(sign):
+    (one,) = read(f"type,gene,sign\nB,MS4A1,1.0\nB,CD3E,{sign}\n")
+    assert one.types[0].positive == ("MS4A1",) and one.types[0].negative == ("CD3E",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B: MS4A1 CD79A\nUnknown: LYZ CD14\nT: CD3D CD3E\nNeg: ALB-\n",
+        "type,gene\nB,MS4A1\nB,CD79A\nUnknown,LYZ\nT,CD3D\nT,CD3E\nNeg,ALB-\n",
+        "B,T,Unknown,Neg\nMS4A1,CD3D,LYZ,ALB-\nCD79A,CD3E,CD14,\n",
+        '{"B": ["MS4A1", "CD79A"], "T": "CD3D CD3E", "Unknown": "LYZ", "Neg": "ALB-"}',
+    ],
+)
+def test_what_is_no_type_or_shows_no_gene_is_left_out_and_told(text):
+    assert sets(text) == {"B": B, "T": T}
+    (one,) = read(text)
+    assert "no type is known: Unknown." in one.notes[0]
+    assert "no gene that they show: Neg." in one.notes[1]
+
+
 def test_the_genes_of_seurat_and_scanpy_are_the_strong_ones():
     seurat = (
         '"","p_val","avg_log2FC","pct.1","pct.2","p_val_adj","cluster","gene"\n'
