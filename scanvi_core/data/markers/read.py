@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from scanvi_core.data.markers import excel, json_table, named_columns, unnamed_columns
+from scanvi_core.data.markers import excel, json_table, matrix, named_columns, unnamed_columns
 from scanvi_core.data.markers.fields import DATE
 from scanvi_core.data.markers.marker_sets import (
     LONGEST_NAME,
@@ -80,6 +80,8 @@ def _of_grid(grid: Grid, is_gene: Callable[[str], bool]) -> list[Reading]:
     if not grid:
         return []
     named = named_columns.readings(grid, is_gene)
+    if named is None:
+        named = matrix.readings(grid, is_gene)
     return unnamed_columns.readings(grid, is_gene) if named is None else named
 
 

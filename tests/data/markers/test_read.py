@@ -38,6 +38,11 @@ SHAPES = {
     "numbered columns": "Cell Type,Marker 1,Marker 2\nB,MS4A1,CD79A\nT,CD3D,CD3E\n",
     "numbered lines": ",B,T\n0,MS4A1,CD3D\n1,CD79A,CD3E\n",
     "scanpy's names and p": "B_n,B_p,T_n,T_p\nMS4A1,0.0,CD3D,1e-9\nCD79A,.1,CD3E,0\n",
+    "0 and 1, types in lines": "type,MS4A1,CD79A,CD3D,CD3E\nB,1,1,0,0\nT,0,0,1,1\n",
+    "0 and 1, genes in lines": "gene,B,T\nMS4A1,1,0\nCD79A,1,0\nCD3D,0,1\nCD3E,0,1\n",
+    "0 and 1, as R writes it": "MS4A1\tCD79A\tCD3D\tCD3E\nB\t1\t1\t0\t0\nT\t0\t0\t1\t1\n",
+    "1.0 and 0.0 with a rare gene": "type,MS4A1,CD79A,CD3D,CD3E,NOPE\n"
+    "B,1.0,1.0,0.0,0.0,0.0\nT,0.0,0.0,1.0,1.0,0.0\n",
     "old line ends": "B,MS4A1,CD79A\rT,CD3D,CD3E\r",
 }
 
