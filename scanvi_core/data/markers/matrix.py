@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from scanvi_core.data.markers.fields import number
-from scanvi_core.data.markers.marker_sets import Reading, gathered
+from scanvi_core.data.markers.marker_sets import MarkerSet, Reading, gathered
 from scanvi_core.data.markers.text_table import Grid
+from scanvi_core.keys import spelling
 
 IsGene = Callable[[str], bool]
 HOW = "1 where a gene is a marker of a type, {} in lines"
@@ -28,7 +29,12 @@ def readings(grid: Grid, is_gene: IsGene) -> list[Reading] | None:
         return None
     across = n_titles * len(rows) >= n_names * len(titles)  # as shares
     how = HOW.format("types" if across else "genes")
-    return [Reading(how, gathered(_terms(titles, rows, across=across)))]
+    types = gathered(_terms(titles, rows, across=across))
+    names = dict.fromkeys(
+        spelling(name) for name in ([row[0] for row in rows] if across else titles)
+    )
+    bare = names.keys() - {own.name for own in types} - {""}
+    return [Reading(how, (*types, *(MarkerSet(name, ()) for name in names if name in bare)))]
 
 
 def _is_sign(field: str) -> bool:

@@ -114,6 +114,11 @@ def test_what_is_no_type_or_shows_no_gene_is_left_out_and_told(text):
     assert "no gene that they show: Neg." in one.notes[1]
 
 
+def test_a_type_with_zeros_alone_is_told():
+    (one,) = read("type,MS4A1,CD79A\nB,1,1\nOther,0,0\n")
+    assert [own.name for own in one.types] == ["B"] and "show: Other." in one.notes[0]
+
+
 def test_the_genes_of_seurat_and_scanpy_are_the_strong_ones():
     seurat = (
         '"","p_val","avg_log2FC","pct.1","pct.2","p_val_adj","cluster","gene"\n'
