@@ -8,7 +8,7 @@ from scanvi_core.keys import spelling
 _BETWEEN = re.compile(r"[\s,;|]+")
 _AROUND = "[](){}\"'`*"
 _MINUS = "-\u2212\u2013"
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
+_NUMBER = re.compile(r"[-+]?(\d+[.,]?\d*|[.,]\d+)([eE][-+]?\d+)?%?")
 LONGEST = 40  # characters of a gene's name
 # MARCH1, SEPT2 and DEC1 as spreadsheets write them
 DATE = re.compile(
@@ -31,6 +31,13 @@ def genes_in(field: str) -> list[tuple[str, bool]]:
 def is_number(text: str) -> bool:
     """Tell whether a field holds a number and nothing else."""
     return bool(_NUMBER.fullmatch(text.strip()))
+
+
+def number(text: str) -> float | None:
+    """Return the number that a field holds, with a point or a comma; None where it holds none."""
+    if not is_number(text):
+        return None
+    return float(text.strip().rstrip("%").replace(",", "."))
 
 
 def _apart(word: str) -> list[str]:

@@ -28,7 +28,7 @@ CHANGE = (
 CHANCE = ("pvaladj", "pvalsadj", "padj", "fdr", "qvalue", "adjustedp", "pval", "pvals")
 WEIGHT = ("scores", "score", "weight", "weights", "specificity")
 CONTEXT = ("tissuetype", "tissue", "organ", "tissueclass", "species", "organism")
-NO = frozenset({"-", "negative", "neg", "down", "absent", "0", "-1", "no", "low", "false"})
+NO = frozenset({"-", "negative", "neg", "down", "absent", "no", "low", "false"})
 
 
 def find(header: Sequence[str], usual: Sequence[str]) -> list[int]:

@@ -1,13 +1,14 @@
 """What a table of marker genes says: per cell type the genes it shows, and those it does not."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scanvi_core.keys import spelling
+from scanvi_core.keys import looks_unlabeled, spelling
 
 MOST_TYPES = 500
 MOST_GENES = 200  # of a type, on either side
 LONGEST_NAME = 200  # characters, as of labels
+LISTED = 8  # names in a sentence
 
 
 @dataclass(frozen=True)
@@ -64,5 +65,22 @@ def gathered(terms: Iterable[tuple[str, str, bool]]) -> tuple[MarkerSet, ...]:
             tuple(gene for gene in absent if gene not in shown)[:MOST_GENES],
         )
         for name, (shown, absent) in sets.items()
-        if name and shown
+        if name and (shown or absent)
     )
+
+
+def with_types_to_score(reading: Reading) -> Reading:
+    """Return a reading without what is no type or shows no gene; its notes name those."""
+    named = [own for own in reading.types if not looks_unlabeled(own.name)]
+    kept = tuple(own for own in named if own.positive)
+    notes = list(reading.notes)
+    if unnamed := [own.name for own in reading.types if looks_unlabeled(own.name)]:
+        notes.append(f"Left out, as their names say that no type is known: {_listed(unnamed)}.")
+    if negative := [own.name for own in named if not own.positive]:
+        notes.append(f"Left out, with no gene that they show: {_listed(negative)}.")
+    return replace(reading, types=kept, notes=tuple(notes))
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(name[:LONGEST_NAME] for name in names[:LISTED])}{more}"

@@ -5,10 +5,10 @@ strong each gene is, and ScType's with positive and negative genes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanvi_core.data.markers import headers
-from scanvi_core.data.markers.fields import genes_in, is_number
+from scanvi_core.data.markers.fields import genes_in, is_number, number
 from scanvi_core.data.markers.marker_sets import Reading, gathered
 from scanvi_core.data.markers.text_table import Grid
 from scanvi_core.data.names import plain
@@ -36,14 +36,14 @@ class Columns:
     weight: int
 
 
-def readings(grid: Grid, is_gene: IsGene) -> list[Reading]:
-    """Return the ways to read a table by its header; none where it names no types and genes."""
+def readings(grid: Grid, is_gene: IsGene) -> list[Reading] | None:
+    """Return the ways to read a table by its header; None where it names no types and genes."""
     header, rows = grid[0], grid[1:]
     types = headers.find(header, headers.TYPES)
     genes = _gene_columns(grid, is_gene)
     types = [at for at in types if at not in genes]
     if not types or not genes:
-        return []
+        return None
     parts = _parts(header, rows)
     found = []
     for column in _apart(types, rows):
@@ -99,6 +99,7 @@ def _columns(header: Sequence[str], types: int, genes: int) -> Columns:
 
 def _reading(header: Sequence[str], rows: Grid, columns: Columns, part: str) -> Reading:
     notes = list[str]()
+    columns = _with_numbers(header, rows, columns, notes)
     if max(columns.change, columns.weight) >= 0:
         rows = _strongest(rows, columns, notes)
     types = gathered(_terms(rows, columns))
@@ -113,7 +114,7 @@ def _reading(header: Sequence[str], rows: Grid, columns: Columns, part: str) -> 
 def _terms(rows: Grid, columns: Columns) -> Iterator[tuple[str, str, bool]]:
     for row in rows:
         name = _field(row, columns.types)
-        absent = columns.sign >= 0 and _field(row, columns.sign).casefold() in headers.NO
+        absent = columns.sign >= 0 and _is_negative(_field(row, columns.sign))
         if not name:
             continue
         for gene, positive in genes_in(_field(row, columns.genes)):
@@ -123,26 +124,48 @@ def _terms(rows: Grid, columns: Columns) -> Iterator[tuple[str, str, bool]]:
                 yield name, gene, False
 
 
+def _is_negative(sign: str) -> bool:
+    value = number(sign)
+    return sign.casefold() in headers.NO if value is None else value <= 0
+
+
+def _with_numbers(
+    header: Sequence[str], rows: Grid, columns: Columns, notes: list[str]
+) -> Columns:
+    """Return the columns without those that should hold numbers and hold none at all."""
+    for kind in ("change", "chance", "weight"):
+        column = getattr(columns, kind)
+        if column >= 0 and not any(is_number(_field(row, column)) for row in rows):
+            notes.append(f"The column {header[column]} holds no numbers and is not used.")
+            columns = replace(columns, **{kind: -1})
+    return columns
+
+
 def _strongest(rows: Grid, columns: Columns, notes: list[str]) -> Grid:
     """Return the lines of the strongest genes of each type: higher in it than elsewhere."""
     kept: dict[str, list[tuple[float, list[str]]]] = {}
-    n_lower = n_unsure = 0
+    n_unread = n_lower = n_unsure = 0
     for row in rows:
         change = _number(row, columns.change, 1.0)
-        if change <= 0:
+        chance = _number(row, columns.chance, 0.0)
+        weight = change if columns.change >= 0 else _number(row, columns.weight, 0.0)
+        if change is None or chance is None or weight is None:
+            n_unread += 1
+        elif change <= 0:
             n_lower += 1
-        elif _number(row, columns.chance, 0.0) > SURE:
+        elif chance > SURE:
             n_unsure += 1
         else:
-            weight = change if columns.change >= 0 else _number(row, columns.weight, 0.0)
             kept.setdefault(_field(row, columns.types), []).append((weight, row))
     more = sum(len(own) > STRONGEST for own in kept.values())
-    notes += _said(n_lower, n_unsure, more)
+    notes += _said(n_unread, n_lower, n_unsure, more)
     strongest = [sorted(own, key=lambda pair: -pair[0])[:STRONGEST] for own in kept.values()]
     return [row for own in strongest for _, row in own]
 
 
-def _said(n_lower: int, n_unsure: int, n_more: int) -> Iterable[str]:
+def _said(n_unread: int, n_lower: int, n_unsure: int, n_more: int) -> Iterable[str]:
+    if n_unread:
+        yield f"{n_unread:,} lines with a field that should be a number and is none are left out."
     if n_lower:
         yield f"{n_lower:,} lines of genes that are lower in their type are left out."
     if n_unsure:
@@ -151,9 +174,9 @@ def _said(n_lower: int, n_unsure: int, n_more: int) -> Iterable[str]:
         yield f"Of each type the {STRONGEST} strongest genes are used."
 
 
-def _number(row: Sequence[str], column: int, otherwise: float) -> float:
-    text = _field(row, column)
-    return float(text.rstrip("%")) if is_number(text) else otherwise
+def _number(row: Sequence[str], column: int, otherwise: float) -> float | None:
+    """Return the number in a column; ``otherwise`` only where the table has no such column."""
+    return number(_field(row, column)) if column >= 0 else otherwise
 
 
 def _field(row: Sequence[str], column: int) -> str:

@@ -4,9 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
 
-from scanvi_core.data.markers import excel, json_table, named_columns, unnamed_columns
+from scanvi_core.data.markers import excel, json_table, matrix, named_columns, unnamed_columns
 from scanvi_core.data.markers.fields import DATE
-from scanvi_core.data.markers.marker_sets import LONGEST_NAME, MOST_GENES, MOST_TYPES, Reading
+from scanvi_core.data.markers.marker_sets import (
+    LONGEST_NAME,
+    MOST_GENES,
+    MOST_TYPES,
+    Reading,
+    with_types_to_score,
+)
 from scanvi_core.data.markers.text_table import HINT, Grid, decoded, grid_of
 from scanvi_core.errors import FileRefused
 from scanvi_core.plurals import sizes
@@ -43,7 +49,8 @@ def readings(name: str, content: bytes, is_gene: Callable[[str], bool]) -> tuple
             f"{name} has {long}; a table of marker genes has at most {most}.",
             "Choose the table of marker genes.",
         )
-    found = [_checked(name, reading) for reading in _found(name, content, is_gene)]
+    ways = [with_types_to_score(reading) for reading in _found(name, content, is_gene)]
+    found = [_checked(name, reading) for reading in ways if reading.types]
     if not found:
         raise FileRefused(f"No types with marker genes were found in {name}.", HINT)
     return tuple(found)
@@ -72,7 +79,10 @@ def _of_grid(grid: Grid, is_gene: Callable[[str], bool]) -> list[Reading]:
     grid = [row for row in grid if any(row)]
     if not grid:
         return []
-    return named_columns.readings(grid, is_gene) or unnamed_columns.readings(grid, is_gene)
+    named = named_columns.readings(grid, is_gene)
+    if named is None:
+        named = matrix.readings(grid, is_gene)
+    return unnamed_columns.readings(grid, is_gene) if named is None else named
 
 
 def _checked(name: str, reading: Reading) -> Reading:

@@ -38,6 +38,11 @@ SHAPES = {
     "numbered columns": "Cell Type,Marker 1,Marker 2\nB,MS4A1,CD79A\nT,CD3D,CD3E\n",
     "numbered lines": ",B,T\n0,MS4A1,CD3D\n1,CD79A,CD3E\n",
     "scanpy's names and p": "B_n,B_p,T_n,T_p\nMS4A1,0.0,CD3D,1e-9\nCD79A,.1,CD3E,0\n",
+    "0 and 1, types in lines": "type,MS4A1,CD79A,CD3D,CD3E\nB,1,1,0,0\nT,0,0,1,1\n",
+    "0 and 1, genes in lines": "gene,B,T\nMS4A1,1,0\nCD79A,1,0\nCD3D,0,1\nCD3E,0,1\n",
+    "0 and 1, as R writes it": "MS4A1\tCD79A\tCD3D\tCD3E\nB\t1\t1\t0\t0\nT\t0\t0\t1\t1\n",
+    "1.0 and 0.0 with a rare gene": "type,MS4A1,CD79A,CD3D,CD3E,NOPE\n"
+    "B,1.0,1.0,0.0,0.0,0.0\nT,0.0,0.0,1.0,1.0,0.0\n",
     "old line ends": "B,MS4A1,CD79A\rT,CD3D,CD3E\r",
 }
 
@@ -87,6 +92,33 @@ def test_a_column_of_signs_and_columns_of_absent_genes():
     assert one.types[0].negative == ("CD3E",) and one.types[1].positive == T
 
 
+@pytest.mark.parametrize("sign", ["-1", "-1.0", "0.0", '"-1,0"', "down"])
+def test_a_sign_may_be_written_as_a_number(sign):
+    (one,) = read(f"type,gene,sign\nB,MS4A1,1.0\nB,CD3E,{sign}\n")
+    assert one.types[0].positive == ("MS4A1",) and one.types[0].negative == ("CD3E",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B: MS4A1 CD79A\nUnknown: LYZ CD14\nT: CD3D CD3E\nNeg: ALB-\n",
+        "type,gene\nB,MS4A1\nB,CD79A\nUnknown,LYZ\nT,CD3D\nT,CD3E\nNeg,ALB-\n",
+        "B,T,Unknown,Neg\nMS4A1,CD3D,LYZ,ALB-\nCD79A,CD3E,CD14,\n",
+        '{"B": ["MS4A1", "CD79A"], "T": "CD3D CD3E", "Unknown": "LYZ", "Neg": "ALB-"}',
+    ],
+)
+def test_what_is_no_type_or_shows_no_gene_is_left_out_and_told(text):
+    assert sets(text) == {"B": B, "T": T}
+    (one,) = read(text)
+    assert "no type is known: Unknown." in one.notes[0]
+    assert "no gene that they show: Neg." in one.notes[1]
+
+
+def test_a_type_with_zeros_alone_is_told():
+    (one,) = read("type,MS4A1,CD79A\nB,1,1\nOther,0,0\n")
+    assert [own.name for own in one.types] == ["B"] and "show: Other." in one.notes[0]
+
+
 def test_the_genes_of_seurat_and_scanpy_are_the_strong_ones():
     seurat = (
         '"","p_val","avg_log2FC","pct.1","pct.2","p_val_adj","cluster","gene"\n'
@@ -99,6 +131,30 @@ def test_the_genes_of_seurat_and_scanpy_are_the_strong_ones():
     rows = "".join(f"B,CD{i}X,{100 - i},2,0,0\n" for i in range(40))
     (one,) = read(f"group,names,scores,logfoldchanges,pvals,pvals_adj\n{rows}")
     assert len(one.types[0].positive) == 25 and "25 strongest" in one.notes[0]
+
+
+def test_decimal_commas_are_numbers():
+    text = (
+        "cluster;gene;avg_log2FC;p_val_adj\nB;CD79A;1,5;0\nB;MS4A1;2,5;1,2e-30\n"
+        "B;CD3D;-2,5;0\nB;LYZ;3,5;0,9\nT;CD3D;2;0\n"
+    )
+    (one,) = read(text)
+    assert [own.positive for own in one.types] == [("MS4A1", "CD79A"), ("CD3D",)]
+    assert one.notes[0].startswith("1 lines of genes that are lower")
+
+
+def test_lines_whose_numbers_cannot_be_read_are_left_out_and_counted():
+    head, rows = "cluster,gene,avg_log2FC,p_val_adj\n", "B,MS4A1,2,0\nT,CD3D,2,0\n"
+    (one,) = read(f"{head}{rows}B,LYZ,,0\nB,CD14,nan,0\nB,ALB,high,0\nT,TTR,2,NA\n")
+    assert [own.positive for own in one.types] == [("MS4A1",), ("CD3D",)]
+    assert one.notes[0].startswith("4 lines")
+    (one,) = read("type,gene,score\nB,MS4A1,high\nT,CD3D,low\n")
+    assert len(one.types) == 2 and "score holds no numbers" in one.notes[0]
+
+
+def test_a_table_of_lower_genes_alone_is_not_read_in_another_way():
+    with pytest.raises(FileRefused):
+        read("cluster,gene,avg_log2FC\nB,MS4A1,-2.5\nT,CD3D,-1\n")
 
 
 def test_clusters_called_by_numbers_are_told():
