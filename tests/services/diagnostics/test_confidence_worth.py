@@ -37,19 +37,20 @@ def test_the_share_of_held_out_cells_equals_an_independent_computation(opened, h
 def test_too_few_held_out_cells_leave_the_calibration_and_without_it_nothing(
     opened, held_out, monkeypatch, n, few
 ):
-    confidence = np.where(np.arange(held_out.rows.size) < n, 0.95, 0.5)
+    confidence = np.where(np.arange(held_out.rows.size) < n, 0.99, 0.0)
     other = replace(held_out, confidence=confidence)
     monkeypatch.setattr(confidence_worth, "held_out", lambda *_: other)
     predictions = results.current(opened)
     own = predictions.confidence[(opened.labels().codes < 0) & (predictions.prediction >= 0)]
-    told = own[own >= 0.9].mean()
-    assert confidence_worth.sentence(opened, 0.9) == (
+    level = round(float(np.median(own)), 2)
+    told = own[own >= level].mean()
+    assert confidence_worth.sentence(opened, level) == (
         f"The model expects about {100 * told:.0f} % of the predictions with a confidence of "
-        f"0.90 or more to be right, if the labels it learned are. Not checked: {few} of 30 needed; "
+        f"{level:.2f} or more to be right, if the labels it learned are. Not checked: {few} of 30 needed; "
         "the random check on Review can tell."
     )
     monkeypatch.setattr(Results, "is_calibrated", False)
-    assert confidence_worth.sentence(opened, 0.9) == (
-        "How often predictions with a confidence of 0.90 or more are right is not known: "
+    assert confidence_worth.sentence(opened, level) == (
+        f"How often predictions with a confidence of {level:.2f} or more are right is not known: "
         f"{few} of 30 needed."
     )
