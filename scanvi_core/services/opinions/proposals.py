@@ -17,6 +17,7 @@ from scanvi_core.services.workspace import Workspace
 if TYPE_CHECKING:
     from scanvi_core.annotation.opinions.annotators import Joint
 
+MOST_TYPES = 100  # beyond these the common word of all opinions takes too long to find
 TOGETHER = "All opinions together"
 CLEAR = 0.5  # the mean probability from which a type is offered
 
@@ -31,8 +32,12 @@ class Together:
 
 
 def together(opened: Workspace) -> Together | None:
-    """Return what all opinions say together by now; None without any that means a type here."""
-    if not any(one.names for one in kept(opened)):
+    """Return what all opinions say together by now; None without any that means a type here.
+
+    None, too, with more than `MOST_TYPES` types.
+    """
+    some = any(one.names for one in kept(opened))
+    if not some or len(types_here(opened)) > MOST_TYPES:
         return None
     key = ("opinions together", revision(opened), opened.labels().seq)
     return opened.cache.get(key, lambda: _together(opened))
@@ -92,6 +97,6 @@ def _together(opened: Workspace) -> Together:
     for one in kept(opened):
         unjudged = (truth >= 0) & ~judged_by(opened, one, labels)
         said.append(np.where(unjudged, -1, meant(one, names)))
-    words = np.column_stack(said)
+    words = np.column_stack(said).astype(np.int16)
     found = joint(words, len(names), truth, labels.weight)
     return Together(names, found, np.asarray((words >= 0).any(axis=1)))

@@ -107,3 +107,12 @@ def test_all_together_offer_only_what_is_clear_and_one_of_them_offers(
     all_say = [("B", proposals.TOGETHER)] if whose == "all" else []
     assert [(offer.name, offer.whose) for offer in offers] == all_say + own
     assert proposals.another(opened, np.arange(12), ["T"]) == ("B" if whose == "all" else "")
+
+
+def test_of_very_many_types_nothing_is_said_together(opened):
+    names = tuple(f"T{i}" for i in range(proposals.MOST_TYPES))
+    for tool in ("CellTypist", "Azimuth"):
+        says(opened, [0] * 9, names, tool=tool)
+    assert proposals.together(opened) is not None
+    says(opened, [0] * 9, ("one more",), tool="Garnett")
+    assert proposals.together(opened) is None
