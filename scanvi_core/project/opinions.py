@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from scanvi_core.arrays import open_array
-from scanvi_core.errors import InputError, ProjectError
+from scanvi_core.errors import InputError, ProjectError, SettingInvalid
 from scanvi_core.project import access
 from scanvi_core.project.files import not_written, read_record, write_json
 from scanvi_core.project.folder import Project
-from scanvi_core.project.names import clean_label
+from scanvi_core.project.names import MAX_LABEL_LENGTH, clean_label
 from scanvi_core.project.records import OpinionRecord, OpinionSource, opinion_kinds
 
 logger = logging.getLogger(__name__)
@@ -69,11 +69,13 @@ def keep(project: Project, opinion: Opinion) -> Opinion:
     Raises
     ------
     SettingInvalid
-        If its name is empty or too long.
+        If its name, one that it uses or a type that one means is empty or too long.
     ProjectError
         If the disk refuses, or who asks may only look.
     """
     access.check_write(project.root)
+    for own in opinion.label_names:
+        _check_own(own)
     identifier = secrets.token_hex(4)
     folder = project.opinions / identifier
     record: OpinionRecord = {
@@ -83,7 +85,7 @@ def keep(project: Project, opinion: Opinion) -> Opinion:
         "source": opinion.source,
         "created": datetime.now(UTC).isoformat(),  # by which several kept at once stay in order
         "label_names": list(opinion.label_names),
-        "names": dict(opinion.names),
+        "names": _meant(opinion.names),
         "about": dict(opinion.about),
     }
     try:
@@ -146,8 +148,7 @@ def set_names(project: Project, identifier: str, names: Mapping[str, str]) -> No
     strange = sorted(set(names) - set(record["label_names"]))
     if strange:
         raise InputError(f"{record['name']} does not say {strange[0]!r}.", "Reload the page.")
-    meant = {own: clean_label(here) for own, here in names.items() if here}
-    write_json(project.opinions / identifier / RECORD, record | {"names": meant})
+    write_json(project.opinions / identifier / RECORD, record | {"names": _meant(names)})
 
 
 def remove(project: Project, identifier: str) -> None:
@@ -166,6 +167,22 @@ def remove(project: Project, identifier: str) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise not_written(folder, error) from error
+
+
+def _check_own(name: str) -> None:
+    """Raise `SettingInvalid` if a name that an opinion uses is none; it stays as it is written."""
+    if not name.strip():
+        raise SettingInvalid("The opinion uses an empty name.", "Leave those cells without one.")
+    if len(name) > MAX_LABEL_LENGTH:
+        raise SettingInvalid(
+            f"The name {name[:30]}… of the opinion has {len(name)} characters.",
+            f"Use {MAX_LABEL_LENGTH} or fewer.",
+        )
+
+
+def _meant(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the types that names mean in their one spelling, as labels are written."""
+    return {own: clean_label(here) for own, here in names.items() if here}
 
 
 def _record(project: Project, identifier: str) -> OpinionRecord:

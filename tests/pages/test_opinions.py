@@ -43,6 +43,21 @@ def test_a_file_offers_what_tools_say_and_they_are_no_labels(visit, two):
     assert edit.is_by_hand(workspace(two)) and sound(app).title[0].value == "Review"
 
 
+def test_columns_of_tools_are_not_chosen_as_labels_unless_asked_for(visit, two):
+    app = sound(visit("labels", two))
+    assert app.button_group(key="label-source").value == "Start empty"
+    opened = workspace(two)
+    from_columns.take(opened, from_columns.of_file(opened), "predicted_labels")
+    app = visit("labels", two)
+    app.button_group(key="label-source").set_value("A column of the file").run()
+    column = sound(app).selectbox(key="labels-key")
+    assert column.value == "sex"
+    assert set(column.options[1:]) == {"predicted_labels", "predicted.celltype.l2"}
+    column.select("predicted_labels").run()
+    assert "A tool predicted these" in said(app)
+    assert app.button(key="use-labels").proto.type == "secondary"
+
+
 def test_one_of_them_is_removed_and_offered_again_below(visit, two):
     opened = workspace(two)
     one = from_columns.take(opened, from_columns.of_file(opened), "predicted_labels")

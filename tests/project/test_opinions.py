@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from scanvi_core.errors import DataDamaged, InputError
+from scanvi_core.errors import DataDamaged, InputError, SettingInvalid
 from scanvi_core.project import opinions
 from scanvi_core.project.folder import create_project
+from scanvi_core.project.foreign.opinions import take_in
 from scanvi_core.project.opinions import Opinion
 
 
@@ -15,12 +16,10 @@ def project(tmp_path, monkeypatch):
     return create_project("PBMC")
 
 
-def _opinion(name="CellTypist (predicted_labels)"):
+def _opinion(name="CellTypist (predicted_labels)", own=("B cells", "T cells"), meant="B"):
     labels = np.array([0, 1, -1, 1], np.int32)
     scores = np.array([0.9, np.nan, np.nan, 0.4], np.float32)
-    return Opinion(
-        name, ("B cells", "T cells"), labels, scores, "column", {"B cells": "B"}, {"column": "x"}
-    )
+    return Opinion(name, tuple(own), labels, scores, "column", {own[0]: meant}, {"column": "x"})
 
 
 def test_an_opinion_is_found_again_as_it_was_kept(project):
@@ -38,6 +37,23 @@ def test_names_are_mapped_and_mapped_no_more(project):
     assert opinions.read(project, kept.id).names == {"T cells": "CD4 T"}
     with pytest.raises(InputError, match="does not say 'NK'"):
         opinions.set_names(project, kept.id, {"NK": "NK"})
+
+
+@pytest.mark.parametrize(
+    ("meant", "label"),
+    [("Dendritic  cell", "Dendritic cell"), ("CD4²", "CD42"), ("Pre\u0301-B", "Pr\xe9-B")],
+)
+def test_meant_types_are_spelled_as_labels_and_taken_in_elsewhere(project, meant, label):
+    kept = opinions.keep(project, _opinion(meant=meant))
+    assert kept.names == {"B cells": label} and kept.label_names[0] == "B cells"
+    take_in(project, 4)
+
+
+@pytest.mark.parametrize(("own", "said"), [(" ", "empty name"), ("Plasma " * 40, "Plasma Plasma")])
+def test_own_names_that_are_none_are_refused_and_nothing_is_written(project, own, said):
+    with pytest.raises(SettingInvalid, match=said):
+        opinions.keep(project, _opinion(own=(own, "T cells")))
+    assert not project.opinions.exists() or not list(project.opinions.iterdir())
 
 
 def test_one_that_was_removed_is_gone_and_others_stay(project):

@@ -24,11 +24,13 @@ SHOWN_COLUMNS = 8
 
 def choose_source(opened: Workspace, *, begun: bool) -> None:
     """Draw the ways to bring labels, and the one chosen."""
-    opinions = from_columns.taken(opened, from_columns.of_file(opened))
-    types, others = (
-        [name for name in columns if name not in opinions]
-        for columns in edit.label_columns(opened)
-    )
+    columns = from_columns.of_file(opened)
+    told = from_columns.taken(opened, columns) | {
+        found.column for found in from_columns.offered(columns)
+    }
+    every = edit.label_columns(opened)
+    types, others = ([name for name in part if name not in told] for part in every)
+    tools = [name for part in every for name in part if name in told]
     before = {} if begun else from_project.candidates(opened)
     packs = [PACK] if opened.current_run() is None else []
     more = [*packs, *([EARLIER] if before else []), *([] if begun else [EXPORTED])]
@@ -47,8 +49,8 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
         table_form.draw(opened)
     elif way == TABLE:
         csv.draw(opened)
-    elif way == COLUMN and types + others:
-        _from_column(opened, types, others, begun=begun)
+    elif way == COLUMN and types + others + tools:
+        _from_column(opened, types, others, tools, begun=begun)
     else:
         _from_nothing(opened, [] if types else others, begun=begun)
 
@@ -73,11 +75,13 @@ def _kind(*, primary: bool) -> Literal["primary", "secondary"]:
     return "primary" if primary else "secondary"
 
 
-def _from_column(opened: Workspace, likely: list[str], others: list[str], *, begun: bool) -> None:
-    """Draw the choice of the column, and the types it would bring."""
+def _from_column(
+    opened: Workspace, likely: list[str], others: list[str], tools: list[str], *, begun: bool
+) -> None:
+    """Draw the choice of the column, and the types it would bring; what tools wrote comes last."""
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        key = st.selectbox("Label column", [*likely, *others], key="labels-key")
+        key = st.selectbox("Label column", [*likely, *others, *tools], key="labels-key")
         values = edit.column_values(opened, key)
         unlabeled, types = unlabeled_values.ask(values, f"unlabeled-{key}")
         label = "Use these labels again" if begun else "Use these labels"
@@ -85,6 +89,8 @@ def _from_column(opened: Workspace, likely: list[str], others: list[str], *, beg
         meant = _reference_names(opened, key, types["value"].tolist())
         if key in others:
             st.caption(":orange[:material/info:] These values do not look like cell types.")
+        if key in tools:
+            st.caption(":orange[:material/info:] A tool predicted these: an opinion, not labels.")
         if st.button(label, type=kind, key="use-labels", icon=":material/label:"):
             do(lambda: edit.use_column(opened, key, unlabeled, meant))
         if begun:

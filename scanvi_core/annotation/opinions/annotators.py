@@ -8,8 +8,11 @@ MACE"); that chance is learned from all types together, so that a few labels tel
 
 Labels of cells are the truth of these cells. Cells without one tell of a witness only whether
 others agree with it, so all of them together count as `OPEN_CELLS` of each type: else three who
-copy each other would outweigh any label. Cells of which all say the same are one row with a
-number, so that millions cost little.
+copy each other would outweigh any label.
+
+The witnesses are learned from at most `MOST_CELLS`, so that millions cost little: cells with a
+label first, but where these are many, as many without. Cells of which all say the same are one
+row with a number.
 """
 
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ STRENGTH = 6.0  # cells of each type that its prior stands for
 OPEN_CELLS = 2.0
 TYPE_CELLS = 1.0  # of each type, in the prior of the types' shares
 MOST_ROUNDS = 200
+MOST_CELLS, SEED = 5_000, 0
 LARGEST = 2**62
 ENOUGH = 1e-4  # largest change of a posterior at which EM ends
 
@@ -35,21 +39,27 @@ class Joint:
 
     Attributes
     ----------
-    kinds
-        Which row of `posterior` each cell is [n]: of cells that all call the same, there is one.
-    posterior
-        Probability of each type [kinds, K]; where nobody says anything, the types' shares.
+    said
+        What each witness says [n, witnesses], -1 where nothing.
+    known
+        True types [n], -1 where nobody knows.
+    share
+        Share of each type [K].
+    confusion
+        What each witness says of cells of each type [witnesses, K true, K said].
     knows
         Chance that each witness says a type because it is so [witnesses].
     """
 
-    kinds: Codes
-    posterior: Floats
+    said: Codes
+    known: Codes
+    share: Floats
+    confusion: Floats
     knows: Floats
 
     def of(self, rows: Codes) -> Floats:
-        """Return the probabilities of some cells [rows, K]."""
-        return self.posterior[self.kinds[rows]]
+        """Return the probabilities of some cells [rows, K]; the shares where nobody speaks."""
+        return _posterior(self.said[rows], self.known[rows], self.share, self.confusion)
 
 
 def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None) -> Joint:
@@ -67,7 +77,10 @@ def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None)
         How many cells each with a known type stands for [n]; None: one. Cells that were named
         together are fewer labels than cells.
     """
-    rows, where, cells = _rows(np.column_stack([said, known]), weight, n_types)
+    each = np.ones(len(known)) if weight is None else weight.astype(np.float64)
+    drawn, more = _drawn(known)
+    table = np.column_stack([said[drawn], known[drawn]])
+    rows, cells = _rows(table, each[drawn] * more, n_types)
     words, truth = rows[:, :-1], rows[:, -1]
     usual = np.array([_usual(own, n_types) for own in said.T]).reshape(-1, n_types)
     knows = np.full(len(usual), TRUE / (TRUE + SPOKEN))
@@ -85,13 +98,22 @@ def joint(said: Codes, n_types: int, known: Codes, weight: Floats | None = None)
         posterior = _posterior(words, truth, share / share.sum(), confusion)
         if np.abs(posterior - before).max(initial=0.0) < ENOUGH:
             break
-    return Joint(where, posterior, knows)
+    return Joint(said, known, share / share.sum(), confusion, knows)
 
 
-def _rows(table: Codes, weight: Floats | None, n_types: int) -> tuple[Codes, Codes, Floats]:
-    """Return the different rows of a table, which of them each line is, and their weights."""
+def _drawn(known: Codes) -> tuple[Codes, float]:
+    """Return the cells to learn from, and for how many labels each of theirs stands."""
+    judged, open_ = np.flatnonzero(known >= 0), np.flatnonzero(known < 0)
+    n = min(len(judged), max(MOST_CELLS // 2, MOST_CELLS - len(open_)))
+    random = np.random.default_rng(SEED)
+    some = random.choice(judged, n, replace=False)
+    others = random.choice(open_, min(len(open_), MOST_CELLS - n), replace=False)
+    return np.sort(np.concatenate([some, others])), len(judged) / max(1, n)
+
+
+def _rows(table: Codes, each: Floats, n_types: int) -> tuple[Codes, Floats]:
+    """Return the different rows of a table and their weights."""
     open_ = table[:, -1] < 0
-    each = np.ones(len(table)) if weight is None else weight.astype(np.float64)
     each = np.where(open_, min(1.0, OPEN_CELLS * n_types / max(1, open_.sum())), each)
     number = np.zeros(len(table), dtype=np.int64)  # of the row: sorting it is quicker than rows
     for column in table.T:
@@ -100,9 +122,9 @@ def _rows(table: Codes, weight: Floats | None, n_types: int) -> tuple[Codes, Cod
             number = np.unique(number, return_inverse=True)[1].reshape(-1)
         number = number * n_words + column + 1
     _, first, where = np.unique(number, return_index=True, return_inverse=True)
-    rows, where = table[first], where.reshape(-1)
-    cells = np.bincount(where, weights=each, minlength=len(rows)).astype(np.float64)
-    return rows, where, cells
+    rows = table[first]
+    cells = np.bincount(where.reshape(-1), weights=each, minlength=len(rows)).astype(np.float64)
+    return rows, cells
 
 
 def _usual(said: Codes, n_types: int) -> Floats:

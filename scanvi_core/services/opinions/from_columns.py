@@ -98,6 +98,8 @@ def take(opened: Workspace, columns: Columns, column: str) -> Opinion:
         If there is no such column.
     LabelsUnusable
         If it holds no names.
+    SettingInvalid
+        If one of its names is too long.
     ProjectError
         If the disk refuses, or who asks may only look.
     """

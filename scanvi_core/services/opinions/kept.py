@@ -1,20 +1,59 @@
 """The opinions that a project has kept."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from scanvi_core.project import opinions
+from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.workspace import Workspace
 
 
 def kept(opened: Workspace) -> tuple[Opinion, ...]:
-    """Return the opinions of a project that are of its cells, the oldest first."""
+    """Return the opinions of a project that are of its cells, the oldest first.
+
+    A type that was renamed or merged since goes by what it is called now.
+    """
 
     def read() -> tuple[Opinion, ...]:
         every, n = opinions.listed(opened.project), opened.dataset.n_obs
         return tuple(one for one in every if len(one.labels) == len(one.scores) == n)
 
-    return opened.cache.get(("opinions", revision(opened)), read)
+    def by_now() -> tuple[Opinion, ...]:
+        every = opened.cache.get(("opinions", told), read)
+        types = {here for one in every for here in one.names.values()}
+        if types <= set(opened.labels().active):
+            return every
+        now = _called_now(opened)
+        return tuple(_renamed(one, now) for one in every)
+
+    told = revision(opened)
+    return opened.cache.get(("opinions by now", told, opened.labels().seq), by_now)
+
+
+def _called_now(opened: Workspace) -> dict[str, str]:
+    """Return what types that are no more were renamed or merged to."""
+    active = set(opened.labels().active)
+    names = dict[str, str]()
+    for event in opened.store.events():
+        if event.kind in ("rename", "merge") and not event.undone:
+            _follow(names, event)
+    return {old: new for old, new in names.items() if old not in active}
+
+
+def _follow(names: dict[str, str], event: Event) -> None:
+    """Let names lead to where an event brought them."""
+    gone, to = set(event.payload["labels"]) - {event.payload["to"]}, event.payload["to"]
+    names |= {old: to for old, new in names.items() if new in gone}
+    names |= dict.fromkeys(gone, to)
+    names.pop(to, None)
+
+
+def _renamed(one: Opinion, now: Mapping[str, str]) -> Opinion:
+    names = {own: now.get(here, here) for own, here in one.names.items()}
+    return replace(one, names=names) if names != one.names else one
 
 
 def revision(opened: Workspace) -> tuple[tuple[str, int], ...]:

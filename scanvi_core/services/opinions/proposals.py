@@ -17,9 +17,9 @@ from scanvi_core.services.workspace import Workspace
 if TYPE_CHECKING:
     from scanvi_core.annotation.opinions.annotators import Joint
 
-MOST, LEAST = 2, 0.1  # candidates of a card; their mean probability
+MOST_TYPES = 100  # beyond these the common word of all opinions takes too long to find
 TOGETHER = "All opinions together"
-CLEAR = 0.5  # the mean probability from which a type is offered beside those of a model
+CLEAR = 0.5  # the mean probability from which a type is offered
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,24 @@ class Together:
 
 
 def together(opened: Workspace) -> Together | None:
-    """Return what all opinions say together by now; None without any that means a type here."""
-    if not any(one.names for one in kept(opened)):
+    """Return what all opinions say together by now; None without any that means a type here.
+
+    None, too, with more than `MOST_TYPES` types.
+    """
+    some = any(one.names for one in kept(opened))
+    if not some or len(types_here(opened)) > MOST_TYPES:
         return None
     key = ("opinions together", revision(opened), opened.labels().seq)
     return opened.cache.get(key, lambda: _together(opened))
 
 
 def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ...]:
-    """Return the likeliest types of some cells together, by all opinions, with probabilities."""
-    found = together(opened)
-    if found is None:
-        return ()
-    rows = rows[found.spoken[rows]]
-    if not rows.size:
-        return ()
-    mean = found.joint.of(rows).mean(axis=0)
-    best = np.argsort(-mean, kind="stable")[:MOST]
-    return tuple((found.names[code], float(mean[code])) for code in best if mean[code] >= LEAST)
+    """Return the types that all opinions clearly say some cells are, with mean probabilities.
+
+    What no single opinion offers for these cells is left out, however likely it is by all.
+    """
+    (own,) = candidates.of_groups(opened, [rows])
+    return _clear(opened, rows, {offer.name for offer in own})
 
 
 def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
@@ -57,16 +57,34 @@ def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Off
     offers = candidates.of_groups(opened, groups)
     if len(kept(opened)) < 2:
         return offers
-    return [
-        (*(Offer(name, share, TOGETHER) for name, share in proposed(opened, rows)), *own)
-        for rows, own in zip(groups, offers, strict=True)
-    ]
+    answers = []
+    for rows, own in zip(groups, offers, strict=True):
+        clear = _clear(opened, rows, {offer.name for offer in own})
+        answers.append((*(Offer(name, share, TOGETHER) for name, share in clear), *own))
+    return answers
 
 
 def another(opened: Workspace, rows: np.ndarray, besides: Collection[str]) -> str:
     """Return the type that all opinions clearly propose for some cells, where a model does not."""
-    name, share = next(iter(proposed(opened, rows)), ("", 0.0))
-    return name if share >= CLEAR and name not in besides else ""
+    name, _ = next(iter(proposed(opened, rows)), ("", 0.0))
+    return name if name not in besides else ""
+
+
+def _clear(
+    opened: Workspace, rows: np.ndarray, offered: Collection[str]
+) -> tuple[tuple[str, float], ...]:
+    """Return the types among those offered that all opinions clearly say some cells are."""
+    found = together(opened) if offered else None
+    if found is None:
+        return ()
+    rows = rows[found.spoken[rows]]
+    if not rows.size:
+        return ()
+    mean = found.joint.of(rows).mean(axis=0)
+    best = np.argsort(-mean, kind="stable")
+    best = best[mean[best] >= CLEAR]
+    names = [(found.names[code], float(mean[code])) for code in best]
+    return tuple((name, share) for name, share in names if name in offered)
 
 
 def _together(opened: Workspace) -> Together:
@@ -79,6 +97,6 @@ def _together(opened: Workspace) -> Together:
     for one in kept(opened):
         unjudged = (truth >= 0) & ~judged_by(opened, one, labels)
         said.append(np.where(unjudged, -1, meant(one, names)))
-    words = np.column_stack(said)
+    words = np.column_stack(said).astype(np.int16)
     found = joint(words, len(names), truth, labels.weight)
     return Together(names, found, np.asarray((words >= 0).any(axis=1)))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scanvi_core.annotation.opinions import annotators
 from scanvi_core.annotation.opinions.annotators import joint
 
 K, N = 6, 3_000
@@ -72,3 +73,30 @@ def test_cells_of_one_decision_count_as_they_are_weighed(random, truth):
     as_one = joint(said, K, wrong, np.full(N, 0.01))
     as_all = joint(said, K, wrong)
     assert as_one.knows[0] > 0.4 > 0.2 > as_all.knows[0]
+
+
+def test_of_many_cells_some_are_learned_from_and_the_others_are_told_as_well(random, monkeypatch):
+    truth = random.choice(K, 40 * N)
+    said = [np.where(random.random(40 * N) < right, truth, random.integers(0, K, 40 * N))
+            for right in (0.8, 0.7, 0.6)]  # fmt: skip
+    known = np.full(40 * N, -1)
+    known[-60:] = truth[-60:]
+    tables = []
+    rows = annotators._rows
+    monkeypatch.setattr(
+        annotators, "_rows", lambda table, *rest: tables.append(table) or rows(table, *rest)
+    )
+    found = joint(np.column_stack(said), K, known)
+    (table,) = tables
+    assert len(table) == annotators.MOST_CELLS and (table[:, -1] >= 0).sum() == 60
+    told = found.of(np.arange(500)).argmax(axis=1)
+    assert np.mean(told == truth[:500]) > 0.87
+
+
+def test_many_labels_weigh_as_much_when_some_of_them_are_drawn(random):
+    truth = random.choice(K, 40 * N)
+    known = np.where(np.arange(40 * N) < 20 * N, truth, -1)
+    drawn, more = annotators._drawn(known)
+    n_labels = (known[drawn] >= 0).sum()
+    assert len(drawn) == annotators.MOST_CELLS and 0 < n_labels < len(drawn)
+    assert n_labels * more == pytest.approx(20 * N)

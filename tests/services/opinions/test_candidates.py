@@ -5,7 +5,8 @@ import pytest
 
 from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion
-from scanvi_core.services.opinions import candidates, kept
+from scanvi_core.services.labels import edit
+from scanvi_core.services.opinions import candidates, kept, reliability
 from scanvi_core.services.workspace import workspace
 
 
@@ -60,3 +61,26 @@ def test_the_revision_changes_with_each_change(opened):
     assert len(seen) == 3 and kept.kept(opened)[0].names == {"T": "T"}
     opinions.remove(opened.project, own.id)
     assert kept.kept(opened) == ()
+
+
+def test_a_type_that_was_renamed_or_merged_is_meant_by_its_name_of_now(opened):
+    edit.start_empty(opened)
+    own = said(opened, [0] * 6 + [2] * 6)
+    edit.name_cells(opened, np.arange(6), "B", "review")
+    edit.name_cells(opened, np.arange(6, 12), "T", "review")
+
+    def right():
+        (now,) = kept.kept(opened)
+        tracks = reliability.tracks(opened, now)
+        return {name: (track.right_decisions, track.decisions) for name, track in tracks.items()}
+
+    assert right() == {"B": (1, 1), "T": (1, 1)}
+    edit.rename(opened, "B", "Naive B")
+    edit.rename(opened, "Naive B", "B lymphocyte")
+    assert right() == {"B lymphocyte": (1, 1), "T": (1, 1)}
+    edit.rename(opened, "T", "B lymphocyte")  # merged
+    assert right()["B lymphocyte"] == (2, 2) and len(right()) == 1
+    for _ in range(3):
+        edit.undo(opened)
+    assert right() == {"B": (1, 1), "T": (1, 1)}
+    assert opinions.read(opened.project, own.id).names == {"B cells": "B", "b": "B", "T": "T"}

@@ -1,5 +1,7 @@
 """What opinions are judged by, and what a card says of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,32 @@ def test_all_together_propose_and_labels_tell_whom_to_believe(opened):
     (name, share), *_ = proposals.proposed(opened, np.arange(20, 30))
     assert name == "B" and share > 0.8
     assert proposals.proposed(opened, np.arange(80, 90))[0][0] == "T"
+
+
+@pytest.mark.parametrize(
+    ("share", "whose"),
+    [([0.8, 0.2, 0.0], "all"), ([0.45, 0.35, 0.2], "one"), ([0.2, 0.1, 0.7], "one")],
+)
+def test_all_together_offer_only_what_is_clear_and_one_of_them_offers(
+    opened, monkeypatch, share, whose
+):
+    for tool in ("CellTypist", "Azimuth"):
+        says(opened, [0] * 9 + [1] * 3, ("B", "T", "Mk"), tool=tool)
+    joint = SimpleNamespace(of=lambda rows: np.tile(share, (len(rows), 1)))
+    spoken = np.ones(opened.dataset.n_obs, bool)
+    found = proposals.Together(("B", "T", "Mk"), joint, spoken)
+    monkeypatch.setattr(proposals, "together", lambda _: found)
+    (offers,) = proposals.of_groups(opened, [np.arange(12)])
+    own = [("B", "CellTypist (x)"), ("B", "Azimuth (x)")]
+    all_say = [("B", proposals.TOGETHER)] if whose == "all" else []
+    assert [(offer.name, offer.whose) for offer in offers] == all_say + own
+    assert proposals.another(opened, np.arange(12), ["T"]) == ("B" if whose == "all" else "")
+
+
+def test_of_very_many_types_nothing_is_said_together(opened):
+    names = tuple(f"T{i}" for i in range(proposals.MOST_TYPES))
+    for tool in ("CellTypist", "Azimuth"):
+        says(opened, [0] * 9, names, tool=tool)
+    assert proposals.together(opened) is not None
+    says(opened, [0] * 9, ("one more",), tool="Garnett")
+    assert proposals.together(opened) is None
