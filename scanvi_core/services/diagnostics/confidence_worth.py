@@ -57,8 +57,8 @@ def sentence(opened: Workspace, level: float) -> str:
     if predictions is None or not predictions.is_calibrated or np.isnan(told):
         return f"How often predictions {as_sure} are right is not known: {few}."
     return (
-        f"The model expects about {percent(told)} of the predictions {as_sure} to be right, if the "
-        f"labels it learned are. Not checked: {few}; the random check on Review can tell."
+        f"The model expects about {percent(told)} of the predictions {as_sure} to be right, if "
+        f"the labels it learned are. Not checked: {few}; the random check on Review can tell."
     )
 
 

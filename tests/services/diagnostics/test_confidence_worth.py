@@ -46,8 +46,8 @@ def test_too_few_held_out_cells_leave_the_calibration_and_without_it_nothing(
     told = own[own >= level].mean()
     assert confidence_worth.sentence(opened, level) == (
         f"The model expects about {100 * told:.0f} % of the predictions with a confidence of "
-        f"{level:.2f} or more to be right, if the labels it learned are. Not checked: {few} of 30 needed; "
-        "the random check on Review can tell."
+        f"{level:.2f} or more to be right, if the labels it learned are. Not checked: {few} of 30 "
+        "needed; the random check on Review can tell."
     )
     monkeypatch.setattr(Results, "is_calibrated", False)
     assert confidence_worth.sentence(opened, level) == (
