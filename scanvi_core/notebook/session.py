@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 
 from scanvi_core import runtime
-from scanvi_core.errors import InputError, ScanviError
+from scanvi_core.errors import FileRefused, InputError, ScanviError
 from scanvi_core.notebook.columns import check_same, take_over, write_copy
 from scanvi_core.services.serving import app_command, told_to_open
 
@@ -76,9 +76,7 @@ class Session:
             If the object holds other cells, or the app has not read them yet.
         """
         from scanvi_core.services.export.write import ExportChoice, write
-        from scanvi_core.services.paths import was_imported
 
-        was_imported(self.folder / SOURCE)
         target = self.folder / "annotated.h5ad"
         with self._opened() as opened:
             write(opened, ExportChoice(), target)
@@ -98,15 +96,24 @@ class Session:
 
     @contextmanager
     def _opened(self) -> "Iterator[Workspace]":
+        from scanvi_core.services.paths import was_imported
         from scanvi_core.services.workspace import Workspace, recent_projects
 
         with runtime.home_at(self.folder / "home"):
-            for project in recent_projects():
-                opened = Workspace.open(project)
-                if Path(opened.dataset.manifest["source"]["path"]) == self.folder / SOURCE:
-                    yield opened
-                    return
-            raise InputError("The app has not read the data yet.", NOT_OPEN)
+            was_imported(self.folder / SOURCE)
+            every = map(Workspace.open, recent_projects())
+            opened = next((one for one in every if self._is_ours(one)), None)
+            if opened is None:
+                raise InputError("The app has not read the data yet.", NOT_OPEN)
+            yield opened
+
+    def _is_ours(self, opened: "Workspace") -> bool:
+        from scanvi_core.services.workspace import source_path
+
+        try:
+            return source_path(opened) == self.folder / SOURCE
+        except FileRefused:  # of another project, from elsewhere
+            return False
 
     def __enter__(self) -> Self:
         return self

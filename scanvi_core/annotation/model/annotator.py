@@ -32,7 +32,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.train.history import Hooks, TrainingHistory
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.loop import fit
-from scanvi_core.train.training import taught_at
+from scanvi_core.train.training import TAUGHT_STEPS, taught_at
 from scanvi_core.train.warmstart import carry_over
 
 
@@ -84,7 +84,7 @@ def learn(
     )  # fmt: skip
     weight = DECIDED_WEIGHT if data.soft is not None else 1.0
     if own and history.kept_step > taught_at(n_steps):
-        weight = TAUGHT_WEIGHT
+        weight = max(1.0, TAUGHT_WEIGHT * min(1.0, n_steps / TAUGHT_STEPS))
     return Learned(
         module, history, usable, data, teacher.space, weight, model_config, train_config
     )

@@ -31,7 +31,10 @@ from tests.projects import train_now
 from tests.services.packed import pack_with, read
 
 # of the search for doublets, where it finds none
-pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:invalid value encountered in scalar divide"),
+    pytest.mark.filterwarnings("ignore:precomputed_knn:UserWarning"),  # of umap, about transform
+]
 
 
 def record_of(packed):
