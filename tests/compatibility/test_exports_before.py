@@ -1,4 +1,7 @@
-"""Exports say what those of version 0.1.0 said for the same files, settings and seed.
+"""Exports hold what those of version 0.1.0 held, and say nearly what they said.
+
+The network is trained otherwise since (it learns the answer of all models halfway): 97 % of the
+names and more are the same, confidences of single cells differ by more.
 
 ``exports_0_1_0.npz`` was made by ``annotate FILE -o OUT --labels-key KEY --preset quick --seed 0``
 with one thread: the example by ``cell_type``; of pancreas_endo_1k one label in ten, drawn by seed
@@ -69,13 +72,12 @@ def test_an_export_is_what_it_was(make, before, tmp_path):
     for name in WORDS:
         now = adata.obs[name].astype("category").cat
         assert now.categories.tolist() == old(f"{name}.names").tolist()
-        assert np.mean(now.codes.to_numpy() == old(name)) >= 0.995, name
-    for name in NUMBERS:  # another processor rounds otherwise; stored in half precision
+        assert np.mean(now.codes.to_numpy() == old(name)) >= 0.95, name
+    for name in NUMBERS:
         differences = np.abs(adata.obs[name].to_numpy() - old(name).astype(np.float32))
-        assert np.nanquantile(differences, 0.99) <= 0.02, name
-        assert np.nanmedian(differences) <= 2e-3, name
+        assert np.nanmedian(differences) <= 0.04, name
     told = adata.obs["scanvi_reason"].astype(str).to_numpy()
     was = old("scanvi_reason.names")[old("scanvi_reason")]
     changed = ("technical", "novel")  # doublets, novelty
     anew = np.isin(told, changed) | np.isin(was, changed)
-    assert np.mean(told[~anew] == was[~anew]) >= 0.98
+    assert np.mean(told[~anew] == was[~anew]) >= 0.9

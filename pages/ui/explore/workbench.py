@@ -11,7 +11,7 @@ from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
-ASIDE = 366  # pixels above the legend; assets/page.css puts the panel there
+ASIDE = 390  # pixels above the legend; assets/page.css puts the panel there
 
 
 def draw(opened: Workspace, *, key: str, default_color: str, compare: bool = False) -> str:
