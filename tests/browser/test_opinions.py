@@ -63,10 +63,15 @@ def test_a_file_without_labels_is_named_by_what_two_tools_say(
     page.get_by_role("button", name="Find groups of similar cells").click()
     page.locator(".st-key-review-card").wait_for(timeout=180_000)
     settle(page)
-    for _ in range(N_DECISIONS):
-        page.get_by_text("CellTypist says").first.wait_for()
+    named = 0
+    while (
+        named < N_DECISIONS
+    ):  # a card of which no two tools and no single one say enough is skipped
+        page.locator(".st-key-review-card").wait_for()
+        offered = page.locator(".st-key-name-part").count() > 0
+        named += offered
         before = page.locator(".st-key-review-card").inner_text()
-        page.keyboard.press("a")
+        page.keyboard.press("a" if offered else "s")
         page.wait_for_function(
             "before => document.querySelector('.st-key-review-card')?.innerText !== before",
             arg=before, timeout=60_000,
