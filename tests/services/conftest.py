@@ -11,13 +11,14 @@ from scanvi_core import runtime
 from scanvi_core.project.folder import create_project
 from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import project_file
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import workspace
 from tests import projects
 from tests.conftest import Once
 from tests.projects import copy_of
-from tests.services.packed import small_example
+from tests.services.packed import look_in_a_fork, small_example
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +65,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home of its own for each test."""
     monkeypatch.setenv(runtime.HOME_VARIABLE, str(tmp_path / "home"))
     yield tmp_path / "home"
+
+
+@pytest.fixture
+def quick(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look through project files in a fork."""
+    monkeypatch.setattr(project_file, "run_child", look_in_a_fork)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from scanvi_core import runtime
 from scanvi_core.data.child import answer
@@ -20,6 +21,7 @@ from scanvi_core.services.projects import library, project_file, project_file_ch
 
 HUGE = 2**31 - 1
 CELLS, GENES = 160, 90
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 Change = bytes | None | Callable[[bytes], bytes]
 
 

@@ -6,7 +6,6 @@ Most are looked through in a fork of the test, as the child process does it; som
 import hashlib
 import io
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from scanvi_core.project.folder import list_projects, open_project
 from scanvi_core.services import workspace
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
-from scanvi_core.services.projects import library, project_file
+from scanvi_core.services.projects import library
 from scanvi_core.services.runs import results
 from tests import ROOT
 from tests.services.packed import (
@@ -32,21 +31,13 @@ from tests.services.packed import (
     HUGE,
     array,
     left,
-    look_in_a_fork,
+    needs_fork,
     npy,
     pack_with,
     read,
     refusal,
     told,
 )
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-
-
-@pytest.fixture
-def quick(home, monkeypatch):
-    """Look through project files in a fork."""
-    monkeypatch.setattr(project_file, "run_child", look_in_a_fork)
 
 
 def one(at, value):
