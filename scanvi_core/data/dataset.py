@@ -187,6 +187,10 @@ class Dataset:
             raise ColumnMissing(
                 f"There is no gene {name}.", "Check its spelling, capitals included."
             )
+        return self.gene_at(position)
+
+    def gene_at(self, position: int) -> np.ndarray:
+        """Return the gene at a position in every cell; see `gene`."""
         column = columns_at(self.counts_by_gene, [position])
         return log_normalized(column, self.totals).toarray().ravel()
 

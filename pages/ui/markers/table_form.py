@@ -10,6 +10,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import scoring, tables
 from scanvi_core.services.markers.scoring import Question
 from scanvi_core.services.markers.tables import MarkerTable
+from scanvi_core.services.opinions import names
 from scanvi_core.services.workspace import Workspace
 
 BUILT_IN, PASTE, FILE = "Built in", "Paste", "A file"
@@ -47,7 +48,7 @@ def _in_use(opened: Workspace) -> None:
                 disabled=bool(edit.read_only(opened)),
                 help="Nothing is offered by it any more. Labels stay.",
             ):  # fmt: skip
-                do(lambda identifier=kept.id: scoring.put_away(opened, identifier))  # type: ignore[misc]
+                do(lambda own=kept: names.remove(opened, own))  # type: ignore[misc]
 
 
 def _built_in(opened: Workspace) -> MarkerTable | None:

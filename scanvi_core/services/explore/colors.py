@@ -9,7 +9,7 @@ from scanvi_core import keys
 from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.data.qc import limits
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.opinions.kept import kept, meant, revision
+from scanvi_core.services.opinions.kept import kept, meant, revision, types_of
 from scanvi_core.services.quality import flags as quality_flags
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
@@ -118,8 +118,8 @@ def _by_quality(opened: Workspace) -> Coloring:
 def _by_opinion(opened: Workspace, what: str) -> Coloring:
     """Color by what an opinion says; only the kept ones are among the ways to color."""
     own = next(own for own in kept(opened) if OPINION + own.name == what)
-    codes, names = meant(own)
-    return _by_type(opened, what, codes, names, str(revision(opened)))
+    names = types_of(own)
+    return _by_type(opened, what, meant(own, names), names, str(revision(opened)))
 
 
 def _by_doubt(what: str, seen: uncertainty.Uncertainty, revision: str) -> Coloring:

@@ -31,7 +31,7 @@ def of_type(opened: Workspace, rows: np.ndarray, name: str) -> pd.DataFrame:
 
 
 def _level(opened: Workspace, rows: np.ndarray, place: int, sign: str) -> dict[str, str | float]:
-    values = scoring.gene_levels(opened, place)
+    values = opened.dataset.gene_at(place)
     inside, n = float(values[rows].sum()), values.size - rows.size
     others = (float(values.sum(dtype=np.float64)) - inside) / max(1, n)
     symbol = str(opened.dataset.symbols[place])

@@ -102,7 +102,7 @@ def _opinion(
 
     clusters = np.where(np.asarray(opened.dataset.totals) > 0, small.codes, -1)
     scores = cluster_scores.cluster_scores(
-        lambda place: gene_levels(opened, place),
+        opened.dataset.gene_at,
         [cluster_scores.GeneSet(one.positive, one.negative) for one in scored],
         clusters,
         parts,
@@ -121,15 +121,6 @@ def _opinion(
         {name: name for name in names},
         {**question.about, "method": METHOD, GENES: _as_json(question.types)},
     )
-
-
-def gene_levels(opened: Workspace, place: int) -> np.ndarray:
-    """Return one gene in every cell as log1p of counts per 10,000, float32 [n_obs]."""
-    from scanvi_core.data.blocks.mapped import columns_at
-    from scanvi_core.data.normalization import log_normalized
-
-    column = columns_at(opened.dataset.counts_by_gene, [place])
-    return np.asarray(log_normalized(column, opened.dataset.totals).toarray().ravel())
 
 
 def _as_json(types: tuple[MarkerSet, ...]) -> str:
@@ -188,8 +179,3 @@ def use(opened: Workspace, question: Question) -> Opinion:
 def in_use(opened: Workspace) -> list[Opinion]:
     """Return the opinions of marker genes that the project keeps."""
     return [one for one in kept(opened) if one.source == MARKERS]
-
-
-def put_away(opened: Workspace, identifier: str) -> None:
-    """Forget what marker genes say; labels that were given by their help stay."""
-    opinions.remove(opened.project, identifier)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanvi_core.services.opinions.kept import kept, meant
+from scanvi_core.services.opinions.kept import kept, meant, types_of
 from scanvi_core.services.workspace import Workspace
 
 LEAST = 1 / 3  # share below which a type is not offered
@@ -33,7 +33,8 @@ class Offer:
 
 def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
     """Return what the opinions say of each group of cells (rows), the most frequent first."""
-    heard = [(own.name, own.scores, *meant(own)) for own in kept(opened)]
+    told = [(own, types_of(own)) for own in kept(opened)]
+    heard = [(own.name, own.scores, meant(own, names), names) for own, names in told]
     answers = []
     for rows in groups:
         offers = [
@@ -49,9 +50,7 @@ def cells_said(opened: Workspace, name: str) -> np.ndarray:
     """Return the cells [n_obs] that some opinion says are of a type."""
     said = np.zeros(opened.dataset.n_obs, dtype=bool)
     for own in kept(opened):
-        codes, names = meant(own)
-        if name in names:
-            said |= codes == names.index(name)
+        said |= meant(own, [name]) == 0
     return said
 
 

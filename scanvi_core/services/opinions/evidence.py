@@ -5,6 +5,7 @@ them. Labels that came with the file count cell by cell, but only for a tool tha
 other cells than these, and not where it says nearly what they say: they may have been made of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,12 @@ class Known:
     codes: npt.NDArray[np.int64]
     decision: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float64]
+
+    def as_codes_of(self, names: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Return the types as codes of other names [n_obs], -1 for types not among them."""
+        places = {name: code for code, name in enumerate(names)}
+        codes = [places.get(name, -1) for name in self.names]
+        return np.array([*codes, -1], dtype=np.int64)[self.codes]
 
 
 def known(opened: Workspace, *, visible: bool = False, at: int | None = None) -> Known:

@@ -1,9 +1,10 @@
 """The opinions that a project has kept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from scanvi_core.project import opinions
 from scanvi_core.project.label_log.events import Event
@@ -62,8 +63,13 @@ def revision(opened: Workspace) -> tuple[tuple[str, int], ...]:
     return tuple((path.parent.name, path.stat().st_mtime_ns) for path in records)
 
 
-def meant(own: Opinion) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return codes [n_obs] and names of the types that the names of an opinion mean here."""
-    names = tuple(dict.fromkeys(own.names[name] for name in own.label_names if name in own.names))
-    codes = [names.index(own.names[name]) if name in own.names else -1 for name in own.label_names]
-    return np.array([*codes, -1], dtype=np.int32)[own.labels], names
+def types_of(own: Opinion) -> tuple[str, ...]:
+    """Return the types that the names of an opinion mean here."""
+    return tuple(dict.fromkeys(own.names[name] for name in own.label_names if name in own.names))
+
+
+def meant(own: Opinion, names: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Return what an opinion says of each cell [n_obs] as codes of `names`, -1 for none."""
+    places = {name: code for code, name in enumerate(names)}
+    codes = [places.get(own.names.get(name, ""), -1) for name in own.label_names]
+    return np.array([*codes, -1], dtype=np.int32)[own.labels]

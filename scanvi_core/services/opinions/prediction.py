@@ -62,8 +62,7 @@ def _evidence(
 
     names = run.settings.label_names
     seen = known(opened, visible=True, at=run.settings.labels_seq)
-    places = {name: code for code, name in enumerate(names)}
-    truth = np.array([*(places.get(name, -1) for name in seen.names), -1])[seen.codes]
+    truth = seen.as_codes_of(names)
     earlier, own = judged
     own = Calibration(float(run.summary["temperature"])).apply(own)
     then = {name: code for code, name in enumerate(earlier.settings.label_names)}

@@ -10,8 +10,7 @@ from scanvi_core.services.opinions import candidates
 from scanvi_core.services.opinions.candidates import Offer
 from scanvi_core.services.opinions.evidence import judged_by, known
 from scanvi_core.services.opinions.from_columns import types_here
-from scanvi_core.services.opinions.kept import kept, revision
-from scanvi_core.services.opinions.reliability import meant
+from scanvi_core.services.opinions.kept import kept, meant, revision
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def proposed(opened: Workspace, rows: np.ndarray) -> tuple[tuple[str, float], ..
     What no single opinion offers for these cells is left out, however likely it is by all.
     """
     (own,) = candidates.of_groups(opened, [rows])
-    return _clear(opened, rows, {offer.name for offer in own})
+    return _clear(together(opened) if own else None, rows, {offer.name for offer in own})
 
 
 def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Offer, ...]]:
@@ -57,9 +56,9 @@ def of_groups(opened: Workspace, groups: Sequence[np.ndarray]) -> list[tuple[Off
     offers = candidates.of_groups(opened, groups)
     if len(kept(opened)) < 2:
         return offers
-    answers = []
+    found, answers = together(opened), []
     for rows, own in zip(groups, offers, strict=True):
-        clear = _clear(opened, rows, {offer.name for offer in own})
+        clear = _clear(found, rows, {offer.name for offer in own})
         answers.append((*(Offer(name, share, TOGETHER) for name, share in clear), *own))
     return answers
 
@@ -71,11 +70,10 @@ def another(opened: Workspace, rows: np.ndarray, besides: Collection[str]) -> st
 
 
 def _clear(
-    opened: Workspace, rows: np.ndarray, offered: Collection[str]
+    found: Together | None, rows: np.ndarray, offered: Collection[str]
 ) -> tuple[tuple[str, float], ...]:
     """Return the types among those offered that all opinions clearly say some cells are."""
-    found = together(opened) if offered else None
-    if found is None:
+    if found is None or not offered:
         return ()
     rows = rows[found.spoken[rows]]
     if not rows.size:
@@ -91,8 +89,7 @@ def _together(opened: Workspace) -> Together:
     from scanvi_core.annotation.opinions.annotators import joint
 
     labels, names = known(opened), types_here(opened)
-    places = {name: code for code, name in enumerate(names)}
-    truth = np.array([*(places.get(name, -1) for name in labels.names), -1])[labels.codes]
+    truth = labels.as_codes_of(names)
     said = list[np.ndarray]()
     for one in kept(opened):
         unjudged = (truth >= 0) & ~judged_by(opened, one, labels)

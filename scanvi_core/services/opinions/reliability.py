@@ -10,10 +10,10 @@ from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.formatting import count
 from scanvi_core.services.opinions.evidence import Known, judged_by, known
 from scanvi_core.services.opinions.from_columns import short_name
-from scanvi_core.services.opinions.kept import kept, revision
+from scanvi_core.services.opinions.kept import kept, meant, revision
 from scanvi_core.services.workspace import Workspace
 
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,6 @@ def words(opened: Workspace, rows: np.ndarray) -> list[Word]:
     return [word for word in found if word is not None]
 
 
-def meant(one: Opinion, names: tuple[str, ...]) -> Codes:
-    """Return what an opinion says of each cell [n_obs] as codes of `names`, -1 for none."""
-    places = {name: code for code, name in enumerate(names)}
-    codes = [places.get(one.names.get(own, ""), -1) for own in one.label_names]
-    return np.array([*codes, -1], dtype=np.int64)[one.labels]
-
-
 def _word(opened: Workspace, one: Opinion, whose: str, rows: np.ndarray) -> Word | None:
     said = [one.names.get(name, "") or f"“{name}”" for name in one.label_names]
     spoken = [said[code] for code in one.labels[rows] if code >= 0]
@@ -124,8 +117,7 @@ def _tracks(opened: Workspace, one: Opinion, labels: Known) -> dict[str, Track]:
     names = tuple(dict.fromkeys([*types, *labels.names]))
     said = meant(one, names)
     judge = judged_by(opened, one, labels) & (said >= 0)
-    places = {name: code for code, name in enumerate(names)}
-    truth = np.array([*(places[name] for name in labels.names), -1], np.int64)[labels.codes]
+    truth = labels.as_codes_of(names)
     counts = np.zeros((len(types), 2, 2), dtype=np.int64)  # type; decision or label; all, right
     by_hand = judge & (labels.decision >= 0)
     for code, is_so in _decided(said[by_hand], truth[by_hand], labels.decision[by_hand]):

@@ -11,6 +11,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.explore import colors
 from scanvi_core.services.labels import edit
 from scanvi_core.services.markers import levels, scoring, tables
+from scanvi_core.services.opinions import names
 from scanvi_core.services.review import answers, first_cards, queue
 from scanvi_core.services.workspace import workspace
 
@@ -83,7 +84,7 @@ def test_the_markers_an_offer_rests_on_are_higher_in_its_cells(opened, question)
     item = next(i for i in queue.queue(opened) if i.candidates and i.candidates[0].name == B)
     table = levels.of_type(opened, item.rows, B).set_index("gene")
     assert table.loc["CD79A", "these cells"] > table.loc["CD79A", "all others"] + 1
-    whole = scoring.gene_levels(opened, int(np.flatnonzero(opened.dataset.symbols == "CD79A")[0]))
+    whole = opened.dataset.gene_at(int(np.flatnonzero(opened.dataset.symbols == "CD79A")[0]))
     np.testing.assert_allclose(
         table.loc["CD79A", "these cells"], whole[item.rows].mean(), rtol=1e-5
     )
@@ -94,7 +95,7 @@ def test_the_same_table_again_takes_the_place_of_the_first(opened, question):
     first, second = scoring.use(opened, question), scoring.use(opened, question)
     assert [one.id for one in scoring.in_use(opened)] == [second.id] != [first.id]
     assert any(item.candidates for item in queue.queue(opened))
-    scoring.put_away(opened, second.id)
+    names.remove(opened, second)
     assert not scoring.in_use(opened)
     assert not any(item.candidates for item in queue.queue(opened))
 
@@ -120,7 +121,7 @@ def test_a_kept_opinion_colors_maps(opened, question):
     assert what in colors.color_options(opened)
     coloring = colors.coloring(opened, what)
     assert (coloring.codes == kept.labels).all() and coloring.names == kept.label_names
-    scoring.put_away(opened, kept.id)
+    names.remove(opened, kept)
     assert what not in colors.color_options(opened)
 
 
