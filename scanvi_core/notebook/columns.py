@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from scanvi_core import keys
 from scanvi_core.errors import InputError, is_of_the_machine
+from scanvi_core.services.export.write import OUR_COLUMNS
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 OURS = frozenset(
-    {keys.CURATED, keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN,
-     keys.ENTROPY, keys.HOLDOUT, keys.NOVELTY, keys.REASON, keys.PREDICTION_SET, keys.ISSUE,
-     keys.QC_FLAG, keys.DOUBLET, keys.LATENT_Z1, keys.LATENT_Z2, keys.UMAP_Z1, keys.UMAP_Z2,
+    {*OUR_COLUMNS, keys.CURATED, keys.LATENT_Z1, keys.LATENT_Z2, keys.UMAP_Z1, keys.UMAP_Z2,
      keys.PROBABILITIES, keys.UNS_RECORD, keys.UNS_LOG,
      *(f"{key}{keys.COLORS}" for key in (keys.CURATED, keys.PREDICTION, keys.SECOND))}
 )  # fmt: skip

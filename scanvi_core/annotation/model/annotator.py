@@ -82,12 +82,18 @@ def learn(
         module, data, schedule, n_steps=n_steps, hooks=hooks or Hooks(), checkpoint=checkpoint,
         teach=teacher if own else None,
     )  # fmt: skip
-    weight = DECIDED_WEIGHT if data.soft is not None else 1.0
-    if own and history.kept_step > taught_at(n_steps):
-        weight = max(1.0, TAUGHT_WEIGHT * min(1.0, n_steps / TAUGHT_STEPS))
+    is_taught = own and history.kept_step > taught_at(n_steps)
+    weight = _weight(n_steps, is_taught=is_taught, is_soft=data.soft is not None)
     return Learned(
         module, history, usable, data, teacher.space, weight, model_config, train_config
     )
+
+
+def _weight(n_steps: int, *, is_taught: bool, is_soft: bool) -> float:
+    """Return how much the network counts in the answer against each linear model."""
+    if is_taught:
+        return max(1.0, TAUGHT_WEIGHT * min(1.0, n_steps / TAUGHT_STEPS))
+    return DECIDED_WEIGHT if is_soft else 1.0
 
 
 @dataclass(slots=True)
@@ -192,7 +198,7 @@ class Annotator(TrainedModel):
 
 
 def _linear_models(data: TrainingData, seed: int, space: Components | None) -> LinearModels:
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)  # not that of the components: they may be known already
     space = space or components_of(data.counts, np.random.default_rng(seed))
     return fit_linear_models(data.counts, data.y, data.n_labels, random, space, data.soft)
 
