@@ -13,12 +13,15 @@ from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import open_file, several_files
+from scanvi_core.services.projects import adding, open_file, several_files
+
+ADDING = "add-files"
 
 
-def begin(project: str) -> None:
+def begin(project: str, uploaded: list[str] | None = None) -> None:
     """Show the opening of a project in this tab."""
     state.set_project(project)
+    state.remember("uploaded", uploaded)
     state.remember("opening", True)
     st.rerun()
 
@@ -29,11 +32,10 @@ def begin_upload(files: list[UploadedFile]) -> None:
     if not files or state.recall("uploaded") == known:
         return
     named = [(file.name, file) for file in files]
+    if added_to is not None:
+        begin(adding.add_uploads(added_to, named), known)
     opening = several_files if several_files.hold_cells(named) else open_file
-    state.set_project(opening.open_uploads(named))
-    state.remember("uploaded", known)
-    state.remember("opening", True)
-    st.rerun()
+    begin(opening.open_uploads(named), known)
 
 
 st.title("Name the cells of a single-cell data set")
@@ -56,13 +58,25 @@ def show_open(project: str) -> None:
             f"**{md(opened.project.name)}** is open: {count(opened.dataset.n_obs, 'cell')}, "
             f"{count(opened.dataset.n_vars, 'gene')}."
         )
-        next_button(CHECK, "Go on to check the data")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            next_button(CHECK, "Go on to check the data")
+            st.toggle(
+                "Add more files to it", key=ADDING,
+                help="A second sample, a reference: the next file you open below joins this one.",
+            )  # fmt: skip
+        if state.widget(ADDING):
+            st.info(
+                "What you open below is joined with these cells **as a new project**, which "
+                "begins with your labels. This project stays as it is.",
+                icon=":material/library_add:",
+            )
     project_list.draw_health(project)
     project_list.draw_origin(project)
     read_only.note(opened)
     resume.draw(opened)
 
 
+added_to: str | None = None
 waiting = next(
     (part for part in (file_question, several) if project and part.pending(project)), None
 )
@@ -72,6 +86,7 @@ if project and waiting is not None:
         st.rerun()
 elif project and workspace.is_ready(project):
     show_open(project)
+    added_to = project if state.widget(ADDING) else None
 else:
     st.markdown(
         "Load counts, label some cells, train, review the doubtful ones, export. "
@@ -102,7 +117,11 @@ with by_path.container(border=True, height="stretch"):
     wanted = browse.button() or wanted
     if wanted:
         try:
-            begin(several_files.open_paths(wanted))
+            begin(
+                adding.add_paths(added_to, wanted)
+                if added_to
+                else several_files.open_paths(wanted)
+            )
         except ScanviError as error:
             st.error(error_text(error))
 with upload.container(border=True, height="stretch"):

@@ -13,6 +13,7 @@ ONE = 1.001  # the largest share, as it was rounded
 
 Name = Annotated[str, matches(r"(?s).{1,200}")]
 Date = Annotated[str, is_date]
+ProjectId = Annotated[str, matches("[A-Za-z0-9][A-Za-z0-9_-]{15}")]
 RunId = Annotated[str, matches("[0-9]{4,9}")]
 OpinionId = Annotated[str, matches("[0-9a-f]{8}")]
 OpinionSource = Literal["column", "markers"]
@@ -118,6 +119,7 @@ class Settings(TypedDict, total=False):
     pack_run: RunId | None
     question: Question | None
     answers: dict[str, str]
+    added_to: ProjectId | None
 
 
 class Shown(TypedDict):

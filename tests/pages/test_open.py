@@ -143,6 +143,28 @@ def test_two_files_of_cells_in_one_upload_are_shown_and_joined(visit, tmp_path, 
     assert app.button(key="export").label == "Write the files"
 
 
+def test_a_file_is_added_to_the_open_project(visit, tmp_path, cells):
+    project = open_file.open_path("cells.h5ad")
+    finished(project)
+    edit.use_column(workspace(project), "cell_type", set())
+    write(tmp_path / "more.h5ad")
+    app = sound(visit("open", project))
+    app.toggle(key="add-files").set_value(True).run()
+    assert "as a new project" in app.info[0].value
+    app.text_input(key="path").set_value("more.h5ad")
+    app.button(key="FormSubmitter:open-path-Open the file").click().run()
+    new = app.session_state["scanvi.project"]
+    assert new != project
+    finished(new)
+    app = sound(visit("open", new))
+    assert any("The labels of before come along." in text.value for text in app.markdown)
+    app.button(key="parts-join").click().run()
+    finished(new)
+    opened = workspace(new)
+    assert opened.dataset.n_obs == 120
+    assert np.flatnonzero(opened.labels().codes >= 0).tolist() == list(range(60))
+
+
 def test_a_folder_of_samples_is_one_choice_and_matrices_of_one_sample_are_not(tmp_path, cells):
     for sample in ("s1", "s2"):
         folder = tmp_path / "run" / sample / "outs" / "filtered_feature_bc_matrix"

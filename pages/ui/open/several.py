@@ -39,6 +39,7 @@ def draw(project: str) -> bool:
             f"Joined: **{count(cells, 'cell')}** with the **{count(seen.n_shared, 'gene')}** that "
             "all files have. Other genes are left out; the files themselves stay as they are, and "
             "each can be exported with its labels."
+            f"{' The labels of before come along.' * seen.added}"
         )
         return _choices(project, seen)
 
@@ -57,6 +58,7 @@ def _choices(project: str, seen: several_files.Overview) -> bool:
         "Batches",
         [EACH_FILE, *seen.columns],
         format_func=lambda name: name if name == EACH_FILE else f"column {name} of each file",
+        index=(seen.columns.index(seen.batch_key) + 1) if seen.batch_key in seen.columns else 0,
         key="parts-batches",
         help="Batches are what the model corrects for: samples, donors, runs.",
     )

@@ -66,7 +66,9 @@ LAYOUT = Layout(
     left_out=LEFT_OUT,
     room=2,  # counts are kept by gene as well
 )
-PLACE = frozenset({"question", "answers", "awaited", "archived"})  # settings that stay behind
+PLACE = frozenset(
+    {"question", "answers", "awaited", "archived", "added_to"}
+)  # settings that stay behind
 
 
 def is_member(name: str) -> bool:

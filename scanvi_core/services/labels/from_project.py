@@ -13,7 +13,7 @@ import pandas as pd
 from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.project.label_log.exchange.transfer import translate
+from scanvi_core.services.projects.label_transfer import transfer
 from scanvi_core.services.workspace import Workspace, recent_projects, workspace
 
 BLOCK_ROWS = 20_000
@@ -76,13 +76,7 @@ def take_over(earlier_id: str, opened: Workspace) -> Found:
         )
     if not earlier.labels().seq:
         raise LabelsUnusable(f"{earlier.project.name} has no labels.", "Choose another project.")
-    n_obs = opened.dataset.n_obs
-    opened.store.fill(translate(earlier.store.records(), found.place, n_obs))
-    settings = earlier.project.settings
-    about = {
-        key: settings[key] for key in ("labels_key", "unlabeled", "holdout") if key in settings
-    }
-    opened.project.update_settings(**about)
+    transfer(earlier, opened, found.place)
     return found
 
 

@@ -14,7 +14,7 @@ from scanvi_core.data.manifest import MANIFEST, read_manifest
 from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.folder import Project
-from scanvi_core.project.records import PartFiles
+from scanvi_core.project.records import PartFile, PartFiles
 from scanvi_core.runtime import Report
 from scanvi_core.services import paths
 
@@ -53,6 +53,11 @@ class Part:
         return self.folder / "dataset"
 
     @property
+    def source(self) -> Path:
+        """Files that were made or uploaded for it."""
+        return self.folder / "source"
+
+    @property
     def manifest(self) -> Path:
         """There once the file was read."""
         return self.dataset / MANIFEST
@@ -75,8 +80,11 @@ def parts(project: Project) -> list[Part]:
     ]
 
 
-def names_of(files: Sequence[Path]) -> list[str]:
-    """Return different names for files that every system takes: what tells their paths apart."""
+def names_of(files: Sequence[Path], taken: Sequence[str] = ()) -> list[str]:
+    """Return different names for files that every system takes: what tells their paths apart.
+
+    None is among the names that are `taken`.
+    """
     ways = [[plain_name(part) for part in reversed(path.parts)] for path in files]
     shared = (at for at in range(min(map(len, ways)) - 1) if len({way[at] for way in ways}) == 1)
     depth = 0
@@ -86,7 +94,7 @@ def names_of(files: Sequence[Path]) -> list[str]:
     for way in ways:
         plain = unicodedata.normalize("NFKD", way[depth]).encode("ascii", "ignore").decode()
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:60] or "file"
-        names.append(unused(name, names))
+        names.append(unused(name, [*taken, *names]))
     return names
 
 
@@ -116,9 +124,20 @@ def check_files(files: Sequence[Path]) -> None:
 
 
 def list_files(
-    project: Project, files: Sequence[Path], references: Sequence[Path] = ()
+    project: Project,
+    files: Sequence[Path],
+    references: Sequence[Path] = (),
+    before: Sequence[PartFile] = (),
+    taken: Sequence[str] = (),
 ) -> list[Part]:
     """Note which files are to be joined, those to be annotated first; return them.
+
+    Parameters
+    ----------
+    before
+        What was read already and comes first.
+    taken
+        Names that none of the files gets.
 
     Raises
     ------
@@ -129,13 +148,13 @@ def list_files(
     check_files(every)
     for path in every:  # whoever lists them may open them
         paths.was_imported(path)
-    named = zip(names_of(every), every, strict=True)
-    listed = [
+    named = zip(names_of(every, [part["name"] for part in before] + [*taken]), every, strict=True)
+    listed: list[PartFile] = [
         {"name": name, "path": str(path), "reference": at >= len(files)}
         for at, (name, path) in enumerate(named)
     ]
     project.parts.mkdir(exist_ok=True)
-    write_json(project.parts / LIST, {"files": listed})
+    write_json(project.parts / LIST, {"files": [*before, *listed]})
     return parts(project)
 
 
@@ -264,9 +283,9 @@ def join_parts(
         "answers": {},
         "sha256": "",
         "parts": [
-            _keep(project, part, at)
-            | {"ending": f"{made['separator']}{part.name}" if made["separator"] else ""}
+            file
             for at, part in enumerate(listed)
+            for file in _files(project, part, at, made["separator"])
         ],
     }
     return target, origin, made["batch_key"]
@@ -277,21 +296,37 @@ def forget(project: Project) -> None:
     shutil.rmtree(project.parts, ignore_errors=True)
 
 
-def _keep(project: Project, part: Part, at: int) -> dict[str, Any]:
-    """Return what the joined file says of a part; its own .h5ad, if one was made, is kept."""
+def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[str, Any]]:
+    """Return what the joined file says of a part, or of the files it was itself joined from."""
     manifest = read_manifest(part.dataset)
-    source = manifest["source"].copy()
-    made = Path(source["path"])
-    if made.parent == part.folder / "source":  # of a file of another kind
-        kept = project.source / f"{at}-{made.name}"
-        if made.is_file():
-            made.rename(kept)
-        source["path"] = str(kept)
-    return {
+    ending = f"{separator}{part.name}" if separator else ""
+    alone: dict[str, Any] = {
         "name": part.name,
-        "reference": part.reference,
+        "ending": "",
+        "reference": False,
         "n_obs": manifest["n_obs"],
         "n_vars": manifest["n_vars"],
         "counts_source": manifest["counts_source"],
-        "source": source,
+        "source": manifest["source"],
     }
+    inner: list[Any] = manifest.get("origin", {}).get("parts", [alone])
+    return [
+        file
+        | {
+            "ending": file["ending"] + ending,
+            "reference": file["reference"] or part.reference,
+            "source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},
+        }
+        for file in inner
+    ]
+
+
+def _keep(project: Project, part: Part, at: int, path: str) -> str:
+    """Return where a file lies from now on: what was made or uploaded for a part is kept."""
+    made = Path(path)
+    if made.parent != part.source:
+        return path
+    kept = project.source / f"{at}-{made.name}"
+    if made.is_file():
+        made.rename(kept)
+    return str(kept)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from scanvi_core.data.anndata_files.cell_type_names import column_holds_types
@@ -17,13 +18,15 @@ from scanvi_core.runtime import Report
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
 from scanvi_core.services.projects import browse, open_file, parts
+from scanvi_core.services.projects.label_transfer import transfer
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads, stopping
-from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready
+from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready, workspace
 
 if TYPE_CHECKING:
     from scanvi_core.data.dataset import Dataset
 
 NO_TYPES = "no column"
+ADDED_TO = "added_to"  # in the settings: the id of the project whose cells come first here
 JOIN_SHARE = 0.4  # of the time of joining, until the file is written that is then read
 
 
@@ -45,6 +48,10 @@ class Overview:
         Columns of the tables of cells that may tell batches apart inside of the files.
     likely_references
         The files with types, where another has none.
+    added
+        Whether the first is a project to which the others are added.
+    batch_key
+        The column that told batches apart there, if there is one.
     """
 
     files: pd.DataFrame
@@ -52,6 +59,8 @@ class Overview:
     problem: str
     columns: list[str]
     likely_references: tuple[str, ...]
+    added: bool
+    batch_key: str | None
 
 
 def open_files(files: Sequence[Path]) -> str:
@@ -78,10 +87,22 @@ def open_paths(texts: Sequence[str]) -> str:
     InputError
         If they are too many, or one is there twice.
     """
+    files = allowed_files(texts)
+    return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
+
+
+def allowed_files(texts: Sequence[str]) -> list[Path]:
+    """Return the files and folders that paths lead to, below the data folder; see `files_of`.
+
+    Raises
+    ------
+    FileRefused
+        If a path leads elsewhere, or nowhere.
+    """
     files = files_of([allowed_path(text, folders=True) for text in texts])
     for path in files:
         allowed_path(str(path), folders=True)  # a link may lead elsewhere
-    return open_files(files) if len(files) > 1 else open_file.open_path(texts[0])
+    return files
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
@@ -96,12 +117,18 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files and start reading each; return the project id."""
+    named = named_apart(files)
+    return _open(list(named), lambda project: keep_uploads(project, named))
+
+
+def named_apart(files: Sequence[tuple[str, IO[bytes]]]) -> dict[str, IO[bytes]]:
+    """Return uploaded files by different names."""
     named = dict[str, IO[bytes]]()
     for name, stream in files:
         plain = Path(Path(name).name or "upload")
         stem = parts.unused(plain.stem, [Path(other).stem for other in named])
         named[f"{stem}{plain.suffix}"] = stream
-    return _open(list(named), lambda project: keep_uploads(project, named))
+    return named
 
 
 def _open(names: Sequence[str], fetch: Callable[[Project], Sequence[Path]]) -> str:
@@ -168,8 +195,11 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
     candidates = [one for manifest in manifests for one in manifest["batch_candidates"]]
     batches = [one["key"] for one in candidates]
     typed = files["types in"] != NO_TYPES
-    likely = tuple(files["file"][typed]) if not typed.all() else ()
-    return Overview(files, n_shared, problem, list(dict.fromkeys(batches)), likely)
+    added = open_project(project_id).settings.get(ADDED_TO)
+    likely = () if added or typed.all() else tuple(files["file"][typed])
+    batch_key = workspace(added).batch_key if added else None
+    columns = list(dict.fromkeys(filter(None, [batch_key, *batches])))
+    return Overview(files, n_shared, problem, columns, likely, bool(added), batch_key)
 
 
 def _likely_labels(dataset: "Dataset") -> str:
@@ -231,4 +261,15 @@ def join_into(
     )
     project.update_settings(batch_key=key)
     parts.forget(project)
+    _take_labels(opened)
     return opened
+
+
+def _take_labels(opened: Workspace) -> None:
+    """Take the labels of the project that files were added to; its cells come first here."""
+    earlier = opened.project.settings.get(ADDED_TO)
+    if earlier is None:
+        return
+    old = workspace(earlier)
+    if old.labels().seq:
+        transfer(old, opened, np.arange(old.dataset.n_obs))

@@ -1,0 +1,112 @@
+"""Adding files to a project: a new one with the cells and labels of both; the old one stays."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from scanvi_core.data.manifest import MANIFEST, Manifest, SourceFile, read_manifest
+from scanvi_core.errors import InputError
+from scanvi_core.plurals import count
+from scanvi_core.project.files import not_written, write_json
+from scanvi_core.project.folder import Project, create_project
+from scanvi_core.project.foreign.project_file import plain_files
+from scanvi_core.project.records import PartFile
+from scanvi_core.services import request_limits
+from scanvi_core.services.projects import parts, several_files
+from scanvi_core.services.projects.open_file import keep_uploads
+from scanvi_core.services.workspace import workspace
+
+BEFORE = "before"  # what the cells of a project of several files are marked with
+NAME = 150  # characters of the old project's name in that of the new one
+
+
+def add_paths(project_id: str, texts: Sequence[str]) -> str:
+    """Start adding files and folders of this computer to a project; return the new one's id.
+
+    Raises
+    ------
+    FileRefused
+        If a path does not lead to a file or folder below the data folder.
+    InputError
+        If they are too many, or one is there twice.
+    """
+    files = several_files.allowed_files(texts)
+    return _begin(project_id, lambda _: files)
+
+
+def add_uploads(project_id: str, files: Sequence[tuple[str, IO[bytes]]]) -> str:
+    """Keep uploaded files and start adding them to a project; return the new one's id.
+
+    Lists without cells of their own belong together, as a matrix with its genes and cells.
+    """
+    named = several_files.named_apart(files)
+    together = len(files) > 1 and not several_files.hold_cells(files)
+
+    def fetch(project: Project) -> list[Path]:
+        kept = keep_uploads(project, named)
+        return [kept[0].parent] if together else kept
+
+    return _begin(project_id, fetch)
+
+
+def _begin(project_id: str, fetch: Callable[[Project], list[Path]]) -> str:
+    request_limits.take(request_limits.PROJECT)
+    earlier = workspace(project_id)
+    manifest = read_manifest(earlier.project.dataset)
+    project = create_project(f"{earlier.project.name[:NAME]} and more")
+    try:
+        files = fetch(project)
+        known = {Path(source["path"]) for source in _sources(manifest)}
+        twice = next((path.name for path in files if path in known), None)
+        if twice is not None:
+            raise InputError(f"{twice} is in this project already.", "Choose another file.")
+        before, taken = _first(earlier.project, project, manifest), _names(manifest)
+        parts.list_files(project, files, before=[before], taken=taken)
+        name = f"{earlier.project.name[:NAME]} and {count(len(files), 'other file')}"
+        project.update_settings(name=name, **{several_files.ADDED_TO: earlier.id})
+    except BaseException:
+        shutil.rmtree(project.root, ignore_errors=True)
+        raise
+    several_files.read_on(project.id)
+    return project.id
+
+
+def _first(earlier: Project, project: Project, manifest: Manifest) -> PartFile:
+    """Make what was read of a project the first part of another; nothing is read again."""
+    folder = project.parts / "0"
+    for path in plain_files(earlier.dataset):
+        _link(path, folder / "dataset" / path.relative_to(earlier.dataset))
+    for source in _sources(manifest):
+        path = Path(source["path"])
+        if path.is_relative_to(earlier.source) and path.is_file():
+            name = "-".join(path.relative_to(earlier.source).parts)
+            source["path"] = str(_link(path, folder / "source" / name))
+    write_json(folder / "dataset" / MANIFEST, manifest)
+    alone = parts.names_of([Path(manifest.get("origin", manifest)["name"])])
+    name = BEFORE if _names(manifest) else alone[0]
+    return {"name": name, "path": str(folder / "dataset"), "reference": False}
+
+
+def _sources(manifest: Manifest) -> Iterator[SourceFile]:
+    """Yield the files of the user that a data set was made from."""
+    files = [part["source"] for part in manifest.get("origin", {}).get("parts", [])]
+    yield from files or [manifest["source"]]
+
+
+def _names(manifest: Manifest) -> list[str]:
+    return [part["name"] for part in manifest.get("origin", {}).get("parts", [])]
+
+
+def _link(path: Path, target: Path) -> Path:
+    """Give a file that is never changed a second name; copy it where the disk knows no such."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target)
+    except OSError:
+        try:
+            shutil.copy2(path, target)
+        except OSError as error:
+            raise not_written(target, error) from error
+    return target

@@ -1,0 +1,148 @@
+"""Files added to a project later: its cells come first, with their labels; it stays as it is."""
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from scanvi_core import keys, runtime
+from scanvi_core.errors import InputError
+from scanvi_core.project.folder import list_projects, open_project
+from scanvi_core.services import jobs
+from scanvi_core.services.export import write
+from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.labels import edit
+from scanvi_core.services.projects import adding, library, open_file, several_files
+from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.workspace import workspace
+from tests.services.packed import small_example
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Three files of one data set; the third lacks genes and has cells of the first's names."""
+    monkeypatch.setenv(runtime.DATA_ROOT_VARIABLE, str(tmp_path))
+    whole = ad.read_h5ad(small_example(tmp_path / "whole.h5ad"))
+    parts = [whole[::3].copy(), whole[1::3].copy(), whole[2::3, 20:].copy()]
+    parts[2].obs_names = parts[0].obs_names[: parts[2].n_obs]
+    paths = [tmp_path / f"{name}.h5ad" for name in ("first", "second", "third")]
+    for part, path in zip(parts, paths, strict=True):
+        part.write_h5ad(path)
+    return paths
+
+
+def finished(project):
+    ended = jobs.wait(jobs.list_jobs(project)[-1].id, 120)
+    assert ended.error is None
+    return project
+
+
+def grown(project, *texts, **choices):
+    new = finished(adding.add_paths(project, [str(text) for text in texts]))
+    jobs.wait(several_files.join(new, **choices), 120)
+    return workspace(finished(new))
+
+
+@pytest.fixture
+def begun(files, home):
+    """A project of the first file with labels, two of them by hand."""
+    project = finished(open_file.open_path(str(files[0])))
+    opened = workspace(project)
+    edit.use_column(opened, "expert_label", set())
+    edit.name_cells(opened, np.array([0, 1]), "Mine", "lasso")
+    return project
+
+
+def test_cells_labels_and_history_of_both_are_in_the_new_project(begun, files):
+    old, opened = workspace(begun), grown(begun, files[1])
+    n_old = old.dataset.n_obs
+    assert opened.id != begun
+    assert opened.dataset.n_obs == n_old + ad.read_h5ad(files[1]).n_obs
+    assert opened.batches(opened.batch_key).names == ("first", "second")
+    mine, theirs = opened.labels(), old.labels()
+    assert [mine.names[c] if c >= 0 else "" for c in mine.codes[:n_old]] == [
+        theirs.names[c] if c >= 0 else "" for c in theirs.codes
+    ]
+    assert (mine.codes[n_old:] == -1).all()
+    assert mine.seq == theirs.seq
+    assert opened.project.settings["labels_key"] == "expert_label"
+
+
+def test_what_was_done_until_the_files_were_joined_counts(begun, files):
+    new = finished(adding.add_paths(begun, [str(files[1])]))
+    edit.name_cells(workspace(begun), np.array([5]), "Late", "lasso")
+    jobs.wait(several_files.join(new), 120)
+    labels = workspace(finished(new)).labels()
+    assert labels.names[labels.codes[5]] == "Late"
+
+
+def test_a_project_without_labels_grows_as_well(files, home):
+    project = finished(open_file.open_path(str(files[0])))
+    assert grown(project, files[1]).labels().seq == 0
+
+
+def test_the_old_project_stays_as_it_was(begun, files):
+    old = workspace(begun)
+    before = (old.dataset.counts[:10].toarray(), old.labels().codes.copy())
+    opened = grown(begun, files[1])
+    edit.name_cells(opened, np.array([3]), "New", "lasso")
+    open_file_again = workspace(begun)
+    assert (open_file_again.dataset.counts[:10].toarray() == before[0]).all()
+    assert (open_file_again.labels().codes == before[1]).all()
+
+
+def test_files_are_added_twice_and_each_is_exported_as_it_was(begun, files, tmp_path):
+    once = grown(begun, files[1])
+    seen = finished(adding.add_paths(once.id, [str(files[2])]))
+    overview = several_files.overview(seen)
+    assert overview.files["file"].tolist() == ["before", "third"]
+    assert overview.batch_key == "source_file" and overview.likely_references == ()
+    jobs.wait(several_files.join(seen, batch_key=overview.batch_key), 120)
+    opened = workspace(finished(seen))
+    assert [file.name for file in joined_files(opened)] == ["first", "second", "third"]
+    assert opened.batches(opened.batch_key).names == ("before · first", "before · second", "third")
+    write.write(opened, ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
+    for path in files:
+        before, after = ad.read_h5ad(path), ad.read_h5ad(tmp_path / f"{path.stem}.annotated.h5ad")
+        assert (before.X != after.X).nnz == 0 and after.obs_names.equals(before.obs_names)
+    first = ad.read_h5ad(tmp_path / "first.annotated.h5ad")
+    assert (first.obs[keys.CURATED].iloc[:2] == "Mine").all()
+
+
+def test_an_uploaded_file_is_kept_for_the_export_of_the_new_project(files, home, tmp_path):
+    with files[0].open("rb") as first, files[1].open("rb") as second:
+        project = finished(open_file.open_uploads([("first.h5ad", first)]))
+        new = finished(adding.add_uploads(project, [("first.h5ad", second)]))
+    jobs.wait(several_files.join(new), 120)
+    opened = workspace(finished(new))
+    assert [file.name for file in joined_files(opened)] == ["first", "first-2"]
+    edit.use_column(opened, "expert_label", set())
+    write.write(opened, ExportChoice(per_file=True), tmp_path / "x.annotated.h5ad")
+    assert ad.read_h5ad(tmp_path / "first.annotated.h5ad").n_obs == ad.read_h5ad(files[0]).n_obs
+    open_project(project).source.joinpath("first.h5ad").unlink()
+    assert joined_files(opened)[0].source["path"].startswith(str(opened.project.source))
+
+
+def test_references_of_before_stay_references(begun, files):
+    once = grown(begun, files[1], references=["first"])
+    twice = grown(once.id, files[2])
+    assert [file.reference for file in joined_files(twice)] == [True, False, False]
+
+
+def test_a_file_that_is_there_already_is_refused_and_nothing_is_left(begun, files):
+    n = len(list_projects())
+    with pytest.raises(InputError, match=r"first\.h5ad is in this project already"):
+        adding.add_paths(begun, [str(files[0])])
+    assert len(list_projects()) == n
+
+
+def test_a_file_by_a_name_of_before_gets_another(begun, files, tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    files[1].rename(other / "first.h5ad")
+    opened = grown(begun, other / "first.h5ad")
+    assert [file.name for file in joined_files(opened)] == ["first", "first-2"]
+
+
+def test_the_name_tells_what_was_added(begun, files):
+    library.rename(begun, "My cells")
+    assert grown(begun, *files[1:]).project.name == "My cells and 2 other files"
