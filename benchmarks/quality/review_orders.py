@@ -97,8 +97,9 @@ def ours(review: Review) -> Iterator[np.ndarray]:
 
 def first_card(review: Review, clusters: Clusters, novelty: np.ndarray) -> np.ndarray:
     """Return the cells the queue asks about next; where it asks nothing more, a doubtful group."""
+    near = clusters.nearness((review.y >= 0) & (review.start < 0))
     asked = cards(
-        clusters, review.p, faded(novelty, review.p_start, review.p), review.open,
+        clusters, review.p, faded(novelty, review.p_start, review.p, near), review.open,
         known=review.y, n_asked=review.n_asked, max_items=1,
     )  # fmt: skip
     return asked[0].rows if asked else least_sure(review)

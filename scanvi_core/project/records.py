@@ -296,6 +296,7 @@ def run_kinds(settings: Mapping[str, Any], n_obs: int | None) -> dict[str, Kind]
         "decision": Kind(whole, cells, -2),
         "card_cluster": Kind(whole, cells, -1),
         "card_distance": Kind(real, cells),
+        "card_middles": Kind(("float32",), (None, None)),
         "reason": Kind(small, cells, 0, 3),
         "qc": Kind(small, cells, 0, 6),
     }

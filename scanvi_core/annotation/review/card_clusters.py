@@ -21,7 +21,7 @@ FEWEST, MOST = 4, 400
 FITTED_CELLS = 20_000  # all others join the nearest cluster of these
 ROUNDS = 20
 BLOCK = 20_000
-
+REACH = 2.0  # distances between clusters over which a named cell explains others
 
 CARD_CELLS = 9
 LEAST_CELLS = 3  # smaller clusters wait
@@ -37,10 +37,13 @@ class Clusters:
         Cluster of each cell [n], -1 for cells without counts.
     distance
         Squared distance from the middle of the cluster [n].
+    middles
+        Where the clusters lie [c, d]; None where that was not kept.
     """
 
     codes: npt.NDArray[Any]
     distance: Floats
+    middles: Floats | None = None
 
     def groups(self, rows: Rows) -> list[Rows]:
         """Return the cells of each cluster among `rows`, where there are enough for a card."""
@@ -50,6 +53,23 @@ class Clusters:
     def middle(self, group: Rows) -> Rows:
         """Return the cells of a group that a card shows: the nearest to the middle, ascending."""
         return np.sort(group[np.argsort(self.distance[group], kind="stable")[:CARD_CELLS]])
+
+    def nearness(self, cells: npt.NDArray[np.bool_]) -> Floats:
+        """Return how near the cluster of each cell is to one that holds some of `cells` [n].
+
+        exp(-d^2 / h^2) of the distance d between their middles, 1 in the same cluster; h is twice
+        the median distance of a cluster from the next one. 0 without middles.
+        """
+        there = self.codes >= 0
+        reached = np.unique(self.codes[there & cells])
+        near = np.zeros(self.codes.size, dtype=np.float32)
+        if self.middles is None or not reached.size:
+            return near
+        squares = _squares(self.middles, self.middles)
+        next_one = (squares + np.diag(np.full(len(squares), np.inf))).min(axis=1)
+        width = max(REACH**2 * float(np.median(next_one)), 1e-12)
+        near[there] = np.exp(-squares[:, reached].min(axis=1) / width)[self.codes[there]]
+        return near
 
 
 def make_clusters(z1: Floats, components: Callable[[Rows], Floats], *, seed: int = 0) -> Clusters:
@@ -91,4 +111,10 @@ def make_clusters(z1: Floats, components: Callable[[Rows], Floats], *, seed: int
         block = rows[start : start + BLOCK]
         points = place(np.asarray(z1[block]), components(block))
         codes[block], distance[block] = nearest(np.ascontiguousarray(points), middles)
-    return Clusters(codes, distance)
+    return Clusters(codes, distance, middles)
+
+
+def _squares(a: Floats, b: Floats) -> Floats:
+    """Return squared distances [m, n]."""
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * (a @ b.T)
+    return np.asarray(np.maximum(squares, 0.0))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scanvi_core.annotation.review.card_clusters import Clusters
+from scanvi_core.annotation.review.card_clusters import LEAST_CELLS, Clusters
 from scanvi_core.annotation.review.doubt_groups import FEW_LABELS, ReviewGroup, describe
 from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
 from scanvi_core.config import LOW_CONFIDENCE
@@ -68,12 +68,15 @@ def cards(
     return [_card(groups[place], clusters, probabilities) for place in places]
 
 
-def faded(novelty: Floats, before: Floats, now: Floats) -> Floats:
+def faded(novelty: Floats, before: Floats, now: Floats, explained: Floats) -> Floats:
     """Return novelty [n] as far as decisions have not yet explained the cells.
 
-    It fades by the share of a cell's probabilities [n, K] that is elsewhere `now` than `before`.
+    It fades by the share of a cell's probabilities [n, K] that is elsewhere `now` than `before`,
+    and by how near cells were named since (`Clusters.nearness`, [n]): where a name is what the
+    model had said, no probability moves.
     """
-    return np.asarray(novelty * (1.0 - 0.5 * np.abs(now - before).sum(axis=1)))
+    moved = 0.5 * np.abs(now - before).sum(axis=1)
+    return np.asarray(novelty * (1.0 - moved) * (1.0 - explained))
 
 
 def _worth(
@@ -117,6 +120,9 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
 
 
 def _card(group: Rows, clusters: Clusters, p: Floats) -> ReviewGroup:
-    """Return the middle of a cluster as a card that speaks for all of it."""
-    gain = float((1.0 - p[group].max(axis=1)).sum())
-    return replace(describe(clusters.middle(group), p), gain=gain, n_alike=len(group))
+    """Return the middle of those cells of a cluster that the model calls the same, as a card."""
+    said = p[group].argmax(axis=1)
+    same = group[said == np.bincount(said).argmax()]
+    own = same if same.size >= LEAST_CELLS else group
+    gain = float((1.0 - p[own].max(axis=1)).sum())
+    return replace(describe(clusters.middle(own), p), gain=gain, n_alike=len(own))

@@ -23,7 +23,7 @@ Floats = npt.NDArray[Any]
 N_CANDIDATES = 4
 FEW_LABELS = 10  # a type with fewer labeled cells comes sooner
 N_CHECKS = 40  # of random cells; hardly anybody makes more
-CHECK_CELLS = 30
+CHECK_CELLS = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,5 +39,6 @@ def suggested(
     made = review_clusters.read(run)
     if made is None:  # a run of an earlier version
         return tuple(review_queue(run.array(Z1), now, open_, known=known))
-    new = review_clusters.novelty(run, before, now)
+    since = (known >= 0) & (run.array("y") < 0)
+    new = review_clusters.novelty(run, before, now, made.nearness(since))
     return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked))

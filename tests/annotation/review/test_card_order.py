@@ -1,10 +1,12 @@
 """Cards of a review: tight, of clusters with something to learn, novel ones first."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scanvi_core.annotation.review.card_clusters import CARD_CELLS, LEAST_CELLS, make_clusters
-from scanvi_core.annotation.review.card_order import cards
+from scanvi_core.annotation.review.card_order import cards, faded
 
 
 @pytest.fixture
@@ -84,3 +86,37 @@ def test_nothing_to_ask_is_no_card(cells):
     known, _ = none()
     assert cards(clusters, p, np.zeros(300), np.zeros(300, dtype=bool), known=known) == []
     assert cards(clusters, np.full_like(p, np.nan), np.zeros(300), none()[1], known=known) == []
+
+
+def test_cells_near_a_named_one_are_explained_even_where_no_probability_moved(cells):
+    kind, _, _, p, clusters = cells
+    named = np.zeros(300, dtype=bool)
+    assert (clusters.nearness(named) == 0).all()
+    named[np.flatnonzero(kind == 1)[:3]] = True
+    near = clusters.nearness(named)
+    own = np.isin(clusters.codes, clusters.codes[named])
+    assert (near[own] == 1).all()
+    assert near[kind == 1].min() > 10 * near[kind != 1].max()
+    novelty = faded(np.full(300, 0.9), p, p, near)
+    assert novelty[own].max() < 1e-6 and novelty[kind != 1].min() > 0.85
+    asked = cards(clusters, p, novelty, ~named, known=np.where(named, 1, -1))
+    assert kind[asked[0].rows[0]] != 1
+
+
+def test_without_middles_nothing_is_explained(cells):
+    clusters = cells[-1]
+    assert (replace(clusters, middles=None).nearness(np.ones(300, dtype=bool)) == 0).all()
+
+
+def test_a_card_of_a_mixed_cluster_shows_the_cells_that_the_model_calls_the_same(cells):
+    _, _, _, p, clusters = cells
+    known, open_ = none()
+    members = np.flatnonzero(clusters.codes == clusters.codes[250])
+    mixed = p.copy()
+    mixed[members[::3]] = [0.0, 0.5, 0.5]
+    others = np.setdiff1d(members, members[::3])
+    shown = next(
+        card for card in cards(clusters, mixed, np.zeros(300), open_, known=known)
+        if clusters.codes[card.rows[0]] == clusters.codes[250]
+    )  # fmt: skip
+    assert set(shown.rows) <= set(others) and shown.n_alike == others.size
