@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from scanvi_core import config
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.files import not_written, to_json
 from scanvi_core.project.folder import now
 from scanvi_core.project.records import Date, Name
@@ -168,8 +168,14 @@ def _append(path: Path, line: bytes) -> None:
 
 @lru_cache(64)
 def _read(path: str, *_seen: int) -> Remarks:
-    with Path(path).open("rb") as file:
-        lines = file.read(config.REMARKS_BYTES).split(b"\n")
+    try:
+        with Path(path).open("rb") as file:
+            lines = file.read(config.REMARKS_BYTES).split(b"\n")
+    except OSError as error:
+        raise ProjectError(
+            f"What was said of the project cannot be read: {reason_of(error)}.",
+            f"Look at who may read {FILE} in its folder.",
+        ) from error
     found: dict[str, Remark] = {}
     said: Counter[Voter] = Counter()
     n_unreadable = 0

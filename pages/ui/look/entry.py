@@ -23,8 +23,12 @@ def closed() -> None:
 
 
 def about() -> None:
-    """Say what somebody may do here, and until when."""
-    until = datetime.fromisoformat(links.ends(state.link())).astimezone()
+    """Say what somebody may do here, and until when; draw nothing else once that is over."""
+    ends = links.ends(state.link())
+    if not ends:
+        closed()
+        st.stop()
+    until = datetime.fromisoformat(ends).astimezone()
     st.caption(
         f"You look by a link, until {until:%d %b %Y}. You can comment and vote; "
         "labels are changed by the project's own people only."

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
+from pages.ui.frame.pages import EXPLORE, go
 from pages.ui.look import comments
 from pages.ui.text import md
 from scanvi_core.services.explore import selection
@@ -41,9 +42,9 @@ def _line(opened: Workspace, item: Remark) -> None:
         if item.is_proposal:
             st.caption(md(comments.in_votes(item)), width="content")
         mask = remarks.cells_of(opened, item.subject)
-        if mask is not None and st.button("Pick these cells", key=f"said-pick-{item.id}"):
+        if mask is not None and st.button("Show these cells", key=f"said-show-{item.id}"):
             selection.pick(opened, state.tab(), mask)
-            st.rerun()
+            go(EXPLORE)
         label = "Open again" if item.done else "Done"
         if sharing.may_change(opened.id) and st.button(label, key=f"said-done-{item.id}"):
             do(lambda: remarks.mark_done(opened, item.id, done=not item.done))

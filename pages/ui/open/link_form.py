@@ -43,8 +43,8 @@ def _name(project: str) -> str:
 
 def _form(project: str) -> None:
     st.markdown(
-        "Whoever has the link and can reach this server sees the map, the types and how right the "
-        "model is, comments, and votes on names. They change nothing and take nothing along."
+        "Whoever has the link sees the map, the types and how right the model is, and may comment "
+        "and vote on names. They change nothing else."
     )
     st.caption(_who_reaches_it())
     made = state.recall(MADE)
@@ -80,9 +80,9 @@ def _who_reaches_it() -> str:
     here = door.place_of(urlsplit(_address()).netloc)
     if here is None or here.host in door.LOOPBACK:
         return (
-            "This address is reached from this computer only, so the link works for others only "
-            "where the app runs on a server they can reach. Nobody signs in here: what reaches "
-            "this address without the link may change everything."
+            "This address is reached from this computer only: for others the link works once the "
+            "app runs where they can reach it. Nobody signs in here, so who reaches it without "
+            "the link may change everything."
         )
     return (
         "Nobody signs in here: who reaches this address without the link may change everything, "
