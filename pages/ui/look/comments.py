@@ -62,7 +62,8 @@ def _form(opened: Workspace, name: str) -> None:
     picked = selection.selection(opened, state.tab())
     known = [*([PICKED] if picked.n else []), *remarks.subjects(opened)]
     with st.form("say", clear_on_submit=True):
-        about = st.selectbox("About", known, format_func=_called, key="say-about")
+        key = "say-about-picked" if picked.n else "say-about"  # cells just picked are meant
+        about = st.selectbox("About", known, format_func=_called, key=key)
         if what == COMMENT:
             text = st.text_area("Comment", max_chars=config.COMMENT_LENGTH, height=80, key="say")
         else:

@@ -33,11 +33,14 @@ SHARES = [
 ]
 
 
-@pytest.fixture(params=["signed in", "nobody signs in", "the owner"])
+@pytest.fixture(params=["signed in", "nobody signs in", "the owner", "who may change it"])
 def visitor(request, linked, visits):
     """A project that somebody looks at by its link."""
     workspace.workspace(linked.project)
-    person = {"signed in": Person(VERA), "the owner": Person(ANNA)}.get(request.param)
+    if request.param == "who may change it":
+        sharing.share(linked.project, "", {VERA: sharing.WRITE})
+    person = Person(ANNA if request.param == "the owner" else VERA)
+    person = None if request.param == "nobody signs in" else person
     visits(linked.token, person)
     return linked.project
 
