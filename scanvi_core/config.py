@@ -54,12 +54,22 @@ HISTORY_MEMORY = 8 * HISTORY_BYTES  # of all it says, once read; lassos, the mos
 HISTORY_MEMORY_PER_CELL = 3 * HISTORY_BYTES_PER_CELL
 HISTORY_RATIO, HISTORY_RATIO_FROM_BYTES = 100, 2**20  # text to packed text; honest ones reach 30
 
+# A link to look at a project, and what people say who came by one
+LINK_DAYS = 30  # until it ends, unless its owner says otherwise:
+LINK_DAYS_CHOICES = (7, 30, 90)
+MOST_LINKS = 20  # of a project, at once
+MOST_VISITORS = 100  # names noted for each link
+COMMENT_LENGTH = 1_000  # characters
+MOST_REMARKS, MOST_REMARKS_EACH = 2_000, 200  # comments, proposals, votes: of a project; a person
+REMARKS_BYTES = 16 * 2**20  # of their file: more than so many can take
+
 # What one client of a server may ask for: so many at once, and one more every so many seconds
 TURNS = {
     "sign-in": (60, 1.0),  # two for each; a whole institute may come from one address
     "upload": (200, 1.0),  # one per file
     "download": (120, 1.0),
     "project": (30, 20.0),  # opened, unpacked, copied or saved as one file
+    "remark": (20, 3.0),  # comments, proposals and votes
 }
 
 # Counts recovered from normalized values

@@ -6,6 +6,7 @@ from pages.ui.explore import naming, workbench
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import TRAIN
 from pages.ui.labels import form, holdout, type_form
+from pages.ui.look import said
 from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.labels import edit
@@ -18,6 +19,7 @@ has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
 read_only.note(opened)
 section.offer(opened)
+said.draw(opened)
 
 
 def name_by_hand() -> None:

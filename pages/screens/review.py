@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.frame import header, read_only, requires
 from pages.ui.frame.pages import EVALUATE, EXPORT
+from pages.ui.look import said
 from pages.ui.review import first_cards, tabs, update
 from pages.ui.train import resume
 from scanvi_core.services.review import queue
@@ -22,9 +23,11 @@ if not has_model:
     if requires.first_model(opened, "The doubtful cells appear here"):
         st.stop()
     first_cards.draw(opened)
+    said.draw(opened)
     st.stop()
 
 update.above(opened)
 update.top_row(review)
 tabs.draw(review)
 update.below(review)
+said.draw(opened)

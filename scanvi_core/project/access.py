@@ -2,6 +2,7 @@
 
 Elsewhere nobody is asked and everything is allowed. The rules lie in a file of their own that is
 never packed, copied or unpacked: whoever makes a project here owns it, whatever it came from.
+Who came by a link (`scanvi_core.project.links`) sees one project and changes none, here and there.
 """
 
 import logging
@@ -27,18 +28,22 @@ UNOWNED_VARIABLE = "SCANVI_UNOWNED_PROJECTS"  # what all may do with projects th
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who signed in.
+    """Somebody who signed in, or came by a link.
 
     Attributes
     ----------
     name
-        What tells people apart; empty for one who may see nothing.
+        What tells people apart; empty for one who may see nothing, or did not sign in.
     is_admin
         Whether every project is open to them.
+    visits
+        Id of the project that a link opened to them: they see it, and whatever else they may do
+        under their name they may not do there.
     """
 
     name: str
     is_admin: bool = False
+    visits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Access:
 
 def level(access: Access, person: Person) -> str:
     """Return what a person may do: one of `LEVELS`."""
+    if person.visits:
+        return ""
     if may_share(access, person):
         return WRITE
     given = (access.everyone, access.people.get(person.name, "")) if person.name else ("",)
@@ -80,7 +87,7 @@ def may_write(access: Access, person: Person) -> bool:
 
 def may_share(access: Access, person: Person) -> bool:
     """Tell whether a person may say who else sees a project, or give it away."""
-    return person.is_admin or person.name == access.owner != ""
+    return not person.visits and (person.is_admin or person.name == access.owner != "")
 
 
 class ReadOnly(ProjectError):
@@ -91,6 +98,17 @@ class ReadOnly(ProjectError):
         super().__init__(
             "Nothing was changed: this project is shared with you to look at.",
             f"Ask {asked} to let you change it, or make a copy of your own on the Open page.",
+        )
+
+
+class OnlyVisiting(ReadOnly):
+    """Somebody who came by a link wanted to change something."""
+
+    def __init__(self) -> None:
+        ProjectError.__init__(
+            self,
+            "Nothing was changed: a link lets you look and comment, and nothing else.",
+            "Ask who gave you the link.",
         )
 
 
@@ -130,7 +148,9 @@ _acting: ContextVar[tuple[Person | None] | None] = ContextVar("acting", default=
 def is_open(root: Path) -> bool:
     """Tell whether who asks may see the project in a folder."""
     person = asking()
-    return person is None or may_read(access_of(root), person)
+    if person is None or person.visits:
+        return person is None or person.visits == root.name
+    return may_read(access_of(root), person)
 
 
 def refusal(root: Path) -> ReadOnly | None:
@@ -138,6 +158,8 @@ def refusal(root: Path) -> ReadOnly | None:
     person = asking()
     if person is None:
         return None
+    if person.visits:
+        return OnlyVisiting()
     access = access_of(root)
     return None if may_write(access, person) else ReadOnly(access)
 
@@ -149,11 +171,20 @@ def check_write(root: Path) -> None:
         raise refused
 
 
+def check_no_visit() -> None:
+    """Raise `OnlyVisiting` if who asks came by a link: they make and take along nothing."""
+    person = asking()
+    if person is not None and person.visits:
+        raise OnlyVisiting
+
+
 def check_place(path: Path) -> None:
     """Raise `FileRefused` if somebody who signed in names the place of projects, or one around it.
 
-    Other people's projects are there, and their own are opened from the list.
+    Other people's projects are there, and their own are opened from the list. Who came by a link
+    opens no files.
     """
+    check_no_visit()
     home = runtime.home().resolve()
     inside = path.is_relative_to(home) or home.is_relative_to(path)
     if asking() is not None and inside:
@@ -165,6 +196,7 @@ def check_place(path: Path) -> None:
 
 def begin(root: Path) -> None:
     """Make who asks the owner of a new project."""
+    check_no_visit()
     person = asking()
     if person is not None:
         keep(root, Access(owner=person.name))

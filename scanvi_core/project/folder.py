@@ -19,7 +19,8 @@ from scanvi_core.project.records import Settings
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import Mistyped, taken
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15}", re.ASCII)
+ID_LENGTH = 16
+_ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{{ID_LENGTH - 1}}}", re.ASCII)
 SETTINGS = "settings.json"
 DAMAGED_SETTINGS = "settings.damaged.json"
 ON_SERVER = "labels-on-server"  # touched with every change where a server keeps the labels
@@ -192,6 +193,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def place_of(identifier: str) -> Path | None:
+    """Return the folder of the project with this id, whoever asks; None where there is none."""
+    root = projects_home() / identifier if _ID.fullmatch(identifier) else None
+    return root if root is not None and (root / SETTINGS).is_file() else None
+
+
 def open_project(identifier: str, *, to_change: bool = False) -> Project:
     """Return the project with this id.
 
@@ -200,8 +207,8 @@ def open_project(identifier: str, *, to_change: bool = False) -> Project:
     ProjectError
         If there is none that who asks may see, or change if so; or the text is not an id.
     """
-    root = projects_home() / identifier if _ID.fullmatch(identifier) else None
-    if root is None or not (root / SETTINGS).is_file() or not access.is_open(root):
+    root = place_of(identifier)
+    if root is None or not access.is_open(root):
         raise ProjectError(
             f"There is no project {identifier[:40]!r} here.", "Choose one from the start page."
         )

@@ -164,6 +164,7 @@ def submit(request: JobRequest) -> str:
     ProjectError
         `JobRefused` if one of this kind is queued or running for the project; if it is not theirs.
     """
+    access.check_no_visit()
     _check(request.project_id, changes=request.changes)
     with _changed:
         if active(request.project_id, request.kind):

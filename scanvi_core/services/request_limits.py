@@ -17,6 +17,7 @@ from scanvi_core.plurals import count
 from scanvi_core.project import access
 
 SIGN_IN, UPLOAD, DOWNLOAD, PROJECT = "sign-in", "upload", "download", "project"
+REMARK = "remark"
 MOST_CLIENTS = 10_000
 IPV6_CLIENT_BITS = 64  # one client has at least this much of the address space
 
@@ -76,11 +77,11 @@ class Buckets:
             raise TooOften((1 - left) * self._every_s)
 
 
-_buckets = {what: Buckets(*config.TURNS[what]) for what in (SIGN_IN, UPLOAD, DOWNLOAD, PROJECT)}
+_buckets = {what: Buckets(*config.TURNS[what]) for what in config.TURNS}
 
 
 def take(what: str, address: str | None = None) -> None:
-    """Take a turn of who asks: the person who signed in, else the address.
+    """Take a turn of who asks: the person who signed in, else the address, or what stands for it.
 
     With neither, as on a computer of one's own, nothing is counted.
 

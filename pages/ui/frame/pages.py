@@ -32,6 +32,8 @@ EVALUATE = Page("evaluate", "Evaluate", ":material/analytics:")
 EXPORT = Page("export", "Export", ":material/download:")
 HISTORY = Page("history", "History", ":material/history:")
 
+LOOK = Page("look", "Look", ":material/visibility:")  # by a link alone: in no menu
+
 PAGES = (OPEN, CHECK, LABELS, TRAIN, EXPLORE, REVIEW, EVALUATE, EXPORT, HISTORY)
 
 

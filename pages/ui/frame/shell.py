@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from pages.ui.frame import dialogs, keys, state, status_strip
-from pages.ui.frame.pages import OPEN, PAGES, next_button
+from pages.ui.frame.pages import LOOK, OPEN, PAGES, next_button
 from pages.ui.server import login
 from pages.ui.text import error_text
 from scanvi_core import runtime
@@ -31,17 +31,31 @@ def run_shell() -> None:
     st.logo(LOGO, size="large")
     st.html(STYLE)
     users.ask(state.person, state.signed_in)
+    state.adopt_link()
     try:
-        login.tell_core()
+        login.tell_core(state.link)
         outside = not login.inside()
         if outside:
             st.navigation(_pages(set()), position="hidden")  # so that every address is known
             login.draw()
+            if state.link():
+                st.caption("Once you are signed in, open the link again.")
     except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
         _say(error)
         return
     if not outside:
-        _run_page()
+        _run_look() if state.link() else _run_page()
+
+
+def _run_look() -> None:
+    """Run the page of those who came by a link; there is no way to another one."""
+    page = st.navigation([st.Page(LOOK.path, title=LOOK.title, default=True)], position="hidden")
+    try:
+        dialogs.begin(LOOK.slug)
+        page.run()
+        dialogs.end()
+    except Exception as error:  # noqa: BLE001 - no traceback may reach a page; it goes to the log
+        _say(error)
 
 
 def _run_page() -> None:

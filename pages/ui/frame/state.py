@@ -8,9 +8,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.server import login
 
-PROJECT_PARAMETER = "project"
+PROJECT_PARAMETER, LINK_PARAMETER = "project", "view"
 _PREFIX = "scanvi."
 _PERSON = "scanvi_person"  # outlives a change of the project
+_LINK = "scanvi_link"
 
 
 def project_id() -> str | None:
@@ -28,6 +29,18 @@ def adopt_project(at_start: str | None) -> None:
     current = recall("project")
     if current and st.query_params.get(PROJECT_PARAMETER) != current:
         st.query_params[PROJECT_PARAMETER] = current
+
+
+def adopt_link() -> None:
+    """Take the token of a link from the address; a tab that came by one stays with it."""
+    token = st.query_params.get(LINK_PARAMETER)
+    if token and not link():
+        st.session_state[_LINK] = token
+
+
+def link() -> str:
+    """Return the token of the link by which this tab came, empty where it came by none."""
+    return str(st.session_state.get(_LINK, ""))
 
 
 def set_project(project: str | None) -> None:

@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
-from pages.ui.open import share_form
+from pages.ui.open import link_form, share_form
 from pages.ui.server import routes
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
@@ -53,6 +53,7 @@ def _line(entry: library.Entry, current: str | None) -> None:
         may_change = share_form.draw(entry.id, entry.name)
         with st.popover("More", key=f"more-{entry.id}"):
             _more(entry, may_change=may_change, is_open=entry.id == current)
+        link_form.dialog(entry.id, entry.name)
 
 
 def _status(entry: library.Entry) -> str:
@@ -70,6 +71,7 @@ def _status(entry: library.Entry) -> str:
 def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
     if may_change:
         _rename(entry)
+    link_form.button(entry.id)
     if st.button("Make a copy", key=f"copy-{entry.id}", icon=":material/content_copy:"):
         do(lambda: library.duplicate(entry.id))
     label = "Take out again" if entry.archived else "Put away"

@@ -6,7 +6,7 @@ projects are open to whom, the core decides (`scanvi_core.project.access`): it a
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pages.ui.server.door import path_of
 from pages.ui.text import md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.projects import users
+from scanvi_core.services.viewing import links
 
 SECTION = "auth"
 CLOSED = ("/download/", "/media/", "/app/", "/_stcore/")
@@ -60,9 +61,22 @@ def inside() -> bool:
     return bool(st.user.get("is_logged_in")) and users.may_enter(st.user)
 
 
-def tell_core() -> None:
-    """Let the core ask who wants to see or change a project, where people sign in."""
-    users.ask_person(asking if wanted() else lambda: None)
+def tell_core(link: Callable[[], str] = str) -> None:
+    """Let the core ask who wants to see or change a project, where people sign in or by a link.
+
+    `link` returns the token by which the tab of this thread came; empty for none.
+    """
+    who = asking if wanted() else _nobody
+
+    def ask() -> users.Person | None:
+        token = link() if get_script_run_ctx(suppress_warning=True) is not None else ""
+        return links.visitor(token, who()) if token else who()
+
+    users.ask_person(ask)
+
+
+def _nobody() -> None:
+    return None
 
 
 def asking() -> users.Person | None:

@@ -58,6 +58,7 @@ LEFT_S = 86_400.0  # after which a folder that a kill left behind is removed
 
 def start_saving(project_id: str) -> str:
     """Write a project into one file for another computer, in the background; return the job id."""
+    access.check_no_visit()
     request_limits.take(request_limits.PROJECT)
     return jobs.submit(
         jobs.JobRequest(
@@ -74,8 +75,9 @@ def save(project_id: str, report: Report = lambda *_: None) -> Path:
     Raises
     ------
     ProjectError
-        If the disk refuses.
+        If the disk refuses, or who asks came by a link.
     """
+    access.check_no_visit()
     project = open_project(project_id)
     target = project.exports / f"{project.id}{ENDING}"
     manifest = read_manifest(project.dataset)

@@ -42,7 +42,7 @@ def sharing_of(project_id: str) -> Sharing | None:
     now = access.access_of(open_project(project_id).root)
     return Sharing(
         now,
-        is_mine=person.name == now.owner != "",
+        is_mine=not person.visits and person.name == now.owner != "",
         may_write=access.may_write(now, person),
         may_share=access.may_share(now, person),
         may_give=person.is_admin,
