@@ -30,12 +30,13 @@ SAFE = {  # besides what goes through stored_path
     'manifest["source"]["path"] = str(root / "source" / own)',
     'manifest["origin"]["path"] = ""',
     'part["source"]["path"] = ""',
-    'source["path"] = str(kept)',
+    'source["path"] = str(_link(kept, folder / "source" / "-".join(kept.parts[-2:])))',
     'if not about["path"]:  # the project came from elsewhere',
     # compared with what is to be written, never opened
     'path = Path(file.source["path"])',
-    # of what was just read; only in the folder that the reading made it is moved
-    'made = Path(source["path"])',
+    'known = {source["path"] for source in _sources(manifest)}',
+    # moved only in the folder that the reading made it
+    '"source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},',
     'ours = now != runs.WAITING and settings["store"] is None',
     # through stored_path in the next line
     "store = trainer.settings.store",
@@ -155,4 +156,4 @@ def test_every_path_that_a_file_names_goes_through_one_function():
         if NAMED.search(line)
     ]
     assert {line for line in lines if "stored_path(" not in line} == SAFE
-    assert sum("stored_path(" in line for line in lines) == 5
+    assert sum("stored_path(" in line for line in lines) == 6

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import IO
 
 from scanvi_core.data.manifest import MANIFEST, Manifest, SourceFile, read_manifest
-from scanvi_core.errors import InputError
+from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.plurals import count
 from scanvi_core.project.files import not_written, write_json
 from scanvi_core.project.folder import Project, create_project
 from scanvi_core.project.foreign.project_file import plain_files
 from scanvi_core.project.records import PartFile
 from scanvi_core.services import request_limits
+from scanvi_core.services.paths import stored_path
 from scanvi_core.services.projects import parts, several_files
 from scanvi_core.services.projects.open_file import keep_uploads
 from scanvi_core.services.workspace import workspace
@@ -58,8 +59,8 @@ def _begin(project_id: str, fetch: Callable[[Project], list[Path]]) -> str:
     project = create_project(f"{earlier.project.name[:NAME]} and more")
     try:
         files = fetch(project)
-        known = {Path(source["path"]) for source in _sources(manifest)}
-        twice = next((path.name for path in files if path in known), None)
+        known = {source["path"] for source in _sources(manifest)}
+        twice = next((path.name for path in files if str(path) in known), None)
         if twice is not None:
             raise InputError(f"{twice} is in this project already.", "Choose another file.")
         before, taken = _first(earlier.project, project, manifest), _names(manifest)
@@ -79,10 +80,9 @@ def _first(earlier: Project, project: Project, manifest: Manifest) -> PartFile:
     for path in plain_files(earlier.dataset):
         _link(path, folder / "dataset" / path.relative_to(earlier.dataset))
     for source in _sources(manifest):
-        path = Path(source["path"])
-        if path.is_relative_to(earlier.source) and path.is_file():
-            name = "-".join(path.relative_to(earlier.source).parts)
-            source["path"] = str(_link(path, folder / "source" / name))
+        kept = _kept(earlier, source)
+        if kept is not None:
+            source["path"] = str(_link(kept, folder / "source" / "-".join(kept.parts[-2:])))
     write_json(folder / "dataset" / MANIFEST, manifest)
     alone = parts.names_of([Path(manifest.get("origin", manifest)["name"])])
     name = BEFORE if _names(manifest) else alone[0]
@@ -93,6 +93,15 @@ def _sources(manifest: Manifest) -> Iterator[SourceFile]:
     """Yield the files of the user that a data set was made from."""
     files = [part["source"] for part in manifest.get("origin", {}).get("parts", [])]
     yield from files or [manifest["source"]]
+
+
+def _kept(project: Project, source: SourceFile) -> Path | None:
+    """Return a file that was uploaded to a project or made in it; None where it lies elsewhere."""
+    try:
+        path = stored_path(project, source["path"])
+    except FileRefused:  # whoever adds to it may not have it
+        return None
+    return path if path.is_relative_to(project.source.resolve()) and path.is_file() else None
 
 
 def _names(manifest: Manifest) -> list[str]:

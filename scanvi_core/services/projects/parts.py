@@ -323,7 +323,9 @@ def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[s
 
 def _keep(project: Project, part: Part, at: int, path: str) -> str:
     """Return where a file lies from now on: what was made or uploaded for a part is kept."""
-    made = Path(path)
+    made = Path(
+        path
+    )  # of what was just read; only in the folder that the reading made it is moved
     if made.parent != part.source:
         return path
     kept = project.source / f"{at}-{made.name}"

@@ -36,5 +36,8 @@ def primary(app):
 
 def in_front(app, project):
     """Return the card the page shows: the queue may have been made anew since."""
-    trail = app.session_state[f"{state._PREFIX}{card_trail.TRAIL}.{queue.SUGGESTED}"]
-    return queue.card(workspace(project), trail[-1])
+    trail, place = (
+        app.session_state[f"{state._PREFIX}{name}.{queue.SUGGESTED}"]
+        for name in (card_trail.TRAIL, card_trail.PLACE)
+    )
+    return queue.card(workspace(project), trail[place])
