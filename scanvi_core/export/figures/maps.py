@@ -36,6 +36,8 @@ class CellMap:
         In their place: a number of each cell [n] (NaN: none), and the ends of the scale.
     meant
         The cells to emphasise [n]: others are pale. None: all alike.
+    most_vector
+        Cells up to which each is a shape of its own; of more, all are one picture.
     """
 
     xy: np.ndarray
@@ -48,6 +50,7 @@ class CellMap:
     low: float = 0.0
     high: float = 1.0
     meant: np.ndarray | None = None
+    most_vector: int = VECTOR_CELLS
 
 
 def cell_maps(maps: Sequence[CellMap]) -> "Figure":
@@ -119,7 +122,7 @@ def _points(
     paint[pale[order]] = to_rgba_array(PALE)
     shown = np.asarray(drawn.xy, dtype=np.float32)[cells[order]]
     size = _point_size(len(cells))
-    more: dict[str, Any] = {"rasterized": len(cells) > VECTOR_CELLS, "gid": "cells"}
+    more: dict[str, Any] = {"rasterized": len(cells) > drawn.most_vector, "gid": "cells"}
     axes.scatter(shown[:, 0], shown[:, 1], c=paint, s=size**2, lw=0, marker="o", **more)
 
 

@@ -4,6 +4,7 @@ Each function returns how to draw a figure from what is on the page now; `figure
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from scanvi_core.colors import type_color
 from scanvi_core.export.figures import grids, lines, violins
-from scanvi_core.export.figures.maps import CellMap, cell_maps
+from scanvi_core.export.figures.maps import VECTOR_CELLS, CellMap, cell_maps
 from scanvi_core.export.figures.write import PDF, PNG, SVG
 from scanvi_core.export.figures.write import figure_file as figure_file  # noqa: PLC0414  for pages
 from scanvi_core.services.explore import colors, drawn_cells, maps
@@ -29,7 +30,7 @@ WORDS = {SVG: "SVG, to be edited", PDF: "PDF", PNG: "PNG, 300 dots per inch"}
 
 def on_map(
     opened: Workspace, embedding: str, colorings: Sequence[Coloring],
-    meant: np.ndarray | None = None,
+    meant: np.ndarray | None = None, most_vector: int = VECTOR_CELLS,
 ) -> Draw:  # fmt: skip
     """Draw one of the maps of a project, once per coloring.
 
@@ -43,6 +44,8 @@ def on_map(
         What the colors mean.
     meant
         Positions of the cells to emphasise; None: all alike.
+    most_vector
+        Cells up to which each is a shape of its own.
     """
     xy, title = maps.coordinates(opened, embedding), maps.title_of(embedding)
     drawn = drawn_cells.drawn(opened, embedding)
@@ -54,16 +57,17 @@ def on_map(
     if meant is not None:
         emphasis = np.zeros(len(xy), dtype=bool)
         emphasis[meant] = True
-    return partial(_maps, xy, title, tuple(colorings), rows, emphasis)
+    return partial(_maps, xy, title, tuple(colorings), rows, emphasis, most_vector)
 
 
 def _maps(
     xy: np.ndarray, title: str, colorings: Sequence[Coloring], rows: slice | np.ndarray,
-    meant: np.ndarray | None,
+    meant: np.ndarray | None, most_vector: int,
 ) -> "Figure":  # fmt: skip
     chosen = None if meant is None else meant[rows]
     places = np.asarray(xy[rows])
-    return cell_maps([_one(places, title, coloring, rows, chosen) for coloring in colorings])
+    shown = [_one(places, title, coloring, rows, chosen) for coloring in colorings]
+    return cell_maps([replace(one, most_vector=most_vector) for one in shown])
 
 
 def _one(
