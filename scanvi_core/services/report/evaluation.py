@@ -13,7 +13,8 @@ from scanvi_core.services.export import figures
 from scanvi_core.services.export.figures import Draw, figure_file
 from scanvi_core.services.report.parts import NOT_EVALUATED, Picture, Section, Text, table_of
 from scanvi_core.services.review import random_check
-from scanvi_core.services.review.queue import review_state
+from scanvi_core.services.review.queue import ReviewState
+from scanvi_core.services.runs.provisional import ProvisionalState
 from scanvi_core.services.workspace import Workspace
 
 SURE = 0.9
@@ -49,7 +50,9 @@ def evaluation(opened: Workspace) -> Section:
 
 
 def _by_hand(opened: Workspace) -> str:
-    checked = random_check.random_check(review_state(opened))
+    run, named = opened.current_run(), opened.labels().codes >= 0
+    review = ReviewState(opened, None if run is None else run.id, named, ProvisionalState())
+    checked = random_check.random_check(review)  # nothing is refitted for a report
     known = checked.sentence if checked is not None else ""
     return known or f"Accuracy: {NOT_EVALUATED}. {NOTHING_ASIDE}"
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import colors
+from scanvi_core.services.explore.colors import Coloring
 from scanvi_core.services.explore.maps import embeddings
 from scanvi_core.services.formatting import count, duration
 from scanvi_core.services.report.labels import map_of
@@ -65,8 +66,9 @@ def doubts(opened: Workspace) -> Section:
             Text(f"{count(issues, 'label')} of the file look wrong and were not decided on.")
         )
         section.add(*(Text(note) for note in (*seen.novelty_notes, *seen.notes)))
-    if embeddings(opened):
-        coloring = colors.coloring(opened, colors.CONFIDENCE)
+    predictions = results.current(opened)
+    if embeddings(opened) and predictions is not None:
+        coloring = Coloring(colors.CONFIDENCE, "", values=predictions.confidence)
         section.add(map_of(opened, coloring, "How sure the model is of each cell."))
     return section
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanvi_core.errors import ExportError, reason_of
+from scanvi_core.errors import ExportError, InputError, reason_of
 from scanvi_core.keys import one_line
 from scanvi_core.runtime import replacing
 from scanvi_core.services.export import columns, methods
@@ -34,6 +34,7 @@ reduction. arXiv:1802.03426, 2018
 Stuart T, Butler A, et al. Comprehensive integration of single-cell data. Cell 177:1888-1902, 2019.
 doi:10.1016/j.cell.2019.05.031
 """
+LONG_WORD = 24  # characters; longer ones may be broken in a table
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _POINTS_AT = re.compile(r"(^#|url\(#)")
 
@@ -82,11 +83,15 @@ def write_report(
 
     Raises
     ------
+    InputError
+        If the target is a folder or a device, or its folder does not exist.
     ExportError
-        If the target is a folder or a device, or the disk refuses.
+        If the disk refuses.
     """
     if target.exists() and not target.is_file():
-        raise ExportError(f"{target} is no plain file.", "Choose another name.")
+        raise InputError(f"{target} is no plain file.", "Choose another name.")
+    if not target.absolute().parent.is_dir():
+        raise InputError(f"The folder {target.absolute().parent} does not exist.", "Create it.")
     text = report_html(opened, choice, people=people)
     try:
         with replacing(target) as temporary:
@@ -156,4 +161,5 @@ def _template() -> "Template":
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["inline"] = lambda svg, name: Markup(inline(svg, name))  # noqa: S704
+    environment.tests["unbroken"] = lambda text: max(map(len, text.split()), default=0) > LONG_WORD
     return environment.get_template("report.html")
