@@ -89,3 +89,10 @@ def test_the_curves_of_a_training_are_offered(trained):
     app = AppTest.from_function(page, args=(trained,)).run()
     assert not app.exception
     assert offered(app) == {"loss-curve", "accuracy-curve"}
+
+
+def test_export_offers_the_report_with_and_without_names(visit, trained):
+    app = visit("export", trained)
+    assert any(key_of(item) == "report" for item in app.get("download_button"))
+    app.toggle(key="report-people").set_value(False).run()
+    assert not app.exception

@@ -13,9 +13,10 @@ from scanvi_core.services.workspace import Workspace
 
 def figure(opened: Workspace, what: str, draw: Draw, *, key: str) -> None:
     """Offer the figure `draw` draws in three formats; `what` it is names the file."""
-    with st.popover(
+    menu = st.popover(
         "Download figure", icon=":material/download:", type="tertiary", key=f"{key}-figure"
-    ):
+    )
+    with menu.container(gap=None):
         for kind, words in figures.WORDS.items():
             st.download_button(
                 words, partial(figures.figure_file, draw, kind),

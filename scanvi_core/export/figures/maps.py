@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ONE_MM, SEVERAL_MM = 100.0, 80.0  # side of a map that stands alone, and of one among others
 GAP_MM, BAR_MM = 12.0, 22.0
 VECTOR_CELLS = 50_000  # of more the points are drawn as a picture
-PALE = "#E6E6E6"  # of cells that are not the ones meant
+PALE = 0.25  # how much of their color cells keep that are not the ones meant
 NOT_NAMED = "no label"
 
 
@@ -119,7 +119,8 @@ def _points(
         below = pale
     order = order[np.argsort(~below[order], kind="stable")]
     paint = colors[own[order]]
-    paint[pale[order]] = to_rgba_array(PALE)
+    faint = pale[order]
+    paint[faint, :3] = 1 - PALE * (1 - paint[faint, :3])
     shown = np.asarray(drawn.xy, dtype=np.float32)[cells[order]]
     size = _point_size(len(cells))
     more: dict[str, Any] = {"rasterized": len(cells) > drawn.most_vector, "gid": "cells"}
