@@ -19,7 +19,16 @@ def violins(values: Mapping[str, np.ndarray], colors: Sequence[str], gene: str) 
     figure, axes = axes_of(GROUP_MM * len(values), HEIGHT_MM)
     for place, (own, color) in enumerate(zip(values.values(), colors, strict=True)):
         if len(own) < FEW:
-            axes.plot([place] * len(own), own, ls="", marker="o", ms=2.5, mew=0, color=color)
+            axes.plot(
+                [place] * len(own),
+                own,
+                ls="",
+                marker="o",
+                ms=2.5,
+                mew=0,
+                color=color,
+                clip_on=False,
+            )
             continue
         drawn: Any = axes.violinplot([own], [place], widths=0.85, showextrema=False)
         for body in drawn["bodies"]:
