@@ -11,7 +11,11 @@ def add(commands: Any) -> None:
     add = parser.add_argument
     add("project", metavar="PROJECT", help="its folder, its project file, or its name or id here")
     add("-o", "--output", type=Path, required=True, metavar="REPORT.html", help="the new file")
-    add("--no-names", action="store_true", help="number the people who decided, and leave notes out")
+    add(
+        "--no-names",
+        action="store_true",
+        help="number the people who decided, and leave notes out",
+    )
     parser.set_defaults(run=run)
 
 
