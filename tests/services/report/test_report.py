@@ -16,6 +16,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.report import page, source
 from scanvi_core.services.report.page import inline, report_html, write_report
 from scanvi_core.services.report.parts import NOT_EVALUATED
+from scanvi_core.services.runs import provisional
 from scanvi_core.services.workspace import workspace
 
 HOSTILE = '<script>alert("1")</script> & $B_1$ id="x'
@@ -135,11 +136,13 @@ def test_what_was_taken_back_is_no_decision_of_anybody(labeled):
     assert [row[-2] for row in steps.rows if "Taken back" in row[3]][-1] == "yes"
 
 
-def test_making_it_begins_no_work(trained):
-    opened = workspace(trained)
+def test_making_it_begins_no_work(trained, monkeypatch):
+    opened, begun = workspace(trained), []
     edit.name_cells(opened, np.arange(5), "CD56+ NK", "lasso")
-    report_html(opened)
-    assert jobs.list_jobs(trained) == []
+    monkeypatch.setattr(provisional, "_begin", lambda *given: begun.append(given))
+    monkeypatch.setattr(page.evaluation.holdout_report, "report", lambda _: None)
+    assert NOT_EVALUATED in report_html(opened)
+    assert begun == [] and jobs.list_jobs(trained) == []
 
 
 def test_it_takes_the_place_of_a_file_only(labeled, tmp_path):
