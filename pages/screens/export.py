@@ -35,6 +35,7 @@ written = job is not None and job.status is JobStatus.DONE
 if not sharing.may_change(opened.id):
     read_only.note(opened)
     files.draw(opened)
+    files.draw_report(opened, ExportChoice())
     st.stop()
 trained = opened.current_run() is not None
 if not trained and not (opened.labels().codes >= 0).any():
@@ -143,4 +144,5 @@ if job is not None:
         st.info("The export was stopped; nothing was written.")
 if not busy and not written:
     files.draw(opened)
+files.draw_report(opened, choice)
 files.draw_methods(opened, choice)

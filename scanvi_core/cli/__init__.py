@@ -11,13 +11,13 @@ from contextlib import nullcontext
 from typing import NoReturn
 
 from scanvi_core import runtime
-from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
+from scanvi_core.cli import annotate, check, gather, preprocess, report, serve, train
 from scanvi_core.cli.log import CommandLog, command_log
 from scanvi_core.errors import OURS, InputError, ScanviError
 from scanvi_core.version import __version__
 
 DONE, FAULT, BAD_INPUT = 0, 1, 2
-COMMANDS = (annotate, check, serve, train, gather, preprocess)
+COMMANDS = (annotate, check, report, serve, train, gather, preprocess)
 logger = logging.getLogger(__name__)
 
 

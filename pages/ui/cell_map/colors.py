@@ -116,21 +116,3 @@ class ValueColor:
         cut = [bool((known < self.low).any()), bool((known > self.high).any())]
         ends = [float(self.low), float(self.high)]
         return {"name": self.name, "range": ends, "cut": cut, "last": self.levels() - 1}
-
-
-def value_range(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the ends of a readable scale: the extremes, save a few that would flatten the rest.
-
-    When the largest value lies more than twice as far from the smallest as 99.9 % of the others,
-    the scale ends there; likewise below.
-    """
-    known = values[np.isfinite(values)]
-    if not known.size:
-        return 0.0, 1.0
-    low, high = float(known.min()), float(known.max())
-    sample = known[:: max(1, known.size // 100_000)]
-    few, many = (float(end) for end in np.quantile(sample, (0.001, 0.999)))
-    if few < many:
-        high = many if high - few > 2 * (many - few) else high
-        low = few if many - low > 2 * (many - few) else low
-    return low, high

@@ -3,7 +3,6 @@
 import numpy as np
 import streamlit as st
 
-from pages.ui.cell_map.colors import value_range
 from pages.ui.cell_map.component import (
     CategoryColor,
     SelectionEvent,
@@ -11,7 +10,7 @@ from pages.ui.cell_map.component import (
     cell_map,
     linked_maps,
 )
-from pages.ui.frame import state
+from pages.ui.frame import download, state
 from pages.ui.text import md
 from scanvi_core.colors import type_color
 from scanvi_core.services.explore import (
@@ -23,6 +22,7 @@ from scanvi_core.services.explore import (
     selection,
 )
 from scanvi_core.services.explore.colors import Coloring
+from scanvi_core.services.export import figures
 from scanvi_core.services.workspace import Workspace
 
 GENE = "\0"  # before the name of a gene among the ways to color
@@ -41,13 +41,12 @@ def is_four(key: str) -> bool:
 def choose_map(opened: Workspace, *, key: str, compare: bool) -> str:
     """Draw the choice of the map, and whether to see one or four of it; return the map."""
     titles = maps.embeddings(opened)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        embedding = st.selectbox(
-            "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map",
-            label_visibility="collapsed", width=320,
-        )  # fmt: skip
-        if compare:
-            _four(key)
+    embedding = st.selectbox(
+        "Map", list(titles), format_func=titles.__getitem__, key=f"{key}.map",
+        label_visibility="collapsed", width=320,
+    )  # fmt: skip
+    if compare:
+        _four(key)
     return str(embedding)
 
 
@@ -71,13 +70,29 @@ def choose_color(opened: Workspace, *, key: str, default_color: str) -> str:
     return GENE + gene
 
 
-def draw_chosen(opened: Workspace, embedding: str, what: str, *, key: str, aside: int) -> None:
-    """Draw a map as chosen (no color: four linked maps); a lasso picks cells for this tab."""
+def draw_chosen(
+    opened: Workspace, embedding: str, what: str, *, key: str, aside: int
+) -> list[Coloring]:
+    """Draw a map as chosen (no color: four linked maps); a lasso picks cells for this tab.
+
+    Returns what it shows.
+    """
+    colorings = _chosen_colorings(opened, what)
     if what:
-        draw(opened, embedding, _chosen_coloring(opened, what), key=key, aside=aside)
+        draw(opened, embedding, colorings[0], key=key, aside=aside)
     else:
-        colorings = [colors.coloring(opened, name) for name in _compared(opened)]
         draw_linked(opened, embedding, colorings, key=key)
+    return colorings
+
+
+def offer(
+    opened: Workspace, embedding: str, colorings: list[Coloring], *, key: str,
+    meant: np.ndarray | None = None,
+) -> None:  # fmt: skip
+    """Offer a map, or several of the same cells, as a figure; `meant` are emphasised."""
+    name = f"map {colorings[0].name}" if len(colorings) == 1 else "maps"
+    drawn = figures.on_map(opened, embedding, colorings, meant)
+    download.figure(opened, name, drawn, key=key)
 
 
 def _four(key: str) -> None:
@@ -98,10 +113,12 @@ def _compared(opened: Workspace) -> list[str]:
     return usable if len(usable) > 2 else [*usable, *(o for o in options if o not in usable)][:4]
 
 
-def _chosen_coloring(opened: Workspace, what: str) -> Coloring:
+def _chosen_colorings(opened: Workspace, what: str) -> list[Coloring]:
+    if not what:
+        return [colors.coloring(opened, name) for name in _compared(opened)]
     if what.startswith(GENE):
-        return colors.gene_coloring(opened, what.removeprefix(GENE))
-    return colors.coloring(opened, what)
+        return [colors.gene_coloring(opened, what.removeprefix(GENE))]
+    return [colors.coloring(opened, what)]
 
 
 def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, aside: int) -> None:
@@ -146,17 +163,18 @@ def highlight(
     embedding = next(iter(maps.embeddings(opened)))
     selected = np.zeros(opened.dataset.n_obs, dtype=bool)
     selected[rows] = True
-    drawn = drawn_cells.drawn(opened, embedding)
+    drawn, coloring = drawn_cells.drawn(opened, embedding), colors.coloring(opened, by)
     cell_map(
         key,
         maps.coordinates(opened, embedding),
-        color=as_color(colors.coloring(opened, by)),
+        color=as_color(coloring),
         revision=maps.map_revision(opened, embedding),
         selected=selected,
         height=height,
         tools=False,
         drawn=None if drawn is None else drawn.with_cells(rows),
     )
+    offer(opened, embedding, [coloring], key=key, meant=rows)
 
 
 def still(opened: Workspace, coloring: Coloring, *, key: str, height: int) -> None:
@@ -171,12 +189,13 @@ def still(opened: Workspace, coloring: Coloring, *, key: str, height: int) -> No
         tools=False,
         drawn=drawn_cells.drawn(opened, embedding),
     )
+    offer(opened, embedding, [coloring], key=key)
 
 
 def as_color(coloring: Coloring) -> CategoryColor | ValueColor:
     """Turn a coloring of the services into what the map draws."""
     if coloring.values is not None:
-        return ValueColor(coloring.values, coloring.name, *value_range(coloring.values))
+        return ValueColor(coloring.values, coloring.name, *colors.value_range(coloring.values))
     if coloring.codes is None:
         raise ValueError(f"{coloring.name} has neither values nor codes")
     places = coloring.places or range(len(coloring.names))

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import charts
-from pages.ui.frame import state
+from pages.ui.frame import download, state
 from pages.ui.frame.pages import LABELS, REVIEW, go
 from pages.ui.labels.holdout import ASIDE_FIRST
 from pages.ui.review import tabs
@@ -19,7 +19,8 @@ from scanvi_core.services.diagnostics import (
     uncertainty_job,
 )
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
-from scanvi_core.services.export import filling
+from scanvi_core.services.explore import colors
+from scanvi_core.services.export import figures, filling
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import random_check
@@ -108,13 +109,17 @@ def types(opened: Workspace, report: HoldoutReport) -> None:
             "Show", ["Percent of each row", "Cells"], default="Percent of each row",
             key="confusion-mode", label_visibility="collapsed",
         )  # fmt: skip
-        charts.confusion(
-            report.scores.confusion, report.names, key="confusion", counts=shown == "Cells"
-        )
+        counts, matrix_ = shown == "Cells", report.scores.confusion
+        charts.confusion(matrix_, report.names, key="confusion", counts=counts)
+        places = colors.type_colors(opened)
+        drawn = figures.confusion(matrix_, report.names, places, counts=counts)
+        download.figure(opened, "confusion matrix", drawn, key="confusion")
     with honest.container(border=True, height="stretch"):
         st.header("Is the confidence honest?")
         st.markdown(f"**{md(confidence_worth.sentence(opened, SURE))}**")
         charts.reliability(report.bins, key="reliability")
+        drawn = figures.reliability(report.bins)
+        download.figure(opened, "reliability", drawn, key="reliability")
         st.caption(
             "On the dotted line, confidence is just the share that is right; below it the model "
             f"is too sure. {md(report.honesty)} {md(report.calibration)}"
@@ -135,6 +140,8 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
         st.header("How much can be accepted without looking?")
         st.markdown(f"**{md(report.accept)}**")
         charts.coverage(report.curve, holdout_report.ACCEPTED_SHARE, key="coverage")
+        drawn = figures.coverage(report.curve, holdout_report.ACCEPTED_SHARE)
+        download.figure(opened, "accepted and right", drawn, key="coverage")
         _table(report.accepting, "confidence from")
         filled = filling.mostly_right(opened)
         if filled is not None and filled.n_cells:

@@ -6,11 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.explore import gene_charts, gene_search
-from pages.ui.frame import jobs, state
+from pages.ui.frame import download, jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.text import md
 from scanvi_core.services.explore import colors, gene_groups, gene_tests, selection
+from scanvi_core.services.explore.gene_groups import Groups
 from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
+from scanvi_core.services.export import figures
 from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
@@ -52,6 +54,10 @@ def _dots(opened: Workspace, by: str) -> None:
         return
     table = gene_groups.levels(opened, by, chosen)
     gene_charts.dots(table, key="genes-dots")
+    drawn = figures.dots(table, _places(gene_groups.groups(opened, by)))
+    with st.container(horizontal=True):
+        download.figure(opened, "dot plot", drawn, key="genes-dots")
+        download.table(opened, "levels", lambda: table, key="genes-dots")
     st.caption("Level: log(1 + counts per 10,000). Dot size: share of cells with a count.")
     with st.expander("The same as a table"):
         shown = table.rename(columns={"mean": "mean level", "share": "share of cells"})
@@ -70,6 +76,8 @@ def _violin(opened: Workspace, by: str) -> None:
     groups, values = gene_groups.groups(opened, by), gene_groups.violins(opened, by, gene)
     places = [groups.places[groups.names.index(name)] for name in values]
     gene_charts.violins(values, places, gene, key="genes-violin")
+    drawn = figures.spread(values, _places(groups), gene)
+    download.figure(opened, f"spread {gene}", drawn, key="genes-violin")
     st.caption(f"At most {gene_groups.VIOLIN_CELLS} cells of each group, drawn at random.")
 
 
@@ -95,6 +103,7 @@ def _markers(opened: Workspace, by: str) -> None:
     ):
         do(lambda: state.remember(gene_search.CHOSEN, more))
     _table(table[table["group"] == one].drop(columns="group"), set())
+    download.table(opened, f"markers {by}", lambda: table, key="markers")
 
 
 def _choose_two(opened: Workspace, by: str) -> tuple[str, str, str]:
@@ -139,6 +148,12 @@ def _compare(opened: Workspace, by: str) -> None:
         f"Positive: higher in {md(first)} ({n_a:,}); negative: higher in {md(second)} ({n_b:,})."
     )
     _table(table.drop(columns="group"), conditioned)
+    whole = table.assign(group=first, against=second, method=method)
+    download.table(opened, f"{first} against {second}", lambda: whole, key="compare")
+
+
+def _places(groups: Groups) -> dict[str, int]:
+    return dict(zip(groups.names, groups.places, strict=True))
 
 
 def _answered(

@@ -19,7 +19,9 @@ def draw(opened: Workspace, *, key: str, default_color: str, compare: bool = Fal
     four = compare and maps.is_four(key)
     with st.container(key="workbench-four" if four else "workbench", gap="small"):
         panel, stage = st.container(key="workbench-side", gap="small"), st.container(gap=None)
-    embedding = maps.choose_map(opened, key=key, compare=compare)
+    below = st.container(horizontal=True, vertical_alignment="center")
+    with below:
+        embedding = maps.choose_map(opened, key=key, compare=compare)
     rule_chips.draw(opened)
     with panel:
         what = "" if four else maps.choose_color(opened, key=key, default_color=default_color)
@@ -27,7 +29,9 @@ def draw(opened: Workspace, *, key: str, default_color: str, compare: bool = Fal
         _about(opened, picked)
         naming.bar(opened, picked)
     with stage:
-        maps.draw_chosen(opened, embedding, what, key=key, aside=ASIDE)
+        colorings = maps.draw_chosen(opened, embedding, what, key=key, aside=ASIDE)
+    with below:
+        maps.offer(opened, embedding, colorings, key=f"{key}-map")
     return what
 
 

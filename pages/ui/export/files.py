@@ -7,8 +7,9 @@ import streamlit as st
 from pages.ui.server import login
 from pages.ui.server.routes import download_url
 from pages.ui.text import md
-from scanvi_core.services.export import methods, write
+from scanvi_core.services.export import methods, tables, write
 from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.report import page
 from scanvi_core.services.workspace import Workspace
 
 SLOTS = {"obs": "per cell", "obsm": "arrays per cell", "uns": "about the data set", "layers": ""}
@@ -56,6 +57,27 @@ def _about(path: Path) -> None:
             if names:
                 slot_name = f" ({SLOTS[slot]})" if SLOTS.get(slot) else ""
                 st.markdown(f"**{slot}**{slot_name}: {md(', '.join(names))}")
+
+
+def draw_report(opened: Workspace, choice: ExportChoice) -> None:
+    """Offer the report on the project, which is made when somebody asks for it."""
+    with st.container(border=True):
+        st.header("Report")
+        st.markdown(
+            "One page with the data, the labels and where they came from, the model, how right it "
+            "is, doubts, decisions and figures. It opens in any browser, also offline, and prints."
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            people = st.toggle(
+                "With the names of those who decided", value=True, key="report-people",
+                help="Off: people are numbered, and notes are left out.",
+            )  # fmt: skip
+            st.download_button(
+                "Download the report",
+                lambda: page.report_html(opened, choice, people=people).encode(),
+                tables.file_name(opened.project.name, "report", "html"), "text/html",
+                key="report", on_click="ignore", icon=":material/summarize:",
+            )  # fmt: skip
 
 
 def draw_methods(opened: Workspace, choice: ExportChoice) -> None:

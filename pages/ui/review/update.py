@@ -8,10 +8,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui.cell_map import charts, maps
-from pages.ui.frame import dialogs, jobs, state
+from pages.ui.frame import dialogs, download, jobs, state
 from pages.ui.text import error_text, md
 from pages.ui.train import live
 from scanvi_core.errors import ScanviError
+from scanvi_core.services.export import figures
 from scanvi_core.services.formatting import count
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.projects import sharing
@@ -179,6 +180,8 @@ def _taught(opened: Workspace) -> None:
             return
         st.markdown(md(learned.sentence))
         charts.taught(learned.curve, key="taught-curve")
+        drawn = figures.taught(learned.curve)
+        download.figure(opened, "what decisions taught", drawn, key="taught-curve")
         for sentence in learned.updates:
             st.markdown(md(sentence))
         st.caption(

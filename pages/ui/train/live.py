@@ -6,10 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import charts
+from pages.ui.frame import download
 from pages.ui.frame.jobs import failure_text
 from pages.ui.text import md
 from pages.ui.train import where_form
 from scanvi_core.services import jobs
+from scanvi_core.services.export import figures
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.jobs import JobSnapshot, JobStatus
 from scanvi_core.services.projects import sharing
@@ -63,14 +65,14 @@ def _view(job_id: str) -> None:
             return
         if not train_plan.learns(workspace(job.project_id)):
             return
-        curves(job.records)
+        curves(workspace(job.project_id), job.records)
         if "preview" in job.previews:
             _preview(job)
         elif job.records:
             st.caption("A first map of the cells appears soon.")
 
 
-def curves(records: tuple[Any, ...]) -> None:
+def curves(opened: Workspace, records: tuple[Any, ...]) -> None:
     """Draw loss and accuracy over the epochs."""
     if not records:
         st.caption("The first point of the curve appears soon.")
@@ -87,17 +89,23 @@ def curves(records: tuple[Any, ...]) -> None:
     left, right = st.columns(2)
     with left:
         st.caption("Loss (lower is better)")
-        charts.curve(table, ["loss per cell"], key="loss-curve")
+        _curve(opened, table, ["loss per cell"], key="loss-curve")
     with right:
         st.caption("Share of labels named right")
         shown = ["training labels", "watched labels"]
         present = [name for name in shown if table[name].notna().any()]
-        charts.curve(table, present, key="accuracy-curve")
+        _curve(opened, table, present, key="accuracy-curve")
+
+
+def _curve(opened: Workspace, table: pd.DataFrame, names: list[str], *, key: str) -> None:
+    charts.curve(table, names, key=key)
+    download.figure(opened, key.replace("-", " "), figures.curve(table, names), key=key)
 
 
 def _preview(job: JobSnapshot) -> None:
     version, preview = job.previews["preview"]
-    names = results.preview_names(workspace(job.project_id))
+    opened = workspace(job.project_id)
+    names = results.preview_names(opened)
     left, right = st.columns(2)
     with left:
         st.caption("Map of a sample of cells, colored by prediction")
@@ -105,9 +113,14 @@ def _preview(job: JobSnapshot) -> None:
             preview.xy, preview.predicted, names, key="preview-map",
             revision=f"{job.id}-{version}", height=PREVIEW_HEIGHT,
         )  # fmt: skip
+        drawn = figures.sample_map(preview.xy, preview.predicted, names)
+        download.figure(opened, "map in training", drawn, key="preview-map")
     with right:
         st.caption("Known types (rows) against predictions, in the sample")
         charts.confusion(preview.confusion, names, key="preview-confusion", height=PREVIEW_HEIGHT)
+        places = {name: i for i, name in enumerate(names)}
+        drawn = figures.confusion(preview.confusion, names, places)
+        download.figure(opened, "confusion in training", drawn, key="preview-confusion")
 
 
 def notes(opened: Workspace) -> None:
@@ -168,4 +181,4 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
         else:
             st.caption("Nothing was set aside, so nobody can say how often it is right.")
         with st.expander("Curves of this run"):
-            curves(job.records)
+            curves(opened, job.records)

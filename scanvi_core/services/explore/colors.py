@@ -153,6 +153,24 @@ def gene_coloring(opened: Workspace, gene: str) -> Coloring:
     return Coloring(gene, f"gene/{gene}", values=values)
 
 
+def value_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the ends of a readable scale: the extremes, save a few that would flatten the rest.
+
+    When the largest value lies more than twice as far from the smallest as 99.9 % of the others,
+    the scale ends there; likewise below.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    sample = known[:: max(1, known.size // 100_000)]
+    few, many = (float(end) for end in np.quantile(sample, (0.001, 0.999)))
+    if few < many:
+        high = many if high - few > 2 * (many - few) else high
+        low = few if many - low > 2 * (many - few) else low
+    return low, high
+
+
 def gene_names(opened: Workspace) -> list[str]:
     """Return the names of all genes, for a search box."""
     return list(dict.fromkeys(opened.dataset.symbols.tolist()))

@@ -32,3 +32,14 @@ def test_picked_cells_are_told_by_their_labels_and_markers(labeled):
     told = picked_cells.about(opened, selection.selection(opened, "tab"))
     assert "MS4A1" in told.markers and len(told.markers) <= picked_cells.MARKERS
     assert told.labels.startswith("CD19+ B ")
+
+
+def test_a_scale_ends_before_a_few_values_that_would_flatten_the_rest():
+    values = np.random.default_rng(0).random(10_000)
+    assert colors.value_range(values) == (values.min(), values.max())
+    values[3] = 1_000
+    assert colors.value_range(values)[1] < 1.01
+    rare = np.zeros(10_000)
+    rare[5] = 2.0  # a gene of one cell in ten thousand
+    assert colors.value_range(rare) == (0.0, 2.0)
+    assert colors.value_range(np.full(3, np.nan)) == (0.0, 1.0)

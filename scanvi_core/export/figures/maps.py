@@ -1,0 +1,152 @@
+"""Cell maps: a point per cell, its color the type or a number, with a legend or a scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scanvi_core.colors import UNLABELED
+from scanvi_core.export.figures.layout import LINE_MM, MM, axes_of, color_bar, legend, text_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ONE_MM, SEVERAL_MM = 100.0, 80.0  # side of a map that stands alone, and of one among others
+GAP_MM, BAR_MM = 12.0, 22.0
+VECTOR_CELLS = 50_000  # of more the points are drawn as a picture
+PALE = 0.25  # how much of their color cells keep that are not the ones meant
+NOT_NAMED = "no label"
+
+
+@dataclass(frozen=True, eq=False)
+class CellMap:
+    """One map.
+
+    Attributes
+    ----------
+    xy
+        Places [n, 2]; cells with one that is not finite are left out.
+    title, place
+        What the colors mean, and which map it is.
+    codes, names, colors
+        Type of each cell [n] (-1: none), and the name and #RRGGBB of each type.
+    values, low, high
+        In their place: a number of each cell [n] (NaN: none), and the ends of the scale.
+    meant
+        The cells to emphasise [n]: others are pale. None: all alike.
+    most_vector
+        Cells up to which each is a shape of its own; of more, all are one picture.
+    """
+
+    xy: np.ndarray
+    title: str
+    place: str = ""
+    codes: np.ndarray | None = None
+    names: Sequence[str] = ()
+    colors: Sequence[str] = ()
+    values: np.ndarray | None = None
+    low: float = 0.0
+    high: float = 1.0
+    meant: np.ndarray | None = None
+    most_vector: int = VECTOR_CELLS
+
+
+def cell_maps(maps: Sequence[CellMap]) -> "Figure":
+    """Draw one map, or several two by two, each as large as the others."""
+    side = ONE_MM if len(maps) == 1 else SEVERAL_MM
+    figure, first = axes_of(side, side)
+    panels = [first, *(figure.add_axes((0, 0, 1, 1), label=str(i)) for i in range(1, len(maps)))]
+    for axes, drawn in zip(panels, maps, strict=True):
+        _draw(axes, drawn, side)
+    if len(panels) > 1:
+        _spread(figure, panels, side)
+    return figure
+
+
+def _draw(axes: "Axes", drawn: CellMap, side: float) -> None:
+    axes.set_title(text_of(drawn.title), loc="left")
+    axes.set_xlabel(text_of(drawn.place), loc="left")
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    cells = np.flatnonzero(np.isfinite(drawn.xy).all(axis=1))
+    if drawn.values is None:
+        _by_type(axes, drawn, cells, int(side / LINE_MM))
+    else:
+        _by_value(axes, drawn, cells)
+        color_bar(axes, drawn.low, drawn.high, drawn.title)
+
+
+def _by_type(axes: "Axes", drawn: CellMap, cells: np.ndarray, rows: int) -> None:
+    codes = np.full(len(drawn.xy), -1) if drawn.codes is None else np.asarray(drawn.codes)
+    table = np.array([*drawn.colors, UNLABELED])
+    own = codes[cells]
+    _points(axes, drawn, cells, own, table, below=own < 0)
+    here = [code for code in range(len(drawn.names)) if (own == code).any()]
+    names, colors = [drawn.names[code] for code in here], [drawn.colors[code] for code in here]
+    if (own < 0).any():
+        names, colors = [*names, NOT_NAMED], [*colors, UNLABELED]
+    legend(axes, names, colors, rows)
+
+
+def _by_value(axes: "Axes", drawn: CellMap, cells: np.ndarray) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    scale = colormaps["viridis"]
+    values = np.asarray(drawn.values, dtype=np.float32)[cells]
+    share = np.clip((values - drawn.low) / ((drawn.high - drawn.low) or 1.0), 0, 1)
+    known = np.isfinite(share)
+    steps = np.where(known, np.rint(255 * np.nan_to_num(share)), 256).astype(np.int32)
+    table = np.array([*(to_hex(scale(step)) for step in range(256)), UNLABELED])
+    _points(axes, drawn, cells, steps, table, below=~known)
+
+
+def _points(
+    axes: "Axes", drawn: CellMap, cells: np.ndarray, own: np.ndarray, table: np.ndarray,
+    *, below: np.ndarray,
+) -> None:  # fmt: skip
+    """Draw cells in a random order, so that no type covers another; those `below` first."""
+    from matplotlib.colors import to_rgba_array
+
+    order = np.random.default_rng(0).permutation(len(cells))
+    colors = to_rgba_array(table)
+    pale = np.zeros(len(cells), dtype=bool)
+    if drawn.meant is not None:
+        pale = ~np.asarray(drawn.meant, dtype=bool)[cells]
+        below = pale
+    order = order[np.argsort(~below[order], kind="stable")]
+    paint = colors[own[order]]
+    faint = pale[order]
+    paint[faint, :3] = 1 - PALE * (1 - paint[faint, :3])
+    shown = np.asarray(drawn.xy, dtype=np.float32)[cells[order]]
+    size = _point_size(len(cells))
+    more: dict[str, Any] = {"rasterized": len(cells) > drawn.most_vector, "gid": "cells"}
+    axes.scatter(shown[:, 0], shown[:, 1], c=paint, s=size**2, lw=0, marker="o", **more)
+
+
+def _point_size(n_cells: int) -> float:
+    """Return the width of a point, in points of print."""
+    return float(np.clip(150 / np.sqrt(max(1, n_cells)), 0.4, 3.0))
+
+
+def _spread(figure: "Figure", panels: "Sequence[Axes]", side: float) -> None:
+    """Put maps two by two, with room for the legend of each."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    room = [BAR_MM, BAR_MM]
+    for i, axes in enumerate(panels):
+        names = axes.get_legend()
+        if names is not None:
+            width = names.get_window_extent(renderer).width / figure.dpi / MM
+            room[i % 2] = max(room[i % 2], width + 4)
+    rows = -(-len(panels) // 2)
+    width, height = 2 * side + room[0] + GAP_MM, rows * side + (rows - 1) * GAP_MM
+    figure.set_size_inches(width * MM, height * MM)
+    for i, axes in enumerate(panels):
+        left = (i % 2) * (side + room[0] + GAP_MM)
+        bottom = height - side - (i // 2) * (side + GAP_MM)
+        axes.set_position((left / width, bottom / height, side / width, side / height))
