@@ -1,4 +1,4 @@
-"""Every error a user may meet.
+"""Every error that a caller may catch: what the program says in a sentence is one of these.
 
 ScanviError
 ├── InputError            the data or the settings cannot be used (command line: exit 2)
@@ -8,17 +8,30 @@ ScanviError
 │   ├── ChoiceNeeded      the file holds several things and its owner must say which
 │   ├── ColumnMissing     a column or layer that was asked for is not there
 │   ├── LabelsUnusable    the labels cannot train a model
-│   └── SettingInvalid    a setting has a value that cannot work
+│   ├── SettingInvalid    a setting has a value that cannot work
+│   ├── ChildCrashed      the process that reads foreign files died or took too long
+│   └── ImportStopped     reading was stopped as asked
 ├── ProjectError          the project folder or its label log cannot be used
-│   └── DataDamaged       a file of the project is not what was written
+│   ├── DataDamaged       a file of the project is not what was written
+│   ├── LogDamaged        the label log is not what was written
+│   ├── StaleEdit         somebody else changed the same cells meanwhile
+│   ├── StepInUse         later steps of the history build on the one to be undone
+│   ├── ReadOnly          the project is shared to look at
+│   ├── JobRefused        such a job is under way already
+│   └── TooOften          one client asked a server too often
 ├── TrainingError         training could not go on
+│   └── TeamBroken        one of several processes that train together is gone
 ├── ExportError           the result could not be written
+│   └── ExportStopped     writing was stopped as asked
 └── ProgramFault          the program itself failed, in a process of its own
+
+Other exceptions are signs that parts of the program give each other, and are caught within it.
 """
 
 import errno
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -82,12 +95,110 @@ class SettingInvalid(InputError):
     """A setting has a value that cannot work."""
 
 
+class ChildCrashed(InputError):
+    """The process that reads foreign files died or took too long."""
+
+
+class ImportStopped(InputError):
+    """Reading was stopped as asked; nothing of it was kept."""
+
+
 class ProjectError(ScanviError):
     """The project folder or its label log cannot be used."""
 
 
 class DataDamaged(ProjectError):
     """A file of the project is not what was written: a bad disk, another program."""
+
+
+class LogDamaged(ProjectError):
+    """The label log was changed by something else than this program: a bad disk, an editor.
+
+    Parameters
+    ----------
+    what
+        What is wrong, without a word about where.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"The label log is damaged: {what}.",
+            "Repair it on the Open page: every change that can still be read is kept.",
+        )
+
+
+class StaleEdit(ProjectError):
+    """Somebody else changed the same cells since this edit was begun.
+
+    Parameters
+    ----------
+    theirs, yours
+        Both versions in words.
+    """
+
+    def __init__(self, theirs: str, yours: str) -> None:
+        super().__init__(
+            f"Meanwhile: {theirs}. Your edit was not saved: {yours}.",
+            "Look at the cells again, then repeat your edit or leave theirs.",
+        )
+        self.theirs = theirs
+        self.yours = yours
+
+
+class StepInUse(ProjectError):
+    """A step cannot be taken back alone, since later ones build on it.
+
+    Parameters
+    ----------
+    message, hint
+        As for every error.
+    steps
+        The later events of the label log, the latest first.
+    rows
+        The cells they share with it; empty where they meet in a label only.
+    """
+
+    def __init__(self, message: str, hint: str, steps: Sequence[Any], rows: Any) -> None:
+        super().__init__(message, hint)
+        self.steps = steps
+        self.rows = rows
+
+
+class ReadOnly(ProjectError):
+    """Somebody wanted to change a project that was shared with them to look at.
+
+    Parameters
+    ----------
+    owner
+        Whose project it is; empty where nobody owns it.
+    """
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(
+            "Nothing was changed: this project is shared with you to look at.",
+            f"Ask {owner or 'an administrator of this server'} to let you change it, or make a "
+            "copy of your own on the Open page.",
+        )
+
+
+class JobRefused(ProjectError):
+    """A job of this kind is under way already."""
+
+
+class TooOften(ProjectError):
+    """A client asked a server too often.
+
+    Attributes
+    ----------
+    wait_s
+        Whole seconds until the next turn.
+    """
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = max(1, math.ceil(wait_s))
+        seconds = "1 second" if self.wait_s == 1 else f"{self.wait_s} seconds"
+        super().__init__("Too much was asked for at once.", f"Try again in {seconds}.")
 
 
 class HistoryRefused(FileRefused, ProjectError):
@@ -104,6 +215,10 @@ class TeamBroken(TrainingError):
 
 class ExportError(ScanviError):
     """The result could not be written."""
+
+
+class ExportStopped(ExportError):
+    """The export was stopped as asked; nothing was written."""
 
 
 class ProgramFault(ScanviError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors, runtime
-from scanvi_core.errors import ExportError, ScanviError
+from scanvi_core.errors import ExportError, ExportStopped, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
 from scanvi_core.hints import LABELS_AS_CSV
@@ -24,10 +24,6 @@ POLL_S = 0.1
 # Room beyond the copy and twice our arrays (once as .npy, once in the file): HDF5 bookkeeping.
 SLACK_BYTES = 5_000_000
 COPIED = 0.5  # share of the progress bar when the source is copied
-
-
-class ExportStopped(ExportError):
-    """The export was stopped as asked; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)

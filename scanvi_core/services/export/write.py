@@ -10,8 +10,8 @@ import numpy as np
 
 from scanvi_core import keys, runtime
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import ExportError, InputError
-from scanvi_core.export.h5ad import Exported, ExportStopped, export_annotated
+from scanvi_core.errors import ExportError, ExportStopped, InputError
+from scanvi_core.export.h5ad import Exported, export_annotated
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from scanvi_core.export.table import write_labels
 from scanvi_core.project import pack as pack_file

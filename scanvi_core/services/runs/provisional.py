@@ -12,6 +12,7 @@ import numpy as np
 
 from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
+from scanvi_core.errors import JobRefused
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.frozen_run import known_of, renamed_since
@@ -105,7 +106,7 @@ def _begin(opened: Workspace, now: Moment) -> tuple[str, str] | None:
         def work(job: jobs.Job) -> None:
             _follow(opened, job)
 
-        with suppress(jobs.JobRefused):  # another tab was first
+        with suppress(JobRefused):  # another tab was first
             jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work, changes=False))
     return None
 
