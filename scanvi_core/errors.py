@@ -12,6 +12,7 @@ ScanviError
 │   ├── ChildCrashed      the process that reads foreign files died or took too long
 │   └── ImportStopped     reading was stopped as asked
 ├── ProjectError          the project folder or its label log cannot be used
+│   ├── DiskFull          there is no room for what was to be written; an ExportError, too
 │   ├── DataDamaged       a file of the project is not what was written
 │   ├── LogDamaged        the label log is not what was written
 │   ├── StaleEdit         somebody else changed the same cells meanwhile
@@ -31,6 +32,7 @@ Other exceptions are signs that parts of the program give each other, and are ca
 import errno
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -217,6 +219,10 @@ class ExportError(ScanviError):
     """The result could not be written."""
 
 
+class DiskFull(ProjectError, ExportError):
+    """There is no room on the disk for what was to be written."""
+
+
 class ExportStopped(ExportError):
     """The export was stopped as asked; nothing was written."""
 
@@ -229,6 +235,29 @@ def reason_of(error: BaseException) -> str:
     """Return why the system refused, in its own words; what a library said is for the log."""
     number = getattr(error, "errno", None)
     return os.strerror(number) if isinstance(number, int) and number > 0 else "no reason was given"
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_HDF5_NUMBER = re.compile(r"\berrno = (\d+)")  # HDF5 tells it in its text alone
+_SQLITE_FULL = 13  # SQLITE_FULL of sqlite3.h
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether a full disk is behind an error, however often that was put into other words."""
+    while error is not None:
+        told = _HDF5_NUMBER.search(str(error)) if isinstance(error, OSError) else None
+        numbers = {getattr(error, "errno", None), int(told[1]) if told else None}
+        of_sqlite = getattr(error, "sqlite_errorcode", None) == _SQLITE_FULL
+        if isinstance(error, DiskFull) or of_sqlite or numbers & DISK_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def name_abroad(error: ScanviError) -> str:
+    """Return the class that an error has in the process it is told to: a full disk stays one."""
+    of_disks = isinstance(error, ProjectError | ExportError) and is_disk_full(error)
+    return DiskFull.__name__ if of_disks else type(error).__name__
 
 
 _OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors, runtime
-from scanvi_core.errors import ExportError, ExportStopped, ScanviError
+from scanvi_core.errors import DiskFull, ExportError, ExportStopped, ScanviError
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
 from scanvi_core.hints import LABELS_AS_CSV
@@ -117,7 +117,7 @@ def check_room(request: ExportRequest) -> None:
     free = shutil.disk_usage(request.target.parent).free
     if free < needed:
         asked, there = sizes(needed, free)
-        raise ExportError(
+        raise DiskFull(
             f"Not enough room on the disk: {asked} needed, "
             f"{there} free in {request.target.parent}.",
             "Make room or choose another folder; the labels as CSV need very little.",
