@@ -14,6 +14,7 @@ from typing import Any
 
 from scanvi_core import errors, runtime
 from scanvi_core.errors import DiskFull, ExportError, ExportStopped, ScanviError
+from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
 from scanvi_core.hints import LABELS_AS_CSV
@@ -102,13 +103,12 @@ def check_paths(request: ExportRequest) -> None:
         )
     if not target.parent.is_dir():
         raise ExportError(f"The folder {target.parent} does not exist.", "Choose another folder.")
-    if target.is_dir():
-        raise ExportError(f"{target} is a folder.", "Choose the name of a file.")
     same = target.exists() and source.exists() and target.samefile(source)
     if same or target.resolve() == source.resolve():
         raise ExportError(
             f"{target} is your own file, which is never written to.", "Choose another name."
         )
+    check_replaceable(target)
 
 
 def check_room(request: ExportRequest) -> None:

@@ -71,7 +71,7 @@ def test_a_full_disk_has_a_status_of_its_own(capsys, example, tmp_path, monkeypa
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of POSIX")
 def test_a_disk_that_fills_while_the_file_is_written_has_that_status(
-    capsys, example, tmp_path, monkeypatch, flat_map
+    capsys, example, tmp_path, monkeypatch, flat_map, fresh_children
 ):
     """The writing process meets it, and tells it to this one."""
     import resource
@@ -80,7 +80,7 @@ def test_a_disk_that_fills_while_the_file_is_written_has_that_status(
 
     def in_little_room(*given):
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (example.stat().st_size // 2, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (example.stat().st_size + 2_000, hard))
         try:
             whole(*given)
         finally:
