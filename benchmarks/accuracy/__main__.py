@@ -5,8 +5,8 @@ every data set of ``--data`` (see `benchmarks.data_sets`), 1.5 % and 10 % of the
 type shown (three cells at least), five masks, every method; also, where there are batches, all
 labels of one batch and none of the others (``--fractions 1``; mask 0 takes the largest
 batch, mask 1 the next; types the batch lacks are not scored). ``python -m benchmarks.accuracy
-table`` then writes the tables. It may be stopped at any time: measurements are kept one by one and never made twice. To measure a
-method again, remove its file. Parts of it::
+table`` then writes the tables. It may be stopped at any time: measurements are kept one by one
+and never made twice. To measure a method again, remove its file. Parts of it::
 
     python -m benchmarks.accuracy --only quick standard thorough   # our presets, everywhere
     python -m benchmarks.accuracy --only 'standard/kang*' --masks 0 1 --fractions 0.1

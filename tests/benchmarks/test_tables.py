@@ -60,7 +60,7 @@ def test_a_result_that_is_not_there_is_said_to_be_missing(tmp_path):
 def test_a_result_survives_its_file(tmp_path):
     path = results_file.write("thing", RESULT, tmp_path)
     assert set(json.loads(path.read_text())) == {
-        "title", "command", "machine", "columns", "rows", "notes",
+        "title", "command", "machine", "commit", "asked", "columns", "rows", "notes",
     }  # fmt: skip
     assert results_file.read("thing", tmp_path) == RESULT
 
