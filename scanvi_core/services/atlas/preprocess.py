@@ -80,8 +80,9 @@ def preprocess(
     The genes chosen for a project's data set are also kept there: its trainings take them.
 
     ``cells.parquet`` holds ``total_counts``, ``n_genes_by_counts`` and ``pct_counts_mt`` of every
-    cell, ``genes.parquet`` which genes were chosen and how they rank, ``pca.npy`` the components
-    (float32 [cells, n_comps], to be memory-mapped), ``preprocess.json`` what was done.
+    cell (missing where no gene is mitochondrial by its name), ``genes.parquet`` which genes were
+    chosen and how they rank, ``pca.npy`` the components (float32 [cells, n_comps], to be
+    memory-mapped), ``preprocess.json`` what was done.
 
     Returns
     -------
@@ -208,6 +209,8 @@ def _write_cells(lazy: "Lazy", quality: "Quality", path: Path) -> None:
                 {name: getattr(quality, name)[here] for name in columns},
                 index=pd.Index(part.obs_names(), dtype=object, name="cell"),
             ).set_axis(["total_counts", "n_genes_by_counts", "pct_counts_mt"], axis=1)
+            if quality.n_mt_genes == 0:  # nobody could tell
+                frame["pct_counts_mt"] = np.nan
             rows = pa.Table.from_pandas(frame)
             writer = writer or pq.ParquetWriter(temporary, rows.schema)
             writer.write_table(rows)

@@ -279,3 +279,12 @@ def test_a_full_disk_while_writing_leaves_no_folder(path, tmp_path, monkeypatch)
         preprocess(PreprocessRequest((path,), tmp_path / "results"), Workers(1))
     assert is_disk_full(caught.value)
     assert not (tmp_path / "results").exists()
+
+
+def test_a_share_that_nobody_could_tell_is_missing(cells, tmp_path):
+    cells.var_names = [name.replace("MT-", "OTHER") for name in cells.var_names]
+    cells.write_zarr(tmp_path / "cells.zarr")
+    told = preprocess(PreprocessRequest((tmp_path / "cells.zarr",), tmp_path / "out"), Workers(1))
+    assert told["n_mt_genes"] == 0
+    frame = pd.read_parquet(tmp_path / "out" / atlas_preprocess.CELLS)
+    assert frame["pct_counts_mt"].isna().all() and frame["total_counts"].notna().all()
