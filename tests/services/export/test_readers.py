@@ -154,7 +154,8 @@ import anndata
 data = anndata.read_h5ad(sys.argv[1])
 names = [name for name in data.obs if name.startswith(("cell_type_", "scanvi_"))]
 told = {name: [str(value) for value in data.obs[name]] for name in names}
-told["shape"] = [list(data.shape), sorted(data.obsm), sorted(data.layers), sorted(data.uns)]
+layers = sorted(name for name in data.layers if name)  # 0.13 counts X among them
+told["shape"] = [list(data.shape), sorted(data.obsm), layers, sorted(data.uns)]
 print(json.dumps(told))
 """
 
