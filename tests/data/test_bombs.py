@@ -1,6 +1,7 @@
 """Packed files that unpack to more than data do, or hold more than fits, are refused early."""
 
 import gzip
+import io
 import time
 import zipfile
 
@@ -57,6 +58,23 @@ def test_no_more_of_it_is_unpacked_than_tells(tmp_path):
         while block := stream.read(2**20):
             n_bytes += len(block)
     assert n_bytes <= RATIO_FROM_BYTES + 2**20
+
+
+def test_little_of_a_packed_file_is_read_at_a_time(tmp_path):
+    """Whatever `gzip` of this Python asks for: else much comes of it before its place is known."""
+    asked = []
+
+    class File(io.BytesIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    noise = np.random.default_rng(0).bytes(2**20)
+    with gzip.GzipFile(fileobj=guard_text.Sips(File(gzip.compress(noise)))) as packed:
+        assert packed.read() == noise
+        packed.seek(0)
+        assert packed.read(10) == noise[:10]
+    assert max(asked) <= guard_text.SIP_BYTES and min(asked) > 0
 
 
 def test_a_table_with_few_counts_packs_well_and_is_read(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from scanvi_core.data.guard.regular_file import open_regular
-from scanvi_core.data.guard.text import check_ratio
+from scanvi_core.data.guard.text import Sips, check_ratio
 from scanvi_core.data.guard.zip import opened_zip
 from scanvi_core.errors import FileRefused
 from scanvi_core.hints import FETCH_AGAIN
@@ -28,7 +28,7 @@ def unpack_gzip(path: Path, folder: Path) -> Path:
     try:
         with (
             open_regular(path) as raw,
-            gzip.GzipFile(fileobj=raw) as packed,
+            gzip.GzipFile(fileobj=Sips(raw)) as packed,
             target.open("wb") as out,
         ):
             while block := packed.read(BLOCK):

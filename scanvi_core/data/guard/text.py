@@ -21,10 +21,33 @@ MAX_LINE_BYTES = 256 * 2**20  # a gene's counts in a million cells take some 10 
 HIGHEST_RATIO = 1_032  # of deflate
 MAX_RATIO = 500  # a table of counts in which one in a thousand is not zero reaches 380
 RATIO_FROM_BYTES = 64 * 2**20  # what little unpacks to is read in no time, whatever it is
+SIP_BYTES = 2**13
 MTX_BANNER = b"%%MatrixMarket"
 MTX_HEADER_BYTES = 2**20  # comments included
 SMALLEST_ENTRY = {"pattern": 4, "complex": 8}  # bytes of "1 1" and a line's end; others have 6
 BYTES_PER_ENTRY = 24  # positions and value, twice while they are sorted
+
+
+class Sips:
+    """A packed file of which little is read at a time, so that its place tells what came of it.
+
+    From Python 3.12 on, `gzip` takes 128 KiB at once, from which 130 MiB may come.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, fewer than were asked for where these are many."""
+        return self._file.read(min(size, SIP_BYTES))
+
+    def seek(self, to: int) -> int:
+        """Go to a place, counted from the beginning."""
+        return self._file.seek(to)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class Bounded(io.RawIOBase):
@@ -146,7 +169,7 @@ def open_text(path: Path, max_bytes: float) -> io.BufferedReader:
     packed = raw.read(2) == GZIP_MAGIC
     raw.seek(0)
     # gzip.GzipFile is a BinaryIO in all but its declared type
-    source: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
+    source: BinaryIO = gzip.GzipFile(fileobj=Sips(raw)) if packed else raw  # type: ignore[assignment]
     bounded = Bounded(source, path.name, max_bytes, packed=raw if packed else None)
     return io.BufferedReader(bounded, 2**20)
 

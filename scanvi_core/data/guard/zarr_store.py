@@ -78,6 +78,11 @@ def _opened(path: Path, memory_bytes: float) -> Iterator[Store]:
         yield Store(path.name, sizes, archive.read)
 
 
+def _entries(folder: Path) -> Iterator["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        yield from entries
+
+
 def _files(root: Path) -> Iterator[tuple[str, int]]:
     """Yield (name, size) of every file under `root`; refuse what is neither file nor folder."""
     todo = [("", 0)]
@@ -86,7 +91,7 @@ def _files(root: Path) -> Iterator[tuple[str, int]]:
         inside, depth = todo.pop()
         if depth > MAX_DEPTH:
             raise FileRefused(f"{root.name} has folders inside folders, {depth} deep.", COPY_AGAIN)
-        for entry in os.scandir(root / inside):
+        for entry in _entries(root / inside):
             n_files += 1
             if n_files > MAX_FILES:
                 raise FileRefused(
