@@ -28,39 +28,42 @@ def home(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
         return home, copy_of(trained_folder, "Cells")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("slug", [page.slug for page in PAGES])
 def test_no_page_has_a_serious_finding(
-    browser: Any, start_app: Callable[..., str], home: tuple[Path, str], slug: str, scheme: str
+    browser: Any, start_app: Callable[..., str], home: tuple[Path, str], slug: str
 ) -> None:
     url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
-    context = browser.new_context(
-        viewport={"width": WIDTHS[0], "height": 720}, color_scheme=scheme
-    )
+    context = browser.new_context(viewport={"width": WIDTHS[0], "height": 720})
     context.set_default_timeout(90_000)
     page = context.new_page()
     page.goto(f"{url}/{'' if slug == OPEN.slug else slug}?project={home[1]}")
     page.get_by_role("heading").first.wait_for()
-    found = []
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 720})
-        settle(page)
-        found += findings(page, width)
-        cut = page.evaluate(
-            "() => document.querySelector('[data-testid=stMain]').scrollWidth"
-            " - document.querySelector('[data-testid=stMain]').clientWidth"
-        )
-        found += [f"{width}: {cut} pixels wider than the page"] if cut > 0 else []
+    settle(page)
+    found, grounds = [], []
+    for scheme in ("light", "dark"):  # as the system of the reader has it
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 720})
+            settle(page)
+            found += findings(page, f"{scheme} {width}")
+            cut = page.evaluate(
+                "() => document.querySelector('[data-testid=stMain]').scrollWidth"
+                " - document.querySelector('[data-testid=stMain]').clientWidth"
+            )
+            found += [f"{scheme} {width}: {cut} pixels wider than the page"] if cut > 0 else []
+        ground = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+        grounds.append(page.evaluate(ground))
     context.close()
+    assert grounds[0] != grounds[1]
     assert not found, "\n".join(found)
 
 
-def findings(page: Any, width: int) -> list[str]:
+def findings(page: Any, look: str) -> list[str]:
     """Return what axe finds on the page as it is, with the parts of it that are concerned."""
     rules = {"resultTypes": ["violations"]}
     violations = axe.Axe().run(page, options=rules).response["violations"]
     return [
-        f"{width}: {item['id']}: {node['target']} {node['html'][:160]}"
+        f"{look}: {item['id']}: {node['target']} {node['html'][:160]}"
         f" {node['any'][0]['message'] if node['any'] else ''}"
         for item in violations
         if item["impact"] in BAD or item["id"] in ALSO

@@ -61,14 +61,15 @@ def test_question_evidence_and_answer_of_a_card_are_in_sight_at_150_percent(
         assert box["y"] >= 0 and box["y"] + box["height"] <= LOW["height"]
 
 
-@pytest.mark.parametrize("size", [NARROW, LOW], ids=["900", "853"])
 @pytest.mark.parametrize("slug", [item.slug for item in PAGES if item is not OPEN])
 def test_nothing_is_cut_in_the_strip_and_the_header(
-    page: Any, show: Callable[..., None], slug: str, size: dict[str, int]
+    page: Any, show: Callable[..., None], slug: str
 ) -> None:
-    show(slug, size)
-    for part in (".st-key-status-strip", ".st-key-page-header"):
-        assert page.locator(part).evaluate(CUT) == []
+    show(slug, NARROW)
+    for size in (NARROW, LOW):
+        page.set_viewport_size(size)
+        for part in (".st-key-status-strip", ".st-key-page-header"):
+            assert page.locator(part).evaluate(CUT) == []
 
 
 def test_the_confusion_matrix_has_the_width_of_a_narrow_page(
