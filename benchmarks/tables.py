@@ -14,7 +14,7 @@ from benchmarks import headline
 from benchmarks.results_file import FOLDER, Cell, Result, read
 
 TEXTS = (Path(__file__).parents[1] / "README.md", Path(__file__).parent / "README.md")
-PART = re.compile(r"(<!-- benchmark:([\w-]+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
+PART = re.compile(r"(<!-- benchmark:([\w.-]+) -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 NOTHING = "—"
 
 
