@@ -243,6 +243,11 @@ def _check_teachers(request: AnnotateRequest) -> None:
         raise InputError(
             "A pack names the cells without references.", "Leave out --pack or --reference."
         )
+    if request.pack is not None and request.training != TrainRequest():
+        raise InputError(
+            "A pack names the cells without training: there is nothing for its options to act on.",
+            "Leave out --pack, or the likelihood, dispersion, preset, epochs and seed.",
+        )
     if request.pack is not None and not request.pack.is_file():
         raise InputError(f"There is no file {request.pack}.", "Check the path.")
 

@@ -28,7 +28,8 @@ def module(*arguments, cwd=ROOT):
 def annotate(capsys, source, target, *more, epochs=1, labels=LABELS):
     """Annotate in this process; return the exit status, the summary, and standard error."""
     torch.set_num_threads(1)
-    arguments = ["annotate", source, "-o", target, *labels, "--max-epochs", epochs, "--json"]
+    passes = [] if epochs is None else ["--max-epochs", epochs]
+    arguments = ["annotate", source, "-o", target, *labels, *passes, "--json"]
     status = cli.main([str(word) for word in (*arguments, *more)])
     out, err = capsys.readouterr()
     return status, json.loads(out, parse_constant=pytest.fail) if status == 0 else out, err

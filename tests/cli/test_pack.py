@@ -19,7 +19,8 @@ def test_a_pack_names_all_cells_without_training(
     capsys, unlabeled, example_pack, tmp_path, flat_map
 ):
     target = tmp_path / "out.h5ad"
-    status, summary, err = annotate(capsys, unlabeled, target, "--pack", example_pack, labels=())
+    given = ("--pack", example_pack)
+    status, summary, err = annotate(capsys, unlabeled, target, *given, labels=(), epochs=None)
     assert status == 0, err
     assert summary["epochs"] == 0 and summary["n_labelled"] == 0
     assert "of the pack's" in summary["pack"][0]
@@ -32,6 +33,17 @@ def test_a_pack_names_all_cells_without_training(
 def test_without_labels_and_without_a_pack_it_says_so(capsys, unlabeled, tmp_path):
     line = refusal(capsys, "annotate", unlabeled, "-o", tmp_path / "out.h5ad")
     assert "Nothing says what the types are" in line
+
+
+@pytest.mark.parametrize(
+    "option", [("--preset", "quick"), ("--max-epochs", 3), ("--seed", 4)], ids=str
+)
+def test_options_of_a_training_are_refused_where_a_pack_trains_nothing(
+    capsys, unlabeled, example_pack, tmp_path, option
+):
+    target = tmp_path / "out.h5ad"
+    line = refusal(capsys, "annotate", unlabeled, "-o", target, "--pack", example_pack, *option)
+    assert "nothing for its options to act on" in line and not target.exists()
 
 
 def test_a_pack_that_is_none_is_refused(capsys, unlabeled, tmp_path):
