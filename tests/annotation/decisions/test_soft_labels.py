@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from scanvi_core.annotation.decisions.refit import Known
-from scanvi_core.annotation.decisions.soft_labels import PURITY, doubt, soft_labels, soften
+from scanvi_core.annotation.decisions.soft_labels import (
+    NEW_PURITY,
+    PURITY,
+    doubt,
+    soft_labels,
+    soften,
+)
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def test_a_named_group_gets_the_share_that_groups_deserve(q):
 
 
 def test_cells_of_another_type_stay_in_doubt_and_the_order_of_cells_stays(q):
-    soft = soften(q, 0)
+    soft = soften(q, 0, purity=0.8)
     assert soft[30:, 0].mean() < 0.5 < soft[:30, 0].min()
     assert (np.argsort(soft[:, 0]) == np.argsort(q[:, 0])).all()
 
@@ -49,13 +55,15 @@ def test_labels_that_are_certain_stay_and_open_cells_get_what_the_refit_says():
     before[[0, 1, 50, 51]] = [0, 0, 1, 1]
     now, decision = before.copy(), np.full(100, -1)
     now[60:70], decision[60:70] = 2, 7  # a new type
+    now[20:30], decision[20:30] = 1, 8  # against what the model says
     now[99] = 1  # by hand
     soft = soft_labels(z1, p, Known(before, ("a", "b")), Known(now, ("a", "b", "c")), decision)
     assert soft.dtype == np.float32 and soft.shape == (100, 3)
     np.testing.assert_allclose(soft.sum(axis=1), 1.0, rtol=1e-5)
     assert soft[[0, 1], 0].tolist() == [1, 1] and soft[99, 1] == 1
-    assert soft[60:70, 2].mean() >= PURITY - 1e-3 and (soft[60:70, 2] < 1).all()
-    assert (soft[10:50].argmax(axis=1) == 0).all()
+    assert soft[60:70, 2].mean() == pytest.approx(NEW_PURITY, abs=1e-3)
+    assert soft[20:30, 1].mean() == pytest.approx(PURITY, abs=1e-3)
+    assert (soft[30:50].argmax(axis=1) == 0).all()
 
 
 def test_cells_without_counts_have_no_soft_label():
