@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from scanvi_core.annotation.review.card_clusters import LEAST_CELLS
 from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.project.runs import Run
 from scanvi_core.services.labels import edit
 from scanvi_core.services.opinions import prediction
 from scanvi_core.services.opinions.from_columns import ELSEWHERE, TOOL, YES
+from scanvi_core.services.review import queue
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
 from tests.projects import train_now
@@ -106,3 +108,21 @@ def test_an_update_heeds_opinions_and_its_scores_are_those_of_the_whole(opened, 
     assert summary["holdout"] == results.holdout_scores(run, run.array("probabilities"))
     alone = np.array(run.array("probabilities_scanvi"))
     assert not np.allclose(alone, run.array("probabilities"))
+
+
+def test_cells_on_which_a_heeded_opinion_disagrees_with_the_model_are_asked_about(opened, truth):
+    run, p = opened.current_run(), probabilities(opened)
+    open_ = (np.array(run.array("y")) < 0) & ~np.array(run.array("holdout"))
+    clusters = np.array(run.array("card_cluster"))
+    sure = [
+        rows for rows in (np.flatnonzero(open_ & (clusters == code)) for code in set(clusters))
+        if rows.size >= LEAST_CELLS and p[rows].max(axis=1).min() > 0.9
+    ]  # fmt: skip
+    other = sure[0]
+    said = noisy(truth, 0.05)
+    said[other] = (truth[other[0]] + 1) % (truth.max() + 1)
+    keep(opened, said)
+    prediction.pool_into(opened, run)
+    asked = np.concatenate([card.rows for card in queue.queue(opened)])
+    assert np.isin(other, asked).any()
+    assert not np.isin(np.concatenate(sure[1:]), asked).mean() > 0.5
