@@ -1,9 +1,11 @@
 """The one format of a benchmark's result, from which the README's tables are made.
 
 ``benchmarks/results/NAME.json`` holds an object with the keys ``title`` (str), ``command`` (str,
-what to run to measure again), ``machine`` (str), ``columns`` (list of str), ``rows`` (list of
-lists of str, int, float or None, one for each column) and ``notes`` (list of sentences). More keys
-may follow; tables do not show them. ``python -m benchmarks.tables`` copies it there.
+what to run to measure again), ``machine`` (str), ``commit`` (str, of the code that measured),
+``asked`` (str, the command that was run, with all its arguments), ``columns`` (list of str),
+``rows`` (list of lists of str, int, float or None, one for each column) and ``notes`` (list of
+sentences). More keys may follow; tables do not show them. ``python -m benchmarks.tables`` copies
+it there. Results from before `commit` and `asked` were written have neither.
 
 >>> write("step", Result("A training step", "python -m benchmarks.speed.step", columns, rows))
 """
@@ -11,6 +13,8 @@ may follow; tables do not show them. ``python -m benchmarks.tables`` copies it t
 import json
 import os
 import platform
+import shlex
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"  # data sets that the project does not carry
 FOLDER = ROOT / "benchmarks" / "results"
 Cell = str | int | float | None
 
@@ -58,6 +61,29 @@ def gpu_and_torch() -> list[str]:
     return [f"torch {torch.__version__}", *gpu]
 
 
+def commit() -> str:
+    """Return the commit of the code, with a ``+`` where the code differs from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(  # noqa: S603  fixed words
+            ["git", *arguments],  # noqa: S607  wherever the user has it
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "scanvi_core", "benchmarks/*.py")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+
+
+def command_line() -> str:
+    """Return the command that this program was started with, all its arguments included."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    named = ["-m", spec.name.removesuffix(".__main__")] if spec else [sys.argv[0]]
+    return shlex.join(["python", *named, *sys.argv[1:]])
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """A table and how it came about; `more` is written beside it and not shown."""
@@ -68,6 +94,8 @@ class Result:
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = ()
     machine: str = field(default_factory=machine)
+    commit: str = field(default_factory=commit)
+    asked: str = field(default_factory=command_line)
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -86,6 +114,8 @@ def write(name: str, result: Result, folder: Path = FOLDER) -> Path:
         "title": result.title,
         "command": result.command,
         "machine": result.machine,
+        "commit": result.commit,
+        "asked": result.asked,
         "columns": list(result.columns),
         "rows": [list(row) for row in result.rows],
         "notes": list(result.notes),
@@ -98,6 +128,6 @@ def write(name: str, result: Result, folder: Path = FOLDER) -> Path:
 
 def read(name: str, folder: Path = FOLDER) -> Result:
     """Read what `write` wrote."""
-    content = json.loads((folder / f"{name}.json").read_text())
+    content = {"commit": "", "asked": ""} | json.loads((folder / f"{name}.json").read_text())
     fields = {key: content.pop(key) for key in Result.__dataclass_fields__ if key in content}
     return Result(**fields, more=content)

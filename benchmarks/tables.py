@@ -41,7 +41,8 @@ def markdown(name: str, folder: Path = FOLDER) -> str:
     result = read(name, folder)
     notes = [f"- {note}" for note in result.notes]
     lines = [f"**{result.title}**", "", *_table(result), "", *notes, *([""] if notes else [])]
-    return "\n".join([*lines, f"`{result.command}` on {result.machine}.", ""])
+    at = f", at commit {result.commit}" if result.commit else ""
+    return "\n".join([*lines, f"`{result.command}` on {result.machine}{at}.", ""])
 
 
 def _table(result: Result) -> list[str]:

@@ -1,4 +1,7 @@
-"""Every default of the program, with one line of help each.
+"""The settings that pages and commands offer, with their defaults and a line of help each.
+
+Also the limits that hold in several places, or that who runs a server may want to change. What
+belongs to one method alone is a constant of the module that holds the method, with its reason.
 
 The constructor of :class:`scanvi_core.SCANVI` keeps the defaults of its published signature; the
 values here are those the app and the command line train with.

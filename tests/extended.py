@@ -6,6 +6,7 @@
 - Python 3.12 or 3.13 with annbatch and anndata 0.13: collections of files, and what reads and
   writes files in whatever way.
 - cellxgene-schema, the validator of CELLxGENE, on a file that was exported for it.
+- scvi-tools and the releases of anndata, which open an exported file.
 
 The environments (several GB with torch) stay in ``.venv-extended``: delete it to make them anew.
 """
@@ -34,6 +35,7 @@ WRITERS = {  # release of anndata -> Pythons that it runs on, and what it needs 
     "newest": (VERSIONS, ("anndata>=0.13",)),
 }  # fmt: skip
 WITH_WRITERS = ("tests/data/anndata_files/test_releases.py",)
+WITH_READERS = ("tests/services/export/test_readers.py",)
 WITH_CELLXGENE = ("tests/services/export/cellxgene",)
 NONE_FOUND = (
     "Neither Python 3.12 nor 3.13 was found (looked for python3.13, python3.12, the py launcher "
@@ -43,7 +45,9 @@ NONE_FOUND = (
 
 def main() -> int:
     """Run all parts; return the first exit status that is not 0."""
-    return next(filter(None, [_with_writers(), _with_annbatch(), _with_cellxgene()]), 0)
+    return next(
+        filter(None, [_with_writers(), _with_readers(), _with_annbatch(), _with_cellxgene()]), 0
+    )
 
 
 def _with_writers() -> int:
@@ -55,6 +59,12 @@ def _with_writers() -> int:
         else:
             environment(f"anndata-{release}", base, *requirements)
     return _test(Path(sys.executable), WITH_WRITERS)
+
+
+def _with_readers() -> int:
+    print("== readers of an exported file", flush=True)
+    environment("scvi-tools", sys.executable, "scvi-tools==1.4.2", "anndata<0.13")
+    return _test(Path(sys.executable), WITH_READERS)
 
 
 def _with_annbatch() -> int:

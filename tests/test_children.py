@@ -5,10 +5,14 @@ import os
 import pytest
 
 from scanvi_core.data.guard import subprocess_limits
-from scanvi_core.data.guard.child_process import ChildCrashed, ImportStopped, run_child
+from scanvi_core.data.guard.child_process import run_child
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.data.intake.import_file import inspect_file
-from scanvi_core.errors import FileRefused
+from scanvi_core.errors import (
+    ChildCrashed,
+    FileRefused,
+    ImportStopped,
+)
 from tests import children
 from tests.data.intake.damage import bad_inputs
 

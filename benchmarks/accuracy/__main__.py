@@ -1,12 +1,12 @@
 """Hide most labels of published data sets, and see which method finds them again.
 
 ``python -m benchmarks.accuracy`` measures what ``benchmarks/results/accuracy/*.jsonl`` lacks:
-every data set of ``--data``, 1.5 % and 10 % of the labels of each type shown (three cells at
-least), five masks, every method; also, where there are batches, all labels of one batch and none
-of the others (``--fractions 1``; mask 0 takes the largest batch, mask 1 the next; types the batch
-lacks are not scored). ``python -m benchmarks.accuracy table`` then writes the tables.
-It may be stopped at any time: measurements are kept one by one and never made twice. To measure a
-method again, remove its file. Parts of it::
+every data set of ``--data`` (see `benchmarks.data_sets`), 1.5 % and 10 % of the labels of each
+type shown (three cells at least), five masks, every method; also, where there are batches, all
+labels of one batch and none of the others (``--fractions 1``; mask 0 takes the largest
+batch, mask 1 the next; types the batch lacks are not scored). ``python -m benchmarks.accuracy
+table`` then writes the tables. It may be stopped at any time: measurements are kept one by one
+and never made twice. To measure a method again, remove its file. Parts of it::
 
     python -m benchmarks.accuracy --only quick standard thorough   # our presets, everywhere
     python -m benchmarks.accuracy --only 'standard/kang*' --masks 0 1 --fractions 0.1
@@ -26,9 +26,11 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from benchmarks import data_sets
 from benchmarks.accuracy import records
+from benchmarks.accuracy.bridge import OTHERS
 from benchmarks.accuracy.cells import words
-from benchmarks.accuracy.run import FRACTIONS, MASKS, ROOT, Grid, run
+from benchmarks.accuracy.run import FRACTIONS, MASKS, Grid, run
 
 
 def main() -> None:
@@ -42,13 +44,14 @@ def main() -> None:
     from benchmarks.accuracy.methods import NAMES, solver
 
     grid = Grid(
-        data=asked.data,
+        data=data_sets.folder(),
         cache=asked.cache,
         results=asked.results,
         only=tuple(asked.only),
         fractions=tuple(asked.fractions),
         masks=tuple(asked.masks),
         threads=asked.threads,
+        asked=options_of_records(asked),
     )
     for record in run(grid, {name: partial(solver, name, asked.python) for name in NAMES}):
         sys.stdout.write(
@@ -59,6 +62,13 @@ def main() -> None:
         sys.stdout.flush()
 
 
+def options_of_records(asked: argparse.Namespace) -> tuple[str, ...]:
+    """Return what was asked for beside what a record's command says anyway."""
+    python = asked.python if asked.python != OTHERS else None
+    given = {"--data": getattr(asked, "data", None), "--python": python}
+    return tuple(word for name, path in given.items() if path for word in (name, str(path)))
+
+
 def options() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -67,12 +77,12 @@ def options() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", nargs="?", choices=("run", "table"), default="run")
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    data_sets.add_option(parser)
     parser.add_argument("--results", type=Path, default=records.FOLDER)
     parser.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir(), "scanvi-accuracy")
     )
-    parser.add_argument("--python", type=Path, default=ROOT.parent / "benchenv/bin/python")
+    parser.add_argument("--python", type=Path, default=OTHERS)
     parser.add_argument("--only", nargs="*", default=[], metavar="METHOD[/SET]")
     parser.add_argument("--fractions", nargs="*", type=float, default=FRACTIONS)
     parser.add_argument("--masks", nargs="*", type=int, default=MASKS)

@@ -10,6 +10,7 @@ JSON, and ``peak_rss_mb`` where it was measured.
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.task import Answer, Task
+from benchmarks.results_file import ROOT
 
 WORKERS = Path(__file__).parent / "outside"
+OTHERS = ROOT.parent / "bench" / "bin" / "python"  # of the environment in CONTRIBUTING.md
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -29,7 +32,11 @@ def ask(python: Path, worker: str, task: Task, path: Path | None = None) -> Answ
     ------
     RuntimeError
         If it fails; with the last lines of what it said.
+    SystemExit
+        If there is no such interpreter.
     """
+    if not Path(python).is_file():
+        sys.exit(f"There is no {python}: name the Python that has {worker} with --python.")
     with tempfile.TemporaryDirectory() as folder:
         question, answer = Path(folder, "in.npz"), Path(folder, "out.npz")
         np.savez(question, **_question(task, path))

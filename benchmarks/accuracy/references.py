@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import data_sets
 from benchmarks.accuracy import methods
 from benchmarks.accuracy.cells import Cells, load
 from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Task
-from benchmarks.results_file import SHARED, Result, write
+from benchmarks.results_file import Result, write
 
 SEEDS = (0, 1, 2, 3, 4)
 KEPT = 0.8  # of the cells, where the reference is always the same batch
@@ -126,14 +127,14 @@ def measure(
 def main() -> None:
     """Measure every mapping and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.references")
-    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    data_sets.add_option(parser)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     asked = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for mapping in MAPPINGS:
-            cells = load(asked.data / mapping.file, Path(folder))
+            cells = load(data_sets.path(mapping.file.removesuffix(".h5ad")), Path(folder))
             found = [measure(mapping, cells, asked.preset, seed) for seed in asked.seeds]
             for name in found[0]:
                 accuracy, f1 = np.array([each[name] for each in found]).T

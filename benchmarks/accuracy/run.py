@@ -1,12 +1,13 @@
 """Measure what has not been measured yet."""
 
-import subprocess
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks import data_sets
 from benchmarks.accuracy import records
 from benchmarks.accuracy.cells import (
     ONE_BATCH,
@@ -19,12 +20,11 @@ from benchmarks.accuracy.cells import (
 from benchmarks.accuracy.records import Record
 from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Answer, Task
-from benchmarks.results_file import machine
+from benchmarks.results_file import commit, machine
 
 FRACTIONS = (0.015, 0.1, ONE_BATCH)
 MASKS = (0, 1, 2, 3, 4)
 ONE_MASK = ("scvi-tools", "ablation*")  # take too long for more
-ROOT = Path(__file__).parents[2]
 Solver = Callable[[Task], Answer]
 
 
@@ -33,6 +33,7 @@ class Grid:
     """What is to be measured, and where things are.
 
     `only` holds patterns ``METHOD`` or ``METHOD/SET``, with ``*`` and ``?``; empty: everything.
+    `asked` holds the options that each record's command has to repeat, such as ``--python``.
     """
 
     data: Path
@@ -42,6 +43,7 @@ class Grid:
     fractions: tuple[float, ...] = FRACTIONS
     masks: tuple[int, ...] = MASKS
     threads: int = 1
+    asked: tuple[str, ...] = ()
 
     def wants(self, method: str, data_set: str) -> bool:
         """Tell whether a method is to be measured on a data set."""
@@ -54,8 +56,9 @@ class Grid:
         return tuple(mask for mask in self.masks if mask == 0 or not few)
 
     def files(self) -> list[Path]:
-        """Return the data sets, small files first."""
-        return sorted(self.data.glob("*.h5ad"), key=lambda path: path.stat().st_size)
+        """Return the data sets, small files first; end the program where there are none."""
+        files = sorted(self.data.glob("*.h5ad"), key=lambda path: path.stat().st_size)
+        return files or data_sets.paths()
 
 
 def run(grid: Grid, solvers: dict[str, Callable[[], Solver]]) -> Iterator[Record]:
@@ -120,6 +123,7 @@ def measure(
         f"python -m benchmarks.accuracy --only '{method}/{cells.name}' "
         f"--fractions {fraction:g} --masks {mask} --threads {grid.threads}"
     )
+    command = shlex.join([*shlex.split(command), *grid.asked])
     return [
         Record(
             method=name,
@@ -139,19 +143,3 @@ def measure(
         )
         for name, table in answer.probabilities.items()
     ]
-
-
-def commit() -> str:
-    """Return the commit of the code, with a ``+`` where the model's code differs from it."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(  # noqa: S603  fixed words
-            ["git", *arguments],  # noqa: S607  wherever the user has it
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "scanvi_core", "benchmarks")
-    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")

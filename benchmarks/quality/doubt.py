@@ -1,4 +1,4 @@
-"""Measure how honest the program is about doubt, on every data set of ``../shared/data``.
+"""Measure how honest the program is about doubt, on every data set of `benchmarks.data_sets`.
 
 ``python -m benchmarks.quality.doubt [--part NAME]... [--masks N] [--threads N]`` writes
 ``benchmarks/results/doubt.json``. Parts asked for singly replace their rows in that file:
@@ -24,9 +24,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from benchmarks import results_file
+from benchmarks import data_sets, results_file
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, load, split, words
-from benchmarks.results_file import SHARED
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
@@ -42,7 +41,6 @@ from scanvi_core.data.qc import limits
 from scanvi_core.data.qc.doublets import MIN_CELLS, find_doublets
 from scanvi_core.metrics.confidence import calibration_error, chance_error, reliability
 
-DATA = SHARED / "data"
 FRACTIONS = (0.1, 0.015, ONE_BATCH)
 MIN_TYPE = 20  # cells of a type that is hidden
 SPIKED = 0.05
@@ -234,7 +232,7 @@ PARTS: dict[str, Callable[[Cells, Path, int], Figures]] = {
 
 def measure(parts: list[str], masks: int, folder: Path) -> dict[str, list[Row]]:
     """Return, by part, a row for each question and measure: a value per data set, their mean."""
-    paths = sorted(DATA.glob("*.h5ad"))
+    paths = data_sets.paths()
     table: dict[str, dict[tuple[str, str], dict[str, list[float]]]] = {}
     for path in paths:
         cells = load(path, folder)
@@ -263,6 +261,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=[*PARTS])
     parser.add_argument("--masks", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1)
+    data_sets.add_option(parser)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -276,7 +275,7 @@ def main() -> None:
 
 def table(found: dict[str, list[Row]], draws: dict[str, int]) -> results_file.Result:
     """Return the table that is written, its parts in order."""
-    names = [path.stem.removesuffix("_counts") for path in sorted(DATA.glob("*.h5ad"))]
+    names = [path.stem.removesuffix("_counts") for path in data_sets.paths()]
     return results_file.Result(
         title="Honest about doubt: calibration, novelty, technical cells, wrong labels",
         command="python -m benchmarks.quality.doubt",

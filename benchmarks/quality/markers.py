@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.quality.markers FOLDER`` needs some minutes of one processor; FOLDER
 keeps the program's copies of the data and what was measured. For four labeled sets of
-``../shared/data`` whose tissue is built in (the others are kept aside; `ACCEPTED` says by hand
+`benchmarks.data_sets` whose tissue is built in (the others are kept aside; `ACCEPTED` says by hand
 which built-in types each label may be called):
 
 - Each method of `benchmarks.quality.marker_methods` names every cell by its best type.
@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import data_sets
 from benchmarks.accuracy.cells import BATCH, LABELS, N_GENES
 from benchmarks.quality.marker_methods import METHODS, Given, by_cluster
-from benchmarks.results_file import SHARED, Cell, Result, write
+from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.layout.louvain import louvain_clusters, pca_of
 from scanvi_core.annotation.markers.cluster_scores import SAID, GeneSet, strengths
 from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
@@ -115,7 +116,7 @@ def begin(name: str, folder: Path) -> Start:
     """Read a set, find its clusters as the program does, and its markers."""
     home = folder / name
     if not home.exists():
-        import_file(SHARED / "data" / f"{name}.h5ad", home)
+        import_file(data_sets.path(name), home)
     dataset = Dataset.open(home)
     (tissue, species), accepted = ACCEPTED[name]
     found = GeneNames(dataset.var_names.tolist(), dataset.symbols.tolist())
@@ -279,7 +280,9 @@ def main() -> None:
     """Measure, print, write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    data_sets.add_option(parser)
     asked = parser.parse_args()
+    data_sets.paths(tuple(ACCEPTED))
     asked.folder.mkdir(parents=True, exist_ok=True)
     done = []
     for name in ACCEPTED:

@@ -13,6 +13,7 @@ README's table is made.
 import argparse
 import os
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -58,6 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fuzz", type=int, default=100, help="damaged files of each kind")
     n_fuzz = parser.parse_args().fuzz
+    missing = [path for path in (odd_cases.ODD, reported_cases.REPORTED) if not path.is_dir()]
+    if missing:
+        sys.exit(f"There is no {missing[0]}: the collections of files are not there.")
     warnings.simplefilter("ignore")
     more: dict[str, object] = {}
     odd_row, more["odd"] = _row("the collection of odd files", _odd())

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import data_sets
 from benchmarks.results_file import Cell, Result, write
 from benchmarks.speed import refit
 from scanvi_core.annotation.model.linear_models import ensemble, fit_linear_models
@@ -150,7 +151,9 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(SETS), metavar="SET")
     parser.add_argument("--shown", type=float, default=SHOWN, help="share of each type labeled")
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
+    data_sets.add_option(parser)
     asked = parser.parse_args()
+    data_sets.paths(asked.sets)
     asked.folder.mkdir(parents=True, exist_ok=True)
     done, juries = list[dict[str, Any]](), list[dict[str, Any]]()
     for name in asked.sets:

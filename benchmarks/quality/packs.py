@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from benchmarks import data_sets
 from benchmarks.accuracy import methods
 from benchmarks.accuracy.cells import BATCH, LABELS, load
 from benchmarks.accuracy.scores import scores
 from benchmarks.accuracy.task import Task
-from benchmarks.results_file import SHARED, Result, write
+from benchmarks.results_file import Result, write
 from scanvi_core import runtime
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.narrow import narrowed
@@ -173,7 +174,7 @@ def _with_fewer_genes(
 def main() -> None:
     """Measure every mapping and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.packs")
-    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    data_sets.add_option(parser)
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     asked = parser.parse_args()
@@ -183,7 +184,7 @@ def main() -> None:
         for mapping in MAPPINGS:
             values = defaultdict[str, list[tuple[float, ...]]](list)
             for seed in asked.seeds:
-                file = asked.data / mapping.file
+                file = data_sets.path(mapping.file.removesuffix(".h5ad"))
                 for name, each in measure(file, mapping, asked.preset, seed, Path(cut)).items():
                     values[name].append(each)
                     print(mapping.name, seed, name, *(f"{x:.3f}" for x in each), flush=True)

@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.quality.review FOLDER`` needs about 8 minutes of one processor; FOLDER keeps
 what was trained and simulated, so that a second call goes on. For each of seven data sets of
-``../shared/data`` (3,000 cells at most) and five seeds:
+`benchmarks.data_sets` (3,000 cells at most) and five seeds:
 
 - One type is thinned to 0.9 % of the cells where that leaves nine. 30 % of each type are set
   aside: they are what every order is judged on and are never shown.
@@ -31,13 +31,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks import data_sets
 from benchmarks.accuracy.cells import Cells, load
 from benchmarks.quality.review_orders import OURS, RANDOM, WAYS, Review, Way, known
-from benchmarks.results_file import SHARED, Cell, Result, write
+from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.config import ModelConfig, TrainConfig
 
-DATA = SHARED / "data"
 SETS = ("tms_liver", "pbmc68k_reduced_counts", "pancreas_endo_1k", "scmixology",
         "kang_ifnb_2800", "zheng_facs_pbmc", "onek1k_40donors")  # fmt: skip
 N_SEEDS, MAX_CELLS, DECISIONS = 5, 3_000, 40
@@ -174,7 +174,7 @@ def measured(folder: Path, errors: float) -> list[dict[str, Any]]:
 
 
 def _cells(name: str, folder: Path) -> Cells:
-    return load(DATA / f"{name}.h5ad", folder / "data")
+    return load(data_sets.path(name), folder / "data")
 
 
 def interval(by_seed: np.ndarray) -> str:
@@ -223,8 +223,10 @@ def main() -> None:
     """Simulate, print, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    data_sets.add_option(parser)
     parser.add_argument("--errors", type=float, default=0.0, help="share of wrong names")
     asked = parser.parse_args()
+    data_sets.paths(SETS)
     asked.folder.mkdir(parents=True, exist_ok=True)
     done = measured(asked.folder, asked.errors)
     columns = ("order", "area under the curve", "ours less this", "area over five minutes",

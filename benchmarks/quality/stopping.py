@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.review import DATA, SETS, ask
+from benchmarks import data_sets
+from benchmarks.quality.review import SETS, ask
 from benchmarks.quality.review_orders import CHECK_EVERY, Review, least_sure
 from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.review.card_clusters import Clusters, make_clusters
@@ -142,9 +143,11 @@ def main() -> None:
     """Simulate what is not in the folder yet, print, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("sets", nargs="*", default=list(SETS), metavar="SET", help=f"of {DATA}")
+    parser.add_argument("sets", nargs="*", default=list(SETS), metavar="SET")
+    data_sets.add_option(parser)
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     asked = parser.parse_args()
+    data_sets.paths(asked.sets)
     logs = {name: [kept(asked.folder, name, seed) for seed in range(asked.seeds)]
             for name in asked.sets}  # fmt: skip
     rows = [row(name, own) for name, own in logs.items()]

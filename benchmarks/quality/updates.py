@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks import data_sets
 from benchmarks.quality.review import ask, labels_at_start
 from benchmarks.quality.review_orders import Review, ours
 from benchmarks.results_file import Cell, Result, write
@@ -139,7 +140,9 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=list(refit.SETS), metavar="SET")
     parser.add_argument("--errors", type=float, default=0.0, help="share of wrong names")
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
+    data_sets.add_option(parser)
     asked = parser.parse_args()
+    data_sets.paths(asked.sets)
     done = kept(asked.folder, asked.sets, asked.seeds, asked.errors)
     wrong = f" --errors {asked.errors:g}" if asked.errors else ""
     command = f"python -m benchmarks.quality.updates FOLDER{wrong} --seeds {asked.seeds}"

@@ -1,7 +1,7 @@
 """Time the way from a file to an answer as good as that of scvi-tools' default recipe.
 
-``python -m benchmarks.speed.answer`` takes each data set of ``../shared/data`` with 10 % of the
-labels shown (mask 0 of `benchmarks.accuracy`) and finds the first preset whose macro-F1 on the
+``python -m benchmarks.speed.answer`` takes each data set of `benchmarks.data_sets` with 10 % of
+the labels shown (mask 0 of `benchmarks.accuracy`) and finds the first preset whose macro-F1 on the
 hidden cells reaches that of scvi-tools. Timed in one warm process, after imports, a tiny file and
 a tiny training: the reader of .h5ad files, the project's copy, variable genes (what the app does
 in a child process, here in this one), training, prediction. Presets that fell short are timed
@@ -27,11 +27,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import data_sets
 from benchmarks.accuracy import records
 from benchmarks.accuracy.answering import Try, attempt, scvi_tools, warm_all_up
+from benchmarks.accuracy.bridge import OTHERS
 from benchmarks.accuracy.cells import data_set_name
-from benchmarks.accuracy.run import ROOT, commit
-from benchmarks.results_file import Cell, Result, write
+from benchmarks.results_file import ROOT, Cell, Result, write
 from scanvi_core.config import PRESETS
 from scanvi_core.runtime import peak_rss_mb
 
@@ -141,7 +142,7 @@ def result(rows: Sequence[Row]) -> Result:
         "Ours: the reader of .h5ad files and the choice of genes run in the process itself.",
         "A mean leaves out the sets where no preset is as good.",
     ]
-    more = {"details": [asdict(row) for row in rows], "threads": 1, "commit": commit()}
+    more = {"details": [asdict(row) for row in rows], "threads": 1}
     command = "python -m benchmarks.speed.answer"
     return Result("From the file to an answer", command, columns, body, notes, more=more)
 
@@ -163,8 +164,8 @@ def _geometric(ratios: Sequence[float]) -> float:
 def options() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--python", type=Path, default=ROOT.parent / "benchenv/bin/python")
+    data_sets.add_option(parser)
+    parser.add_argument("--python", type=Path, default=OTHERS)
     parser.add_argument("--stored", action="store_true", help="the default: reuse what is there")
     parser.add_argument("--side-by-side", nargs="*", default=[], metavar="SET")
     parser.add_argument("--repeats", type=int, default=3)
@@ -179,10 +180,10 @@ def main() -> None:
         attempt(Path(asked.once[0]), asked.once[1], FRACTION, MASK)
         sys.stdout.write(f"{peak_rss_mb()}\n")
         return
-    known, rows = stored(), []
+    known, rows, paths = stored(), list[Row](), data_sets.paths()
     with tempfile.TemporaryDirectory() as folder:
         warm_all_up(Path(folder))
-    for path in sorted(asked.data.glob("*.h5ad"), key=lambda path: path.stat().st_size):
+    for path in sorted(paths, key=lambda path: path.stat().st_size):
         name = data_set_name(path)
         again = name in asked.side_by_side
         if not again and name not in known:

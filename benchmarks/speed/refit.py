@@ -1,7 +1,7 @@
 """Is a provisional prediction worth showing? Accuracy after review decisions, by way of updating.
 
 ``python -m benchmarks.speed.refit FOLDER`` (minutes per data set; FOLDER keeps what was trained,
-so that a second call goes on) simulates a reviewer on data sets of ``../shared/data``: at most
+so that a second call goes on) simulates a reviewer on data sets of `benchmarks.data_sets`: at most
 1,500 cells and 600 variable genes, 3 % of each type labeled (at least 3 cells), a quick model,
 its groups of doubtful cells; the oracle names each by its most frequent true type, however mixed
 it is, and with ``--errors 0.1`` one in ten by another type, drawn evenly.
@@ -21,7 +21,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import f1_score
 
-from benchmarks.results_file import SHARED, Cell, Result, write
+from benchmarks import data_sets
+from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.decisions.refit import Known, fit_head, refit
 from scanvi_core.annotation.decisions.soft_labels import soft_labels
 from scanvi_core.annotation.model.annotator import Annotator
@@ -29,7 +30,6 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.review.doubt_groups import review_queue
 from scanvi_core.config import ModelConfig, TrainConfig
 
-DATA = SHARED / "data"
 SETS = ("tms_liver", "pbmc68k_reduced_counts", "pancreas_endo_1k", "zheng_facs_pbmc",
         "kang_ifnb_2800")  # fmt: skip
 N_CELLS, MAX_GENES, N_GENES, N_GROUPS, SHOWN, LEAST = 1_500, 1_000, 600, 12, 0.03, 3
@@ -80,7 +80,7 @@ class Cells:
 
 def load(name: str) -> Cells:
     """Read one of the data sets."""
-    return read(DATA / f"{name}.h5ad", "cell_type")
+    return read(data_sets.path(name), "cell_type")
 
 
 def read(path: Path, labels: str) -> Cells:
@@ -210,7 +210,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--errors", type=float, default=0.0, help="share of wrong names")
+    data_sets.add_option(parser)
     asked = parser.parse_args()
+    data_sets.paths(SETS)
     folder, wrongly = asked.folder, f".{asked.errors:g}_wrong" if asked.errors else ""
     seen: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
     for name in SETS:

@@ -1,7 +1,7 @@
 """Time what follows a relabel of 30,000 cells: provisional predictions, and the updated model.
 
 ``python -m benchmarks.speed.retrain [--cells N] [--threads N]`` draws cells from a real data set
-(`SOURCE` where it is at hand, else simulated ones), labels a part, trains a first model for one
+(`SOURCE`), labels a part, trains a first model for one
 pass, names one group of cells anew, and times
 
 - tier 0, `annotation.refit.refit`: provisional predictions of all cells on the frozen latent;
@@ -25,7 +25,8 @@ import torch
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
-from benchmarks.results_file import SHARED, Cell, Result, write
+from benchmarks import data_sets
+from benchmarks.results_file import Cell, Result, write
 from scanvi_core import runtime
 from scanvi_core.annotation.decisions.refit import Known, refit
 from scanvi_core.annotation.layout.embedding import FAST_EPOCHS, umap_of
@@ -35,9 +36,8 @@ from scanvi_core.annotation.model.linear_models import fit_linear_models
 from scanvi_core.annotation.model.prediction import Predictions
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.data.normalization import log_normalized
-from scanvi_core.datasets import simulate
 
-SOURCE = SHARED / "data" / "kang_ifnb_2800.h5ad"
+SOURCE = "kang_ifnb_2800"
 N_GENES, LABELED, DECIDED = 2_000, 0.1, 60
 REPEATS, REFITS = 2, 5
 COLUMNS = ("step", "median s", "fastest s", "slowest s", "processor s")
@@ -61,19 +61,15 @@ class Cells:
 
 def source() -> tuple[str, Cells]:
     """Return the cells to draw from, and what they are."""
-    if not SOURCE.exists():
-        made = simulate(3_000, N_GENES, 2, 12, random=np.random.default_rng(0))
-        found = Cells(sparse.csr_array(made.X), made.labels.ravel(), made.batch_indices.ravel())
-        return "simulated", found
     import anndata
 
-    data = anndata.read_h5ad(SOURCE)
+    data = anndata.read_h5ad(data_sets.path(SOURCE))
     counts = sparse.csr_array(data.X, dtype=np.float32)
     logs = log_normalized(counts)
     mean, square = (np.asarray(x.mean(axis=0)).ravel() for x in (logs, logs.power(2)))
     genes = np.sort(np.argsort(mean**2 - square)[:N_GENES])
     types, batch = (data.obs[key].astype("category").cat.codes for key in ("cell_type", "batch"))
-    return SOURCE.stem, Cells(counts[:, genes], types.to_numpy(int), batch.to_numpy(int))
+    return SOURCE, Cells(counts[:, genes], types.to_numpy(int), batch.to_numpy(int))
 
 
 def drawn(cells: Cells, n: int) -> Cells:
@@ -160,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=30_000)
     parser.add_argument("--threads", type=int, default=2)
+    data_sets.add_option(parser)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     name, base = source()

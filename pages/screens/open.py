@@ -5,7 +5,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.ui.frame import jobs, read_only, state
 from pages.ui.frame.pages import CHECK, go, next_button
-from pages.ui.open import browse, file_question, project_list, several
+from pages.ui.open import browse, file_question, project_list, several, welcome
 from pages.ui.server import login
 from pages.ui.text import error_text, md
 from pages.ui.train import resume
@@ -92,6 +92,7 @@ else:
         "Load counts, label some cells, train, review the doubtful ones, export. "
         f"Nothing is uploaded to anyone: the data stay on {here}."
     )
+    welcome.draw()
 
 example, by_path, upload = st.columns(3, gap="medium")
 with example.container(border=True, height="stretch"):

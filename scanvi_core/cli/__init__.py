@@ -1,6 +1,6 @@
 """The command line; without a command it opens the app.
 
-Exit status 0: done, 2: bad input, 1: a fault of ours.
+Exit status 0: done, 2: bad input, 3: the disk is full, 130 or 143: stopped, 1: any other fault.
 """
 
 import argparse
@@ -13,11 +13,14 @@ from typing import NoReturn
 from scanvi_core import runtime
 from scanvi_core.cli import annotate, check, gather, preprocess, serve, train
 from scanvi_core.cli.log import CommandLog, command_log
-from scanvi_core.errors import OURS, InputError, ScanviError
+from scanvi_core.cli.stopping import Terminated, terminable
+from scanvi_core.errors import OURS, InputError, ScanviError, is_disk_full
 from scanvi_core.version import __version__
 
-DONE, FAULT, BAD_INPUT = 0, 1, 2
+DONE, FAULT, BAD_INPUT, DISK_FULL = 0, 1, 2, 3
+INTERRUPTED, TERMINATED = 130, 143  # as shells tell of Ctrl-C and of SIGTERM
 COMMANDS = (annotate, check, serve, train, gather, preprocess)
+STOPPED = "Stopped; what was not finished was removed."
 logger = logging.getLogger(__name__)
 
 
@@ -28,19 +31,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of_a_run = options.run is train.run  # its standard error is the log of the run
     with nullcontext() if of_a_run else command_log() as log:
         try:
-            options.run(options)
-        except InputError as error:
-            runtime.log_cause(error)
-            return _end(BAD_INPUT, f"{error.message} {error.hint}", log)
-        except ScanviError as error:
-            logger.exception("The command could not be done.")
-            return _end(FAULT, f"{error.message} {error.hint}", log)
+            with terminable():
+                options.run(options)
         except KeyboardInterrupt:
-            return _end(FAULT, "Stopped; nothing was written.", None)
-        except Exception:
-            logger.exception("A fault of the program.")
-            return _end(FAULT, f"{OURS}.", log)
+            return _end(INTERRUPTED, STOPPED, None)
+        except Terminated:
+            return _end(TERMINATED, STOPPED, None)
+        except Exception as error:  # noqa: BLE001  the border of the program; it is logged
+            return _end(*_told(error), log)
     return DONE
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Log an error as it deserves; return the status it ends the command with, and a sentence."""
+    said = f"{error.message} {error.hint}" if isinstance(error, ScanviError) else ""
+    if isinstance(error, InputError):
+        runtime.log_cause(error)
+        return BAD_INPUT, said
+    logger.error("The command could not be done.", exc_info=error)
+    if is_disk_full(error):
+        return DISK_FULL, said or "The disk is full. Free some space and try again."
+    return FAULT, said or f"{OURS}."
 
 
 class Parser(argparse.ArgumentParser):

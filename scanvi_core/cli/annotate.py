@@ -34,6 +34,9 @@ def add(commands: Any) -> None:
     add("--max-epochs", type=int, metavar="N", help="passes over the cells; the preset decides")
     add("--seed", type=int, default=train.seed, metavar="N")
     add_answer(parser)
+    add("--no-table", action="store_true", help="write no table of labels (CSV) beside the file")
+    add("--no-name", action="store_true",
+        help="keep your name (SCANVI_USER or the account's) out of the history")  # fmt: skip
     add("--json", action="store_true", help="print the summary as one line of JSON")
     parser.set_defaults(run=run)
 
@@ -51,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
         tuple(options.sources), options.output, options.labels_key,
         tuple(options.unlabeled_category), options.batch_key, options.layer, training,
         dict(options.answer), tuple(options.reference), options.pack,
+        with_table=not options.no_table, with_name=not options.no_name,
     )  # fmt: skip
     summary = annotate(request, report)
     end_bar()

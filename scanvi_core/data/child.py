@@ -18,7 +18,14 @@ from typing import Any, TextIO
 from scanvi_core.data.blocks.progress import CHECKING, LISTENER, READING
 from scanvi_core.data.guard.preflight import preflight
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
-from scanvi_core.errors import OURS, PROGRAM_FAULTS, ScanviError, reason_of
+from scanvi_core.errors import (
+    OURS,
+    PROGRAM_FAULTS,
+    ScanviError,
+    is_disk_full,
+    name_abroad,
+    reason_of,
+)
 from scanvi_core.hints import MORE_MEMORY
 from scanvi_core.runtime import log_cause
 
@@ -67,7 +74,7 @@ def answer(
         return {"result": (task or _run)(request)}
     except ScanviError as error:
         log_cause(error)
-        return _failure(type(error).__name__, error.message, error.hint)
+        return _failure(name_abroad(error), error.message, error.hint)
     except MemoryError:
         logger.warning("There is too little memory.", exc_info=True)
         return _failure(
@@ -87,7 +94,7 @@ def _not_foreseen(error: Exception, *, is_foreign: bool) -> dict[str, Any]:
     """Return the failure for what a library raised, with the cause that is known."""
     if isinstance(error, OSError) and error.errno:  # libraries raise it without a number
         return _failure(
-            "ProjectError",
+            "DiskFull" if is_disk_full(error) else "ProjectError",
             f"The file could not be read, or its copy could not be written: {reason_of(error)}.",
             "Check the file, the free space and the permissions of the project folder.",
         )

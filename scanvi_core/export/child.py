@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 
-from scanvi_core.errors import ExportError, ScanviError, reason_of
+from scanvi_core.errors import ExportError, ScanviError, is_disk_full, name_abroad, reason_of
 from scanvi_core.export.own_copy import write_own_copy
 from scanvi_core.export.patch import Written, patch
 from scanvi_core.export.request import ExportRequest, check_unchanged
@@ -68,11 +68,12 @@ def main(folder: Path, path: Path) -> int:
         answer = {"written": written, "notes": notes}
     except ScanviError as error:
         log_cause(error)
-        answer = {"error": [type(error).__name__, error.message, error.hint]}
+        answer = {"error": [name_abroad(error), error.message, error.hint]}
     except Exception as error:  # the border of the process: HDF5 and anndata raise many kinds
         logger.exception("The file could not be written.")
         why = f": {reason_of(error)}" if isinstance(error, OSError) and error.errno else ""
-        answer = {"error": ["ExportError", f"The file could not be written{why}.", CHECK]}
+        kind = "DiskFull" if is_disk_full(error) else "ExportError"
+        answer = {"error": [kind, f"The file could not be written{why}.", CHECK]}
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
     return 0 if "written" in answer else 1
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import errors, runtime
-from scanvi_core.errors import ExportError, ScanviError
+from scanvi_core.errors import DiskFull, ExportError, ExportStopped, ScanviError
+from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.export.request import ExportRequest, check_names
 from scanvi_core.export.serialization import save_request
 from scanvi_core.hints import LABELS_AS_CSV
@@ -24,10 +25,6 @@ POLL_S = 0.1
 # Room beyond the copy and twice our arrays (once as .npy, once in the file): HDF5 bookkeeping.
 SLACK_BYTES = 5_000_000
 COPIED = 0.5  # share of the progress bar when the source is copied
-
-
-class ExportStopped(ExportError):
-    """The export was stopped as asked; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +103,12 @@ def check_paths(request: ExportRequest) -> None:
         )
     if not target.parent.is_dir():
         raise ExportError(f"The folder {target.parent} does not exist.", "Choose another folder.")
-    if target.is_dir():
-        raise ExportError(f"{target} is a folder.", "Choose the name of a file.")
     same = target.exists() and source.exists() and target.samefile(source)
     if same or target.resolve() == source.resolve():
         raise ExportError(
             f"{target} is your own file, which is never written to.", "Choose another name."
         )
+    check_replaceable(target)
 
 
 def check_room(request: ExportRequest) -> None:
@@ -121,7 +117,7 @@ def check_room(request: ExportRequest) -> None:
     free = shutil.disk_usage(request.target.parent).free
     if free < needed:
         asked, there = sizes(needed, free)
-        raise ExportError(
+        raise DiskFull(
             f"Not enough room on the disk: {asked} needed, "
             f"{there} free in {request.target.parent}.",
             "Make room or choose another folder; the labels as CSV need very little.",

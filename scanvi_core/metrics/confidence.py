@@ -132,7 +132,7 @@ def keep_surest(right: Right, confidence: Confidence, share: float) -> SurestCel
     right, confidence = _finite(right, confidence)
     n = len(confidence)
     if n == 0:
-        return SurestCells(0.0, float("nan"), 0, float("nan"), (0.0, 1.0))
+        return SurestCells(float("nan"), float("nan"), 0, float("nan"), (0.0, 1.0))
     wanted = min(n, max(1, int(np.ceil(round(share * n, 9)))))
     return keep_above(right, confidence, float(np.sort(confidence)[n - wanted]))
 
@@ -143,7 +143,7 @@ def keep_above(right: Right, confidence: Confidence, threshold: float) -> Surest
     inside = confidence >= threshold
     n, n_right = int(inside.sum()), int(right[inside].sum())
     return SurestCells(
-        coverage=n / len(confidence) if len(confidence) else 0.0,
+        coverage=n / len(confidence) if len(confidence) else float("nan"),
         confidence=threshold,
         n=n,
         accuracy=n_right / n if n else float("nan"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import runtime
-from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
+from scanvi_core.errors import FileRefused, OnlyVisiting, ProjectError, ReadOnly, SettingInvalid
 from scanvi_core.project.files import read_json, write_json
 
 FILE = "access.json"
@@ -90,28 +90,6 @@ def may_share(access: Access, person: Person) -> bool:
     return not person.visits and (person.is_admin or person.name == access.owner != "")
 
 
-class ReadOnly(ProjectError):
-    """Somebody wanted to change a project that was shared with them to look at."""
-
-    def __init__(self, access: Access) -> None:
-        asked = access.owner or "an administrator of this server"
-        super().__init__(
-            "Nothing was changed: this project is shared with you to look at.",
-            f"Ask {asked} to let you change it, or make a copy of your own on the Open page.",
-        )
-
-
-class OnlyVisiting(ReadOnly):
-    """Somebody who came by a link wanted to change something."""
-
-    def __init__(self) -> None:
-        ProjectError.__init__(
-            self,
-            "Nothing was changed: a link lets you look and comment, and nothing else.",
-            "Ask who gave you the link.",
-        )
-
-
 def ask(who: Callable[[], Person | None]) -> None:
     """Let `who` say, on the thread where a project is asked for, who asks.
 
@@ -161,7 +139,7 @@ def refusal(root: Path) -> ReadOnly | None:
     if person.visits:
         return OnlyVisiting()
     access = access_of(root)
-    return None if may_write(access, person) else ReadOnly(access)
+    return None if may_write(access, person) else ReadOnly(access.owner)
 
 
 def check_write(root: Path) -> None:

@@ -8,8 +8,8 @@ import atexit
 import getpass
 import os
 import platform
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -22,11 +22,27 @@ MARK = "in-use"
 
 
 def this_user() -> str:
-    """Return who is at work: ``$SCANVI_USER``, else the name of the account, else nobody."""
+    """Return who is at work: ``$SCANVI_USER``, which may be empty, else the account's name."""
+    if USER_VARIABLE in os.environ:
+        return one_line(os.environ[USER_VARIABLE])
     try:
-        return one_line(os.environ.get(USER_VARIABLE) or getpass.getuser())
+        return one_line(getpass.getuser())
     except (OSError, KeyError):  # an account without a name, as in some containers
         return ""
+
+
+@contextmanager
+def nameless() -> Iterator[None]:
+    """Let nobody be at work for a while, so that no name comes into the history."""
+    before = os.environ.get(USER_VARIABLE)
+    os.environ[USER_VARIABLE] = ""
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[USER_VARIABLE]
+        else:
+            os.environ[USER_VARIABLE] = before
 
 
 def ask_who(ask: Callable[[], str], signed_in: Callable[[], bool]) -> None:

@@ -3,12 +3,15 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from scanvi_core import keys, runtime
-from scanvi_core.errors import ColumnMissing, InputError, SettingInvalid
+from scanvi_core.errors import ColumnMissing, ExportError, InputError, SettingInvalid
+from scanvi_core.export.replaceable import check_replaceable
+from scanvi_core.project import locks
 from scanvi_core.project.folder import create_project
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
@@ -39,6 +42,10 @@ class AnnotateRequest:
         Files that only teach: their labels are learned from, they are not written.
     pack
         The annotation of other data that names the cells; nothing is trained then.
+    with_table
+        Also write the labels as CSV beside each file.
+    with_name
+        Write who made the labels (``$SCANVI_USER``, else the account's name) into the history.
     """
 
     sources: tuple[Path, ...]
@@ -51,6 +58,8 @@ class AnnotateRequest:
     answers: dict[str, str] = field(default_factory=dict)
     references: tuple[Path, ...] = ()
     pack: Path | None = None
+    with_table: bool = True
+    with_name: bool = True
 
     @property
     def is_joined(self) -> bool:
@@ -76,7 +85,8 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         references=tuple(several_files.files_of(request.references)),
     )
     _check_target(request)
-    with _scratch() as folder, runtime.home_at(Path(folder)):
+    who = nullcontext() if request.with_name else locks.nameless()
+    with _scratch() as folder, runtime.home_at(Path(folder)), who:
         progress(0.0, "Reading the file")
         opened = _opened(request, progress)
         notes, told = prepare(opened, request), list[str]()
@@ -131,7 +141,8 @@ def _write(opened: Workspace, request: AnnotateRequest) -> None:
     if len(request.sources) > 1:
         target.mkdir(exist_ok=True)
         target = target / "cells.annotated.h5ad"  # gives the table of labels its name
-    write.write(opened, ExportChoice(per_file=request.is_joined), target)
+    choice = ExportChoice(per_file=request.is_joined, with_table=request.with_table)
+    write.write(opened, choice, target)
 
 
 def check_asked(asked: Sequence[str], answers: Mapping[str, str]) -> None:
@@ -198,12 +209,27 @@ def _check_target(request: AnnotateRequest) -> None:
             f"The output {target} is a file; each of the {len(request.sources)} files gets one.",
             "Name a folder with -o.",
         )
-    if not is_folder and target.is_dir():
-        raise InputError(f"The output {target} is a folder.", "Add the name of a file with -o.")
     _check_teachers(request)
     files = (*request.sources, *request.references, *filter(None, [request.pack]))
     if target in [path.resolve() for path in files]:
         raise InputError("The output is the input file.", "Choose another name with -o.")
+    if not is_folder:
+        _check_replaceable(request)
+
+
+def _check_replaceable(request: AnnotateRequest) -> None:
+    """Find before the training that the new files take the place of plain files only."""
+    if request.target.is_dir() and not request.target.is_symlink():
+        raise InputError(
+            f"The output {request.target.resolve()} is a folder.",
+            "Add the name of a file with -o.",
+        )
+    tables = [write.csv_beside(request.target)] if request.with_table else []
+    for path in (request.target, *tables):
+        try:
+            check_replaceable(path)
+        except ExportError as error:
+            raise InputError(error.message, "Choose another name with -o.") from error
 
 
 def _check_teachers(request: AnnotateRequest) -> None:

@@ -5,9 +5,8 @@ import logging
 from pathlib import Path
 
 from scanvi_core import runtime
-from scanvi_core.errors import OURS, ProgramFault, ScanviError, reason_of
+from scanvi_core.errors import DISK_FULL, OURS, ProgramFault, ScanviError, reason_of
 
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _LOCKED = {errno.EROFS, errno.EACCES, errno.EPERM}
 logger = logging.getLogger(__name__)
 
@@ -18,7 +17,7 @@ def in_words(fault: BaseException, name: str) -> tuple[str, str]:
     if isinstance(fault, ScanviError) and not isinstance(fault, ProgramFault):
         runtime.log_cause(fault)
         return message, hint
-    if isinstance(fault, OSError) and fault.errno in _FULL | _LOCKED:
+    if isinstance(fault, OSError) and fault.errno in DISK_FULL | _LOCKED:
         logger.warning("The disk refused.", exc_info=fault)
         return message, hint
     try:
@@ -34,7 +33,7 @@ def sentence(fault: BaseException) -> tuple[str, str]:
     """Return a message and a hint about a fault, without a word of what a library raised."""
     if isinstance(fault, ScanviError) and not isinstance(fault, ProgramFault):
         return fault.message, fault.hint
-    if isinstance(fault, OSError) and fault.errno in _FULL:
+    if isinstance(fault, OSError) and fault.errno in DISK_FULL:
         return "The disk is full.", "Free some space and try again; all that was saved is safe."
     if isinstance(fault, OSError) and fault.errno in _LOCKED:
         what = Path(fault.filename).name if isinstance(fault.filename, str) else "The project"

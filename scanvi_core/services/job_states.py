@@ -7,8 +7,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from scanvi_core.errors import ProjectError
-
 
 class JobStatus(enum.StrEnum):
     """Where a job stands."""
@@ -23,10 +21,6 @@ class JobStatus(enum.StrEnum):
     def final(self) -> bool:
         """Whether nothing will follow."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
-class JobRefused(ProjectError):
-    """A job of this kind is under way already."""
 
 
 class JobStopped(Exception):

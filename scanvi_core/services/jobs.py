@@ -19,19 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import JobRefused, ProjectError
 from scanvi_core.project import access
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import failures
 from scanvi_core.services.job_states import (
-    JobRefused,
     JobRequest,
     JobSnapshot,
     JobStatus,
     JobStopped,
 )
 
-__all__ = ["Job", "JobRefused", "JobRequest", "JobSnapshot", "JobStatus", "JobStopped", "active",
+__all__ = ["Job", "JobRequest", "JobSnapshot", "JobStatus", "JobStopped", "active",
            "cancel", "give_way", "list_jobs", "shutdown", "snapshot", "stop", "submit",
            "wait"]  # fmt: skip
 KEPT_PER_PROJECT = 50  # finished jobs

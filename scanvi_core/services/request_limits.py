@@ -4,7 +4,6 @@ A bucket holds so many turns, and one more comes every few seconds. Only the cli
 remembered, so that many addresses take no memory.
 """
 
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -12,29 +11,13 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
 from scanvi_core import config
-from scanvi_core.errors import ProjectError
-from scanvi_core.plurals import count
+from scanvi_core.errors import TooOften
 from scanvi_core.project import access
 
 SIGN_IN, UPLOAD, DOWNLOAD, PROJECT = "sign-in", "upload", "download", "project"
 REMARK = "remark"
 MOST_CLIENTS = 10_000
 IPV6_CLIENT_BITS = 64  # one client has at least this much of the address space
-
-
-class TooOften(ProjectError):
-    """A client asked too often.
-
-    Attributes
-    ----------
-    wait_s
-        Whole seconds until the next turn.
-    """
-
-    def __init__(self, wait_s: float) -> None:
-        self.wait_s = max(1, math.ceil(wait_s))
-        again = f"Try again in {count(self.wait_s, 'second')}."
-        super().__init__("Too much was asked for at once.", again)
 
 
 class Buckets:

@@ -8,8 +8,9 @@ from benchmarks import results_file, tables
 from benchmarks.results_file import Result
 
 RESULT = Result(
-    "A thing", "python -m thing", ["what", "ms"], [["a|b", 1.5], ["c", None]], ["Note."], "a box"
-)
+    "A thing", "python -m thing", ["what", "ms"], [["a|b", 1.5], ["c", None]], ["Note."], "a box",
+    "abc1234", "python -m thing --all",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", tables.TEXTS, ids=lambda path: path.parent.name)
@@ -34,7 +35,7 @@ def test_a_result_becomes_a_markdown_table_between_its_markers(tmp_path):
         "",
         "- Note.",
         "",
-        "`python -m thing` on a box.",
+        "`python -m thing` on a box, at commit abc1234.",
         "<!-- /benchmark -->",
         "y",
     ]
@@ -59,7 +60,7 @@ def test_a_result_that_is_not_there_is_said_to_be_missing(tmp_path):
 def test_a_result_survives_its_file(tmp_path):
     path = results_file.write("thing", RESULT, tmp_path)
     assert set(json.loads(path.read_text())) == {
-        "title", "command", "machine", "columns", "rows", "notes",
+        "title", "command", "machine", "commit", "asked", "columns", "rows", "notes",
     }  # fmt: skip
     assert results_file.read("thing", tmp_path) == RESULT
 

@@ -104,4 +104,6 @@ def test_no_cells_give_no_numbers():
     assert reliability(none, nothing) == ()
     assert math.isnan(calibration_error(())) and math.isnan(chance_error(nothing))
     assert coverage_curve(none, nothing).coverage.size == 0
+    assert math.isnan(keep_surest(none, nothing, 0.8).coverage)
+    assert math.isnan(keep_above(none, nothing, 0.8).coverage)
     assert keep_surest(none, nothing, 0.8).n == keep_above(none, nothing, 0.9).n == 0

@@ -13,9 +13,13 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.data.child import answer
-from scanvi_core.data.guard.child_process import ERRORS, ChildCrashed
+from scanvi_core.data.guard.child_process import ERRORS
 from scanvi_core.data.guard.watchdog import STEP_SECONDS
-from scanvi_core.errors import FileRefused, ScanviError
+from scanvi_core.errors import (
+    ChildCrashed,
+    FileRefused,
+    ScanviError,
+)
 from scanvi_core.project.folder import projects_home
 from scanvi_core.services.projects import library, project_file, project_file_child
 

@@ -11,9 +11,13 @@ import weakref
 import numpy as np
 import pytest
 
-from scanvi_core.errors import LabelsUnusable, ProjectError
+from scanvi_core.errors import (
+    JobRefused,
+    LabelsUnusable,
+    ProjectError,
+)
 from scanvi_core.services import jobs
-from scanvi_core.services.jobs import JobRefused, JobRequest, JobStatus
+from scanvi_core.services.jobs import JobRequest, JobStatus
 from tests import ROOT
 
 WAIT_S = 60.0

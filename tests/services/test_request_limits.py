@@ -2,8 +2,11 @@
 
 import pytest
 
+from scanvi_core.errors import (
+    TooOften,
+)
 from scanvi_core.services import request_limits
-from scanvi_core.services.request_limits import Buckets, TooOften
+from scanvi_core.services.request_limits import Buckets
 
 
 class Clock:

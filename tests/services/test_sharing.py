@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
+from scanvi_core.errors import FileRefused, ProjectError, ReadOnly, SettingInvalid, TooOften
 from scanvi_core.project import access
 from scanvi_core.project.access import Access, Person
 from scanvi_core.project.folder import Project, open_project
@@ -130,14 +130,14 @@ def test_who_may_look_changes_nothing(shared):
     workspace.workspace(shared)
     before = contents(shared)
     for write in WRITES:
-        with pytest.raises(access.ReadOnly):
+        with pytest.raises(ReadOnly):
             write(shared)
     assert contents(shared) == before
     assert not jobs.active(shared)
 
 
 def test_the_refusal_says_whom_to_ask_and_what_else_there_is(shared):
-    with pytest.raises(access.ReadOnly) as caught:
+    with pytest.raises(ReadOnly) as caught:
         edit.name_cells(workspace.workspace(shared), ROW, "T", "lasso")
     assert "Nothing was changed" in caught.value.message
     assert ANNA in caught.value.hint and "copy" in caught.value.hint
@@ -158,7 +158,7 @@ def test_a_job_is_seen_by_those_who_see_the_project_and_stopped_by_those_who_cha
             ask(at_work)
     asks(BOB)
     assert jobs.snapshot(at_work).kind == "long"
-    with pytest.raises(access.ReadOnly):
+    with pytest.raises(ReadOnly):
         jobs.stop(at_work)
     asks(ANNA)
     jobs.stop(at_work)
@@ -229,7 +229,7 @@ def test_what_was_shared_can_be_taken_back_at_once(shared, asks):
     assert shared not in found()
     with pytest.raises(ProjectError, match="There is no project"):
         workspace.workspace(shared)
-    with pytest.raises(access.ReadOnly):
+    with pytest.raises(ReadOnly):
         opened.store.undo()
 
 
@@ -311,7 +311,7 @@ def test_new_projects_are_counted_per_person(home, asks, monkeypatch):
     asks(BOB)
     for _ in range(2):
         open_file.open_example()
-    with pytest.raises(request_limits.TooOften, match="Try again in"):
+    with pytest.raises(TooOften, match="Try again in"):
         open_file.open_example()
     asks(ANNA)
     open_file.open_example()

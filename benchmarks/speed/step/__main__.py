@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.results_file import FOLDER, Result, write
+from benchmarks import data_sets
+from benchmarks.results_file import FOLDER, Result, command_line, write
 
 GENES, LABELS = 2_000, 10
 TURN, ROUNDS = {"cpu": 12, "cuda": 100}, 8
@@ -169,7 +170,11 @@ def main() -> None:
     rows, more = [], []
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts.npz")
-        share = write_counts(options.data, counts, CUDA_COPIES if options.device == "cuda" else 1)
+        share = write_counts(
+            data_sets.path("kang_ifnb_2800"),
+            counts,
+            CUDA_COPIES if options.device == "cuda" else 1,
+        )
         for threads, cells, likelihood in product(options.threads, options.cells, ("nb", "zinb")):
             asked = {
                 "data": str(counts),
@@ -204,7 +209,7 @@ def parse() -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scvi-python", type=Path)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/kang_ifnb_2800.h5ad"))
+    data_sets.add_option(parser)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--cells", type=int, nargs="+", default=[128])
     parser.add_argument("--device", default="cpu", choices=list(TURN))
@@ -218,9 +223,8 @@ def result_of(
     more: list[dict[str, Any]],
 ) -> tuple[str, Result]:
     """Return the name and the content of the result."""
-    command, name = "python -m benchmarks.speed.step --scvi-python ../bench/bin/python", "step"
-    if options.device == "cuda":
-        command, name = f"{command} --device cuda --threads 8 --cells 128 1024 4096", "step_cuda"
+    name = "step_cuda" if options.device == "cuda" else "step"
+    command = command_line()
     title = "One training step: as many labeled cells again, 2,000 genes"
     return name, Result(title, command, COLUMNS, rows, notes, more={"turns": more})
 

@@ -10,7 +10,7 @@ from pages.ui.frame.actions import do
 from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.text import error_text, md
 from scanvi_core import keys
-from scanvi_core.errors import ScanviError
+from scanvi_core.errors import ScanviError, StaleEdit
 from scanvi_core.services.explore import cell_values, gene_tests, rules, selection
 from scanvi_core.services.explore import maps as explore_maps
 from scanvi_core.services.explore.rules import Condition, Selection
@@ -98,7 +98,7 @@ def _offer(opened: Workspace, picked: Selection, seen: int) -> None:
 def _name(opened: Workspace, picked: Selection, name: str, seen: int | None) -> None:
     try:
         rules.name_cells(opened, picked, name, seen)
-    except edit.StaleEdit as error:
+    except StaleEdit as error:
         state.remember(STALE, (name, error.theirs, error.yours, _mark(picked)))
         return
     except ScanviError as error:

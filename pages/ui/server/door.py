@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 
+from scanvi_core.errors import TooOften
 from scanvi_core.services import request_limits
 
 HEALTH = "/_stcore/health"
@@ -145,7 +146,7 @@ class NotTooOften:
             try:
                 if what is not None:
                     request_limits.take(what, client[0])
-            except request_limits.TooOften as error:
+            except TooOften as error:
                 wait = {"Retry-After": str(error.wait_s)}
                 answer = PlainTextResponse(str(error), status_code=429, headers=wait)
         await answer(scope, receive, send)

@@ -9,26 +9,20 @@ from typing import Any
 
 from scanvi_core import errors, runtime
 from scanvi_core.data.guard.subprocess_limits import Ended, Talk, run_watched
-from scanvi_core.errors import FileRefused, InputError, ScanviError
+from scanvi_core.errors import ChildCrashed, FileRefused, ImportStopped, ScanviError
 
 CHILD = "scanvi_core.data.child"  # the module of the child process
 MEMORY_SHARE = 0.9  # of what is free
 logger = logging.getLogger(__name__)
 
 
-ERRORS = {
+ERRORS = {  # what a child may answer: those made of a message and a hint
     kind.__name__: kind
     for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, ScanviError)
+    if isinstance(kind, type)
+    and issubclass(kind, ScanviError)
+    and kind.__init__ in (ScanviError.__init__, errors.ChoiceNeeded.__init__)
 }
-
-
-class ChildCrashed(InputError):
-    """The child process died or took too long."""
-
-
-class ImportStopped(InputError):
-    """Reading was stopped as asked; nothing of it was kept."""
 
 
 def run_child(request: dict[str, Any], talk: Talk | None = None, module: str = CHILD) -> Any:

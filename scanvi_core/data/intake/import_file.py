@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanvi_core.data.guard.child_process import (
-    ImportStopped,
-    free_memory_mb,
-    pass_on,
-    run_child,
-)
+from scanvi_core.data.guard.child_process import free_memory_mb, pass_on, run_child
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
 from scanvi_core.data.guard.subprocess_limits import Talk
-from scanvi_core.errors import ChoiceNeeded, FileRefused, reason_of
+from scanvi_core.errors import (
+    ChoiceNeeded,
+    FileRefused,
+    ImportStopped,
+    reason_of,
+)
 from scanvi_core.hints import CHECK_NAME
 
 MIN_TIMEOUT_S = 60.0  # of processor time: damaged files can send HDF5 into an endless loop

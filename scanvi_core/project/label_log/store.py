@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import sqlalchemy as sa
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import ProjectError, StaleEdit
 from scanvi_core.project.label_log.events import Event, describe
 from scanvi_core.project.label_log.exchange import foreign_log, import_log
 from scanvi_core.project.label_log.exchange.lines import to_line
 from scanvi_core.project.label_log.exchange.merge import COMBINE
-from scanvi_core.project.label_log.refusals import StaleEdit, StepInUse
+from scanvi_core.project.label_log.refusals import step_in_use
 from scanvi_core.project.label_log.replay import entries
 from scanvi_core.project.label_log.replay.apply import left_out, plan
 from scanvi_core.project.label_log.replay.entries import Record
@@ -23,7 +23,7 @@ from scanvi_core.project.label_log.storage.database import EVENTS, FILE_NAME
 from scanvi_core.project.label_log.storage.ledger import Ledger
 from scanvi_core.project.label_log.storage.signing import Bringer
 
-__all__ = ["FILE_NAME", "LabelStore", "StaleEdit", "StepInUse"]
+__all__ = ["FILE_NAME", "LabelStore"]
 
 
 class LabelStore(Ledger):
@@ -230,7 +230,7 @@ class LabelStore(Ledger):
                 steps.append(event)
                 rows.append(shared)
         if steps:
-            raise StepInUse(target, steps, np.unique(np.concatenate(rows)))
+            raise step_in_use(target, steps, np.unique(np.concatenate(rows)))
 
     def _refuse_stale(
         self, connection: sa.Connection, event: Event, change: Change, expected_seq: int

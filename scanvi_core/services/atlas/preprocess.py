@@ -1,6 +1,7 @@
 """Quality, variable genes and components of data larger than memory, by scanpy on Dask."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,8 +80,9 @@ def preprocess(
     The genes chosen for a project's data set are also kept there: its trainings take them.
 
     ``cells.parquet`` holds ``total_counts``, ``n_genes_by_counts`` and ``pct_counts_mt`` of every
-    cell, ``genes.parquet`` which genes were chosen and how they rank, ``pca.npy`` the components
-    (float32 [cells, n_comps], to be memory-mapped), ``preprocess.json`` what was done.
+    cell (missing where no gene is mitochondrial by its name), ``genes.parquet`` which genes were
+    chosen and how they rank, ``pca.npy`` the components (float32 [cells, n_comps], to be
+    memory-mapped), ``preprocess.json`` what was done.
 
     Returns
     -------
@@ -96,19 +98,30 @@ def preprocess(
     """
     began = time.monotonic()
     try:
-        request.folder.mkdir(parents=True, exist_ok=True)
-        (request.folder / SUMMARY).unlink(missing_ok=True)
-        with _computing(workers) as n:
+        with _computing(workers) as n, _folder(request.folder):
             summary = _work(request, n, report)
-        summary["seconds"] = round(time.monotonic() - began, 1)
-        text = json.dumps(summary, indent=1, ensure_ascii=False)
-        (request.folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            summary["seconds"] = round(time.monotonic() - began, 1)
+            text = json.dumps(summary, indent=1, ensure_ascii=False)
+            (request.folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise ExportError(
             f"The results could not be written: {reason_of(error)}.",
             f"Check the free space and the permissions of {request.folder}.",
         ) from error
     return summary
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again where nothing came of it; one that was there stays."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if made:
+            shutil.rmtree(made[-1], ignore_errors=True)
+        raise
 
 
 def _work(
@@ -122,6 +135,7 @@ def _work(
     lazy = open_lazy(request.sources, request.matrix)
     counts = lazy.counts
     batch = None if request.batch_key is None else lazy.column(request.batch_key)
+    (request.folder / SUMMARY).unlink(missing_ok=True)
     report(0.02, "Measuring cells")
     measured = passes.measure(counts, lazy.symbols, lazy.var_names)
     _write_cells(lazy, measured.quality, request.folder / CELLS)
@@ -195,6 +209,8 @@ def _write_cells(lazy: "Lazy", quality: "Quality", path: Path) -> None:
                 {name: getattr(quality, name)[here] for name in columns},
                 index=pd.Index(part.obs_names(), dtype=object, name="cell"),
             ).set_axis(["total_counts", "n_genes_by_counts", "pct_counts_mt"], axis=1)
+            if quality.n_mt_genes == 0:  # nobody could tell
+                frame["pct_counts_mt"] = np.nan
             rows = pa.Table.from_pandas(frame)
             writer = writer or pq.ParquetWriter(temporary, rows.schema)
             writer.write_table(rows)

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from scanvi_core import config
 from scanvi_core.data.qc import limits
+from scanvi_core.errors import JobRefused
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import baselines
@@ -49,7 +50,7 @@ def begin(opened: Workspace) -> None:
             if job.should_stop():
                 return
 
-    with suppress(jobs.JobRefused):  # a job is at it, and goes on to the newest run
+    with suppress(JobRefused):  # a job is at it, and goes on to the newest run
         jobs.submit(jobs.JobRequest(opened.id, UNCERTAINTY, UNCERTAINTY, work, changes=False))
 
 

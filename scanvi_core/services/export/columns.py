@@ -44,6 +44,8 @@ class ExportChoice:
         Discover takes it; `CAP`: as for analysis, with the fields of the Cell Annotation Platform.
     per_file
         Write a copy of each file the project was joined from, not one file for all cells.
+    with_table
+        Also write the labels as CSV beside each file.
     """
 
     key: str = keys.CURATED
@@ -54,6 +56,7 @@ class ExportChoice:
     sets: bool = False
     profile: str = ANALYSIS
     per_file: bool = False
+    with_table: bool = True
 
 
 def final_labels(opened: Workspace, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:

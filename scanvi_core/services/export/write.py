@@ -10,8 +10,9 @@ import numpy as np
 
 from scanvi_core import keys, runtime
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.errors import ExportError, InputError
-from scanvi_core.export.h5ad import Exported, ExportStopped, export_annotated
+from scanvi_core.errors import ExportError, ExportStopped, InputError
+from scanvi_core.export.h5ad import Exported, export_annotated
+from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.export.request import CountsLayer, ExportRequest, OwnCopy, SourceFile
 from scanvi_core.export.table import write_labels
 from scanvi_core.project import pack as pack_file
@@ -97,7 +98,7 @@ def write(
     should_stop: Callable[[], bool] = lambda: False,
     report: Report = lambda *_: None,
 ) -> Path:
-    """Write the annotated file, and the labels as CSV beside it; return its path.
+    """Write the annotated file, and the labels as CSV beside it if wished; return its path.
 
     With `choice.per_file` a copy of each file to annotate is written beside `target`; of a single
     one as `target`.
@@ -125,6 +126,9 @@ def _write(
     report(0.0, "Collecting the labels")
     whole = request_of(opened, choice, target)
     copies = parts.copies(opened, whole) if choice.per_file else [parts.Copy(whole, slice(None))]
+    if choice.with_table:
+        for copy in copies:
+            check_replaceable(csv_beside(copy.request.target))
     exported, table = [], label_table(opened, choice)
     for at, copy in enumerate(copies):
 
@@ -132,6 +136,8 @@ def _write(
             report((at + share) / len(copies), words)
 
         exported.append(export_annotated(copy.request, should_stop, tell))
+        if not choice.with_table:
+            continue
         tell(1.0, "Writing the table of labels")
         _write_table(opened, copy, table, csv_beside(copy.request.target), excel=False)
     return list(zip(copies, exported, strict=True))

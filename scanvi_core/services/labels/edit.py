@@ -10,7 +10,6 @@ from scanvi_core.data.anndata_files import cell_type_names
 from scanvi_core.errors import ColumnMissing, LabelsUnusable, SettingInvalid
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.refusals import StaleEdit as StaleEdit  # noqa: PLC0414  passed on to the pages
 from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import holdout, pack_types
 from scanvi_core.services.projects.data_report import columns_with

@@ -9,14 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from scanvi_core.data.guard.child_process import (
-    ChildCrashed,
-    free_memory_mb,
-    pass_on,
-    run_child,
-)
+from scanvi_core.data.guard.child_process import free_memory_mb, pass_on, run_child
 from scanvi_core.data.guard.subprocess_limits import Talk
-from scanvi_core.errors import InputError
+from scanvi_core.errors import (
+    ChildCrashed,
+    InputError,
+)
 from scanvi_core.project import pack
 from scanvi_core.project.files import not_written
 from scanvi_core.project.folder import Project, open_project

@@ -172,7 +172,7 @@ def submit_import(
 @contextmanager
 def stopping(job: jobs.Job) -> Iterator[None]:
     """Let a job whose reading was stopped, as it was asked to, end without an error."""
-    from scanvi_core.data.guard.child_process import ImportStopped
+    from scanvi_core.errors import ImportStopped
 
     try:
         yield

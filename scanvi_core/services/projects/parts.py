@@ -172,8 +172,8 @@ def read_parts(
     InputError
         If one of them cannot be used; the sentence begins with its name.
     """
-    from scanvi_core.data.guard.child_process import ImportStopped
     from scanvi_core.data.intake.import_file import import_file
+    from scanvi_core.errors import ImportStopped
 
     listed = parts(project)
     for at, part in enumerate(listed):

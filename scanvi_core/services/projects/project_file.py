@@ -11,15 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from scanvi_core.data.guard.child_process import (
-    ChildCrashed,
-    free_memory_mb,
-    pass_on,
-    run_child,
-)
+from scanvi_core.data.guard.child_process import free_memory_mb, pass_on, run_child
 from scanvi_core.data.guard.subprocess_limits import Talk
 from scanvi_core.data.manifest import MANIFEST, Manifest, read_manifest
-from scanvi_core.errors import FileRefused
+from scanvi_core.errors import (
+    ChildCrashed,
+    FileRefused,
+)
 from scanvi_core.project import access
 from scanvi_core.project.files import not_written, to_json, write_json
 from scanvi_core.project.folder import (

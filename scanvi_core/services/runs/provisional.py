@@ -12,7 +12,7 @@ import numpy as np
 
 from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.project import access
+from scanvi_core.errors import JobRefused, OnlyVisiting
 from scanvi_core.services import jobs
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.frozen_run import known_of, renamed_since
@@ -107,7 +107,7 @@ def _begin(opened: Workspace, now: Moment) -> tuple[str, str] | None:
             _follow(opened, job)
 
         # another tab was first, or somebody came by a link, who sees what others let work out
-        with suppress(jobs.JobRefused, access.OnlyVisiting):
+        with suppress(JobRefused, OnlyVisiting):
             jobs.submit(jobs.JobRequest(drawer, PROVISIONAL, PROVISIONAL, work, changes=False))
     return None
 

@@ -1,6 +1,6 @@
 """Files that carry a training run to other computers: Slurm, or one by ssh.
 
-All of them start ``torchrun ... -m scanvi_core train RUN``; ``torchrun`` is called by its module,
+Both scripts start ``torchrun ... -m scanvi_core train RUN``; ``torchrun`` is called by its module,
 ``python -m torch.distributed.run``, so that it belongs to the Python that has this program. How
 the run goes is read from the run folder, on a shared disk or copied back by the ssh script.
 """

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import opinions
-from benchmarks.results_file import SHARED
 from benchmarks.speed import refit
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.linear_models import ensemble, fit_linear_models
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
+from tests import SHARED
 
 # 200 rounds are enough for the accuracy of a regression on genes; the program ends there, too
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")

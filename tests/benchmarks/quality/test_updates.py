@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import updates
-from benchmarks.results_file import SHARED
 from benchmarks.speed import refit
+from tests import SHARED
 
 # 200 rounds are enough for the accuracy of a regression on genes; the program ends there, too
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")

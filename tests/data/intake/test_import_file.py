@@ -6,8 +6,10 @@ import pytest
 
 from scanvi_core.data.blocks import progress
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.guard.child_process import ImportStopped
 from scanvi_core.data.intake.import_file import import_file
+from scanvi_core.errors import (
+    ImportStopped,
+)
 from tests.data.intake.stored import SHAPES, make
 
 pytestmark = pytest.mark.usefixtures("fresh_children")

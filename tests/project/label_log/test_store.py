@@ -5,10 +5,15 @@ import time
 import numpy as np
 import pytest
 
-from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core.errors import (
+    ProjectError,
+    SettingInvalid,
+    StaleEdit,
+    StepInUse,
+)
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.events import describe
-from scanvi_core.project.label_log.store import LabelStore, StaleEdit, StepInUse
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.views import N, names_of, seen, sql
 
 

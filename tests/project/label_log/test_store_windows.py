@@ -4,8 +4,11 @@ import threading
 
 import pytest
 
+from scanvi_core.errors import (
+    StaleEdit,
+)
 from scanvi_core.project.label_log import events
-from scanvi_core.project.label_log.store import LabelStore, StaleEdit
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.views import N, names_of, seen
 
 

@@ -1,6 +1,7 @@
 """Preprocessing on Dask: genes, quality and components are those of scanpy in memory."""
 
 import argparse
+import errno
 import json
 from importlib.metadata import version
 
@@ -20,7 +21,14 @@ from scanvi_core.cli import preprocess as command
 from scanvi_core.data.genes.choose import variable_genes
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.data.out_of_core import arrays
-from scanvi_core.errors import ColumnMissing, CountsNotFound, InputError, SettingInvalid
+from scanvi_core.errors import (
+    ColumnMissing,
+    CountsNotFound,
+    ExportError,
+    InputError,
+    SettingInvalid,
+    is_disk_full,
+)
 from scanvi_core.services.atlas import preprocess as atlas_preprocess
 from scanvi_core.services.atlas.preprocess import PreprocessRequest, Workers, preprocess
 
@@ -245,3 +253,38 @@ def test_a_project_trains_on_the_genes_that_were_chosen_for_its_data_set(
     assert found.tolist() == np.flatnonzero(table["highly_variable"]).tolist()
     with pytest.raises(AssertionError):  # other cells, other genes
         variable_genes(tmp_path / "dataset", N_TOP, "batch", np.arange(N_OBS) < 500)
+
+
+def test_a_failed_command_leaves_no_folder_that_it_made(path, tmp_path):
+    with pytest.raises(ColumnMissing):
+        preprocess(PreprocessRequest((path,), tmp_path / "new" / "results", "donr"), Workers(1))
+    assert [one.name for one in tmp_path.iterdir()] == ["cells.zarr"]
+
+
+def test_a_failed_command_leaves_the_results_of_an_earlier_one(path, tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / atlas_preprocess.SUMMARY).write_text("{}")
+    with pytest.raises(ColumnMissing):
+        preprocess(PreprocessRequest((path,), folder, "donr"), Workers(1))
+    assert (folder / atlas_preprocess.SUMMARY).read_text() == "{}"
+
+
+def test_a_full_disk_while_writing_leaves_no_folder(path, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(atlas_preprocess, "_write_cells", full)
+    with pytest.raises(ExportError, match="No space left") as caught:
+        preprocess(PreprocessRequest((path,), tmp_path / "results"), Workers(1))
+    assert is_disk_full(caught.value)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_share_that_nobody_could_tell_is_missing(cells, tmp_path):
+    cells.var_names = [name.replace("MT-", "OTHER") for name in cells.var_names]
+    cells.write_zarr(tmp_path / "cells.zarr")
+    told = preprocess(PreprocessRequest((tmp_path / "cells.zarr",), tmp_path / "out"), Workers(1))
+    assert told["n_mt_genes"] == 0
+    frame = pd.read_parquet(tmp_path / "out" / atlas_preprocess.CELLS)
+    assert frame["pct_counts_mt"].isna().all() and frame["total_counts"].notna().all()

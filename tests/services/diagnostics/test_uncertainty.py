@@ -8,6 +8,7 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.annotation.uncertainty import novelty
 from scanvi_core.config import LOW_CONFIDENCE
+from scanvi_core.errors import StaleEdit
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
 from scanvi_core.services.annotate import ForegroundJob
@@ -239,7 +240,7 @@ def test_a_decision_does_not_replace_what_somebody_said_meanwhile(swapped):
     first = uncertainty.label_issues(workspace(project))[0]
     seq = workspace(project).labels().seq
     edit.name_cells(workspace(project), np.array([first.row]), "Else", "lasso")
-    with pytest.raises(edit.StaleEdit):
+    with pytest.raises(StaleEdit):
         uncertainty.decide(workspace(project), [first], keep=True, seen=seq)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from scanvi_core.errors import InputError
+from scanvi_core.errors import InputError, StaleEdit
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import cell_values, colors, conditions, maps, rules, selection
 from scanvi_core.services.explore.rules import Condition, LabelRule, Rule
@@ -207,7 +207,7 @@ def test_the_named_cells_are_those_shown_though_labels_changed_meanwhile(labeled
     rule = one(Condition("label", values=("CD19+ B",)))
     shown = rules.select(workspace(labeled), rule)
     edit.name_cells(workspace(labeled), np.flatnonzero(shown.mask)[:3], "Other", "lasso")
-    with pytest.raises(edit.StaleEdit):
+    with pytest.raises(StaleEdit):
         rules.name_cells(workspace(labeled), shown, "Mine", workspace(labeled).labels().seq - 1)
 
 

@@ -4,9 +4,13 @@ import anndata
 import numpy as np
 import pytest
 
-from scanvi_core.errors import LabelsUnusable, ProjectError
+from scanvi_core.errors import (
+    LabelsUnusable,
+    ProjectError,
+    StaleEdit,
+    StepInUse,
+)
 from scanvi_core.project.folder import create_project
-from scanvi_core.project.label_log.refusals import StaleEdit, StepInUse
 from scanvi_core.project.label_log.store import LabelStore
 from scanvi_core.services.labels import edit, from_project, history
 from scanvi_core.services.projects.open_file import import_into

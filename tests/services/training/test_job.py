@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.config import LOW_CONFIDENCE
+from scanvi_core.errors import JobRefused
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
@@ -71,7 +72,7 @@ def test_a_failed_job_says_why_keeps_the_model_before_and_can_be_repeated(traine
 def test_a_second_training_of_a_project_is_refused(labeled, request_brief):
     long = replace(request_brief, train=replace(request_brief.train, max_epochs=5_000))
     job_id = start.start(workspace(labeled), long)
-    with pytest.raises(jobs.JobRefused):
+    with pytest.raises(JobRefused):
         start.start(workspace(labeled), request_brief)
     jobs.stop(job_id)
     assert jobs.wait(job_id, WAIT_S).status.final

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import OnlyVisiting, ProjectError, ReadOnly
 from scanvi_core.project import access
 from scanvi_core.project.access import Person
 from scanvi_core.project.folder import create_project, list_projects, open_project
@@ -48,7 +48,7 @@ def visitor(request, linked, visits):
 def test_a_visitor_changes_and_takes_nothing(visitor):
     before, projects = contents(visitor), list_projects()
     for act in [*WRITES, *TAKES]:
-        with pytest.raises(access.OnlyVisiting):
+        with pytest.raises(OnlyVisiting):
             act(visitor)
     for act in SHARES:
         with pytest.raises(ProjectError, match="Only its owner"):
@@ -58,10 +58,10 @@ def test_a_visitor_changes_and_takes_nothing(visitor):
 
 
 def test_the_refusal_says_what_a_link_allows(visitor):
-    with pytest.raises(access.ReadOnly) as caught:
+    with pytest.raises(ReadOnly) as caught:
         edit.name_cells(workspace.workspace(visitor), ROW, "T", "lasso")
     assert "look and comment" in caught.value.message
-    with pytest.raises(access.ReadOnly):
+    with pytest.raises(ReadOnly):
         remarks.mark_done(workspace.workspace(visitor), "0" * 16)
 
 

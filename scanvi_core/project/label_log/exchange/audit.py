@@ -21,13 +21,17 @@ from scanvi_core.config import (
     HISTORY_LOG_CHANGES,
     HISTORY_LOGS_BYTES,
 )
-from scanvi_core.errors import HistoryRefused, ProjectError
+from scanvi_core.errors import (
+    HistoryRefused,
+    LogDamaged,
+    ProjectError,
+)
 from scanvi_core.project.label_log.exchange.fields import AGAIN, check_fields, refused
 from scanvi_core.project.label_log.exchange.lines import read_lines, unpack_log
 from scanvi_core.project.label_log.exchange.merge import COMBINE
 from scanvi_core.project.label_log.replay import entries
 from scanvi_core.project.label_log.replay.entries import Record
-from scanvi_core.project.label_log.replay.row_sets import LogDamaged, unpack_rows
+from scanvi_core.project.label_log.replay.row_sets import unpack_rows
 from scanvi_core.project.label_log.replay.state import Board, Change
 from scanvi_core.project.label_log.replay.undo import History
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scanvi_core.errors import HistoryRefused, ProjectError
+from scanvi_core.errors import (
+    HistoryRefused,
+    LogDamaged,
+    ProjectError,
+)
 from scanvi_core.project.label_log.exchange.audit import Allowance, Audit
 from scanvi_core.project.label_log.exchange.fields import refused
 from scanvi_core.project.label_log.exchange.lines import Room, parsed, read_lines
 from scanvi_core.project.label_log.replay.entries import Record
-from scanvi_core.project.label_log.replay.row_sets import LogDamaged
 from scanvi_core.project.label_log.storage.backup import write_new
 from scanvi_core.project.label_log.storage.database import in_words
 from scanvi_core.project.label_log.storage.signing import Bringer, Signer, brought

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
+from scanvi_core.errors import (
+    LogDamaged,
+)
 from scanvi_core.project.label_log.replay.row_sets import (
     Codes,
-    LogDamaged,
     Rows,
     Sources,
     pack_rows,

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scanvi_core.errors import ProjectError, SettingInvalid
+from scanvi_core.errors import LogDamaged, SettingInvalid
 
 Rows = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -140,23 +140,6 @@ def inflate(blob: bytes, most: int) -> bytes:
     if len(values) > most or not unpacker.eof:
         raise ValueError(f"more than {most} bytes, or cut off")
     return values
-
-
-class LogDamaged(ProjectError):
-    """The label log was changed by something else than this program: a bad disk, an editor.
-
-    Attributes
-    ----------
-    what
-        What is wrong, without a word about where.
-    """
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(
-            f"The label log is damaged: {what}.",
-            "Repair it on the Open page: every change that can still be read is kept.",
-        )
 
 
 def _damaged() -> LogDamaged:

@@ -4,8 +4,10 @@ import bisect
 from collections.abc import Mapping
 from typing import Any
 
-from scanvi_core.errors import ProjectError
-from scanvi_core.project.label_log.replay.row_sets import LogDamaged
+from scanvi_core.errors import (
+    LogDamaged,
+    ProjectError,
+)
 
 
 class History:

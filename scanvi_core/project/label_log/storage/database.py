@@ -18,9 +18,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import (
+    LogDamaged,
+    ProjectError,
+)
 from scanvi_core.project.folder import ON_SERVER
-from scanvi_core.project.label_log.replay.row_sets import LogDamaged
 from scanvi_core.project.label_log.storage import migrations
 from scanvi_core.project.label_log.storage.tables import (
     EVENTS,

@@ -11,7 +11,10 @@ from typing import Self
 
 import sqlalchemy as sa
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import (
+    LogDamaged,
+    ProjectError,
+)
 from scanvi_core.keys import one_line
 from scanvi_core.project import access
 from scanvi_core.project.files import to_json
@@ -28,7 +31,7 @@ from scanvi_core.project.label_log.storage.backup import (
     mend,
     write_new,
 )
-from scanvi_core.project.label_log.storage.database import EVENTS, FILE_NAME, Database, LogDamaged
+from scanvi_core.project.label_log.storage.database import EVENTS, FILE_NAME, Database
 from scanvi_core.project.label_log.storage.signing import ALTERED, SIGNED_IN, Signer
 from scanvi_core.project.label_log.storage.tables import HEAD, META
 from scanvi_core.project.locks import at_work, enter, is_signed_in, this_user

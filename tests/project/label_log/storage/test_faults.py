@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import (
+    LogDamaged,
+    ProjectError,
+)
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.replay.state import Board
 from scanvi_core.project.label_log.storage import ledger, migrations
 from scanvi_core.project.label_log.storage.backup import BACKUPS, copies, mend
-from scanvi_core.project.label_log.storage.database import LogDamaged, in_words
+from scanvi_core.project.label_log.storage.database import in_words
 from scanvi_core.project.label_log.store import LabelStore
 from tests import ROOT
 from tests.project.label_log.views import N, names_of, seen, sql

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from scanvi_core.errors import ProjectError
+from scanvi_core.errors import (
+    ProjectError,
+    StaleEdit,
+)
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange.lines import read_lines
 from scanvi_core.project.label_log.storage.database import URL_VARIABLE
-from scanvi_core.project.label_log.store import LabelStore, StaleEdit
+from scanvi_core.project.label_log.store import LabelStore
 from tests.project.label_log.views import N, names_of, seen, sql
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
