@@ -4,7 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scanvi_core import ending
 from scanvi_core.config import TrainConfig
 from scanvi_core.errors import ExportError, FileRefused, SettingInvalid, reason_of
 from scanvi_core.runtime import replacing, worker_threads
@@ -116,12 +117,13 @@ def _folder(folder: Path) -> Iterator[None]:
     """Make a folder, and take it away again where nothing came of it; one that was there stays."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        if made:
-            shutil.rmtree(made[-1], ignore_errors=True)
-        raise
+    with ending.unfinished(made[-1]) if made else nullcontext():
+        try:
+            yield
+        except BaseException:
+            if made:
+                shutil.rmtree(made[-1], ignore_errors=True)
+            raise
 
 
 def _work(
