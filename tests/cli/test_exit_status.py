@@ -22,7 +22,7 @@ def begun(folder, process):
     """Wait until a command has read its file, and is at work in its own folder."""
     until = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < until:
-        if list(folder.glob("scanvi-*/projects/*/runs/*/metrics.jsonl")):
+        if list(folder.glob("scanvi-*/projects/*/runs/*/checkpoint.safetensors")):
             return True
         time.sleep(0.05)
     return False
