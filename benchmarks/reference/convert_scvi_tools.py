@@ -1,6 +1,6 @@
 """Turn a SCANVI model saved by scvi-tools into files that our program reads without a pickle.
 
-Run where scvi-tools is installed (tried with TRIED_VERSIONS), and safetensors::
+Run where scvi-tools is installed (tried with 1.4.2), and safetensors::
 
     pip install safetensors
     python benchmarks/reference/convert_scvi_tools.py SAVED_MODEL_FOLDER NEW_FOLDER
@@ -8,7 +8,7 @@ Run where scvi-tools is installed (tried with TRIED_VERSIONS), and safetensors::
 Reading the saved model runs code stored in it: convert only models from people you trust.
 `scanvi_core.module.imported` reads the result. Models with parts that ours does not have
 (covariates, a size factor, group classifiers, other likelihoods) are refused by name. What
-scvi-tools says of a few simulated cells is stored beside the weights, and compared at every import.
+scvi-tools says of a few simulated cells is stored, too, and compared at every import.
 """
 
 import json
