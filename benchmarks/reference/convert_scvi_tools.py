@@ -1,6 +1,6 @@
 """Turn a SCANVI model saved by scvi-tools into files that our program reads without a pickle.
 
-Run where scvi-tools is installed (tried with 1.4.2), and safetensors::
+Run where scvi-tools is installed (tried with 1.4.2 and 1.5.1), and safetensors::
 
     pip install safetensors
     python benchmarks/reference/convert_scvi_tools.py SAVED_MODEL_FOLDER NEW_FOLDER
@@ -162,10 +162,10 @@ def said(saved: Path, attributes: dict[str, Any], genes: Any) -> dict[str, torch
         shares = module.decoder(module.dispersion, latent, nothing, batch, None)[0]
     return {
         "x": torch.tensor(x),
-        "batch": batch.flatten().contiguous(),
+        "batch": batch.flatten(),
         "probabilities": torch.tensor(model.predict(soft=True).to_numpy(dtype=np.float32)),
-        "latent": latent.contiguous(),
-        "expression": shares.contiguous(),
+        "latent": latent,
+        "expression": shares,
     }
 
 
@@ -190,7 +190,8 @@ def convert(saved: Path, target: Path) -> None:
     weights = {n: v.contiguous() for n, v in state.items() if not n.startswith(unused)}
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors")
-    save_file(said(saved, attributes, model["var_names"]), target / "check.safetensors")
+    stored = said(saved, attributes, model["var_names"])
+    save_file({n: v.contiguous() for n, v in stored.items()}, target / "check.safetensors")
     (target / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
