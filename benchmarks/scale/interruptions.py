@@ -4,7 +4,8 @@
 command on a terminal of its own for every phase and signal, waits until its bar says the words of
 the phase, and sends the signal: Ctrl-C to all processes of the terminal, as a key does, SIGTERM to
 the command alone, as a queue does. What is left are files in the temporary folder and beside the
-output (a kept training aside), and processes. POSIX only. The table is
+output (a kept training aside, and torch's cache of compiled code, which every run leaves for the
+next one), and processes. POSIX only. The table is
 ``benchmarks/results/interruptions.json``.
 """
 
@@ -28,11 +29,12 @@ from benchmarks.results_file import Result, write
 PHASES = (
     "Reading", "Copying", "Choosing genes", "Starting", "Training, epoch", "Training the quick",
     "Predicting", "Grouping", "Drawing", "Judging", "Looking for labels", "Looking for new",
-    "Looking for doublets", "Copying your file", "Checking the file",
+    "Looking for doublets", "Copying your file", "Writing the table",
 )  # fmt: skip
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WAIT_S, DEEPER_S = 300.0, 0.4  # for a phase, and into it
 COLUMNS = ("phase", "signal", "seconds", "exit", "kept", "left")
+EVERY_RUN = ("home", "torchinductor_")  # the names of what each leaves begin so
 MARK = "SCANVI_INTERRUPTED"  # a variable by which all processes of a command are known
 
 
@@ -86,7 +88,8 @@ def _left(scratch: Path, output: Path, mark: str) -> tuple[bool, list[str]]:
     """Return whether a training was kept, and what else there is: files and processes."""
     kept = output.with_name(output.name + ".unfinished")
     beside = [path.name for path in output.parent.iterdir() if path not in (output, kept)]
-    files = [*beside, *(path.name for path in scratch.iterdir() if path.name != "home")]
+    there = [path.name for path in scratch.iterdir()]
+    files = [*beside, *(name for name in there if not name.startswith(EVERY_RUN))]
     if output.exists():
         files.append(output.name)
     return kept.is_dir(), sorted(files) + [f"process {pid}" for pid in _processes(mark)]

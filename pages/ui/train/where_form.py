@@ -21,8 +21,9 @@ WORDS = {
 }
 BUTTONS = {HERE: "Train", SEVERAL: "Train", ELSEWHERE: "Prepare the training"}
 LAYER_NORM = (
-    "Several processes share each step, which is that of one up to rounding: the model is as good, "
-    "not the same to the last cell. The network has layer norm, since batch norm cannot be shared."
+    "Several processes share each step, which is that of one up to rounding: the model is as "
+    "good, not the same to the last cell. The network has layer norm, since batch norm cannot be "
+    "shared."
 )
 
 
