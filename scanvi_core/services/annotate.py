@@ -79,7 +79,7 @@ class AnnotateRequest:
     pack: Path | None = None
     with_table: bool = True
     with_name: bool = True
-    maps: tuple[str, ...] = (results.Z1,)
+    maps: tuple[str, ...] = tuple(results.MAPS)
     resume: bool = False
 
     @property
