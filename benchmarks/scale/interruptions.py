@@ -29,7 +29,7 @@ from benchmarks.results_file import Result, write
 PHASES = (
     "Reading", "Copying", "Choosing genes", "Starting", "Training, epoch", "Training the quick",
     "Predicting", "Grouping", "Drawing", "Judging", "Looking for labels", "Looking for new",
-    "Looking for doublets", "Copying your file", "Writing the table",
+    "Looking for doublets", "Copying your file", "Writing the tables",
 )  # fmt: skip
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WAIT_S, DEEPER_S = 300.0, 0.4  # for a phase, and into it
@@ -158,7 +158,8 @@ def main() -> None:
     write("interruptions", Result(
         "Ctrl-C and SIGTERM in every phase of `annotate`",
         "python -m benchmarks.scale.interruptions FILE --labels-key KEY", COLUMNS, rows,
-        ["Kept: the run beside the output, from which `--resume` goes on."],
+        ["Kept: the run beside the output, from which `--resume` goes on.",
+         "Writing the tables: of the project's own copy, the last part of reading a file."],
     ))  # fmt: skip
 
 
