@@ -1,12 +1,14 @@
 """Turn a SCANVI model saved by scvi-tools into files that our program reads without a pickle.
 
-Run where scvi-tools is installed (tried with 1.4.2)::
+Run where scvi-tools is installed (tried with 1.4.2 and 1.5.1), and safetensors::
 
+    pip install safetensors
     python benchmarks/reference/convert_scvi_tools.py SAVED_MODEL_FOLDER NEW_FOLDER
 
 Reading the saved model runs code stored in it: convert only models from people you trust.
 `scanvi_core.module.imported` reads the result. Models with parts that ours does not have
-(covariates in the encoder, group classifiers, other likelihoods) are refused.
+(covariates, a size factor, group classifiers, other likelihoods) are refused by name. What
+scvi-tools says of a few simulated cells is stored, too, and compared at every import.
 """
 
 import json
@@ -14,10 +16,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
 
-FORMAT = 1
+try:
+    from safetensors.torch import save_file
+except ImportError:
+    raise SystemExit("This needs safetensors, too: pip install safetensors") from None
+
+FORMAT = 2
+CHECKED_CELLS, CHECKED_MEAN = 8, 3.0  # simulated cells, and the mean of their counts
+# Of the data only: which counts and columns were read, and what a minified model kept of them.
+OF_THE_DATA = (
+    "X", "batch", "labels", "ind_x",
+    "minify_type", "latent_qzm", "latent_qzv", "observed_lib_size",
+)  # fmt: skip
 # What our model always does; a saved model with another value would predict differently.
 FIXED = {
     "latent_distribution": "normal",
@@ -95,12 +108,24 @@ def our_settings(given: dict[str, Any], state: dict[str, torch.Tensor]) -> dict[
     }
 
 
+def refuse_what_is_not_carried(registry: dict[str, Any]) -> None:
+    """Refuse a model that was set up with more than counts, labels and batches.
+
+    A size factor has no state of its own in the registry, only the column it is read from.
+    """
+    for field, about in registry["field_registries"].items():
+        if field not in OF_THE_DATA and about.get("data_registry"):
+            raise SystemExit(f"The model was set up with {field}, which ours cannot use.")
+    asked = registry.get("setup_args", {})
+    carried = ("layer", "labels_key", "batch_key", "unlabeled_category", "use_minified")
+    for name, value in asked.items():
+        if name not in carried and value not in (None, False, [], {}):
+            raise SystemExit(f"The model was set up with {name}={value!r}, which ours cannot use.")
+
+
 def names(attributes: dict[str, Any], genes: Any, n_labels: int) -> dict[str, list[str]]:
     """Return the names of genes, labels and batches; the category of unlabeled cells is last."""
     fields = attributes["registry_"]["field_registries"]
-    for field in ("extra_categorical_covs", "extra_continuous_covs", "size_factor"):
-        if fields.get(field, {}).get("state_registry"):
-            raise SystemExit(f"The model was made with {field}, which ours cannot use.")
     labels, batches = (
         [str(name) for name in fields[key]["state_registry"]["categorical_mapping"]]
         for key in ("labels", "batch")
@@ -108,11 +133,48 @@ def names(attributes: dict[str, Any], genes: Any, n_labels: int) -> dict[str, li
     return {"genes": [str(g) for g in genes], "labels": labels[:n_labels], "batches": batches}
 
 
+def said(saved: Path, attributes: dict[str, Any], genes: Any) -> dict[str, torch.Tensor]:
+    """Return simulated cells, and what scvi-tools says of them with the saved model.
+
+    Counts, code of the batch, probabilities, posterior means, and the shares of the genes that
+    are decoded from these.
+    """
+    import anndata
+    import scvi
+
+    fields, random = attributes["registry_"]["field_registries"], np.random.default_rng(0)
+    x = random.poisson(CHECKED_MEAN, (CHECKED_CELLS, len(genes))).astype(np.float32)
+    data = anndata.AnnData(x)
+    data.var_names = [str(name) for name in genes]
+    layer = attributes["registry_"]["setup_args"].get("layer")
+    if layer:
+        data.layers[layer] = x
+    for key in ("batch", "labels"):
+        state = fields[key]["state_registry"]
+        known, column = state["categorical_mapping"], state["original_key"]
+        data.obs[column] = np.array(known)[np.arange(CHECKED_CELLS) % len(known)]
+    model = scvi.model.SCANVI.load(saved, adata=data, accelerator="cpu")
+    module, latent = model.module.eval(), torch.tensor(model.get_latent_representation())
+    batch = torch.arange(CHECKED_CELLS)[:, None] % len(fields["batch"]["state_registry"][
+        "categorical_mapping"])  # fmt: skip
+    with torch.no_grad():
+        nothing = torch.zeros(CHECKED_CELLS, 1)
+        shares = module.decoder(module.dispersion, latent, nothing, batch, None)[0]
+    return {
+        "x": torch.tensor(x),
+        "batch": batch.flatten(),
+        "probabilities": torch.tensor(model.predict(soft=True).to_numpy(dtype=np.float32)),
+        "latent": latent,
+        "expression": shares,
+    }
+
+
 def convert(saved: Path, target: Path) -> None:
-    """Write ``model.safetensors`` and ``model.json`` into the folder `target`."""
+    """Write ``model.safetensors``, ``check.safetensors`` and ``model.json`` into a folder."""
     # The pickle is the only form scvi-tools saves.
     model = torch.load(saved / "model.pt", map_location="cpu", weights_only=False)
     attributes, state = model["attr_dict"], model["model_state_dict"]
+    refuse_what_is_not_carried(attributes["registry_"])
     settings = our_settings(given_settings(attributes), state)
     record = {
         "format": FORMAT,
@@ -128,6 +190,8 @@ def convert(saved: Path, target: Path) -> None:
     weights = {n: v.contiguous() for n, v in state.items() if not n.startswith(unused)}
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors")
+    stored = said(saved, attributes, model["var_names"])
+    save_file({n: v.contiguous() for n, v in stored.items()}, target / "check.safetensors")
     (target / "model.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ go to ``expected.safetensors`` beside them. Environment as for `make_reference.p
     python benchmarks/reference/make_imported.py
 """
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -72,6 +73,19 @@ def main() -> None:
             model.save(saved, overwrite=True)
             convert(Path(saved), FOLDER / name)
         save_file(expected(model, data), FOLDER / name / "expected.safetensors")
+    save_size_factor()
+
+
+def save_size_factor() -> None:
+    """Write what scvi-tools registers of a model that was set up with a size factor."""
+    data = cells()
+    data.obs["depth"] = data.X.sum(axis=1) / 50
+    scvi.model.SCANVI.setup_anndata(
+        data, "label", "Unknown", batch_key="batch", size_factor_key="depth"
+    )
+    registry = scvi.model.SCANVI(data, n_hidden=8, n_latent=3).registry_
+    text = json.dumps(registry, indent=1, default=lambda array: array.tolist())
+    (FOLDER / "size_factor.json").write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@ Exit status 0: done, 2: bad input, 3: the disk is full, 130 or 143: stopped, 1: 
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NoReturn
 
-from scanvi_core import runtime
+from scanvi_core import ending, runtime
 from scanvi_core.cli import annotate, check, gather, preprocess, report, serve, train
 from scanvi_core.cli.log import CommandLog, command_log
+from scanvi_core.cli.output import end_bar
 from scanvi_core.cli.stopping import Terminated, terminable
 from scanvi_core.errors import OURS, InputError, ScanviError, is_disk_full
 from scanvi_core.version import __version__
@@ -29,14 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = build_parser().parse_args(given or [serve.NAME])
     of_a_run = options.run is train.run  # its standard error is the log of the run
+    ends_itself = of_a_run or options.run is serve.run  # in order, with status 0
+    ending.take_said()  # of a command before, where this is not the first of its process
     with nullcontext() if of_a_run else command_log() as log:
         try:
-            with terminable():
+            with terminable(None if ends_itself else _stopped):
                 options.run(options)
-        except KeyboardInterrupt:
-            return _end(INTERRUPTED, STOPPED, None)
         except Terminated:
-            return _end(TERMINATED, STOPPED, None)
+            return _stopped(signal.SIGTERM)
+        except KeyboardInterrupt:
+            return _stopped(signal.SIGINT)
         except Exception as error:  # noqa: BLE001  the border of the program; it is logged
             return _end(*_told(error), log)
     return DONE
@@ -72,8 +76,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _stopped(number: int) -> int:
+    return _end(TERMINATED if number == signal.SIGTERM else INTERRUPTED, STOPPED, None)
+
+
 def _end(status: int, sentence: str, log: CommandLog | None) -> int:
     """Say in one line why a command ends, and where what was logged is; return its status."""
     where = f" Details are in {log.path}." if log is not None and log.path else ""
-    print(f"error: {' '.join(sentence.split())}{where}", file=sys.stderr)
+    said = " ".join([sentence, *ending.take_said()])
+    end_bar()
+    ending.write_line(f"error: {' '.join(said.split())}{where}")
     return status

@@ -34,6 +34,12 @@ def add(commands: Any) -> None:
     add("--max-epochs", type=int, metavar="N", help="passes over the cells; the preset decides")
     add("--seed", type=int, default=train.seed, metavar="N")
     add_answer(parser)
+    maps = parser.add_mutually_exclusive_group()
+    maps.add_argument("--no-maps", action="store_true", help="draw no map of the cells")
+    maps.add_argument("--both-maps", action="store_true",
+        help="also draw the map of the states without the type (z2)")  # fmt: skip
+    add("--resume", action="store_true",
+        help="go on from what was trained before this command was stopped")  # fmt: skip
     add("--no-table", action="store_true", help="write no table of labels (CSV) beside the file")
     add("--no-name", action="store_true",
         help="keep your name (SCANVI_USER or the account's) out of the history")  # fmt: skip
@@ -55,7 +61,16 @@ def run(options: argparse.Namespace) -> None:
         tuple(options.unlabeled_category), options.batch_key, options.layer, training,
         dict(options.answer), tuple(options.reference), options.pack,
         with_table=not options.no_table, with_name=not options.no_name,
+        maps=_maps(options), resume=options.resume,
     )  # fmt: skip
     summary = annotate(request, report)
     end_bar()
     print_summary(summary, as_json=options.json)
+
+
+def _maps(options: argparse.Namespace) -> tuple[str, ...]:
+    from scanvi_core.services.runs.results import MAPS, Z1
+
+    if options.no_maps:
+        return ()
+    return tuple(MAPS) if options.both_maps else (Z1,)

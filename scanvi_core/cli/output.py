@@ -1,12 +1,15 @@
-"""What a command shows: a summary, and a bar while a person watches."""
+"""What a command shows: a summary, and how far it is while it works."""
 
 import json
 import sys
+import time
 from typing import Any
 
+from scanvi_core import ending
 from scanvi_core.keys import one_line
 
 BAR_WIDTH = 30
+LINE_EVERY_S = 60.0  # where no terminal shows a bar
 
 
 def print_summary(summary: dict[str, Any], *, as_json: bool) -> None:
@@ -26,16 +29,40 @@ def _lines(value: Any) -> str:
     return str(value)
 
 
-def report(fraction: float, message: str) -> None:
-    """Show how far the work is, where a person watches."""
-    if not sys.stderr.isatty():
-        return
-    filled = round(fraction * BAR_WIDTH)
-    bar = "#" * filled + "." * (BAR_WIDTH - filled)
-    print(f"\r[{bar}] {fraction:4.0%} {message[:40]:<40}", end="", file=sys.stderr, flush=True)
+class Bar:
+    """How far the work is, on standard error: a bar on a terminal, elsewhere a line a minute.
+
+    It never goes back: what is told of less than before moves only the words.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._far, self._said_at, self._drawn = 0.0, time.monotonic(), False
+
+    def report(self, fraction: float, message: str) -> None:
+        """Show how far the work is."""
+        self._far = max(self._far, min(1.0, fraction))
+        if sys.stderr.isatty():
+            self._draw(message)
+        elif time.monotonic() - self._said_at >= LINE_EVERY_S:
+            self._said_at = time.monotonic()
+            ending.write_line(f"{time.strftime('%H:%M:%S')} {self._far:4.0%} {message}")
+
+    def _draw(self, message: str) -> None:
+        filled = round(self._far * BAR_WIDTH)
+        bar = "#" * filled + "." * (BAR_WIDTH - filled)
+        sys.stderr.write(f"\r[{bar}] {self._far:4.0%} {message[:60]:<60}")
+        sys.stderr.flush()
+        self._drawn = True
+
+    def end(self) -> None:
+        """Leave the line of the bar, and begin anew."""
+        if self._drawn:
+            sys.stderr.write("\n")
+        self._begin()
 
 
-def end_bar() -> None:
-    """Leave the line of the bar."""
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+_bar = Bar()
+report, end_bar = _bar.report, _bar.end

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from scanvi_core.cli.output import end_bar, report
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -19,4 +21,7 @@ def run(options: argparse.Namespace) -> None:
     """Take part in the training."""
     from scanvi_core.services.training.worker import take_part
 
-    take_part(options.folder)
+    try:
+        take_part(options.folder, report)
+    finally:
+        end_bar()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanvi_core import errors, runtime
+from scanvi_core import ending, errors, runtime
 from scanvi_core.errors import DiskFull, ExportError, ExportStopped, ScanviError
 from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.export.request import ExportRequest, check_names
@@ -79,6 +79,7 @@ def export_annotated(
     parent = request.target.parent
     with (
         tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as folder,
+        ending.unfinished(Path(folder)),
         replacing(request.target) as temporary,
     ):
         save_request(request, Path(folder))

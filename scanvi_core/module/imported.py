@@ -2,22 +2,27 @@
 
 scvi-tools saves pickles, which run code when they are read. They are therefore read where
 scvi-tools is installed, by ``benchmarks/reference/convert_scvi_tools.py``, and only its
-two files come here: ``model.safetensors`` (the weights) and ``model.json`` (the settings, and the
-names of genes, labels and batches in the order of their codes).
+three files come here: ``model.safetensors`` (the weights), ``model.json`` (the settings, and the
+names of genes, labels and batches in the order of their codes) and ``check.safetensors`` (a few
+cells, and what scvi-tools said of them).
 """
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from scanvi_core.errors import FileRefused
+from scanvi_core.module.generation import normalized_expression
 from scanvi_core.module.scanvi import SCANVI
 
-WEIGHTS, RECORD = "model.safetensors", "model.json"
-FORMAT = 1
+WEIGHTS, RECORD, CHECK = "model.safetensors", "model.json", "check.safetensors"
+FORMAT = 2
+TOLERANCE = 1e-4  # of values of about 1; rounding differs by 1e-6
 ADVICE = "Convert the saved model again with benchmarks/reference/convert_scvi_tools.py."
 
 
@@ -35,7 +40,8 @@ def load_scvi_tools(folder: Path) -> SCANVI:
     Raises
     ------
     FileRefused
-        If the folder is not one the converter wrote, or its weights do not fit its settings.
+        If the folder is not one the converter wrote, its weights do not fit its settings, or the
+        model says something else than it said in scvi-tools.
     SettingInvalid
         If a setting has a value that cannot work.
     """
@@ -50,7 +56,38 @@ def load_scvi_tools(folder: Path) -> SCANVI:
         raise FileRefused(
             f"{folder} holds no complete model: {_first_line(error)}", ADVICE
         ) from error
-    return module.eval()
+    _check(folder, module.eval())
+    return module
+
+
+def _check(folder: Path, module: SCANVI) -> None:
+    """Refuse a model that says something else of the stored cells than scvi-tools said."""
+    try:
+        stored = load_file(Path(folder) / CHECK)
+        x, batch = stored["x"].float(), stored["batch"].long()
+        with torch.no_grad():
+            said = {"probabilities": module.classify(x), "latent": module.get_latents(x)[0]}
+        said["expression"] = normalized_expression(module, x, batch)
+        off = {name: _difference(value, stored[name]) for name, value in said.items()}
+    except (KeyError, ValueError, RuntimeError, IndexError, SafetensorError, OSError) as error:
+        raise FileRefused(
+            f"{folder} does not tell what its model said in scvi-tools: {_first_line(error)}",
+            ADVICE,
+        ) from error
+    wrong = [name for name in off if not off[name] <= TOLERANCE]  # NaN is, too
+    if wrong:
+        raise FileRefused(
+            f"The model in {folder} says something else here than in scvi-tools: its "
+            f"{', '.join(f'{name} (by up to {off[name]:.2g})' for name in wrong)}.",
+            "It has a part that the converter does not know. Do not use it here.",
+        )
+
+
+def _difference(ours: Tensor, theirs: Tensor) -> float:
+    """Return the largest difference, of values above 1 as a share; NaN where one is."""
+    if ours.shape != theirs.shape:
+        raise ValueError(f"{tuple(theirs.shape)} numbers in place of {tuple(ours.shape)}")
+    return float(((ours - theirs).abs() / theirs.abs().clamp(min=1.0)).max())
 
 
 def imported_names(folder: Path) -> ImportedNames:

@@ -2,19 +2,33 @@
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanvi_core import keys, runtime
+from scanvi_core import ending, keys, runtime
 from scanvi_core.errors import ColumnMissing, ExportError, InputError, SettingInvalid
 from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.project import locks
 from scanvi_core.project.folder import create_project
+from scanvi_core.project.runs import DONE
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
+from scanvi_core.services.annotate_kept import kept_if_cut_off, take_up_kept
+from scanvi_core.services.annotate_progress import (
+    DOUBTS,
+    GENES,
+    MAPS,
+    PREDICTING,
+    READING,
+    TRAINING,
+    WRITING,
+    Progress,
+    planned,
+)  # fmt: skip
 from scanvi_core.services.annotate_summary import files_summary, summary_of
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
@@ -22,9 +36,10 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.packs import fit, opening, start
 from scanvi_core.services.projects import parts, several_files
 from scanvi_core.services.projects.open_file import import_into
-from scanvi_core.services.runs import train_request
+from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.inputs import check_labels
 from scanvi_core.services.runs.train_request import TrainRequest
+from scanvi_core.services.training.pace import usual_step_s
 from scanvi_core.services.workspace import Workspace
 
 
@@ -46,6 +61,10 @@ class AnnotateRequest:
         Also write the labels as CSV beside each file.
     with_name
         Write who made the labels (``$SCANVI_USER``, else the account's name) into the history.
+    maps
+        The maps to draw: keys of `results.MAPS`.
+    resume
+        Go on from what a command kept that was cut off.
     """
 
     sources: tuple[Path, ...]
@@ -60,6 +79,8 @@ class AnnotateRequest:
     pack: Path | None = None
     with_table: bool = True
     with_name: bool = True
+    maps: tuple[str, ...] = tuple(results.MAPS)
+    resume: bool = False
 
     @property
     def is_joined(self) -> bool:
@@ -75,9 +96,6 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     InputError
         If the file, a column or the labels cannot be used.
     """
-    from scanvi_core.services.diagnostics import uncertainty_job
-    from scanvi_core.services.training.in_process import train
-
     started = time.monotonic()
     request = replace(
         request,
@@ -86,19 +104,13 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
     )
     _check_target(request)
     who = nullcontext() if request.with_name else locks.nameless()
-    with _scratch() as folder, runtime.home_at(Path(folder)), who:
-        progress(0.0, "Reading the file")
-        opened = _opened(request, progress)
-        notes, told = prepare(opened, request), list[str]()
-        job = ForegroundJob(opened.project.id, progress)
-        if request.pack is None:
-            check_labels(opened)
-            run_id = train(opened, request.training, job)
-        else:
-            run_id, told = _by_pack(opened, request.pack, job)
-        uncertainty_job.check_run(opened, run_id, job)
-        progress(0.95, "Writing the file")
-        _write(opened, request)
+    with _scratch() as folder, runtime.home_at(folder), who:
+        bar = Progress(progress)
+        opened = _opened(request, bar.within((READING, 1.0)))
+        notes = prepare(opened, request)
+        bar.plan(_plan(opened, request))
+        with kept_if_cut_off(opened, request.target, _asked(opened, request)):
+            run_id, told = _work(opened, request, bar)
         return (
             summary_of(opened, run_id, request.target, notes)
             | ({"pack": told} if told else {})
@@ -110,21 +122,79 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         )
 
 
-def _by_pack(opened: Workspace, path: Path, job: jobs.Job) -> tuple[str, list[str]]:
+def _work(opened: Workspace, request: AnnotateRequest, bar: Progress) -> tuple[str, list[str]]:
+    """Name the cells, look for doubts and write; return the run and what is told of a pack."""
+    from scanvi_core.services.diagnostics import uncertainty_job
+    from scanvi_core.services.training.trainer import PREDICTED, SET_UP, TRAINED
+
+    told, part = list[str](), partial(ForegroundJob, opened.project.id)
+    job = part(bar.within(
+        (GENES, SET_UP), (TRAINING, TRAINED), (PREDICTING, PREDICTED), (MAPS, 1.0)
+    ))  # fmt: skip
+    if request.pack is None:
+        run_id = _trained(opened, request, job)
+    else:
+        run_id, told = _by_pack(opened, request, job)
+    uncertainty_job.check_run(opened, run_id, part(bar.within((DOUBTS, 1.0))))
+    _write(opened, request, bar.within((WRITING, 1.0)))
+    return run_id, told
+
+
+def _plan(opened: Workspace, request: AnnotateRequest) -> dict[str, float]:
+    """Return about how long each part takes, in seconds."""
+    from scanvi_core.annotation.layout.embedding import LAYOUT_CELLS
+
+    n_obs, train = opened.dataset.n_obs, request.training.train
+    n_genes = min(train.n_top_genes, opened.dataset.n_vars)
+    steps = 0 if request.pack is not None else train.n_steps(n_obs)
+    training_s = steps * usual_step_s(n_genes, train)
+    return planned(n_obs, LAYOUT_CELLS, training_s, len(request.maps))
+
+
+def _asked(opened: Workspace, request: AnnotateRequest) -> dict[str, Any]:
+    """Return what two commands must share for one to go on from the other."""
+    training = request.training
+    return {
+        "data": opened.dataset.manifest["counts_sha256"],
+        "--labels-key": request.labels_key,
+        "--unlabeled-category": sorted(request.unlabeled),
+        "--batch-key": request.batch_key,
+        "model setting": asdict(training.model),
+        "training setting": asdict(training.train),
+        "--pack": None if request.pack is None else request.pack.name,
+    }
+
+
+def _trained(opened: Workspace, request: AnnotateRequest, job: jobs.Job) -> str:
+    """Train a run, or go on with the one that was kept; return its id."""
+    from scanvi_core.services.training.in_process import begin, carry_through, put_in_use
+
+    check_labels(opened)
+    if not request.resume:
+        run = begin(opened, request.training, job)
+        return carry_through(opened, run, job, request.maps)
+    run = take_up_kept(opened, request.target, _asked(opened, request))
+    if run.status.status == DONE:
+        return put_in_use(opened, run, job, request.maps)
+    return carry_through(opened, run, job, request.maps)
+
+
+def _by_pack(opened: Workspace, request: AnnotateRequest, job: jobs.Job) -> tuple[str, list[str]]:
     """Name the cells by a pack; return the run and what is told of it."""
-    with path.open("rb") as stream:
+    with Path(request.pack or "").open("rb") as stream:
         opening.look_at(opened, stream)
     notes = fit.checked(opened).notes
-    return start.begin(opened, job), list(notes)
+    return start.begin(opened, job, request.maps), list(notes)
 
 
 def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
     """Read the file; or all files, and join them."""
+    progress(0.0, "Reading the file")
     project = create_project(request.sources[0].stem)
     matrix = matrix_name(request.layer)
     files = [path.resolve() for path in request.sources]
     if not request.is_joined:
-        opened = import_into(project, files[0], matrix, request.answers)
+        opened = import_into(project, files[0], matrix, request.answers, report=progress)
         check_asked(opened.dataset.manifest.get("asked", []), request.answers)
         return opened
     references = [path.resolve() for path in request.references]
@@ -136,13 +206,13 @@ def _opened(request: AnnotateRequest, progress: Report) -> Workspace:
     return several_files.join_into(project, request.batch_key)
 
 
-def _write(opened: Workspace, request: AnnotateRequest) -> None:
+def _write(opened: Workspace, request: AnnotateRequest, progress: Report) -> None:
     target = request.target
     if len(request.sources) > 1:
         target.mkdir(exist_ok=True)
         target = target / "cells.annotated.h5ad"  # gives the table of labels its name
     choice = ExportChoice(per_file=request.is_joined, with_table=request.with_table)
-    write.write(opened, choice, target)
+    write.write(opened, choice, target, report=progress)
 
 
 def check_asked(asked: Sequence[str], answers: Mapping[str, str]) -> None:
@@ -195,9 +265,15 @@ def matrix_name(layer: str | None) -> str | None:
     return f"layers/{layer}"
 
 
-def _scratch() -> "tempfile.TemporaryDirectory[str]":
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Give a folder for the project, which is gone at the end, whichever way that comes."""
     # memory-mapped files cannot be removed on Windows while they are mapped
-    return tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True) as folder,
+        ending.unfinished(Path(folder)),
+    ):
+        yield Path(folder)
 
 
 def _check_target(request: AnnotateRequest) -> None:
@@ -256,6 +332,7 @@ class ForegroundJob(jobs.Job):
     """A job done by the caller itself, which sees its errors and tells a progress bar."""
 
     watched = False
+    tells_time = False  # the bar does, over all jobs
 
     def __init__(self, project_id: str, progress: Report) -> None:
         super().__init__(jobs.JobRequest(project_id, train_request.TRAIN, "", lambda _: None))

@@ -44,6 +44,8 @@ class Job:
     ----------
     watched
         Whether someone may look at previews; without them the work is done sooner.
+    tells_time
+        Whether its messages say how much time is left; not where who is told does.
     is_closing
         Whether it is the end of the program that asks the work to end.
     is_canceled
@@ -51,6 +53,7 @@ class Job:
     """
 
     watched = True
+    tells_time = True
 
     def __init__(self, request: JobRequest) -> None:
         self.id = secrets.token_urlsafe(9)

@@ -57,17 +57,30 @@ class Team:
             return
         flag = tensors[0].new_full((1,), float(self.stop))
         flat = torch.cat([*(tensor.reshape(-1) for tensor in tensors), flag])
-        try:
+        with _together(self.size):
             torch.distributed.all_reduce(flat)
-        except RuntimeError as error:
-            raise TeamBroken(
-                f"Another of the {self.size} processes that train together has ended.",
-                "Start the training again: it goes on from its last checkpoint.",
-            ) from error
         sums = flat.split([*(tensor.numel() for tensor in tensors), 1])
         for tensor, summed in zip(tensors, sums, strict=False):
             tensor.copy_(summed.view_as(tensor))
         self.stopping = bool(sums[-1] > 0)
+
+
+@contextmanager
+def _together(size: int) -> Iterator[None]:
+    """Say in words that a process is gone for which the others wait, in whatever they do.
+
+    Raises
+    ------
+    TeamBroken
+        If one is.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # of which those of torch.distributed are
+        raise TeamBroken(
+            f"Another of the {size} processes that train together has ended.",
+            "Start the training again: it goes on from its last checkpoint.",
+        ) from error
 
 
 def team() -> Team | None:
@@ -83,17 +96,20 @@ def joined(device: torch.device) -> Iterator[Team]:
     started this process as one of several, it is a team of its own: as in any team, the random
     numbers then depend on seed, step and cell only, so that it ends with the model of several.
     """
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    several = size > 1
     me = Team(0, 1)
     if several:
         backend = "nccl" if device.type == "cuda" else "gloo"
-        torch.distributed.init_process_group(backend, timeout=TIMEOUT)
+        with _together(size):
+            torch.distributed.init_process_group(backend, timeout=TIMEOUT)
         me = Team(torch.distributed.get_rank(), torch.distributed.get_world_size())
     before = _team.set(me)
     try:
         yield me
         if several:
-            torch.distributed.barrier()  # nobody leaves while another still sends
+            with _together(size):
+                torch.distributed.barrier()  # nobody leaves while another still sends
     finally:
         _team.reset(before)
         if several:

@@ -120,3 +120,19 @@ def test_counts_are_read_from_the_layer_asked_for(capsys, tmp_path, cells, flat_
     summary, result = annotated(capsys, tmp_path, cells, "--layer", layer)
     assert summary["counts_source"] == "layers/umis"
     assert (result.X != cells.X).nnz == 0
+
+
+@pytest.mark.parametrize(
+    ("choice", "maps"),
+    [
+        ((), {keys.UMAP_Z1}),
+        (("--no-maps",), set()),
+        (("--both-maps",), {keys.UMAP_Z1, keys.UMAP_Z2}),
+    ],
+)
+def test_maps_that_are_asked_for_are_drawn_and_no_others(
+    capsys, tmp_path, cells, flat_map, choice, maps
+):
+    _, result = annotated(capsys, tmp_path, cells, *choice)
+    assert {keys.UMAP_Z1, keys.UMAP_Z2} & set(result.obsm) == maps
+    assert {keys.LATENT_Z1, keys.LATENT_Z2} <= set(result.obsm)

@@ -22,7 +22,7 @@ def begun(folder, process):
     """Wait until a command has read its file, and is at work in its own folder."""
     until = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < until:
-        if list(folder.glob("scanvi-*/projects/*/runs/*/metrics.jsonl")):
+        if list(folder.glob("scanvi-*/projects/*/runs/*/checkpoint.safetensors")):
             return True
         time.sleep(0.05)
     return False
@@ -53,8 +53,11 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(example, tmp_path,
         finally:
             process.kill()
     assert process.returncode == status
-    assert (out, err) == ("", f"error: {cli.STOPPED}\n")
-    assert list(results.iterdir()) == []
+    kept = results / "out.h5ad.unfinished"
+    assert out == ""
+    assert err.startswith(f"error: {cli.STOPPED} What was trained is in {kept}: the same command ")
+    assert err.count("\n") == 1
+    assert list(results.iterdir()) == [kept]
     assert list(scratch.glob("scanvi-*")) == []
 
 
@@ -89,7 +92,8 @@ def test_a_disk_that_fills_while_the_file_is_written_has_that_status(
     monkeypatch.setattr(annotate_service, "_write", in_little_room)
     status, out, err = annotate(capsys, example, tmp_path / "out.h5ad")
     assert (status, out) == (cli.DISK_FULL, ""), err
-    assert not list(tmp_path.glob("out*"))
+    assert "What was trained is in" in err  # the training need not be done again
+    assert [path.name for path in tmp_path.glob("out*")] == ["out.h5ad.unfinished"]
 
 
 def test_any_other_fault_is_a_fault(capsys, example, tmp_path, monkeypatch, flat_map):

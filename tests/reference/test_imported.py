@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from scanvi_core.errors import FileRefused, SettingInvalid
 from scanvi_core.module.generation import normalized_expression
@@ -67,7 +67,7 @@ SETTINGS = json.loads((EXAMPLES / "batch" / "model.json").read_text())["settings
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},  # which had nothing to compare with
         {"settings": None},
         {"settings": SETTINGS | {"n_hidden": 9}},
         {"settings": SETTINGS | {"width": 9}},
@@ -102,6 +102,56 @@ def test_damaged_or_missing_files_are_refused(copied):
     (copied / "model.json").write_text("[")
     with pytest.raises(FileRefused, match="cannot be read: Expecting"):
         imported_names(copied)
+
+
+def test_a_model_that_says_something_else_here_is_refused(copied):
+    """Some part that nobody thought of: here, other libraries for the decoder."""
+    weights = load_file(copied / "model.safetensors")
+    weights["decoder.px_scale_decoder.0.bias"] += torch.linspace(0, 0.01, 12)
+    save_file(weights, copied / "model.safetensors")
+    with pytest.raises(
+        FileRefused, match="something else here than in scvi-tools: its expression"
+    ):
+        load_scvi_tools(copied)
+
+
+@pytest.mark.parametrize("damage", ["missing", "of another model", "not numbers"])
+def test_without_numbers_to_compare_a_model_is_refused(copied, damage):
+    check = copied / "check.safetensors"
+    if damage == "missing":
+        check.unlink()
+    elif damage == "of another model":
+        shutil.copyfile(EXAMPLES / "norm" / "check.safetensors", check)
+    else:
+        stored = load_file(check)
+        stored["latent"][0, 0] = torch.nan
+        save_file(stored, check)
+    with pytest.raises(FileRefused, match=r"something else here|does not tell what"):
+        load_scvi_tools(copied)
+
+
+@pytest.mark.parametrize(
+    "setup", ["size_factor", "extra_categorical_covs", "extra_continuous_covs", "spatial"]
+)
+def test_converter_refuses_by_name_what_a_model_was_set_up_with(converter, setup):
+    """A size factor, as scvi-tools 1.4.2 registers it, has a column and no state."""
+    registry = json.loads((EXAMPLES / "size_factor.json").read_text())
+    fields, asked = registry["field_registries"], registry["setup_args"]
+    column = fields["size_factor"]
+    if setup != "size_factor":
+        fields["size_factor"] = {"data_registry": {}, "state_registry": {}}
+        asked["size_factor_key"] = None
+        converter.refuse_what_is_not_carried(registry)
+        fields[setup] = column
+    with pytest.raises(SystemExit, match=setup):
+        converter.refuse_what_is_not_carried(registry)
+
+
+def test_converter_refuses_what_only_the_call_of_the_set_up_tells(converter):
+    registry = json.loads((EXAMPLES / "size_factor.json").read_text())
+    registry["field_registries"]["size_factor"] = {"data_registry": {}}
+    with pytest.raises(SystemExit, match="size_factor_key='depth'"):
+        converter.refuse_what_is_not_carried(registry)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from scanvi_core.errors import SettingInvalid
+from scanvi_core.errors import SettingInvalid, TeamBroken
 from scanvi_core.nn.keyed import KeyedNoise, hashed, key_of
-from scanvi_core.train.team import Team, check_norm
+from scanvi_core.train.team import Team, check_norm, joined
 from tests import ROOT
 
 MEMBER = Path(__file__).with_name("team_worker.py")
@@ -163,3 +163,26 @@ def test_a_network_with_batch_norm_is_not_trained_by_several(data, make_module, 
     step.Stepper(make_module(use_layer_norm=True), data, config, print)
     with pytest.raises(SettingInvalid, match="batch norm"):
         step.Stepper(make_module(), data, config, print)
+
+
+@pytest.mark.parametrize("at", ["init_process_group", "barrier"])
+def test_a_process_that_is_gone_is_no_fault_of_the_program(monkeypatch, at):
+    """Whatever the others are doing: meeting at the start, or waiting for it at the end."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 0)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+    for name in ("init_process_group", "barrier", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *_, **__: None)
+
+    def closed(*_, **__):
+        raise torch.distributed.DistNetworkError("Connection closed by peer")
+
+    monkeypatch.setattr(torch.distributed, at, closed)
+    with pytest.raises(TeamBroken, match="of the 2 processes"), joined(torch.device("cpu")):
+        pass
+
+
+def test_a_fault_of_the_work_itself_stays_one(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with pytest.raises(RuntimeError, match="our own"), joined(torch.device("cpu")):
+        raise RuntimeError("our own")

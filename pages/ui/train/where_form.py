@@ -1,6 +1,7 @@
 """Where a training runs: in the app, in several processes here, or on other computers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -20,8 +21,9 @@ WORDS = {
 }
 BUTTONS = {HERE: "Train", SEVERAL: "Train", ELSEWHERE: "Prepare the training"}
 LAYER_NORM = (
-    "Several processes share each step and give the same model as one. "
-    "The network has layer norm, since batch norm cannot be shared."
+    "Several processes share each step, which is that of one up to rounding: the model is as "
+    "good, not the same to the last cell. The network has layer norm, since batch norm cannot be "
+    "shared."
 )
 
 
@@ -31,7 +33,7 @@ class Where:
 
     place: str = HERE
     processes: int = 2
-    machines: Machines = field(default_factory=Machines)
+    machines: Callable[[], Machines] = Machines  # what was written may not be possible
 
     @property
     def button(self) -> str:
@@ -43,7 +45,7 @@ class Where:
         if self.place == SEVERAL:
             return distributed.start_here(opened, request, self.processes)
         if self.place == ELSEWHERE:
-            return distributed.hand_over(opened, request, self.machines)
+            return distributed.hand_over(opened, request, self.machines())
         return training_start.start(opened, request)
 
 
@@ -66,7 +68,7 @@ def draw() -> Where:
     return Where()
 
 
-def _machines() -> Machines:
+def _machines() -> Callable[[], Machines]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         nodes = st.number_input("Computers", 1, 1024, 1, key="train.nodes", width=160)
         each = st.number_input("Processes on each", 1, 64, 1, key="train.each", width=160)
@@ -87,12 +89,24 @@ def _machines() -> Machines:
         help="For atlases: what `python -m scanvi_core gather` made of the same files, in the "
         "same order. It is read in blocks from the shared disk.",
     )  # fmt: skip
+    setup = st.text_area(
+        "Lines that come first there", key="train.setup", height=80,
+        placeholder="module load python/3.11\nsource ~/scanvi/bin/activate",
+        help="What the shell there needs before this Python works: a module, an environment.",
+    )  # fmt: skip
+    interface = st.text_input(
+        "Network between them", key="train.interface", placeholder="any", width=240,
+        help="The name that `ip link` gives the network by which several computers reach each "
+        "other, such as ib0. Fill it in where they do not find each other.",
+    )  # fmt: skip
     st.caption(
         f"This prepares a folder with the settings and scripts that start it there. {LAYER_NORM}"
     )
-    return Machines(
-        int(nodes), int(each), gpus, seen_at.strip() or None, python.strip(), store.strip() or None
-    )
+    lines = tuple(line for line in setup.splitlines() if line.strip())
+    return lambda: Machines(
+        int(nodes), int(each), gpus, seen_at.strip() or None, python.strip(),
+        store.strip() or None, lines, interface.strip() or None,
+    )  # fmt: skip
 
 
 def how_to_begin(folder: Path) -> None:

@@ -161,7 +161,8 @@ def _unlabeled(points: np.ndarray, walk: sparse.csr_array, labeled: np.ndarray) 
 
     if labeled.all():
         return np.zeros(len(points))
-    model = LogisticRegression(C=LABELED_C, tol=1e-3).fit(points, ~labeled)
+    # many cells, few components: Newton's steps are few, and each costs as much as one of L-BFGS
+    model = LogisticRegression(C=LABELED_C, solver="newton-cholesky").fit(points, ~labeled)
     odds = model.decision_function(points)
     for _ in range(SMOOTHING):
         odds = walk @ odds

@@ -120,10 +120,10 @@ def _run(
         stderr=subprocess.PIPE,
         env=dict(environment),
     ) as process:
-        watch = _Watch(process, timeout_s, memory_mb * 1e6 + BASE_BYTES, talk.should_stop)
-        thread = threading.Thread(target=watch.run, daemon=True)
-        thread.start()
         try:
+            watch = _Watch(process, timeout_s, memory_mb * 1e6 + BASE_BYTES, talk.should_stop)
+            thread = threading.Thread(target=watch.run, daemon=True)
+            thread.start()
             output, log = _talk(process, request, talk.on_line)
         except BaseException:
             process.kill()

@@ -163,6 +163,11 @@ def reading() -> Iterator[None]:
     """Turn what libraries raise while a block is read, here or elsewhere, into a sentence."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise FileRefused(
+            "A file with counts is not found where the work is done.",
+            "Is it still there? Workers of a cluster must see it under the same full path.",
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise FileRefused("The counts cannot be read.", DAMAGED) from error
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from scanvi_core import ending
 from scanvi_core.errors import FileRefused, InputError
 
 READ_SHARE = 0.7  # of the time, for reading the files; the rest is for writing the store
@@ -58,13 +59,14 @@ def gather(
     work = store.with_name(f".{store.name}.{secrets.token_hex(4)}")
     work.mkdir(parents=True)
     try:
-        sources = _read_all(work, [Path(file) for file in files], matrix, report)
-        about = write_collection(
-            work / "store",
-            sources,
-            lambda share: report(READ_SHARE + (1 - READ_SHARE) * share, "Writing the store"),
-        )
-        (work / "store").rename(store)
+        with ending.unfinished(work):
+            sources = _read_all(work, [Path(file) for file in files], matrix, report)
+            about = write_collection(
+                work / "store",
+                sources,
+                lambda share: report(READ_SHARE + (1 - READ_SHARE) * share, "Writing the store"),
+            )
+            (work / "store").rename(store)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return _summary(store, about)

@@ -4,17 +4,19 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scanvi_core import ending
 from scanvi_core.config import TrainConfig
-from scanvi_core.errors import ExportError, FileRefused, SettingInvalid, reason_of
-from scanvi_core.runtime import replacing, worker_threads
+from scanvi_core.errors import ExportError, SettingInvalid, reason_of
+from scanvi_core.runtime import Report, replacing, worker_threads
+from scanvi_core.services.atlas.cluster import NEED_DASK, check_workers, cluster
 from scanvi_core.version import __version__
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ CELLS, GENES, COMPONENTS = "cells.parquet", "genes.parquet", "pca.npy"
 SUMMARY = "preprocess.json"  # written last: a folder without it is not complete
 N_COMPS = 50
 BLOCKS_PER_WORKER = 4  # in memory at a time while components are computed and written
-CONNECT_S = 20.0
-NEED_DASK = "Install what large data need: pip install -c constraints.txt -e '.[scale]'."
 LIBRARIES = ("scanpy", "anndata", "dask", "numpy", "scipy")
 
 
@@ -97,8 +97,13 @@ def preprocess(
         If the folder cannot be written.
     """
     began = time.monotonic()
+    # in full: workers run in folders of their own
+    sources = tuple(path.absolute() for path in request.sources)
+    request = replace(request, sources=sources, folder=request.folder.absolute())
     try:
-        with _computing(workers) as n, _folder(request.folder):
+        with _computing(workers, report) as n, _folder(request.folder):
+            if workers.scheduler is not None:
+                check_workers([path for path in sources if path.exists()], request.folder)
             summary = _work(request, n, report)
             summary["seconds"] = round(time.monotonic() - began, 1)
             text = json.dumps(summary, indent=1, ensure_ascii=False)
@@ -116,12 +121,13 @@ def _folder(folder: Path) -> Iterator[None]:
     """Make a folder, and take it away again where nothing came of it; one that was there stays."""
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        if made:
-            shutil.rmtree(made[-1], ignore_errors=True)
-        raise
+    with ending.unfinished(made[-1]) if made else nullcontext():
+        try:
+            yield
+        except BaseException:
+            if made:
+                shutil.rmtree(made[-1], ignore_errors=True)
+            raise
 
 
 def _work(
@@ -218,7 +224,7 @@ def _write_cells(lazy: "Lazy", quality: "Quality", path: Path) -> None:
 
 
 @contextmanager
-def _computing(workers: Workers) -> Iterator[int]:
+def _computing(workers: Workers, report: Report) -> Iterator[int]:
     """Let Dask compute in threads here, or on a cluster; yield how many blocks at once.
 
     Threads, not processes: nearly all of the work is in libraries that let other threads run, and
@@ -231,30 +237,8 @@ def _computing(workers: Workers) -> Iterator[int]:
     if workers.n < 1:
         raise SettingInvalid(f"{workers.n} workers cannot work.", "Take 1 or more.")
     if workers.scheduler is not None:
-        with _cluster(workers.scheduler) as n:
+        with cluster(workers.scheduler, report) as n:
             yield n
         return
     with dask.config.set(scheduler="threads", num_workers=workers.n):
         yield workers.n
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[int]:
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as error:
-        raise SettingInvalid("dask.distributed is not installed.", NEED_DASK) from error
-    try:
-        client = Client(address, timeout=CONNECT_S)
-    except (OSError, ValueError) as error:
-        raise SettingInvalid(
-            f"No Dask scheduler answers at {address}.",
-            "Start one with `dask scheduler`, and workers with `dask worker ADDRESS`.",
-        ) from error
-    try:
-        with client:
-            yield sum(client.nthreads().values())
-    except KilledWorker as error:
-        raise FileRefused(
-            "A worker ended again and again.", "Give the workers more memory."
-        ) from error

@@ -18,6 +18,7 @@ from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
 
 ANALYSIS, CELLXGENE, CAP = "analysis", "cellxgene", "cap"
+MAP_KEYS = {results.Z1: keys.UMAP_Z1, results.Z2: keys.UMAP_Z2}
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,11 @@ def columns(
     obsm = {
         keys.LATENT_Z1: predictions.run.array(results.Z1),
         keys.LATENT_Z2: predictions.run.array(results.Z2),
-        keys.UMAP_Z1: predictions.run.array(results.MAPS[results.Z1]),
-        keys.UMAP_Z2: predictions.run.array(results.MAPS[results.Z2]),
         keys.PROBABILITIES: predictions.probabilities,
     }
+    for latent, key in MAP_KEYS.items():
+        if predictions.run.has_array(results.MAPS[latent]):  # not if none was wished for
+            obsm[key] = predictions.run.array(results.MAPS[latent])
     return obs, obsm
 
 

@@ -1,6 +1,7 @@
 """Beginning from a pack: its types, and its model made for these genes, as the first run."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from scanvi_core.services.labels import edit, pack_types
 from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.packs import fit
 from scanvi_core.services.packs.opening import check_free_of_models
-from scanvi_core.services.runs import frozen_run, model_in_use
+from scanvi_core.services.runs import frozen_run, model_in_use, results
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training.start import submit
@@ -41,7 +42,7 @@ def start(opened: Workspace) -> str:
     return submit(opened, "auto", lambda job: begin(opened, job))
 
 
-def begin(opened: Workspace, job: jobs.Job) -> str:
+def begin(opened: Workspace, job: jobs.Job, maps: Sequence[str] = tuple(results.MAPS)) -> str:
     """Make the model of the pack the first run of a project, and name all cells; return its id."""
     import torch
 
@@ -62,7 +63,7 @@ def begin(opened: Workspace, job: jobs.Job) -> str:
     run = _frozen(opened, model, genes, found.name)
     run.set_status(RUNNING)
     torch.set_num_threads(run.settings.threads)
-    trainer = Trainer(opened.project, opened.dataset, run, job, maps_later=True)
+    trainer = Trainer(opened.project, opened.dataset, run, job, maps=maps, maps_later=True)
     trainer.notes += [NOTE.format(found.name), *found.notes]
     with trainer.failure_recorded():
         trainer.keep(model)

@@ -16,10 +16,14 @@ from scanvi_core.project import runs
 from scanvi_core.project.run_paths import RunPaths
 from scanvi_core.services.formatting import count
 from scanvi_core.services.training import cluster_templates as texts
+from scanvi_core.services.training.needs import Needs
+from scanvi_core.version import __version__
 
 CPUS_PER_PROCESS = 4  # one computes; with a GPU, the others read and copy
 FOLLOW_EVERY_S = 5
 _PLACE = re.compile("@([A-Z_]+)@")
+_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,31}", re.ASCII)
+_END_OF_LINES = "THERE"  # of what the ssh script sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,15 @@ class Machines:
         The Python there that has this program: a full path, or a name found there.
     store
         The collection of the same cells that they read, as they see it; None: the data set.
+    setup
+        Lines for the shell there before anything else, such as ``module load python/3.11``.
+    interface
+        The network by which several computers reach each other, such as ``ib0``; None: any.
 
     Raises
     ------
     SettingInvalid
-        If a number is below 1.
+        If a number is below 1, or the name or a line cannot be one.
     """
 
     nodes: int = 1
@@ -52,8 +60,21 @@ class Machines:
     seen_at: str | None = None
     python: str = "python"
     store: str | None = None
+    setup: tuple[str, ...] = ()
+    interface: str | None = None
 
     def __post_init__(self) -> None:
+        if self.interface is not None and not _INTERFACE.fullmatch(self.interface):
+            raise SettingInvalid(
+                f"{_spoken(self.interface)[:40]} is no name of a network.",
+                "Take one that `ip link` lists there, such as ib0.",
+            )
+        for line in self.setup:
+            if not line.isprintable() or line.strip() == _END_OF_LINES:
+                raise SettingInvalid(
+                    f"{_spoken(line)[:40]} cannot be a line for the shell.",
+                    "Take lines such as: module load python/3.11",
+                )
         for what, number in (("computers", self.nodes), ("processes", self.processes)):
             if number < 1:
                 raise SettingInvalid(f"{number} {what} cannot train.", "Choose one or more.")
@@ -71,6 +92,8 @@ class Elsewhere:
         What trains it.
     earlier
         Folders of runs this one goes on from; the ssh script copies them, too.
+    needs
+        What it is estimated to need; None: the cluster's own limits hold.
 
     Raises
     ------
@@ -82,6 +105,7 @@ class Elsewhere:
     run: Path
     machines: Machines = Machines()
     earlier: tuple[Path, ...] = ()
+    needs: Needs | None = None
 
     def __post_init__(self) -> None:
         for run in (self.run, *self.earlier):
@@ -126,7 +150,12 @@ def submit_files(elsewhere: Elsewhere) -> dict[str, str]:
         "ALIVE": run.alive.name,
         "PROGRESS": run.progress.name,
         "LOG": run.log.name,
+        "MORE": f"{run.log.name} in the folder of the run says more.",
         "DONE": f'"status": "{runs.DONE}"',
+        "WAITS": f'"status": "{runs.WAITING}"',
+        "CUT_OFF": runs.INTERRUPTED,
+        "SETUP": _setup(machines),
+        "VERSION": __version__,
         "NODES": str(machines.nodes),
         "PROCESSES": str(machines.processes),
         "CPUS": str(machines.processes * CPUS_PER_PROCESS),
@@ -155,7 +184,12 @@ def _words(elsewhere: Elsewhere) -> dict[str, str]:
 def _slurm(elsewhere: Elsewhere) -> dict[str, str]:
     machines = elsewhere.machines
     gpus = f"#SBATCH --gpus-per-node={machines.processes}" if machines.gpus else "# No GPUs"
+    limits = ("##SBATCH --time=08:00:00", "##SBATCH --mem=32G")
+    if elsewhere.needs is not None:
+        asked = elsewhere.needs
+        limits = (f"#SBATCH --time={asked.time}", f"#SBATCH --mem={asked.memory_gb}G")
     return {
+        "LIMITS": "\n".join(limits),
         "GPUS": gpus,
         "PYTHON": shlex.quote(machines.python),
         "RUN_THERE": shlex.quote(str(elsewhere.there / _within(elsewhere, elsewhere.run))),
@@ -181,7 +215,17 @@ def _ssh(elsewhere: Elsewhere) -> dict[str, str]:
         "NO_STOP": "" if shared else f" {RunPaths(elsewhere.run).stop.name}",
         "PYTHON": shlex.quote(machines.python),
         "PAUSE": str(FOLLOW_EVERY_S),
+        "TOOLS": "flock setsid nohup" if shared else "flock setsid nohup rsync",
     }
+
+
+def _setup(machines: Machines) -> str:
+    """Return the lines that come first there; such lines may use what is not set."""
+    lines = ["set +u", *machines.setup, "set -u"] if machines.setup else []
+    if machines.interface is not None:
+        names = (f"{backend}_SOCKET_IFNAME={machines.interface}" for backend in ("GLOO", "NCCL"))
+        lines.append(f"export {' '.join(names)}")
+    return "\n".join(lines) or "# Nothing comes first"
 
 
 def _within(elsewhere: Elsewhere, folder: PurePath) -> str:

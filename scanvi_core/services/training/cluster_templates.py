@@ -40,11 +40,11 @@ SLURM = """\
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@120
 #SBATCH --output=slurm-%j.log
+# As estimated, with some to spare; a job that runs out of time goes on by itself.
+@LIMITS@
 # Your cluster may ask for more: fill in, and take away the first # of the line.
 ##SBATCH --partition=
 ##SBATCH --account=
-##SBATCH --time=08:00:00
-##SBATCH --mem=32G
 set -u
 python=@PYTHON@
 run=@RUN_THERE@
@@ -60,6 +60,29 @@ fi
 exec >>"$run/@LOG@" 2>&1
 # Slurm put the job back, so whatever gave signs of life is gone: nothing to wait for.
 [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || rm -f "$run/@ALIVE@"
+
+# What keeps the training from beginning is written where the app looks, which waits otherwise.
+tell() {
+  echo "$1" >&2
+  if ! grep -q '@WAITS@' "$run/status"; then return; fi
+  printf '{"status": "@CUT_OFF@", "message": "%s", "time": "%s", "process": ""}\n' \
+    "$1" "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$run/.status.fault"
+  mv "$run/.status.fault" "$run/status"
+}
+
+@SETUP@
+"$python" -c 'import scanvi_core'
+case $? in
+  0) ;;
+  126 | 127)
+    tell "The cluster did not begin: there is no such Python there. @MORE@"
+    exit 127
+    ;;
+  *)
+    tell "The cluster did not begin: the Python there does not have this program. @MORE@"
+    exit 1
+    ;;
+esac
 
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 port=$((29500 + SLURM_JOB_ID % 1000))
@@ -86,6 +109,8 @@ pushed_out() { scontrol show job "$SLURM_JOB_ID" | grep -q 'PreemptTime=[0-9]'; 
 if ! grep -q '@DONE@' "$run/status" && { [ "$out_of_time" = yes ] || pushed_out; }; then
   echo "The job goes back into the queue; it goes on from its last checkpoint."
   scontrol requeue "$SLURM_JOB_ID"
+elif [ "$code" != 0 ]; then
+  tell "The cluster did not begin (status $code). @MORE@"
 fi
 exit "$code"
 """
@@ -106,6 +131,13 @@ if [ -z "$host" ]; then
   exit 2
 fi
 
+for tool in ssh $([ "$shared" = yes ] || echo rsync); do
+  if ! command -v "$tool" >/dev/null; then
+    echo "This computer has no $tool, which is needed here." >&2
+    exit 2
+  fi
+done
+
 # One connection for everything, so that a password is asked for once.
 mux=$(mktemp -d /tmp/scanvi.XXXXXX)
 printf '#!/bin/sh\\nexec ssh -o ControlMaster=auto -o ControlPath=%s/%%C%s "$@"\\n' \\
@@ -122,10 +154,28 @@ leave() {
 }
 trap leave INT TERM HUP
 
-# Runs there: prints "running", "finished", "ended CODE" or "new"; "start" begins the training.
+# Runs there: prints "running", "finished", "ended CODE" or "new"; "start" begins the training;
+# "check" prints what is missing there, a line each.
 there() {
   "$mux/ssh" "$host" bash -s -- "$1" <<'THERE'
 set -u
+if [ "$1" = check ]; then
+  for tool in @TOOLS@; do
+    command -v "$tool" >/dev/null || echo "There is no $tool."
+  done
+fi
+case $1 in check | start)
+@SETUP@
+esac
+if [ "$1" = check ]; then
+  found=$(@PYTHON@ -c 'import scanvi_core; print(scanvi_core.__version__)' 2>/dev/null)
+  case $? in
+    0) [ "$found" = @VERSION@ ] || echo "This program has version $found there, @VERSION@ here." ;;
+    126 | 127) echo "There is no such Python." ;;
+    *) echo "The Python there does not have this program." ;;
+  esac
+  exit 0
+fi
 @MKDIR@cd @RUN_THERE@ || exit 1
 if [ "$1" = stop ]; then
   touch @STOP@
@@ -193,6 +243,15 @@ ask() {
   run there "$1" >"$mux/said" && read -r state <"$mux/said"
 }
 
+if ! run there check >"$mux/lacks"; then
+  echo "$host cannot be reached by ssh." >&2
+  exit 2
+fi
+if [ -s "$mux/lacks" ]; then
+  echo "$host is not ready:" >&2
+  sed 's/^/  /' "$mux/lacks" >&2
+  exit 2
+fi
 ask ask
 case $state in running | finished) ;; *)
   run send
@@ -210,6 +269,12 @@ run fetch_all
 if [ "$state" = finished ]; then
   echo "Done; the results are in the app."
   exit
+fi
+if grep -q '@WAITS@' "$project/$run/status"; then # the app would wait for ever
+  printf '{"status": "@CUT_OFF@", "message": "%s", "time": "%s", "process": ""}\n' \
+    "The other computer did not begin ($state). @MORE@" \
+    "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$project/$run/.status.fault"
+  mv "$project/$run/.status.fault" "$project/$run/status"
 fi
 echo "The training broke off ($state); $project/$run/@LOG@ says why." >&2
 echo "Start this script again to go on from the last checkpoint." >&2

@@ -26,6 +26,7 @@ from scanvi_core.services.runs.train_request import AWAITED, TRAIN, TrainRequest
 from scanvi_core.services.training import train_plan
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
 from scanvi_core.services.training.monitor import GO_ON, TeamEnded, follow
+from scanvi_core.services.training.needs import needs
 from scanvi_core.services.workspace import Workspace
 
 END_S = 20.0  # for processes to write a checkpoint when the program ends
@@ -75,7 +76,8 @@ def hand_over(opened: Workspace, request: TrainRequest, machines: Machines) -> s
         root, frozen = opened.project.root, run.settings
         earlier = filter(None, {frozen.warm_from, frozen.map_from})
         folders = tuple(root / "runs" / name for name in earlier)
-        where = Elsewhere(root, run.root, machines, folders)
+        asked = needs(opened, request, machines.processes)
+        where = Elsewhere(root, run.root, machines, folders, asked)
         for name, text in submit_files(where).items():
             (run.root / name).write_text(text, encoding="utf-8", newline="\n")
         return follow(opened, run, job)

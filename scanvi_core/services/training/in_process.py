@@ -1,5 +1,6 @@
 """Training runs: freezing one, training it here, and taking up one that was cut off."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -12,7 +13,7 @@ from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services import jobs
 from scanvi_core.services.paths import stored_path
-from scanvi_core.services.runs import frozen_run
+from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.runs.frozen_run import Outside
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.model_in_use import take_up
@@ -51,7 +52,9 @@ def chosen_genes(opened: Workspace, request: TrainRequest, inputs: Inputs) -> np
     )
 
 
-def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
+def carry_through(
+    opened: Workspace, run: Run, job: jobs.Job, maps: Sequence[str] = tuple(results.MAPS)
+) -> str:
     """Train a frozen run in this process, from its last checkpoint if it has one; return its id.
 
     Labels that were given since it was frozen are not seen: on a CPU the model of a run that was
@@ -59,7 +62,7 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
     """
     run.set_status(runs.RUNNING)
     torch.set_num_threads(run.settings.threads)
-    trainer = Trainer(opened.project, opened.dataset, run, job)
+    trainer = Trainer(opened.project, opened.dataset, run, job, maps=maps)
     store = trainer.settings.store
     trainer.store = None if store is None else stored_path(opened.project, store)
     alone = joined(torch.device("cpu")) if trainer.settings.processes else nullcontext()
@@ -71,4 +74,13 @@ def carry_through(opened: Workspace, run: Run, job: jobs.Job) -> str:
         trainer.finish(learned)
     take_up(opened, run)
     trainer.redraw()  # last: the predictions are in use meanwhile
+    return run.id
+
+
+def put_in_use(opened: Workspace, run: Run, job: jobs.Job, maps: Sequence[str]) -> str:
+    """Take up a run that was trained in another project of the same cells; return its id."""
+    left = [latent for latent in maps if not run.has_array(results.MAPS[latent])]
+    trainer = Trainer(opened.project, opened.dataset, run, job, maps=left, maps_later=True)
+    take_up(opened, run)
+    trainer.redraw()
     return run.id

@@ -1,7 +1,7 @@
 """The work of training one frozen run: model, live reports, predictions, maps."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -37,7 +37,7 @@ from scanvi_core.services.training import pace
 from scanvi_core.services.training.soft_targets import soft_labels_of
 from scanvi_core.train.history import EpochRecord, Hooks
 
-# Shares of the progress bar: genes and set-up, training, prediction, then the two maps.
+# Shares of the progress bar: genes and set-up, training, prediction, then the maps.
 SET_UP, TRAINED, PREDICTED = 0.05, 0.8, 0.85
 TELL_EVERY_S = 1.0  # how far it is, between epochs
 NOT_TRAINED = EpochRecord(0, 0, 0, 0, 0.0, nan, nan, nan, nan, nan)  # of a model that came
@@ -68,6 +68,7 @@ class Trainer:
     told_at: float = 0.0  # the time left, by the clock
     ended_at: float | None = None  # the steps, by the clock
     in_use: bool = False  # whether the user has its predictions, which canceling leaves alone
+    maps: Sequence[str] = tuple(results.MAPS)  # of which states maps are drawn
     maps_later: bool = False  # whether the user has its predictions before its maps
 
     def __post_init__(self) -> None:
@@ -124,8 +125,8 @@ class Trainer:
         """Write down why the run failed, if it does, or that it can go on later."""
         try:
             yield
-        except (EndRequested, TeamBroken) as error:
-            self.run.set_status(runs.INTERRUPTED, str(error))
+        except (EndRequested, TeamBroken, KeyboardInterrupt) as error:
+            self.run.set_status(runs.INTERRUPTED, str(error) or runs.CLOSED)
             raise
         except jobs.JobStopped:
             self.run.set_status(runs.STOPPED, runs.CANCELED)
@@ -179,7 +180,7 @@ class Trainer:
         """Say how far the run is; one that was canceled ends here."""
         if self.job.is_canceled and not self.in_use:
             raise jobs.JobStopped
-        left = self._left()
+        left = self._left() if self.job.tells_time else 0.0
         self.job.report(
             fraction, f"{message}, about {duration(left)} left" if left > 1 else message
         )
@@ -211,12 +212,12 @@ class Trainer:
         step, self.told_at = record.step + self.steps_since, time.monotonic()
         self.steps.reached(step)
         step_s = self.steps.step_s or record.seconds / record.step
-        left = step_s * (record.n_steps - step) + self.rest.at(step_s)
+        left = duration(step_s * (record.n_steps - step) + self.rest.at(step_s))
+        time_left = f", about {left} left" if self.job.tells_time else ""
         busy = "; this computer is busy with other programs" if self.steps.is_busy else ""
         self.job.report(
             SET_UP + (TRAINED - SET_UP) * step / record.n_steps,
-            f"Training, epoch {record.epoch} of {record.n_epochs}, "
-            f"about {duration(left)} left{busy}",
+            f"Training, epoch {record.epoch} of {record.n_epochs}{time_left}{busy}",
         )
 
     def show(self, module: SCANVI) -> None:
@@ -255,8 +256,9 @@ class Trainer:
         """The run whose maps these start from; None when it has not both."""
         earlier = self.settings.map_from
         before = Run.open(self.project, earlier) if earlier else None
-        complete = before is not None and all(map(before.has_array, results.MAPS.values()))
-        return before if complete else None
+        if before is None or not all(map(before.has_array, results.MAPS.values())):
+            return None
+        return before
 
     def _carry_maps(self) -> bool:
         """Show the earlier maps until those of this run are drawn: nothing jumps twice."""
@@ -276,11 +278,14 @@ class Trainer:
             self._draw_maps(self.run.array("probabilities"))
 
     def _draw_maps(self, probabilities: np.ndarray) -> None:
-        """Draw both maps; cells start where the user knows them, rare and doubtful ones are in."""
+        """Draw the maps; cells start where the user knows them, rare and doubtful ones are in."""
         reading = summarize(probabilities)
         strata = np.where(self.inputs.y >= 0, self.inputs.y, reading.label)
-        for i, (latent, name) in enumerate(results.MAPS.items()):
-            self.report(PREDICTED + i * 0.07, f"Drawing the map of {latent}")
+        for i, latent in enumerate(self.maps):
+            name = results.MAPS[latent]
+            self.report(
+                PREDICTED + (1 - PREDICTED) * i / len(self.maps), f"Drawing the map of {latent}"
+            )
             before = self.map_before
             layout = embedding.umap_of(
                 self.run.array(latent),

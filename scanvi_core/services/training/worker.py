@@ -19,6 +19,7 @@ from scanvi_core.errors import InputError
 from scanvi_core.project import heartbeat, runs
 from scanvi_core.project.heartbeat import Progress
 from scanvi_core.project.runs import Run, status_seen
+from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
 from scanvi_core.services.runs.train_request import TRAIN
 from scanvi_core.services.training.trainer import EndRequested, Trainer
@@ -29,8 +30,10 @@ ASKED_TO_END = (signal.SIGTERM, signal.SIGINT)  # by a queue, torchrun or Ctrl-C
 CUT_OFF = "The training was asked to end; started again, it goes on from its last checkpoint."
 
 
-def take_part(folder: Path) -> None:
+def take_part(folder: Path, report: Report = lambda *_: None) -> None:
     """Do this process's part of a run; the first process also predicts and keeps the results.
+
+    The first one also tells `report` how far it is.
 
     A run that was cut off goes on from its checkpoint, also with another number of processes.
 
@@ -49,7 +52,7 @@ def take_part(folder: Path) -> None:
     if first and status_seen(run).status == runs.RUNNING:
         raise InputError(f"Run {run.id} is being trained.", "Wait until it has ended.")
     device = _own_device(run)
-    job = Worker(project.id, run if first else None)
+    job = Worker(project.id, run if first else None, report)
     if first:
         run.set_status(runs.RUNNING)
     trainer = Trainer(project, Dataset.open(project.dataset), run, job, is_main=first)
@@ -100,9 +103,9 @@ def _own_device(run: Run) -> torch.device:
 class Worker(jobs.Job):
     """The job of one of several processes; the first writes it into the run's folder."""
 
-    def __init__(self, project_id: str, run: Run | None) -> None:
+    def __init__(self, project_id: str, run: Run | None, report: Report = lambda *_: None) -> None:
         super().__init__(jobs.JobRequest(project_id, TRAIN, "", lambda _: None))
-        self.run, self.watched = run, run is not None
+        self.run, self.watched, self._tell = run, run is not None, report
         self.ended = threading.Event()
         self._checked_at, self._asked = -LOOK_EVERY_S, False
         for number in ASKED_TO_END:
@@ -135,6 +138,7 @@ class Worker(jobs.Job):
         if self.run is not None:
             progress = Progress(self._now.fraction, self._now.message)
             heartbeat.write_progress(self.run.paths, progress)
+            self._tell(progress.fraction, progress.message)
 
     def set_preview(self, name: str, value: Preview) -> None:
         """Keep the pictures in the run's folder, where the app finds them."""

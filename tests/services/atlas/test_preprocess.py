@@ -29,6 +29,7 @@ from scanvi_core.errors import (
     SettingInvalid,
     is_disk_full,
 )
+from scanvi_core.services.atlas import cluster as atlas_cluster
 from scanvi_core.services.atlas import preprocess as atlas_preprocess
 from scanvi_core.services.atlas.preprocess import PreprocessRequest, Workers, preprocess
 
@@ -196,7 +197,7 @@ def test_a_fit_that_cannot_be_done_is_told_in_words(tmp_path):
 
 def test_settings_that_cannot_work_are_refused(path, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="a cluster needs dask.distributed")
-    monkeypatch.setattr(atlas_preprocess, "CONNECT_S", 0.5)
+    monkeypatch.setattr(atlas_cluster, "CONNECT_S", 0.5)
     with pytest.raises(SettingInvalid, match="No Dask scheduler answers"):
         run(path, tmp_path / "out", workers=Workers(1, "tcp://127.0.0.1:9"))
     with pytest.raises(SettingInvalid, match="0 workers"):

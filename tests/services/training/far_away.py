@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
+from scanvi_core.version import __version__
 
 ID = "Ab_-cdefghijklmn"
 ODD = 'it\'s a $HOME `id` "x" \\ @RUN@'
@@ -19,6 +20,10 @@ ODD = 'it\'s a $HOME `id` "x" \\ @RUN@'
 PYTHON = f"""#!{sys.executable}
 import json, os, sys, time
 from pathlib import Path
+if sys.argv[1] == "-c":
+    lacks = Path(os.environ["HERE"], "lacks").exists()
+    print("0.0.1" if Path(os.environ["HERE"], "old").exists() else {__version__!r})
+    sys.exit(1 if lacks else 0)
 run = Path(sys.argv[-1])
 with (run / "called.jsonl").open("a") as file:
     file.write(json.dumps([os.environ.get("SLURM_NODEID"), *sys.argv[1:]]) + chr(10))

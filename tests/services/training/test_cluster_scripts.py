@@ -11,6 +11,7 @@ from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import runs
 from scanvi_core.project.runs import Run
 from scanvi_core.services.training.cluster_scripts import Elsewhere, Machines, submit_files
+from scanvi_core.services.training.needs import Needs
 from tests.services.training import far_away
 from tests.services.training.far_away import begin, calls, finish, status, wait_for, written
 
@@ -140,3 +141,68 @@ def test_slurm_says_what_is_wrong_before_it_starts(project, tmp_path, environmen
     assert "Is that disk shared" in finish(begin(run, "submit-slurm.sh", environment), 2)
     del environment["SLURM_JOB_ID"]
     assert "start it with  sbatch" in finish(begin(run, "submit-slurm.sh", environment), 2)
+
+
+@pytest.mark.parametrize(
+    ("choice", "lacks", "code", "told"),
+    [
+        ({"python": "/not/here/python"}, False, 127, "there is no such Python there"),
+        ({}, True, 1, "does not have this program"),
+    ],
+)
+def test_slurm_tells_the_app_why_it_did_not_begin(
+    project, tmp_path, environment, choice, lacks, code, told
+):
+    run = written(project, tmp_path, **choice)
+    if lacks:
+        (tmp_path / "lacks").touch()
+    finish(begin(run, "submit-slurm.sh", environment), code)
+    seen = runs.status_seen(Run("0003", run))
+    assert seen.status == runs.INTERRUPTED
+    assert told in seen.message and "processes.log" in seen.message
+    assert told in (run / "processes.log").read_text()
+    assert not (run / "called.jsonl").exists()
+
+
+def test_slurm_tells_of_processes_that_ended_before_they_began(project, tmp_path, environment):
+    run = written(project, tmp_path)
+    (run / "mode").write_text("fail")
+    finish(begin(run, "submit-slurm.sh", environment), 1)
+    assert "did not begin (status 1)" in runs.status_seen(Run("0003", run)).message
+
+
+def test_what_a_run_says_itself_is_not_written_over(project, tmp_path, environment):
+    run = written(project, tmp_path)
+    (run / "mode").write_text("fail")
+    Run("0003", run).set_status(runs.FAILED, "Its own words.")
+    finish(begin(run, "submit-slurm.sh", environment), 1)
+    assert Run("0003", run).status.message == "Its own words."
+
+
+@pytest.mark.parametrize("script", ["submit-slurm.sh", "submit-ssh.sh"])
+def test_lines_that_come_first_come_first(project, tmp_path, environment, script):
+    if script == "submit-ssh.sh" and not (shutil.which("rsync") and shutil.which("flock")):
+        pytest.skip("rsync or flock is not installed")
+    lines = ("echo $NOT_SET >>$HERE/first", f"PATH={tmp_path}/bin/module:$PATH")
+    (tmp_path / "bin" / "module").mkdir()
+    (tmp_path / "bin" / "module" / "ours").symlink_to(tmp_path / "bin" / "my env" / "python")
+    run = written(project, tmp_path, setup=lines, python="ours", interface="ib0")
+    finish(begin(run, script, environment, "there"))
+    assert status(run) == "done"
+    assert (tmp_path / "first").exists()
+    assert "export GLOO_SOCKET_IFNAME=ib0 NCCL_SOCKET_IFNAME=ib0" in (run / script).read_text()
+
+
+@pytest.mark.parametrize(
+    "choice", [{"interface": "ib0; rm"}, {"setup": ("module load a\nb",)}, {"setup": ("THERE",)}]
+)
+def test_lines_and_names_that_cannot_be_are_refused(choice):
+    with pytest.raises(SettingInvalid, match=r"no name of a network|cannot be a line"):
+        Machines(**choice)
+
+
+def test_slurm_asks_for_what_is_needed(project):
+    run = project / "runs" / "0003"
+    asked = submit_files(Elsewhere(project, run, needs=Needs(95, 12)))["submit-slurm.sh"]
+    head = asked.split("set -u")[0].splitlines()
+    assert "#SBATCH --time=01:35:00" in head and "#SBATCH --mem=12G" in head

@@ -1,5 +1,6 @@
 """The ssh script trains on another computer, and the app sees it as if it were here."""
 
+import json
 import os
 import shutil
 import signal
@@ -108,3 +109,36 @@ def test_ssh_copies_nothing_on_a_shared_disk(project, tmp_path, environment):
 def test_ssh_asks_for_a_computer(project, tmp_path, environment):
     run = written(project, tmp_path)
     assert "YOU@COMPUTER" in finish(begin(run, "submit-ssh.sh", environment), 2)
+
+
+@RSYNC
+@FLOCK
+@pytest.mark.parametrize(
+    ("choice", "lacks", "told"),
+    [
+        ({"python": "/not/here/python"}, None, "There is no such Python."),
+        ({}, "lacks", "does not have this program"),
+        ({}, "old", "This program has version 0.0.1 there"),
+        ({}, "offline", "cannot be reached by ssh"),
+    ],
+)
+def test_ssh_says_before_it_copies_what_is_missing(
+    project, tmp_path, environment, choice, lacks, told
+):
+    run = written(project, tmp_path, **choice)
+    if lacks:
+        (tmp_path / lacks).touch()
+    assert told in finish(begin(run, "submit-ssh.sh", environment, "there"), 2)
+    assert not list((tmp_path / "there").iterdir())
+    assert status(run) == "waiting"
+
+
+@RSYNC
+@FLOCK
+def test_ssh_tells_the_app_of_a_training_that_did_not_begin(project, tmp_path, environment):
+    run = written(project, tmp_path)
+    (run / "mode").write_text("fail")
+    assert "broke off" in finish(begin(run, "submit-ssh.sh", environment, "there"), 1)
+    seen = json.loads((run / "status").read_text())
+    assert seen["status"] == "interrupted"
+    assert "did not begin (ended 1)" in seen["message"]
