@@ -5,6 +5,7 @@ Exit status 0: done, 2: bad input, 3: the disk is full, 130 or 143: stopped, 1: 
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from scanvi_core.version import __version__
 
 DONE, FAULT, BAD_INPUT, DISK_FULL = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 130, 143  # as shells tell of Ctrl-C and of SIGTERM
+CLOSED = 141  # and of a program whose output nobody reads any more
 COMMANDS = (annotate, check, report, serve, train, gather, preprocess)
 STOPPED = "Stopped; what was not finished was removed."
 logger = logging.getLogger(__name__)
@@ -41,9 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _stopped(signal.SIGTERM)
         except KeyboardInterrupt:
             return _stopped(signal.SIGINT)
+        except BrokenPipeError as error:
+            return CLOSED if _is_unread() else _end(*_told(error), log)
         except Exception as error:  # noqa: BLE001  the border of the program; it is logged
             return _end(*_told(error), log)
     return DONE
+
+
+def _is_unread() -> bool:
+    """Tell whether who read the output went away, as ``head`` does; then nothing more is said."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        with open(os.devnull, "w") as nothing:  # noqa: PTH123  what is still to be said goes there
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _told(error: Exception) -> tuple[int, str]:

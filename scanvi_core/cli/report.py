@@ -21,9 +21,13 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the report and say where it is."""
+    from scanvi_core.errors import InputError
     from scanvi_core.services.report.page import write_report
     from scanvi_core.services.report.source import opened
 
+    named, target = Path(options.project), options.output
+    if named.is_file() and target.exists() and target.samefile(named):
+        raise InputError("The output is the project file.", "Choose another name with -o.")
     with opened(options.project) as project:
         write_report(project, options.output, people=not options.no_names)
     print(f"Written: {options.output}")

@@ -269,9 +269,17 @@ class Run:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The outcome; empty before there is one."""
+        """The outcome; empty before there is one.
+
+        Raises
+        ------
+        ProjectError
+            If the run is done and says nothing of it.
+        """
         path = self.paths.summary
-        return read_record(path, Summary) if path.exists() else {}
+        if path.exists() or self.status.status == DONE:
+            return read_record(path, Summary)
+        return {}
 
     def set_status(self, status: str, message: str = "") -> None:
         """Write down where the run stands (one of `STATUSES`) and a sentence for people."""

@@ -1,10 +1,14 @@
 """`report`: one page about a project, by its folder, its name or a project file."""
 
+import subprocess
+import sys
+
 import pytest
 
 from scanvi_core import cli, runtime
 from scanvi_core.services.projects import project_file
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import source_path, workspace
+from tests import ROOT
 from tests.cli.program import module, refusal
 from tests.projects import copy_of
 
@@ -47,3 +51,36 @@ def test_what_is_no_project_is_refused_with_those_there_are(capsys, project, tmp
     told = refusal(capsys, "report", "nosuch", "-o", target)
     assert "no project 'nosuch'" in told and "Blood of <two>" in told
     assert not target.exists()
+
+
+def test_nothing_that_is_needed_is_written_over(capsys, project, tmp_path):
+    opened = workspace(project)
+    file = project_file.save(project)
+    file = file.rename(tmp_path / file.name)
+    link = tmp_path / "link.html"
+    link.symlink_to(tmp_path / "elsewhere.html")
+    source = source_path(opened)
+    for named, target, said in (
+        (project, source, "is your own file"),
+        (project, opened.project.root / "settings.json", "lies among the projects"),
+        (project, link, "is a link"),
+        (file, file, "The output is the project file"),
+    ):
+        before = target.read_bytes() if target.exists() else b""
+        assert said in refusal(capsys, "report", named, "-o", target)
+        assert not before or target.read_bytes() == before
+
+
+def test_a_run_that_is_done_and_says_nothing_of_it_is_damaged(capsys, project, tmp_path):
+    workspace(project).current_run().paths.summary.unlink()
+    assert cli.main(["report", project, "-o", str(tmp_path / "r.html")]) == cli.FAULT
+    said = capsys.readouterr().err
+    assert "summary.json" in said and "fault" not in said
+
+
+def test_a_reader_that_goes_away_is_no_fault(project, tmp_path):
+    command = f"{sys.executable} -m scanvi_core --help | head -c 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, check=False, cwd=ROOT
+    )
+    assert b"Something went wrong" not in done.stderr

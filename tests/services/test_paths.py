@@ -23,6 +23,7 @@ SAFE = {  # besides what goes through stored_path
     # the name alone, in a folder of the project
     """name = f"source/{Path(manifest['source']['path']).name}\"""",
     'own = copy.source / Path(manifest["source"]["path"]).name',
+    '_file_name(manifest["origin"]["name"] if "origin" in manifest else source["path"])',
     'name = PureWindowsPath(about["path"]).name',
     # written, not read
     'manifest["source"]["path"] = name = name if is_member(name) else SOURCE',
@@ -33,7 +34,7 @@ SAFE = {  # besides what goes through stored_path
     'source["path"] = str(_link(kept, folder / "source" / "-".join(kept.parts[-2:])))',
     'if not about["path"]:  # the project came from elsewhere',
     # compared with what is to be written, never opened
-    'path = Path(file.source["path"])',
+    'yield from (Path(file.source["path"]) for file in joined_files(opened))',
     'known = {source["path"] for source in _sources(manifest)}',
     # moved only in the folder that the reading made it
     '"source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},',

@@ -61,6 +61,12 @@ def _suggested(review: ReviewState) -> None:
             "All groups are decided."
             + (" Update the model to see what your decisions change." if changed else "")
         )
+        if review.progress.n_left:
+            st.caption(
+                f"{count(review.progress.n_left, 'doubtful cell')} in groups too small for a card "
+                "have no label: the model made next may ask about them, and Export lets you leave "
+                "them without one."
+            )
     st.markdown(stopping.rest(review).accuracy())
 
 

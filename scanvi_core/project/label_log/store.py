@@ -1,7 +1,7 @@
 """The label store: append, undo, and the labels at any moment."""
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -182,11 +182,11 @@ class LabelStore(Ledger):
                 self._conflicts = self._history.seq, import_log.open_conflicts(records, self.n_obs)
             return self._conflicts[1]
 
-    def fill(self, records: Iterable[Record]) -> None:
+    def fill(self, records: Iterable[Record], proven: Collection[int] = ()) -> None:
         """Begin this log with the entries of another, for the same cells in the same order.
 
         They are marked as brought by who is at work, now; what they say of who and when is a
-        claim.
+        claim, but for those whose numbers are `proven`: of a log of this installation.
 
         Raises
         ------
@@ -196,7 +196,7 @@ class LabelStore(Ledger):
             If this log has begun already, or the disk refuses.
         """
         records = foreign_log.checked(records, self.n_obs)
-        brought = list(foreign_log.marked(records, Bringer.now(self.actor), self._signer))
+        brought = list(foreign_log.marked(records, Bringer.now(self.actor), self._signer, proven))
         with self._writing() as connection:
             if self._history.seq:
                 raise ProjectError("This project has labels already.", "Open the file once more.")

@@ -68,19 +68,7 @@ def copies(opened: Workspace, whole: ExportRequest) -> list[Copy]:
     for copy in made:  # before the first of them is written
         check_paths(copy.request)
         check_unchanged(copy.request.source)
-        _check_target(opened, copy.request.target)
     return made
-
-
-def _check_target(opened: Workspace, target: Path) -> None:
-    """Refuse to write over a file the project was joined from, references too."""
-    for file in joined_files(opened):
-        path = Path(file.source["path"])
-        if target.exists() and path.exists() and target.samefile(path):
-            raise ExportError(
-                f"{target} is your own file {file.name}, which is never written to.",
-                "Choose another folder.",
-            )
 
 
 def _request(

@@ -32,6 +32,7 @@ from scanvi_core.services.export.columns import (
     source_table,
     words,
 )
+from scanvi_core.services.export.targets import check_target
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import IO_LANE, Workspace, source_path
@@ -126,8 +127,9 @@ def _write(
     report(0.0, "Collecting the labels")
     whole = request_of(opened, choice, target)
     copies = parts.copies(opened, whole) if choice.per_file else [parts.Copy(whole, slice(None))]
-    if choice.with_table:
-        for copy in copies:
+    for copy in copies:  # before the first of them is written
+        check_target(opened, copy.request.target)
+        if choice.with_table:
             check_replaceable(csv_beside(copy.request.target))
     exported, table = [], label_table(opened, choice)
     for at, copy in enumerate(copies):

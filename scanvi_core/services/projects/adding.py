@@ -65,7 +65,7 @@ def _begin(project_id: str, fetch: Callable[[Project], list[Path]]) -> str:
             raise InputError(f"{twice} is in this project already.", "Choose another file.")
         before, taken = _first(earlier.project, project, manifest), _names(manifest)
         parts.list_files(project, files, before=[before], taken=taken)
-        name = f"{earlier.project.name[:NAME]} and {count(len(files), 'other file')}"
+        name = f"{earlier.project.name[:NAME]} + {count(len(files), 'file')}"
         project.update_settings(name=name, **{several_files.ADDED_TO: earlier.id})
     except BaseException:
         shutil.rmtree(project.root, ignore_errors=True)

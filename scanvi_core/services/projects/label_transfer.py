@@ -3,6 +3,7 @@
 import numpy as np
 
 from scanvi_core.project.label_log.exchange.transfer import translate
+from scanvi_core.project.label_log.storage.signing import VERIFIED
 from scanvi_core.services.workspace import Workspace
 
 CHOICES = ("labels_key", "unlabeled", "holdout")  # settings that speak of the labels
@@ -21,6 +22,8 @@ def transfer(earlier: Workspace, opened: Workspace, place: np.ndarray) -> None:
     ProjectError
         If this project has labels already.
     """
-    opened.store.fill(translate(earlier.store.records(), place, opened.dataset.n_obs))
+    proven = {event.seq for event in earlier.store.events() if event.proof == VERIFIED}
+    records = translate(earlier.store.records(), place, opened.dataset.n_obs)
+    opened.store.fill(records, proven)
     settings = earlier.project.settings
     opened.project.update_settings(**{key: settings[key] for key in CHOICES if key in settings})

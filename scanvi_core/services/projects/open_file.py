@@ -90,7 +90,7 @@ def reimport(project_id: str, matrix: str) -> str:
     Raises
     ------
     InputError
-        If labels were already given: they would be lost.
+        If labels were already given: they would be lost; or if the file has changed.
     """
     opened = workspace(project_id)
     if opened.labels().seq:
@@ -98,7 +98,11 @@ def reimport(project_id: str, matrix: str) -> str:
             "Labels were already chosen for this data set.",
             "Open the file again to start over with another matrix.",
         )
-    path = source_path(opened)
+    path, known = source_path(opened), opened.dataset.manifest["source"]
+    if path.exists() and path.stat().st_mtime_ns != known["mtime_ns"]:
+        raise InputError(
+            f"{path.name} has changed since it was opened.", "Open it as a new project."
+        )
     return submit_import(opened.project, lambda _: path, matrix)
 
 

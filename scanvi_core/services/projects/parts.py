@@ -229,6 +229,28 @@ def set_references(project: Project, names: Sequence[str]) -> None:
     write_json(project.parts / LIST, {"files": files})
 
 
+def check_content(project: Project) -> None:
+    """Refuse files of the same content under different names: each cell would be there twice.
+
+    Raises
+    ------
+    InputError
+        If there are two.
+    """
+    seen = dict[str, str]()
+    for part in parts(project):
+        manifest = read_manifest(part.dataset)
+        inner = manifest.get("origin", {}).get("parts", [])
+        for source in [file["source"] for file in inner] or [manifest["source"]]:
+            digest = source["sha256"]
+            if digest in seen:
+                raise InputError(
+                    f"{seen[digest]} and {part.name} hold the same.",
+                    "Open the files once more without one of them.",
+                )
+            seen[digest] = part.name
+
+
 def sources(project: Project) -> "list[Source]":
     """Return what was read of the files."""
     from scanvi_core.data.dataset import Dataset
@@ -263,6 +285,7 @@ def join_parts(
     from scanvi_core.data.guard.child_process import free_memory_mb, pass_on, run_child
     from scanvi_core.data.guard.subprocess_limits import Talk
 
+    check_content(project)
     listed = parts(project)
     target = project.source / "joined.h5ad"
     files = (file for part in listed for file in part.dataset.glob("counts_*.npy"))

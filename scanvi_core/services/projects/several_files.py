@@ -11,7 +11,8 @@ import pandas as pd
 
 from scanvi_core.data.anndata_files.cell_type_names import column_holds_types
 from scanvi_core.data.guard.signatures import HDF5_MAGIC
-from scanvi_core.errors import InputError
+from scanvi_core.data.manifest import read_manifest
+from scanvi_core.errors import InputError, ProjectError
 from scanvi_core.plurals import count
 from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.runtime import Report
@@ -169,9 +170,12 @@ def overview(project_id: str) -> Overview:
 def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what is kept goes by it
     from scanvi_core.data.joining.genes import kind_of_names, shared_genes
 
-    sources = parts.sources(open_project(project_id))
-    shared, problem = None, ""
+    project = open_project(project_id)
+    sources = parts.sources(project)
+    earlier, shared, problem = None, None, ""
     try:
+        earlier = _added_to(project)
+        parts.check_content(project)
         shared = shared_genes(sources)
     except InputError as error:
         problem = f"{error.message} {error.hint}"
@@ -195,11 +199,11 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
     candidates = [one for manifest in manifests for one in manifest["batch_candidates"]]
     batches = [one["key"] for one in candidates]
     typed = files["types in"] != NO_TYPES
-    added = open_project(project_id).settings.get(ADDED_TO)
+    added = bool(project.settings.get(ADDED_TO))
     likely = () if added or typed.all() else tuple(files["file"][typed])
-    batch_key = workspace(added).batch_key if added else None
+    batch_key = earlier.batch_key if earlier is not None else None
     columns = list(dict.fromkeys(filter(None, [batch_key, *batches])))
-    return Overview(files, n_shared, problem, columns, likely, bool(added), batch_key)
+    return Overview(files, n_shared, problem, columns, likely, added, batch_key)
 
 
 def _likely_labels(dataset: "Dataset") -> str:
@@ -249,6 +253,7 @@ def join_into(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Workspace:
     """Join the files that were read and take the joined file in; each file is a batch."""
+    earlier = _added_to(project)
     path, origin, key = parts.join_parts(
         project, batch_key, lambda share, words: report(JOIN_SHARE * share, words)
     )
@@ -261,15 +266,33 @@ def join_into(
     )
     project.update_settings(batch_key=key)
     parts.forget(project)
-    _take_labels(opened)
+    if earlier is not None and earlier.labels().seq:
+        transfer(earlier, opened, np.arange(earlier.dataset.n_obs))
     return opened
 
 
-def _take_labels(opened: Workspace) -> None:
-    """Take the labels of the project that files were added to; its cells come first here."""
-    earlier = opened.project.settings.get(ADDED_TO)
-    if earlier is None:
-        return
-    old = workspace(earlier)
-    if old.labels().seq:
-        transfer(old, opened, np.arange(old.dataset.n_obs))
+def _added_to(project: Project) -> Workspace | None:
+    """Return the project that files are added to; its cells come first, in their order.
+
+    Raises
+    ------
+    InputError
+        If it is not what it was any more: its labels would be lost, or land on other cells.
+    """
+    earlier_id = project.settings.get(ADDED_TO)
+    if earlier_id is None:
+        return None
+    listed = parts.parts(project)
+    again = "Open it and add the files once more, or open all files as one project."
+    try:
+        earlier = workspace(earlier_id)
+    except ProjectError as error:
+        raise InputError(
+            f"The project to which {listed[0].name} belongs cannot be opened any more.", again
+        ) from error
+    if (
+        read_manifest(listed[0].dataset)["counts_sha256"]
+        != earlier.dataset.manifest["counts_sha256"]
+    ):
+        raise InputError(f"{earlier.project.name} was read anew since files were added.", again)
+    return earlier

@@ -12,6 +12,7 @@ from scanvi_core.keys import one_line
 from scanvi_core.runtime import replacing
 from scanvi_core.services.export import columns, methods
 from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.export.targets import check_target
 from scanvi_core.services.report import data, decisions, evaluation, labels, model
 from scanvi_core.services.report.parts import NOT_RECORDED, Facts, Listed, Section, Text
 from scanvi_core.services.workspace import Workspace
@@ -84,12 +85,14 @@ def write_report(
     Raises
     ------
     InputError
-        If the target is a folder or a device, or its folder does not exist.
+        If nothing may be written there (`check_target`), or the folder does not exist.
     ExportError
         If the disk refuses.
     """
-    if target.exists() and not target.is_file():
-        raise InputError(f"{target} is no plain file.", "Choose another name.")
+    try:
+        check_target(opened, target)
+    except ExportError as error:
+        raise InputError(error.message, error.hint) from error
     if not target.absolute().parent.is_dir():
         raise InputError(f"The folder {target.absolute().parent} does not exist.", "Create it.")
     text = report_html(opened, choice, people=people)

@@ -230,6 +230,11 @@ class ReviewProgress:
     n_groups: int
 
     @property
+    def n_left(self) -> int:
+        """Cells that are still in doubt and have no label."""
+        return self.n_cells - self.n_named - self.n_clear
+
+    @property
     def fraction(self) -> float:
         """Share of the cells that need nothing more."""
         return (self.n_named + self.n_clear) / max(1, self.n_cells)

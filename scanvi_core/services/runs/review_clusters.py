@@ -45,8 +45,8 @@ def read(run: Run) -> "Clusters | None":
     codes, middles = np.asarray(run.array(CLUSTER)), None
     if run.has_array(MIDDLES):
         middles = np.asarray(run.array(MIDDLES))
-        if not codes.max(initial=-1) < len(middles) <= MOST:
-            raise damaged(run.root / f"{MIDDLES}.npy", f"it holds {len(middles)} middles")
+        if not codes.max(initial=-1) < len(middles) <= MOST or not np.isfinite(middles).all():
+            raise damaged(run.root / f"{MIDDLES}.npy", f"of its {len(middles)} some are none")
     return Clusters(codes, np.asarray(run.array(DISTANCE)), middles)
 
 

@@ -11,6 +11,7 @@ from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
+from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, evidence, queue
 from scanvi_core.services.workspace import workspace
@@ -220,6 +221,9 @@ def test_decisions_to_the_end_leave_a_finished_page(visit, trained):
         app.button(key="unknown").click().run()
         ready(trained)
     assert "All groups are decided" in app.success[0].value
+    n_left = queue.review_state(workspace(trained)).progress.n_left
+    told = [text for text in captions(app) if "too small for a card" in text]
+    assert told == [] if not n_left else told[0].startswith(f"{count(n_left, 'doubtful cell')} in")
     assert not app.exception
 
 

@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 
 from scanvi_core import keys, runtime
+from scanvi_core.data.manifest import MANIFEST, read_manifest
 from scanvi_core.errors import InputError
+from scanvi_core.project.files import write_json
 from scanvi_core.project.folder import list_projects, open_project
+from scanvi_core.project.label_log.storage.signing import VERIFIED
 from scanvi_core.services import jobs
+from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import adding, library, open_file, several_files
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.workspace import workspace
@@ -145,4 +149,38 @@ def test_a_file_by_a_name_of_before_gets_another(begun, files, tmp_path):
 
 def test_the_name_tells_what_was_added(begun, files):
     library.rename(begun, "My cells")
-    assert grown(begun, *files[1:]).project.name == "My cells and 2 other files"
+    assert grown(begun, *files[1:]).project.name == "My cells + 2 files"
+
+
+def test_what_was_done_here_is_not_called_foreign(begun, files):
+    opened = grown(begun, files[1])
+    assert {event.proof for event in opened.store.events()} == {VERIFIED}
+    assert history.brought(opened) == ""
+
+
+def test_labels_of_a_project_that_was_read_anew_do_not_land_on_other_cells(files, home):
+    project = finished(open_file.open_path(str(files[0])))
+    new = finished(adding.add_paths(project, [str(files[1])]))
+    manifest = read_manifest(open_project(project).dataset)
+    write_json(open_project(project).dataset / MANIFEST, manifest | {"counts_sha256": "0" * 64})
+    workspaces._open.clear()
+    assert "was read anew" in jobs.wait(several_files.join(new), 120).error[0]
+    assert several_files.is_pending(new)
+
+
+def test_without_the_old_project_nothing_is_joined_and_its_labels_are_not_lost(begun, files):
+    new = finished(adding.add_paths(begun, [str(files[1])]))
+    root = open_project(begun).root
+    root.rename(root.with_name("away"))
+    workspaces._open.clear()
+    assert "cannot be opened any more" in jobs.wait(several_files.join(new), 120).error[0]
+    assert several_files.is_pending(new)
+    assert "cannot be opened any more" in several_files.overview(new).problem
+
+
+def test_the_same_content_under_another_name_is_refused(begun, files, tmp_path):
+    copy = tmp_path / "copy.h5ad"
+    copy.write_bytes(files[0].read_bytes())
+    new = finished(adding.add_paths(begun, [str(copy)]))
+    assert "first and copy hold the same" in several_files.overview(new).problem
+    assert "hold the same" in jobs.wait(several_files.join(new), 120).error[0]

@@ -90,9 +90,11 @@ def test_a_run_of_an_earlier_version_without_clusters_has_a_queue(trained):
 
 def test_middles_that_do_not_fit_the_clusters_are_damage(trained):
     run = workspace(trained).current_run()
-    run.write_array("card_middles", np.zeros((2, 3), dtype=np.float32))
-    with pytest.raises(DataDamaged, match="2 middles"):
-        review_clusters.read(run)
+    right = np.array(run.array("card_middles"))
+    for wrong in (right[:2], np.zeros((500, 3)), np.full_like(right, np.nan)):
+        run.write_array("card_middles", wrong.astype(np.float32))
+        with pytest.raises(DataDamaged, match="card_middles"):
+            review_clusters.read(run)
 
 
 def test_the_same_answer_twice_is_one_answer(trained):

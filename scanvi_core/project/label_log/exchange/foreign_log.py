@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -49,14 +49,21 @@ def checked(records: Iterable[Record], n_obs: int) -> Iterator[Record]:
     return map(Audit(n_obs, Allowance.for_cells(n_obs)).take, records)
 
 
-def marked(records: Iterable[Record], bringer: Bringer, signer: Signer) -> Iterator[Record]:
+def marked(
+    records: Iterable[Record],
+    bringer: Bringer,
+    signer: Signer,
+    proven: Collection[int] = (),
+) -> Iterator[Record]:
     """Yield all entries of a log as brought by somebody, signed as such by this installation.
 
-    Who and when each names stays as it is: it is what they claim.
+    Who and when each names stays as it is: it is what they claim. Entries whose numbers are
+    `proven` were made here, and are not brought.
     """
     mac = ""
     for record in records:
-        own = record._replace(origin=brought(record.origin, bringer))
+        is_own = record.seq in proven
+        own = record if is_own else record._replace(origin=brought(record.origin, bringer))
         mac = signer.sign(mac, own)
         yield own._replace(mac=mac)
 
