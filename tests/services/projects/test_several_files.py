@@ -171,7 +171,7 @@ def test_no_copy_takes_the_place_of_a_file_it_was_joined_from(files, home, tmp_p
     with pytest.raises(ExportError, match="is your own file"):
         write.write(opened, ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
     for target in (own, opened.project.root / "settings.json"):
-        with pytest.raises(ExportError, match="is your own file|lies among the projects"):
+        with pytest.raises(ExportError, match=r"is your own file|lies among the projects"):
             write.write(opened, ExportChoice(), target)
     assert own.read_bytes() == before
     assert not (tmp_path / "second.annotated.annotated.h5ad").exists()  # nothing was begun
