@@ -23,7 +23,7 @@ def test_a_run_is_prepared_begun_elsewhere_and_its_model_shown(page, start_app, 
     page.get_by_text("Quick look").click()
     shoot(page, "train-here")
     page.get_by_text("Here, in several processes").click()
-    page.get_by_text("give the same model as one").wait_for()
+    page.get_by_text("which is that of one up to rounding").wait_for()
     page.get_by_text("On other computers").click()
     page.get_by_text("Folder of the project there").wait_for()
     shoot(page, "train-elsewhere")

@@ -30,9 +30,12 @@ def work(_options):
         half.mkdir()
         (half / "part").write_text("half")
         ending.say("More was said.")
-        print(child.pid, flush=True)
+        said = False
         while True:
             try:
+                if not said:
+                    print(child.pid, flush=True)
+                    said = True
                 time.sleep(60)
             except KeyboardInterrupt:
                 pass

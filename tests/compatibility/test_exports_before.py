@@ -58,7 +58,17 @@ def test_an_export_is_what_it_was(make, before, tmp_path):
     torch.set_num_threads(1)
     source, key = make(tmp_path)
     target = tmp_path / "out.h5ad"
-    asked = ["annotate", source, "-o", target, "--labels-key", key, "--preset", "quick"]
+    asked = [
+        "annotate",
+        source,
+        "-o",
+        target,
+        "--labels-key",
+        key,
+        "--preset",
+        "quick",
+        "--both-maps",
+    ]
     assert cli.main([str(word) for word in (*asked, "--seed", 0)]) == 0
     original, adata = anndata.read_h5ad(source), anndata.read_h5ad(target)
 

@@ -220,4 +220,6 @@ def test_the_settings_let_in_other_names_and_pages(refusal):
 
 
 def test_every_costly_route_has_its_turns():
-    assert set(door.TURNS.values()) | {request_limits.PROJECT} == set(request_limits.config.TURNS)
+    assert set(door.TURNS.values()) | {request_limits.PROJECT, request_limits.REMARK} == set(
+        request_limits.config.TURNS
+    )

@@ -125,8 +125,11 @@ class Trainer:
         """Write down why the run failed, if it does, or that it can go on later."""
         try:
             yield
-        except (EndRequested, TeamBroken, KeyboardInterrupt) as error:
-            self.run.set_status(runs.INTERRUPTED, str(error) or runs.CLOSED)
+        except (EndRequested, TeamBroken) as error:
+            self.run.set_status(runs.INTERRUPTED, str(error))
+            raise
+        except KeyboardInterrupt:
+            self.run.set_status(runs.INTERRUPTED, runs.CLOSED)
             raise
         except jobs.JobStopped:
             self.run.set_status(runs.STOPPED, runs.CANCELED)

@@ -70,7 +70,7 @@ def test_a_full_disk_is_a_project_error(sound, monkeypatch):
 
     monkeypatch.setattr(np, "save", full)
     failure = ask(sound)["error"]
-    assert failure["class"] == "ProjectError"
+    assert failure["class"] == "DiskFull"
     assert "No space left" in failure["message"]
     assert not (sound.parent / "ds").exists()
 

@@ -99,6 +99,7 @@ def test_the_time_left_is_told_between_epochs_too(opened, monkeypatch):
     said = []
     monkeypatch.setattr(trainer, "TELL_EVERY_S", 0.0)
     job = ForegroundJob(opened.id, lambda fraction, message: said.append((fraction, message)))
+    job.tells_time = True  # as jobs of the app
     in_process.train(opened, REQUEST, job)
     told = [fraction for fraction, message in said if " left" in message]
     assert len(set(told)) > 2 * len(job._now.records) and told == sorted(told)
