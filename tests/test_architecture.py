@@ -1,5 +1,6 @@
 """What keeps the program quick to open and easy to read; import-linter checks the layers."""
 
+import ast
 import subprocess
 import sys
 
@@ -54,6 +55,17 @@ def test_only_init_lies_directly_in_pages():
 def test_no_source_file_is_too_long_to_read(path):
     n = len(path.read_text(encoding="utf-8").splitlines())
     assert n <= MAX_LINES, f"{n} lines"
+
+
+def test_no_choice_among_ways_can_be_taken_back_by_a_second_click():
+    open_ended = [
+        f"{path.name}: {call.args[0].value}"
+        for path in (ROOT / "pages").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "segmented_control"
+        if not any(given.arg == "required" for given in call.keywords)
+    ]
+    assert open_ended == []
 
 
 def test_session_state_is_touched_in_two_places_only():

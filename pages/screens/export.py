@@ -48,7 +48,7 @@ if written:
 profile = (
     st.segmented_control(
         "What is the file for?", list(PROFILES), default=ANALYSIS, key="export-profile",
-        format_func=PROFILES.__getitem__, persist_state="session",
+        required=True, format_func=PROFILES.__getitem__, persist_state="session",
     )
     or ANALYSIS
 )  # fmt: skip

@@ -107,7 +107,7 @@ def types(opened: Workspace, report: HoldoutReport) -> None:
         st.header("Which types are mistaken for which")
         shown = st.segmented_control(
             "Show", ["Percent of each row", "Cells"], default="Percent of each row",
-            key="confusion-mode", label_visibility="collapsed",
+            key="confusion-mode", required=True, label_visibility="collapsed",
         )  # fmt: skip
         counts, matrix_ = shown == "Cells", report.scores.confusion
         charts.confusion(matrix_, report.names, key="confusion", counts=counts)

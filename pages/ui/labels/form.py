@@ -37,7 +37,7 @@ def choose_source(opened: Workspace, *, begun: bool) -> None:
     way = st.segmented_control(
         "Where the labels come from", [COLUMN, EMPTY, MARKERS, TABLE, *more],
         default=COLUMN if types else EMPTY,
-        key=SOURCE, label_visibility="collapsed",
+        key=SOURCE, required=True, label_visibility="collapsed",
     )  # fmt: skip
     if way == EARLIER:
         _from_earlier(opened, before)

@@ -16,7 +16,7 @@ def draw(opened: Workspace) -> None:
     with st.expander("Change the types"):
         what = st.segmented_control(
             "What to change", [ADD, RENAME, SPLIT, COLOR, DELETE], default=RENAME,
-            key="type-change", label_visibility="collapsed",
+            key="type-change", required=True, label_visibility="collapsed",
         )  # fmt: skip
         if what == ADD:
             _add(opened)

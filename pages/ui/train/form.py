@@ -55,6 +55,7 @@ def draw(opened: Workspace) -> TrainRequest:
         list(PRESET_WORDS),
         default=train.preset,
         key="train.preset",
+        required=True,
         format_func=PRESET_WORDS.__getitem__,
         persist_state="session",
     )
