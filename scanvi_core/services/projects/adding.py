@@ -15,7 +15,7 @@ from scanvi_core.project.foreign.project_file import plain_files
 from scanvi_core.project.records import PartFile
 from scanvi_core.services import request_limits
 from scanvi_core.services.paths import stored_path
-from scanvi_core.services.projects import parts, several_files
+from scanvi_core.services.projects import file_names, parts, several_files
 from scanvi_core.services.projects.open_file import keep_uploads
 from scanvi_core.services.workspace import workspace
 
@@ -84,7 +84,7 @@ def _first(earlier: Project, project: Project, manifest: Manifest) -> PartFile:
         if kept is not None:
             source["path"] = str(_link(kept, folder / "source" / "-".join(kept.parts[-2:])))
     write_json(folder / "dataset" / MANIFEST, manifest)
-    alone = parts.names_of([Path(manifest.get("origin", manifest)["name"])])
+    alone = file_names.names_of([Path(manifest.get("origin", manifest)["name"])])
     name = BEFORE if _names(manifest) else alone[0]
     return {"name": name, "path": str(folder / "dataset"), "reference": False}
 

@@ -1,15 +1,11 @@
 """Several files as one project: each is read on its own, looked at, and then they are joined."""
 
-import re
 import shutil
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanvi_core.data.guard.signatures import plain_name
 from scanvi_core.data.manifest import MANIFEST, read_manifest
 from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.files import read_record, write_json
@@ -17,6 +13,7 @@ from scanvi_core.project.folder import Project
 from scanvi_core.project.records import PartFile, PartFiles
 from scanvi_core.runtime import Report
 from scanvi_core.services import paths
+from scanvi_core.services.projects import file_names
 
 if TYPE_CHECKING:
     from scanvi_core.data.joining.genes import Source
@@ -80,31 +77,6 @@ def parts(project: Project) -> list[Part]:
     ]
 
 
-def names_of(files: Sequence[Path], taken: Sequence[str] = ()) -> list[str]:
-    """Return different names for files that every system takes: what tells their paths apart.
-
-    None is among the names that are `taken`.
-    """
-    ways = [[plain_name(part) for part in reversed(path.parts)] for path in files]
-    shared = (at for at in range(min(map(len, ways)) - 1) if len({way[at] for way in ways}) == 1)
-    depth = 0
-    while len(ways) > 1 and depth == next(shared, None):
-        depth += 1  # all have the same name, in folders of different ones
-    names = list[str]()
-    for way in ways:
-        plain = unicodedata.normalize("NFKD", way[depth]).encode("ascii", "ignore").decode()
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:60] or "file"
-        names.append(unused(name, [*taken, *names]))
-    return names
-
-
-def unused(name: str, taken: Sequence[str]) -> str:
-    """Return a name, with a number where it is taken; capitals do not tell names apart."""
-    known = {other.casefold() for other in taken}
-    numbered = (f"{name}-{number}" for number in count(2))
-    return next(free for free in chain([name], numbered) if free.casefold() not in known)
-
-
 def check_files(files: Sequence[Path]) -> None:
     """Refuse too many files, and a file that is there twice.
 
@@ -148,7 +120,11 @@ def list_files(
     check_files(every)
     for path in every:  # whoever lists them may open them
         paths.was_imported(path)
-    named = zip(names_of(every, [part["name"] for part in before] + [*taken]), every, strict=True)
+    named = zip(
+        file_names.names_of(every, [part["name"] for part in before] + [*taken]),
+        every,
+        strict=True,
+    )
     listed: list[PartFile] = [
         {"name": name, "path": str(path), "reference": at >= len(files)}
         for at, (name, path) in enumerate(named)

@@ -18,7 +18,7 @@ from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
-from scanvi_core.services.projects import browse, open_file, parts
+from scanvi_core.services.projects import browse, file_names, open_file, parts
 from scanvi_core.services.projects.label_transfer import transfer
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads, stopping
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready, workspace
@@ -73,7 +73,7 @@ def open_files(files: Sequence[Path]) -> str:
         If a file is named twice, or there are too many.
     """
     parts.check_files(files)
-    return _open(parts.names_of(files), lambda _: files)
+    return _open(file_names.names_of(files), lambda _: files)
 
 
 def open_paths(texts: Sequence[str]) -> str:
@@ -127,7 +127,7 @@ def named_apart(files: Sequence[tuple[str, IO[bytes]]]) -> dict[str, IO[bytes]]:
     named = dict[str, IO[bytes]]()
     for name, stream in files:
         plain = Path(Path(name).name or "upload")
-        stem = parts.unused(plain.stem, [Path(other).stem for other in named])
+        stem = file_names.unused(plain.stem, [Path(other).stem for other in named])
         named[f"{stem}{plain.suffix}"] = stream
     return named
 

@@ -12,7 +12,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import parts, project_file, several_files
+from scanvi_core.services.projects import file_names, project_file, several_files
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example
@@ -154,7 +154,7 @@ def test_elsewhere_the_files_are_gone_and_all_cells_can_still_be_exported(
 def test_files_are_named_by_what_tells_them_apart(paths, expected):
     from pathlib import Path
 
-    assert parts.names_of([Path(path) for path in paths]) == expected
+    assert file_names.names_of([Path(path) for path in paths]) == expected
 
 
 def test_a_project_that_is_joined_is_a_project_like_others(home):
