@@ -26,8 +26,8 @@ def cells(tmp_path):
     return write(tmp_path / "cells.h5ad")
 
 
-def write(path, *, turned=False):
-    counts = np.random.default_rng(0).poisson(2.0, (60, 40)).astype(np.float32)
+def write(path, *, turned=False, seed=0):
+    counts = np.random.default_rng(seed).poisson(2.0, (60, 40)).astype(np.float32)
     obs = pd.DataFrame({"cell_type": ["B", "T"] * 30}, index=[f"P0_A{i}" for i in range(60)])
     data = anndata.AnnData(counts, obs, pd.DataFrame(index=GENES))
     (data.T.copy() if turned else data).write_h5ad(path)
@@ -125,7 +125,8 @@ def test_a_turned_file_is_turned_with_one_click(visit, tmp_path):
 
 
 def test_two_files_of_cells_in_one_upload_are_shown_and_joined(visit, tmp_path, cells):
-    both = [(name, io.BytesIO(cells.read_bytes())) for name in ("a.h5ad", "b.h5ad")]
+    files = {"a.h5ad": cells, "b.h5ad": write(tmp_path / "b.h5ad", seed=1)}
+    both = [(name, io.BytesIO(path.read_bytes())) for name, path in files.items()]
     assert several_files.hold_cells(both) and not several_files.hold_cells(both[1:])
     project = several_files.open_uploads(both)
     finished(project)
@@ -147,7 +148,7 @@ def test_a_file_is_added_to_the_open_project(visit, tmp_path, cells):
     project = open_file.open_path("cells.h5ad")
     finished(project)
     edit.use_column(workspace(project), "cell_type", set())
-    write(tmp_path / "more.h5ad")
+    write(tmp_path / "more.h5ad", seed=1)
     app = sound(visit("open", project))
     app.toggle(key="add-files").set_value(True).run()
     assert "as a new project" in app.info[0].value

@@ -150,7 +150,7 @@ def test_it_takes_the_place_of_a_file_only(labeled, tmp_path):
     target.write_text("old", encoding="utf-8")
     write_report(opened, target)
     assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
-    with pytest.raises(InputError, match="no plain file"):
+    with pytest.raises(InputError, match="only a plain file is replaced"):
         write_report(opened, tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         write_report(opened, tmp_path / "nowhere" / "report.html")
