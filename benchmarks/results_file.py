@@ -78,10 +78,14 @@ def commit() -> str:
 
 
 def command_line() -> str:
-    """Return the command that this program was started with, all its arguments included."""
+    """Return the command that this program was started with, all its arguments included.
+
+    Of a full path only the name stays: where it lies is of one machine.
+    """
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     named = ["-m", spec.name.removesuffix(".__main__")] if spec else [sys.argv[0]]
-    return shlex.join(["python", *named, *sys.argv[1:]])
+    given = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", *named, *given])
 
 
 @dataclass(frozen=True, slots=True)

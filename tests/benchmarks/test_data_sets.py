@@ -123,6 +123,13 @@ def test_a_result_is_stamped_with_the_commit_and_the_whole_command(tmp_path):
     assert written["commit"] == results_file.commit()
 
 
+def test_of_a_full_path_a_result_tells_the_name_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        sys, "argv", ["thing", str(tmp_path / "kept"), "beside/it", "--seeds", "1"]
+    )
+    assert results_file.command_line().endswith(" kept beside/it --seeds 1")
+
+
 def test_a_result_from_before_has_neither(tmp_path):
     (tmp_path / "old.json").write_text(
         json.dumps({"title": "A", "command": "b", "machine": "c", "columns": [], "rows": []})
