@@ -131,12 +131,19 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextmanager
 def home_at(folder: Path) -> Iterator[None]:
     """Keep projects in another folder for a while; for the command line, which needs no trace."""
-    before = os.environ.get(HOME_VARIABLE)
-    os.environ[HOME_VARIABLE] = str(folder)
+    with variable_at(HOME_VARIABLE, str(folder)):
+        yield
+
+
+@contextmanager
+def variable_at(name: str, value: str) -> Iterator[None]:
+    """Give a variable of the environment another value for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         if before is None:
-            del os.environ[HOME_VARIABLE]
+            del os.environ[name]
         else:
-            os.environ[HOME_VARIABLE] = before
+            os.environ[name] = before

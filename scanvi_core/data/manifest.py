@@ -161,6 +161,17 @@ def read_manifest(folder: Path) -> Manifest:
     return cast("Manifest", manifest)
 
 
+def joined_parts(manifest: Mapping[str, Any]) -> list[Part]:
+    """Return the files that a data set was joined from; none where it was made from one."""
+    parts: list[Part] = manifest.get("origin", {}).get("parts", [])
+    return parts
+
+
+def source_files(manifest: Mapping[str, Any]) -> list[SourceFile]:
+    """Return the files of the user that a data set was made from."""
+    return [part["source"] for part in joined_parts(manifest)] or [manifest["source"]]
+
+
 def check_complete(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Raise `DataDamaged` where a manifest lacks what every import writes."""
     missing = sorted(set(Manifest.__annotations__) - OPTIONAL - set(manifest))

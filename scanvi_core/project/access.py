@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core import runtime
+from scanvi_core.arrays import stamp
 from scanvi_core.errors import FileRefused, OnlyVisiting, ProjectError, ReadOnly, SettingInvalid
 from scanvi_core.project.files import read_json, write_json
 
@@ -196,12 +197,11 @@ def access_of(root: Path) -> Access:
     SettingInvalid
         If the variable says something else than read or write.
     """
-    path = f"{root}{os.sep}{FILE}"
     try:
-        seen = os.stat(path)  # noqa: PTH116  asked for by every look at a project
+        seen = stamp(f"{root}{os.sep}{FILE}")  # asked for by every look at a project
     except FileNotFoundError:
         return Access(everyone=unowned())
-    return _read(path, seen.st_mtime_ns, seen.st_ino, seen.st_size)
+    return _read(*seen)
 
 
 def unowned() -> str:

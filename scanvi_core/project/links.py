@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 from scanvi_core import config
+from scanvi_core.arrays import stamp
 from scanvi_core.errors import ProjectError
 from scanvi_core.plurals import count
 from scanvi_core.project.files import read_json, write_json
@@ -88,12 +89,11 @@ def links_of(root: Path) -> tuple[Link, ...]:
 
     Those of a damaged file are gone, and open nothing.
     """
-    path = f"{root}{os.sep}{FILE}"
     try:
-        seen = os.stat(path)  # noqa: PTH116  asked for by every look at a project
+        seen = stamp(f"{root}{os.sep}{FILE}")  # asked for by every look at a project
     except FileNotFoundError:
         return ()
-    return _read(path, seen.st_mtime_ns, seen.st_ino, seen.st_size)
+    return _read(*seen)
 
 
 def find(token: str) -> tuple[Path, Link] | None:

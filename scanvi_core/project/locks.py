@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from scanvi_core.keys import one_line
+from scanvi_core.runtime import variable_at
 
 USER_VARIABLE = "SCANVI_USER"
 MARK = "in-use"
@@ -34,15 +35,8 @@ def this_user() -> str:
 @contextmanager
 def nameless() -> Iterator[None]:
     """Let nobody be at work for a while, so that no name comes into the history."""
-    before = os.environ.get(USER_VARIABLE)
-    os.environ[USER_VARIABLE] = ""
-    try:
+    with variable_at(USER_VARIABLE, ""):
         yield
-    finally:
-        if before is None:
-            del os.environ[USER_VARIABLE]
-        else:
-            os.environ[USER_VARIABLE] = before
 
 
 def ask_who(ask: Callable[[], str], signed_in: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from scanvi_core import config
+from scanvi_core.arrays import stamp
 from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.files import not_written, to_json
 from scanvi_core.project.folder import now
@@ -112,12 +113,11 @@ def voter(by: str, signed_in: bool) -> Voter:
 
 def read(root: Path) -> Remarks:
     """Return what was said of the project in a folder."""
-    path = f"{root}{os.sep}{FILE}"
     try:
-        seen = os.stat(path)  # noqa: PTH116  asked for by every drawing of a page
+        seen = stamp(f"{root}{os.sep}{FILE}")  # asked for by every look at a project
     except FileNotFoundError:
         return Remarks()
-    return _read(path, seen.st_mtime_ns, seen.st_ino, seen.st_size)
+    return _read(*seen)
 
 
 def add(root: Path, what: str, by: str, *, signed_in: bool, **more: Any) -> None:

@@ -35,7 +35,7 @@ SAFE = {  # besides what goes through stored_path
     'if not about["path"]:  # the project came from elsewhere',
     # compared with what is to be written, never opened
     'yield from (Path(file.source["path"]) for file in joined_files(opened))',
-    'known = {source["path"] for source in _sources(manifest)}',
+    'known = {source["path"] for source in source_files(manifest)}',
     # moved only in the folder that the reading made it
     '"source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},',
     'ours = now != runs.WAITING and settings["store"] is None',

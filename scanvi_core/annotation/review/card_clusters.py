@@ -60,12 +60,14 @@ class Clusters:
         exp(-d^2 / h^2) of the distance d between their middles, 1 in the same cluster; h is twice
         the median distance of a cluster from the next one. 0 without middles.
         """
+        from scipy.spatial.distance import cdist
+
         there = self.codes >= 0
         reached = np.unique(self.codes[there & cells])
         near = np.zeros(self.codes.size, dtype=np.float32)
         if self.middles is None or not reached.size:
             return near
-        squares = _squares(self.middles, self.middles)
+        squares = cdist(self.middles, self.middles, "sqeuclidean")
         next_one = (squares + np.diag(np.full(len(squares), np.inf))).min(axis=1)
         width = max(REACH**2 * float(np.median(next_one)), 1e-12)
         near[there] = np.exp(-squares[:, reached].min(axis=1) / width)[self.codes[there]]
@@ -112,9 +114,3 @@ def make_clusters(z1: Floats, components: Callable[[Rows], Floats], *, seed: int
         points = place(np.asarray(z1[block]), components(block))
         codes[block], distance[block] = nearest(np.ascontiguousarray(points), middles)
     return Clusters(codes, distance, middles)
-
-
-def _squares(a: Floats, b: Floats) -> Floats:
-    """Return squared distances [m, n]."""
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2.0 * (a @ b.T)
-    return np.asarray(np.maximum(squares, 0.0))

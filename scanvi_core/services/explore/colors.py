@@ -1,5 +1,6 @@
 """The ways to color the cells of a map, and to search for a gene to color by."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -215,12 +216,16 @@ def _by_labels(opened: Workspace, what: str) -> Coloring:
     return _by_type(opened, what, codes, names, str(state.seq))
 
 
+def places_of(names: Sequence[str], places: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the places in the palette of some types: their own, else in their order."""
+    return tuple(places.get(name, i) for i, name in enumerate(names))
+
+
 def _by_type(
     opened: Workspace, what: str, codes: np.ndarray, names: tuple[str, ...], revision: str
 ) -> Coloring:
     """Color by cell type; a type keeps its place in the palette whatever else is shown."""
-    places = type_colors(opened)
-    own = tuple(places.get(name, i) for i, name in enumerate(names))
+    own = places_of(names, type_colors(opened))
     return Coloring(what, f"{what}/{revision}/{opened.labels().seq}", codes, names, own)
 
 

@@ -133,4 +133,4 @@ def taught(table: pd.DataFrame) -> Draw:
 
 
 def _paint(names: Sequence[str], places: Mapping[str, int]) -> list[str]:
-    return [type_color(places.get(name, i)) for i, name in enumerate(names)]
+    return [type_color(place) for place in colors.places_of(names, places)]

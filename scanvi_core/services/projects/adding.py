@@ -2,11 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from scanvi_core.data.manifest import MANIFEST, Manifest, SourceFile, read_manifest
+from scanvi_core.data.manifest import (
+    MANIFEST,
+    Manifest,
+    SourceFile,
+    joined_parts,
+    read_manifest,
+    source_files,
+)
 from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.plurals import count
 from scanvi_core.project.files import not_written, write_json
@@ -59,11 +66,12 @@ def _begin(project_id: str, fetch: Callable[[Project], list[Path]]) -> str:
     project = create_project(f"{earlier.project.name[:NAME]} and more")
     try:
         files = fetch(project)
-        known = {source["path"] for source in _sources(manifest)}
+        known = {source["path"] for source in source_files(manifest)}
         twice = next((path.name for path in files if str(path) in known), None)
         if twice is not None:
             raise InputError(f"{twice} is in this project already.", "Choose another file.")
-        before, taken = _first(earlier.project, project, manifest), _names(manifest)
+        before = _first(earlier.project, project, manifest)
+        taken = [part["name"] for part in joined_parts(manifest)]
         parts.list_files(project, files, before=[before], taken=taken)
         name = f"{earlier.project.name[:NAME]} + {count(len(files), 'file')}"
         project.update_settings(name=name, **{several_files.ADDED_TO: earlier.id})
@@ -79,20 +87,14 @@ def _first(earlier: Project, project: Project, manifest: Manifest) -> PartFile:
     folder = project.parts / "0"
     for path in plain_files(earlier.dataset):
         _link(path, folder / "dataset" / path.relative_to(earlier.dataset))
-    for source in _sources(manifest):
+    for source in source_files(manifest):
         kept = _kept(earlier, source)
         if kept is not None:
             source["path"] = str(_link(kept, folder / "source" / "-".join(kept.parts[-2:])))
     write_json(folder / "dataset" / MANIFEST, manifest)
     alone = file_names.names_of([Path(manifest.get("origin", manifest)["name"])])
-    name = BEFORE if _names(manifest) else alone[0]
+    name = BEFORE if joined_parts(manifest) else alone[0]
     return {"name": name, "path": str(folder / "dataset"), "reference": False}
-
-
-def _sources(manifest: Manifest) -> Iterator[SourceFile]:
-    """Yield the files of the user that a data set was made from."""
-    files = [part["source"] for part in manifest.get("origin", {}).get("parts", [])]
-    yield from files or [manifest["source"]]
 
 
 def _kept(project: Project, source: SourceFile) -> Path | None:
@@ -102,10 +104,6 @@ def _kept(project: Project, source: SourceFile) -> Path | None:
     except FileRefused:  # whoever adds to it may not have it
         return None
     return path if path.is_relative_to(project.source.resolve()) and path.is_file() else None
-
-
-def _names(manifest: Manifest) -> list[str]:
-    return [part["name"] for part in manifest.get("origin", {}).get("parts", [])]
 
 
 def _link(path: Path, target: Path) -> Path:

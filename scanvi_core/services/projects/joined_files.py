@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scanvi_core.data.manifest import SourceFile
+from scanvi_core.data.manifest import SourceFile, joined_parts
 from scanvi_core.services.workspace import Workspace
 
 
@@ -36,7 +36,7 @@ class JoinedFile:
 def joined_files(opened: Workspace) -> list[JoinedFile]:
     """Return the files a project was joined from, in order; none where it was made from one."""
     files, start = list[JoinedFile](), 0
-    for part in opened.dataset.manifest.get("origin", {}).get("parts", []):
+    for part in joined_parts(opened.dataset.manifest):
         rows = slice(start, start + part["n_obs"])
         name, ending = part["name"], part["ending"]
         files.append(JoinedFile(name, part["reference"], rows, ending, part["source"]))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scanvi_core.data.manifest import MANIFEST, read_manifest
+from scanvi_core.data.manifest import MANIFEST, joined_parts, read_manifest, source_files
+from scanvi_core.data.manifest import Part as JoinedPart
 from scanvi_core.errors import ChoiceNeeded, InputError
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.folder import Project
@@ -215,9 +216,7 @@ def check_content(project: Project) -> None:
     """
     seen = dict[str, str]()
     for part in parts(project):
-        manifest = read_manifest(part.dataset)
-        inner = manifest.get("origin", {}).get("parts", [])
-        for source in [file["source"] for file in inner] or [manifest["source"]]:
+        for source in source_files(read_manifest(part.dataset)):
             digest = source["sha256"]
             if digest in seen:
                 raise InputError(
@@ -299,7 +298,7 @@ def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[s
     """Return what the joined file says of a part, or of the files it was itself joined from."""
     manifest = read_manifest(part.dataset)
     ending = f"{separator}{part.name}" if separator else ""
-    alone: dict[str, Any] = {
+    alone: JoinedPart = {
         "name": part.name,
         "ending": "",
         "reference": False,
@@ -308,23 +307,20 @@ def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[s
         "counts_source": manifest["counts_source"],
         "source": manifest["source"],
     }
-    inner: list[Any] = manifest.get("origin", {}).get("parts", [alone])
     return [
-        file
-        | {
+        {
+            **file,
             "ending": file["ending"] + ending,
             "reference": file["reference"] or part.reference,
             "source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},
         }
-        for file in inner
+        for file in joined_parts(manifest) or [alone]
     ]
 
 
 def _keep(project: Project, part: Part, at: int, path: str) -> str:
     """Return where a file lies from now on: what was made or uploaded for a part is kept."""
-    made = Path(
-        path
-    )  # of what was just read; only in the folder that the reading made it is moved
+    made = Path(path)
     if made.parent != part.source:
         return path
     kept = project.source / f"{at}-{made.name}"

@@ -31,9 +31,10 @@ VECTOR_CELLS = 5_000  # of more a map is a picture: the file stays small
 def labels(opened: Workspace, choice: ExportChoice) -> Section:
     """Return the final labels as an export would write them, with their map."""
     names, sources = columns.final_labels(opened, choice)
-    types, places = _types(names), colors.type_colors(opened)
+    types = _types(names)
+    places = colors.places_of(types, colors.type_colors(opened))
     codes = pd.Index(types).get_indexer(names)
-    paint = [type_color(places.get(name, i)) for i, name in enumerate(types)]
+    paint = [type_color(place) for place in places]
     table = _table(types, codes, sources)
     section = Section("Labels and where they came from", [Text(_known(opened))])
     if not types:
@@ -43,8 +44,7 @@ def labels(opened: Workspace, choice: ExportChoice) -> Section:
         paint = [*paint, UNLABELED]
     section.add(table_of(table, "Cells per type", paint=paint))
     if maps.embeddings(opened):
-        own = tuple(places.get(name, i) for i, name in enumerate(types))
-        coloring = Coloring("Final labels", "", codes, tuple(types), own)
+        coloring = Coloring("Final labels", "", codes, tuple(types), places)
         section.add(map_of(opened, coloring, "The cells in the colors of their types."))
     return section
 
