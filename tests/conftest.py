@@ -55,11 +55,14 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 @pytest.fixture(scope="session")
-def example(once: Once) -> Path:
-    """The file of the built-in example."""
+def example(once: Once) -> Iterator[Path]:
+    """The file of the built-in example, which no test may change: others open it too."""
     from scanvi_core.data.example import write_example
 
-    return once("example", lambda folder: write_example(folder / "cells.h5ad"))
+    path = once("example", lambda folder: write_example(folder / "cells.h5ad"))
+    before = path.stat().st_mtime_ns
+    yield path
+    assert path.stat().st_mtime_ns == before, "a test changed the example that all share"
 
 
 @pytest.fixture(scope="session")

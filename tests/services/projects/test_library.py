@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import FileRefused, ProjectError, SettingInvalid
-from scanvi_core.project.folder import list_projects, open_project, projects_home
+from scanvi_core.project.folder import create_project, list_projects, open_project, projects_home
 from scanvi_core.project.locks import MARK
 from scanvi_core.services import jobs
 from scanvi_core.services.export import write
@@ -21,8 +21,9 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.opinions.kept import kept as opinions_of
 from scanvi_core.services.projects import library
+from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import source_path, workspace
+from scanvi_core.services.workspace import workspace
 from tests import ROOT
 
 
@@ -61,11 +62,12 @@ def test_opinions_go_with_a_packed_project_and_with_a_copy(labeled):
         assert (found.name, found.names, found.about) == (kept.name, kept.names, kept.about)
 
 
-def test_a_project_whose_file_is_older_than_zip_files_is_packed(labeled):
-    source = source_path(workspace(labeled))
+def test_a_project_whose_file_is_older_than_zip_files_is_packed(home, example, tmp_path):
+    source = shutil.copy(example, tmp_path)
     os.utime(source, ns=(0, 0))
-    manifest = workspace(labeled).dataset.manifest["source"]
-    packed = library.save(labeled)
+    opened = import_into(create_project("Cells"), Path(source))
+    manifest = opened.dataset.manifest["source"]
+    packed = library.save(opened.project.id)
     with zipfile.ZipFile(packed) as file:
         [name] = [item for item in file.namelist() if item.startswith("source/")]
         assert file.getinfo(name).file_size == manifest["size"]
