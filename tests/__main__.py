@@ -1,6 +1,7 @@
 """Run every check of the project: ``python -m tests``; further arguments go to pytest.
 
-The tests run in one process per core (``-n 0``: in one), the other checks beside them.
+The tests run in one process more than there are cores, since half of their time they wait for a
+browser or another process (``-n 0``: in one); the other checks run beside them.
 """
 
 import os
@@ -42,7 +43,7 @@ def _told(name: str, command: list[str]) -> int:
 def _test(arguments: list[str]) -> int:
     print("\n== tests", flush=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    workers = ["-n", str(min(cores or 1, MOST_WORKERS)), "--dist", "worksteal"]
+    workers = ["-n", str(min((cores or 1) + 1, MOST_WORKERS)), "--dist", "worksteal"]
     environment = {"OMP_NUM_THREADS": "1"} | os.environ  # the processes share the cores
     return subprocess.call([TOOLS / "pytest", *workers, *arguments], env=environment)
 
