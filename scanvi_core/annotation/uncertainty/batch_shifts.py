@@ -1,15 +1,17 @@
-"""Batches without any label are moved onto those that have some, before new types are looked for.
+"""Batches with few labels are moved onto the others, before new types are looked for.
 
-A whole batch that stands apart from all labeled cells, as a query does from its reference, would
-look new from end to end. How far it stands apart is found type by type, where the cells predicted
-as a type lie densest near the labeled ones; cells of a new type among them lie elsewhere, and are
-moved along.
+A whole batch that stands apart from nearly all labeled cells, as a query does from its reference,
+would look new from end to end, however few of its cells were named meanwhile. How far it stands
+apart is found type by type, where the cells predicted as a type lie densest near the labeled ones;
+cells of a new type among them lie elsewhere, and are moved along.
 """
 
 import numpy as np
 
 from scanvi_core.annotation.uncertainty.novelty import whitened
 
+FEW = 0.5  # of the share of labels among all cells: a batch with less has few
+APART = 1.0  # mean square of a batch's shift per component, in spreads within types, to be moved
 DENSEST = 0.2  # share of the cells predicted as a type that its place is found from
 MIN_CELLS = 5  # predicted as a type, to find its place
 MIN_LABELED = 3  # of a type, to know where it is
@@ -20,7 +22,11 @@ PASSES = 2  # the second begins where most types were found to be
 def without_batch_shifts(
     points: np.ndarray, batch_index: np.ndarray, y: np.ndarray, prediction: np.ndarray
 ) -> np.ndarray:
-    """Return the cells with batches that have no labeled cell moved onto the others [n, d].
+    """Return the cells with batches of few labels that stand apart moved onto the others [n, d].
+
+    A batch has few labels where their share is less than half of that among all cells. It stands
+    apart where half of its cells, or more, are farther from their place than cells of one type
+    are from its middle.
 
     Parameters
     ----------
@@ -36,21 +42,32 @@ def without_batch_shifts(
     Returns
     -------
     numpy.ndarray
-        `points` itself where every batch has labels; else a copy, scaled so that labeled types
-        have unit spread.
+        `points` itself where no batch has few labels; else a copy, scaled so that types have
+        unit spread where they are labeled well.
     """
     usable = np.isfinite(points).all(axis=1)
-    strange = np.setdiff1d(batch_index[usable], batch_index[y >= 0])
-    types = np.flatnonzero(np.bincount(y[usable & (y >= 0)], minlength=1) >= MIN_LABELED)
-    if not len(strange) or not len(types):
+    few = _batches_of_few_labels(batch_index[usable], y[usable] >= 0)
+    there = np.where(np.isin(batch_index, few) | ~usable, -1, y)
+    types = np.flatnonzero(np.bincount(there[there >= 0], minlength=1) >= MIN_LABELED)
+    if not len(few) or not len(types):
         return points
     moved = np.array(points, dtype=np.float64)
-    moved[usable] = whitened(moved[usable], y[usable])
-    middles = {int(k): moved[usable & (y == k)].mean(axis=0) for k in types}
-    for batch in strange:
+    moved[usable] = whitened(moved[usable], there[usable])
+    middles = {int(k): moved[there == k].mean(axis=0) for k in types}
+    said = np.where(y >= 0, y, prediction)
+    for batch in few:
         rows = np.flatnonzero(usable & (batch_index == batch))
-        moved[rows] -= _shifts(moved[rows], prediction[rows], middles)
+        shifts = _shifts(moved[rows], said[rows], middles)
+        if np.median((shifts**2).mean(axis=1)) > APART:
+            moved[rows] -= shifts
     return moved
+
+
+def _batches_of_few_labels(batch_index: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    """Return the codes of batches in which a cell is labeled less than half as often as in all."""
+    present, index = np.unique(batch_index, return_inverse=True)
+    share = np.bincount(index, labeled) / np.bincount(index)
+    return present[share < FEW * labeled.mean()] if labeled.size else present
 
 
 def _shifts(

@@ -41,7 +41,7 @@ class Evidence:
     quality
         Medians of ``these cells`` and of ``all cells``, one row per ``measure``.
     inside
-        Labeled cells among these in the model's space: ``type``, ``cells``.
+        Labeled cells as near to the middle of these as they are: ``type``, ``cells``.
     """
 
     markers: pd.DataFrame
@@ -58,11 +58,11 @@ class Evidence:
         n = int(others["cells"].sum())
         added = f"{count(n_open, 'cell')} will have this name"
         if not n:
-            return f"{added}. No labeled cell among them says otherwise."
+            return f"{added}. No labeled cell near them says otherwise."
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
         keep = "keeps its label" if n == 1 else "keep their labels"
         return (
-            f"{added}. {count(n, 'labeled cell')} among them ({whose}) {keep}; the model "
+            f"{added}. {count(n, 'labeled cell')} near them ({whose}) {keep}; the model "
             "learns both."
         )
 

@@ -49,10 +49,41 @@ def test_known_types_of_the_batch_are_not_new_and_the_new_one_is(query):
     assert roc_auc_score(is_new[batch == 1], after[batch == 1]) > 0.98
 
 
-def test_cells_of_labeled_batches_stay_where_they_are(query):
+@pytest.mark.parametrize("n_named", [1, 5, 40])
+def test_naming_a_few_cells_of_the_batch_does_not_make_the_others_look_new(query, n_named):
+    points, batch, y, prediction, is_new = query
+    known = np.flatnonzero((batch == 1) & ~is_new)
+    named = np.random.default_rng(0).choice(known, n_named, replace=False)
+    y[named] = prediction[named]
+    after = scores(without_batch_shifts(points, batch, y, prediction), y)
+    assert (after[np.setdiff1d(known, named)] >= 0.5).mean() < 0.05
+    assert (after[is_new] >= 0.5).mean() > 0.8
+
+
+def test_a_type_that_was_named_in_the_batch_is_moved_with_it(query):
+    points, batch, y, prediction, is_new = query
+    y[np.flatnonzero(is_new)[:20]] = N_NEW
+    check = find_novel(
+        without_batch_shifts(points, batch, y, prediction), y, N_NEW + 1, np.random.default_rng(0)
+    )
+    assert (check.score[batch == 1] >= 0.5).mean() < 0.05
+
+
+def test_batches_that_are_labeled_as_often_as_others_stay_where_they_are(query):
     points, batch, y, prediction, _ = query
-    y = np.where((batch == 1) & (prediction == 0), 0, y)
+    half = (batch == 1) & (np.arange(len(y)) % 2 == 0)
+    y = np.where(half, prediction, y)
     assert without_batch_shifts(points, batch, y, prediction) is points
+
+
+def test_a_batch_that_lies_among_the_labeled_cells_is_not_moved(query):
+    points, batch, y, prediction, _ = query
+    there = np.flatnonzero(batch == 0)
+    more = there[np.random.default_rng(0).permutation(there.size)[:200]]
+    points, batch = np.concatenate([points, points[more]]), np.r_[batch, np.full(200, 2)]
+    y, prediction = np.r_[y, np.full(200, -1)], np.r_[prediction, prediction[more]]
+    moved = without_batch_shifts(points, batch, y, prediction)
+    np.testing.assert_array_equal(moved[-200:], moved[more])
 
 
 def test_cells_without_counts_and_batches_without_predictions_are_left(query):

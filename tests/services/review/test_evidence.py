@@ -50,14 +50,14 @@ def made(**tables):
 def test_the_effect_says_what_becomes_of_labels_that_say_otherwise():
     found = made(inside={"type": ["B", "NK", "T"], "cells": [5, 2, 1]})
     assert found.effect("B", 312) == (
-        "312 cells will have this name. 3 labeled cells among them (NK and others) keep their "
+        "312 cells will have this name. 3 labeled cells near them (NK and others) keep their "
         "labels; the model learns both."
     )
-    assert "1 labeled cell among them (NK) keeps its label" in made(
+    assert "1 labeled cell near them (NK) keeps its label" in made(
         inside={"type": ["NK"], "cells": [1]}
     ).effect("B", 2)
     assert made(inside={"type": ["B"], "cells": [5]}).effect("B", 1) == (
-        "1 cell will have this name. No labeled cell among them says otherwise."
+        "1 cell will have this name. No labeled cell near them says otherwise."
     )
 
 
