@@ -8,6 +8,8 @@
   label it was not shown, before and after; what an honest confidence would show by chance; and how
   often prediction sets hold the truth (types that were not shown are left out);
 - novelty: at 10 % of the labels, each type of 20 cells or more hidden in turn;
+- batches: 30 % of the labels of half of the batches, and none of the others, or 20 cells in groups
+  of up to nine, as a review names them; each type hidden in turn, and looked for in the others;
 - technical: 5 % doublets (sums of two cells of different types) and 5 % cells thinned to 5-10 % of
   their counts, added to each data set and looked for by batch, with the limits that are suggested;
 - labels: 5 % of all labels changed to another type, and none.
@@ -16,7 +18,6 @@
 import argparse
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,30 +27,25 @@ from scipy import sparse
 
 from benchmarks import data_sets, results_file
 from benchmarks.accuracy.cells import ONE_BATCH, Cells, hidden_cells, load, split, words
+from benchmarks.quality.novelty import MIN_TYPE, Figures, batches, novelty
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import Calibration, fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.linear_models import principal_components
 from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 from scanvi_core.annotation.uncertainty.label_errors import check_labels
-from scanvi_core.annotation.uncertainty.novelty import find_novel
 from scanvi_core.annotation.uncertainty.prediction_sets import fewest, fit_sets
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.dataset import Dataset
-from scanvi_core.data.normalization import log_normalized
 from scanvi_core.data.qc import limits
 from scanvi_core.data.qc.doublets import MIN_CELLS, find_doublets
 from scanvi_core.metrics.confidence import calibration_error, chance_error, reliability
 
 FRACTIONS = (0.1, 0.015, ONE_BATCH)
-MIN_TYPE = 20  # cells of a type that is hidden
 SPIKED = 0.05
 THINNED = (0.05, 0.1)
 SPOILED = 0.05
 FIRST = 100
-RECALL = 0.95
 
-Figures = Iterator[tuple[str, str, float]]  # question, measure, value
 Row = list[str | float | None]
 
 
@@ -96,40 +92,6 @@ def _train(cells: Cells, y: np.ndarray, seed: int) -> np.ndarray:
     model = Annotator.fit(training_set, ModelConfig(), config)
     model.calibration = Calibration()
     return model.predict(cells.counts).probabilities
-
-
-def novelty(cells: Cells, _: Path, masks: int) -> Figures:
-    """Hide each type in turn and look whether its cells are called novel."""
-    random = np.random.default_rng(0)
-    logs = log_normalized(cells.counts)
-    center, components = principal_components(logs, random)
-    points = np.asarray(logs @ components) - center @ components
-    found: dict[str, list[float]] = defaultdict(list)
-    for mask in range(masks):
-        shown = split(cells, 0.1, mask)
-        if shown is None:
-            continue
-        y, truth = shown
-        for hidden in np.flatnonzero(np.bincount(truth[truth >= 0]) >= MIN_TYPE):
-            left = np.where(y == hidden, -1, y)
-            check = find_novel(points, left, int(y.max()) + 1, np.random.default_rng(mask))
-            if check.known:
-                asked = (left < 0) & (truth >= 0)
-                for measure, value in _found(check.score[asked], truth[asked] == hidden):
-                    found[measure].append(value)
-    for measure, values in found.items():
-        yield "A hidden type is novel", measure, float(np.median(values))
-
-
-def _found(score: np.ndarray, new: np.ndarray) -> Iterator[tuple[str, float]]:
-    from sklearn.metrics import roc_auc_score
-
-    flagged = score >= 0.5
-    yield "AUROC, median over types", float(roc_auc_score(new, score))
-    yield "called novel", float(flagged[new].mean())
-    yield "known types called novel", float(flagged[~new].mean())
-    enough = np.quantile(score[new], 1 - RECALL)
-    yield "known types novel at 95 % recall", float((score[~new] >= enough).mean())
 
 
 def technical(cells: Cells, home: Path, masks: int) -> Figures:
@@ -224,6 +186,7 @@ def labels(cells: Cells, _: Path, masks: int) -> Figures:
 
 PARTS: dict[str, Callable[[Cells, Path, int], Figures]] = {
     "novelty": novelty,
+    "batches": batches,
     "technical": technical,
     "labels": labels,
     "calibration": calibration,
