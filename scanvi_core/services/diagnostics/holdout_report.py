@@ -17,11 +17,13 @@ from scanvi_core.metrics.confidence import (
     reliability,
 )
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.formatting import count, percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace
 
+NOT_MEASURED = "not measured"
 ACCEPTED_SHARE = 0.8  # of cells, put into words; fixed, since the best of many would flatter
 SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
 SET_ASIDE = {
@@ -70,7 +72,8 @@ class HoldoutReport:
     headline, reading
         How often it is right, in one sentence, and how to read it.
     table, accepting, batches
-        One row per type; per share of cells accepted; per batch (None without batches).
+        One row per type; per share of cells accepted; per batch, those last of which the scores do
+        not tell (None without batches).
     bins, curve
         What the reliability diagram and the curve of accuracy by share accepted show.
     honesty, accept
@@ -138,11 +141,12 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         return None
     summary = cells.run.summary
     scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
+    gap = measured_batches.gap(opened)
     return HoldoutReport(
         scores=scores,
         names=cells.names,
         model_number=int(summary["number"]),
-        headline=headline(scores),
+        headline=headline(scores, "" if gap is None else gap.of),
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
@@ -156,10 +160,10 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
     )
 
 
-def headline(scores: Scores) -> str:
-    """Say how often the model is right, and how sure that number is."""
+def headline(scores: Scores, of: str = "") -> str:
+    """Say how often the model is right, and how sure that number is; `of` says on which cells."""
     return (
-        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')} "
+        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')}{of} "
         f"(95 % interval {percent_range(scores.interval, scores.n)})."
     )
 
@@ -234,16 +238,19 @@ def _curve_table(cells: HeldOut) -> pd.DataFrame:
 
 
 def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
-    key = cells.run.settings.batch_key
-    if not key:
+    batches = measured_batches.divided(opened, cells.run)
+    if len(batches.names) == 1 and not batches.key:
         return None
-    batches = opened.batches(key)
     scores = score_groups(cells.right, batches.index[cells.rows], batches.names)
+    gap = measured_batches.gap(opened)
+    known = {group.name for group in scores}
+    none = [name for name in (() if gap is None else gap.missing) if name not in known]
+    right = [percent_with_interval(group.accuracy, group.interval) for group in scores]
     return pd.DataFrame(
         {
-            "batch": [group.name for group in scores],
-            "cells": [group.n for group in scores],
-            "right": [percent_with_interval(group.accuracy, group.interval) for group in scores],
+            "batch": [*(group.name for group in scores), *none],
+            "cells": [*(group.n for group in scores), *(0 for _ in none)],
+            "right": [*right, *(NOT_MEASURED for _ in none)],
         }
     )
 

@@ -57,14 +57,13 @@ def doubts(opened: Workspace) -> Section:
     if seen is None or cells is None:
         section.add(Text("Reasons for doubt: not looked at yet.", loud=True))
     else:
-        n = sum(cells.values())
+        n, issues = sum(cells.values()), len(uncertainty.label_issues(opened))
         reasons = ("without doubt", *uncertainty.REASON_NAMES[1:])
         words = {w: f"{own:,}" for w, own in zip(reasons, cells.values(), strict=True)}
-        section.add(Text(f"Of {count(n, 'cell')} that nobody labeled:"), Facts(words))
-        issues = len(uncertainty.label_issues(opened))
         section.add(
-            Text(f"{count(issues, 'label')} of the file look wrong and were not decided on.")
-        )
+            Text(f"Of {count(n, 'cell')} that nobody labeled, sure or not:"), Facts(words),
+            Text(f"Labels of the file that look wrong and that nobody decided on: {issues:,}."),
+        )  # fmt: skip
         section.add(*(Text(note) for note in (*seen.novelty_notes, *seen.notes)))
     predictions = results.current(opened)
     if embeddings(opened) and predictions is not None:
