@@ -141,12 +141,13 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         return None
     summary = cells.run.summary
     scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
-    gap = measured_batches.gap(opened)
+    gap = measured_batches.gap(opened, cells.run)
+    of = "" if gap is None else gap.of
     return HoldoutReport(
         scores=scores,
         names=cells.names,
         model_number=int(summary["number"]),
-        headline=headline(scores, "" if gap is None else gap.of),
+        headline=headline(scores, of),
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
@@ -154,7 +155,7 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         accepting=accepting_table(cells),
         batches=_batch_table(opened, cells),
         honesty=_honesty(scores, cells.confidence),
-        accept=accept_sentence(cells.right, cells.confidence),
+        accept=accept_sentence(cells.right, cells.confidence, of),
         calibration=str(summary["calibration"]),
         notes=_notes(scores, cells),
     )
@@ -168,13 +169,13 @@ def headline(scores: Scores, of: str = "") -> str:
     )
 
 
-def accept_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
-    """Say what accepting the surest 80 % of the predictions would mean."""
+def accept_sentence(right: np.ndarray, confidence: np.ndarray, of: str = "") -> str:
+    """Say what accepting the surest 80 % of the held-out cells would mean."""
     surest = keep_surest(right, confidence, ACCEPTED_SHARE)
     return (
-        f"Accept the surest {percent(surest.coverage)} "
-        f"(confidence {surest.confidence:.2f} or more): "
-        f"{percent(surest.accuracy, surest.n)} of them are right "
+        f"Of the surest {percent(surest.coverage)} of the held-out cells{of} "
+        f"(confidence {surest.confidence:.2f} or more), "
+        f"{percent(surest.accuracy, surest.n)} were right "
         f"(95 % interval {percent_range(surest.interval, surest.n)})."
     )
 
@@ -242,7 +243,7 @@ def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
     if len(batches.names) == 1 and not batches.key:
         return None
     scores = score_groups(cells.right, batches.index[cells.rows], batches.names)
-    gap = measured_batches.gap(opened)
+    gap = measured_batches.gap(opened, cells.run)
     known = {group.name for group in scores}
     none = [name for name in (() if gap is None else gap.missing) if name not in known]
     right = [percent_with_interval(group.accuracy, group.interval) for group in scores]

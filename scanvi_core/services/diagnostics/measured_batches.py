@@ -116,7 +116,7 @@ def divided(opened: Workspace, run: Run) -> Batches:
 def _gap(opened: Workspace, run: Run) -> Gap | None:
     batches = divided(opened, run)
     n = len(batches.names)
-    held = np.bincount(batches.index[_held_out(run)], minlength=n)
+    held = np.bincount(batches.index[np.array(run.array(results.TRUTH)) >= 0], minlength=n)
     taught = np.array(run.array("y")) >= 0
     open_ = np.bincount(batches.index[~taught & ~np.array(run.array("holdout"))], minlength=n)
     few = held / max(1, held.sum()) < HARDLY * open_ / max(1, open_.sum())
@@ -130,9 +130,3 @@ def _gap(opened: Workspace, run: Run) -> Gap | None:
     return Gap(
         tuple(names[~missing & (held > 0)]), tuple(names[missing]), cells, not held[missing].any()
     )
-
-
-def _held_out(run: Run) -> np.ndarray:
-    """Return the cells [n_obs] a run is scored on; of a run before 0.1.0 those set aside."""
-    known = run.has_array(results.TRUTH)
-    return np.array(run.array(results.TRUTH)) >= 0 if known else np.array(run.array("holdout"))

@@ -95,12 +95,16 @@ def which(opened: Workspace, threshold: float) -> str:
 
 
 def novel_sentence(opened: Workspace, threshold: float) -> str:
-    """Say how many of the cells filled in look unlike every labeled one; empty for none."""
-    n, novel = filling(opened, threshold).n_cells, n_novel(opened, threshold)
-    if not novel:
+    """Say how many cells without a label look unlike every labeled one; empty for none.
+
+    And how many of these a prediction of at least `threshold` names.
+    """
+    n_all, n = (filling(opened, level).n_cells for level in (0.0, threshold))
+    novel_all, novel = (n_novel(opened, level) for level in (0.0, threshold))
+    if not novel_all:
         return ""
     return (
-        f"{novel:,} of the {count(n, 'cell')} filled in look unlike every labeled cell: their "
-        "type may have no label yet, and what is said of how often the model is right does not "
-        "hold for them."
+        f"{novel_all:,} of the {count(n_all, 'cell')} without a label look unlike every labeled "
+        f"cell, {novel:,} of the {n:,} named by prediction among them: their type may have no "
+        "label yet, and what is said of how often the model is right does not hold for them."
     )

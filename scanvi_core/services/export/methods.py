@@ -27,22 +27,16 @@ def paragraph(opened: Workspace, choice: ExportChoice | None = None, *, checked:
     )
     sentences = [start]
     if run is not None:
-        sentences += [_model(run.settings, *_first_and_later(opened, run)), _quality(opened, run)]
+        sentences += [
+            _model(run.settings, *results.first_and_later(opened, run)),
+            _quality(opened, run),
+        ]
         sentences += [checked] if checked else []
     sentences.append(_labels(opened, choice or ExportChoice()))
     if run is not None:
         used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
         sentences.append(f"Versions: {used}.")
     return " ".join(sentences)
-
-
-def _first_and_later(opened: Workspace, run: Run) -> tuple[Run, list[Run]]:
-    """Return the run that began anew and the updates after it up to a run, in their order."""
-    known, later = {own.id: own for own in results.finished_runs(opened)}, list[Run]()
-    while run.settings.warm_from and run.settings.warm_from in known:
-        later.append(run)
-        run = known[run.settings.warm_from]
-    return run, later[::-1]
 
 
 def _model(frozen: RunSettings, first: Run, later: list[Run]) -> str:

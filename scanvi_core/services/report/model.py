@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import colors
 from scanvi_core.services.explore.colors import Coloring
@@ -29,8 +30,10 @@ def model(opened: Workspace) -> Section:
         "types": known(len(run.label_names)),
         "genes": known(len(run.genes)),
         "batch column": run.batch_key or "none",
-        "steps": known(about.get("steps")),
-        "time": _time(about.get("total_seconds")),
+        "steps": _steps(opened, predictions.run),
+        "time of the last of these" if run.warm_from else "time": _time(
+            about.get("total_seconds")
+        ),
         "seed": str(run.seed),
         "device": known(run.device),
         "calibration": known(about.get("calibration")),
@@ -70,6 +73,13 @@ def doubts(opened: Workspace) -> Section:
         coloring = Coloring(colors.CONFIDENCE, "", values=predictions.confidence)
         section.add(map_of(opened, coloring, "How sure the model is of each cell."))
     return section
+
+
+def _steps(opened: Workspace, run: Run) -> str:
+    """Return the steps of the training and of each update after it up to a run."""
+    first, later = results.first_and_later(opened, run)
+    steps = [known(own.summary.get("steps")) for own in (first, *later)]
+    return f"{steps[0]}, then {', '.join(steps[1:])} by updates" if later else steps[0]
 
 
 def _time(seconds: object) -> str:

@@ -6,6 +6,7 @@ import pandas as pd
 from scanvi_core.metrics.intervals import exact_interval
 from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.diagnostics.holdout_report import NOT_MEASURED
+from scanvi_core.services.diagnostics.measured_batches import named
 from scanvi_core.services.formatting import percent_range
 from scanvi_core.services.review.queue import CHECK, ReviewState
 from scanvi_core.services.review.random_check import checked, random_check
@@ -28,7 +29,7 @@ def sentence(review: ReviewState) -> str:
     known = random_check(review)
     if gap is None or known is None or not known.n_checked:
         return missing
-    return f"{gap.only} {known.sentence}"
+    return f"Held-out cells tell of {named(gap.measured)} only. {known.sentence}"
 
 
 def batch_table(review: ReviewState, scored: pd.DataFrame) -> pd.DataFrame:
