@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui.evaluate import sections
 from pages.ui.frame import header, requires
 from pages.ui.frame.pages import EXPORT, REVIEW, TRAIN
+from pages.ui.review import check_the_rest
 from scanvi_core.services.diagnostics import holdout_report
 
 opened = requires.data_set("Evaluate")
@@ -23,6 +24,7 @@ if report is None:
     sections.cross_validated(opened)
     st.stop()
 sections.headline(report)
+check_the_rest.draw(opened)
 sections.new_files(opened)
 sections.quick_models(opened)
 sections.cross_validated(opened)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from scanvi_core.data.anndata_files.guess_columns import SAME_DIVISION, same_division
+from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.projects.data_report import sentences
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
@@ -17,7 +18,7 @@ def summary_of(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> 
     predictions = results.load(opened, run_id)
     labels, _ = results.final_labels(opened, threshold=0.0)
     names, cells = np.unique(labels[labels != ""].astype(str), return_counts=True)
-    about = predictions.summary
+    about, gap = predictions.summary, measured_batches.gap(opened, predictions.run)
     return {
         "n_cells": opened.dataset.n_obs,
         "n_genes_used": about["n_genes"],
@@ -33,6 +34,7 @@ def summary_of(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> 
         "train_seconds": about["train_seconds"],
         "train_cells_per_s": about["train_cells_per_s"],
         "holdout": results.without_nan(about["holdout"]),
+        "not_held_out": [] if gap is None else list(gap.missing),
         "output": str(path),
     }
 

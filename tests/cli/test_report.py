@@ -24,7 +24,7 @@ def test_a_report_is_written_from_a_name(capsys, project, tmp_path):
     assert cli.main(["report", "Blood of <two>", "-o", str(target)]) == 0
     assert capsys.readouterr().out == f"Written: {target}\n"
     page = target.read_text(encoding="utf-8")
-    assert "<h1>Blood of &lt;two&gt;</h1>" in page and page.count("<figure>") == 5
+    assert "<h1>Blood of &lt;two&gt;</h1>" in page and page.count("<figure>") == 6
 
 
 def test_a_report_is_written_from_a_project_file_and_nothing_of_it_stays(

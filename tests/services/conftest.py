@@ -90,3 +90,28 @@ def labeled(project: str) -> str:
 def trained(home: Path, trained_folder: Path) -> str:
     """The same with a model."""
     return copy_of(trained_folder)
+
+
+@pytest.fixture(scope="session")
+def half_measured_folder(once: Once, imported: Path) -> Path:
+    """The same without labels in all batches but the first, and the held-out cells all of that."""
+    from scanvi_core.project.label_log import events
+
+    def build(folder: Path) -> Path:
+        with runtime.home_at(folder):
+            opened = workspace(copy_of(imported))
+            edit.use_column(opened, "cell_type", set())
+            later = opened.batches(opened.batch_key).index > 0
+            opened.store.append(events.clear(np.flatnonzero(later)))
+            named = np.flatnonzero(opened.labels().codes >= 0)
+            opened.store.append(events.holdout(named[::3], how="cells"))
+            projects.train_now(opened.project.id, projects.BRIEF)
+            return opened.project.root
+
+    return once("half measured", build)
+
+
+@pytest.fixture
+def half_measured(home: Path, half_measured_folder: Path) -> str:
+    """A project with a model that was measured in its first batch only."""
+    return copy_of(half_measured_folder)

@@ -23,7 +23,7 @@ from scanvi_core.services.explore import colors
 from scanvi_core.services.export import figures, filling
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import random_check
+from scanvi_core.services.review import measured, random_check
 from scanvi_core.services.review.queue import review_state
 from scanvi_core.services.review.random_check import N_CHECKS
 from scanvi_core.services.runs import model_list
@@ -31,7 +31,6 @@ from scanvi_core.services.workspace import Workspace
 
 TWO_DIGITS = st.column_config.NumberColumn(format="%.2f")
 ROW = 35  # pixels
-SURE = 0.9  # the confidence that is put into words
 LONG_TABLE, SHORT_TABLE = 20, 8  # rows
 
 
@@ -116,7 +115,7 @@ def types(opened: Workspace, report: HoldoutReport) -> None:
         download.figure(opened, "confusion matrix", drawn, key="confusion")
     with honest.container(border=True, height="stretch"):
         st.header("Is the confidence honest?")
-        st.markdown(f"**{md(confidence_worth.sentence(opened, SURE))}**")
+        st.markdown(f"**{md(confidence_worth.sentence(opened, filling.level_told(opened)))}**")
         charts.reliability(report.bins, key="reliability")
         drawn = figures.reliability(report.bins)
         download.figure(opened, "reliability", drawn, key="reliability")
@@ -145,15 +144,20 @@ def accepting(opened: Workspace, report: HoldoutReport) -> None:
         _table(report.accepting, "confidence from")
         filled = filling.mostly_right(opened)
         if filled is not None and filled.n_cells:
-            fills = f"Export offers to fill in {count(filled.n_cells, 'cell')} without a label."
-            st.caption(md(f"{fills} {confidence_worth.sentence(opened, filled.threshold)}"))
+            st.caption(
+                f"Export offers to fill in {count(filled.n_cells, 'cell')} without a label: those "
+                f"with a confidence of {filled.threshold:.2f} or more."
+            )
     with right.container(border=True):
         st.header("Each batch")
         if report.batches is None:
             st.caption("No batch column was chosen on Check data.")
         else:
-            st.caption("The hardest batch first; in brackets: 95 % intervals.")
-            _table(report.batches, most=SHORT_TABLE)
+            st.caption(
+                "Held-out cells of each batch, the hardest first; in brackets: 95 % intervals."
+            )
+            batches = measured.batch_table(measured.without_refit(opened), report.batches)
+            _table(batches, most=SHORT_TABLE)
     with right.container(border=True, height="stretch"):
         st.header("Types kept apart, batches mixed")
         with st.spinner("Measuring the map"):

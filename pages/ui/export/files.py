@@ -9,7 +9,7 @@ from pages.ui.server.routes import download_url
 from pages.ui.text import md
 from scanvi_core.services.export import methods, tables, write
 from scanvi_core.services.export.columns import ExportChoice
-from scanvi_core.services.report import page
+from scanvi_core.services.report import evaluation, page
 from scanvi_core.services.workspace import Workspace
 
 SLOTS = {"obs": "per cell", "obsm": "arrays per cell", "uns": "about the data set", "layers": ""}
@@ -84,4 +84,5 @@ def draw_methods(opened: Workspace, choice: ExportChoice) -> None:
     """Draw the paragraph for a paper, with a button that copies it."""
     with st.expander("Text for the methods section of a paper", icon=":material/article:"):
         st.caption("The button at the upper right of the text copies it.")
-        st.code(methods.paragraph(opened, choice), language=None, wrap_lines=True)
+        text = methods.paragraph(opened, choice, checked=evaluation.checked(opened))
+        st.code(text, language=None, wrap_lines=True)

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from pages.ui.review import check_the_rest
 from pages.ui.text import md
 from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import filling
-from scanvi_core.services.export.filling import NO_PREDICTION, WANTED, Filling
-from scanvi_core.services.formatting import count, percent
+from scanvi_core.services.export.filling import NO_PREDICTION, Filling
+from scanvi_core.services.formatting import count
 from scanvi_core.services.projects.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -15,7 +16,7 @@ MANY_NOVEL = 0.05  # share of the cells filled in
 LEAVE, SURE, ALL, OWN = "leave", "sure", "all", "own"
 WORDS = {
     LEAVE: "Leave them without a label",
-    SURE: f"Fill in the predictions of which about {percent(WANTED)} should be right",
+    SURE: "Fill in the predictions that are sure enough: {}",
     ALL: "Fill in every prediction",
     OWN: "Fill in predictions from a confidence I choose",
 }
@@ -26,11 +27,12 @@ def ask(opened: Workspace) -> float:
     sure, every = filling.mostly_right(opened), filling.filling(opened, 0.0)
     known = {LEAVE: filling.filling(opened, NO_PREDICTION), ALL: every}
     known |= {SURE: sure} if sure is not None and sure.n_cells else {}
+    promise = filling.promise(opened)
     ways = [way for way in WORDS if way in known or way == OWN]
     chosen = st.radio(
         f"The {count(every.n_cells, 'cell')} without a label", ways,
         index=ways.index(SURE if SURE in known else LEAVE), key="export-filling",
-        format_func=WORDS.__getitem__,
+        format_func=lambda way: WORDS[way].format(promise),
         captions=[_caption(opened, known[way]) if way in known else "" for way in ways],
     )  # fmt: skip
     predictions = results.current(opened)
@@ -38,10 +40,9 @@ def ask(opened: Workspace) -> float:
         known_by = md(predictions.summary["calibration"])
         st.caption(f"{known_by} So nobody can say how many of them are right.")
     if any(file.reference for file in joined_files(opened)):
-        st.caption(
-            "The held-out cells are of the references. How well the new files fit these, type by "
-            "type, is on Evaluate."
-        )
+        st.caption("How well the new files fit the references, type by type, is on Evaluate.")
+    if every.n_cells:
+        check_the_rest.draw(opened)
     if chosen in known:
         level = known[chosen].threshold
     else:
@@ -57,9 +58,7 @@ def _warn_of_novel(opened: Workspace, level: float) -> None:
     n, novel = filling.filling(opened, level).n_cells, filling.n_novel(opened, level)
     if novel > MANY_NOVEL * n:
         st.warning(
-            f"{novel:,} of the {count(n, 'cell')} filled in look unlike every labeled cell: their "
-            "type may have no label yet, and what is said above does not hold for them. Look at "
-            "the tab Novel of Review first."
+            f"{filling.novel_sentence(opened, level)} Look at the tab Novel of Review first."
         )
 
 

@@ -4,16 +4,18 @@ import streamlit as st
 
 from pages.ui.text import md, short
 from scanvi_core.services import jobs
-from scanvi_core.services.diagnostics import uncertainty_job
+from scanvi_core.services.diagnostics import measured_batches, uncertainty_job
 from scanvi_core.services.explore import gene_tests, maps
 from scanvi_core.services.export import write
 from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.projects import open_file, status
 from scanvi_core.services.quality import doublets
 from scanvi_core.services.runs import train_request
+from scanvi_core.services.workspace import workspace
 
 POLL_S = 1.0
 MOST = 32  # characters of a name
+WHERE = 24  # characters of where a model was measured
 JOB_WORDS = {
     open_file.OPEN: "Opening",
     train_request.TRAIN: "Training",
@@ -54,7 +56,13 @@ def _strip(project: str) -> None:
                     help=md(now.last_change),
                 )  # fmt: skip
         if now.model:
-            st.badge(md(now.model), color="violet", icon=":material/neurology:")
+            opened = workspace(project)
+            gap = measured_batches.gap(opened)
+            where = "" if gap is None else short(gap.in_short, WHERE)
+            st.badge(
+                md(f"{now.model}{where}"), color="violet", icon=":material/neurology:",
+                help=None if gap is None else md(f"{gap.only} Evaluate says more."),
+            )  # fmt: skip
         if now.job is not None:
             st.badge(
                 f"{JOB_WORDS.get(now.job.kind, 'Working')} {percent(now.job.fraction)}",

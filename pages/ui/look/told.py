@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.evaluate import sections
+from pages.ui.frame import where_measured
 from pages.ui.text import md
 from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.viewing import types_seen
@@ -41,6 +42,7 @@ def evaluation(opened: Workspace) -> None:
         )
         return
     sections.headline(report)
+    where_measured.warn(opened)
     st.markdown(md(report.honesty))
     st.dataframe(report.table, hide_index=True, key="look-scores", placeholder="")
 

@@ -101,7 +101,8 @@ def _random_check(review: ReviewState) -> None:
         return
     st.markdown(
         md(known.sentence)
-        or f"Name {N_CHECKS} cells drawn at random from all without a label: what you call them "
+        or f"Name {N_CHECKS} cells drawn at random from all{known.of} without a label: what you "
+        f"call them "
         "tells how often this model is right, and teaches the next, for which others are drawn."
     )
     st.caption("Cells that you call unknown are left out of the count.")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.cell_map import charts
-from pages.ui.frame import download
+from pages.ui.frame import download, where_measured
 from pages.ui.frame.jobs import failure_text
 from pages.ui.text import md
 from pages.ui.train import where_form
@@ -178,6 +178,7 @@ def outcome(opened: Workspace, job: JobSnapshot) -> None:
             a.metric("Right on held-out labels", percent(holdout["accuracy"]))
             b.metric("Mean F1 over types", f"{holdout['macro_f1']:.2f}")
             c.metric("Held-out cells", f"{holdout['n']:,}")
+            where_measured.warn(opened)
         else:
             st.caption("Nothing was set aside, so nobody can say how often it is right.")
         with st.expander("Curves of this run"):

@@ -69,7 +69,7 @@ def _blocks(sources: Sequence[Source], shared: SharedGenes) -> Iterator[Block]:
 
 def _joined(sources: Sequence[Source], shared: SharedGenes) -> str:
     cells = ", ".join(f"{each.name} ({count(each.dataset.n_obs, 'cell')})" for each in sources)
-    return f"Joined were {cells}, with the {count(len(shared), 'gene')} that all have."
+    return f"The files were joined: {cells}. They share {count(len(shared), 'gene')}."
 
 
 def _lost(sources: Sequence[Source], shared: SharedGenes) -> Iterator[str]:

@@ -39,9 +39,10 @@ def reliability(bins: pd.DataFrame) -> "Figure":
     """
     figure, axes = axes_of(SQUARE_MM, SQUARE_MM)
     axes.plot([0, 1], [0, 1], label="as confident as right", **DOTTED)
-    spread = [bins["right"] - bins["low"], bins["high"] - bins["right"]]
+    confidence, right = bins["confidence"].to_numpy(), bins["right"].to_numpy()
+    spread = [right - bins["low"].to_numpy(), bins["high"].to_numpy() - right]
     axes.errorbar(
-        bins["confidence"], bins["right"], yerr=spread, color=CURVE, marker="o", ms=3.5,
+        confidence, right, yerr=spread, color=CURVE, marker="o", ms=3.5,
         elinewidth=0.7, capsize=1.5, label="model, 95 % interval",
     )  # fmt: skip
     axes.set(xlabel="confidence of the model", ylabel="right", xlim=(0, 1.02), ylim=(0, 1.02))

@@ -7,6 +7,7 @@ import numpy as np
 
 from scanvi_core.annotation.model.calibration import MIN_CELLS
 from scanvi_core.metrics.confidence import SurestCells, keep_above
+from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.diagnostics.holdout_report import held_out
 from scanvi_core.services.formatting import count, percent, percent_range
 from scanvi_core.services.runs import results
@@ -46,7 +47,9 @@ def sentence(opened: Workspace, level: float) -> str:
     """Say how often predictions of a confidence of `level` or more are right."""
     known, as_sure = measured(opened, level), f"with a confidence of {level:.2f} or more"
     if known is not None:
-        of = f"Of held-out cells {as_sure}" if level else "Of all held-out cells"
+        gap = measured_batches.gap(opened)
+        cells = f"held-out cells{'' if gap is None else gap.of}"
+        of = f"Of {cells} {as_sure}" if level else f"Of all {cells}"
         return (
             f"{of}, {percent(known.accuracy, known.n)} were right (n = {known.n:,}, "
             f"95 % interval {percent_range(known.interval, known.n)})."

@@ -17,11 +17,13 @@ from scanvi_core.metrics.confidence import (
     reliability,
 )
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.formatting import count, percent, percent_range, percent_with_interval
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace
 
+NOT_MEASURED = "not measured"
 ACCEPTED_SHARE = 0.8  # of cells, put into words; fixed, since the best of many would flatter
 SHARES = (0.5, 0.8, 0.9, 0.95, 1.0)
 SET_ASIDE = {
@@ -70,7 +72,8 @@ class HoldoutReport:
     headline, reading
         How often it is right, in one sentence, and how to read it.
     table, accepting, batches
-        One row per type; per share of cells accepted; per batch (None without batches).
+        One row per type; per share of cells accepted; per batch, those last of which the scores do
+        not tell (None without batches).
     bins, curve
         What the reliability diagram and the curve of accuracy by share accepted show.
     honesty, accept
@@ -138,11 +141,13 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         return None
     summary = cells.run.summary
     scores = score(cells.truth, cells.prediction, cells.names, cells.confidence)
+    gap = measured_batches.gap(opened, cells.run)
+    of = "" if gap is None else gap.of
     return HoldoutReport(
         scores=scores,
         names=cells.names,
         model_number=int(summary["number"]),
-        headline=headline(scores),
+        headline=headline(scores, of),
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
@@ -150,27 +155,27 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         accepting=accepting_table(cells),
         batches=_batch_table(opened, cells),
         honesty=_honesty(scores, cells.confidence),
-        accept=accept_sentence(cells.right, cells.confidence),
+        accept=accept_sentence(cells.right, cells.confidence, of),
         calibration=str(summary["calibration"]),
         notes=_notes(scores, cells),
     )
 
 
-def headline(scores: Scores) -> str:
-    """Say how often the model is right, and how sure that number is."""
+def headline(scores: Scores, of: str = "") -> str:
+    """Say how often the model is right, and how sure that number is; `of` says on which cells."""
     return (
-        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')} "
+        f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')}{of} "
         f"(95 % interval {percent_range(scores.interval, scores.n)})."
     )
 
 
-def accept_sentence(right: np.ndarray, confidence: np.ndarray) -> str:
-    """Say what accepting the surest 80 % of the predictions would mean."""
+def accept_sentence(right: np.ndarray, confidence: np.ndarray, of: str = "") -> str:
+    """Say what accepting the surest 80 % of the held-out cells would mean."""
     surest = keep_surest(right, confidence, ACCEPTED_SHARE)
     return (
-        f"Accept the surest {percent(surest.coverage)} "
-        f"(confidence {surest.confidence:.2f} or more): "
-        f"{percent(surest.accuracy, surest.n)} of them are right "
+        f"Of the surest {percent(surest.coverage)} of the held-out cells{of} "
+        f"(confidence {surest.confidence:.2f} or more), "
+        f"{percent(surest.accuracy, surest.n)} were right "
         f"(95 % interval {percent_range(surest.interval, surest.n)})."
     )
 
@@ -234,16 +239,19 @@ def _curve_table(cells: HeldOut) -> pd.DataFrame:
 
 
 def _batch_table(opened: Workspace, cells: HeldOut) -> pd.DataFrame | None:
-    key = cells.run.settings.batch_key
-    if not key:
+    batches = measured_batches.divided(opened, cells.run)
+    if len(batches.names) == 1 and not batches.key:
         return None
-    batches = opened.batches(key)
     scores = score_groups(cells.right, batches.index[cells.rows], batches.names)
+    gap = measured_batches.gap(opened, cells.run)
+    known = {group.name for group in scores}
+    none = [name for name in (() if gap is None else gap.missing) if name not in known]
+    right = [percent_with_interval(group.accuracy, group.interval) for group in scores]
     return pd.DataFrame(
         {
-            "batch": [group.name for group in scores],
-            "cells": [group.n for group in scores],
-            "right": [percent_with_interval(group.accuracy, group.interval) for group in scores],
+            "batch": [*(group.name for group in scores), *none],
+            "cells": [*(group.n for group in scores), *(0 for _ in none)],
+            "right": [*right, *(NOT_MEASURED for _ in none)],
         }
     )
 

@@ -1,19 +1,24 @@
 """A paragraph for the methods section of a paper: what was done, with versions and seeds."""
 
-from typing import Any
-
 from scanvi_core import keys
+from scanvi_core.metrics.intervals import wilson_interval
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.export.columns import ExportChoice, final_labels
+from scanvi_core.services.formatting import count
+from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
 
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
 
-def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
-    """Return what was done to the data set of a project, in plain sentences."""
+def paragraph(opened: Workspace, choice: ExportChoice | None = None, *, checked: str = "") -> str:
+    """Return what was done to the data set of a project, in plain sentences.
+
+    `checked` says what random checks tell of batches without held-out cells.
+    """
     dataset, run = opened.dataset, opened.current_run()
     start = (
         f"Cells were annotated with scanvi-app {__version__}. The data set held "
@@ -22,7 +27,11 @@ def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
     )
     sentences = [start]
     if run is not None:
-        sentences += [_model(run.settings, run.summary), _quality(run)]
+        sentences += [
+            _model(run.settings, *results.first_and_later(opened, run)),
+            _quality(opened, run),
+        ]
+        sentences += [checked] if checked else []
     sentences.append(_labels(opened, choice or ExportChoice()))
     if run is not None:
         used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
@@ -30,8 +39,9 @@ def paragraph(opened: Workspace, choice: ExportChoice | None = None) -> str:
     return " ".join(sentences)
 
 
-def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
-    model, train = frozen.model, frozen.train
+def _model(frozen: RunSettings, first: Run, later: list[Run]) -> str:
+    summary = first.summary
+    model, train = frozen.model, first.settings.train
     n = model.n_layers
     layers = "one hidden layer" if n == 1 else f"{n} hidden layers"
     batch = f", corrected for {frozen.batch_key}" if frozen.batch_key else ""
@@ -41,46 +51,65 @@ def _model(frozen: RunSettings, summary: dict[str, Any]) -> str:
             "doi:10.15252/msb.20209620) that was trained on other cells, "
             f"{len(frozen.genes):,} of whose genes are in these data; it has learned nothing here."
         )
-    again = " starting from the model before it" if frozen.warm_from else ""
+    again = " starting from a model that is gone" if first.settings.warm_from else ""
     return (
         f"A SCANVI model (Xu et al. 2021, doi:10.15252/msb.20209620) with {model.n_latent} "
         f"latent dimensions, {layers} of {model.n_hidden} units, "
         f"a {LIKELIHOOD[model.gene_likelihood]} likelihood and dispersion per "
         f"{model.dispersion} was trained on {len(frozen.genes):,} highly variable genes of "
         f"{summary['n_cells']:,} cells, {summary['n_labeled']:,} of them labeled with "
-        f"{len(frozen.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
+        f"{len(first.settings.label_names)} types{batch}, for {summary['steps']:,} steps{again} "
         f"(preset {train.preset}, learning rate {train.learning_rate:g}, "
-        f"{train.batch_size} cells per step, seed {frozen.seed}, {frozen.device}). Its "
+        f"{train.batch_size} cells per step, seed {first.settings.seed}, {first.settings.device})."
+        f"{_updates(later)} Its "
         "predictions are combined with those of two logistic regressions, on the same genes and "
         "on their principal components."
     )
 
 
-def _quality(run: Run) -> str:
+def _updates(later: list[Run]) -> str:
+    """Return the updates after a training in a sentence; empty without any."""
+    if not later:
+        return ""
+    steps = [f"{run.summary['steps']:,}" for run in later]
+    n, last = len(later), later[-1]
+    times = f"{count(n, 'time')}, for {_listed(steps)} steps" if n > 1 else f"for {steps[0]} steps"
+    return (
+        f" It was then updated with more labels {times}, in the end with "
+        f"{last.summary['n_labeled']:,} labeled cells of "
+        f"{count(len(last.settings.label_names), 'type')}."
+    )
+
+
+def _quality(opened: Workspace, run: Run) -> str:
     held = run.summary.get("holdout")
     if not held:
         return "No labels were set aside to test it."
-    return (
-        f"On {held['n']:,} labeled cells hidden from the model its accuracy was "
-        f"{held['accuracy']:.3f} and its macro-F1 {held['macro_f1']:.3f}."
+    gap = measured_batches.gap(opened, run)
+    low, high = wilson_interval(round(held["accuracy"] * held["n"]), held["n"])
+    tested = (
+        f"On {held['n']:,} labeled cells{'' if gap is None else gap.of} hidden from the model its "
+        f"accuracy was {held['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}) and its "
+        f"macro-F1 {held['macro_f1']:.3f}."
     )
+    return f"{tested} {gap.none_of}" if gap is not None else tested
 
 
 def _labels(opened: Workspace, choice: ExportChoice) -> str:
     _, sources = final_labels(opened, choice)
     n = {word: int((sources == word).sum()) for word in set(sources.tolist())}
+    filled = n.get(keys.PREDICTED, 0) and choice.threshold
+    least = f" of a confidence of at least {choice.threshold:.2f}" if filled else ""
     parts = [
         (n.get(keys.GIVEN, 0), "came with the data"),
         (n.get(keys.MANUAL, 0), "were assigned by hand"),
         (n.get(keys.ACCEPTED, 0), "were predictions accepted on review"),
-        (n.get(keys.PREDICTED, 0), "were predictions of the model"),
+        (n.get(keys.PREDICTED, 0), f"were predictions of the model{least}"),
         (n.get(keys.PARENT, 0), "were predicted groups of types"),
         (n.get(keys.UNLABELED, 0), "were left without a label"),
     ]
     counted = [f"{count:,} {words}" for count, words in parts if count]
-    filled = n.get(keys.PREDICTED, 0) and choice.threshold
-    least = f" (of a confidence of at least {choice.threshold:.2f})" if filled else ""
-    return f"Of the final labels, {_listed(counted)}{least}."
+    return f"Of the final labels, {_listed(counted)}."
 
 
 def _listed(parts: list[str]) -> str:

@@ -309,6 +309,9 @@ def _write_table(
 
 
 def _write_about(choice: ExportChoice, exported: Exported) -> None:
-    notes = {"profile": choice.profile, "written": exported.written, "notes": exported.notes}
+    notes = {
+        "profile": choice.profile, "threshold": choice.threshold, "groups": choice.groups,
+        "written": exported.written, "notes": exported.notes,
+    }  # fmt: skip
     with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:
         temporary.write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")

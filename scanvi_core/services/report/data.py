@@ -40,6 +40,8 @@ def data(opened: Workspace) -> Section:
                 "SHA-256": [file.source["sha256"] for file in files],
             }
         )
+        if not any(file.reference for file in files):
+            joined = joined.drop(columns="reference")
         section.add(table_of(joined, "Joined from"))
     return section
 
@@ -66,9 +68,9 @@ def counts(opened: Workspace) -> Section:
     if told.proof:
         section.add(Listed(told.proof))
     section.add(table_of(told.matrices, "All matrices of the file"))
-    for words, items in (("Repaired", told.repairs), ("Noticed", told.warnings)):
+    for words, items in (("done", told.repairs), ("noticed", told.warnings)):
         if items:
-            section.add(Text(f"{words} on reading:"), Listed(items))
+            section.add(Text(f"What was {words} when the data were read:"), Listed(items))
     if not told.repairs:
         section.add(Text("Nothing had to be repaired."))
     return section

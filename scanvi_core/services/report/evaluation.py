@@ -9,15 +9,12 @@ from scanvi_core.services.diagnostics import (
 )
 from scanvi_core.services.diagnostics.holdout_report import HoldoutReport
 from scanvi_core.services.explore import colors
-from scanvi_core.services.export import figures
+from scanvi_core.services.export import figures, filling
 from scanvi_core.services.export.figures import Draw, figure_file
 from scanvi_core.services.report.parts import NOT_EVALUATED, Picture, Section, Text, table_of
-from scanvi_core.services.review import random_check
-from scanvi_core.services.review.queue import ReviewState
-from scanvi_core.services.runs.provisional import ProvisionalState
+from scanvi_core.services.review import measured, random_check
 from scanvi_core.services.workspace import Workspace
 
-SURE = 0.9
 NOTHING_ASIDE = (
     "No labels were set aside, so how right the model is on cells it has not learned from was not "
     "measured."
@@ -30,6 +27,17 @@ def headline(opened: Workspace) -> str:
         return f"Accuracy: {NOT_EVALUATED}. There is no model."
     report = holdout_report.report(opened)
     return report.headline if report is not None else _by_hand(opened)
+
+
+def where(opened: Workspace) -> str:
+    """Return where that was measured and where not; empty where it holds for all batches."""
+    return measured.sentence(measured.without_refit(opened))
+
+
+def checked(opened: Workspace) -> str:
+    """Return what random checks tell of batches without held-out cells; empty without any."""
+    known = random_check.random_check(measured.without_refit(opened))
+    return known.sentence if known is not None and known.batches else ""
 
 
 def evaluation(opened: Workspace) -> Section:
@@ -50,16 +58,16 @@ def evaluation(opened: Workspace) -> Section:
 
 
 def _by_hand(opened: Workspace) -> str:
-    run, named = opened.current_run(), opened.labels().codes >= 0
-    review = ReviewState(opened, None if run is None else run.id, named, ProvisionalState())
-    checked = random_check.random_check(review)  # nothing is refitted for a report
-    known = checked.sentence if checked is not None else ""
+    found = random_check.random_check(measured.without_refit(opened))
+    known = found.sentence if found is not None else ""
     return known or f"Accuracy: {NOT_EVALUATED}. {NOTHING_ASIDE}"
 
 
 def _holdout(opened: Workspace, report: HoldoutReport, section: Section) -> None:
     add = section.parts
-    add += [Text(report.headline, loud=True), Text(report.reading)]
+    add.append(Text(report.headline, loud=True))
+    add += [Text(words, loud=True) for words in (where(opened),) if words]
+    add.append(Text(report.reading))
     add += [Text(note) for note in report.notes]
     quick = baselines.baselines(opened)
     if quick is not None:
@@ -71,7 +79,7 @@ def _holdout(opened: Workspace, report: HoldoutReport, section: Section) -> None
             figures.confusion(matrix, report.names, places),
             "Confusion matrix: known types in rows, predictions in columns, percent of the row.",
         ),
-        Text(confidence_worth.sentence(opened, SURE)),
+        Text(confidence_worth.sentence(opened, filling.level_told(opened))),
         _picture(
             figures.reliability(report.bins),
             "Reliability: how often cells of a confidence are right.",
@@ -85,7 +93,8 @@ def _holdout(opened: Workspace, report: HoldoutReport, section: Section) -> None
         table_of(report.accepting, "Accepting the surest cells only"),
     ]
     if report.batches is not None:
-        add.append(table_of(report.batches, "Each batch, the hardest first"))
+        batches = measured.batch_table(measured.without_refit(opened), report.batches)
+        add.append(table_of(batches, "Held-out cells of each batch, the hardest first"))
     scores = integration.map_scores(opened)
     if scores is not None:
         add += [table_of(scores.table, "Types kept apart, batches mixed"), Text(scores.note)]

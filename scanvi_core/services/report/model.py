@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import colors
 from scanvi_core.services.explore.colors import Coloring
@@ -29,8 +30,10 @@ def model(opened: Workspace) -> Section:
         "types": known(len(run.label_names)),
         "genes": known(len(run.genes)),
         "batch column": run.batch_key or "none",
-        "steps": known(about.get("steps")),
-        "time": _time(about.get("total_seconds")),
+        "steps": _steps(opened, predictions.run),
+        "time of the last of these" if run.warm_from else "time": _time(
+            about.get("total_seconds")
+        ),
         "seed": str(run.seed),
         "device": known(run.device),
         "calibration": known(about.get("calibration")),
@@ -57,20 +60,26 @@ def doubts(opened: Workspace) -> Section:
     if seen is None or cells is None:
         section.add(Text("Reasons for doubt: not looked at yet.", loud=True))
     else:
-        n = sum(cells.values())
+        n, issues = sum(cells.values()), len(uncertainty.label_issues(opened))
         reasons = ("without doubt", *uncertainty.REASON_NAMES[1:])
         words = {w: f"{own:,}" for w, own in zip(reasons, cells.values(), strict=True)}
-        section.add(Text(f"Of {count(n, 'cell')} that nobody labeled:"), Facts(words))
-        issues = len(uncertainty.label_issues(opened))
         section.add(
-            Text(f"{count(issues, 'label')} of the file look wrong and were not decided on.")
-        )
+            Text(f"Of {count(n, 'cell')} that nobody labeled, sure or not:"), Facts(words),
+            Text(f"Labels of the file that look wrong and that nobody decided on: {issues:,}."),
+        )  # fmt: skip
         section.add(*(Text(note) for note in (*seen.novelty_notes, *seen.notes)))
     predictions = results.current(opened)
     if embeddings(opened) and predictions is not None:
         coloring = Coloring(colors.CONFIDENCE, "", values=predictions.confidence)
         section.add(map_of(opened, coloring, "How sure the model is of each cell."))
     return section
+
+
+def _steps(opened: Workspace, run: Run) -> str:
+    """Return the steps of the training and of each update after it up to a run."""
+    first, later = results.first_and_later(opened, run)
+    steps = [known(own.summary.get("steps")) for own in (first, *later)]
+    return f"{steps[0]}, then {', '.join(steps[1:])} by updates" if later else steps[0]
 
 
 def _time(seconds: object) -> str:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from scanvi_core.errors import ExportError, InputError, reason_of
 from scanvi_core.keys import one_line
 from scanvi_core.runtime import replacing
-from scanvi_core.services.export import columns, methods
+from scanvi_core.services.export import columns, filling, methods, written
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.export.targets import check_target
-from scanvi_core.services.report import data, decisions, evaluation, labels, model
+from scanvi_core.services.export.uncertainty_columns import least
+from scanvi_core.services.report import data, decisions, evaluation, labels, markers, model
 from scanvi_core.services.report.parts import NOT_RECORDED, Facts, Listed, Section, Text
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
@@ -37,6 +38,7 @@ doi:10.1016/j.cell.2019.05.031
 """
 LONG_WORD = 24  # characters; longer ones may be broken in a table
 _SVG, _LINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_CHECKSUM = re.compile("[0-9a-f]{64}")
 _POINTS_AT = re.compile(r"(^#|url\(#)")
 
 
@@ -50,23 +52,26 @@ def report_html(
     opened
         The project.
     choice
-        What an export would write, which says what the final labels are.
+        What an export would write, which says what the final labels are; None: as the newest file
+        was written, every prediction without one.
     people
         Write the names of those who decided; else they are numbered. What people wrote
         themselves, such as names of types, stays.
     """
-    chosen = choice or ExportChoice()
+    chosen = choice or written.last_choice(opened)
+    paragraph = methods.paragraph(opened, chosen, checked=evaluation.checked(opened))
     sections = [
         _summary(opened, chosen),
         data.data(opened),
         data.counts(opened),
         data.quality(opened),
         labels.labels(opened, chosen),
+        *markers.markers(opened, chosen),
         model.model(opened),
         evaluation.evaluation(opened),
         model.doubts(opened),
         decisions.decisions(opened, people=people),
-        Section("Text for a methods section", [Text(methods.paragraph(opened, chosen))]),
+        Section("Text for a methods section", [Text(paragraph)]),
         Section("References", [Listed(REFERENCES.strip().split("\n\n"))]),
         _versions(opened),
     ]
@@ -109,14 +114,15 @@ def _summary(opened: Workspace, choice: ExportChoice) -> Section:
     table = columns.source_table(opened, choice.threshold, groups=choice.groups)
     words = table["source"].replace("your file", "the file")
     came = {str(w): f"{n:,}" for w, n in zip(words, table["cells"], strict=True) if n}
-    return Section(
-        "In short",
-        [
-            Text(evaluation.headline(opened), loud=True),
-            Text(f"Labels of the {opened.dataset.n_obs:,} cells, by where they are from:"),
-            Facts(came),
-        ],
+    loud = [evaluation.headline(opened), evaluation.where(opened)]
+    loud.append(filling.novel_sentence(opened, least(choice.threshold, groups=choice.groups)))
+    section = Section("In short", [Text(words, loud=True) for words in loud if words])
+    section.add(
+        Text(f"Labels of the {opened.dataset.n_obs:,} cells, by where they are from:"), Facts(came)
     )
+    which = filling.which(opened, least(choice.threshold, groups=choice.groups))
+    section.add(*(Text(words) for words in (which,) if words))
+    return section
 
 
 def _versions(opened: Workspace) -> Section:
@@ -164,5 +170,6 @@ def _template() -> "Template":
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["inline"] = lambda svg, name: Markup(inline(svg, name))  # noqa: S704
+    environment.tests["checksum"] = lambda text: _CHECKSUM.fullmatch(text) is not None
     environment.tests["unbroken"] = lambda text: max(map(len, text.split()), default=0) > LONG_WORD
     return environment.get_template("report.html")

@@ -17,7 +17,7 @@ from scanvi_core.annotation.review.doubt_groups import (
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
-from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.diagnostics import measured_batches, uncertainty
 from scanvi_core.services.opinions import candidates, proposals
 from scanvi_core.services.opinions.kept import revision
 from scanvi_core.services.review import first_cards
@@ -139,7 +139,8 @@ def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple
             random_checks(z1, p, open_ & (predictions.confidence >= config.LOW_CONFIDENCE))
         )
     if kind == CHECK:
-        return tuple(random_checks(z1, p, open_, n=MOST_CHECKS, around=1, seed=CHECK_SEED))
+        drawn = open_ & to_check(opened, predictions)
+        return tuple(random_checks(z1, p, drawn, n=MOST_CHECKS, around=1, seed=CHECK_SEED))
     if kind == SUGGESTED:
         return suggested(predictions.run, (p, p), open_, y)
     doubts = uncertainty.reasons(opened)
@@ -147,6 +148,15 @@ def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple
         return ()
     open_ = open_ & (doubts.reason == REASONS[kind])
     return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
+
+
+def to_check(opened: Workspace, predictions: results.Results) -> np.ndarray:
+    """Return the cells [n_obs] to draw random checks from: all, or those nobody measured.
+
+    Where held-out cells tell of some batches only, the others are what is to be known.
+    """
+    found = measured_batches.gap(opened, predictions.run)
+    return np.ones(predictions.prediction.size, bool) if found is None else found.cells
 
 
 def _open_cells(predictions: results.Results) -> np.ndarray:

@@ -1,8 +1,9 @@
 """How right a model is on cells without a label, told by a person who names some at random.
 
 It needs no labels set aside, so it is what remains where nobody brought any. The cells are drawn
-evenly from all that had no label when the model was trained, in an order that is fixed before
-the first is named; so their share is an unbiased look at all of them.
+evenly from all that had no label when the model was trained; where held-out cells tell of some
+batches only, from those of the others. Their order is fixed before the first is named; so their
+share is an unbiased look at all of them.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ import numpy as np
 
 from scanvi_core import keys
 from scanvi_core.metrics.intervals import Interval, exact_interval
+from scanvi_core.services.diagnostics import measured_batches
+from scanvi_core.services.diagnostics.measured_batches import named
 from scanvi_core.services.formatting import count, percent
-from scanvi_core.services.review.queue import CHECK, ReviewState
+from scanvi_core.services.review.queue import CHECK, ReviewState, to_check
 from scanvi_core.services.runs import results
 
 N_CHECKS = 40  # a share of .9 is then known to within about .1
@@ -28,11 +31,19 @@ class RandomCheck:
         Cells that were named, and those of them that the model had named so.
     n_open
         Cells the model has named and that had no label when it was trained.
+    batches
+        The batches they are of, where held-out cells tell of the others.
     """
 
     n_checked: int
     n_right: int
     n_open: int
+    batches: tuple[str, ...] = ()
+
+    @property
+    def of(self) -> str:
+        """Return `` of donor_2``, to stand behind the cells that are drawn; empty for all."""
+        return f" of {named(self.batches)}" if self.batches else ""
 
     @property
     def interval(self) -> Interval:
@@ -50,10 +61,11 @@ class RandomCheck:
         if not self.n_checked:
             return ""
         low, high = self.interval
+        drawn = f"{count(self.n_checked, 'cell')}{self.of}"
         return (
-            f"The model was right about {self.n_right} of {count(self.n_checked, 'cell')} drawn "
-            f"at random: between {percent(low)} and {percent(high)} of the {self.n_open:,} cells "
-            "without a label are right (95 % interval)."
+            f"The model was right about {self.n_right} of {drawn} "
+            f"drawn at random: between {percent(low)} and {percent(high)} of the {self.n_open:,} "
+            f"cells{self.of} without a label are right (95 % interval)."
         )
 
 
@@ -63,24 +75,32 @@ def random_check(review: ReviewState) -> RandomCheck | None:
         return None
     predictions = results.load(review.opened, review.run_id)
     open_ = (predictions.run.array("y") < 0) & ~predictions.holdout
+    open_ = open_ & to_check(review.opened, predictions)
     right = outcomes(review, CHECK)
     n_open = int(np.count_nonzero(open_ & (predictions.prediction >= 0)))
-    return RandomCheck(len(right), sum(right), n_open)
+    gap = measured_batches.gap(review.opened, predictions.run)
+    return RandomCheck(len(right), sum(right), n_open, () if gap is None else gap.missing)
 
 
 def outcomes(review: ReviewState, kind: str) -> list[bool]:
-    """Return whether the model was right about each drawn cell that was named, in their order.
+    """Return whether the model was right about each cell that `checked` returns."""
+    return list(map(bool, checked(review, kind)[1]))
+
+
+def checked(review: ReviewState, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the drawn cells that were named, in their order, and if the model was right of each.
 
     They count up to the first that has no name yet: which of them count does not depend on what
     they turned out to be, so that their share is unbiased. They begin anew with every model,
     which has learned the old ones. Cells called "unknown" are left out.
     """
     predictions, state = results.load(review.opened, str(review.run_id)), review.opened.labels()
-    right = []
+    rows, right = list[int](), list[bool]()
     for check in review.cards(kind):
         if not review.named[check.drawn]:
             break
         name = state.names[state.codes[check.drawn]]
         if name != keys.UNKNOWN:
+            rows.append(check.drawn)
             right.append(name == predictions.names[predictions.prediction[check.drawn]])
-    return right
+    return np.array(rows, dtype=np.int64), np.array(right, dtype=bool)

@@ -147,6 +147,15 @@ def finished_runs(opened: Workspace) -> list[Run]:
     return [run for run in Run.list(opened.project) if run.status.status == DONE]
 
 
+def first_and_later(opened: Workspace, run: Run) -> tuple[Run, list[Run]]:
+    """Return the run that began anew and the updates after it up to a run, in their order."""
+    known, later = {own.id: own for own in finished_runs(opened)}, list[Run]()
+    while run.settings.warm_from in known:
+        later.append(run)
+        run = known.pop(run.settings.warm_from)
+    return run, later[::-1]
+
+
 def preview_names(opened: Workspace) -> tuple[str, ...]:
     """Return the types of the run in training, for its preview."""
     from scanvi_core.services.runs.inputs import inputs_of

@@ -179,7 +179,7 @@ def test_the_joined_file_holds_the_counts_of_all(two, tmp_path):
     expected = sp.vstack([first[:, 5:25], second[:, :20]]).tocsr()
     assert (expected != joined.X).nnz == 0
     assert made["notes"] == [
-        "Joined were first (40 cells), second (30 cells), with the 20 genes that all have.",
+        "The files were joined: first (40 cells), second (30 cells). They share 20 genes.",
         "5 genes of first are not in all files and were left out.",
         "5 genes of second are not in all files and were left out.",
     ]

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.evaluate.sections import SURE
-from scanvi_core.services.diagnostics import baselines, confidence_worth, holdout_report
+from scanvi_core.services.diagnostics import (
+    baselines,
+    confidence_worth,
+    holdout_report,
+    measured_batches,
+)
+from scanvi_core.services.export import filling
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
 from scanvi_core.services.runs import model_list
@@ -45,6 +50,7 @@ def texts(app):
 
 
 def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
+    opened = workspace(trained)
     app = visit("evaluate", trained)
     report, quick = (
         holdout_report.report(workspace(trained)),
@@ -52,13 +58,32 @@ def test_the_page_says_what_the_services_say_the_headline_first(trained, visit):
     )
     _, read = texts(app)
     assert app.header[0].value.replace("\\", "") == report.headline
-    for sentence in (confidence_worth.sentence(workspace(trained), SURE), report.accept):
+    for sentence in (confidence_worth.sentence(opened, filling.level_told(opened)), report.accept):
         assert f"**{sentence}**" in read
     for sentence in (report.reading, report.honesty, report.calibration, *report.notes):
         assert any(sentence in text for text in read)
     loud = [warning.value.replace("\\", "") for warning in app.warning]
     assert loud == ([quick.sentence] if quick.beaten else [])
     assert quick.sentence in read
+
+
+def test_it_says_where_nothing_was_measured_and_leads_to_the_check_of_it(half_measured, visit):
+    opened = workspace(half_measured)
+    names = opened.batches(opened.batch_key).names
+    app = visit("evaluate", half_measured)
+    said = measured_batches.sentence(opened)
+    assert said in [warning.value.replace("\\", "") for warning in app.warning]
+    batches = next(t.value for t in app.dataframe if list(t.value.columns)[:1] == ["batch"])
+    assert set(batches["batch"]) == set(names)
+    badges = " ".join(str(element.value) for element in app.markdown).replace("\\", "")
+    assert f"right in {names[0]}" in badges
+    button = app.button(key="check-the-rest")
+    assert button.label.startswith("Check 40 cells of ")
+    app = sound(button.click().run())
+    assert "A cell drawn at random" in " ".join(str(each.value) for each in app.markdown)
+    export = visit("export", half_measured)
+    assert said in [warning.value.replace("\\", "") for warning in export.warning]
+    assert export.button(key="check-the-rest")
 
 
 def test_names_are_shown_and_never_interpreted(labeled, train_now, request_brief, visit):

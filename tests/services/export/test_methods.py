@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.services import jobs
 from scanvi_core.services.export import methods, pack, write
 from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.labels import edit
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
 
@@ -29,6 +31,31 @@ def test_the_paragraph_names_numbers_versions_and_seeds(trained):
 def test_without_a_model_it_says_what_was_done_by_hand(labeled):
     text = methods.paragraph(workspace(labeled))
     assert "SCANVI model" not in text and "came with the data" in text
+
+
+def test_a_training_and_its_updates_are_told_in_their_order(trained, train_now, request_brief):
+    opened = workspace(trained)
+    first = opened.current_run()
+    for _ in range(2):
+        found, open_ = results.current(opened), opened.labels().codes < 0
+        sure = np.flatnonzero(open_ & (found.prediction == 0))[:5]
+        edit.name_cells(opened, sure, found.names[0], "lasso")
+        train_now(trained, replace(request_brief, warm=True))
+    updates = results.finished_runs(opened)[1:]
+    text = methods.paragraph(opened)
+    assert f"{first.summary['n_labeled']} of them labeled with" in text
+    assert f"for {first.summary['steps']:,} steps (preset" in text
+    steps = " and ".join(f"{run.summary['steps']:,}" for run in updates)
+    n_types = len(updates[-1].settings.label_names)
+    assert (
+        f"It was then updated with more labels 2 times, for {steps} steps, in the end with "
+        f"{updates[-1].summary['n_labeled']} labeled cells of {n_types} types."
+    ) in text
+
+
+def test_what_random_checks_tell_stands_behind_what_was_measured(half_measured):
+    text = methods.paragraph(workspace(half_measured), checked="Checked by hand.")
+    assert ". Checked by hand. Of the final labels" in text
 
 
 def test_the_model_of_the_pack_predicts_as_the_one_here(trained, tmp_path):

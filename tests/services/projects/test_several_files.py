@@ -61,7 +61,7 @@ def test_the_joined_project_has_the_cells_of_all_and_a_batch_for_each_file(read,
     assert opened.dataset.n_obs == first.n_obs + second.n_obs
     assert opened.batch_key == "source_file"
     assert opened.batches(opened.batch_key).names == ("first", "second")
-    assert "Joined were first" in opened.dataset.manifest["repairs"][0]
+    assert "The files were joined: first" in opened.dataset.manifest["repairs"][0]
     assert not open_project(read).parts.exists()
 
 

@@ -1,22 +1,27 @@
 """The report: all that is known, nothing that is not, names as text, no script, no request."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from scanvi_core.annotation.genes import marker_tests
 from scanvi_core.errors import ExportError, InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.export import methods
+from scanvi_core.services.explore import gene_search
+from scanvi_core.services.export import filling, methods, write, written
+from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.labels import edit
 from scanvi_core.services.report import page, source
 from scanvi_core.services.report.page import inline, report_html, write_report
 from scanvi_core.services.report.parts import NOT_EVALUATED
-from scanvi_core.services.runs import provisional
+from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import workspace
 
 HOSTILE = '<script>alert("1")</script> & $B_1$ id="x'
@@ -72,7 +77,7 @@ def test_it_says_what_is_known_of_data_model_and_evaluation(trained):
 def test_no_name_becomes_markup_and_nothing_is_loaded(hostile):
     shown = Page(report_html(hostile))
     assert shown.tags.isdisjoint({"script", "img", "iframe", "link", "object", "embed", "form"})
-    assert shown.text.count(HOSTILE) == 3  # in a table, the history, and on a map
+    assert shown.text.count(HOSTILE) == 4  # in a table, the history, on a map and with the markers
     assert "Blood <img src=x onerror=alert(1)>" in shown.text
     assert all(re.match(r"#|data:image/png;base64,", address) for address in shown.addresses)
 
@@ -113,6 +118,77 @@ def test_doubts_are_told_once_they_were_looked_for(trained):
         jobs.wait(job.id, 120)
     n = sum(uncertainty.counts(opened).values())
     assert f"Of {n} cells that nobody labeled" in Page(report_html(opened)).text
+
+
+def test_in_short_it_says_what_looks_new_and_which_predictions_count(trained, monkeypatch):
+    opened = workspace(trained)
+    monkeypatch.setattr(filling, "n_novel", lambda *_: 7)
+    short = page._summary(opened, ExportChoice(threshold=0.6)).parts
+    said = [part.text for part in short if part.kind == "text"]
+    assert filling.novel_sentence(opened, 0.6) in said and filling.which(opened, 0.6) in said
+    facts = next(part.rows for part in short if part.kind == "facts")
+    assert facts["predictions"] == str(filling.filling(opened, 0.6).n_cells)
+
+
+def test_the_labels_are_those_of_the_newest_file(trained):
+    opened = workspace(trained)
+    every = filling.filling(opened, 0.0).n_cells
+    assert f"Every prediction counts as a label: {every}." in Page(report_html(opened)).text
+    job = jobs.wait(write.start(opened, ExportChoice(threshold=0.6)), 120)
+    assert filling.which(opened, 0.6) in Page(report_html(opened)).text
+    notes = write.exported_file(opened, job.result).with_suffix(".about.json")
+    for damage in ({}, {"threshold": "x", "groups": False}, {"threshold": 0.6, "groups": 1}):
+        notes.write_text(json.dumps(damage))
+        assert written.last_choice(opened) == ExportChoice()
+    notes.write_text(json.dumps({"threshold": 9e9, "groups": False}))
+    assert written.last_choice(opened).threshold == filling.NO_PREDICTION
+
+
+def test_the_few_genes_of_each_type_are_no_ribosomal_ones(trained, monkeypatch):
+    ranked = marker_tests.rank_genes
+    names = gene_search.index(workspace(trained)).names
+
+    def ribosomal_first(*given, **more):
+        table = ranked(*given, **more)
+        first = table.groupby("group", sort=False).head(1).assign(gene=0, score=1e9)
+        return pd.concat([first, table])
+
+    monkeypatch.setattr(marker_tests, "rank_genes", ribosomal_first)
+    monkeypatch.setitem(vars(gene_search.index(workspace(trained))), "names", ["RPL3", *names[1:]])
+    text = Page(report_html(workspace(trained))).text
+    part = text[text.index("At most 3 genes of each type") : text.index("Levels of these genes")]
+    assert "RPL3" not in part
+    assert 5 < sum(f" {name} " in part for name in names) <= 3 * 10
+
+
+def test_one_file_has_no_column_of_references(trained):
+    opened = workspace(trained)
+    parts = [
+        {
+            "name": name,
+            "n_obs": 350,
+            "reference": False,
+            "ending": "",
+            "source": {"sha256": "a" * 64},
+        }
+        for name in ("one", "two")
+    ]
+    opened.dataset.manifest["origin"] = {"name": "joined", "parts": parts}
+    columns = page.data.data(opened).parts[-1].columns
+    assert columns == ["file", "cells", "SHA-256"]
+    parts[0]["reference"] = True
+    assert "reference" in page.data.data(opened).parts[-1].columns
+    html = report_html(opened)
+    assert f'<td class="checksum">{"a" * 64}</td>' in html
+    assert f'<dd class="checksum">{opened.dataset.manifest["counts_sha256"]}</dd>' in html
+
+
+def test_steps_of_the_training_and_of_its_updates_are_told(trained, train_now, request_brief):
+    opened = workspace(trained)
+    train_now(trained, replace(request_brief, warm=True))
+    first, later = (run.summary["steps"] for run in results.finished_runs(opened))
+    told = page.model.model(opened).parts[0].rows["steps"]
+    assert told == f"{first:,}, then {later:,} by updates"
 
 
 def test_names_of_people_can_be_left_out(labeled):

@@ -4,8 +4,9 @@ import numpy as np
 
 from scanvi_core import keys
 from scanvi_core.metrics.intervals import exact_interval
+from scanvi_core.services.diagnostics import holdout_report, measured_batches
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import queue
+from scanvi_core.services.review import measured, queue
 from scanvi_core.services.review.queue import CHECK
 from scanvi_core.services.review.random_check import N_CHECKS, random_check
 from scanvi_core.services.runs import results
@@ -52,6 +53,40 @@ def test_the_share_that_is_right_is_told_with_its_interval(trained):
         "The model was right about 2 of 3 cells drawn at random: between"
     )
     assert found.n_missing == N_CHECKS - 3
+
+
+def test_cells_are_drawn_where_no_held_out_cell_tells_and_count_there(half_measured):
+    opened = workspace(half_measured)
+    batches, predictions = opened.batches(opened.batch_key), results.current(opened)
+    cards = queue.review_state(opened).cards(CHECK)
+    assert (batches.index[[card.drawn for card in cards]] > 0).all()
+    open_ = (predictions.run.array("y") < 0) & ~predictions.holdout & (batches.index > 0)
+    found = known(half_measured)
+    assert (found.n_open, found.batches) == (open_.sum(), batches.names[1:])
+    assert measured.sentence(queue.review_state(opened)) == measured_batches.sentence(opened)
+    for card in cards[:6]:
+        own = predictions.names[predictions.prediction[card.drawn]]
+        edit.name_cells(opened, np.array([card.drawn]), own, "review")
+    review = queue.review_state(opened)
+    low = 100 * exact_interval(6, 6)[0]
+    of = f" of {measured_batches.named(batches.names[1:])}"
+    assert measured.sentence(review) == (
+        f"Held-out cells tell of {batches.names[0]} only. "
+        f"The model was right about 6 of 6 cells{of} drawn at random: "
+        f"between {low:.0f} % and 100 % of the {open_.sum()} cells{of} without a label "
+        "are right (95 % interval)."
+    )
+    assert random_check_rows(review, batches, [card.drawn for card in cards[:6]])
+
+
+def random_check_rows(review, batches, drawn):
+    """Tell whether the table says of each batch how many of its cells were drawn and right."""
+    scored = holdout_report.report(review.opened).batches
+    table = measured.batch_table(review, scored).set_index("batch")["right"]
+    n = np.bincount(batches.index[drawn], minlength=len(batches.names))
+    said = [f"{own} of {own} drawn at random (" if own else "not measured" for own in n[1:]]
+    named = zip(batches.names[1:], said, strict=True)
+    return all(table[name].startswith(words) for name, words in named)
 
 
 def test_a_cell_out_of_turn_does_not_count(trained):

@@ -1,0 +1,17 @@
+"""What the newest exported file was asked to hold, for what is told without asking again."""
+
+from scanvi_core.services.export import write
+from scanvi_core.services.export.columns import ExportChoice
+from scanvi_core.services.export.filling import NO_PREDICTION
+from scanvi_core.services.workspace import Workspace
+
+
+def last_choice(opened: Workspace) -> ExportChoice:
+    """Return which predictions the newest file holds as labels; all of them without a file."""
+    files = write.exported_files(opened)
+    about = write.about(files[0]) if files else {}
+    level, groups = about.get("threshold"), about.get("groups")
+    # the notes may be of an earlier version, or from elsewhere
+    if not isinstance(groups, bool) or not isinstance(level, (int, float)):
+        return ExportChoice()
+    return ExportChoice(threshold=min(max(level, 0.0), NO_PREDICTION), groups=groups)
