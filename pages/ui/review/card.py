@@ -184,8 +184,9 @@ def _question(item: ReviewItem, proposal: Proposal) -> str:
     if proposal.answer == UNKNOWN:
         return f"Leave **{'it' if alone else 'them'} without a name**?"
     if not proposal.answer:
-        one, other = map(md, proposal.between)
-        return f"Undecided between **{one}** and **{other}**: nothing is clearly ahead."
+        one, other = proposal.between
+        rival = "a type nobody has named" if other == NAME else f"**{md(other)}**"
+        return f"Undecided between **{md(one)}** and {rival}: nothing is clearly ahead."
     return f"{'Is it' if alone else 'Are they'} **{md(proposal.answer)}**?"
 
 

@@ -34,8 +34,9 @@ def top_row(review: ReviewState) -> None:
     left, right = row.columns([3, 2], gap="medium")
     with left:
         now = review.progress
-        st.markdown(f"{_decided(review.opened)}. {now.sentence}", help=now.meaning)
-        st.progress(now.fraction)
+        with st.container(gap=None):
+            st.markdown(f"{_decided(review.opened)}. {now.sentence}", help=now.meaning)
+            st.progress(now.fraction)
     with right:
         job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:

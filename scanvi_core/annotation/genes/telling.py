@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 MIN_IN_GROUP, MAX_OUT_GROUP, MIN_LOG2 = 0.25, 0.5, 1.0  # the defaults of scanpy
-COMMON, HOUSEKEEPING = "seen in many other cells, or little higher", "ribosomal or mitochondrial"
+HOUSEKEEPING = "ribosomal or mitochondrial"
+COMMON = "rare in its group, common elsewhere or little higher"
 
 
 def first_of(
@@ -31,12 +32,12 @@ def put_behind(ranked: pd.DataFrame, housekeeping: Collection[str]) -> pd.DataFr
     gene comes later, empty for others.
     """
     common = (
-        (ranked["seen in group"] < MIN_IN_GROUP)
-        | (ranked["seen in others"] > MAX_OUT_GROUP)
-        | (ranked["log2 change"] < MIN_LOG2)
+        (ranked["seen in group"] <= MIN_IN_GROUP)
+        | (ranked["seen in others"] >= MAX_OUT_GROUP)
+        | (ranked["log2 change"] <= MIN_LOG2)
     )
-    kept_house = ranked["gene"].isin(list(housekeeping))
-    later = common.astype(int).where(~kept_house, 2)
+    is_house = ranked["gene"].isin(list(housekeeping))
+    later = common.astype(int).where(~is_house, 2)
     words = later.map({0: "", 1: COMMON, 2: HOUSEKEEPING})
     table = ranked.assign(behind=words, _later=later)
     groups = {name: place for place, name in enumerate(dict.fromkeys(table["group"]))}

@@ -2,12 +2,15 @@
 
 Three things speak: the model, by how far its calibrated probabilities lie apart; genes and labeled
 cells nearby (`Evidence`); and what opinions of other tools say together. Opinions alone propose
-nothing, but they speak against. Where nothing is clearly ahead the card is undecided.
+nothing, but they speak against. Where nothing is clearly ahead the card is undecided. Of novel
+cells the model knows nothing, however sure it is: another name is proposed, unless genes and
+neighbors clearly speak for a type.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scanvi_core.annotation.review.asked import NOVEL
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.opinions import proposals
 from scanvi_core.services.review.evidence import Evidence
@@ -27,7 +30,8 @@ class Proposal:
     answer
         `NAME`, `UNKNOWN` or a type; empty where nothing is clearly ahead.
     between
-        The two types an undecided card is undecided between, the model's first one first.
+        The two answers an undecided card is undecided between, types or, as the second, `NAME`;
+        of two types the model's first one comes first.
     another
         What opinions say together where no candidate is that; else empty.
     """
@@ -42,11 +46,19 @@ def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
     names = [candidate.name for candidate in item.candidates]
     said, _ = next(iter(proposals.proposed(opened, item.rows)), ("", 0.0))
     another = said if said not in names else ""
-    if item.kind == Reason.NOVEL.label:  # unlike every labeled cell
+    if is_novel(item) and shown.favors in names:
+        return Proposal("", (shown.favors, NAME), another)
+    if is_novel(item):
         return Proposal(NAME, another=another)
     if item.kind == Reason.TECHNICAL.label:
         return Proposal(UNKNOWN, another=another)
     return weighed(item.candidates, shown, said)
+
+
+def is_novel(item: ReviewItem) -> bool:
+    """Tell whether a card is asked because its cells are unlike every labeled one."""
+    by_cluster = item.asked is not None and item.asked.why == NOVEL
+    return item.kind == Reason.NOVEL.label or by_cluster
 
 
 def weighed(candidates: Sequence[Candidate], shown: Evidence, said: str = "") -> Proposal:

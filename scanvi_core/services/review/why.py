@@ -29,7 +29,7 @@ def _of_cluster(asked: Asked, confidence: float) -> str:
     some = f"{asked.n:,} of {count(asked.n_cells, 'cell')}"
     if asked.n_cells == asked.n:
         some = "all cells" if asked.n > 1 else "the cell"
-    around = f"{some} of this cluster without a label"
+    around = f"{some} without a label in this cluster"
     low = percent(config.LOW_CONFIDENCE)
     if asked.why == UNSURE:
         return f"Asked because the model is less than {low} sure of {around}."

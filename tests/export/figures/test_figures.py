@@ -13,7 +13,7 @@ from matplotlib import image
 
 from scanvi_core.colors import UNLABELED, type_colors
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.export.figures import grids, lines, maps, violins
+from scanvi_core.export.figures import dots, grids, lines, maps, violins
 from scanvi_core.export.figures.layout import NAME_WIDTH
 from scanvi_core.export.figures.write import DPI, FORMATS, figure_file
 
@@ -63,7 +63,7 @@ DECISIONS = pd.DataFrame(
 NAMED = {
     "map": a_map(),
     "confusion": partial(grids.confusion, MATRIX, ODD, PAINT),
-    "dots": partial(grids.dots, levels(), PAINT),
+    "dots": partial(dots.dots, levels(), PAINT),
     "violins": partial(violins.violins, values(), PAINT, "G$"),
 }
 ALL = NAMED | {
