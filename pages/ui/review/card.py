@@ -26,7 +26,7 @@ ERROR = "review-error"  # the card, what it asked and why it could not be decide
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
-BAR_WIDTH = 120  # pixels of a column of bars, so that all are of one scale
+GENE_WIDTH, BAR_WIDTH = 100, 120  # pixels; all columns of bars are as wide: of one scale
 
 
 def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
@@ -131,7 +131,11 @@ def draw_levels(table: pd.DataFrame, what: str) -> None:
         )
         for name in levels
     }
-    st.dataframe(table, hide_index=True, column_config=bars, height="content", width="content")
+    gene = st.column_config.TextColumn(width=GENE_WIDTH)
+    st.dataframe(
+        table, hide_index=True, column_config={"gene": gene, **bars}, height="content",
+        width="content",
+    )  # fmt: skip
     st.caption(
         f"{what}: log(1 + counts per 10,000). Every bar is of one scale, full at {top:.1f}."
     )

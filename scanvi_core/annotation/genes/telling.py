@@ -2,17 +2,17 @@
 
 A test ranks genes by how surely they differ, and with many cells that is true of genes that every
 cell shows. They stay in the table of the test, and only come later when a few are chosen:
-ribosomal and mitochondrial ones last, and before them those that do not pass scanpy's
-``filter_rank_genes_groups`` at its defaults.
+ribosomal and mitochondrial ones last, and before them those that many other cells show or that are
+little higher than there, by the limits of scanpy's ``filter_rank_genes_groups``.
 """
 
 from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-MIN_IN_GROUP, MAX_OUT_GROUP, MIN_LOG2 = 0.25, 0.5, 1.0  # the defaults of scanpy
+MAX_OUT_GROUP, MIN_LOG2 = 0.5, 1.0  # the defaults of scanpy
 HOUSEKEEPING = "ribosomal or mitochondrial"
-COMMON = "rare in its group, common elsewhere or little higher"
+COMMON = "common or as high elsewhere"
 
 
 def first_of(
@@ -27,15 +27,11 @@ def first_of(
 def put_behind(ranked: pd.DataFrame, housekeeping: Collection[str]) -> pd.DataFrame:
     """Return a table of ranked genes in the order in which they tell their group.
 
-    `ranked` has the columns ``group``, ``gene``, ``log2 change``, ``seen in group`` and
-    ``seen in others``, the clearest gene of a group first. The column ``behind`` is added: why a
+    `ranked` has the columns ``group``, ``gene``, ``log2 change`` and ``seen in others``, the
+    clearest gene of a group first. The column ``behind`` is added: why a
     gene comes later, empty for others.
     """
-    common = (
-        (ranked["seen in group"] <= MIN_IN_GROUP)
-        | (ranked["seen in others"] >= MAX_OUT_GROUP)
-        | (ranked["log2 change"] <= MIN_LOG2)
-    )
+    common = (ranked["seen in others"] >= MAX_OUT_GROUP) | (ranked["log2 change"] <= MIN_LOG2)
     is_house = ranked["gene"].isin(list(housekeeping))
     later = common.astype(int).where(~is_house, 2)
     words = later.map({0: "", 1: COMMON, 2: HOUSEKEEPING})

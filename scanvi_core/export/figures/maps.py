@@ -17,6 +17,7 @@ from scanvi_core.export.figures.layout import (
     legend,
     legend_size,
     text_of,
+    text_width,
 )
 from scanvi_core.export.figures.names import Written
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 ONE_MM, SEVERAL_MM = 100.0, 80.0  # side of a map that stands alone, and of one among others
 GAP_MM, BAR_MM = 12.0, 22.0
 LEAST_MM = 45.0  # side of a map, however much room its legend takes
-BELOW_MM = 7.0  # from a map to a legend below it
+BELOW_MM, COLUMN_MM = 7.0, 7.0  # from a map to a legend below it; beside each of its names
 VECTOR_CELLS = 50_000  # of more the points are drawn as a picture
 PALE = 0.25  # how much of their color cells keep that are not the ones meant
 NOT_NAMED = "no label"
@@ -163,14 +164,11 @@ def _below_if_wide(axes: "Axes", side: float) -> None:
         return
     texts = [text.get_text() for text in names.get_texts()]
     handles = [handle for handle in names.legend_handles if handle is not None]
-    for columns in range(len(texts), 0, -1):
-        axes.legend(
-            handles, texts, loc="upper left", bbox_to_anchor=(0.0, -BELOW_MM / side),
-            ncols=columns, handletextpad=0.1, borderaxespad=0.0, columnspacing=1.0,
-            labelspacing=0.35,
-        )  # fmt: skip
-        if legend_size(axes)[0] <= PAGE_MM:
-            return
+    axes.legend(
+        handles, texts, loc="upper left", bbox_to_anchor=(0.0, -BELOW_MM / side),
+        ncols=max(1, int(PAGE_MM // (text_width(texts) + COLUMN_MM))), handletextpad=0.1,
+        borderaxespad=0.0, columnspacing=1.0, labelspacing=0.35,
+    )  # fmt: skip
 
 
 def _spread(figure: "Figure", panels: "Sequence[Axes]") -> None:
