@@ -31,7 +31,7 @@ def test_a_card_tells_of_its_whole_cluster():
     codes = np.repeat([0, 1], 20)
     clusters = Clusters(codes, np.linspace(0, 1, 40))
     p = np.full((40, 2), [0.95, 0.05])
-    p[17:20] = [0.6, 0.4]  # at the edge: none of them is on the card
+    p[17:20] = [0.4, 0.6]  # at the edge, of another guess: none of them is on the card
     novelty = np.where(codes == 1, 0.9, 0.0)
     every = np.ones(40, dtype=bool)
     made = cards(clusters, p, novelty, every, known=np.full(40, -1))
