@@ -17,7 +17,6 @@ MEDOID_CELLS = 400  # drawn of a type
 WIDTH = 20  # characters of a line
 SIZE, HALO, POINTS = 6.5, 2.0, 72  # points of print, of them an inch
 STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4)  # lines that a name may go up or down to lie free
-GID = "type names"
 
 
 def medoid(points: np.ndarray) -> np.ndarray:
@@ -52,7 +51,7 @@ def write(axes: "Axes", xy: np.ndarray, codes: np.ndarray, names: Sequence[str])
         texts = [
             axes.annotate(
                 text_of(names[code], WIDTH), (x, y), (0, 0), textcoords="offset points",
-                ha="center", va="center", size=SIZE, path_effects=effects, gid=GID,
+                ha="center", va="center", size=SIZE, path_effects=effects,
                 annotation_clip=False,
             )
             for effects in (halo, None)
