@@ -34,7 +34,7 @@ def test_enter_takes_what_was_typed_and_says_what_is_near(
 ) -> None:  # fmt: skip
     url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
     page.goto(f"{url}/review?project={home[1]}")
-    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.locator(".st-key-accept button").wait_for(timeout=90_000)
     page.keyboard.press("n")
     page.wait_for_function("() => document.activeElement.role === 'combobox'")
     page.keyboard.type("CD16")
@@ -57,7 +57,7 @@ def test_the_box_stays_when_the_page_is_drawn_anew_behind_it(
 ) -> None:
     url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
     page.goto(f"{url}/review?project={home[1]}")
-    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.locator(".st-key-accept button").wait_for(timeout=90_000)
     page.keyboard.press("a")
     page.locator(".st-key-review-row").get_by_text("1 decision since model 1").wait_for()
     page.keyboard.press("m")

@@ -47,7 +47,7 @@ def test_a_pack_names_a_new_donor_and_the_review_goes_on_from_it(
     page.get_by_role("button", name="Name all cells by this pack").click()
     page.get_by_text("All cells are named by the pack").wait_for()
     page.get_by_role("button", name="Review the doubtful cells").click()
-    page.get_by_role("button", name="Accept").first.wait_for()
+    page.locator(".st-key-accept button").wait_for()
     page.keyboard.press("a")
     page.get_by_text("1 decision since model 1").wait_for()
     page.keyboard.press("m")

@@ -120,7 +120,7 @@ def _open_review(page: Any, start_app: Callable[..., str], hostile: tuple[Path, 
     home, project = hostile
     url = start_app(ROOT / "app.py", env={"SCANVI_HOME": str(home)})
     page.goto(f"{url}/review?project={project}")
-    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.locator(".st-key-accept button").wait_for(timeout=90_000)
     return url
 
 

@@ -91,8 +91,16 @@ def offer(
 ) -> None:  # fmt: skip
     """Offer a map, or several of the same cells, as a figure; `meant` are emphasised."""
     name = f"map {colorings[0].name}" if len(colorings) == 1 else "maps"
-    drawn = figures.on_map(opened, embedding, colorings, meant)
-    download.figure(opened, name, drawn, key=key)
+
+    def drawn(is_written: bool) -> figures.Draw:
+        return figures.on_map(opened, embedding, colorings, meant, is_written=is_written)
+
+    if any(map(figures.has_names, colorings)):
+        written = meant is None and figures.may_write(colorings)
+        option = download.Option("Write the names on the map", written, drawn)
+        download.figure(opened, name, option, key=key)
+    else:
+        download.figure(opened, name, drawn(False), key=key)
 
 
 def _four(key: str) -> None:

@@ -15,10 +15,10 @@ ROW, LARGEST = 24, 18  # pixels of a row, and of the dot of a gene that every ce
 FEW = 10  # cells, of which each is drawn: they have no shape
 
 
-def dots(table: pd.DataFrame, *, key: str) -> None:
+def dots(table: pd.DataFrame, *, is_scaled: bool, key: str) -> None:
     """Draw a dot per group and gene: its size is the share of cells, its color the mean level.
 
-    `table` has the columns ``group``, ``gene``, ``mean`` and ``share``.
+    `table` is that of `gene_groups.levels`; `is_scaled` levels are those of each gene from 0 to 1.
     """
     groups = list(dict.fromkeys(table["group"]))
     genes = list(dict.fromkeys(table["gene"]))
@@ -29,14 +29,18 @@ def dots(table: pd.DataFrame, *, key: str) -> None:
             mode="markers",
             marker={
                 "size": np.maximum(2.0, LARGEST * np.sqrt(table["share"])),
-                "color": table["mean"],
+                "color": table["scaled" if is_scaled else "mean"],
                 "colorscale": "Viridis",
                 "cmin": 0,
-                "colorbar": {"title": "mean level", "thickness": 10, "len": 0.9},
+                "colorbar": {
+                    "title": "scaled<br>level" if is_scaled else "mean level",
+                    "thickness": 10,
+                    "len": 0.9,
+                },
                 "line": {"width": 0.5, "color": "#808080"},
             },
-            customdata=table[["share"]],
-            hovertemplate="%{y}<br>%{x}<br>mean level %{marker.color:.2f}"
+            customdata=table[["share", "mean"]],
+            hovertemplate="%{y}<br>%{x}<br>mean level %{customdata[1]:.2f}"
             "<br>seen in %{customdata[0]:.0%} of its cells<extra></extra>",
         )
     )

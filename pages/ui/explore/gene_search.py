@@ -8,7 +8,7 @@ from scanvi_core.services.explore import gene_search
 from scanvi_core.services.workspace import Workspace
 
 CHOSEN = "genes"  # of this tab
-MAX_CHOSEN = 60
+MAX_CHOSEN = 120
 
 
 def find_one(opened: Workspace, *, key: str, label: str = "Gene") -> str | None:

@@ -4,12 +4,19 @@ from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.explore import gene_charts, gene_search
 from pages.ui.frame import download, jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.text import md
-from scanvi_core.services.explore import colors, gene_groups, gene_tests, selection
+from scanvi_core.services.explore import (
+    colors,
+    gene_groups,
+    gene_tests,
+    selection,
+    telling_genes,
+)
 from scanvi_core.services.explore.gene_groups import Groups
 from scanvi_core.services.explore.gene_tests import MODEL, TEST, GeneTest
 from scanvi_core.services.export import figures
@@ -19,8 +26,8 @@ from scanvi_core.services.workspace import Workspace
 DOTS, VIOLIN, MARKERS, COMPARE = (
     "Dot plot", "Spread of one gene", "Markers of each type", "One group against another",
 )  # fmt: skip
+ADDED = "genes of markers"  # that stand in the dot plot
 SIDES = ("seen in group", "seen in others")
-TOP = 5  # markers of each type that one click adds
 
 
 def draw(opened: Workspace) -> None:
@@ -53,12 +60,21 @@ def _dots(opened: Workspace, by: str) -> None:
         )
         return
     table = gene_groups.levels(opened, by, chosen)
-    gene_charts.dots(table, key="genes-dots")
-    drawn = figures.dots(table, _places(gene_groups.groups(opened, by)))
+    is_scaled = st.toggle(
+        "Scale each gene from 0 to 1", True, key="genes-scaled", persist_state="session",
+        help="0: its lowest mean level among these groups, 1: its highest. Else the colors of all "
+        "genes are of one scale, and genes of low level look alike everywhere.",
+    )  # fmt: skip
+    gene_charts.dots(table, is_scaled=is_scaled, key="genes-dots")
+    drawn = figures.dots(table, _places(gene_groups.groups(opened, by)), is_scaled=is_scaled)
     with st.container(horizontal=True):
         download.figure(opened, "dot plot", drawn, key="genes-dots")
         download.table(opened, "levels", lambda: table, key="genes-dots")
-    st.caption("Level: log(1 + counts per 10,000). Dot size: share of cells with a count.")
+    st.caption(
+        "Level: mean log(1 + counts per 10,000)"
+        + (", scaled from 0 to 1 for each gene" if is_scaled else "")
+        + ". Dot size: share of cells with a count."
+    )
     with st.expander("The same as a table"):
         shown = table.rename(columns={"mean": "mean level", "share": "share of cells"})
         st.dataframe(shown.round(3), hide_index=True, height=250)
@@ -93,17 +109,35 @@ def _markers(opened: Workspace, by: str) -> None:
         return
     _warn(groups.warning)
     names = list(dict.fromkeys(table["group"]))
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 1, 2], vertical_alignment="bottom")
     one = left.selectbox("Markers of", names, key="markers-of")
-    now, top = gene_search.chosen(opened), table.groupby("group", sort=False).head(TOP)["gene"]
-    more = list(dict.fromkeys([*now, *top]))[: gene_search.MAX_CHOSEN]
-    label = f"Add the top {TOP} of every group to the dot plot"
-    if right.button(
-        label if more != now else "Added to the dot plot", key="markers-add", disabled=more == now
-    ):
-        do(lambda: state.remember(gene_search.CHOSEN, more))
-    _table(table[table["group"] == one].drop(columns="group"), set())
+    n = middle.number_input(
+        "Genes of each", 1, telling_genes.MOST_PER_GROUP, telling_genes.per_group(len(names)),
+        key=f"markers-each.{len(names)}", help="So many genes of every group go to the dot plot.",
+    )  # fmt: skip
+    told = telling_genes.of_groups(opened, table, int(n))
+    _to_dot_plot(opened, right, list(told.genes))
+    if told.sentence:
+        st.caption(md(told.sentence))
+    own = table[table["group"] == one]
+    _table(telling_genes.noted(opened, own).drop(columns="group"), set())
     download.table(opened, f"markers {by}", lambda: table, key="markers")
+
+
+def _to_dot_plot(opened: Workspace, place: DeltaGenerator, genes: list[str]) -> None:
+    """Offer to add markers to the dot plot, in place of those that were added before."""
+    now, before = gene_search.chosen(opened), state.recall(ADDED, [])
+    kept = [gene for gene in now if gene not in before or gene in genes]
+    more = list(dict.fromkeys([*kept, *genes]))
+    label = f"Add these {count(len(genes), 'gene')} to the dot plot"
+    if len(more) > gene_search.MAX_CHOSEN:
+        place.caption(f"The dot plot has room for {gene_search.MAX_CHOSEN} genes: choose fewer.")
+    if place.button(
+        label if more != now else "Added to the dot plot", key="markers-add",
+        disabled=more == now or len(more) > gene_search.MAX_CHOSEN,
+    ):  # fmt: skip
+        state.remember(ADDED, genes)
+        do(lambda: state.remember(gene_search.CHOSEN, more))
 
 
 def _choose_two(opened: Workspace, by: str) -> tuple[str, str, str]:

@@ -13,12 +13,12 @@ from pages.ui.frame.name_box import name_box, near_note
 from pages.ui.review import card_trail
 from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.diagnostics.uncertainty import Reason
 from scanvi_core.services.formatting import count, percent
-from scanvi_core.services.opinions import proposals, reliability
-from scanvi_core.services.review import answers, evidence
+from scanvi_core.services.opinions import reliability
+from scanvi_core.services.review import answers, evidence, proposed, why
 from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
+from scanvi_core.services.review.proposed import NAME, UNKNOWN, Proposal
 from scanvi_core.services.review.queue import CHECK, RANDOM, Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
@@ -26,27 +26,24 @@ ERROR = "review-error"  # the card, what it asked and why it could not be decide
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
 ALL = 99.5  # percent
-NAME, UNKNOWN = "\0name", "\0unknown"  # answers that are no type's name
-CHECK_HELP = (
-    "The model is sure of these cells, and one of them was drawn at random. Your answer tells how "
-    "right the cells are that nobody looks at."
-)
+GENE_WIDTH, BAR_WIDTH = 100, 120  # pixels; all columns of bars are as wide: of one scale
 
 
 def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
     """Draw a card of the trail of a kind; it looks the same as long as it is in front."""
     check = item.kind == RANDOM
     shown = evidence.of(opened, item)
-    proposal, provisional = _proposal(item, shown), _provisional(opened, item)
+    proposal, provisional = proposed.of(opened, item, shown), _provisional(opened, item)
     with st.container(border=True, key="review-card"):
         st.markdown(
             f"**{_title(item)}**. {_question(item, proposal)}"
             + (" :violet-badge[provisional]" if provisional else "")
             + (" :blue-badge[random check]" if check else "")
-            + (" :gray-badge[part of a group]" if item.path else ""),
-            help=CHECK_HELP if check else None,
+            + (" :gray-badge[part of a group]" if item.path else "")
         )
-        st.markdown(md(_verdict(shown, proposal)))  # in sight in a low window, too
+        st.markdown(
+            md(f"{_verdict(shown, proposal)} {why.sentence(item)}")
+        )  # in a low window, too
         draw_words(opened, item)
         _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
@@ -82,20 +79,22 @@ def _title(item: ReviewItem) -> str:
     return count(len(item.rows), "similar cell")
 
 
-def _verdict(shown: Evidence, proposal: str) -> str:
+def _verdict(shown: Evidence, proposal: Proposal) -> str:
     """Return what genes and neighbors say; where no type is proposed, so that it is no answer."""
-    if proposal not in (NAME, UNKNOWN):
+    if proposal.answer not in (NAME, UNKNOWN):
         return shown.verdict
     return f"Among the labeled types, {shown.verdict[0].lower()}{shown.verdict[1:]}"
 
 
-def _effect(shown: Evidence, proposal: str, n_open: int) -> str:
+def _effect(shown: Evidence, proposal: Proposal, n_open: int) -> str:
     """Say what the proposed answer does with the cells of the card that have no label."""
-    if proposal == UNKNOWN:
+    if not proposal.answer:
+        return f"{count(n_open, 'cell')} will have the name you choose."
+    if proposal.answer == UNKNOWN:
         return f"Unknown: {count(n_open, 'cell')} will have no type, and no model learns them."
-    if proposal == NAME:
+    if proposal.answer == NAME:
         return f"Another name: {md(shown.effect('', n_open))}"
-    return f"Naming them {md(proposal)}: {md(shown.effect(proposal, n_open))}"
+    return f"Naming them {md(proposal.answer)}: {md(shown.effect(proposal.answer, n_open))}"
 
 
 def _provisional(opened: Workspace, item: ReviewItem) -> str:
@@ -113,21 +112,33 @@ def _provisional(opened: Workspace, item: ReviewItem) -> str:
 def _genes(shown: Evidence) -> None:
     if shown.markers.empty:
         return
-    draw_levels(shown.markers)
-    st.caption("Mean level (log of counts per 10,000) in trusted cells and in this group.")
+    draw_levels(shown.markers, "Mean level in trusted cells and in this group")
+    if shown.behind:
+        n = count(len(shown.behind), "ribosomal or mitochondrial gene")
+        st.caption(f"Left out for these: {n} ({', '.join(map(md, shown.behind))}).")
 
 
-def draw_levels(table: pd.DataFrame) -> None:
-    """Draw mean levels as bars: the column ``gene``, and one for each set of cells."""
+def draw_levels(table: pd.DataFrame, what: str) -> None:
+    """Draw mean levels as bars of one scale: the column ``gene``, and one for each set of cells.
+
+    `what` they are is said below, with the scale.
+    """
     levels = [name for name in table.columns if name != "gene"]
     top = float(table[levels].to_numpy().max(initial=0.0)) or 1.0
     bars = {
         name: st.column_config.ProgressColumn(
-            short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f"
+            short(name, NAME_WIDTH), min_value=0.0, max_value=top, format="%.1f", width=BAR_WIDTH
         )
         for name in levels
     }
-    st.dataframe(table, hide_index=True, column_config=bars, height="content")
+    gene = st.column_config.TextColumn(width=GENE_WIDTH)
+    st.dataframe(
+        table, hide_index=True, column_config={"gene": gene, **bars}, height="content",
+        width="content",
+    )  # fmt: skip
+    st.caption(
+        f"{what}: log(1 + counts per 10,000). Every bar is of one scale, full at {top:.1f}."
+    )
 
 
 def _around(shown: Evidence) -> None:
@@ -169,27 +180,21 @@ def _move(opened: Workspace, item: ReviewItem, kind: str) -> None:
               "A decision is taken back with Undo.")  # fmt: skip
 
 
-def _proposal(item: ReviewItem, shown: Evidence) -> str:
-    """Return the answer that the evidence speaks for: `NAME`, `UNKNOWN` or a candidate's name."""
-    if item.kind == Reason.NOVEL.label:  # unlike every labeled cell
-        return NAME
-    if item.kind == Reason.TECHNICAL.label:
-        return UNKNOWN
-    names = [candidate.name for candidate in item.candidates]
-    return shown.favors if shown.favors in names else names[0]
-
-
-def _question(item: ReviewItem, proposal: str) -> str:
+def _question(item: ReviewItem, proposal: Proposal) -> str:
     """Return what is asked of the group: what the primary button answers."""
     alone = len(item.rows) == 1
-    if proposal == NAME:
+    if proposal.answer == NAME:
         return f"**What {'is it' if alone else 'are they'}?** Unlike every labeled cell."
-    if proposal == UNKNOWN:
+    if proposal.answer == UNKNOWN:
         return f"Leave **{'it' if alone else 'them'} without a name**?"
-    return f"{'Is it' if alone else 'Are they'} **{md(proposal)}**?"
+    if not proposal.answer:
+        one, other = proposal.between
+        rival = "a type nobody has named" if other == NAME else f"**{md(other)}**"
+        return f"Undecided between **{md(one)}** and {rival}: nothing is clearly ahead."
+    return f"{'Is it' if alone else 'Are they'} **{md(proposal.answer)}**?"
 
 
-def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> None:
+def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: Proposal) -> None:
     """Draw the buttons, the primary one being what the evidence speaks for."""
     seen = opened.labels().seq  # as this card is drawn
     answer = partial(decide, item)
@@ -197,38 +202,37 @@ def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: str) -> N
         _candidates(opened, item, proposal, seen)
     with st.container(horizontal=True):
         st.button("Another name", shortcut="N", key="new-label",
-                  type="primary" if proposal == NAME else "secondary",
+                  type="primary" if proposal.answer == NAME else "secondary",
                   on_click=dialogs.ask, args=(_dialog_of(item),))  # fmt: skip
         st.button("Unknown", shortcut="U", key="unknown", on_click=answer,
-                  type="primary" if proposal == UNKNOWN else "secondary",
+                  type="primary" if proposal.answer == UNKNOWN else "secondary",
                   args=(lambda: answers.unknown(opened, item, seen),))  # fmt: skip
         _move(opened, item, kind)
         naming.undo_buttons(opened)
     draw_error(item)
 
 
-def _candidates(opened: Workspace, item: ReviewItem, proposal: str, seen: int) -> None:
-    """Draw a button for each candidate, the proposed one first: A says yes to the question."""
-    first = item.candidates[0]
-    places = sorted(
-        enumerate(item.candidates, start=1), key=lambda place: place[1].name != proposal
-    )
-    for shortcut, (i, other) in zip(["A", *"23456789"], places, strict=False):
-        accepts = other is first
-        work = answers.accept if accepts else partial(answers.choose, name=other.name)
+def _candidates(opened: Workspace, item: ReviewItem, proposal: Proposal, seen: int) -> None:
+    """Draw a button for each candidate: what is proposed first, or both of an undecided card.
+
+    A says yes to the question, or takes the first of both, and 2 the second.
+    """
+    offers = {other.name: _named(other) for other in item.candidates}
+    if proposal.another:
+        offers[proposal.another] = md(short(proposal.another, NAME_WIDTH))
+    keys_of = {other.name: f"choose-{i}" for i, other in enumerate(item.candidates, start=1)}
+    first = item.candidates[0].name
+    ahead = proposal.between or (proposal.answer,)
+    order = sorted(offers, key=lambda name: ahead.index(name) if name in ahead else len(ahead))
+    for shortcut, name in zip(["A", *"23456789"], order, strict=False):
+        is_primary = name == proposal.answer
+        work = answers.accept if name == first else partial(answers.choose, name=name)
         st.button(
-            f"Accept {_named(other)}" if other.name == proposal else _named(other),
-            shortcut=shortcut,
-            key="accept" if accepts else f"choose-{i}", on_click=decide,
-            args=(item, partial(work, opened, item, seen=seen)),
-            type="primary" if proposal == other.name else "secondary",
-        )  # fmt: skip
-    name = proposals.another(opened, item.rows, [other.name for other in item.candidates])
-    if name:
-        st.button(
-            md(short(name, NAME_WIDTH)), shortcut=str(len(places) + 1), key="choose-others",
-            on_click=decide, help="What other tools say",
-            args=(item, partial(answers.choose, opened, item, name, seen)),
+            f"Accept {offers[name]}" if is_primary else offers[name], shortcut=shortcut,
+            key="accept" if name == first else keys_of.get(name, "choose-others"),
+            on_click=decide, args=(item, partial(work, opened, item, seen=seen)),
+            type="primary" if is_primary else "secondary",
+            help=None if name in keys_of else "What other tools say",
         )  # fmt: skip
 
 

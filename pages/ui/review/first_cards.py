@@ -97,8 +97,7 @@ def _card(opened: Workspace, item: ReviewItem) -> None:
             genes = opened.cache.get(
                 ("first markers", item.key), lambda: first_cards.markers(opened, item.rows)
             )
-            card.draw_levels(genes)
-            st.caption("Mean level (log of counts per 10,000).")
+            card.draw_levels(genes, "Mean level, ribosomal and mitochondrial genes last")
 
 
 def _offered(item: ReviewItem) -> bool:
@@ -141,7 +140,7 @@ def _markers(opened: Workspace, item: ReviewItem) -> None:
     )
     if not table.empty:
         st.markdown(f"**Markers of {md(name)}**")
-        card.draw_levels(table)
+        card.draw_levels(table, "Mean level")
 
 
 def _actions(opened: Workspace, item: ReviewItem) -> None:

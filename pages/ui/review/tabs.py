@@ -63,9 +63,10 @@ def _suggested(review: ReviewState) -> None:
         )
         if review.progress.n_left:
             st.caption(
-                f"{count(review.progress.n_left, 'doubtful cell')} in groups too small for a card "
-                "have no label: the model made next may ask about them, and Export lets you leave "
-                "them without one."
+                f"{count(review.progress.n_left, 'cell')} in doubt have no label: they are on the "
+                "tabs Novel and Technical, beside a group that was decided, or in groups too "
+                "small for a card. The model made next may ask about them, and Export lets you "
+                "leave them without one."
             )
     st.markdown(stopping.rest(review).accuracy())
 

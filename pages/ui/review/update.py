@@ -34,11 +34,9 @@ def top_row(review: ReviewState) -> None:
     left, right = row.columns([3, 2], gap="medium")
     with left:
         now = review.progress
-        decided = _decided(review.opened)
-        named = f"Of {count(now.n_cells, 'cell')} in doubt, {now.n_named:,} named"
-        clear = f", {now.n_clear:,} clear by now" if now.n_clear else ""
-        groups = f"{count(now.n_groups, 'group')} left"
-        st.progress(now.fraction, text=f"{decided}. {named}{clear}; {groups}")
+        with st.container(gap=None):
+            st.markdown(f"{_decided(review.opened)}. {now.sentence}", help=now.meaning)
+            st.progress(now.fraction)
     with right:
         job = jobs.latest(review.opened.id, train_request.TRAIN)
         if job is not None and not job.status.final:

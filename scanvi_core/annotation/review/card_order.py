@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scanvi_core.annotation.review.asked import asked, chance_right
 from scanvi_core.annotation.review.card_clusters import LEAST_CELLS, Clusters
 from scanvi_core.annotation.review.doubt_groups import FEW_LABELS, ReviewGroup, describe
 from scanvi_core.annotation.uncertainty.novelty import NOVEL_FROM
@@ -59,14 +60,13 @@ def cards(
     usable = reviewable & np.isfinite(probabilities).all(axis=1) & (clusters.codes >= 0)
     rows = np.flatnonzero(usable)
     novelty = np.nan_to_num(novelty)
-    # the chance that the likeliest type is not right, for new types, too
-    doubt = 1.0 - (1.0 - novelty) * np.nan_to_num(probabilities).max(axis=1)
+    doubt = 1.0 - chance_right(probabilities, novelty)
     groups = [own for own in clusters.groups(rows) if (doubt[own] > 1.0 - LOW_CONFIDENCE).any()]
     if not groups:
         return []
     worth, strange = _worth(groups, probabilities, (novelty, doubt), known)
     places = _interleaved(worth, strange, [len(own) for own in groups], n_asked)[:max_items]
-    return [_card(groups[place], clusters, probabilities) for place in places]
+    return [_card(groups[place], clusters, probabilities, novelty) for place in places]
 
 
 def faded(novelty: Floats, before: Floats, now: Floats, explained: Floats) -> Floats:
@@ -120,10 +120,11 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
     return order
 
 
-def _card(group: Rows, clusters: Clusters, p: Floats) -> ReviewGroup:
+def _card(group: Rows, clusters: Clusters, p: Floats, novelty: Floats) -> ReviewGroup:
     """Return the middle of those cells of a cluster that the model calls the same, as a card."""
     said = p[group].argmax(axis=1)
     same = group[said == np.bincount(said).argmax()]
     own = same if same.size >= LEAST_CELLS else group
     gain = float((1.0 - p[own].max(axis=1)).sum())
-    return replace(describe(clusters.middle(own), p), gain=gain, n_alike=len(own))
+    why = asked(p[group].max(axis=1), novelty[group])
+    return replace(describe(clusters.middle(own), p), gain=gain, n_alike=len(own), asked=why)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scanvi_core import config
+from scanvi_core.annotation.review.asked import UNSURE, Asked
 from scanvi_core.annotation.review.grouping import groups_of
 
 Rows = npt.NDArray[np.int64]
@@ -46,6 +47,8 @@ class ReviewGroup:
         The cell a random check is about, -1 in other groups.
     n_alike
         Open cells of the cluster that the group is the middle of, its own among them.
+    asked
+        Why it is asked, where a cluster's doubt is the reason.
     """
 
     key: str
@@ -55,6 +58,7 @@ class ReviewGroup:
     gain: float
     drawn: int = -1
     n_alike: int = 0
+    asked: Asked | None = None
 
 
 def review_queue(
@@ -92,7 +96,11 @@ def review_queue(
     confidence = np.where(usable, probabilities.max(axis=1, initial=0.0), np.inf)
     few = _with_few_labels(known, probabilities.shape[1])
     low = np.flatnonzero(confidence < threshold)
-    groups = _ordered(low, z1, probabilities, few, seed)
+    groups = [
+        replace(group, asked=Asked(UNSURE, len(group.rows), len(group.rows)))
+        if threshold <= 1.0 else group
+        for group in _ordered(low, z1, probabilities, few, seed)
+    ]  # fmt: skip
     if max_items is None:
         return groups
     if len(groups) < max_items:

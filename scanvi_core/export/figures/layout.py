@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MM = 1 / 25.4  # inches
+PAGE_MM = 180.0  # the width of a page, which figures do not exceed as far as names allow
 NAME_WIDTH = 48  # characters of a line
 NO_LETTERS = {0xFFFE: None, 0xFFFF: None}  # which no SVG may hold
 LINE_MM = 3.6  # of a legend
@@ -32,6 +33,28 @@ def text_of(name: object, width: int = NAME_WIDTH) -> str:
     """Return a name as it is written on a figure: in full, a long one on several lines."""
     whole = one_line(str(name).encode("utf-8", "replace").decode()).translate(NO_LETTERS)
     return whole if len(whole) <= width else textwrap.fill(whole, width)
+
+
+def text_width(names: Sequence[str]) -> float:
+    """Return how many millimeters the widest of some names takes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    widths = [figure.text(0, 0, text_of(name)).get_window_extent(renderer).width for name in names]
+    return float(max(widths, default=0.0)) / figure.dpi / MM
+
+
+def legend_size(axes: "Axes") -> "tuple[float, float]":
+    """Return width and height of the legend of some axes; 0 without one."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure, names = axes.get_figure(root=True), axes.get_legend()
+    if figure is None or names is None:
+        return 0.0, 0.0
+    box = names.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    return box.width / figure.dpi / MM, box.height / figure.dpi / MM
 
 
 def legend(

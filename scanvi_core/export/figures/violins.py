@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanvi_core.export.figures.layout import axes_of, name_ticks, text_of
+from scanvi_core.export.figures.layout import PAGE_MM, axes_of, name_ticks, text_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GROUP_MM, HEIGHT_MM = 8.0, 50.0
+LEAST_MM, AXIS_MM = 3.2, 15.0  # of a group; of the scale beside them
 FEW = 10  # cells, of which each is drawn: they have no shape
 
 
 def violins(values: Mapping[str, np.ndarray], colors: Sequence[str], gene: str) -> "Figure":
     """Draw how the level of a gene is spread in each group, in the group's own color."""
-    figure, axes = axes_of(GROUP_MM * len(values), HEIGHT_MM)
+    group = max(LEAST_MM, min(GROUP_MM, (PAGE_MM - AXIS_MM) / max(1, len(values))))
+    figure, axes = axes_of(group * len(values), HEIGHT_MM)
     for place, (own, color) in enumerate(zip(values.values(), colors, strict=True)):
         if len(own) < FEW:
             axes.plot(

@@ -133,9 +133,10 @@ def sides(opened: Workspace, tab: str, what: str) -> list[str]:
 
 
 def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
-    """Return a row per group and gene: columns ``group``, ``gene``, ``mean``, ``share``.
+    """Return a row per group and gene: ``group``, ``gene``, ``mean``, ``share``, ``scaled``.
 
-    Groups without a cell are left out.
+    ``scaled`` is the mean level of a gene from 0 in the lowest group to 1 in the highest, as by
+    scanpy's ``standard_scale="var"``. Groups without a cell are left out.
     """
     from scanvi_core.annotation.genes.levels import by_group
 
@@ -156,9 +157,18 @@ def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
                 "share": share.ravel(),
             }
         )
-        return table.dropna(subset=["mean"])
+        table = table.dropna(subset=["mean"])
+        return table.assign(scaled=_scaled(table))
 
     return opened.cache.get(key, work_out)
+
+
+def _scaled(table: pd.DataFrame) -> pd.Series:
+    """Return the mean levels of each gene less the lowest, over the highest of that."""
+    by_gene = table.groupby("gene", sort=False)["mean"]
+    above = table["mean"] - by_gene.transform("min")
+    most = above.groupby(table["gene"]).transform("max")
+    return above / most.where(most > 0, 1.0)
 
 
 def violins(opened: Workspace, what: str, gene: str) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ import pandas as pd
 from scanvi_core import runtime
 from scanvi_core.errors import InputError
 from scanvi_core.services import derived, jobs
-from scanvi_core.services.explore import gene_groups, gene_search, maps
+from scanvi_core.services.explore import gene_groups, gene_search, maps, telling_genes
 from scanvi_core.services.explore.gene_groups import Groups
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import IO_LANE, Workspace
@@ -66,12 +66,14 @@ def cluster_markers(opened: Workspace) -> pd.DataFrame | None:
     """Return per cluster of the counts its cells and first markers; None before they are known.
 
     Columns ``cluster`` (from 1), ``cells``, ``named`` (what most of its cells are called by now,
-    empty while most have no label), ``markers``.
+    empty while most have no label), ``markers`` (in the order of
+    `telling_genes.ordered`).
     """
     question = of_clusters(opened)
     table = answer(opened, question)
     if table is None:
         return None
+    table = telling_genes.ordered(opened, table)
     first = table.groupby("group")["gene"].apply(lambda genes: ", ".join(genes[:FIRST]))
     sizes = np.bincount(question.groups.codes, minlength=len(question.groups.names))
     return pd.DataFrame(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scanvi_core.annotation.review.card_clusters import Clusters
 
 MAP = "map"
+SHORT = 5  # letters of UMAP, tSNE, PCA
 
 
 CLUSTER = "Cluster"
@@ -31,6 +32,11 @@ TITLES = {
     results.Z1: "Model map (z1)",
     results.Z2: "Model map without the type (z2)",
     BASE: "Map of the counts (PCA, UMAP)",
+}
+PRINTED = {  # for who reads a paper
+    results.Z1: "UMAP of the model's latent space",
+    results.Z2: "UMAP of the model's latent space without the type",
+    BASE: "UMAP of the principal components of the counts",
 }
 
 
@@ -52,6 +58,12 @@ def embeddings(opened: Workspace) -> dict[str, str]:
 def title_of(embedding: str) -> str:
     """Return what a map is called on the pages."""
     return TITLES.get(embedding, f"The map {embedding}")
+
+
+def printed(embedding: str) -> str:
+    """Return what a map is called on a figure."""
+    name = embedding.removeprefix("X_")
+    return PRINTED.get(embedding, name.upper() if len(name) <= SHORT else name)
 
 
 def coordinates(opened: Workspace, embedding: str) -> np.ndarray:

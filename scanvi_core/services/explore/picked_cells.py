@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scanvi_core.services.explore import telling_genes
 from scanvi_core.services.explore.rules import Selection
 from scanvi_core.services.workspace import Workspace
 
@@ -54,5 +55,6 @@ def _markers(opened: Workspace, mask: np.ndarray) -> tuple[str, ...]:
     random = np.random.default_rng(0)
     own, rest = (np.sort(random.permutation(rows)[:LOOKED_AT]) for rows in sides)
     contrasts = contrast(opened.dataset.counts, own, rest, n=4 * MARKERS)
-    symbols = opened.dataset.symbols
-    return tuple(str(symbols[item.gene]) for item in contrasts if item.score > 0)[:MARKERS]
+    high = [item.gene for item in contrasts if item.score > 0]
+    shown, _ = telling_genes.first_of(opened, high, MARKERS)
+    return tuple(str(opened.dataset.symbols[gene]) for gene in shown)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.colors import type_color
+from scanvi_core.export.figures import dots as dot_plot
 from scanvi_core.export.figures import grids, lines, violins
 from scanvi_core.export.figures.maps import VECTOR_CELLS, CellMap, cell_maps
 from scanvi_core.export.figures.write import PDF, PNG, SVG
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 
 Draw = Callable[[], "Figure"]
 MIME = {SVG: "image/svg+xml", PDF: "application/pdf", PNG: "image/png"}
+PRINTED = {colors.PREDICTION: "Predicted type", colors.LABEL: "Cell type"}  # for who reads a paper
+SCALED, LEVEL = "mean level, each\ngene scaled 0 to 1", "mean level, log(1 +\ncounts per 10,000)"
+WRITTEN_TYPES = 25  # names that a map has room for
 WORDS = {SVG: "SVG, to be edited", PDF: "PDF", PNG: "PNG, 300 dots per inch"}
 
 
 def on_map(
     opened: Workspace, embedding: str, colorings: Sequence[Coloring],
     meant: np.ndarray | None = None, most_vector: int = VECTOR_CELLS,
+    *, is_written: bool = True,
 ) -> Draw:  # fmt: skip
     """Draw one of the maps of a project, once per coloring.
 
@@ -46,8 +51,10 @@ def on_map(
         Positions of the cells to emphasise; None: all alike.
     most_vector
         Cells up to which each is a shape of its own.
+    is_written
+        Whether names of types are written on the map, too, where there is a place for them.
     """
-    xy, title = maps.coordinates(opened, embedding), maps.title_of(embedding)
+    xy, title = maps.coordinates(opened, embedding), maps.printed(embedding)
     drawn = drawn_cells.drawn(opened, embedding)
     if drawn is not None:
         drawn = drawn if meant is None else drawn.with_cells(meant)
@@ -57,17 +64,40 @@ def on_map(
     if meant is not None:
         emphasis = np.zeros(len(xy), dtype=bool)
         emphasis[meant] = True
-    return partial(_maps, xy, title, tuple(colorings), rows, emphasis, most_vector)
+    return partial(
+        _maps, xy, title, tuple(colorings), rows, emphasis, most_vector, is_written=is_written
+    )
+
+
+def has_names(coloring: Coloring) -> bool:
+    """Tell whether the colors of a map are names that have a place on it."""
+    return coloring.codes is not None and coloring.is_place
+
+
+def may_write(colorings: Sequence[Coloring]) -> bool:
+    """Tell whether names are few enough to be written on maps unless somebody says otherwise."""
+    return all(len(one.names) <= WRITTEN_TYPES for one in colorings if has_names(one))
 
 
 def _maps(
     xy: np.ndarray, title: str, colorings: Sequence[Coloring], rows: slice | np.ndarray,
-    meant: np.ndarray | None, most_vector: int,
+    meant: np.ndarray | None, most_vector: int, *, is_written: bool,
 ) -> "Figure":  # fmt: skip
     chosen = None if meant is None else meant[rows]
     places = np.asarray(xy[rows])
     shown = [_one(places, title, coloring, rows, chosen) for coloring in colorings]
-    return cell_maps([replace(one, most_vector=most_vector) for one in shown])
+    return cell_maps([
+        replace(one, most_vector=most_vector, is_written=is_written and has_names(coloring))
+        for one, coloring in zip(shown, colorings, strict=True)
+    ])  # fmt: skip
+
+
+def _printed(name: str) -> str:
+    """Return what a coloring is called on paper."""
+    for here, printed in PRINTED.items():
+        if name == here or name.startswith(f"{here} ("):
+            return printed + name.removeprefix(here)
+    return name
 
 
 def _one(
@@ -77,21 +107,29 @@ def _one(
     if coloring.values is not None:
         low, high = colors.value_range(coloring.values)
         values = np.asarray(coloring.values[rows])
-        return CellMap(xy, coloring.name, title, values=values, low=low, high=high, meant=meant)
+        return CellMap(
+            xy, _printed(coloring.name), title, values=values, low=low, high=high, meant=meant
+        )
     if coloring.codes is None:
         raise ValueError(f"{coloring.name} has neither values nor codes")
     codes = np.asarray(coloring.codes[rows])
     places = coloring.places or range(len(coloring.names))
     paint = [type_color(place) for place in places]
     return CellMap(
-        xy, coloring.name, title, codes=codes, names=coloring.names, colors=paint, meant=meant
+        xy,
+        _printed(coloring.name),
+        title,
+        codes=codes,
+        names=coloring.names,
+        colors=paint,
+        meant=meant,
     )
 
 
 def sample_map(xy: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> Draw:
     """Draw the map of a sample of cells, colored by type as the first types are."""
     paint = [type_color(place) for place in range(len(names))]
-    drawn = CellMap(xy, "Prediction", "A sample of cells", codes, names, paint)
+    drawn = CellMap(xy, PRINTED[colors.PREDICTION], "A sample of cells", codes, names, paint)
     return partial(cell_maps, [drawn])
 
 
@@ -102,9 +140,14 @@ def confusion(
     return partial(grids.confusion, matrix, names, _paint(names, places), counts=counts)
 
 
-def dots(table: pd.DataFrame, places: Mapping[str, int]) -> Draw:
-    """Draw levels of genes in groups; see `scanvi_core.services.explore.gene_groups.levels`."""
-    return partial(grids.dots, table, _paint(list(dict.fromkeys(table["group"])), places))
+def dots(table: pd.DataFrame, places: Mapping[str, int], *, is_scaled: bool = True) -> Draw:
+    """Draw levels of genes in groups; see `scanvi_core.services.explore.gene_groups.levels`.
+
+    Colors are levels, `is_scaled` ones from 0 in the lowest group of a gene to 1 in its highest.
+    """
+    paint = _paint(list(dict.fromkeys(table["group"])), places)
+    by, words = ("scaled", SCALED) if is_scaled else ("mean", LEVEL)
+    return partial(dot_plot.dots, table, paint, by=by, words=words)
 
 
 def spread(values: Mapping[str, np.ndarray], places: Mapping[str, int], gene: str) -> Draw:

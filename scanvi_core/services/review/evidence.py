@@ -8,12 +8,14 @@ import pandas as pd
 from scanvi_core import config
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.explore import telling_genes
 from scanvi_core.services.formatting import count
 from scanvi_core.services.review.queue import ReviewItem, card
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.workspace import Workspace
 
 MARKERS = 6
+CONSIDERED = 24  # genes that separate, of which those are shown
 TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
 NEIGHBORS = 30  # labeled cells nearest to a group
 INSIDE = 0.9  # share of a group's cells that lie within its radius
@@ -42,6 +44,10 @@ class Evidence:
         Medians of ``these cells`` and of ``all cells``, one row per ``measure``.
     inside
         Labeled cells as near to the middle of these as they are: ``type``, ``cells``.
+    leans
+        The type that all signs speak for, one of them clearly; empty where they do not agree.
+    behind
+        Ribosomal and mitochondrial genes that separate as well, and are left out for others.
     """
 
     markers: pd.DataFrame
@@ -51,6 +57,8 @@ class Evidence:
     neighbors: pd.DataFrame
     quality: pd.DataFrame
     inside: pd.DataFrame
+    leans: str = ""
+    behind: tuple[str, ...] = ()
 
     def effect(self, name: str, n_open: int) -> str:
         """Say what naming the card's `n_open` cells so would do."""
@@ -76,13 +84,14 @@ def _evidence(opened: Workspace, token: str) -> Evidence:
     dataset = opened.dataset
     first, second = (item.candidates * 2)[:2]
     trusted = {name: _trusted(opened, item, name) for name in (first.name, second.name)}
-    genes = contrast(dataset.counts, trusted[first.name], trusted[second.name], n=MARKERS)
+    found = contrast(dataset.counts, trusted[first.name], trusted[second.name], n=CONSIDERED)
+    genes, behind = telling_genes.first_of(opened, [gene.gene for gene in found], MARKERS)
     rows = []
     for gene in genes:
-        values = dataset.gene(str(dataset.var_names[gene.gene]))
+        values = dataset.gene(str(dataset.var_names[gene]))
         rows.append(
             {
-                "gene": dataset.symbols[gene.gene],
+                "gene": dataset.symbols[gene],
                 first.name: float(values[trusted[first.name]].mean()),
                 "these cells": float(values[item.rows].mean()),
                 second.name: float(values[trusted[second.name]].mean()),
@@ -90,13 +99,17 @@ def _evidence(opened: Workspace, token: str) -> Evidence:
         )
     table = pd.DataFrame(rows)
     near, inside = _labeled_around(opened, item)
+    said, favors, leans = _verdict(table, near, first.name, second.name)
     return Evidence(
         table,
-        *_verdict(table, near, first.name, second.name),
+        said,
+        favors,
         _batches(opened, item.rows),
         near,
         _quality(opened, item.rows),
         inside,
+        leans,
+        tuple(behind),
     )
 
 
@@ -151,27 +164,30 @@ def _counted(codes: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
     return table.sort_values("cells", ascending=False, kind="stable", ignore_index=True)
 
 
-def _verdict(table: pd.DataFrame, near: pd.DataFrame, first: str, second: str) -> tuple[str, str]:
+def _verdict(
+    table: pd.DataFrame, near: pd.DataFrame, first: str, second: str
+) -> tuple[str, str, str]:
     """Say in one line which type the separating genes and the neighbors look like.
 
     Returns
     -------
-    sentence, favors
-        `favors` is the type that all of them clearly speak for, empty where they do not agree.
+    sentence, favors, leans
+        The types that all of them clearly speak for, and that all speak for, one of them clearly;
+        empty where they do not agree.
         The sentence says so where that is not `first`, the type that the model says.
     """
     signs = [sign for sign in (_of_genes(table, first, second), _of_neighbors(near)) if sign]
     if not signs:
-        return "Nothing separates the candidates: no genes, no labeled cells nearby.", ""
+        return "Nothing separates the candidates: no genes, no labeled cells nearby.", "", ""
     if any(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
         reasons, name = " and ".join(sign.text for sign in signs), signs[0].name
         clear = all(sign.is_clear for sign in signs)
         said = f"{'Looks like' if clear else 'Probably'} {name}: {reasons}."
         if name != first:
             said += f" The model says {first}."
-        return said, name if clear else ""
+        return said, name if clear else "", name
     word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
-    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}.", ""
+    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}.", "", ""
 
 
 @dataclass(frozen=True)

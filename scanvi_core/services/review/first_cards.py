@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core import config, keys
-from scanvi_core.services.explore import maps
+from scanvi_core.services.explore import maps, telling_genes
 from scanvi_core.services.opinions import candidates
 from scanvi_core.services.workspace import Workspace
 
@@ -97,7 +97,7 @@ def markers(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     """Return the genes that are high in some cells: ``gene`` and both mean levels.
 
     They are compared with 2,000 cells drawn evenly from all others; levels are log1p of counts per
-    10,000.
+    10,000. Ribosomal and mitochondrial genes come last.
     """
     from scanvi_core.annotation.genes.quick_markers import contrast
 
@@ -105,7 +105,9 @@ def markers(opened: Workspace, rows: np.ndarray) -> pd.DataFrame:
     others = np.sort(np.random.default_rng(0).permutation(rest)[:OTHERS])
     symbols = opened.dataset.symbols
     contrasts = contrast(opened.dataset.counts, rows, others, n=CONSIDERED)
+    high = {item.gene: item for item in contrasts if item.score > 0}
+    shown, _ = telling_genes.first_of(opened, list(high), MARKERS)
     return pd.DataFrame([
-        {"gene": symbols[item.gene], "these cells": item.mean_a, "all others": item.mean_b}
-        for item in [item for item in contrasts if item.score > 0][:MARKERS]
+        {"gene": symbols[gene], "these cells": high[gene].mean_a, "all others": high[gene].mean_b}
+        for gene in shown
     ])  # fmt: skip

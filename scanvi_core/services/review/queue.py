@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from scanvi_core import config
+from scanvi_core.annotation.review.asked import Asked
 from scanvi_core.annotation.review.doubt_groups import (
     N_CANDIDATES,
     ReviewGroup,
@@ -21,6 +22,7 @@ from scanvi_core.services.diagnostics import measured_batches, uncertainty
 from scanvi_core.services.opinions import candidates, proposals
 from scanvi_core.services.opinions.kept import revision
 from scanvi_core.services.review import first_cards
+from scanvi_core.services.review.progress import ReviewProgress, doubts, progress
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
@@ -51,10 +53,10 @@ class ReviewItem:
 
     `run_id` and `seq` say which predictions made it: those of a run, or (seq > 0) the provisional
     ones after that label event; before there is a model, `run_id` is empty. It stays as it is,
-    whatever is predicted later. `kind` says why it is asked: one of `KINDS`. `drawn` is the cell
-    that a random check is about, alone or with cells like it. `n_alike` are the cells it speaks
-    for, and `gain` how many of them may be wrong now. `path` says which part of which part of a
-    card it is, where a mixed one was split.
+    whatever is predicted later. `kind` is one of `KINDS`; `asked` says why it is among those that
+    are suggested. `drawn` is the cell that a random check is about, alone or with cells like it.
+    `n_alike` are the cells it speaks for, and `gain` how many of them may be wrong now. `path`
+    says which part of which part of a card it is, where a mixed one was split.
     """
 
     key: str
@@ -67,6 +69,7 @@ class ReviewItem:
     drawn: int = -1
     n_alike: int = 0
     gain: float = 0.0
+    asked: Asked | None = None
     path: tuple[int, ...] = ()
 
     @property
@@ -142,11 +145,11 @@ def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple
         drawn = open_ & to_check(opened, predictions)
         return tuple(random_checks(z1, p, drawn, n=MOST_CHECKS, around=1, seed=CHECK_SEED))
     if kind == SUGGESTED:
-        return suggested(predictions.run, (p, p), open_, y)
-    doubts = uncertainty.reasons(opened)
-    if doubts is None or doubts.run_id != predictions.run_id:
+        return suggested(predictions.run, (p, p), open_, y)[0]
+    found = uncertainty.reasons(opened)
+    if found is None or found.run_id != predictions.run_id:
         return ()
-    open_ = open_ & (doubts.reason == REASONS[kind])
+    open_ = open_ & (found.reason == REASONS[kind])
     return tuple(review_queue(z1, p, open_, known=y, threshold=np.inf))
 
 
@@ -171,7 +174,7 @@ def _item(
     candidates = tuple(Candidate(names[code], p) for code, p in group.candidates)
     return ReviewItem(
         group.key, group.rows, candidates, group.confidence, run_id, seq, kind, group.drawn,
-        group.n_alike, group.gain,
+        group.n_alike, group.gain, group.asked,
     )  # fmt: skip
 
 
@@ -214,40 +217,11 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
             _item(group, predictions.names, item.run_id, item.seq, item.kind),
             key=item.key,
             drawn=item.drawn if item.drawn in group.rows else -1,
+            asked=item.asked,
             path=(*item.path, place),
         )
         for place, group in enumerate(groups)
     )
-
-
-@dataclass(frozen=True)
-class ReviewProgress:
-    """How far the review of a model's doubtful cells is.
-
-    Attributes
-    ----------
-    n_cells
-        Cells that were doubtful when the model was trained.
-    n_named, n_clear
-        Of these, cells that have a label by now, and others that are no longer doubtful.
-    n_groups
-        Open cards.
-    """
-
-    n_cells: int
-    n_named: int
-    n_clear: int
-    n_groups: int
-
-    @property
-    def n_left(self) -> int:
-        """Cells that are still in doubt and have no label."""
-        return self.n_cells - self.n_named - self.n_clear
-
-    @property
-    def fraction(self) -> float:
-        """Share of the cells that need nothing more."""
-        return (self.n_named + self.n_clear) / max(1, self.n_cells)
 
 
 @dataclass(frozen=True)
@@ -312,30 +286,15 @@ class ReviewState:
                 return item
         return None
 
-    @property
-    def _doubtful(self) -> np.ndarray:
-        """Positions of the cells without a label that the model was in doubt about."""
-        model = results.load(self.opened, str(self.run_id))
-
-        def find() -> np.ndarray:
-            return np.flatnonzero(_open_cells(model) & (model.confidence < config.LOW_CONFIDENCE))
-
-        return self.opened.cache.get(("doubtful cells", model.run_id), find)
-
     @cached_property
     def progress(self) -> ReviewProgress:
         """What is done and what is left."""
         if self.run_id is None:
             return ReviewProgress(0, 0, 0, 0)
-        rows = self._doubtful
-        named = self.named[rows]
-        clear = np.zeros_like(named)
-        if self.made.newest is not None:
-            confidence = self.made.newest.predictions.confidence[rows]
-            clear = ~named & (confidence >= config.LOW_CONFIDENCE)
-        return ReviewProgress(
-            rows.size, int(named.sum()), int(clear.sum()), self.n_open(SUGGESTED)
-        )
+        found = uncertainty.reasons(self.opened)
+        reason = doubts(results.load(self.opened, self.run_id), found)
+        n_groups, is_known = self.n_open(SUGGESTED), found is not None
+        return progress(reason, self.named, self.made.newest, n_groups, is_known=is_known)
 
 
 def review_state(opened: Workspace) -> ReviewState:

@@ -40,6 +40,8 @@ class Provisional:
         Label codes [n_obs] they were worked out for.
     n_changed
         Cells without a label whose predicted type is not the model's.
+    novelty
+        How unlike all labeled cells each cell is by now [n_obs]; NaN where unknown.
     groups
         Cards of cells without a label, the most useful first.
     """
@@ -48,6 +50,7 @@ class Provisional:
     predictions: results.Results
     y: np.ndarray
     n_changed: int
+    novelty: np.ndarray
     groups: tuple["ReviewGroup", ...]
 
     @property
@@ -138,13 +141,13 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)
         run_probabilities = of_model(model.probabilities, codes_now(before, now), len(now.names))
-        groups = suggested(
+        groups, novelty = suggested(
             run, (run_probabilities, probabilities), open_ & ~inputs.holdout, inputs.y,
             inputs.seq - run.settings.labels_seq,
         )  # fmt: skip
     predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)
-    return Provisional(inputs.seq, predictions, inputs.y, n_changed, tuple(groups))
+    return Provisional(inputs.seq, predictions, inputs.y, n_changed, novelty, groups)
 
 
 def _n_other(model: results.Results, now: results.Results, cells: np.ndarray) -> int:

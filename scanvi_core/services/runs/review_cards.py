@@ -18,8 +18,8 @@ def suggested(
     open_: np.ndarray,
     known: np.ndarray,
     n_asked: int = 0,
-) -> "tuple[ReviewGroup, ...]":
-    """Return the cards of a run, the most useful first.
+) -> "tuple[tuple[ReviewGroup, ...], np.ndarray]":
+    """Return the cards of a run, the most useful first, and the novelty [n_obs] they go by.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def suggested(
     before, now = probabilities
     made = review_clusters.read(run)
     if made is None:  # a run of an earlier version
-        return tuple(review_queue(run.array(Z1), now, open_, known=known))
+        unknown = np.full(len(now), np.nan, dtype=np.float32)
+        return tuple(review_queue(run.array(Z1), now, open_, known=known)), unknown
     since = (known >= 0) & (run.array("y") < 0)
     new = review_clusters.novelty(run, before, now, made.nearness(since))
-    return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked))
+    return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked)), new

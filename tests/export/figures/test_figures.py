@@ -3,6 +3,7 @@
 import io
 import re
 import xml.etree.ElementTree as ET  # what was just written here
+from dataclasses import replace
 from functools import partial
 
 import matplotlib as mpl
@@ -13,8 +14,8 @@ from matplotlib import image
 
 from scanvi_core.colors import UNLABELED, type_colors
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.export.figures import grids, lines, maps, violins
-from scanvi_core.export.figures.layout import NAME_WIDTH
+from scanvi_core.export.figures import dots, grids, lines, maps, names, violins
+from scanvi_core.export.figures.layout import NAME_WIDTH, PAGE_MM
 from scanvi_core.export.figures.write import DPI, FORMATS, figure_file
 
 MAGIC = {"svg": b"<?xml", "pdf": b"%PDF-", "png": b"\x89PNG\r\n"}
@@ -63,7 +64,7 @@ DECISIONS = pd.DataFrame(
 NAMED = {
     "map": a_map(),
     "confusion": partial(grids.confusion, MATRIX, ODD, PAINT),
-    "dots": partial(grids.dots, levels(), PAINT),
+    "dots": partial(dots.dots, levels(), PAINT),
     "violins": partial(violins.violins, values(), PAINT, "G$"),
 }
 ALL = NAMED | {
@@ -198,3 +199,105 @@ def test_settings_of_others_do_not_change_a_figure():
 def test_another_format_is_refused():
     with pytest.raises(SettingInvalid, match="no format 'gif'"):
         figure_file(NAMED["map"], "gif")
+
+
+def many_levels(n_groups, n_genes):
+    rows = [(f"type {i} of cells", f"GENE{j}") for i in range(n_groups) for j in range(n_genes)]
+    table = pd.DataFrame(rows, columns=["group", "gene"])
+    return table.assign(mean=np.arange(len(rows)) % 7 / 2, share=0.5, scaled=0.5)
+
+
+def width_mm(draw):
+    pixels = image.imread(io.BytesIO(figure_file(draw, "png")))
+    return pixels.shape[1] / DPI * 25.4
+
+
+PAGES = {
+    "65 genes of 13 types": partial(dots.dots, many_levels(13, 65), type_colors(13)),
+    "3 genes": partial(dots.dots, many_levels(13, 3), type_colors(13)),
+    "21 types": partial(
+        grids.confusion, np.eye(21), [f"type {i} of cells" for i in range(21)], type_colors(21)
+    ),
+    "30 violins": partial(
+        violins.violins,
+        {f"type {i}": np.linspace(0, 2, 50) for i in range(30)},
+        type_colors(30),
+        "G",
+    ),
+    "60 names beside a map": a_map(
+        600, [f"a long name of type {i} of the cells" for i in range(60)]
+    ),
+    "four maps": partial(
+        maps.cell_maps,
+        a_map(names=[f"CD4 memory {i}" for i in range(13)]).args[0] * 4,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_is_no_wider_than_a_page(name):
+    assert width_mm(PAGES[name]) <= PAGE_MM + 2
+
+
+def test_genes_without_room_come_in_further_rows_and_none_is_missing():
+    svg = texts(figure_file(PAGES["65 genes of 13 types"], "svg"))
+    assert {f"GENE{j}" for j in range(65)} <= set(svg)
+    figure = PAGES["65 genes of 13 types"]()
+    assert svg.count("type 3 of cells") == len(figure.axes) == 2
+    upper, lower = (axes.get_tightbbox() for axes in figure.axes)
+    assert lower.y1 <= upper.y0  # neither row covers the names of the other
+
+
+def test_the_scale_of_a_dot_plot_says_what_it_is():
+    table = many_levels(2, 3)
+    raw = texts(figure_file(partial(dots.dots, table, PAINT), "svg"))
+    scaled = partial(dots.dots, table, PAINT, by="scaled", words="scaled 0 to 1")
+    assert "mean level" in raw and "scaled 0 to 1" in texts(figure_file(scaled, "svg"))
+    colors = [item.get_array() for item in scaled().axes[0].collections[:1]]
+    assert np.allclose(colors[0], 0.5)
+
+
+ISLANDS = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 0.2]])
+
+
+def islands(is_written=True):
+    codes = np.repeat([0, 1, 2], 60)
+    xy = ISLANDS[codes] + np.random.default_rng(0).normal(0, [1.5, 0.05], (180, 2))
+    drawn = maps.CellMap(
+        xy, "Cell type", codes=codes, names=("B", "CD4 T", "CD8 T"), colors=type_colors(3),
+        is_written=is_written,
+    )  # fmt: skip
+    return partial(maps.cell_maps, [drawn])
+
+
+def test_names_are_written_in_the_midst_of_their_cells_as_letters_with_a_halo():
+    shown, plain = (texts(figure_file(islands(on), "svg")) for on in (True, False))
+    for name in ("B", "CD4 T", "CD8 T"):  # beside the map, and on it
+        assert plain.count(name) == 1 and shown.count(name) == 2
+    axes = islands()().axes[0]
+    places = {text.get_text(): text.xy for text in axes.texts}
+    assert np.hypot(*(places["B"] - ISLANDS[0])) < 1
+    halos = [text for text in axes.texts if text.get_path_effects()]
+    assert len(halos) == 3 and len(axes.texts) == 6
+
+
+def test_no_name_lies_upon_another_or_hides_its_cells():
+    figure = islands()()
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts[1::2]]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    few = np.zeros(40, dtype=int)
+    small = maps.CellMap(
+        np.random.default_rng(0).normal(0, 0.001, (40, 2)), "Cell type",
+        codes=few, names=("Plasma",), colors=PAINT[:1], is_written=True,
+    )  # fmt: skip
+    far = np.array([[5.0, 5.0], [-5.0, -5.0]])
+    whole = replace(small, xy=np.vstack([small.xy, far]), codes=np.append(few, [-1, -1]))
+    axes = maps.cell_maps([whole]).axes[0]
+    x, y = axes.transData.transform((0.0, 0.0))
+    assert not axes.texts[1].get_window_extent().contains(x, y)
+
+
+def test_the_midst_of_cells_is_one_of_them_and_not_moved_by_a_few_far_ones():
+    points = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.1], [100.0, 100.0]])
+    assert names.medoid(points).tolist() == [0.5, 0.1]

@@ -1,19 +1,19 @@
 """The cards of the review page: the one that stays, marks of provisional suggestions, its keys."""
 
-from dataclasses import replace
+import json
 
 import numpy as np
 import pytest
 
 from pages.ui.review import card
 from scanvi_core import keys
-from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import answers, evidence, queue
+from scanvi_core.services.review import answers, evidence, queue, why
+from scanvi_core.services.review.proposed import NAME, UNKNOWN, Proposal
 from scanvi_core.services.workspace import workspace
 from tests.pages.review.reading import captions, in_front, primary, progress, question, ready
 from tests.projects import train_now
@@ -164,29 +164,79 @@ def test_a_tab_without_content_says_why(visit, trained, tab):
     assert not any(button.key == "accept" for button in app.button)
 
 
-def test_the_primary_answer_is_what_the_evidence_says(visit, trained, monkeypatch):
-    real = evidence.of
+def with_signs(monkeypatch, proposal):
+    monkeypatch.setattr(card.proposed, "of", lambda *_: proposal)
+
+
+def test_the_primary_answer_is_the_proposed_one(visit, trained, monkeypatch):
     app = visit("review", trained)
-    assert "choose-2" in [item.key for item in app.button]
-    monkeypatch.setattr(
-        evidence, "of", lambda o, item: replace(real(o, item), favors=item.candidates[1].name)
-    )
+    item = in_front(app, trained)
+    first, second = (candidate.name for candidate in item.candidates[:2])
+    with_signs(monkeypatch, Proposal(second))
     app.run()
-    assert "choose-2" in primary(app) and "accept" not in primary(app)
-    keys_of = {item.key: item.proto.shortcut for item in app.button}
+    keys_of = {button.key: button.proto.shortcut for button in app.button}
     assert keys_of["choose-2"] == "a" and keys_of["accept"] == "2"  # A says yes to the question
     assert primary(app) == ["choose-2"]  # the only one of the page
-    monkeypatch.setattr(evidence, "of", lambda o, item: replace(real(o, item), favors=""))
+    with_signs(monkeypatch, Proposal(first))
     app.run()
-    assert "accept" in primary(app) and "choose-2" not in primary(app)
-    item = in_front(app, trained)
-    novel = replace(item, kind=Reason.NOVEL.label)
-    shown = real(workspace(trained), item)
-    assert card._proposal(novel, shown) == card.NAME
-    assert card._verdict(shown, card.NAME).startswith("Among the labeled types, ")
-    assert card._effect(shown, card.NAME, 2).startswith("Another name: 2 cells will have")
-    assert "will have no type" in card._effect(shown, card.UNKNOWN, 2)
+    assert primary(app) == ["accept"]
     assert not app.exception
+
+
+def test_an_undecided_card_has_no_primary_answer_and_a_key_for_each_of_both(
+    visit, trained, monkeypatch
+):
+    app = visit("review", trained)
+    item = in_front(app, trained)
+    first, third = item.candidates[0].name, item.candidates[2].name
+    with_signs(monkeypatch, Proposal("", (first, third)))
+    app.run()
+    assert primary(app) == []
+    assert "Undecided between" in question(app) and "nothing is clearly ahead" in question(app)
+    keys_of = {button.key: button.proto.shortcut for button in app.button}
+    assert (keys_of["accept"], keys_of["choose-3"], keys_of["choose-2"]) == ("a", "2", "3")
+    assert not any(button.label.startswith("Accept") for button in app.button)
+    app.button(key="choose-3").click().run()
+    state = workspace(trained).labels()
+    assert {state.names[code] for code in state.codes[item.rows]} == {third}
+    with_signs(monkeypatch, Proposal("", (first, NAME), "Said by others"))
+    app.run()
+    assert "a type nobody has named" in question(app) and primary(app) == []
+    others = next(button for button in app.button if button.key == "choose-others")
+    assert others.label == "Said by others"
+    assert not app.exception
+
+
+def test_a_card_says_why_it_is_asked(visit, trained):
+    app = visit("review", trained)
+    told = why.sentence(in_front(app, trained))
+    assert told and any(told in str(item.value).replace("\\", "") for item in app.markdown)
+
+
+def test_what_is_counted_is_said_in_its_help(visit, trained):
+    app = visit("review", trained)
+    told = next(item for item in app.markdown if " in doubt, " in str(item.value))
+    now = queue.review_state(workspace(trained)).progress
+    assert told.value == f"No decision yet. {now.sentence}" and told.help == now.meaning
+
+
+def test_bars_of_levels_have_one_scale(visit, trained):
+    app = visit("review", trained)
+    table = next(item for item in app.dataframe if "these cells" in item.value.columns)
+    columns = json.loads(table.proto.columns)
+    bars = [own for own in columns.values() if own.get("type_config", {}).get("max_value")]
+    assert len(bars) == 3
+    scales = {(own["width"], own["type_config"]["max_value"]) for own in bars}
+    assert len(scales) == 1  # as wide, and full at the same level
+    assert any("Every bar is of one scale, full at " in text for text in captions(app))
+
+
+def test_words_of_a_novel_card_are_no_answer(trained):
+    shown = evidence.of(workspace(trained), queue.queue(workspace(trained))[0])
+    assert card._verdict(shown, Proposal(NAME)).startswith("Among the labeled types, ")
+    assert card._effect(shown, Proposal(NAME), 2).startswith("Another name: 2 cells will have")
+    assert "will have no type" in card._effect(shown, Proposal(UNKNOWN), 2)
+    assert card._effect(shown, Proposal("", ("A", "B")), 2).startswith("2 cells will have the")
 
 
 def test_technical_cells_are_decided_like_others(visit, trained):
@@ -222,8 +272,8 @@ def test_decisions_to_the_end_leave_a_finished_page(visit, trained):
         ready(trained)
     assert "All groups are decided" in app.success[0].value
     n_left = queue.review_state(workspace(trained)).progress.n_left
-    told = [text for text in captions(app) if "too small for a card" in text]
-    assert told == [] if not n_left else told[0].startswith(f"{count(n_left, 'doubtful cell')} in")
+    told = [text for text in captions(app) if "in doubt have no label" in text]
+    assert told == [] if not n_left else told[0].startswith(f"{count(n_left, 'cell')} in doubt")
     assert not app.exception
 
 

@@ -84,8 +84,9 @@ def test_the_verdict_weighs_genes_and_neighbors(levels, cells, said, favors):
     genes = pd.DataFrame({"gene": list("xyz"), "A": 2.0, "these cells": levels, "B": 0.0})
     near = pd.DataFrame({"type": ["A", "B"], "cells": cells})
     near = near.sort_values("cells", ascending=False, ignore_index=True)
-    sentence, best = evidence._verdict(genes, near, "A", "B")
+    sentence, best, leans = evidence._verdict(genes, near, "A", "B")
     assert sentence.startswith(said) and best == favors
+    assert leans == ("A" if said.startswith("Probably A") else favors)
     assert sentence.endswith("The model says A.") == (favors == "B")
 
 
