@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import secrets
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,6 +21,7 @@ from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.files import not_written, to_json
 from scanvi_core.project.folder import now
 from scanvi_core.project.records import Date, Name
+from scanvi_core.project.turns import turn
 from scanvi_core.typed import Mistyped, between, matches, taken
 
 FILE = "remarks.jsonl"
@@ -32,7 +32,6 @@ Id = Annotated[str, matches("[0-9a-f]{16}")]
 Text = Annotated[str, matches(rf"(?s).{{1,{config.COMMENT_LENGTH}}}")]
 Cells = Annotated[str, matches(rf"[A-Za-z0-9+/=]{{0,{CELLS_BYTES}}}")]
 Voter = tuple[bool, str]
-_lock = threading.Lock()
 _logger = logging.getLogger(__name__)
 
 
@@ -134,7 +133,7 @@ def add(root: Path, what: str, by: str, *, signed_in: bool, **more: Any) -> None
         taken(event, Event)
     except Mistyped as error:
         raise ProjectError("This is too long, or no plain text.", "Write it shorter.") from error
-    with _lock:
+    with turn(root):
         _check_room(read(root), event)
         _append(root / FILE, (to_json(event) + "\n").encode())
 
