@@ -55,6 +55,11 @@ def _strip(project: str) -> None:
                 )  # fmt: skip
         if now.model:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
+        if now.n_said:
+            st.badge(
+                f"{now.n_said:,} said", color="orange", icon=":material/forum:",
+                help="What colleagues said by a link, and you have not answered: on Labels.",
+            )  # fmt: skip
         if now.job is not None:
             st.badge(
                 f"{JOB_WORDS.get(now.job.kind, 'Working')} {percent(now.job.fraction)}",
