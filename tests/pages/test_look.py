@@ -121,7 +121,7 @@ def test_the_owner_sees_a_proposed_name_beside_the_types_and_takes_it(token, tra
     about = next(one for one in remarks.subjects(opened) if one.name == "Dendritic")
     remarks.propose(opened, about, "mDC", "Vera")
     [item] = remarks.said(opened).items
-    assert "colleagues said 1 thing" in said(visit("open", trained))
+    assert "1 remark of colleagues" in said(visit("open", trained))
     app = sound(visit("labels", trained))
     app.button(key=f"said-take-types-{item.id}").click().run()
     assert "mDC" in workspace(trained).labels().active and not sound(app).error

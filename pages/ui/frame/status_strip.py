@@ -57,8 +57,8 @@ def _strip(project: str) -> None:
             st.badge(md(now.model), color="violet", icon=":material/neurology:")
         if now.n_said:
             st.badge(
-                f"{now.n_said:,} said", color="orange", icon=":material/forum:",
-                help="What colleagues said by a link, and you have not answered: on Labels.",
+                count(now.n_said, "remark"), color="orange", icon=":material/forum:",
+                help="What colleagues said by a link and is not done: see Labels.",
             )  # fmt: skip
         if now.job is not None:
             st.badge(

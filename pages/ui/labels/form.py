@@ -161,14 +161,15 @@ def draw_types(opened: Workspace) -> None:
     table = remarks.types_with_remarks(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labeled", "set aside", "note", "said"], placeholder="",
+        disabled=["type", "labeled", "set aside", "note", "remarks"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),
             "expected share": st.column_config.NumberColumn(
                 min_value=0.0, format="%.3g",
                 help="How common you expect the type to be. Empty: all equally. Optional."),
-            "said": st.column_config.NumberColumn(help="What colleagues said of it; see below."),
+            "remarks": st.column_config.NumberColumn(
+                width=70, help="How much colleagues said of it that is not done; see above."),
         },
     )  # fmt: skip
     if not edited.equals(table) and st.button(

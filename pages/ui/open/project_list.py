@@ -65,7 +65,7 @@ def _status(entry: library.Entry) -> str:
         )
     if entry.saved_at is None:
         return "no labels yet"
-    said = f" · colleagues said {count(entry.n_said, 'thing')}" if entry.n_said else ""
+    said = f" · {count(entry.n_said, 'remark')} of colleagues" if entry.n_said else ""
     return f"saved {entry.saved_at:%d %b %Y, %H:%M}{said}"
 
 

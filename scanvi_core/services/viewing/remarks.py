@@ -173,7 +173,7 @@ def mark_done(opened: Workspace, remark_id: str, *, done: bool = True) -> None:
 
 
 def types_with_remarks(opened: Workspace) -> pd.DataFrame:
-    """Return the table of types; with a column ``said`` where colleagues said something of one.
+    """Return the table of types; with a column ``remarks`` where colleagues said something of one.
 
     It counts what is not done.
     """
@@ -181,7 +181,9 @@ def types_with_remarks(opened: Workspace) -> pd.DataFrame:
     if not about:
         return table
     n = pd.Series([item.subject.name for item in about]).value_counts()
-    return table.assign(said=table["type"].map(n).astype("Int64"))
+    table = table.copy()
+    table.insert(1, "remarks", table["type"].map(n).astype("Int64"))
+    return table
 
 
 def way_to_take(opened: Workspace, item: Remark) -> str:

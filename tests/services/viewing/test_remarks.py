@@ -209,16 +209,16 @@ def test_a_proposed_name_is_taken_as_one_step_that_can_be_undone(opened, asks):
 
 
 def test_the_table_of_types_counts_what_is_not_done(opened, asks):
-    assert "said" not in remarks.types_with_remarks(opened)
+    assert "remarks" not in remarks.types_with_remarks(opened)
     remarks.propose(opened, dendritic(opened), "mDC")
     remarks.comment(opened, dendritic(opened), "look")
     remarks.comment(opened, remarks.ALL_CELLS, "all")
-    table = remarks.types_with_remarks(opened).set_index("type")["said"]
+    table = remarks.types_with_remarks(opened).set_index("type")["remarks"]
     assert table["Dendritic"] == 2 and table.drop("Dendritic").isna().all()
     asks(Person(ANNA))
     assert status.of(opened.id).n_said == library.listing()[0].n_said == 3
     remarks.mark_done(opened, remarks.said(opened).items[1].id)
-    table = remarks.types_with_remarks(opened).set_index("type")["said"]
+    table = remarks.types_with_remarks(opened).set_index("type")["remarks"]
     assert table["Dendritic"] == 1 and status.of(opened.id).n_said == 2
 
 
