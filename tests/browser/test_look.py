@@ -102,7 +102,7 @@ def test_a_colleague_looks_comments_and_votes_and_the_owner_sees_it(
 
     page.goto(f"{url}/labels?project={project}")
     page.get_by_text("What colleagues said: 2 open").click()
-    page.get_by_text("1 for, 0 against").wait_for()
+    page.get_by_text("1 for, 0 against").first.wait_for()  # also beside the types
     page.get_by_text(AS_WRITTEN).wait_for()
     page.screenshot(path=SHOTS / "look-said.png")
     page.get_by_role("button", name="Done").first.click()
