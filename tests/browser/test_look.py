@@ -56,7 +56,8 @@ def speak(page: Any) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("textbox", name="Comment").fill(HOSTILE)
     page.get_by_role("button", name="Send").click()
-    page.get_by_text(AS_WRITTEN).wait_for()
+    said = page.get_by_test_id("stMarkdown")  # not the box, which holds it until it is sent
+    said.get_by_text(AS_WRITTEN).wait_for()
     page.get_by_text("Propose a name", exact=True).click()
     page.get_by_role("textbox", name="Better name").wait_for()
     rest(page)
@@ -135,7 +136,7 @@ def test_cells_a_colleague_drew_around_are_shown_to_the_owner(
     assert page.get_by_label("About").input_value() == "the cells picked on the map"
     page.get_by_role("textbox", name="Comment").fill("What are these?")
     page.get_by_role("button", name="Send").click()
-    page.get_by_text("What are these?").wait_for()
+    page.get_by_test_id("stMarkdown").get_by_text("What are these?").wait_for()
 
     colleague.goto(f"{url}/labels?project={project}")
     colleague.get_by_text("What colleagues said").click()
