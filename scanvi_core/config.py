@@ -63,6 +63,7 @@ LINK_DAYS_CHOICES = (7, 30, 90)
 MOST_LINKS = 20  # of a project, at once
 MOST_VISITORS = 100  # names noted for each link
 COMMENT_LENGTH = 1_000  # characters
+VISITOR_NAME_LENGTH = 60  # of what visitors call themselves
 MOST_REMARKS, MOST_REMARKS_EACH = 2_000, 200  # comments, proposals, votes: of a project; a person
 REMARKS_BYTES = 16 * 2**20  # of their file: more than so many can take
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.check import quality
 from pages.ui.check.file_report import counts_card, findings
-from pages.ui.frame import header, read_only, requires
+from pages.ui.frame import grown, header, read_only, requires
 from pages.ui.frame.pages import LABELS
 from pages.ui.text import md
 from scanvi_core.services import workspace
@@ -16,6 +16,8 @@ header.draw("Check data", (LABELS, "Go on to Labels"))
 closed = not sharing.may_change(opened.id)
 if closed:
     read_only.note(opened)
+
+grown.note(opened)
 
 data = data_report.report(opened)
 with st.container(border=True):

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui.explore import naming, workbench
-from pages.ui.frame import header, read_only, requires
+from pages.ui.frame import grown, header, read_only, requires
 from pages.ui.frame.pages import TRAIN
 from pages.ui.labels import form, holdout, type_form
 from pages.ui.look import said
@@ -18,6 +18,7 @@ labels = opened.labels()
 has_labels = bool((labels.codes >= 0).any())
 header.draw("Labels", *([(TRAIN, "Go on to Train")] if has_labels else []))
 read_only.note(opened)
+grown.note(opened, leads=False)
 section.offer(opened)
 said.draw(opened)
 
@@ -37,6 +38,7 @@ def show_types() -> None:
     with types.container(border=True, height="stretch"):
         st.header("Types")
         form.draw_types(opened)
+        said.of_types(opened)
         type_form.draw(opened)
     with aside.container(border=True, height="stretch"):
         st.header("Set aside for an honest score")

@@ -59,7 +59,7 @@ def show_open(project: str) -> None:
             f"{count(opened.dataset.n_vars, 'gene')}."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            next_button(CHECK, "Go on to check the data")
+            next_button(CHECK, "Go on to check the data", primary=not state.widget(ADDING))
             st.toggle(
                 "Add more files to it", key=ADDING,
                 help="A second sample, a reference: the next file you open below joins this one.",
@@ -112,9 +112,12 @@ with by_path.container(border=True, height="stretch"):
             "Path of a file or folder", placeholder="experiment/cells.h5ad", key="path",
             help=f"Relative to {runtime.data_root()}, or a full path below it.",
         )  # fmt: skip
-        wanted = (
-            [path] if st.form_submit_button("Open the file", icon=":material/folder_open:") else []
+        asked = st.form_submit_button(
+            "Add the file" if added_to else "Open the file",
+            type="primary" if added_to else "secondary",
+            icon=":material/library_add:" if added_to else ":material/folder_open:",
         )
+    wanted = [path] if asked else []
     wanted = browse.button() or wanted
     if wanted:
         try:

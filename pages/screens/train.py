@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.frame import header, jobs, read_only, requires
+from pages.ui.frame import grown, header, jobs, read_only, requires
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import EXPLORE, LABELS, REVIEW
 from pages.ui.review import update
@@ -18,6 +18,7 @@ trained = opened.current_run() is not None
 ahead = [(REVIEW, "Review the doubtful cells"), (EXPLORE, "Explore the map")]
 header.draw("Train", *(ahead if trained else []))
 read_only.note(opened)
+grown.note(opened, leads=False)
 broken = resume.draw(opened)
 job = jobs.latest(opened.id, train_request.TRAIN)
 if not (opened.labels().codes >= 0).any():

@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 import shutil
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from scanvi_core.project import access
 from scanvi_core.project.files import read_record, write_json
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import Settings
+from scanvi_core.project.turns import turn
 from scanvi_core.runtime import replacing
 from scanvi_core.typed import Mistyped, taken
 
@@ -24,7 +24,6 @@ _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{{ID_LENGTH - 1}}}", re.ASCII)
 SETTINGS = "settings.json"
 DAMAGED_SETTINGS = "settings.damaged.json"
 ON_SERVER = "labels-on-server"  # touched with every change where a server keeps the labels
-_settings_lock = threading.Lock()  # reading, changing and writing is one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class Project:
             If the file is damaged, the disk refuses, or who asks may only look.
         """
         access.check_write(self.root)
-        with _settings_lock:
+        with turn(self.root):
             settings = self.settings | changes
             write_json(self.root / SETTINGS, settings)
         return settings
@@ -183,7 +182,7 @@ def mend_settings(project: Project) -> None:
         except Mistyped:  # that is what is damaged
             continue
         sound[key] = value
-    with _settings_lock, replacing(path.with_name(DAMAGED_SETTINGS)) as temporary:
+    with turn(project.root), replacing(path.with_name(DAMAGED_SETTINGS)) as temporary:
         shutil.copyfile(path, temporary)
         write_json(path, sound)
 

@@ -9,7 +9,6 @@ import hmac
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,12 +23,12 @@ from scanvi_core.plurals import count
 from scanvi_core.project.files import read_json, write_json
 from scanvi_core.project.folder import ID_LENGTH, now, place_of
 from scanvi_core.project.records import Count, Date
+from scanvi_core.project.turns import turn
 from scanvi_core.typed import Mistyped, matches, taken
 
 FILE = "links.json"
 SECRET_BYTES = 24  # 192 random bits
 Person = Annotated[str, matches(r"(?s).{0,200}")]
-_lock = threading.Lock()  # reading, changing and writing is one step
 _logger = logging.getLogger(__name__)
 
 
@@ -169,7 +168,7 @@ def _visited(link: Link, name: str, signed_in: bool) -> Link:
 
 
 def _change(root: Path, change: Callable[[tuple[Link, ...]], tuple[Link, ...]]) -> None:
-    with _lock:
+    with turn(root):  # of all processes: else one could undo what another took back
         write_json(root / FILE, {"links": [asdict(link) for link in change(links_of(root))]})
 
 

@@ -120,6 +120,7 @@ class Settings(TypedDict, total=False):
     question: Question | None
     answers: dict[str, str]
     added_to: ProjectId | None
+    steps_brought: Count
 
 
 class Shown(TypedDict):

@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import secrets
-import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,17 +21,18 @@ from scanvi_core.errors import ProjectError, reason_of
 from scanvi_core.project.files import not_written, to_json
 from scanvi_core.project.folder import now
 from scanvi_core.project.records import Date, Name
+from scanvi_core.project.turns import turn
 from scanvi_core.typed import Mistyped, between, matches, taken
 
 FILE = "remarks.jsonl"
 COMMENT, PROPOSAL, VOTE, DONE = "comment", "proposal", "vote", "done"
-TYPE, GROUP, CLUSTER, CELLS = "type", "group", "cluster", "cells"
+WHOLE, TYPE, GROUP, CLUSTER, CELLS = "all", "type", "group", "cluster", "cells"
 CELLS_BYTES = 64 * 2**10  # of the cells that one comment is about, as text
 Id = Annotated[str, matches("[0-9a-f]{16}")]
 Text = Annotated[str, matches(rf"(?s).{{1,{config.COMMENT_LENGTH}}}")]
 Cells = Annotated[str, matches(rf"[A-Za-z0-9+/=]{{0,{CELLS_BYTES}}}")]
+By = Annotated[str, matches(r"(?s).{0,200}")]  # empty: unsigned
 Voter = tuple[bool, str]
-_lock = threading.Lock()
 _logger = logging.getLogger(__name__)
 
 
@@ -42,9 +42,9 @@ class Event(TypedDict):
     id: Id
     what: Literal["comment", "proposal", "vote", "done"]
     at: Date
-    by: Name
+    by: By
     signed_in: bool
-    kind: NotRequired[Literal["type", "group", "cluster", "cells"]]
+    kind: NotRequired[Literal["all", "type", "group", "cluster", "cells"]]
     about: NotRequired[Name]
     cells: NotRequired[Cells]
     text: NotRequired[Text]
@@ -54,7 +54,7 @@ class Event(TypedDict):
 
 @dataclass(frozen=True)
 class Subject:
-    """What something is said about: a type, a group of types, a cluster, or picked cells."""
+    """What something is said about: all cells, a type, a group of types, a cluster, some cells."""
 
     kind: str
     name: str
@@ -63,7 +63,10 @@ class Subject:
 
 @dataclass
 class Remark:
-    """A comment, or a name that somebody proposes (`text`), with the votes for and against it."""
+    """A comment, or a name that somebody proposes (`text`), with the votes for and against it.
+
+    `by` is empty where nobody signed it.
+    """
 
     id: str
     subject: Subject
@@ -105,6 +108,14 @@ class Remarks:
         """How many are not done."""
         return sum(not item.done for item in self.items)
 
+    def open_about(self, kind: str, name: str = "") -> list[Remark]:
+        """Return what is not done about a kind of subject, or one of them, the newest first."""
+        return [
+            item
+            for item in self.items
+            if not item.done and item.subject.kind == kind and name in ("", item.subject.name)
+        ]
+
 
 def voter(by: str, signed_in: bool) -> Voter:
     """Return what tells people apart: a name that was typed is nobody's who signed in."""
@@ -134,7 +145,7 @@ def add(root: Path, what: str, by: str, *, signed_in: bool, **more: Any) -> None
         taken(event, Event)
     except Mistyped as error:
         raise ProjectError("This is too long, or no plain text.", "Write it shorter.") from error
-    with _lock:
+    with turn(root):
         _check_room(read(root), event)
         _append(root / FILE, (to_json(event) + "\n").encode())
 
@@ -145,7 +156,8 @@ def _check_room(said: Remarks, event: dict[str, Any]) -> None:
         return
     own = said.n_said[voter(event["by"], event["signed_in"])]
     if own >= config.MOST_REMARKS_EACH:
-        raise ProjectError(f"You have said something {own:,} times here.", "That is the most.")
+        who = "You have" if event["by"] else "People without a name have"
+        raise ProjectError(f"{who} said something {own:,} times here.", "That is the most.")
     if said.n_said.total() >= config.MOST_REMARKS:
         raise ProjectError("No more can be said of this project.", "Ask its owner.")
 

@@ -27,7 +27,7 @@ def summary_of(opened: Workspace, run_id: str, path: Path, notes: list[str]) -> 
         "n_labelled": about["n_labeled"],  # as scripts know it
         "counts_source": opened.dataset.manifest["counts_source"],
         "repairs": [*opened.dataset.manifest["repairs"], *notes],
-        "warnings": warnings(opened),
+        "warnings": [*warnings(opened), *about["notes"]],
         "device": about["device"],
         "threads": about["threads"],
         "epochs": about["epochs"],

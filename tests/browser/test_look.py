@@ -54,13 +54,22 @@ def speak(page: Any) -> None:
     """Comment on picked cells, propose a name for a type, and vote for it."""
     page.get_by_role("textbox", name="Your name").fill("Dr. Rao")
     page.keyboard.press("Enter")
-    page.get_by_text("Write your name first").wait_for(state="hidden")
     page.get_by_role("textbox", name="Comment").fill(HOSTILE)
     page.get_by_role("button", name="Send").click()
-    page.get_by_text(AS_WRITTEN).wait_for()
+    said = page.get_by_test_id("stMarkdown")  # not the box, which holds it until it is sent
+    said.get_by_text(AS_WRITTEN).wait_for()
     page.get_by_text("Propose a name", exact=True).click()
+    page.get_by_role("textbox", name="Better name").wait_for()
+    rest(page)
+    page.get_by_role("combobox", name="About").click()
+    page.get_by_role("combobox", name="About").fill("Dendritic")
+    page.get_by_role("option", name="Dendritic").click()
     page.get_by_role("textbox", name="Better name").fill("mDC")
-    page.get_by_role("button", name="Propose", exact=True).click()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="For: 0").wait_for()
+    page.get_by_role("button", name="Propose", exact=True).click()  # again, of an empty box
+    rest(page)
+    assert page.get_by_test_id("stAlert").count() == 0
     page.get_by_role("button", name="For: 0").click()
     page.get_by_role("button", name="For: 1").wait_for()
 
@@ -94,7 +103,7 @@ def test_a_colleague_looks_comments_and_votes_and_the_owner_sees_it(
 
     page.goto(f"{url}/labels?project={project}")
     page.get_by_text("What colleagues said: 2 open").click()
-    page.get_by_text("1 for, 0 against").wait_for()
+    page.get_by_text("1 for, 0 against").first.wait_for()  # also beside the types
     page.get_by_text(AS_WRITTEN).wait_for()
     page.screenshot(path=SHOTS / "look-said.png")
     page.get_by_role("button", name="Done").first.click()
@@ -121,14 +130,13 @@ def test_cells_a_colleague_drew_around_are_shown_to_the_owner(
     cells.wait_for()
     page.get_by_role("textbox", name="Your name").fill("Dr. Rao")
     page.keyboard.press("Enter")
-    page.get_by_text("Write your name first").wait_for(state="hidden")
     lasso(cells, (0.5, 0.5), 0.45)
     picked = page.get_by_text("picked:").inner_text()
     rest(page)
     assert page.get_by_label("About").input_value() == "the cells picked on the map"
     page.get_by_role("textbox", name="Comment").fill("What are these?")
     page.get_by_role("button", name="Send").click()
-    page.get_by_text("What are these?").wait_for()
+    page.get_by_test_id("stMarkdown").get_by_text("What are these?").wait_for()
 
     colleague.goto(f"{url}/labels?project={project}")
     colleague.get_by_text("What colleagues said").click()

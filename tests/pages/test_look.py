@@ -72,18 +72,81 @@ def test_a_link_that_is_taken_back_closes_the_open_page(token, trained):
     assert sound(app.run()).title[0].value == "This link opens nothing"
 
 
-def test_nobody_speaks_without_a_name(token):
+def propose(app, name):
+    app.button_group(key="say-what").set_value("Propose a name").run()
+    app.text_input(key="say-name").set_value(name)
+    return next(button for button in app.button if button.label == "Propose")
+
+
+def test_who_gives_no_name_speaks_unsigned_and_cannot_vote(token):
+    app = speak(sound(look(token)), "Good", name="")
+    assert "unsigned, " in said(app) and "each name has one vote" in said(app)
+    click = propose(app, "mDC")
+    app.selectbox(key="name-about").set_value(app.selectbox(key="name-about").options[0])
+    click.click().run()
+    votes = [button for button in sound(app).button if button.label.startswith(("For", "Against"))]
+    assert len(votes) == 2 and all(button.disabled for button in votes)
+
+
+def test_a_comment_is_about_the_whole_data_set_unless_one_says_so(token, trained):
+    speak(sound(look(token)), "Well done")
+    [item] = remarks.said(workspace(trained)).items
+    assert item.subject == remarks.ALL_CELLS
+
+
+def test_a_name_is_for_nothing_until_one_says_so_and_what_was_typed_stays(token, trained):
     app = sound(look(token))
-    assert all(button.disabled for button in app.button)
-    assert "Write your name first" in said(app)
+    propose(app, "mDC").click().run()
+    assert "Choose what the name is for" in said(sound(app))
+    assert app.text_input(key="say-name").value == "mDC"
+    assert not remarks.said(workspace(trained)).items
+
+
+def test_a_click_after_enter_has_sent_it_is_no_error(token, trained):
+    app = sound(look(token))
+    click = propose(app, "mDC")
+    app.selectbox(key="name-about").set_value(app.selectbox(key="name-about").options[0])
+    click.click().run()
+    assert app.text_input(key="say-name").value == ""
+    next(button for button in app.button if button.label == "Propose").click().run()
+    assert not sound(app).error and not app.warning
+    app.button_group(key="say-what").set_value("Comment").run()
+    next(button for button in app.button if button.label == "Send").click().run()
+    assert not sound(app).error
+    assert len(remarks.said(workspace(trained)).items) == 1
+
+
+def test_the_owner_sees_a_proposed_name_beside_the_types_and_takes_it(token, trained, visit):
+    opened = workspace(trained)
+    about = next(one for one in remarks.subjects(opened) if one.name == "Dendritic")
+    remarks.propose(opened, about, "mDC", "Vera")
+    [item] = remarks.said(opened).items
+    assert "1 remark of colleagues" in said(visit("open", trained))
+    app = sound(visit("labels", trained))
+    app.button(key=f"said-take-types-{item.id}").click().run()
+    assert "mDC" in workspace(trained).labels().active and not sound(app).error
+    assert not remarks.said(opened).n_open
+    edit.undo(opened)
+    assert "Dendritic" in opened.labels().active
+
+
+def test_a_proposed_name_is_dismissed(token, trained, visit):
+    opened = workspace(trained)
+    about = next(one for one in remarks.subjects(opened) if one.name == "Dendritic")
+    remarks.propose(opened, about, "mDC")
+    [item] = remarks.said(opened).items
+    app = sound(visit("labels", trained))
+    assert app.button(key=f"said-done-types-{item.id}").label == "Dismiss"
+    app.button(key=f"said-done-types-{item.id}").click().run()
+    assert "Dendritic" in opened.labels().active and not remarks.said(opened).n_open
 
 
 def test_a_visitor_comments_proposes_and_votes_and_the_owner_reads_it(token, trained, visit):
     app = speak(sound(look(token)), "Some <b>are</b> **pDC**")
-    assert "Some <b>are</b> **pDC**" in said(app) and "Vera (name not verified)" in said(app)
-    app.button_group(key="say-what").set_value("Propose a name").run()
-    app.text_input(key="say-name").set_value("mDC")
-    next(button for button in app.button if button.label == "Propose").click().run()
+    assert "Some <b>are</b> **pDC**" in said(app) and "Vera (name not checked)" in said(app)
+    click = propose(app, "mDC")
+    app.selectbox(key="name-about").set_value(app.selectbox(key="name-about").options[0])
+    click.click().run()
     next(button for button in sound(app).button if button.label == "For: 0").click().run()
     assert "For: 1" in [button.label for button in sound(app).button]
     next(button for button in app.button if button.label == "Against: 0").click().run()

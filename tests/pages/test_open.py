@@ -13,7 +13,8 @@ from scanvi_core.project.folder import list_projects
 from scanvi_core.services import jobs
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import browse, open_file, several_files
-from scanvi_core.services.workspace import workspace
+from scanvi_core.services.workspace import exists, workspace
+from tests.pages.conftest import said
 from tests.pages.test_screens import sound
 
 WAIT_S = 120
@@ -153,7 +154,7 @@ def test_a_file_is_added_to_the_open_project(visit, tmp_path, cells):
     app.toggle(key="add-files").set_value(True).run()
     assert "as a new project" in app.info[0].value
     app.text_input(key="path").set_value("more.h5ad")
-    app.button(key="FormSubmitter:open-path-Open the file").click().run()
+    app.button(key="FormSubmitter:open-path-Add the file").click().run()
     new = app.session_state["scanvi.project"]
     assert new != project
     finished(new)
@@ -164,6 +165,32 @@ def test_a_file_is_added_to_the_open_project(visit, tmp_path, cells):
     opened = workspace(new)
     assert opened.dataset.n_obs == 120
     assert np.flatnonzero(opened.labels().codes >= 0).tolist() == list(range(60))
+    for page in ("check", "labels", "train"):
+        app = sound(visit(page, new))
+        assert "60 cells came with the files you added" in said(app)
+        assert "**60 cells** of 120. No model knows these cells yet" in said(app)
+    assert app.button(key="train").label  # one trains here
+
+
+def test_what_is_blue_while_adding_is_what_adds_and_one_can_leave(visit, tmp_path, cells):
+    project = open_file.open_path("cells.h5ad")
+    finished(project)
+    write(tmp_path / "more.h5ad", seed=1)
+    app = sound(visit("open", project))
+    blue = [button.label for button in app.button if button.proto.type == "primary"]
+    assert blue == ["Go on to check the data"]
+    app.toggle(key="add-files").set_value(True).run()
+    blue = [button.label for button in app.button if button.proto.type == "primary"]
+    assert blue == ["Add the file"]
+    app.text_input(key="path").set_value("more.h5ad")
+    app.button(key="FormSubmitter:open-path-Add the file").click().run()
+    new = app.session_state["scanvi.project"]
+    finished(new)
+    app = sound(visit("open", new))
+    assert "They are not exported" in said(app) and "What the model corrects for" in said(app)
+    app.button(key="parts-leave").click().run()
+    assert sound(app).session_state["scanvi.project"] == project
+    assert not exists(new) and exists(project)
 
 
 def test_a_folder_of_samples_is_one_choice_and_matrices_of_one_sample_are_not(tmp_path, cells):

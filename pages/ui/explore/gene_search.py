@@ -86,7 +86,7 @@ def _list(now: list[str]) -> list[str]:
 def _paste(opened: Workspace, now: list[str]) -> None:
     with st.form("paste-genes", border=False, clear_on_submit=True):
         text = st.text_area("Genes, by blanks, commas or lines", key="genes-pasted", height=120)
-        if st.form_submit_button("Add these genes", type="primary") and text:
+        if st.form_submit_button("Add these genes", type="primary") and text.strip():
             pasted = gene_search.read_list(opened, text)
             state.remember("genes-report", pasted.report)
             _set(list(dict.fromkeys([*now, *pasted.found])))

@@ -137,16 +137,15 @@ def _drop(opened: Workspace) -> None:
 
 def undo_buttons(opened: Workspace, *, short: bool = False) -> None:
     """Draw Undo and Redo; where room is `short`, Redo only once something was undone."""
-    store = opened.store
-    closed = bool(store.read_only)
+    closed = bool(opened.store.read_only)
     with st.container(horizontal=True, width="content"):
         if st.button("Undo", key="undo", icon=":material/undo:", shortcut="Ctrl+Z",
-                     disabled=closed or store.undoable() is None):  # fmt: skip
+                     disabled=closed or edit.undoable(opened) is None):  # fmt: skip
             _turn(edit.undo, opened)
-        if short and store.redoable() is None:
+        if short and edit.redoable(opened) is None:
             return
         if st.button("Redo", key="redo", icon=":material/redo:", shortcut="Ctrl+Shift+Z",
-                     disabled=closed or store.redoable() is None):  # fmt: skip
+                     disabled=closed or edit.redoable(opened) is None):  # fmt: skip
             _turn(edit.redo, opened)
 
 
@@ -226,7 +225,7 @@ def _pick_rule(opened: Workspace) -> None:
             "Marker rule", placeholder="MS4A1+, CD79A+, CD3D-", key="rule-text",
             help="Cells that show every + gene and no - gene; CD3D>1.5 sets a level.",
         )  # fmt: skip
-        if st.form_submit_button("Pick these cells") and rule:
+        if st.form_submit_button("Pick these cells") and rule.strip():
             do(lambda: _pick_markers(opened, rule))
 
 

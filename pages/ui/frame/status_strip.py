@@ -63,6 +63,11 @@ def _strip(project: str) -> None:
                 md(f"{now.model}{where}"), color="violet", icon=":material/neurology:",
                 help=None if gap is None else md(f"{gap.only} Evaluate says more."),
             )  # fmt: skip
+        if now.n_said:
+            st.badge(
+                count(now.n_said, "remark"), color="orange", icon=":material/forum:",
+                help="What colleagues said by a link and is not done: see Labels.",
+            )  # fmt: skip
         if now.job is not None:
             st.badge(
                 f"{JOB_WORDS.get(now.job.kind, 'Working')} {percent(now.job.fraction)}",

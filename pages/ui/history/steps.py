@@ -72,7 +72,7 @@ def _note(opened: Workspace) -> None:
     ):
         text = st.text_input("Note", placeholder="why, who said so, what to look at again")
         saved = st.form_submit_button("Write it down", icon=":material/edit_note:")
-    if saved and text:
+    if saved and text.strip():
         do(lambda: history.note(opened, text))
 
 
@@ -145,7 +145,7 @@ def compare(opened: Workspace) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             name = st.text_input("Name this moment", placeholder="before the review")
             saved = st.form_submit_button("Save it", icon=":material/bookmark_add:")
-        if saved and name:
+        if saved and name.strip():
             do(lambda: history.checkpoint(opened, name))
     moments = history.moments(opened)
     steps = list(moments)

@@ -13,6 +13,7 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import edit, from_export, from_project, reference_names
 from scanvi_core.services.opinions import from_columns
+from scanvi_core.services.viewing import remarks
 from scanvi_core.services.workspace import Workspace
 
 COLUMN, EMPTY, MARKERS = "A column of the file", "Start empty", "Marker genes"
@@ -157,16 +158,18 @@ def _say_found(found: from_project.Found) -> None:
 
 def draw_types(opened: Workspace) -> None:
     """Draw the table of types; groups and expected shares can be edited and saved."""
-    table = edit.label_table(opened)
+    table = remarks.types_with_remarks(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labeled", "set aside", "note"], placeholder="",
+        disabled=["type", "labeled", "set aside", "note", "remarks"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),
             "expected share": st.column_config.NumberColumn(
                 min_value=0.0, format="%.3g",
                 help="How common you expect the type to be. Empty: all equally. Optional."),
+            "remarks": st.column_config.NumberColumn(
+                width=70, help="How much colleagues said of it that is not done; see above."),
         },
     )  # fmt: skip
     if not edited.equals(table) and st.button(

@@ -31,14 +31,14 @@ def draw(opened: Workspace) -> None:
 def _add(opened: Workspace) -> None:
     with st.form("add-type", border=False, clear_on_submit=True):
         name = st.text_input("Name of the new type")
-        if st.form_submit_button("Add this type") and name:
+        if st.form_submit_button("Add this type") and name.strip():
             do(lambda: edit.add_type(opened, name))
 
 
 def _rename(opened: Workspace, chosen: str) -> None:
     with st.form("rename-type", border=False):
         name = st.text_input("New name", chosen, help="The name of another type merges the two.")
-        if st.form_submit_button("Rename or merge") and name != chosen:
+        if st.form_submit_button("Rename or merge") and name.strip() not in ("", chosen):
             do(lambda: edit.rename(opened, chosen, name))
 
 

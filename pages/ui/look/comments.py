@@ -12,12 +12,14 @@ from scanvi_core import config
 from scanvi_core.services.explore import selection
 from scanvi_core.services.formatting import count
 from scanvi_core.services.viewing import remarks
-from scanvi_core.services.viewing.remarks import CELLS, TYPE, Remark, Subject
+from scanvi_core.services.viewing.remarks import GROUP, Remark, Subject
 from scanvi_core.services.workspace import Workspace
 
 COMMENT, PROPOSE = "Comment", "Propose a name"
-PICKED = Subject(CELLS, "the cells picked on the map")
+PICKED = Subject(remarks.CELLS, "the cells picked on the map")
 MOST_SHOWN = 30
+SENT = "said-something"  # what was written was sent: the boxes are to be emptied
+CLEARED = {"say": "", "say-name": "", "say-about": remarks.ALL_CELLS, "name-about": None}
 
 
 def draw(opened: Workspace, name: str) -> None:
@@ -29,6 +31,8 @@ def draw(opened: Workspace, name: str) -> None:
     if not said.items:
         st.caption("Nobody has said anything yet.")
         return
+    if not name:
+        st.caption("To vote, write your name: each name has one vote.")
     for item in said.items[:MOST_SHOWN]:
         with st.container(border=True, gap="small"):
             tell(item)
@@ -44,9 +48,13 @@ def tell(item: Remark) -> None:
     words = f"{about} could be called **{md(item.text)}**" if item.is_proposal else md(item.text)
     st.markdown(words if item.is_proposal else f"{about}: {words}")
     when = datetime.fromisoformat(item.at).astimezone()
-    proof = "" if item.signed_in else " (name not verified)"
-    done = " · done" if item.done else ""
-    st.caption(f"{md(item.by)}{proof}, {when:%d %b, %H:%M}{done}")
+    st.caption(f"{_signed(item)}, {when:%d %b, %H:%M}{' · done' * item.done}")
+
+
+def _signed(item: Remark) -> str:
+    if not item.by:
+        return "unsigned"
+    return md(item.by) if item.signed_in else f"{md(item.by)} (name not checked)"
 
 
 def in_votes(item: Remark) -> str:
@@ -59,21 +67,36 @@ def _form(opened: Workspace, name: str) -> None:
         "What", [COMMENT, PROPOSE], default=COMMENT, key="say-what", required=True,
         label_visibility="collapsed",
     )  # fmt: skip
+    if state.recall(SENT):  # empty for the next; what could not be sent stays
+        for key, value in CLEARED.items():
+            state.set_widget(key, value)
+        state.forget(SENT)
     picked = selection.selection(opened, state.tab())
-    known = [*([PICKED] if picked.n else []), *remarks.subjects(opened)]
-    with st.form("say", clear_on_submit=True):
-        key = "say-about-picked" if picked.n else "say-about"  # cells just picked are meant
-        about = st.selectbox("About", known, format_func=_called, key=key)
-        if what == COMMENT:
+    comments = what == COMMENT
+    with st.form("say-form"):
+        about = _about(opened, comments=comments, are_picked=bool(picked.n))
+        if comments:
             text = st.text_area("Comment", max_chars=config.COMMENT_LENGTH, height=80, key="say")
         else:
             text = st.text_input("Better name", max_chars=remarks.NAME_LENGTH, key="say-name")
-        label = "Send" if what == COMMENT else "Propose"
-        sent = st.form_submit_button(label, disabled=not name, type="primary")
-    if not name:
-        st.caption("Write your name first, then comment or vote.")
-    if sent and about is not None:
+        sent = st.form_submit_button("Send" if comments else "Propose", type="primary")
+    if not sent or not text.strip():  # Enter has sent it, and the click came after that
+        return
+    if about is None:
+        st.warning("Choose what the name is for.")
+    else:
         do(lambda: _send(opened, about, str(what), text, name))
+
+
+def _about(opened: Workspace, *, comments: bool, are_picked: bool) -> Subject | None:
+    """Draw what is spoken of: cells just picked, else all of them; a name is for a part."""
+    first = [PICKED] if are_picked else []
+    whole = [remarks.ALL_CELLS] if comments else []
+    key = f"{'say' if comments else 'name'}-about{'-picked' * are_picked}"
+    return st.selectbox(
+        "About", [*first, *whole, *remarks.subjects(opened)], format_func=_called, key=key,
+        index=0 if first or whole else None, placeholder="Choose a type, a group or a cluster",
+    )  # fmt: skip
 
 
 def _send(opened: Workspace, about: Subject, what: str, text: str, name: str) -> None:
@@ -81,6 +104,7 @@ def _send(opened: Workspace, about: Subject, what: str, text: str, name: str) ->
         about = remarks.picked(opened, selection.selection(opened, state.tab()))
     say = remarks.comment if what == COMMENT else remarks.propose
     say(opened, about, text, name)
+    state.remember(SENT, True)
 
 
 def _votes(opened: Workspace, item: Remark, name: str) -> None:
@@ -98,4 +122,4 @@ def _votes(opened: Workspace, item: Remark, name: str) -> None:
 
 
 def _called(subject: Subject) -> str:
-    return subject.name if subject.kind in (TYPE, CELLS) else f"{subject.name} ({subject.kind})"
+    return f"{subject.name} (group)" if subject.kind == GROUP else subject.name

@@ -7,8 +7,9 @@ import streamlit as st
 from pages.ui.frame import state
 from pages.ui.server import login
 from pages.ui.text import error_text, md
+from scanvi_core import config
 from scanvi_core.errors import ScanviError
-from scanvi_core.services.viewing import links, remarks
+from scanvi_core.services.viewing import links
 
 NOTED = "visit-noted"  # under which name this tab's visit was written down
 
@@ -42,8 +43,9 @@ def name() -> str:
         st.caption(f"You speak as {md(signed_in)}.")
         return signed_in
     given = st.text_input(
-        "Your name", state.person(), max_chars=remarks.NAME_LENGTH, key="visitor-name",
-        help="Shown beside what you say, marked as not verified: nobody signs in here.",
+        "Your name (optional)", state.person()[: config.VISITOR_NAME_LENGTH],
+        max_chars=config.VISITOR_NAME_LENGTH, key="visitor-name", placeholder="unsigned",
+        help="Shown beside what you say. Nobody checks it: nobody signs in here.",
     )  # fmt: skip
     state.set_person(given)
     return given.strip()

@@ -65,7 +65,8 @@ def _status(entry: library.Entry) -> str:
         )
     if entry.saved_at is None:
         return "no labels yet"
-    return f"saved {entry.saved_at:%d %b %Y, %H:%M}"
+    said = f" · {count(entry.n_said, 'remark')} of colleagues" if entry.n_said else ""
+    return f"saved {entry.saved_at:%d %b %Y, %H:%M}{said}"
 
 
 def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
@@ -94,7 +95,7 @@ def _more(entry: library.Entry, *, may_change: bool, is_open: bool) -> None:
 def _rename(entry: library.Entry) -> None:
     with st.form(f"rename-{entry.id}", border=False):
         name = st.text_input("Name", entry.name)
-        if st.form_submit_button("Rename") and name != entry.name:
+        if st.form_submit_button("Rename") and name.strip() not in ("", entry.name):
             do(lambda: library.rename(entry.id, name))
 
 

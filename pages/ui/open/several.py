@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.ui.frame import jobs
+from pages.ui.frame import jobs, state
+from pages.ui.frame.actions import do
 from pages.ui.text import md
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import open_file, several_files
@@ -22,10 +23,12 @@ def draw(project: str) -> bool:
     with st.container(border=True):
         if not several_files.are_read(project):
             st.markdown("**Not all files were read.** What was read is kept.")
-            if st.button("Read the others", key="parts-read", icon=":material/replay:"):
+            with st.container(horizontal=True):
+                again = st.button("Read the others", key="parts-read", icon=":material/replay:")
+                _leave(project)
+            if again:
                 several_files.read_on(project)
-                return True
-            return False
+            return again
         seen = several_files.overview(project)
         st.header(f"{count(len(seen.files), 'file')}, one project")
         whole = st.column_config.NumberColumn(format="localized")
@@ -33,6 +36,7 @@ def draw(project: str) -> bool:
         st.dataframe(seen.files, hide_index=True, key="parts", column_config=numbers)
         if seen.problem:
             st.error(md(seen.problem))
+            _leave(project)
             return False
         cells = int(seen.files["cells"].sum())
         st.markdown(
@@ -46,27 +50,42 @@ def draw(project: str) -> bool:
 
 def _choices(project: str, seen: several_files.Overview) -> bool:
     left, right = st.columns(2, gap="medium")
-    references = left.multiselect(
-        "References",
-        seen.files["file"].tolist(),
-        default=list(seen.likely_references),
-        placeholder="none",
-        key="parts-references",
-        help="Files whose labels teach: they are not exported.",
-    )
-    inside = right.selectbox(
-        "Batches",
-        [EACH_FILE, *seen.columns],
-        format_func=lambda name: name if name == EACH_FILE else f"column {name} of each file",
-        index=(seen.columns.index(seen.batch_key) + 1) if seen.batch_key in seen.columns else 0,
-        key="parts-batches",
-        help="Batches are what the model corrects for: samples, donors, runs.",
-    )
-    if len(references) == len(seen.files):
+    with left:
+        references = st.multiselect(
+            "References", seen.files["file"].tolist(), default=list(seen.likely_references),
+            placeholder="none", key="parts-references",
+        )  # fmt: skip
+        st.caption("Files whose labels teach the model. They are not exported.")
+    with right:
+        inside = _batches(seen)
+    none_left = len(references) == len(seen.files)
+    if none_left:
         st.warning("All files are references: none is left to annotate.")
-        return False
-    label = f"Join these {len(seen.files)} files"
-    if st.button(label, type="primary", key="parts-join", icon=":material/join_full:"):
-        several_files.join(project, references, None if inside == EACH_FILE else inside)
-        return True
-    return False
+    with st.container(horizontal=True):
+        begun = st.button(
+            f"Join these {len(seen.files)} files", type="primary", key="parts-join",
+            icon=":material/join_full:", disabled=none_left,
+        )  # fmt: skip
+        _leave(project)
+    if begun:
+        several_files.join(project, references, inside)
+    return begun
+
+
+def _batches(seen: several_files.Overview) -> str | None:
+    """Draw which column tells batches apart; return it, None where each file is one batch."""
+    columns = [EACH_FILE, *seen.columns]
+    inside = st.selectbox(
+        "Batches", columns, index=columns.index(seen.batch_key or EACH_FILE), key="parts-batches",
+        format_func=lambda name: name if name == EACH_FILE else f"column {name} of each file",
+    )  # fmt: skip
+    st.caption(
+        "What the model corrects for: samples, donors, runs. "
+        + ("" if inside == EACH_FILE else f"By {md(inside)}, {md(seen.divides[inside])}.")
+    )
+    return None if inside == EACH_FILE else inside
+
+
+def _leave(project: str) -> None:
+    if st.button("Cancel", key="parts-leave", help="Nothing is joined, and nothing is kept."):
+        do(lambda: state.set_project(several_files.leave(project)))

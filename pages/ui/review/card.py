@@ -20,11 +20,13 @@ from scanvi_core.services.review.decision_count import decision_count
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.proposed import NAME, UNKNOWN, Proposal
 from scanvi_core.services.review.queue import CHECK, RANDOM, Candidate, ReviewItem
+from scanvi_core.services.viewing import remarks
 from scanvi_core.services.workspace import Workspace
 
 ERROR = "review-error"  # the card, what it asked and why it could not be decided
 NAME_WIDTH = 22  # characters of a type on a button
 MOST_ROWS = 4  # of a small table
+MOST_SAID = 2  # by colleagues, of one type
 ALL = 99.5  # percent
 GENE_WIDTH, BAR_WIDTH = 100, 120  # pixels; all columns of bars are as wide: of one scale
 
@@ -45,6 +47,7 @@ def draw(opened: Workspace, item: ReviewItem, kind: str) -> None:
             md(f"{_verdict(shown, proposal)} {why.sentence(item)}")
         )  # in a low window, too
         draw_words(opened, item)
+        _said(opened, proposal)
         _actions(opened, item, kind, proposal)
         n_open = answers.n_open_cells(opened, item)
         more = item.n_alike - len(item.rows)
@@ -71,6 +74,14 @@ def draw_words(opened: Workspace, item: ReviewItem) -> None:
     words = reliability.words(opened, item.rows)
     if words:
         st.caption("  \n".join(md(word.sentence) for word in words))
+
+
+def _said(opened: Workspace, proposal: Proposal) -> None:
+    """Draw what colleagues said of the types in question and nobody answered; newest first."""
+    for name in proposal.between or (proposal.answer,):
+        for said in remarks.said(opened).open_about(remarks.TYPE, name)[:MOST_SAID]:
+            words = f"could be called **{md(said.text)}**" if said.is_proposal else md(said.text)
+            st.caption(f":material/forum: Colleagues of {md(name)}: {words}")
 
 
 def _title(item: ReviewItem) -> str:

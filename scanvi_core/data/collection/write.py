@@ -18,7 +18,8 @@ from scanvi_core.data.collection.collection import ABOUT, FORMAT
 from scanvi_core.data.collection.counts import GAP
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.joining.genes import SharedGenes, Source, shared_genes
-from scanvi_core.data.joining.tables import SOURCE_COLUMN, cells_of, kinds_of_columns
+from scanvi_core.data.joining.origin import SOURCE_COLUMN
+from scanvi_core.data.joining.tables import cells_of, kinds_of_columns
 from scanvi_core.errors import ProjectError, reason_of
 
 PART_VALUES = 2**24  # counts of one part, held in memory while it is written: some 1 GB in all

@@ -14,6 +14,8 @@ from scanvi_core.arrays import Kind, open_array
 from scanvi_core.data.blocks.columns import row_blocks
 from scanvi_core.data.blocks.mapped import entries, let_go, parts_of
 from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.genes import how_chosen
+from scanvi_core.data.genes.how_chosen import FLAVORS, SPANS
 from scanvi_core.data.genes.seurat import SingularFit, most_variable
 from scanvi_core.data.guard.child_process import free_memory_mb, run_child
 from scanvi_core.data.normalization import TARGET_SUM, log_normalized
@@ -21,8 +23,6 @@ from scanvi_core.errors import DataDamaged, ProgramFault, ScanviError
 from scanvi_core.runtime import replacing
 
 MIN_DETECTED = 3  # a gene seen in fewer cells tells nothing
-SPANS = (0.3, 0.5, 0.8)  # share of the genes in each local fit; 0.3 is the published one
-FLAVORS = ("seurat_v3", "seurat", "variance")  # tried in this order
 TIMEOUT_S = 1_800.0
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def variable_genes(
     within each batch, with a wider local fit where the published one is singular. It runs in a
     child process, because its fit of small or constant data can end a process; ``seurat`` on
     log-normalized counts follows, and plain variance last.
-    The answer is kept in the data set's folder.
+    The answer is kept in the data set's folder; `told_of_genes` says where another way was taken.
 
     Parameters
     ----------
@@ -76,9 +76,25 @@ def variable_genes(
     if rows is not None:
         request["rows"] = str(cache.with_name(f"rows_of_{cache.name}"))
         _save(Path(request["rows"]), rows)
-    positions = np.array(_ask(request | {"batch_key": batch_key}), dtype=np.int64)
+    found, said = _ask(request | {"batch_key": batch_key})
+    positions = np.array(found, dtype=np.int64)
+    how_chosen.keep(cache, said)
     _save(cache, positions)
     return positions
+
+
+def told_of_genes(
+    dataset_folder: Path | str,
+    n_top: int,
+    batch_key: str | None = None,
+    rows: np.ndarray | None = None,
+) -> str:
+    """Say what `variable_genes` had to do otherwise than published; empty where nothing.
+
+    Nothing is chosen for it: where that was not done yet, there is nothing to say.
+    """
+    rows = None if rows is None or rows.all() else rows
+    return how_chosen.read(_cache_path(Path(dataset_folder), n_top, batch_key, rows))
 
 
 def remember(
@@ -114,7 +130,7 @@ def detected_genes(dataset: Dataset, rows: np.ndarray | None = None) -> np.ndarr
     return detected if len(detected) >= config.MIN_GENES else np.arange(dataset.n_vars)
 
 
-def choose_genes(request: dict[str, Any]) -> list[int]:
+def choose_genes(request: dict[str, Any]) -> dict[str, Any]:
     """Rank the genes of a data set with one method. Runs in the child process.
 
     Parameters
@@ -125,8 +141,9 @@ def choose_genes(request: dict[str, Any]) -> list[int]:
 
     Returns
     -------
-    list of int
-        Sorted positions, `n_top` of them.
+    dict
+        ``genes``: sorted positions, `n_top` of them; ``span``: the share of the genes in each
+        local fit, None where there is no such fit.
     """
     dataset, flavor, n_top = Dataset.open(request["folder"]), request["flavor"], request["n_top"]
     rows = None if request["rows"] is None else np.load(request["rows"], allow_pickle=False)
@@ -135,14 +152,15 @@ def choose_genes(request: dict[str, Any]) -> list[int]:
     batch_key = request["batch_key"]
     pooled = None if batch_key is None else pool_batches(dataset.values(batch_key).iloc[full])
     batches = np.zeros(full.size, dtype=np.int64) if pooled is None else pooled
+    span = None
     if flavor == "seurat_v3":
-        chosen = _rank_with_wider_span(dataset, detected, (full, batches), n_top)
+        chosen, span = _rank_with_wider_span(dataset, detected, (full, batches), n_top)
     elif flavor == "seurat":
         chosen = _by_scanpy(dataset.counts[full][:, detected], batches, n_top)
     else:
         counts = dataset.counts[full][:, detected]
         chosen = np.argsort(-_log_variance(counts, dataset.totals[full]), kind="stable")[:n_top]
-    return [int(position) for position in np.sort(detected[chosen])]
+    return {"genes": [int(position) for position in np.sort(detected[chosen])], "span": span}
 
 
 def pool_batches(column: pd.Series) -> np.ndarray | None:
@@ -163,31 +181,37 @@ def pool_batches(column: pd.Series) -> np.ndarray | None:
     return codes if np.unique(codes).size > 1 else None
 
 
-def _ask(request: dict[str, Any]) -> list[int]:
+def _ask(request: dict[str, Any]) -> tuple[list[int], str]:
+    """Return the genes, and what is to be said of how they were chosen."""
     request |= {"task": "genes", "memory_mb": free_memory_mb(), "timeout_s": TIMEOUT_S}
     for flavor in FLAVORS[:-1]:
         try:
-            return list(run_child({**request, "flavor": flavor}))
+            found = run_child({**request, "flavor": flavor})
+            return found["genes"], how_chosen.sentence(flavor, found["span"])
         except (DataDamaged, ProgramFault):
             raise
         except ScanviError as error:
             logger.warning("Variable genes by %s did not work", flavor, exc_info=error)
-    return list(run_child({**request, "flavor": FLAVORS[-1]}))
+    found = run_child({**request, "flavor": FLAVORS[-1]})
+    return found["genes"], how_chosen.sentence(FLAVORS[-1], None)
 
 
 def _rank_with_wider_span(
     dataset: Dataset, genes: np.ndarray, cells: tuple[np.ndarray, np.ndarray], n_top: int
-) -> np.ndarray:
-    """Rank by seurat_v3; where its fit is singular (few cells, equal means), fit more widely."""
+) -> tuple[np.ndarray, float]:
+    """Rank by seurat_v3; where its fit is singular (few cells, equal means), fit more widely.
+
+    Returns the genes and the span of the fit that worked.
+    """
     rows, batches = cells
     batch = np.full(dataset.n_obs, -1, dtype=np.int64)
     batch[rows] = np.unique(batches, return_inverse=True)[1]
     for span in SPANS[:-1]:
         try:
-            return most_variable(dataset.counts_by_gene, genes, batch, n_top, span)
+            return most_variable(dataset.counts_by_gene, genes, batch, n_top, span), span
         except SingularFit as error:
             logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
-    return most_variable(dataset.counts_by_gene, genes, batch, n_top, SPANS[-1])
+    return most_variable(dataset.counts_by_gene, genes, batch, n_top, SPANS[-1]), SPANS[-1]
 
 
 def _by_scanpy(counts: sp.csr_matrix, batches: np.ndarray, n_top: int) -> np.ndarray:

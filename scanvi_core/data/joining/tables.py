@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.data.joining.genes import NAMES, SYMBOLS, SharedGenes, Source, names_of
+from scanvi_core.data.joining.origin import SOURCE_BATCH, SOURCE_COLUMN, Origin, origin_of
 from scanvi_core.errors import ColumnMissing
 
-SOURCE_COLUMN = "source_file"  # the file a cell came from
-SOURCE_BATCH = "source_batch"  # the file, and the batch inside of it
+INSIDE = " · "  # between the name of a file and that of a batch in it
 SEPARATORS = ("-", "_", "@", " of ")  # between the name of a cell and that of its file
 SYMBOL_COLUMN = "gene_symbols"
 
@@ -83,7 +83,7 @@ def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> Joined
     """Put the cells of all data sets under each other, with the columns of all.
 
     Where two data sets have a cell of the same name, the names of all cells end with that of
-    their file.
+    their file. Cells that were joined before are taken as those of their files: names do not grow.
 
     Parameters
     ----------
@@ -99,12 +99,19 @@ def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> Joined
         If none has that column.
     """
     numbers = kinds_of_columns(sources, lambda _: True)
+    origins = [origin_of(source) for source in sources]
     if batch_key is not None and batch_key not in numbers:
         raise ColumnMissing(
             f"No file has a column {batch_key}.", f"They have: {', '.join(numbers)}."
         )
+    numbers = {
+        name: kind for name, kind in numbers.items() if not _is_made(name, sources, origins)
+    }
     files = _free(SOURCE_COLUMN, numbers)
-    parts = [cells_of(source, numbers, files) for source in sources]
+    parts = [
+        cells_of(source, numbers, files).assign(**{files: pd.Categorical(origin.files)})
+        for source, origin in zip(sources, origins, strict=True)
+    ]
     columns = {
         name: np.concatenate([part[name].to_numpy() for part in parts])
         if numbers.get(name, False)
@@ -114,11 +121,30 @@ def all_cells(sources: Sequence[Source], batch_key: str | None = None) -> Joined
     obs, batches = pd.DataFrame(columns), files
     if batch_key is not None:
         batches = _free(SOURCE_BATCH, numbers)
-        inside = " · " + pd.Series(in_words(obs[batch_key])).astype("string")
-        obs[batches] = (obs[files].astype("string") + inside.fillna("")).astype(object)
-    names = pd.Index(np.concatenate([part.index.to_numpy(dtype=object) for part in parts]))
+        each = zip(sources, origins, strict=True)
+        inside = [batches_of(source, origin, batch_key) for source, origin in each]
+        obs[batches] = np.concatenate(inside)
+    names = pd.Index(np.concatenate([origin.names for origin in origins]))
     separator = _separator(names, obs[files])
     return JoinedCells(obs.set_axis(_ended(names, separator, obs[files])), separator, batches)
+
+
+def _is_made(column: str, sources: Sequence[Source], origins: Sequence[Origin]) -> bool:
+    """Tell whether a column is in no file: joining added it wherever it is."""
+    pairs = zip(sources, origins, strict=True)
+    has_it = [o.made for s, o in pairs if column in s.dataset.manifest["obs_columns"]]
+    return all(column in made for made in has_it)
+
+
+def batches_of(source: Source, origin: Origin, batch_key: str) -> np.ndarray:
+    """Return the batches of a data set that a column tells apart inside of its files."""
+    files = pd.Series(origin.files, dtype="string")
+    if batch_key not in source.dataset.manifest["obs_columns"]:
+        return files.to_numpy(dtype=object)
+    values = pd.Series(in_words(source.dataset.values(batch_key))).astype("string")
+    if batch_key in origin.made:  # it holds the file already
+        return values.fillna(files).to_numpy(dtype=object)
+    return (files + (INSIDE + values).fillna("")).to_numpy(dtype=object)
 
 
 def _free(name: str, taken: Collection[str]) -> str:

@@ -23,7 +23,8 @@ from dask.base import compute
 from dask.delayed import delayed
 
 from scanvi_core import config
-from scanvi_core.data.genes.choose import MIN_DETECTED, SPANS, pool_batches
+from scanvi_core.data.genes.choose import MIN_DETECTED, pool_batches
+from scanvi_core.data.genes.how_chosen import SPANS
 from scanvi_core.data.genes.seurat import Floats, SingularFit, expected, first, standardized
 from scanvi_core.data.out_of_core.passes import Measurements, added, blocks_of, reading
 from scanvi_core.errors import InputError

@@ -7,11 +7,13 @@ import pandas as pd
 
 from scanvi_core import config, keys
 from scanvi_core.data.anndata_files import cell_type_names
-from scanvi_core.errors import ColumnMissing, LabelsUnusable, SettingInvalid
+from scanvi_core.errors import ColumnMissing, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
+from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import holdout, pack_types
+from scanvi_core.services.projects import grown
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
@@ -204,14 +206,39 @@ def _check_known(opened: Workspace, names: Mapping[str, object]) -> None:
         raise SettingInvalid(f"There is no type {strange[0]}.", f"The types are: {shown}.")
 
 
+def undoable(opened: Workspace) -> Event | None:
+    """Return the step that `undo` takes back; none of those made before files were added."""
+    return _made_here(opened, opened.store.undoable())
+
+
+def redoable(opened: Workspace) -> Event | None:
+    """Return the step that `redo` brings back; none of those undone before files were added."""
+    return _made_here(opened, opened.store.redoable())
+
+
 def undo(opened: Workspace) -> None:
-    """Take the last change back."""
+    """Take the last change back.
+
+    Raises
+    ------
+    ProjectError
+        If nothing was done here.
+    """
+    if undoable(opened) is None and opened.store.undoable() is not None:
+        raise ProjectError(
+            "Nothing was done since the files were added.",
+            "On History, each earlier step can be taken back.",
+        )
     opened.store.undo()
 
 
 def redo(opened: Workspace) -> None:
     """Bring back what was undone."""
     opened.store.redo()
+
+
+def _made_here(opened: Workspace, event: Event | None) -> Event | None:
+    return event if event is not None and event.seq > grown.n_steps_brought(opened) else None
 
 
 def read_only(opened: Workspace) -> str:

@@ -23,10 +23,11 @@ from scanvi_core.project.records import PartFile
 from scanvi_core.services import request_limits
 from scanvi_core.services.paths import stored_path
 from scanvi_core.services.projects import file_names, parts, several_files
+from scanvi_core.services.projects.grown import ADDED_TO
 from scanvi_core.services.projects.open_file import keep_uploads
 from scanvi_core.services.workspace import workspace
 
-BEFORE = "before"  # what the cells of a project of several files are marked with
+BEFORE = "before"  # what a project of several files is called beside those added to it
 NAME = 150  # characters of the old project's name in that of the new one
 
 
@@ -74,7 +75,7 @@ def _begin(project_id: str, fetch: Callable[[Project], list[Path]]) -> str:
         taken = [part["name"] for part in joined_parts(manifest)]
         parts.list_files(project, files, before=[before], taken=taken)
         name = f"{earlier.project.name[:NAME]} + {count(len(files), 'file')}"
-        project.update_settings(name=name, **{several_files.ADDED_TO: earlier.id})
+        project.update_settings(name=name, **{ADDED_TO: earlier.id})
     except BaseException:
         shutil.rmtree(project.root, ignore_errors=True)
         raise

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scanvi_core.config import TrainConfig
+from scanvi_core.data.genes.choose import told_of_genes
 from scanvi_core.data.manifest import Candidate, Manifest, Matrix
 from scanvi_core.services.formatting import percent
 from scanvi_core.services.workspace import Workspace
@@ -47,11 +49,16 @@ def report(opened: Workspace) -> DataReport:
         matrices=matrix_table(matrices),
         proof=proof_of(manifest),
         repairs=[text for text in sentences(manifest["repairs"]) if text != recovered],
-        warnings=sentences(manifest["warnings"]),
+        warnings=[*sentences(manifest["warnings"]), *filter(None, [_told_of_genes(opened)])],
         median_total=opened.cache.get("median", lambda: float(np.median(dataset.totals))),
         batch_key=opened.batch_key,
         batch_columns=batch_columns(opened),
     )
+
+
+def _told_of_genes(opened: Workspace) -> str:
+    """Say how the genes were chosen that a map or a model of all cells reads, once they were."""
+    return told_of_genes(opened.dataset.folder, TrainConfig().n_top_genes, opened.batch_key)
 
 
 def matrix_table(matrices: list[Matrix]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scanvi_core.errors import ScanviError
+from scanvi_core.project import remarks
 from scanvi_core.project.files import read_record
 from scanvi_core.project.folder import SETTINGS, Project, mend_settings, open_project
 from scanvi_core.project.label_log.storage import backup
@@ -43,6 +44,8 @@ class Entry:
         Whether the program ended without closing it.
     damage
         Why nothing more can be told of it, in a sentence; empty where all is well.
+    n_said
+        How much colleagues said of it that is not done.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Entry:
     cut_off: bool
     archived: bool
     damage: str = ""
+    n_said: int = 0
 
 
 def listing(*, archived: bool = False) -> list[Entry]:
@@ -85,6 +89,7 @@ def _sound_entry(project: Project) -> Entry:
         None if saved is None else datetime.fromtimestamp(saved).astimezone(),
         was_cut_off(project.root),
         bool(settings.get(ARCHIVED, False)),
+        n_said=remarks.read(project.root).n_open,
     )
 
 

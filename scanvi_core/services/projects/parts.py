@@ -297,7 +297,6 @@ def forget(project: Project) -> None:
 def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[str, Any]]:
     """Return what the joined file says of a part, or of the files it was itself joined from."""
     manifest = read_manifest(part.dataset)
-    ending = f"{separator}{part.name}" if separator else ""
     alone: JoinedPart = {
         "name": part.name,
         "ending": "",
@@ -310,7 +309,7 @@ def _files(project: Project, part: Part, at: int, separator: str) -> list[dict[s
     return [
         {
             **file,
-            "ending": file["ending"] + ending,
+            "ending": f"{separator}{file['name']}" if separator else "",
             "reference": file["reference"] or part.reference,
             "source": file["source"] | {"path": _keep(project, part, at, file["source"]["path"])},
         }

@@ -1,6 +1,7 @@
 """Opening several files as one project: read them, show what they share, join them."""
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
-from scanvi_core.services.projects import browse, file_names, open_file, parts
+from scanvi_core.services.projects import batch_columns, browse, file_names, open_file, parts
+from scanvi_core.services.projects.grown import ADDED_TO, STEPS_BROUGHT
 from scanvi_core.services.projects.label_transfer import transfer
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads, stopping
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready, workspace
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from scanvi_core.data.dataset import Dataset
 
 NO_TYPES = "no column"
-ADDED_TO = "added_to"  # in the settings: the id of the project whose cells come first here
 JOIN_SHARE = 0.4  # of the time of joining, until the file is written that is then read
 
 
@@ -52,7 +53,10 @@ class Overview:
     added
         Whether the first is a project to which the others are added.
     batch_key
-        The column that told batches apart there, if there is one.
+        The column to begin with: by which each file is divided, or the project of before. None:
+        each file is one batch.
+    divides
+        How many batches each file has by a column, in words.
     """
 
     files: pd.DataFrame
@@ -62,6 +66,7 @@ class Overview:
     likely_references: tuple[str, ...]
     added: bool
     batch_key: str | None
+    divides: Mapping[str, str]
 
 
 def open_files(files: Sequence[Path]) -> str:
@@ -195,15 +200,14 @@ def _overview(project_id: str, read_at: int) -> Overview:  # noqa: ARG001  what 
             for at, source in enumerate(sources)
         ]
     )
-    manifests = [source.dataset.manifest for source in sources]
-    candidates = [one for manifest in manifests for one in manifest["batch_candidates"]]
-    batches = [one["key"] for one in candidates]
     typed = files["types in"] != NO_TYPES
     added = bool(project.settings.get(ADDED_TO))
     likely = () if added or typed.all() else tuple(files["file"][typed])
-    batch_key = earlier.batch_key if earlier is not None else None
-    columns = list(dict.fromkeys(filter(None, [batch_key, *batches])))
-    return Overview(files, n_shared, problem, columns, likely, added, batch_key)
+    before = earlier.batch_key if earlier is not None else None
+    columns = batch_columns.offered(sources, before)
+    batch_key = batch_columns.to_begin_with(sources, columns, before)
+    divides = {name: batch_columns.in_words(sources, name) for name in columns}
+    return Overview(files, n_shared, problem, columns, likely, added, batch_key, divides)
 
 
 def _likely_labels(dataset: "Dataset") -> str:
@@ -224,6 +228,24 @@ def read_on(project_id: str) -> str:
             parts.read_parts(project, report=job.report, should_stop=job.should_stop)
 
     return jobs.submit(jobs.JobRequest(project.id, OPEN, IO_LANE, work))
+
+
+def leave(project_id: str) -> str | None:
+    """Remove files that wait to be joined; return the project to which they were added, if any.
+
+    Files that were opened by their path stay where they lie; uploaded ones go.
+
+    Raises
+    ------
+    ProjectError
+        If the files are joined already, are being joined, or who asks may only look.
+    """
+    project = open_project(project_id, to_change=True)
+    if not is_pending(project_id) or jobs.active(project_id):
+        raise ProjectError("These files are joined already, or at work.", "Reload the page.")
+    earlier = project.settings.get(ADDED_TO)
+    shutil.rmtree(project.root, ignore_errors=True)
+    return earlier
 
 
 def join(project_id: str, references: Sequence[str] = (), batch_key: str | None = None) -> str:
@@ -268,6 +290,7 @@ def join_into(
     parts.forget(project)
     if earlier is not None and earlier.labels().seq:
         transfer(earlier, opened, np.arange(earlier.dataset.n_obs))
+        project.update_settings(**{STEPS_BROUGHT: opened.labels().seq})
     return opened
 
 

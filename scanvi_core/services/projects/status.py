@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from textwrap import shorten
 
+from scanvi_core.project import remarks
 from scanvi_core.project.folder import open_project
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
@@ -15,7 +16,7 @@ CHANGE_WIDTH = 34  # characters of the last change in the strip
 
 @dataclass(frozen=True)
 class Overview:
-    """One line about a project."""
+    """One line about a project; `n_said`: how much colleagues said that is not done."""
 
     name: str
     n_obs: int = 0
@@ -24,6 +25,7 @@ class Overview:
     saved_at: str = ""
     last_change: str = ""
     model: str = ""
+    n_said: int = 0
     job: jobs.JobSnapshot | None = None
 
 
@@ -48,6 +50,7 @@ def of(project_id: str) -> Overview:
         last_change=shorten(change, CHANGE_WIDTH, placeholder="…"),
         model=model_line(project_id),
         job=job,
+        n_said=remarks.read(opened.project.root).n_open,
     )
 
 

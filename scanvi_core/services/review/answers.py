@@ -5,6 +5,7 @@ import numpy as np
 from scanvi_core import keys
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
+from scanvi_core.services.labels import edit
 from scanvi_core.services.review.queue import ReviewItem
 from scanvi_core.services.workspace import Workspace
 
@@ -16,7 +17,7 @@ def n_open_cells(opened: Workspace, item: ReviewItem) -> int:
 
 def last_step(opened: Workspace) -> str:
     """Say in words what an undo would take back; empty when there is nothing."""
-    event = opened.store.undoable()
+    event = edit.undoable(opened)
     return "" if event is None else events.describe(event)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from scanvi_core import config
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.config import ModelConfig
+from scanvi_core.data.genes.choose import told_of_genes
 from scanvi_core.errors import InputError
 from scanvi_core.plurals import count
 from scanvi_core.project.runs import Run
@@ -47,8 +48,13 @@ def plan(opened: Workspace, request: TrainRequest) -> TrainPlan:
         n_holdout=int(inputs.holdout.sum()),
         problem=problem,
         hint=hint,
-        notes=tuple(_notes(opened, inputs)),
+        notes=(*_notes(opened, inputs), *filter(None, [_told_of_genes(opened, request, inputs)])),
     )
+
+
+def _told_of_genes(opened: Workspace, request: TrainRequest, inputs: Inputs) -> str:
+    n_top = request.train.n_top_genes
+    return told_of_genes(opened.dataset.folder, n_top, opened.batch_key, inputs.rows)
 
 
 def _notes(opened: Workspace, inputs: Inputs) -> list[str]:

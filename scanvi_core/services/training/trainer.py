@@ -23,6 +23,7 @@ from scanvi_core.annotation.model.prediction import Predictions, summarize
 from scanvi_core.data.collection.collection import stored_counts
 from scanvi_core.data.collection.counts import StoredCounts
 from scanvi_core.data.dataset import Dataset
+from scanvi_core.data.genes.choose import told_of_genes
 from scanvi_core.errors import TeamBroken, TrainingError
 from scanvi_core.module import SCANVI
 from scanvi_core.project import runs
@@ -300,6 +301,11 @@ class Trainer:
             )
             self.run.write_array(name, layout)
 
+    def _told_of_genes(self) -> str:
+        settings, rows = self.settings, self.inputs.rows
+        folder, n_top = self.dataset.folder, settings.train.n_top_genes
+        return told_of_genes(folder, n_top, settings.batch_key, rows)
+
     def _summary(
         self, model: Annotator, probabilities: np.ndarray, train_seconds: float
     ) -> dict[str, Any]:
@@ -320,7 +326,7 @@ class Trainer:
             "epochs": last.epoch,
             "steps": last.step,
             "stopped": model.history.stopped,
-            "notes": [*self.notes, *model.history.notes],
+            "notes": [*filter(None, [self._told_of_genes()]), *self.notes, *model.history.notes],
             "calibration": model.calibration.note,
             "temperature": model.calibration.temperature,
             "loop_seconds": round(last.seconds, 3),

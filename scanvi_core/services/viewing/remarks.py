@@ -8,6 +8,7 @@ import base64
 import binascii
 
 import numpy as np
+import pandas as pd
 
 from scanvi_core import config, keys
 from scanvi_core.errors import ProjectError, SettingInvalid
@@ -16,17 +17,28 @@ from scanvi_core.project import access, remarks
 from scanvi_core.project.folder import Project, open_project
 from scanvi_core.project.label_log.replay.row_sets import pack_rows, unpack_rows
 from scanvi_core.project.names import MAX_LABEL_LENGTH, clean_label
-from scanvi_core.project.remarks import CELLS, CLUSTER, GROUP, TYPE, Remark, Remarks, Subject
+from scanvi_core.project.remarks import (
+    CELLS,
+    CLUSTER,
+    GROUP,
+    TYPE,
+    WHOLE,
+    Remark,
+    Remarks,
+    Subject,
+)
 from scanvi_core.services import request_limits
 from scanvi_core.services.explore import maps, picked_cells
 from scanvi_core.services.explore.rules import Selection
+from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import users
 from scanvi_core.services.viewing import types_seen
 from scanvi_core.services.workspace import Workspace
 
-__all__ = ["CELLS", "CLUSTER", "GROUP", "TYPE", "Remark", "Remarks", "Subject", "cells_of",
-           "comment", "mark_done", "own_vote", "picked", "propose", "said", "subjects",
-           "vote"]  # fmt: skip
+__all__ = ["ALL_CELLS", "CELLS", "CLUSTER", "GROUP", "TYPE", "Remark", "Remarks", "Subject",
+           "cells_of", "comment", "mark_done", "own_vote", "picked", "propose", "said", "subjects",
+           "take_name", "types_with_remarks", "vote", "way_to_take"]  # fmt: skip
+ALL_CELLS = Subject(WHOLE, "the whole data set")
 FOR, AGAINST, NEITHER = 1, -1, 0
 NAME_LENGTH = MAX_LABEL_LENGTH
 
@@ -90,12 +102,12 @@ def comment(opened: Workspace, subject: Subject, text: str, name: str = "") -> N
     Parameters
     ----------
     name
-        Who says it, where nobody signs in.
+        Who says it, where nobody signs in; empty: unsigned.
 
     Raises
     ------
     SettingInvalid
-        If there is no such subject, no name or no text, or the text is too long.
+        If there is no such subject or no text, or text or name are too long.
     ProjectError
         If too much was said, or the disk refuses.
     """
@@ -112,6 +124,8 @@ def comment(opened: Workspace, subject: Subject, text: str, name: str = "") -> N
 
 def propose(opened: Workspace, subject: Subject, label: str, name: str = "") -> None:
     """Propose a name for a type or a group of cells; raises as `comment` does."""
+    if subject == ALL_CELLS:
+        raise SettingInvalid("A name is for a part of the cells.", "Choose what it is for.")
     _say(opened, remarks.PROPOSAL, name, **_about(opened, subject), text=clean_label(label))
 
 
@@ -128,6 +142,8 @@ def vote(opened: Workspace, remark_id: str, value: int, name: str = "") -> None:
     seen = said(opened).find(remark_id)
     if seen is None or not seen.is_proposal or value not in (FOR, AGAINST, NEITHER):
         raise SettingInvalid("There is no such vote.", "Reload the page.")
+    if not _speaker(name)[0]:
+        raise SettingInvalid("A vote needs a name: each has one.", "Write your name first.")
     if own_vote(seen, name) != value:
         _say(opened, remarks.VOTE, name, on=remark_id, value=value)
 
@@ -156,11 +172,48 @@ def mark_done(opened: Workspace, remark_id: str, *, done: bool = True) -> None:
     )  # fmt: skip
 
 
+def types_with_remarks(opened: Workspace) -> pd.DataFrame:
+    """Return the table of types; with a column ``remarks`` where colleagues said something of one.
+
+    It counts what is not done.
+    """
+    table, about = edit.label_table(opened), said(opened).open_about(TYPE)
+    if not about:
+        return table
+    n = pd.Series([item.subject.name for item in about]).value_counts()
+    table = table.copy()
+    table.insert(1, "remarks", table["type"].map(n).astype("Int64"))
+    return table
+
+
+def way_to_take(opened: Workspace, item: Remark) -> str:
+    """Return ``rename`` or ``merge``, as a proposed name would change the labels; else empty."""
+    active, name = opened.labels().active, item.subject.name
+    if item.done or not item.is_proposal or item.subject.kind != TYPE or name not in active:
+        return ""
+    return "" if item.text == name else "merge" if item.text in active else "rename"
+
+
+def take_name(opened: Workspace, remark_id: str) -> None:
+    """Give a type the name that was proposed for it, as one step of the labels; that is done then.
+
+    Raises
+    ------
+    SettingInvalid
+        If nobody proposed that, or there is no such type any more.
+    ProjectError
+        If who asks may only look, or the disk refuses.
+    """
+    item = said(opened).find(remark_id)
+    if item is None or not way_to_take(opened, item):
+        raise SettingInvalid("There is no such type any more.", "Reload the page.")
+    edit.rename(opened, item.subject.name, item.text)
+    mark_done(opened, remark_id)
+
+
 def _say(opened: Workspace, what: str, name: str, **more: object) -> None:
     project: Project = open_project(opened.id)
     by, signed_in = _speaker(name)
-    if not by:
-        raise SettingInvalid("Nobody knows who says this.", "Write your name first.")
     request_limits.take(request_limits.REMARK, f"remarks on {opened.id}")
     remarks.add(project.root, what, by, signed_in=signed_in, **more)
 
@@ -170,11 +223,18 @@ def _speaker(name: str) -> tuple[str, bool]:
     person = access.asking()
     if person is not None and person.name:
         return clean_label(person.name), True
-    return users.clean(name), False
+    given = users.clean(name)
+    if len(given) > config.VISITOR_NAME_LENGTH:
+        raise SettingInvalid(
+            f"Your name has {len(given)} characters.",
+            f"Use {config.VISITOR_NAME_LENGTH} or fewer.",
+        )
+    return given, False
 
 
 def _about(opened: Workspace, subject: Subject) -> dict[str, str]:
-    if subject.kind != CELLS and subject not in subjects(opened):
+    known = (ALL_CELLS, *subjects(opened))
+    if subject.kind != CELLS and subject not in known:
         raise SettingInvalid(f"There is no {subject.name[:80]} here.", "Reload the page.")
     if subject.kind == CELLS and cells_of(opened, subject) is None:
         raise SettingInvalid("These are no cells of this project.", "Pick them again.")

@@ -11,6 +11,7 @@ from scanvi_core.data.genes.choose import (
     choose_genes,
     detected_genes,
     pool_batches,
+    told_of_genes,
     variable_genes,
 )
 from scanvi_core.data.intake.import_file import import_file
@@ -39,6 +40,9 @@ def test_they_are_those_of_scanpy_and_are_kept(folder):
     expected = np.flatnonzero(detected)[some.var["highly_variable"].to_numpy()]
     assert np.array_equal(chosen, expected)
     assert len(list(folder.glob("variable_genes_*.npy"))) == 1
+    said = told_of_genes(folder, 300, "donor_guess")
+    assert "a wider fit, over 50% of the genes in place of 30%" in said
+    assert told_of_genes(folder, 299, "donor_guess") == ""  # not chosen yet
     assert np.array_equal(variable_genes(folder, 300, "donor_guess"), chosen)
 
 
@@ -51,7 +55,9 @@ def test_all_detected_genes_when_no_more_are_asked_for(folder):
 @pytest.mark.parametrize("flavor", ["seurat", "variance"])
 def test_the_fallbacks_choose_as_many(folder, flavor):
     request = {"folder": folder, "n_top": 200, "rows": None, "flavor": flavor}
-    chosen = choose_genes(request | {"batch_key": "batch"})  # every cell its own batch
+    found = choose_genes(request | {"batch_key": "batch"})  # every cell its own batch
+    chosen = found["genes"]
+    assert found["span"] is None
     assert len(set(chosen)) == 200
     assert chosen == sorted(chosen)
     assert set(chosen) <= set(detected_genes(Dataset.open(folder)))

@@ -10,7 +10,8 @@ from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.intake.import_file import import_file
 from scanvi_core.data.joining.genes import Source, kind_of_names, shared_genes
 from scanvi_core.data.joining.join import join
-from scanvi_core.data.joining.tables import SOURCE_BATCH, SOURCE_COLUMN, all_cells
+from scanvi_core.data.joining.origin import SOURCE_BATCH, SOURCE_COLUMN
+from scanvi_core.data.joining.tables import all_cells
 from scanvi_core.errors import ColumnMissing, FileRefused
 
 SYMBOLS = [f"GENE{at}" for at in range(30)]

@@ -6,7 +6,7 @@ import pytest
 
 from scanvi_core import keys, runtime
 from scanvi_core.data.manifest import MANIFEST, read_manifest
-from scanvi_core.errors import InputError
+from scanvi_core.errors import InputError, ProjectError
 from scanvi_core.project.files import write_json
 from scanvi_core.project.folder import list_projects, open_project
 from scanvi_core.project.label_log.storage.signing import VERIFIED
@@ -16,7 +16,9 @@ from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit, history
 from scanvi_core.services.projects import adding, library, open_file, several_files
+from scanvi_core.services.projects import grown as grown_project
 from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.review import answers
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example
 
@@ -99,11 +101,11 @@ def test_files_are_added_twice_and_each_is_exported_as_it_was(begun, files, tmp_
     seen = finished(adding.add_paths(once.id, [str(files[2])]))
     overview = several_files.overview(seen)
     assert overview.files["file"].tolist() == ["before", "third"]
-    assert overview.batch_key == "source_file" and overview.likely_references == ()
+    assert overview.batch_key is None and overview.likely_references == ()
     jobs.wait(several_files.join(seen, batch_key=overview.batch_key), 120)
     opened = workspace(finished(seen))
     assert [file.name for file in joined_files(opened)] == ["first", "second", "third"]
-    assert opened.batches(opened.batch_key).names == ("before · first", "before · second", "third")
+    assert opened.batches(opened.batch_key).names == ("first", "second", "third")
     write.write(opened, ExportChoice(per_file=True), tmp_path / "all.annotated.h5ad")
     for path in files:
         before, after = ad.read_h5ad(path), ad.read_h5ad(tmp_path / f"{path.stem}.annotated.h5ad")
@@ -184,3 +186,88 @@ def test_the_same_content_under_another_name_is_refused(begun, files, tmp_path):
     new = finished(adding.add_paths(begun, [str(copy)]))
     assert "first and copy hold the same" in several_files.overview(new).problem
     assert "hold the same" in jobs.wait(several_files.join(new), 120).error[0]
+
+
+def test_names_and_columns_do_not_grow_with_each_addition(begun, files, tmp_path):
+    fourth = tmp_path / "fourth.h5ad"
+    ad.read_h5ad(files[2])[::2].copy().write_h5ad(fourth)  # cells of the third's names
+    once = grown(begun, files[2])
+    twice = grown(once.id, files[1])
+    thrice = grown(twice.id, fourth)
+    for opened in (once, twice, thrice):
+        names, n = opened.dataset.obs_names, once.dataset.n_obs
+        assert list(names[:n]) == list(once.dataset.obs_names)
+    own = ad.read_h5ad(files[0]).obs_names
+    assert list(thrice.dataset.obs_names[: len(own)]) == [f"{name}-first" for name in own]
+    first = workspace(begun).dataset.manifest["obs_columns"]
+    assert set(thrice.dataset.manifest["obs_columns"]) - set(first) == {"source_file"}
+    assert [file.ending for file in joined_files(thrice)] == [
+        "-first", "-third", "-second", "-fourth",
+    ]  # fmt: skip
+
+
+def test_batches_inside_of_files_stay_what_they_are(files, home):
+    for at, path in enumerate(files[:2]):
+        file = ad.read_h5ad(path)
+        file.obs["donor"] = [f"d{at}{cell % 2}" for cell in range(file.n_obs)]
+        del file.obs["batch"]
+        file.write_h5ad(path)
+    project = finished(several_files.open_paths([str(path) for path in files[:2]]))
+    seen = several_files.overview(project)
+    assert seen.batch_key == "donor"
+    assert seen.divides["donor"] == "first has 2 batches; second has 2 batches"
+    jobs.wait(several_files.join(project, batch_key="donor"), 120)
+    before = workspace(finished(project)).batches("source_batch").names
+    new = finished(adding.add_paths(project, [str(files[2])]))
+    seen = several_files.overview(new)
+    assert seen.batch_key == "source_batch"  # else four batches would become two
+    assert "third has no such column: one batch" in seen.divides["source_batch"]
+    jobs.wait(several_files.join(new, batch_key=seen.batch_key), 120)
+    opened = workspace(finished(new))
+    assert opened.batches(opened.batch_key).names == (*before, "third")
+
+
+def test_a_column_that_does_not_divide_every_file_is_not_what_one_begins_with(files, home):
+    for at, path in enumerate(files[:2]):
+        file = ad.read_h5ad(path)
+        file.obs["donor"] = "one" if at else [f"d{cell % 2}" for cell in range(file.n_obs)]
+        del file.obs["batch"]
+        file.write_h5ad(path)
+    project = finished(several_files.open_paths([str(path) for path in files[:2]]))
+    seen = several_files.overview(project)
+    assert seen.batch_key is None and "donor" in seen.columns
+
+
+def test_who_leaves_keeps_nothing_and_is_back_at_the_project_of_before(begun, files):
+    n = len(list_projects())
+    new = finished(adding.add_paths(begun, [str(files[1])]))
+    root = open_project(new).root
+    assert several_files.leave(new) == begun
+    assert not root.exists() and len(list_projects()) == n and files[1].is_file()
+    assert workspace(begun).labels().seq
+    with pytest.raises(ProjectError):
+        several_files.leave(begun)  # it waits for nothing
+    assert open_project(begun).root.is_dir()
+
+
+def test_undo_takes_back_no_step_that_was_made_before_files_were_added(begun, files):
+    opened = grown(begun, files[1])
+    before = opened.labels().codes.copy()
+    assert edit.undoable(opened) is None and answers.last_step(opened) == ""
+    with pytest.raises(ProjectError, match="since the files were added"):
+        edit.undo(opened)
+    edit.name_cells(opened, np.array([3]), "New", "lasso")
+    edit.undo(opened)
+    assert edit.undoable(opened) is None and edit.redoable(opened) is not None
+    assert (opened.labels().codes == before).all()
+
+
+def test_it_is_told_what_is_to_be_done_until_there_is_a_model(begun, files, monkeypatch):
+    opened = grown(begun, files[1])
+    n_new = opened.dataset.n_obs - workspace(begun).dataset.n_obs
+    seen = grown_project.grown(opened)
+    assert (seen.n_new, seen.had_model) == (n_new, False)
+    assert seen.n_unlabeled == (opened.labels().codes < 0).sum() >= n_new
+    assert grown_project.grown(workspace(begun)) is None
+    monkeypatch.setattr(type(opened), "current_run", lambda self: object())  # noqa: ARG005
+    assert grown_project.grown(opened) is None

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from scanvi_core import config
-from scanvi_core.errors import ProjectError, ScanviError, SettingInvalid
+from scanvi_core.errors import ProjectError, ReadOnly, ScanviError, SettingInvalid
 from scanvi_core.project import remarks as stored
 from scanvi_core.project.access import Person
 from scanvi_core.project.folder import open_project
 from scanvi_core.services import request_limits, workspace
 from scanvi_core.services.explore import selection
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import library
+from scanvi_core.services.projects import library, status
 from scanvi_core.services.viewing import remarks
 from scanvi_core.services.viewing.remarks import Subject
 from tests.services.viewing.conftest import ANNA, VERA
@@ -158,11 +158,68 @@ def test_empty_and_long_comments_are_refused(opened, text):
         remarks.propose(opened, dendritic(opened), text)
 
 
-def test_nobody_speaks_without_a_name(opened, linked, visits):
+def test_who_gives_no_name_speaks_unsigned_and_has_no_vote(opened, linked, visits):
     visits(linked.token)
-    for name in ("", "  ", "x" * 201):
+    remarks.comment(opened, dendritic(opened), "text", "  ")
+    remarks.propose(opened, dendritic(opened), "mDC")
+    assert [(item.by, item.signed_in) for item in remarks.said(opened).items] == [("", False)] * 2
+    proposal = remarks.said(opened).items[0]
+    with pytest.raises(SettingInvalid, match="vote needs a name"):
+        remarks.vote(opened, proposal.id, 1, " ")
+    assert remarks.said(opened).find(proposal.id).votes == {}
+
+
+def test_a_name_that_was_typed_has_a_most_of_characters(opened, linked, visits):
+    visits(linked.token)
+    remarks.comment(opened, dendritic(opened), "text", "x" * 60)
+    for name in ("x" * 61, "x" * 201):
         with pytest.raises(SettingInvalid, match="name"):
             remarks.comment(opened, dendritic(opened), "text", name)
+
+
+def test_the_whole_data_set_is_spoken_of_and_gets_no_name(opened):
+    remarks.comment(opened, remarks.ALL_CELLS, "well done")
+    with pytest.raises(SettingInvalid, match="part of the cells"):
+        remarks.propose(opened, remarks.ALL_CELLS, "blood")
+    [item] = remarks.said(opened).items
+    assert (item.subject, item.text) == (remarks.ALL_CELLS, "well done")
+
+
+def test_a_proposed_name_is_taken_as_one_step_that_can_be_undone(opened, asks):
+    remarks.propose(opened, dendritic(opened), "mDC")
+    other = next(name for name in opened.labels().active if name != "Dendritic")
+    remarks.propose(opened, dendritic(opened), other)
+    remarks.comment(opened, dendritic(opened), "look")
+    comment, merge, rename = remarks.said(opened).items
+    ways = [remarks.way_to_take(opened, item) for item in (comment, merge, rename)]
+    assert ways == ["", "merge", "rename"]
+    before = opened.labels()
+    with pytest.raises(ReadOnly):
+        remarks.take_name(opened, rename.id)  # Vera looks only
+    asks(Person(ANNA))
+    remarks.take_name(opened, rename.id)
+    assert "mDC" in opened.labels().active and "Dendritic" not in opened.labels().active
+    assert remarks.said(opened).find(rename.id).done
+    assert remarks.way_to_take(opened, remarks.said(opened).find(merge.id)) == ""  # it is gone
+    with pytest.raises(SettingInvalid, match="no such type"):
+        remarks.take_name(opened, merge.id)
+    assert opened.labels().seq == before.seq + 1
+    edit.undo(opened)
+    assert opened.labels().active == before.active
+
+
+def test_the_table_of_types_counts_what_is_not_done(opened, asks):
+    assert "remarks" not in remarks.types_with_remarks(opened)
+    remarks.propose(opened, dendritic(opened), "mDC")
+    remarks.comment(opened, dendritic(opened), "look")
+    remarks.comment(opened, remarks.ALL_CELLS, "all")
+    table = remarks.types_with_remarks(opened).set_index("type")["remarks"]
+    assert table["Dendritic"] == 2 and table.drop("Dendritic").isna().all()
+    asks(Person(ANNA))
+    assert status.of(opened.id).n_said == library.listing()[0].n_said == 3
+    remarks.mark_done(opened, remarks.said(opened).items[1].id)
+    table = remarks.types_with_remarks(opened).set_index("type")["remarks"]
+    assert table["Dendritic"] == 1 and status.of(opened.id).n_said == 2
 
 
 HOSTILE = [
@@ -249,7 +306,7 @@ DAMAGED = {
     **{
         f"{key} {value!r:.12}": json.dumps(GOOD | {"id": "f" * 16} | {key: value}).encode()
         for key, value in [
-            ("id", 3), ("id", "../../etc"), ("what", "shell"), ("at", "never"), ("by", ""),
+            ("id", 3), ("id", "../../etc"), ("what", "shell"), ("at", "never"), ("by", None),
             ("by", "x" * 201), ("signed_in", "yes"), ("kind", "file"), ("about", None),
             ("text", "x" * 1001), ("text", ["x"]), ("cells", "<b>"), ("what", "vote"),
             ("what", "done"),
