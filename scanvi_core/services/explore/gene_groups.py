@@ -133,15 +133,17 @@ def sides(opened: Workspace, tab: str, what: str) -> list[str]:
 
 
 def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
+    """Return the levels of genes in what cells are grouped by; see `levels_of`."""
+    return levels_of(opened, groups(opened, what), chosen)
+
+
+def levels_of(opened: Workspace, types: Groups, chosen: Sequence[str]) -> pd.DataFrame:
     """Return a row per group and gene: ``group``, ``gene``, ``mean``, ``share``, ``scaled``.
 
     ``scaled`` is the mean level of a gene from 0 in the lowest group to 1 in the highest, as by
     scanpy's ``standard_scale="var"``. Groups without a cell are left out.
     """
     from scanvi_core.annotation.genes.levels import by_group
-
-    types = groups(opened, what)
-    key = ("levels", what, types.digest, tuple(chosen))
 
     def work_out() -> pd.DataFrame:
         dataset = opened.dataset
@@ -160,7 +162,7 @@ def levels(opened: Workspace, what: str, chosen: Sequence[str]) -> pd.DataFrame:
         table = table.dropna(subset=["mean"])
         return table.assign(scaled=_scaled(table))
 
-    return opened.cache.get(key, work_out)
+    return opened.cache.get(("levels", types.digest, tuple(chosen)), work_out)
 
 
 def _scaled(table: pd.DataFrame) -> pd.Series:

@@ -1,6 +1,7 @@
 """Genes that mark types, and genes that differ between two groups: jobs, their tables kept."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,8 +142,6 @@ def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
         table = _by_model(opened, question.groups)
     else:
         table = _by_test(opened, question, job)
-    names = gene_search.index(opened).names
-    table.insert(1, "gene", [names[at] for at in table.pop("at")])
     path = _path(opened, question)
     path.parent.mkdir(exist_ok=True)
     job.step(0.9, "Keeping the table")
@@ -151,27 +150,34 @@ def _work(opened: Workspace, question: GeneTest, job: jobs.Job) -> None:
 
 
 def _by_test(opened: Workspace, question: GeneTest, job: jobs.Job) -> pd.DataFrame:
-    from scanvi_core.annotation.genes.marker_tests import REST, rank_genes
-
-    groups, dataset = question.groups, opened.dataset
-
     def report(share: float) -> None:
         job.step(0.1 + 0.8 * share, f"Testing genes, {percent(share)} done")
 
-    ranked = rank_genes(
-        dataset.counts,
-        groups.codes,
-        groups.names,
-        PER_PAIR if question.two else PER_TYPE,
-        totals=dataset.totals,
-        reference=1 if question.two else REST,
-        report=report,
-    )
+    n = PER_PAIR if question.two else PER_TYPE
+    return ranked(opened, question.groups, n, two=question.two, report=report)
+
+
+def ranked(
+    opened: Workspace, groups: Groups, n: int, *, two: bool = False,
+    report: Callable[[float], None] = lambda _: None,
+) -> pd.DataFrame:  # fmt: skip
+    """Return `n` genes per group that a test ranks first, as `answer` tells them.
+
+    Of `two` groups the first is held against the second, else each against all other cells.
+    """
+    from scanvi_core.annotation.genes.marker_tests import REST, rank_genes
+
+    dataset = opened.dataset
+    table = rank_genes(
+        dataset.counts, groups.codes, groups.names, n, totals=dataset.totals,
+        reference=1 if two else REST, report=report,
+    )  # fmt: skip
+    names = gene_search.index(opened).names
     columns = {
-        "group": "group", "gene": "at", "score": "score", "log2_change": "log2 change",
-        "p_adjusted": "adjusted p", "share": "seen in group", "share_others": "seen in others",
+        "log2_change": "log2 change", "p_adjusted": "adjusted p", "share": "seen in group",
+        "share_others": "seen in others",
     }  # fmt: skip
-    return ranked.rename(columns=columns)
+    return table.assign(gene=[names[at] for at in table["gene"]]).rename(columns=columns)
 
 
 def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
@@ -195,10 +201,11 @@ def _by_model(opened: Workspace, groups: Groups) -> pd.DataFrame:
     table = table.assign(at=_positions(opened, run)).sort_values(
         "log_bayes", ascending=False, kind="stable"
     )[:PER_PAIR]
+    names = gene_search.index(opened).names
     return pd.DataFrame(
         {
             "group": groups.names[0],
-            "at": table["at"].to_numpy(),
+            "gene": [names[at] for at in table["at"]],
             "score": table["log_bayes"].to_numpy(),
             "log2 change": table["lfc_median"].to_numpy(),
             "likely different": table["different"].to_numpy(),

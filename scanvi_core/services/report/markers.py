@@ -1,12 +1,11 @@
 """The markers of a report: a few genes of each type, and their levels in all types."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from scanvi_core.export.figures.write import SVG
-from scanvi_core.services.explore import colors, gene_search
+from scanvi_core.services.explore import colors, gene_tests, telling_genes
+from scanvi_core.services.explore.gene_groups import Groups, levels_of
 from scanvi_core.services.export import columns, figures
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.export.figures import figure_file
@@ -17,7 +16,6 @@ PER_TYPE = 3  # genes of a type
 MOST_TYPES = 40  # of more, a figure shows nothing
 MIN_CELLS = 10  # of a type; a few cells mark nothing
 CANDIDATES = 200  # ranked per type, since ribosomal genes may lead them
-EVERYWHERE = re.compile(r"^(RP[LS]\d|RPLP\d|RPSA$|MRP[LS]\d|MT-)", re.IGNORECASE)
 
 
 def markers(opened: Workspace, choice: ExportChoice) -> list[Section]:
@@ -28,48 +26,22 @@ def markers(opened: Workspace, choice: ExportChoice) -> list[Section]:
     if not 2 <= len(types) <= MOST_TYPES:
         return []
     codes = pd.Index(types).get_indexer(names).astype(np.int32)
-    chosen = _genes(opened, codes, list(map(str, types)))
-    if not chosen:
+    groups = Groups("Final label", codes, tuple(map(str, types)), (), "")
+    ranked = gene_tests.ranked(opened, groups, CANDIDATES)
+    n = min(PER_TYPE, telling_genes.per_group(len(types)))
+    told = telling_genes.of_groups(opened, ranked, n)
+    if not told.genes:
         return []
-    levels = _levels(opened, codes, list(map(str, types)), chosen)
-    drawn = figures.dots(levels, colors.type_colors(opened))
+    drawn = figures.dots(levels_of(opened, groups, told.genes), colors.type_colors(opened))
     caption = (
-        "Levels of these genes: log(1 + counts per 10,000). Dot size: share of cells with a count."
+        "Levels of these genes, log(1 + counts per 10,000), from 0 in the type where a gene is "
+        "lowest to 1 where it is highest. Dot size: share of cells with a count."
     )
     words = (
-        f"At most {PER_TYPE} genes of each type that are highest there against all other cells, "
-        "by Wilcoxon's test on at most 10,000 cells. Ribosomal and mitochondrial genes are left "
-        "out. Predicted labels were made from the same genes, which flatters them."
+        f"At most {n} genes of each type that tell it from all other cells, ranked by Wilcoxon's "
+        "test on at most 10,000 cells. Predicted labels were made from the same genes, which "
+        "flatters them."
     )
+    behind = [Text(told.sentence)] if told.sentence else []
     picture = Picture(figure_file(drawn, SVG), caption)
-    return [Section("Markers of the types", [Text(words), picture])]
-
-
-def _genes(opened: Workspace, codes: np.ndarray, types: list[str]) -> list[int]:
-    """Return the positions of the genes to draw, those of the first type first, each once."""
-    from scanvi_core.annotation.genes.marker_tests import rank_genes
-
-    dataset, names = opened.dataset, gene_search.index(opened).names
-    ranked = rank_genes(dataset.counts, codes, types, CANDIDATES, totals=dataset.totals)
-    told = [not EVERYWHERE.match(names[at]) for at in ranked["gene"]]
-    ranked = ranked[np.array(told, dtype=bool) & (ranked["log2_change"] > 0)]
-    first = ranked.drop_duplicates("gene").groupby("group", sort=False).head(PER_TYPE)
-    return [int(at) for at in first["gene"]]
-
-
-def _levels(
-    opened: Workspace, codes: np.ndarray, types: list[str], chosen: list[int]
-) -> pd.DataFrame:
-    """Return the levels of genes in types, as `gene_groups.levels` does."""
-    from scanvi_core.annotation.genes.levels import by_group
-
-    dataset, names = opened.dataset, gene_search.index(opened).names
-    mean, share = by_group(dataset.counts_by_gene, dataset.totals, chosen, codes, len(types))
-    return pd.DataFrame(
-        {
-            "group": np.repeat(np.array(types, dtype=object), len(chosen)),
-            "gene": np.tile(np.array([names[at] for at in chosen], dtype=object), len(types)),
-            "mean": mean.ravel(),
-            "share": share.ravel(),
-        }
-    )
+    return [Section("Markers of the types", [Text(words), *behind, picture])]

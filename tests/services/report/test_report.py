@@ -14,7 +14,7 @@ from scanvi_core.errors import ExportError, InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.explore import gene_search
+from scanvi_core.services.explore import gene_search, telling_genes
 from scanvi_core.services.export import filling, methods, write, written
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.labels import edit
@@ -77,7 +77,8 @@ def test_it_says_what_is_known_of_data_model_and_evaluation(trained):
 def test_no_name_becomes_markup_and_nothing_is_loaded(hostile):
     shown = Page(report_html(hostile))
     assert shown.tags.isdisjoint({"script", "img", "iframe", "link", "object", "embed", "form"})
-    assert shown.text.count(HOSTILE) == 4  # in a table, the history, on a map and with the markers
+    # in a table, the history, a legend, on a map and with the markers
+    assert shown.text.count(HOSTILE) == 5
     assert "Blood <img src=x onerror=alert(1)>" in shown.text
     assert all(re.match(r"#|data:image/png;base64,", address) for address in shown.addresses)
 
@@ -154,10 +155,11 @@ def test_the_few_genes_of_each_type_are_no_ribosomal_ones(trained, monkeypatch):
         return pd.concat([first, table])
 
     monkeypatch.setattr(marker_tests, "rank_genes", ribosomal_first)
-    monkeypatch.setitem(vars(gene_search.index(workspace(trained))), "names", ["RPL3", *names[1:]])
+    monkeypatch.setattr(telling_genes, "housekeeping", lambda _: np.arange(len(names)) == 0)
     text = Page(report_html(workspace(trained))).text
     part = text[text.index("At most 3 genes of each type") : text.index("Levels of these genes")]
-    assert "RPL3" not in part
+    drawn = part[part.index(f"mitochondrial ({names[0]})") + len(names[0]) + 15 :]
+    assert names[0] not in drawn
     assert 5 < sum(f" {name} " in part for name in names) <= 3 * 10
 
 
