@@ -120,7 +120,7 @@ def technical(cells: Cells, home: Path, masks: int) -> Figures:
 
 
 def _spread(values: np.ndarray, batch: np.ndarray, *, upper: bool) -> limits.Spread:
-    return limits.Spread.of(values, batch, int(batch.max()) + 1, upper=upper, log=not upper)
+    return limits.Spread.of(values, batch, int(batch.max()) + 1, upper=upper)
 
 
 def _doublet_score(counts: sparse.csr_array, batch: np.ndarray, seed: int) -> np.ndarray:

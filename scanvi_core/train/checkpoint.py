@@ -19,6 +19,7 @@ from scanvi_core.train.step import out_of_memory
 from scanvi_core.train.training import Training
 
 META = "scanvi"
+USUAL = "usual_gradient"
 START_AGAIN = "Delete the file and train from the start."
 
 
@@ -28,6 +29,7 @@ def save(path: Path, run: Training) -> None:
         **_prefixed("module", run.module.state_dict()),
         **_prefixed("best", run.best),
         "noise": run.stepper.noise.get_state(),
+        USUAL: run.stepper.guard.usual,
     }
     for i, state in run.stepper.optimizer.state_dict()["state"].items():
         tensors |= _prefixed(f"optimiser.{i}", state)
@@ -83,6 +85,8 @@ def _restore(run: Training, tensors: dict[str, Tensor], meta: dict[str, Any]) ->
     run.random.bit_generator.state = meta["random"]
     for name, sampler in (("cells", run.cells), ("labelled", run.labeled)):
         sampler.restore({"order": tensors[name].numpy(), "position": meta["positions"][name]})
+    if USUAL in tensors:  # not of versions that did not watch them
+        run.stepper.guard.usual.copy_(tensors[USUAL])
     if "teacher" in tensors:
         run.learn_from(tensors["teacher"].numpy())
     run.step, run.seconds, run.score = meta["step"], meta["seconds"], tuple(meta["score"])

@@ -14,6 +14,7 @@ from scanvi_core.nn.keyed import KeyedNoise, key_of
 from scanvi_core.nn.noise import Noise
 from scanvi_core.nn.sparse import Counts, SparseRows
 from scanvi_core.train.loader import DeviceRows, TrainingData, rows_of
+from scanvi_core.train.spikes import SpikeGuard
 from scanvi_core.train.team import Team, check_norm, team
 
 SHORT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
@@ -52,6 +53,8 @@ class Stepper:
     sums
         Sums over steps [6], on the device: loss, reconstruction, kl, classification, labeled
         cells predicted rightly, labeled cells of a known type.
+    guard
+        Keeps one step's gradients from throwing the run off.
     number
         Of the step that comes next; where several processes train, its noise depends on it.
     """
@@ -87,6 +90,7 @@ class Stepper:
             fused=self.device.type in ("cpu", "cuda"),
             capturable=self.device.type == "cuda",
         )
+        self.guard = SpikeGuard(self.device)
         self.sums = torch.zeros(6, device=self.device)
 
     def take(
@@ -118,11 +122,15 @@ class Stepper:
         gained = [self._add_gradients(piece, kl_weight) for piece in pieces]
         if self.team is not None:
             self._share_gradients(self.team)
+        self.guard.shrink(self._parameters())
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         for piece, values in zip(pieces, gained, strict=True):
             self.sums.add_(values, alpha=piece.shares[0])
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _pieces(self, rows: Tensor, chosen: Tensor) -> Iterator[Piece]:
         """Yield this process's cells of a minibatch, in as many parts as memory needs."""
@@ -142,7 +150,7 @@ class Stepper:
 
     def _share_gradients(self, all_of_us: Team) -> None:
         """Add up the gradients of all processes; those of no cell are 0."""
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        parameters = self._parameters()
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

@@ -1,8 +1,12 @@
-"""One process of a team, for test_team: ``torchrun ... team_worker.py OUT [checkpoint] [die]``."""
+"""One process of a team, for test_team: ``torchrun ... team_worker.py OUT [checkpoint] [how]``.
+
+How it goes: die, stop or spike.
+"""
 
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +21,9 @@ from scanvi_core.train import loop
 from scanvi_core.train.history import Hooks
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.team import joined
+from tests.train.spike import spike_at
 
-N_STEPS, DIE_AT = 160, 25
+N_STEPS, DIE_AT, SPIKE_AT = 160, 25, 80
 
 
 def main(out, checkpoint=None, how=""):
@@ -39,7 +44,8 @@ def main(out, checkpoint=None, how=""):
     module.draw_parameters(torch.Generator().manual_seed(0))
     config = TrainConfig(batch_size=50, labeled_batch_size=20, learning_rate=0.01, device="cpu")
     steps = iter(range(1, 1000))
-    with joined(torch.device("cpu")) as team:
+    spiked = spike_at(SPIKE_AT) if how == "spike" else nullcontext()
+    with joined(torch.device("cpu")) as team, spiked:
 
         def should_stop():
             step = next(steps)

@@ -79,6 +79,14 @@ def test_the_first_process_stops_all(tmp_path):
     assert found["last"] in (25, 26)
 
 
+@pytest.mark.slow
+def test_a_spike_is_scaled_down_by_all_processes_alike(alone, tmp_path):
+    one = trained(1, tmp_path, "", "spike")
+    assert_same(trained(2, tmp_path, "", "spike"), one)
+    right, undisturbed = ((run["labels"] == run["truth"]).mean() for run in (one, alone))
+    assert right > undisturbed - 0.04, (right, undisturbed)
+
+
 def test_every_cell_of_a_minibatch_is_in_one_share():
     for n_rows, n_chosen, size in ((128, 64, 3), (50, 20, 7), (2, 20, 3), (5, 3, 4)):
         shares = [Team(rank, size).share(n_rows, n_chosen) for rank in range(size)]

@@ -122,6 +122,24 @@ def test_cells_beyond_the_graph_ask_their_neighbors(monkeypatch):
     assert (found.flagged == full.flagged).mean() > 0.9
 
 
+def test_cells_that_ask_within_their_region_hear_what_all_would_say(monkeypatch):
+    """Whoever lies between two regions misses some of its nearest, and hears the next ones."""
+    from sklearn.neighbors import NearestNeighbors
+
+    random = np.random.default_rng(1)
+    points, _ = blobs((400,) * 6)
+    order = random.permutation(len(points))
+    chosen, rest = np.sort(order[:1000]), np.sort(order[1000:])
+    score = 1 / (1 + np.exp(-points[:, 0]))  # changes from place to place
+    near = NearestNeighbors(n_neighbors=novelty.N_ASKED).fit(points[chosen])
+    exact = score[chosen][near.kneighbors(points[rest], return_distance=False)].mean(axis=1)
+    monkeypatch.setattr(novelty, "N_REGIONS", 40)
+    monkeypatch.setattr(novelty, "N_AROUND", 200)
+    found = novelty._ask_neighbors(points, chosen, rest, score)
+    assert np.corrcoef(found, exact)[0, 1] > 0.98
+    assert np.abs(found - exact).mean() < 0.03
+
+
 def test_the_walk_meets_the_goal_as_often_as_the_linear_equations_say():
     points, _ = blobs((40, 40))
     walk = neighbor_walk(points)

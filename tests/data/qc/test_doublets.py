@@ -68,9 +68,31 @@ def test_any_other_error_is_no_statement_about_the_genes(types, monkeypatch, fau
     def broken(*_arguments, **_options):
         raise fault("planted")
 
-    monkeypatch.setattr("scanpy.pp.scrublet", broken)
+    monkeypatch.setattr("scanpy.pp.highly_variable_genes", broken)
     with pytest.raises(fault, match="planted"):
         find_doublets(types[0], seed=0)
+
+
+def test_the_scores_are_those_of_scanpy(random):
+    import anndata
+    import scanpy
+
+    means = random.lognormal(0, 1.5, (6, 300)) * random.uniform(0.1, 1.0)
+    counts = random.poisson(means[random.integers(0, 6, 700)] * random.gamma(2, 0.5, (700, 1)))
+    counts[3] = 0  # a cell that is not scored
+    cells = anndata.AnnData(sp.csr_matrix(counts, dtype=np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scanpy.pp.scrublet(
+            cells, mean_center=False, use_approx_neighbors=False, threshold=1.0, verbose=False,
+            random_state=5,
+        )  # fmt: skip
+    expected = cells.obs["doublet_score"].to_numpy()
+    found = find_doublets(sp.csr_matrix(counts, dtype=np.float32), seed=5).score
+    assert np.isnan(found[3]) and np.isnan(expected[3])
+    close = np.isclose(np.delete(found, 3), np.delete(expected, 3), rtol=1e-5)
+    assert close.mean() > 0.98  # the others: neighbors that are as near, up to rounding
+    assert np.nanmax(np.abs(found - expected)) < 0.03
 
 
 def test_too_few_too_many_and_too_large_batches_are_not_begun():
