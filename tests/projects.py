@@ -6,7 +6,7 @@ from pathlib import Path
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.data.manifest import read_manifest
 from scanvi_core.project.folder import create_project
-from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.paths import was_imported
 from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.workspace import workspace

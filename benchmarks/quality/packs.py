@@ -31,8 +31,8 @@ from scanvi_core.annotation.model.narrow import narrowed
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import create_project
 from scanvi_core.project.pack import ENDING
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.export import pack
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.packs import opening, start
 from scanvi_core.services.projects.open_file import import_into

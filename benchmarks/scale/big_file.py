@@ -114,8 +114,8 @@ def work(stage: str, folder: Path, n_obs: int) -> None:
         make(path, n_obs)
         return
     from scanvi_core.services import workspace
-    from scanvi_core.services.annotate import ForegroundJob
     from scanvi_core.services.export import write as export_write
+    from scanvi_core.services.foreground import ForegroundJob
     from scanvi_core.services.labels import edit
     from scanvi_core.services.projects import data_report, open_file
     from scanvi_core.services.training import in_process

@@ -24,7 +24,8 @@ WAYS = {"several": f"{N_FILES} files", "one": "one file with the cells of all"}
 def work(way: str, folder: Path) -> None:
     """Open the files in one way."""
     from scanvi_core.project.folder import create_project
-    from scanvi_core.services.projects import open_file, parts, several_files
+    from scanvi_core.services.projects import open_file
+    from scanvi_core.services.projects.joining import parts, several_files
 
     project = create_project(way)
     if way == "one":

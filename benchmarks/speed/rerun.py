@@ -69,9 +69,9 @@ def prepare(n: int) -> str:
     """Return the id of the project in the present home; make it where there is none."""
     from scanvi_core.project.folder import create_project
     from scanvi_core.services import jobs, workspace
-    from scanvi_core.services.annotate import ForegroundJob
     from scanvi_core.services.explore import maps
     from scanvi_core.services.export import write as export_write
+    from scanvi_core.services.foreground import ForegroundJob
     from scanvi_core.services.labels import edit
     from scanvi_core.services.projects import open_file
     from scanvi_core.services.runs.train_request import TrainRequest

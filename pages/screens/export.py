@@ -13,7 +13,8 @@ from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.export import columns, filling, uncertainty_columns, write
 from scanvi_core.services.export.columns import ANALYSIS, CAP, CELLXGENE, ExportChoice
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.projects import joined_files, sharing
+from scanvi_core.services.projects import sharing
+from scanvi_core.services.projects.joining import joined_files
 from scanvi_core.services.runs import results
 
 PROFILES = {

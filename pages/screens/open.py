@@ -13,7 +13,8 @@ from scanvi_core import runtime
 from scanvi_core.errors import ScanviError
 from scanvi_core.services import workspace
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import adding, open_file, several_files
+from scanvi_core.services.projects import open_file
+from scanvi_core.services.projects.joining import adding, several_files
 
 ADDING = "add-files"
 

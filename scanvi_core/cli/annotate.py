@@ -49,7 +49,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Annotate a file and print the summary."""
-    from scanvi_core.services.annotate import AnnotateRequest, annotate
+    from scanvi_core.services.annotate.command import annotate
+    from scanvi_core.services.annotate.request import AnnotateRequest
     from scanvi_core.services.runs.train_request import TrainRequest
 
     training = TrainRequest(

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print what is in a file."""
     from scanvi_core.data.intake.import_file import inspect_file
-    from scanvi_core.services.annotate import check_asked
+    from scanvi_core.services.annotate.command import check_asked
 
     answers = dict(options.answer)
     report = inspect_file(options.source, answers=answers)

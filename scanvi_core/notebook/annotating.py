@@ -71,8 +71,8 @@ def annotate(
     >>> adata.obs["cell_type_curated"].value_counts().to_dict()
     {'B': 60, 'T': 60}
     """
-    from scanvi_core.services.annotate import AnnotateRequest
-    from scanvi_core.services.annotate import annotate as annotate_files
+    from scanvi_core.services.annotate.command import annotate as annotate_files
+    from scanvi_core.services.annotate.request import AnnotateRequest
     from scanvi_core.services.runs.train_request import TrainRequest
 
     with tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True) as folder:

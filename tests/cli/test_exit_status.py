@@ -11,7 +11,7 @@ import pytest
 
 from scanvi_core import cli
 from scanvi_core.errors import DiskFull, ExportError, ProjectError, is_disk_full, name_abroad
-from scanvi_core.services import annotate as annotate_service
+from scanvi_core.services.annotate import command as annotate_service
 from tests import ROOT
 from tests.cli.program import LABELS, annotate
 

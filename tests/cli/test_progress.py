@@ -10,8 +10,10 @@ from scanvi_core import cli
 from scanvi_core.cli import output
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.project.folder import create_project
-from scanvi_core.services import annotate_progress as parts
-from scanvi_core.services.annotate import AnnotateRequest, ForegroundJob, annotate
+from scanvi_core.services.annotate import progress as parts
+from scanvi_core.services.annotate.command import annotate
+from scanvi_core.services.annotate.request import AnnotateRequest
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs.frozen_run import Outside

@@ -185,7 +185,7 @@ def test_a_fault_of_ours_is_one_line_that_names_the_log(capsys, example, tmp_pat
     def broken(*_arguments):
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr("scanvi_core.services.annotate.annotate", broken)
+    monkeypatch.setattr("scanvi_core.services.annotate.command.annotate", broken)
     status, _, err = annotate(capsys, example, tmp_path / "o.h5ad")
     assert status == cli.FAULT
     assert err.count("\n") == 1 and "Traceback" not in err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import cli, keys
-from scanvi_core.services import annotate as annotate_service
+from scanvi_core.services.annotate import command as annotate_service
 from scanvi_core.services.training.trainer import Trainer
 from tests.cli.program import LABELS, annotate
 

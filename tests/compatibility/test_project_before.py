@@ -14,9 +14,9 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.project.folder import create_project
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import history
 from scanvi_core.services.projects import library
 from scanvi_core.services.runs import results

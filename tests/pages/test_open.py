@@ -12,7 +12,8 @@ from scanvi_core.errors import FileRefused
 from scanvi_core.project.folder import list_projects
 from scanvi_core.services import jobs
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import browse, open_file, several_files
+from scanvi_core.services.projects import browse, open_file
+from scanvi_core.services.projects.joining import several_files
 from scanvi_core.services.workspace import exists, workspace
 from tests.pages.conftest import said
 from tests.pages.test_screens import sound

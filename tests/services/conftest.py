@@ -9,7 +9,7 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.project.folder import create_project
-from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects import project_file
 from scanvi_core.services.projects.open_file import import_into

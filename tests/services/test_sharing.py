@@ -17,7 +17,7 @@ from scanvi_core.services import jobs, paths, request_limits, workspace
 from scanvi_core.services.diagnostics import uncertainty_job
 from scanvi_core.services.export import write as export_write
 from scanvi_core.services.export.write import ExportChoice
-from scanvi_core.services.labels import edit, from_project, history, holdout
+from scanvi_core.services.labels import edit, from_project, history, holdout, type_table
 from scanvi_core.services.projects import library, open_file, sharing, status
 from scanvi_core.services.quality import chosen_limits
 from scanvi_core.services.runs import model_in_use, train_request
@@ -62,7 +62,7 @@ def opened_by(call):
 
 READS = [
     open_project, workspace.workspace, workspace.is_ready, status.of, jobs.list_jobs,
-    jobs.active, opened_by(edit.label_table), library.saved_file, library.save,
+    jobs.active, opened_by(type_table.label_table), library.saved_file, library.save,
     library.duplicate, library.start_saving, opened_by(export_write.exported_files),
     opened_by(resume.cut_off), opened_by(distributed.awaited), opened_by(history.table),
     sharing.sharing_of,
@@ -83,7 +83,7 @@ def test_to_others_a_project_is_not_there(trained, asks):
 
 def test_who_may_look_finds_it_and_sees_everything(shared):
     assert shared in found() and shared in offered()
-    assert edit.label_table(workspace.workspace(shared))["labeled"].sum() > 0
+    assert type_table.label_table(workspace.workspace(shared))["labeled"].sum() > 0
     assert status.pages_done(shared) >= {"check", "labels", "train"}
     assert BOB not in edit.read_only(workspace.workspace(shared)) and ANNA in edit.read_only(
         workspace.workspace(shared)

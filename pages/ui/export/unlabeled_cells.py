@@ -8,7 +8,7 @@ from scanvi_core.services.diagnostics import confidence_worth
 from scanvi_core.services.export import filling
 from scanvi_core.services.export.filling import NO_PREDICTION, Filling
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 

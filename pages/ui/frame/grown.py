@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.frame.pages import TRAIN, next_button
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import grown
+from scanvi_core.services.projects.joining import grown
 from scanvi_core.services.workspace import Workspace
 
 

@@ -8,7 +8,8 @@ from scanvi_core.errors import ScanviError
 from scanvi_core.services import jobs, workspace
 from scanvi_core.services.formatting import duration
 from scanvi_core.services.jobs import JobStatus
-from scanvi_core.services.projects import open_file, several_files, sharing
+from scanvi_core.services.projects import open_file, sharing
+from scanvi_core.services.projects.joining import several_files
 
 POLL_S = 0.5
 LONG_S = 2.0

@@ -6,7 +6,8 @@ from pages.ui.frame import jobs, state
 from pages.ui.frame.actions import do
 from pages.ui.text import md
 from scanvi_core.services.formatting import count
-from scanvi_core.services.projects import open_file, several_files
+from scanvi_core.services.projects import open_file
+from scanvi_core.services.projects.joining import several_files
 
 EACH_FILE = "each file is one batch"
 

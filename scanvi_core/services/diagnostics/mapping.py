@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scanvi_core.services.diagnostics import uncertainty
-from scanvi_core.services.projects.joined_files import joined_files, of_references
+from scanvi_core.services.projects.joining.joined_files import joined_files, of_references
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 

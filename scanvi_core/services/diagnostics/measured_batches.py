@@ -13,7 +13,7 @@ import numpy as np
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import holdout
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Batches, Workspace
 

@@ -8,7 +8,7 @@ from scanvi_core.errors import ExportError, FileRefused
 from scanvi_core.export.h5ad import check_paths
 from scanvi_core.export.request import Column, ExportRequest, SourceFile, check_unchanged
 from scanvi_core.services.paths import stored_path
-from scanvi_core.services.projects.joined_files import JoinedFile, joined_files
+from scanvi_core.services.projects.joining.joined_files import JoinedFile, joined_files
 from scanvi_core.services.workspace import Workspace
 
 

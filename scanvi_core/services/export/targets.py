@@ -6,7 +6,7 @@ from pathlib import Path
 from scanvi_core.errors import ExportError, FileRefused
 from scanvi_core.export.replaceable import check_replaceable
 from scanvi_core.project.folder import projects_home
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.workspace import Workspace, source_path
 
 

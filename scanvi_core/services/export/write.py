@@ -33,7 +33,7 @@ from scanvi_core.services.export.columns import (
     words,
 )
 from scanvi_core.services.export.targets import check_target
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import IO_LANE, Workspace, source_path
 

@@ -13,8 +13,8 @@ from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.replay.state import LabelState
 from scanvi_core.services.labels import holdout, pack_types
-from scanvi_core.services.projects import grown
 from scanvi_core.services.projects.data_report import columns_with
+from scanvi_core.services.projects.joining import grown
 from scanvi_core.services.workspace import Workspace
 
 OTHER_VALUES = 200  # most of a column that is no usual one, such as a number per cell
@@ -244,30 +244,6 @@ def _made_here(opened: Workspace, event: Event | None) -> Event | None:
 def read_only(opened: Workspace) -> str:
     """Return why nothing can be saved in a project; empty where saving is possible."""
     return opened.store.read_only
-
-
-def label_table(opened: Workspace) -> pd.DataFrame:
-    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
-    state = opened.labels()
-    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
-    return table
-
-
-def _label_table(state: LabelState) -> pd.DataFrame:
-    codes, names = state.compact()
-    visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
-    aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
-    rare = np.where(visible < config.RARE_CELLS, "too few to score", "")
-    return pd.DataFrame(
-        {
-            "type": list(names),
-            "labeled": visible,
-            "set aside": aside,
-            "group": [state.groups.get(name, "") for name in names],
-            "expected share": [state.prior.get(name, np.nan) for name in names],
-            "note": rare,
-        }
-    )
 
 
 def _column(opened: Workspace, key: str) -> pd.Series:

@@ -13,7 +13,7 @@ import pandas as pd
 from scanvi_core.data.blocks.mapped import entries
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.errors import LabelsUnusable
-from scanvi_core.services.projects.label_transfer import transfer
+from scanvi_core.services.projects.joining.label_transfer import transfer
 from scanvi_core.services.workspace import Workspace, recent_projects, workspace
 
 BLOCK_ROWS = 20_000

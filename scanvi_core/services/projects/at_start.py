@@ -5,8 +5,8 @@ import os
 from functools import cache
 
 from scanvi_core import runtime
+from scanvi_core.services.projects.joining.several_files import open_paths
 from scanvi_core.services.projects.open_file import open_example
-from scanvi_core.services.projects.several_files import open_paths
 
 
 @cache

@@ -59,7 +59,7 @@ def open_uploads(files: Sequence[tuple[str, IO[bytes]]]) -> str:
     """Keep uploaded files in a new project and start opening them; return the project id.
 
     Several files belong together: a matrix with its lists of genes and cells. Those that each
-    hold cells are for :func:`scanvi_core.services.projects.several_files.open_uploads`.
+    hold cells are for :func:`scanvi_core.services.projects.joining.several_files.open_uploads`.
     """
     named = {Path(name).name or "upload": stream for name, stream in files}
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from scanvi_core.services.formatting import count
 from scanvi_core.services.projects import data_report
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.quality import chosen_limits, preview
 from scanvi_core.services.report.parts import Facts, Listed, Section, Text, known, table_of
 from scanvi_core.services.workspace import Workspace

@@ -30,7 +30,7 @@ from scanvi_core.project.remarks import (
 from scanvi_core.services import request_limits
 from scanvi_core.services.explore import maps, picked_cells
 from scanvi_core.services.explore.rules import Selection
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, type_table
 from scanvi_core.services.projects import users
 from scanvi_core.services.viewing import types_seen
 from scanvi_core.services.workspace import Workspace
@@ -177,7 +177,7 @@ def types_with_remarks(opened: Workspace) -> pd.DataFrame:
 
     It counts what is not done.
     """
-    table, about = edit.label_table(opened), said(opened).open_about(TYPE)
+    table, about = type_table.label_table(opened), said(opened).open_about(TYPE)
     if not about:
         return table
     n = pd.Series([item.subject.name for item in about]).value_counts()

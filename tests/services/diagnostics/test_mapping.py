@@ -5,7 +5,7 @@ import pytest
 
 from scanvi_core.project.folder import open_project
 from scanvi_core.services.diagnostics import mapping, uncertainty
-from scanvi_core.services.projects.joined_files import of_references
+from scanvi_core.services.projects.joining.joined_files import of_references
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace, workspace
 

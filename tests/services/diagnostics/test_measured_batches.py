@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.project.label_log import events
-from scanvi_core.services.annotate_summary import summary_of
+from scanvi_core.services.annotate.summary import summary_of
 from scanvi_core.services.diagnostics import confidence_worth, holdout_report, measured_batches
 from scanvi_core.services.diagnostics.measured_batches import named
 from scanvi_core.services.export import methods

@@ -11,8 +11,8 @@ from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import StaleEdit
 from scanvi_core.project.label_log import events
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.quality import chosen_limits
 from scanvi_core.services.quality.chosen_limits import Choice

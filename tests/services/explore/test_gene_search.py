@@ -6,7 +6,6 @@ from scipy.stats import mannwhitneyu
 
 from scanvi_core.errors import InputError
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.explore import (
     colors,
     gene_groups,
@@ -19,6 +18,7 @@ from scanvi_core.services.explore import (
 from scanvi_core.services.explore.gene_groups import KEPT, PICKED, REST
 from scanvi_core.services.explore.gene_tests import GeneTest
 from scanvi_core.services.explore.rules import Condition, Rule
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.job_states import JobStopped
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace

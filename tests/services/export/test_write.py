@@ -12,11 +12,11 @@ from scanvi_core.colors import type_color
 from scanvi_core.config import LOW_CONFIDENCE
 from scanvi_core.errors import ExportError, InputError
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.explore import colors
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.jobs import JobStatus
 from scanvi_core.services.labels import edit
 from scanvi_core.services.projects.open_file import import_into

@@ -6,7 +6,7 @@ import pytest
 from scanvi_core import keys
 from scanvi_core.errors import ColumnMissing, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
-from scanvi_core.services.labels import edit, holdout
+from scanvi_core.services.labels import edit, holdout, type_table
 from scanvi_core.services.projects import status
 from scanvi_core.services.workspace import workspace
 
@@ -48,7 +48,7 @@ def test_values_that_mean_unlabeled_leave_their_cells_open(project):
 
 def test_using_a_column_sets_a_share_of_each_large_type_aside(project):
     edit.use_column(workspace(project), "cell_type", set())
-    table = edit.label_table(workspace(project)).set_index("type")
+    table = type_table.label_table(workspace(project)).set_index("type")
     total = table["labeled"] + table["set aside"]
     large = total >= holdout.MIN_TYPE
     assert (table["set aside"][large] == (0.15 * total[large]).round()).all()
@@ -125,7 +125,7 @@ def test_an_empty_name_is_refused(labeled):
 def test_groups_and_shares_are_shown_in_the_table_and_can_be_emptied(labeled):
     edit.set_groups(workspace(labeled), {"CD56+ NK": "NK/T", "CD8+ Cytotoxic T": "NK/T"})
     edit.set_prior(workspace(labeled), {"CD56+ NK": 0.2})
-    table = edit.label_table(workspace(labeled)).set_index("type")
+    table = type_table.label_table(workspace(labeled)).set_index("type")
     assert table["group"]["CD56+ NK"] == table["group"]["CD8+ Cytotoxic T"] == "NK/T"
     assert table["expected share"]["CD56+ NK"] == 0.2
     assert table["expected share"].isna().sum() == len(table) - 1
@@ -141,7 +141,7 @@ def test_a_share_of_nothing_is_refused(labeled):
 
 def test_types_too_rare_to_score_are_noted(labeled):
     edit.name_cells(workspace(labeled), np.array([0, 1]), "Rare", "lasso")
-    notes = edit.label_table(workspace(labeled)).set_index("type")["note"]
+    notes = type_table.label_table(workspace(labeled)).set_index("type")["note"]
     assert notes["Rare"] == "too few to score"
     assert notes["Dendritic"] == ""
 

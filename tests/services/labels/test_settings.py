@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.services.annotate import check_asked
+from scanvi_core.services.annotate.command import check_asked
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import workspace
 

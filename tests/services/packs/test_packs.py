@@ -14,11 +14,11 @@ from scanvi_core.errors import FileRefused, InputError
 from scanvi_core.project import pack as pack_file
 from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.export import pack
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.packs import fit, opening, start
 from scanvi_core.services.projects import library

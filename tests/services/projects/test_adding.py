@@ -15,9 +15,10 @@ from scanvi_core.services import workspace as workspaces
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit, history
-from scanvi_core.services.projects import adding, library, open_file, several_files
-from scanvi_core.services.projects import grown as grown_project
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects import library, open_file
+from scanvi_core.services.projects.joining import adding, several_files
+from scanvi_core.services.projects.joining import grown as grown_project
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.review import answers
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example

@@ -12,8 +12,9 @@ from scanvi_core.services import jobs
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
 from scanvi_core.services.labels import edit
-from scanvi_core.services.projects import file_names, project_file, several_files
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects import project_file
+from scanvi_core.services.projects.joining import file_names, several_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example
 

@@ -8,8 +8,8 @@ import pytest
 from scanvi_core import keys
 from scanvi_core.data.qc import limits
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.export import uncertainty_columns
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.quality import chosen_limits, doublets, flags, preview
 from scanvi_core.services.quality.chosen_limits import Choice, Limit
 from scanvi_core.services.quality.flags import DOUBLET, GENES, MT, TOTALS

@@ -7,11 +7,11 @@ import pytest
 from scanvi_core import keys
 from scanvi_core.data.qc import limits
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
 from scanvi_core.services.explore import colors
 from scanvi_core.services.export import uncertainty_columns, write
 from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.quality import chosen_limits, doublets, flags
 from scanvi_core.services.quality.chosen_limits import Choice
 from scanvi_core.services.quality.flags import DOUBLET, TOTALS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import InputError
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, type_table
 from scanvi_core.services.runs import model_in_use, results
 from scanvi_core.services.workspace import workspace
 
@@ -35,11 +35,11 @@ def test_keeping_or_going_back_settles_the_update(updated):
     assert list(update.changed["cells"]) == sorted(update.changed["cells"], reverse=True)
     assert "held out from both" in update.comparison
 
-    labels = edit.label_table(workspace(updated))
+    labels = type_table.label_table(workspace(updated))
     model_in_use.go_back(workspace(updated))
     assert results.current(workspace(updated)).run_id == update.before.run_id
     assert model_in_use.latest(workspace(updated)) is None
-    assert edit.label_table(workspace(updated)).equals(labels)
+    assert type_table.label_table(workspace(updated)).equals(labels)
     assert results.changed_labels(workspace(updated)) > 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from scanvi_core import runtime
 from scanvi_core.config import TrainConfig
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate import ForegroundJob
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.runs.train_request import PACE, TrainRequest
 from scanvi_core.services.training import estimate, in_process, pace, trainer

@@ -7,7 +7,7 @@ import pytest
 from scanvi_core.config import TrainConfig
 from scanvi_core.data.genes import choose
 from scanvi_core.errors import SettingInvalid
-from scanvi_core.services.annotate_summary import summary_of
+from scanvi_core.services.annotate.summary import summary_of
 from scanvi_core.services.projects import data_report
 from scanvi_core.services.report import model as report_model
 from scanvi_core.services.runs import results

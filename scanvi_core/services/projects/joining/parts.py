@@ -14,7 +14,7 @@ from scanvi_core.project.folder import Project
 from scanvi_core.project.records import PartFile, PartFiles
 from scanvi_core.runtime import Report
 from scanvi_core.services import paths
-from scanvi_core.services.projects import file_names
+from scanvi_core.services.projects.joining import file_names
 
 if TYPE_CHECKING:
     from scanvi_core.data.joining.genes import Source

@@ -22,8 +22,8 @@ from scanvi_core.project.foreign.project_file import plain_files
 from scanvi_core.project.records import PartFile
 from scanvi_core.services import request_limits
 from scanvi_core.services.paths import stored_path
-from scanvi_core.services.projects import file_names, parts, several_files
-from scanvi_core.services.projects.grown import ADDED_TO
+from scanvi_core.services.projects.joining import file_names, parts, several_files
+from scanvi_core.services.projects.joining.grown import ADDED_TO
 from scanvi_core.services.projects.open_file import keep_uploads
 from scanvi_core.services.workspace import workspace
 

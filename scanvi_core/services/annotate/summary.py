@@ -8,7 +8,7 @@ import numpy as np
 from scanvi_core.data.anndata_files.guess_columns import SAME_DIVISION, same_division
 from scanvi_core.services.diagnostics import measured_batches
 from scanvi_core.services.projects.data_report import sentences
-from scanvi_core.services.projects.joined_files import joined_files
+from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 

@@ -4,21 +4,20 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scanvi_core import ending, keys, runtime
-from scanvi_core.errors import ColumnMissing, ExportError, InputError, SettingInvalid
-from scanvi_core.export.replaceable import check_replaceable
+from scanvi_core.errors import ColumnMissing, SettingInvalid
 from scanvi_core.project import locks
 from scanvi_core.project.folder import create_project
 from scanvi_core.project.runs import DONE
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs
-from scanvi_core.services.annotate_kept import kept_if_cut_off, take_up_kept
-from scanvi_core.services.annotate_progress import (
+from scanvi_core.services.annotate.kept import kept_if_cut_off, take_up_kept
+from scanvi_core.services.annotate.progress import (
     DOUBTS,
     GENES,
     MAPS,
@@ -29,63 +28,18 @@ from scanvi_core.services.annotate_progress import (
     Progress,
     planned,
 )  # fmt: skip
-from scanvi_core.services.annotate_summary import files_summary, summary_of
+from scanvi_core.services.annotate.request import AnnotateRequest, check_request, matrix_name
+from scanvi_core.services.annotate.summary import files_summary, summary_of
 from scanvi_core.services.export import write
 from scanvi_core.services.export.write import ExportChoice
+from scanvi_core.services.foreground import ForegroundJob
 from scanvi_core.services.labels import edit
 from scanvi_core.services.packs import fit, opening, start
-from scanvi_core.services.projects import parts, several_files
+from scanvi_core.services.projects.joining import parts, several_files
 from scanvi_core.services.projects.open_file import import_into
-from scanvi_core.services.runs import results, train_request
 from scanvi_core.services.runs.inputs import check_labels
-from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training.pace import usual_step_s
 from scanvi_core.services.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class AnnotateRequest:
-    """What ``python -m scanvi_core annotate`` was asked for.
-
-    Attributes
-    ----------
-    sources
-        The files to annotate; a folder of samples is as many files as it has samples.
-    target
-        The new file; a folder where there are several.
-    references
-        Files that only teach: their labels are learned from, they are not written.
-    pack
-        The annotation of other data that names the cells; nothing is trained then.
-    with_table
-        Also write the labels as CSV beside each file.
-    with_name
-        Write who made the labels (``$SCANVI_USER``, else the account's name) into the history.
-    maps
-        The maps to draw: keys of `results.MAPS`.
-    resume
-        Go on from what a command kept that was cut off.
-    """
-
-    sources: tuple[Path, ...]
-    target: Path
-    labels_key: str | None = None
-    unlabeled: tuple[str, ...] = ()
-    batch_key: str | None = None
-    layer: str | None = None
-    training: TrainRequest = field(default_factory=TrainRequest)
-    answers: dict[str, str] = field(default_factory=dict)
-    references: tuple[Path, ...] = ()
-    pack: Path | None = None
-    with_table: bool = True
-    with_name: bool = True
-    maps: tuple[str, ...] = tuple(results.MAPS)
-    resume: bool = False
-
-    @property
-    def is_joined(self) -> bool:
-        """Whether there is more than one file."""
-        return len(self.sources) + len(self.references) > 1
 
 
 def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
@@ -102,7 +56,7 @@ def annotate(request: AnnotateRequest, progress: Report) -> dict[str, Any]:
         sources=tuple(several_files.files_of(request.sources)),
         references=tuple(several_files.files_of(request.references)),
     )
-    _check_target(request)
+    check_request(request)
     who = nullcontext() if request.with_name else locks.nameless()
     with _scratch() as folder, runtime.home_at(folder), who:
         bar = Progress(progress)
@@ -258,13 +212,6 @@ def odd_value(value: str) -> str:
     return f"{value} {was}. If it means unlabeled, add --unlabeled-category."
 
 
-def matrix_name(layer: str | None) -> str | None:
-    """Return the matrix to read for ``--layer``: a layer's name, ``X`` or ``raw.X``."""
-    if layer is None or layer in ("X", "raw.X") or layer.startswith("layers/"):
-        return layer
-    return f"layers/{layer}"
-
-
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Give a folder for the project, which is gone at the end, whichever way that comes."""
@@ -274,71 +221,3 @@ def _scratch() -> Iterator[Path]:
         ending.unfinished(Path(folder)),
     ):
         yield Path(folder)
-
-
-def _check_target(request: AnnotateRequest) -> None:
-    target, is_folder = request.target.resolve(), len(request.sources) > 1
-    if not target.parent.is_dir():
-        raise InputError(f"The folder {target.parent} does not exist.", "Create it first.")
-    if is_folder and target.exists() and not target.is_dir():
-        raise InputError(
-            f"The output {target} is a file; each of the {len(request.sources)} files gets one.",
-            "Name a folder with -o.",
-        )
-    _check_teachers(request)
-    files = (*request.sources, *request.references, *filter(None, [request.pack]))
-    if target in [path.resolve() for path in files]:
-        raise InputError("The output is the input file.", "Choose another name with -o.")
-    if not is_folder:
-        _check_replaceable(request)
-
-
-def _check_replaceable(request: AnnotateRequest) -> None:
-    """Find before the training that the new files take the place of plain files only."""
-    if request.target.is_dir() and not request.target.is_symlink():
-        raise InputError(
-            f"The output {request.target.resolve()} is a folder.",
-            "Add the name of a file with -o.",
-        )
-    tables = [write.csv_beside(request.target)] if request.with_table else []
-    for path in (request.target, *tables):
-        try:
-            check_replaceable(path)
-        except ExportError as error:
-            raise InputError(error.message, "Choose another name with -o.") from error
-
-
-def _check_teachers(request: AnnotateRequest) -> None:
-    """Find that there is something to learn the types from, and not too much."""
-    if request.labels_key is None and request.pack is None:
-        raise InputError(
-            "Nothing says what the types are.",
-            "Name the column of the known types with --labels-key, or a pack with --pack.",
-        )
-    if request.pack is not None and request.references:
-        raise InputError(
-            "A pack names the cells without references.", "Leave out --pack or --reference."
-        )
-    if request.pack is not None and request.training != TrainRequest():
-        raise InputError(
-            "A pack names the cells without training: there is nothing for its options to act on.",
-            "Leave out --pack, or the likelihood, dispersion, preset, epochs and seed.",
-        )
-    if request.pack is not None and not request.pack.is_file():
-        raise InputError(f"There is no file {request.pack}.", "Check the path.")
-
-
-class ForegroundJob(jobs.Job):
-    """A job done by the caller itself, which sees its errors and tells a progress bar."""
-
-    watched = False
-    tells_time = False  # the bar does, over all jobs
-
-    def __init__(self, project_id: str, progress: Report) -> None:
-        super().__init__(jobs.JobRequest(project_id, train_request.TRAIN, "", lambda _: None))
-        self._progress = progress
-
-    def report(self, fraction: float, message: str = "") -> None:
-        """Pass the progress on."""
-        super().report(fraction, message)
-        self._progress(fraction, message)

@@ -19,9 +19,10 @@ from scanvi_core.project.folder import Project, create_project, open_project
 from scanvi_core.runtime import Report
 from scanvi_core.services import jobs, request_limits
 from scanvi_core.services.paths import allowed_path
-from scanvi_core.services.projects import batch_columns, browse, file_names, open_file, parts
-from scanvi_core.services.projects.grown import ADDED_TO, STEPS_BROUGHT
-from scanvi_core.services.projects.label_transfer import transfer
+from scanvi_core.services.projects import browse, open_file
+from scanvi_core.services.projects.joining import batch_columns, file_names, parts
+from scanvi_core.services.projects.joining.grown import ADDED_TO, STEPS_BROUGHT
+from scanvi_core.services.projects.joining.label_transfer import transfer
 from scanvi_core.services.projects.open_file import OPEN, import_into, keep_uploads, stopping
 from scanvi_core.services.workspace import IO_LANE, Workspace, is_ready, workspace
 

@@ -1,0 +1,32 @@
+"""The types of a project as a table: how many cells each has, and what was said of it."""
+
+import numpy as np
+import pandas as pd
+
+from scanvi_core import config
+from scanvi_core.project.label_log.replay.state import LabelState
+from scanvi_core.services.workspace import Workspace
+
+
+def label_table(opened: Workspace) -> pd.DataFrame:
+    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
+    state = opened.labels()
+    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
+    return table
+
+
+def _label_table(state: LabelState) -> pd.DataFrame:
+    codes, names = state.compact()
+    visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
+    aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
+    rare = np.where(visible < config.RARE_CELLS, "too few to score", "")
+    return pd.DataFrame(
+        {
+            "type": list(names),
+            "labeled": visible,
+            "set aside": aside,
+            "group": [state.groups.get(name, "") for name in names],
+            "expected share": [state.prior.get(name, np.nan) for name in names],
+            "note": rare,
+        }
+    )
