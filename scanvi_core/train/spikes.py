@@ -49,6 +49,7 @@ class SpikeGuard:
         mean, steps = self.usual.unbind()
         limit = torch.where(steps > 0, LIMIT * mean.exp(), math.inf)
         clip_grads_with_norm_(parameters, 1.0, norm / limit)
+        told = (norm > 0.0).float()  # of a step without gradients nothing is learned
         log = torch.minimum(norm, limit).clamp(min=torch.finfo(norm.dtype).tiny).log()
-        weight = 1.0 / (steps + 1.0).clamp(max=MEMORY)
-        self.usual.copy_(torch.stack([mean + weight * (log - mean), steps + 1.0]))
+        weight = told / (steps + 1.0).clamp(max=MEMORY)
+        self.usual.copy_(torch.stack([mean + weight * (log - mean), steps + told]))

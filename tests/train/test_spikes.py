@@ -57,6 +57,12 @@ def test_one_spike_hardly_raises_the_limit_and_a_lasting_change_does():
     assert size(left[-1]) == pytest.approx(200.0)
 
 
+@pytest.mark.parametrize("before", [0, 50])
+def test_nothing_is_learned_of_a_step_without_gradients(before):
+    left, _ = gradients(*[2.0] * before, 0.0, *[2.0] * 5)
+    assert [size(parts) for parts in left[-5:]] == pytest.approx([2.0] * 5)
+
+
 def test_a_norm_that_is_no_number_is_left_to_the_loss_to_tell():
     left, guard = gradients(1.0, math.nan)
     assert math.isnan(size(left[-1])) and guard.usual.isnan().any()
