@@ -11,7 +11,7 @@ from scanvi_core.errors import ColumnMissing, LabelsUnusable, SettingInvalid
 from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.replay.state import LabelState
-from scanvi_core.services.labels import holdout, pack_types
+from scanvi_core.services.labels import holdout, pack_types, type_terms
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.workspace import Workspace
 
@@ -159,16 +159,21 @@ def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int
             f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
         )
     names = [f"{label} (cluster {cluster + 1})" for cluster in numbers]
-    opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
+    known = type_terms.of_names(opened, [label]).get(label)
+    term = "" if known is None else known.id
+    divided = events.split(label, names, rows, codes, reason="clusters", term=term)
+    opened.store.append(divided, state.seq)
     return len(numbers)
 
 
 def rename(opened: Workspace, label: str, to: str) -> None:
-    """Rename a type; when the new name exists already, the two are merged."""
+    """Rename a type, which keeps its term; when the new name exists already, both are merged."""
     label, to = project_names.clean_label(label), project_names.clean_label(to)
     others = {project_names.clean_label(name) for name in opened.labels().active} - {label}
-    merge = to in others
-    opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
+    if to in others:
+        opened.store.append(events.merge(label, to))
+        return
+    opened.store.append(events.rename(label, to, term=type_terms.after_rename(opened, label, to)))
 
 
 def set_groups(opened: Workspace, groups: Mapping[str, str]) -> None:
@@ -220,13 +225,15 @@ def read_only(opened: Workspace) -> str:
 
 
 def label_table(opened: Workspace) -> pd.DataFrame:
-    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
+    """Return one row per type: cells, cells set aside, group, prior, term, a note when rare."""
     state = opened.labels()
-    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
+    terms = {name: t.in_words for name, t in type_terms.of_names(opened, state.active).items()}
+    key = ("types", state.seq, tuple(terms.items()))
+    table: pd.DataFrame = opened.cache.get(key, lambda: _label_table(state, terms))
     return table
 
 
-def _label_table(state: LabelState) -> pd.DataFrame:
+def _label_table(state: LabelState, terms: Mapping[str, str]) -> pd.DataFrame:
     codes, names = state.compact()
     visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
     aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
@@ -238,6 +245,7 @@ def _label_table(state: LabelState) -> pd.DataFrame:
             "set aside": aside,
             "group": [state.groups.get(name, "") for name in names],
             "expected share": [state.prior.get(name, np.nan) for name in names],
+            "ontology term": [terms.get(name, "") for name in names],
             "note": rare,
         }
     )
