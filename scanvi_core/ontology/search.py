@@ -12,7 +12,7 @@ from scanvi_core.ontology.table import Term
 NAME, SYNONYM, OURS = "name", "synonym", "abbreviation"
 CLOSE = "close"
 ONE_SPECIES = "(Mmus)"  # ends names of cells of one species that have a term for all as well
-SAY_LITTLE = frozenset({"cell", "positive"})  # words that most names hold
+SAY_LITTLE = frozenset({"cell", "positive", "negative"})  # words that most names hold
 MOST_SHOWN = 8
 
 
@@ -157,7 +157,9 @@ def _meant_by(words: str) -> list[str]:
         for position, n in counts.items()
         if n >= least
     )
-    return list(dict.fromkeys([*first, *(index.terms[position] for _, position in ranked)]))
+    by_words = list(dict.fromkeys(index.terms[position] for _, position in ranked))
+    alone = [index.meant[word].id for word in telling if len(word) > 1 and word in index.meant]
+    return list(dict.fromkeys([*first, *by_words[:2], *alone, *by_words[2:]]))
 
 
 def _rank(words: str, position: int, n: int, of: int) -> tuple[int, bool, bool, int, int]:
@@ -172,8 +174,9 @@ def _places(word: str) -> frozenset[int]:
     """Return the names that hold a word, begun perhaps, or what it is short for."""
     index = _index()
     found = set[int]()
+    begun = len(word) > 1 and not word[-1].isdecimal()  # T is no thymocyte, CD4 no CD45
     for other, at in index.at.items():
-        if other == word or (other.startswith(word) and not word[-1].isdecimal()):
+        if other == word or (begun and other.startswith(word)):
             found |= at
     ours = index.meant.get(word)
     if ours is not None and len(word) > 1:

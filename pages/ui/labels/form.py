@@ -160,14 +160,14 @@ def draw_types(opened: Workspace) -> None:
     table = edit.label_table(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labeled", "set aside", "ontology term", "note"], placeholder="",
+        disabled=["type", "labeled", "set aside", "term", "note"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),
             "expected share": st.column_config.NumberColumn(
                 min_value=0.0, format="%.3g",
                 help="How common you expect the type to be. Empty: all equally. Optional."),
-            "ontology term": st.column_config.TextColumn(
+            "term": st.column_config.TextColumn(
                 help="Its id in the Cell Ontology. Close: the name may mean other cells as well."),
         },
     )  # fmt: skip

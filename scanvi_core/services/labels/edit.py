@@ -245,7 +245,7 @@ def _label_table(state: LabelState, terms: Mapping[str, str]) -> pd.DataFrame:
             "set aside": aside,
             "group": [state.groups.get(name, "") for name in names],
             "expected share": [state.prior.get(name, np.nan) for name in names],
-            "ontology term": [terms.get(name, "") for name in names],
+            "term": [terms.get(name, "") for name in names],
             "note": rare,
         }
     )

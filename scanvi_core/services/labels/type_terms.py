@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from scanvi_core.ontology import search
-from scanvi_core.ontology.search import Match
 from scanvi_core.project.label_log import events
 from scanvi_core.project.names import TERM
 from scanvi_core.services.workspace import Workspace
 
 NONE_FITS = "unknown"  # said of a type that the ontology does not have
 SETTINGS, ANSWERS = "submission", "cell_types"  # where versions before the log kept terms
-N_OFFERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +27,6 @@ class TypeTerm:
     def in_words(self) -> str:
         """The id as a table shows it, and whether it is only close."""
         return self.id if self.exact else f"{self.id} (close)"
-
-
-@dataclass(frozen=True, slots=True)
-class TermLine:
-    """A type, its number of cells, what was said of its term ('': nothing), what is offered."""
-
-    name: str
-    cells: int
-    said: str
-    offers: tuple[Match, ...]
 
 
 def said(opened: Workspace) -> dict[str, str]:
@@ -71,16 +59,6 @@ def _term(name: str, chosen: str) -> TypeTerm | None:
     return TypeTerm(term.id, term.name, search.same_cells(name, term.id))
 
 
-def lines(opened: Workspace) -> tuple[TermLine, ...]:
-    """Return a line for each type, those to be decided first."""
-    state, known = opened.labels(), said(opened)
-    made = [
-        TermLine(name, cells, known.get(name, ""), search.search(name, N_OFFERS))
-        for name, cells in state.counts.items()
-    ]
-    return tuple(sorted(made, key=lambda line: (bool(line.said), not line.offers)))
-
-
 def say(opened: Workspace, terms: Mapping[str, str]) -> None:
     """Keep terms of types, as one step; names stay as they are.
 
@@ -93,15 +71,6 @@ def say(opened: Workspace, terms: Mapping[str, str]) -> None:
     """
     if terms:
         opened.store.append(events.terms(terms))
-
-
-def exact_ones(opened: Workspace) -> dict[str, str]:
-    """Return the terms that names mean for sure, of types of which nothing was said."""
-    return {
-        line.name: line.offers[0].id
-        for line in lines(opened)
-        if not line.said and line.offers and line.offers[0].exact
-    }
 
 
 def keep(opened: Workspace, terms: Mapping[str, str]) -> dict[str, str]:
