@@ -82,7 +82,7 @@ def test_a_visitor_comments_proposes_and_votes_and_the_owner_reads_it(token, tra
     app = speak(sound(look(token)), "Some <b>are</b> **pDC**")
     assert "Some <b>are</b> **pDC**" in said(app) and "Vera (name not verified)" in said(app)
     app.button_group(key="say-what").set_value("Propose a name").run()
-    app.text_input(key="say-name").set_value("mDC")
+    app.selectbox(key="say-name").set_value("mDC → myeloid dendritic cell · CL:0000782")
     next(button for button in app.button if button.label == "Propose").click().run()
     next(button for button in sound(app).button if button.label == "For: 0").click().run()
     assert "For: 1" in [button.label for button in sound(app).button]
@@ -91,7 +91,7 @@ def test_a_visitor_comments_proposes_and_votes_and_the_owner_reads_it(token, tra
     for page in ("labels", "review"):
         owner = sound(visit(page, trained))
         assert any(part.label == "What colleagues said: 2 open" for part in owner.expander)
-        assert "mDC" in said(owner) and "0 for, 1 against" in said(owner)
+        assert "myeloid dendritic cell" in said(owner) and "0 for, 1 against" in said(owner)
     first = next(button for button in owner.button if button.label == "Done")
     first.click().run()
     assert any(part.label == "What colleagues said: 1 open" for part in sound(owner).expander)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
+from pages.ui.frame.name_box import name_box
 from pages.ui.text import md
 from scanvi_core import config
 from scanvi_core.services.explore import selection
@@ -67,7 +68,7 @@ def _form(opened: Workspace, name: str) -> None:
         if what == COMMENT:
             text = st.text_area("Comment", max_chars=config.COMMENT_LENGTH, height=80, key="say")
         else:
-            text = st.text_input("Better name", max_chars=remarks.NAME_LENGTH, key="say-name")
+            text = name_box("Better name", opened.labels().active, "say-name") or ""
         label = "Send" if what == COMMENT else "Propose"
         sent = st.form_submit_button(label, disabled=not name, type="primary")
     if not name:
