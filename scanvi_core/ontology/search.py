@@ -158,7 +158,8 @@ def _meant_by(words: str) -> list[str]:
         if n >= least
     )
     by_words = list(dict.fromkeys(index.terms[position] for _, position in ranked))
-    alone = [index.meant[word].id for word in telling if len(word) > 1 and word in index.meant]
+    single = [word for word in telling if len(word) > 1 and word not in SAY_LITTLE]
+    alone = [index.meant[word].id for word in single if word in index.meant]
     return list(dict.fromkeys([*first, *by_words[:2], *alone, *by_words[2:]]))
 
 

@@ -82,7 +82,7 @@ def test_a_visitor_comments_proposes_and_votes_and_the_owner_reads_it(token, tra
     app = speak(sound(look(token)), "Some <b>are</b> **pDC**")
     assert "Some <b>are</b> **pDC**" in said(app) and "Vera (name not verified)" in said(app)
     app.button_group(key="say-what").set_value("Propose a name").run()
-    app.selectbox(key="say-name").set_value("mDC → myeloid dendritic cell · CL:0000782")
+    app.selectbox(key="say-name").set_value("mDC → myeloid dendritic cell")
     next(button for button in app.button if button.label == "Propose").click().run()
     next(button for button in sound(app).button if button.label == "For: 0").click().run()
     assert "For: 1" in [button.label for button in sound(app).button]

@@ -9,16 +9,13 @@ from pages.ui.text import md
 from scanvi_core.services.labels import completions
 
 
-def name_box(
-    label: str, known: Sequence[str], key: str, *, index: int | None = None, **more: Any
-) -> str | None:
+def name_box(label: str, known: Sequence[str], key: str, **more: Any) -> str | None:
     """Draw the box; return the name that was chosen or typed, None for none.
 
     It completes the types here and the names of the Cell Ontology; any other name may be typed.
-    `index` is the place among the known ones of the name that stands in it at first.
     """
     chosen: str | None = st.selectbox(
-        label, completions.completions(known), index=index, key=key, accept_new_options=True,
+        label, completions.completions(known), index=None, key=key, accept_new_options=True,
         placeholder="Choose or type a name", **more,
     )  # fmt: skip
     return None if chosen is None else completions.name_of(chosen, known)

@@ -40,7 +40,7 @@ def _rename(opened: Workspace, chosen: str) -> None:
     with st.form("rename-type", border=False):
         others = [name for name in opened.labels().active if name != chosen]
         name = name_box(
-            "New name", [chosen, *others], f"new-name-{hash(chosen)}", index=0,
+            "New name", others, f"new-name-{hash(chosen)}",
             help="The name of another type merges the two.",
         )  # fmt: skip
         if st.form_submit_button("Rename or merge") and name and name != chosen:

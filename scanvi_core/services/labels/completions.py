@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from functools import cache
 
 from scanvi_core.ontology import search, table
+from scanvi_core.ontology.table import Term
 from scanvi_core.services.labels.near_names import near_names
 
 ID, MEANS = " · ", " → "  # before an id; between another name and the one of the ontology
+MOUSE = "mouse · "  # before names of mouse cells that have a term for all species as well
 FEW = 3
 
 
@@ -27,14 +29,25 @@ def name_of(chosen: str, known: Collection[str]) -> str:
 
 @cache
 def _lines() -> dict[str, str]:
-    terms = table.terms()
-    short = [(ours.name, terms[key]) for ours in table.abbreviations() for key in ours.terms]
-    names = [(f"{each.name}{ID}{each.id}", each.name) for each in terms.values()]
-    other = [(word, each) for each in terms.values() for word in each.synonyms]
-    names += [
-        (f"{word}{MEANS}{each.name}{ID}{each.id}", each.name) for word, each in short + other
-    ]
-    return dict(names)
+    """Return the lines of the ontology, and the name that each gives.
+
+    Of lines that fit a box shows the shortest first: what abbreviations mean has no id, so that
+    they come before other names that begin alike.
+    """
+    terms, ours = table.terms(), table.abbreviations()
+    first = {f"{a.name}{MEANS}{terms[a.terms[0]].name}": terms[a.terms[0]].name for a in ours}
+    lines = first | {_line("", each): each.name for each in terms.values()}
+    other = [(a.name, terms[key]) for a in ours for key in a.terms[1:]]
+    other += [(word, each) for each in terms.values() for word in each.synonyms]
+    for word, each in other:
+        if f"{word}{MEANS}{each.name}" not in first:
+            lines[_line(f"{word}{MEANS}", each)] = each.name
+    return lines
+
+
+def _line(before: str, term: Term) -> str:
+    species = MOUSE if term.name.endswith(search.ONE_SPECIES) else ""
+    return f"{species}{before}{term.name}{ID}{term.id}"
 
 
 def near(name: str, known: Sequence[str]) -> list[str]:

@@ -18,7 +18,8 @@ def test_the_types_here_come_first_and_once():
     ("chosen", "name"),
     [
         ("B cell · CL:0000236", "B cell"),
-        ("Treg → regulatory T cell · CL:0000815", "regulatory T cell"),
+        ("Treg → regulatory T cell", "regulatory T cell"),
+        ("KC → Kupffer cell · CL:0000091", "Kupffer cell"),
         ("my own name", "my own name"),
         ("x → y · CL:0000000", "x → y · CL:0000000"),  # typed, and no line
         ("a · CL:0000000", "a · CL:0000000"),  # a type here
