@@ -16,6 +16,7 @@ from scanvi_core.project.runs import Run
 from scanvi_core.services.explore import colors, rules
 from scanvi_core.services.export import methods
 from scanvi_core.services.labels import type_terms
+from scanvi_core.services.labels.type_terms import NONE_FITS
 from scanvi_core.services.runs import results, shapes_file
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
@@ -111,6 +112,7 @@ def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
     """Return what is known of each type of the model."""
     state, found, settings = opened.labels(), results.load(opened, run.id), run.settings
     places, terms = colors.type_colors(opened), type_terms.of_names(opened, settings.label_names)
+    said = {name: term for name, term in type_terms.said(opened).items() if term == NONE_FITS}
     counts = state.counts
     predicted = np.bincount(found.prediction[found.prediction >= 0], minlength=len(found.names))
     return [
@@ -118,7 +120,7 @@ def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
             "name": name,
             "color": state.colors.get(name) or type_color(places.get(name, at)),
             "group": settings.groups.get(name, ""),
-            "term": terms[name].id if name in terms else "",
+            "term": terms[name].id if name in terms else said.get(name, ""),
             "labeled": counts.get(name, 0),
             "predicted": int(predicted[at]),
         }
