@@ -2,12 +2,14 @@
 
 import csv
 import json
+import tomllib
 
 import pytest
 
 from scanvi_core.errors import InputError
 from scanvi_core.export import terms as schema_terms
 from scanvi_core.ontology import build, table
+from tests import ROOT
 
 OBO = """format-version: 1.2
 data-version: cl/releases/2030-01-02/cl-basic.owl
@@ -112,3 +114,9 @@ def test_each_abbreviation_is_of_the_terms_it_says():
 @pytest.mark.skipif(not schema_terms.available(), reason="cellxgene-ontology-guide is absent")
 def test_the_table_is_of_the_release_that_cellxgene_takes():
     assert schema_terms.ontology_version("CL") == f"v{table.version()}"
+
+
+def test_the_tables_are_packed_with_the_program():
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packed = about["package-data"]["scanvi_core.ontology"]
+    assert {table.TABLE.name, table.ABBREVIATIONS.name} <= set(packed)
