@@ -1,12 +1,13 @@
 """Every name this program writes into a file or looks for in one."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 # Written to the exported .h5ad -------------------------------------------------------------
 CURATED = "cell_type_curated"
 SOURCE = "cell_type_source"
+TERM = "cell_type_ontology_term_id"
 PREDICTION = "scanvi_prediction"
 CONFIDENCE = "scanvi_confidence"
 SECOND = "scanvi_second"
@@ -76,6 +77,17 @@ PART_LAYERS = frozenset(  # layers that hold some of the molecules: taken only w
 def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record of a project under the keys of this version."""
     return {EARLIER.get(key, key): value for key, value in record.items()}
+
+
+def term_column(there: Collection[str], labels: str) -> str:
+    """Return the name of the column of ontology ids, among columns that are there.
+
+    Files from CELLxGENE have one of their own, which stays: then it is named after the column of
+    the `labels`.
+    """
+    other = f"{labels}_ontology_term_id"
+    ours = SOURCE in there and other not in there  # of an earlier export
+    return other if TERM in there and not ours else TERM
 
 
 def one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanvi_core.config import ModelConfig, TrainConfig
-from scanvi_core.notebook.columns import OURS, take_over, write_copy
+from scanvi_core.notebook.columns import ours_in, take_over, write_copy
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,7 +77,7 @@ def annotate(
 
     with tempfile.TemporaryDirectory(prefix="scanvi-", ignore_cleanup_errors=True) as folder:
         source, target = Path(folder) / "cells.h5ad", Path(folder) / "annotated.h5ad"
-        write_copy(adata, source, without=OURS - {labels_key, batch_key})
+        write_copy(adata, source, without=ours_in(adata) - {labels_key, batch_key})
         training = TrainRequest(model or ModelConfig(), train or TrainConfig())
         request = AnnotateRequest(
             (source,), target, labels_key, tuple(unlabeled_categories), batch_key, layer, training

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 OURS = frozenset(
-    {*OUR_COLUMNS, keys.CURATED, keys.LATENT_Z1, keys.LATENT_Z2, keys.UMAP_Z1, keys.UMAP_Z2,
-     keys.PROBABILITIES, keys.UNS_RECORD, keys.UNS_LOG,
+    {*(OUR_COLUMNS - {keys.TERM}), keys.CURATED, keys.LATENT_Z1, keys.LATENT_Z2, keys.UMAP_Z1,
+     keys.UMAP_Z2, keys.PROBABILITIES, keys.UNS_RECORD, keys.UNS_LOG,
      *(f"{key}{keys.COLORS}" for key in (keys.CURATED, keys.PREDICTION, keys.SECOND))}
 )  # fmt: skip
 logger = logging.getLogger(__name__)
+
+
+def ours_in(adata: "AnnData") -> frozenset[str]:
+    """Return the keys that this program writes into an object; ids of its own stay."""
+    name = keys.term_column(set(adata.obs), keys.CURATED)
+    return OURS | {name}
 
 
 def write_copy(adata: "AnnData", path: Path, without: Collection[str] = ()) -> None:
@@ -98,10 +104,11 @@ def take_over(adata: "AnnData", path: Path) -> None:
                 "The object holds other cells, or in another order, than were annotated.",
                 "Give the object that was opened.",
             )
+        ours = ours_in(adata)
         for part in ("obs", "obsm", "uns"):
             there, new = getattr(adata, part), getattr(written, part)
             for key in list(new.keys()):
-                if key in OURS or key not in there:
+                if key in ours or key not in there:
                     there[key] = new[key]
     finally:
         written.file.close()

@@ -1,11 +1,13 @@
 """Names of types, projects and people as they are written down."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from scanvi_core import keys
 from scanvi_core.errors import SettingInvalid
 
 MAX_LABEL_LENGTH = 200
+TERM = re.compile(r"(CL:[0-9]{7}|unknown)?", re.ASCII)  # '': as the name says; unknown: none fits
 
 
 def clean_label(text: str) -> str:
@@ -28,6 +30,22 @@ def clean_label(text: str) -> str:
             f"Use {MAX_LABEL_LENGTH} or fewer.",
         )
     return label
+
+
+def clean_term(text: str) -> str:
+    """Return the term of the Cell Ontology that a label is given.
+
+    Raises
+    ------
+    SettingInvalid
+        If it is no id, such as ``CL:0000084``, and neither ``unknown`` nor empty.
+    """
+    term = str(text).strip()
+    if TERM.fullmatch(term) is None:
+        raise SettingInvalid(
+            f"{term[:40]!r} is no term of the Cell Ontology.", "Use an id such as CL:0000084."
+        )
+    return term
 
 
 def group_names(label_names: Iterable[str], groups: Mapping[str, str]) -> tuple[str, ...]:

@@ -30,12 +30,15 @@ FORMAT = 1
 
 Digest = Annotated[str, matches("[0-9a-f]{64}")]
 Color = Annotated[str, matches("(#[0-9A-Fa-f]{6})?")]
-Term = Annotated[str, matches("([A-Za-z]+:[0-9]+)?")]
+Term = Annotated[str, matches("([A-Za-z]+:[0-9]+|unknown)?")]
 Text = Annotated[str, matches(r"(?s).{0,200}")]
 
 
 class PackType(TypedDict):
-    """A type: its name, color, group and term ('': none), labeled and predicted cells."""
+    """A type: its name, color, group, term, labeled and predicted cells.
+
+    Of a term '' says that nobody knows one, ``unknown`` that none fits.
+    """
 
     name: Name
     color: Color

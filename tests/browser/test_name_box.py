@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scanvi_core import runtime
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, type_terms
 from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of
@@ -76,3 +76,42 @@ def test_the_box_stays_when_the_page_is_drawn_anew_behind_it(
     page.get_by_role("dialog").wait_for(state="detached")
     page.get_by_text("Model 2 is in use").wait_for()
     assert page.get_by_role("dialog").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "line", "named"),
+    [
+        (
+            "MAIT",
+            "MAIT → mucosal-associated invariant T cell",
+            "mucosal-associated invariant T cell",
+        ),
+        ("treg", "Treg → regulatory T cell", "regulatory T cell"),
+        ("plasma cell", "plasma cell · CL:0000786", "plasma cell"),
+        ("CD16", "CD16 Mono", "CD16 Mono"),  # a type here comes first
+    ],
+)
+def test_the_box_completes_from_the_ontology(
+    page: Any, start_app: Callable[..., str], home: tuple[Path, str],
+    typed: str, line: str, named: str,
+) -> None:  # fmt: skip
+    url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
+    page.goto(f"{url}/review?project={home[1]}")
+    page.get_by_role("button", name="Accept").wait_for(timeout=90_000)
+    page.keyboard.press("n")
+    page.wait_for_function("() => document.activeElement.role === 'combobox'")
+    page.keyboard.type(typed)
+    page.get_by_role("option", name=f"Add: {typed}").wait_for()
+    assert page.get_by_role("option").all_inner_texts()[1] == line
+    page.screenshot(path=ROOT / "screenshots" / f"name_box_{typed.replace(' ', '_')}.png")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => !document.querySelector('.st-key-name-them button').disabled")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Name them").click()
+    dialog.wait_for(state="detached")
+    with runtime.home_at(home[0]):
+        opened = workspace(home[1])
+        assert opened.store.events()[-1].payload["labels"] == [named]
+        known = type_terms.of_names(opened, [named])
+        assert named == "CD16 Mono" or known[named].exact

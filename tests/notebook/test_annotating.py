@@ -56,3 +56,18 @@ def test_what_no_file_can_hold_is_refused_in_a_sentence(adata):
     adata.uns["odd"] = object()
     with pytest.raises(InputError, match="cannot hold"):
         scanvi_core.annotate(adata, labels_key="known", train=QUICK)
+
+
+def test_ids_of_the_ontology_are_added_and_the_objects_own_stay(adata):
+    for own in (None, "CL:0000000"):
+        if own:
+            adata.obs["cell_type_ontology_term_id"] = own
+            del adata.obs["cell_type_source"]  # as an object that was never annotated
+        for _ in range(2):
+            scanvi_core.annotate(
+                adata, labels_key="known", unlabeled_categories=["?"], train=QUICK
+            )
+        name = "cell_type_curated" if own else "cell_type"
+        ids = adata.obs[f"{name}_ontology_term_id"].astype(object)
+        assert (ids[adata.obs["cell_type_curated"] == "Dendritic"] == "CL:0000451").all()
+        assert own is None or (adata.obs["cell_type_ontology_term_id"] == own).all()

@@ -111,3 +111,29 @@ def test_clusters_without_their_map_still_offer_it(visit, labeled):
     opened = workspace(labeled)
     maps._save(maps._derived(opened, maps.CLUSTERS), np.zeros(700, dtype=np.int32))
     assert sound(visit("labels", labeled)).button(key="base-map") is not None
+
+
+def test_names_are_matched_to_the_ontology_and_stay_as_they_are(visit, labeled):
+    app = sound(visit("labels", labeled))
+    assert "3 of 10 names have a term of the Cell Ontology, 7 more may have one." in said(app)
+    app.button(key="terms-open").click().run()
+    names = workspace(labeled).labels().active
+    app.button(key="terms-exact").click().run()
+    assert set(workspace(labeled).labels().terms.values()) == {
+        "CL:0000451", "CL:0001054", "CL:0001201",
+    }  # fmt: skip
+    first = sound(app).button(key="term-A").label
+    app.button(key="term-skip").click().run()
+    assert sound(app).button(key="term-A").label != first
+    app.button(key="term-A").click().run()
+    app.button(key="term-none").click().run()
+    terms = workspace(labeled).labels().terms
+    assert len(terms) == 5 and list(terms.values()).count("unknown") == 1
+    assert workspace(labeled).labels().active == names
+    assert not [button for button in sound(app).button if button.key == "terms-exact"]
+
+
+def test_a_project_without_types_has_nothing_to_match(visit, project):
+    edit.start_empty(workspace(project))
+    app = sound(visit("labels", project))
+    assert not [button for button in app.button if button.key == "terms-open"]

@@ -6,20 +6,27 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.text import md
-from scanvi_core.services.labels.near_names import near_names
+from scanvi_core.services.labels import completions
 
 
 def name_box(label: str, known: Sequence[str], key: str, **more: Any) -> str | None:
-    """Draw the box; return the name that was chosen or typed, None for none."""
-    name: str | None = st.selectbox(
-        label, known, index=None, key=key, accept_new_options=True,
+    """Draw the box; return the name that was chosen or typed, None for none.
+
+    It completes the types here and the names of the Cell Ontology; any other name may be typed.
+    """
+    chosen: str | None = st.selectbox(
+        label, completions.completions(known), index=None, key=key, accept_new_options=True,
         placeholder="Choose or type a name", **more,
     )  # fmt: skip
-    return name
+    return None if chosen is None else completions.name_of(chosen, known)
 
 
 def near_note(name: str | None, known: Sequence[str]) -> None:
-    """Say which known names are near a new one, if there are any."""
-    near = near_names(name, known) if name else []
-    if near:
-        st.caption(f"**{md(str(name))}** is a new type. Near it: {md(', '.join(near))}.")
+    """Say which known names are near a new one, and what it is in the Cell Ontology."""
+    if not name or name in known:
+        return
+    near, there = completions.near(name, known), completions.in_ontology(name)
+    told = [f"Near it: {md(', '.join(near))}."] if near else []
+    told += [f"In the Cell Ontology: {md(there)}."] if there else []
+    if told:
+        st.caption(f"**{md(name)}** is a new type. {' '.join(told)}")

@@ -161,7 +161,7 @@ def draw_types(opened: Workspace) -> None:
     table = remarks.types_with_remarks(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
-        disabled=["type", "labeled", "set aside", "note", "remarks"], placeholder="",
+        disabled=["type", "labeled", "set aside", "term", "note", "remarks"], placeholder="",
         column_config={
             "group": st.column_config.TextColumn(
                 help="Types of one group share a broader name, such as T cells. Optional."),
@@ -170,6 +170,8 @@ def draw_types(opened: Workspace) -> None:
                 help="How common you expect the type to be. Empty: all equally. Optional."),
             "remarks": st.column_config.NumberColumn(
                 width=70, help="How much colleagues said of it that is not done; see above."),
+            "term": st.column_config.TextColumn(
+                help="Its id in the Cell Ontology. Close: the name may mean other cells as well."),
         },
     )  # fmt: skip
     if not edited.equals(table) and st.button(

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui.frame.actions import do
+from pages.ui.frame.name_box import name_box
 from scanvi_core.services.explore import maps
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
@@ -30,15 +31,19 @@ def draw(opened: Workspace) -> None:
 
 def _add(opened: Workspace) -> None:
     with st.form("add-type", border=False, clear_on_submit=True):
-        name = st.text_input("Name of the new type")
-        if st.form_submit_button("Add this type") and name.strip():
+        name = name_box("Name of the new type", [], "new-type")
+        if st.form_submit_button("Add this type") and name:
             do(lambda: edit.add_type(opened, name))
 
 
 def _rename(opened: Workspace, chosen: str) -> None:
     with st.form("rename-type", border=False):
-        name = st.text_input("New name", chosen, help="The name of another type merges the two.")
-        if st.form_submit_button("Rename or merge") and name.strip() not in ("", chosen):
+        others = [name for name in opened.labels().active if name != chosen]
+        name = name_box(
+            "New name", others, f"new-name-{hash(chosen)}",
+            help="The name of another type merges the two.",
+        )  # fmt: skip
+        if st.form_submit_button("Rename or merge") and name and name != chosen:
             do(lambda: edit.rename(opened, chosen, name))
 
 

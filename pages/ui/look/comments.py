@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
+from pages.ui.frame.name_box import name_box
 from pages.ui.text import md
 from scanvi_core import config
 from scanvi_core.services.explore import selection
@@ -19,7 +20,7 @@ COMMENT, PROPOSE = "Comment", "Propose a name"
 PICKED = Subject(remarks.CELLS, "the cells picked on the map")
 MOST_SHOWN = 30
 SENT = "said-something"  # what was written was sent: the boxes are to be emptied
-CLEARED = {"say": "", "say-name": "", "say-about": remarks.ALL_CELLS, "name-about": None}
+CLEARED = {"say": "", "say-name": None, "say-about": remarks.ALL_CELLS, "name-about": None}
 
 
 def draw(opened: Workspace, name: str) -> None:
@@ -78,7 +79,7 @@ def _form(opened: Workspace, name: str) -> None:
         if comments:
             text = st.text_area("Comment", max_chars=config.COMMENT_LENGTH, height=80, key="say")
         else:
-            text = st.text_input("Better name", max_chars=remarks.NAME_LENGTH, key="say-name")
+            text = name_box("Better name", opened.labels().active, "say-name") or ""
         sent = st.form_submit_button("Send" if comments else "Propose", type="primary")
     if not sent or not text.strip():  # Enter has sent it, and the click came after that
         return

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.keys import one_line
 from scanvi_core.plurals import count
-from scanvi_core.project.names import clean_label
+from scanvi_core.project.names import clean_label, clean_term
 
 KINDS = (
     "import", "assign", "accept", "clear", "create", "rename", "merge", "split", "delete",
-    "recolour", "holdout", "groups", "prior", "note", "checkpoint", "combine", "undo", "redo",
+    "recolour", "terms", "holdout", "groups", "prior", "note", "checkpoint", "combine", "undo",
+    "redo",
 )  # fmt: skip
 
 
@@ -106,9 +107,10 @@ def create(label: str, *, color: str = "") -> Event:
     return Event("create", {"labels": [clean_label(label)], "colour": color})
 
 
-def rename(label: str, to: str) -> Event:
-    """Give a label another name."""
-    return Event("rename", {"labels": [clean_label(label)], "to": clean_label(to)})
+def rename(label: str, to: str, *, term: str | None = None) -> Event:
+    """Give a label another name, and a term with it; None: it keeps the one it has."""
+    payload = {"labels": [clean_label(label)], "to": clean_label(to)}
+    return Event("rename", payload if term is None else payload | {"term": clean_term(term)})
 
 
 def merge(labels: str | Sequence[str], into: str) -> Event:
@@ -118,14 +120,22 @@ def merge(labels: str | Sequence[str], into: str) -> Event:
 
 
 def split(
-    label: str, names: Sequence[str], rows: ArrayLike, codes: ArrayLike, *, reason: str = ""
+    label: str,
+    names: Sequence[str],
+    rows: ArrayLike,
+    codes: ArrayLike,
+    *,
+    reason: str = "",
+    term: str = "",
 ) -> Event:
     """Divide a label: its cells among `rows` get the names that `codes` point to.
 
-    Cells that carry another label are left out; a label without a cell left is retired.
+    Cells that carry another label are left out; a label without a cell left is retired. New labels
+    get the `term`.
     """
     known, choice = _choice(names, codes)
     payload = {"labels": known, "from": clean_label(label), "reason": reason}
+    payload |= {"term": clean_term(term)} if term else {}
     return Event("split", payload, _positions(rows), choice)
 
 
@@ -137,6 +147,14 @@ def delete(label: str) -> Event:
 def recolor(colors: Mapping[str, str]) -> Event:
     """Set the colors of labels; those not named keep theirs."""
     return Event("recolour", {"mapping": {clean_label(k): str(v) for k, v in colors.items()}})
+
+
+def terms(mapping: Mapping[str, str]) -> Event:
+    """Set the terms of the Cell Ontology of labels, ids such as ``CL:0000084``.
+
+    Those not named keep theirs; '' takes one off, ``unknown`` says that none fits.
+    """
+    return Event("terms", {"mapping": {clean_label(k): clean_term(v) for k, v in mapping.items()}})
 
 
 def holdout(rows: ArrayLike, *, how: str = "", seed: int = 0) -> Event:
@@ -194,6 +212,7 @@ def _described(event: Event) -> str:
         "split": f"split {payload.get('from')} into {', '.join(labels)} ({cells})",
         "delete": f"delete {what} ({cells})",
         "recolour": f"recolor {', '.join(payload.get('mapping', {}))}",
+        "terms": f"set the ontology term of {_some(payload.get('mapping', {}))}",
         "holdout": f"set {cells} aside",
         "groups": "change the groups",
         "prior": "change the expected shares",
@@ -204,6 +223,10 @@ def _described(event: Event) -> str:
     if event.kind in ("undo", "redo"):
         return f"{event.kind} step {payload.get('step')}: {payload.get('what')}"
     return sentences[event.kind]
+
+
+def _some(names: Mapping[str, Any]) -> str:
+    return next(iter(names)) if len(names) == 1 else f"{len(names)} labels"
 
 
 def _positions(rows: ArrayLike) -> NDArray[Any]:

@@ -9,9 +9,11 @@ import pandas as pd
 from scanvi_core import keys
 from scanvi_core.colors import type_color
 from scanvi_core.export.request import Column
+from scanvi_core.ontology import table
 from scanvi_core.project.label_log.replay.state import SOURCE_NAMES
 from scanvi_core.services.explore import colors as explore_colors
 from scanvi_core.services.export import uncertainty_columns
+from scanvi_core.services.labels import type_terms
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -95,6 +97,7 @@ def columns(
         choice.key: coded(labels, present),
         keys.SOURCE: coded(sources, sorted(set(sources))),
     }
+    obs |= _term_column(opened, choice, labels)
     predictions = results.current(opened)
     if predictions is None:
         return obs | uncertainty_columns.columns(opened), {}
@@ -120,6 +123,15 @@ def columns(
     return obs, obsm
 
 
+def _term_column(opened: Workspace, choice: ExportChoice, labels: np.ndarray) -> dict[str, Column]:
+    """Return the column of ids of the Cell Ontology; none where no label has one."""
+    names, codes = np.unique(labels.astype(str), return_inverse=True)
+    known = type_terms.of_names(opened, names.tolist())
+    ids = np.array([known[name].id if name in known else "" for name in names.tolist()])
+    key = keys.term_column(opened.dataset.manifest["obs_columns"], choice.key)
+    return {key: coded(ids[codes], sorted({*ids} - {""}))} if known else {}
+
+
 def colors(opened: Workspace, obs: dict[str, Column]) -> dict[str, list[str]]:
     """Return entries of uns by which scanpy draws columns of types in the colors of the pages."""
     places = explore_colors.type_colors(opened)
@@ -142,10 +154,22 @@ def record(opened: Workspace) -> dict[str, Any]:
         "source_sha256": opened.dataset.manifest["source"]["sha256"],
         "unlabeled_category": keys.UNKNOWN,
         "quality": flags.record(opened, opened.batches(opened.batch_key)),
+        "cell_ontology": {"release": table.version(), "terms": _terms(opened)},
     }
     if run is not None:
         about |= {"run": run.settings.as_dict(), "result": results.without_nan(run.summary)}
     return about
+
+
+def _terms(opened: Workspace) -> dict[str, dict[str, Any]]:
+    """Return the term of each type: its id, its name, and whether it is only close."""
+    predictions = results.current(opened)
+    names = {*opened.labels().active, *(predictions.names if predictions else ())}
+    found = type_terms.of_names(opened, sorted(names))
+    return {
+        name: {"id": term.id, "name": term.name, "close": not term.exact}
+        for name, term in found.items()
+    }
 
 
 def source_table(opened: Workspace, threshold: float, *, groups: bool = False) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scanvi_core import keys
 from scanvi_core.colors import type_color
 from scanvi_core.data.dataset import Dataset
 from scanvi_core.data.joining.genes import NAMES, SYMBOLS, names_of
@@ -16,7 +15,8 @@ from scanvi_core.project.folder import now
 from scanvi_core.project.runs import Run
 from scanvi_core.services.explore import colors, rules
 from scanvi_core.services.export import methods
-from scanvi_core.services.export.cellxgene import form
+from scanvi_core.services.labels import type_terms
+from scanvi_core.services.labels.type_terms import NONE_FITS
 from scanvi_core.services.runs import results, shapes_file
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
@@ -111,7 +111,8 @@ def _is_text(value: object) -> bool:
 def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
     """Return what is known of each type of the model."""
     state, found, settings = opened.labels(), results.load(opened, run.id), run.settings
-    places, made = colors.type_colors(opened), form.draft(opened)
+    places, terms = colors.type_colors(opened), type_terms.of_names(opened, settings.label_names)
+    said = {name: term for name, term in type_terms.said(opened).items() if term == NONE_FITS}
     counts = state.counts
     predicted = np.bincount(found.prediction[found.prediction >= 0], minlength=len(found.names))
     return [
@@ -119,19 +120,12 @@ def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
             "name": name,
             "color": state.colors.get(name) or type_color(places.get(name, at)),
             "group": settings.groups.get(name, ""),
-            "term": _term(made, name),
+            "term": terms[name].id if name in terms else said.get(name, ""),
             "labeled": counts.get(name, 0),
             "predicted": int(predicted[at]),
         }
         for at, name in enumerate(settings.label_names)
     ]
-
-
-def _term(made: form.Submission, name: str) -> str:
-    if name == keys.UNKNOWN:
-        return ""
-    term = form.cell_type_term(made, name) if form.available() else made.cell_types.get(name, "")
-    return term if ":" in term else ""
 
 
 def _shapes(run: Run, opened: Workspace) -> "TypeShapes":

@@ -43,7 +43,7 @@ EXPORT = "export"
 OUR_COLUMNS = frozenset(
     {keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN, keys.ENTROPY,
      keys.HOLDOUT, keys.NOVELTY, keys.REASON, keys.PREDICTION_SET, keys.ISSUE, keys.QC_FLAG,
-     keys.DOUBLET}
+     keys.DOUBLET, keys.TERM}
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names aside

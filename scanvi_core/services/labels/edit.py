@@ -12,7 +12,7 @@ from scanvi_core.project import names as project_names
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.events import Event
 from scanvi_core.project.label_log.replay.state import LabelState
-from scanvi_core.services.labels import holdout, pack_types
+from scanvi_core.services.labels import holdout, pack_types, type_terms
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.projects.joining import grown
 from scanvi_core.services.workspace import Workspace
@@ -161,16 +161,21 @@ def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int
             f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
         )
     names = [f"{label} (cluster {cluster + 1})" for cluster in numbers]
-    opened.store.append(events.split(label, names, rows, codes, reason="clusters"), state.seq)
+    known = type_terms.of_names(opened, [label]).get(label)
+    term = "" if known is None else known.id
+    divided = events.split(label, names, rows, codes, reason="clusters", term=term)
+    opened.store.append(divided, state.seq)
     return len(numbers)
 
 
 def rename(opened: Workspace, label: str, to: str) -> None:
-    """Rename a type; when the new name exists already, the two are merged."""
+    """Rename a type, which keeps its term; when the new name exists already, both are merged."""
     label, to = project_names.clean_label(label), project_names.clean_label(to)
     others = {project_names.clean_label(name) for name in opened.labels().active} - {label}
-    merge = to in others
-    opened.store.append(events.merge(label, to) if merge else events.rename(label, to))
+    if to in others:
+        opened.store.append(events.merge(label, to))
+        return
+    opened.store.append(events.rename(label, to, term=type_terms.after_rename(opened, label, to)))
 
 
 def set_groups(opened: Workspace, groups: Mapping[str, str]) -> None:

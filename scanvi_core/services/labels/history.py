@@ -28,7 +28,8 @@ COLUMNS = [
 WORDS = {
     "import": "column read", "assign": "named", "accept": "prediction accepted",
     "clear": "label taken off", "create": "type added", "rename": "renamed", "merge": "merged",
-    "split": "split", "delete": "type deleted", "recolour": "color", "holdout": "set aside",
+    "split": "split", "delete": "type deleted", "recolour": "color", "terms": "ontology term",
+    "holdout": "set aside",
     "groups": "groups", "prior": "expected shares", "note": "note", "checkpoint": "checkpoint",
     "combine": "others' work", "undo": "undo", "redo": "redo",
 }  # fmt: skip

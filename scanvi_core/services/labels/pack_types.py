@@ -2,13 +2,14 @@
 
 from scanvi_core.project import pack
 from scanvi_core.project.label_log import events
+from scanvi_core.project.names import TERM
 from scanvi_core.services.workspace import Workspace
 
 PACK_RUN = "pack_run"  # in the settings of a project: the run that a pack's model was made
 
 
 def add(opened: Workspace) -> None:
-    """Add the types of the pack that are not there, with their colors and groups."""
+    """Add the types of the pack that are not there, with their colors, groups and terms."""
     record = pack.read(opened.project)
     known = opened.labels()
     types = [] if record is None else record["types"]
@@ -19,6 +20,10 @@ def add(opened: Workspace) -> None:
     opened.store.append(events.Event("create", {"labels": names, "colour": ""}))
     colors = {each["name"]: each["color"] for each in new if each["color"]}
     groups = {each["name"]: each["group"] for each in new if each["group"]}
+    terms = {each["name"]: each["term"] for each in new if TERM.fullmatch(each["term"])}
+    terms = {name: term for name, term in terms.items() if term}
+    if terms:
+        opened.store.append(events.terms(terms))
     if colors:
         opened.store.append(events.recolor(colors))
     if groups:

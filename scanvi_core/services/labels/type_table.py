@@ -1,21 +1,26 @@
 """The types of a project as a table: how many cells each has, and what was said of it."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from scanvi_core import config
 from scanvi_core.project.label_log.replay.state import LabelState
+from scanvi_core.services.labels import type_terms
 from scanvi_core.services.workspace import Workspace
 
 
 def label_table(opened: Workspace) -> pd.DataFrame:
-    """Return one row per type: cells, cells set aside, group, prior, and a note when rare."""
+    """Return one row per type: cells, cells set aside, group, prior, term, a note when rare."""
     state = opened.labels()
-    table: pd.DataFrame = opened.cache.get(("types", state.seq), lambda: _label_table(state))
+    terms = {name: t.in_words for name, t in type_terms.of_names(opened, state.active).items()}
+    key = ("types", state.seq, tuple(terms.items()))
+    table: pd.DataFrame = opened.cache.get(key, lambda: _label_table(state, terms))
     return table
 
 
-def _label_table(state: LabelState) -> pd.DataFrame:
+def _label_table(state: LabelState, terms: Mapping[str, str]) -> pd.DataFrame:
     codes, names = state.compact()
     visible = np.bincount(codes[(codes >= 0) & ~state.holdout], minlength=len(names))
     aside = np.bincount(codes[(codes >= 0) & state.holdout], minlength=len(names))
@@ -27,6 +32,7 @@ def _label_table(state: LabelState) -> pd.DataFrame:
             "set aside": aside,
             "group": [state.groups.get(name, "") for name in names],
             "expected share": [state.prior.get(name, np.nan) for name in names],
+            "term": [terms.get(name, "") for name in names],
             "note": rare,
         }
     )

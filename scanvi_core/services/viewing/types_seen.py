@@ -1,12 +1,14 @@
 """What a visitor sees of the types: how many cells each has, its color, its ontology term."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from scanvi_core.colors import type_color
 from scanvi_core.services.explore import colors, maps
 from scanvi_core.services.explore.colors import Coloring
-from scanvi_core.services.export.cellxgene import form
+from scanvi_core.services.labels import type_terms
 from scanvi_core.services.workspace import Workspace
 
 WAYS = (
@@ -32,13 +34,14 @@ def types(opened: Workspace) -> pd.DataFrame:
     label = colors.coloring(opened, colors.LABEL)
     trained = opened.current_run() is not None
     predicted = colors.coloring(opened, colors.PREDICTION) if trained else None
-    made = form.draft(opened)
-    key = ("types seen", label.revision, predicted and predicted.revision, repr(made.cell_types))
-    table: pd.DataFrame = opened.cache.get(key, lambda: _types(label, predicted, made))
+    names = dict.fromkeys([*label.names, *(predicted.names if predicted else ())])
+    terms = {name: t.in_words for name, t in type_terms.of_names(opened, names).items()}
+    key = ("types seen", label.revision, predicted and predicted.revision, repr(terms))
+    table: pd.DataFrame = opened.cache.get(key, lambda: _types(label, predicted, terms))
     return table
 
 
-def _types(label: Coloring, predicted: Coloring | None, made: form.Submission) -> pd.DataFrame:
+def _types(label: Coloring, predicted: Coloring | None, terms: Mapping[str, str]) -> pd.DataFrame:
     shown = [label] if predicted is None else [label, predicted]
     places = {name: at for way in reversed(shown) for name, at in _places(way).items()}
     table = pd.DataFrame(
@@ -51,7 +54,7 @@ def _types(label: Coloring, predicted: Coloring | None, made: form.Submission) -
     if predicted is not None:
         table["predicted"] = _counts(predicted, places)
     by = ["predicted", "labeled"] if predicted is not None else ["labeled"]
-    table["term"] = [_term(made, name) for name in places]
+    table["term"] = [terms.get(name, "") for name in places]
     if not table["term"].any():
         table = table.drop(columns="term")
     return table.sort_values([*by, "type"], ascending=[False] * len(by) + [True]).reset_index(
@@ -68,7 +71,3 @@ def _counts(way: Coloring, places: dict[str, int]) -> list[int]:
     n = np.bincount(codes[codes >= 0], minlength=len(way.names))
     known = dict(zip(way.names, n.tolist(), strict=True))
     return [known.get(name, 0) for name in places]
-
-
-def _term(made: form.Submission, name: str) -> str:
-    return form.cell_type_term(made, name) if form.available() else made.cell_types.get(name, "")

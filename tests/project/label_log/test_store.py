@@ -312,3 +312,34 @@ def test_what_somebody_else_changed_can_be_found_before_an_edit(tmp_path):
     with pytest.raises(StaleEdit, match="1 of them yours too"):
         store.refuse_stale(mine, seen_seq)
     assert len(store.events()) == 2
+
+
+def test_a_term_stays_with_its_label_through_a_rename_undo_and_a_look_at_the_file(filled):
+    filled.append(events.terms({"B": "CL:0000236", "T": "unknown"}))
+    filled.append(events.rename("B", "odd B"))
+    assert filled.labels().terms == {"odd B": "CL:0000236", "T": "unknown"}
+    filled.append(events.rename("odd B", "NK", term="CL:0000623"))
+    assert filled.labels().terms["NK"] == "CL:0000623"
+    filled.undo()
+    assert filled.labels().terms["odd B"] == "CL:0000236"
+    filled.undo()
+    filled.undo()
+    assert filled.labels().terms == {}
+
+
+def test_new_labels_of_a_split_get_its_term(filled):
+    rows, codes = np.arange(10), np.arange(10) % 2
+    filled.append(events.split("B", ["B 1", "B 2"], rows, codes, term="CL:0000236"))
+    assert filled.labels().terms == {"B 1": "CL:0000236", "B 2": "CL:0000236"}
+
+
+def test_a_merge_keeps_the_term_of_its_target(filled):
+    filled.append(events.terms({"B": "CL:0000236", "T": "CL:0000084"}))
+    filled.append(events.merge("B", "T"))
+    assert filled.labels().terms == {"T": "CL:0000084"}
+
+
+@pytest.mark.parametrize("term", ["CL:1", "T cell", "GO:0000001", "CL:0000084\nx", "CL:٠٠٠٠٠٨٤"])
+def test_what_is_no_term_is_refused(term):
+    with pytest.raises(SettingInvalid, match="no term of the Cell Ontology"):
+        events.terms({"B": term})

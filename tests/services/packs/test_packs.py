@@ -19,7 +19,7 @@ from scanvi_core.services.explore import rules
 from scanvi_core.services.explore.rules import Condition, Rule
 from scanvi_core.services.export import pack
 from scanvi_core.services.foreground import ForegroundJob
-from scanvi_core.services.labels import edit
+from scanvi_core.services.labels import edit, type_terms
 from scanvi_core.services.packs import fit, opening, start
 from scanvi_core.services.projects import library
 from scanvi_core.services.projects.open_file import import_into
@@ -264,3 +264,13 @@ def test_genes_are_found_by_ids_of_either_side(packed, project):
     assert find_genes({"gene names": [str(dataset.var_names[2])]}, dataset).positions.tolist() == [
         2
     ]
+
+
+def test_types_bring_their_terms(trained, project, begun, tmp_path):
+    maker = workspace(trained)
+    type_terms.say(maker, {"CD34+": "CL:0000037", "Dendritic": type_terms.NONE_FITS})
+    path = pack.write(maker.current_run(), maker, tmp_path / "made.scanvi-pack.zip")
+    opened = begun(project, path.read_bytes())
+    terms = opened.labels().terms
+    assert terms["CD34+"] == "CL:0000037" and terms["CD14+ Monocyte"] == "CL:0001054"
+    assert terms["Dendritic"] == type_terms.NONE_FITS and "CD56+ NK" not in terms

@@ -20,7 +20,7 @@ from scanvi_core.project.label_log.storage.signing import (
     SIGNED_IN,
     VIA,
 )
-from scanvi_core.project.names import MAX_LABEL_LENGTH
+from scanvi_core.project.names import MAX_LABEL_LENGTH, TERM
 
 MAX_DEPTH = 12  # of lists in lists; a rule behind a label takes 6
 MAX_NAME, MAX_TEXT, MAX_TIME = 1_000, 100_000, 40
@@ -152,15 +152,19 @@ def _is_share(value: Any) -> bool:
 
 def _is_label(value: Any) -> bool:
     """Tell whether a value is a `Label` as JSON."""
-    if not isinstance(value, list) or len(value) != 5:
+    if not isinstance(value, list) or len(value) not in (5, 6):
         return False
-    name, alive, color, group, prior = value
-    fits = _is_name(name) and type(alive) is bool and _is_color(color)
+    name, alive, color, group, prior, *term = value
+    fits = _is_name(name) and type(alive) is bool and _is_color(color) and all(map(_is_term, term))
     return fits and is_text(group, MAX_LABEL_LENGTH) and (prior is None or _is_share(prior))
 
 
 def _is_color(value: Any) -> bool:
     return isinstance(value, str) and _COLOR.fullmatch(value) is not None
+
+
+def _is_term(value: Any) -> bool:
+    return isinstance(value, str) and TERM.fullmatch(value) is not None
 
 
 def _is_edit(value: Any) -> bool:
@@ -185,6 +189,7 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "labels": _list_of(_is_name),
     "to": _is_name, "from": _is_name, "name": _is_name, "colour": _is_color,
+    "term": _is_term,
     "mapping": _is_mapping, "changes": _list_of(_is_edit),
     "column": "holdout".__eq__,
     "step": lambda value: is_whole(value, range(1, HISTORY_EVENTS + 1)),

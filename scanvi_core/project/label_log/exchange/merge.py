@@ -5,8 +5,8 @@ is out of date when another log changed the cell knowing it; a column read from 
 any decision of a person. What is left is either the same for all, and holds, or a conflict, and
 the cell has no label until somebody decides. This is a multi-value register per cell (Shapiro et
 al. 2011, "A comprehensive study of convergent and commutative replicated data types"), which
-makes merging commutative, associative and idempotent. Groups, shares, colors and the cells set
-aside stay those of the log that takes the others over.
+makes merging commutative, associative and idempotent. Groups, shares, colors, terms and the cells
+set aside stay those of the log that takes the others over.
 """
 
 from collections.abc import Sequence

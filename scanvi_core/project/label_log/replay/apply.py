@@ -66,11 +66,11 @@ class Names:
             )
         return self.codes[name]
 
-    def code_or_new(self, name: str, color: str = "") -> int:
+    def code_or_new(self, name: str, color: str = "", term: str = "") -> int:
         """Return the code of a label, created when not known yet."""
         if name not in self.codes:
             code = self.codes[name] = self.n_labels + len(self.new)
-            label = Label(name, color=color)
+            label = Label(name, color=color, term=term)
             self.new.append((code, label._replace(alive=False), label))
         return self.codes[name]
 
@@ -100,7 +100,7 @@ def _codes(event: Event, names: Names, choice: Codes) -> Codes:
     labels = event.payload["labels"]
     table = np.full(len(labels) + 1, -1, dtype=np.int32)  # the last entry serves -1
     for position in np.flatnonzero(np.bincount(choice + 1, minlength=1)[1:]).tolist():
-        table[position] = names.code_or_new(labels[position])
+        table[position] = names.code_or_new(labels[position], term=event.payload.get("term", ""))
     return table[choice]
 
 
@@ -160,7 +160,8 @@ def _rename(board: Board, event: Event) -> Change:
     if names.codes.get(event.payload["to"]) != code:  # else the same label, spelled better
         names.refuse_known(event.payload["to"])
     label = board.labels[code]
-    return Change(None, None, ((code, label, label._replace(name=event.payload["to"])),))
+    new = label._replace(name=event.payload["to"], term=event.payload.get("term", label.term))
+    return Change(None, None, ((code, label, new),))
 
 
 def _merge(board: Board, event: Event) -> Change:
@@ -209,6 +210,12 @@ def _recolor(board: Board, event: Event) -> Change:
     return _with(board, lambda code, label: label._replace(color=wanted.get(code, label.color)))
 
 
+def _terms(board: Board, event: Event) -> Change:
+    names, mapping = Names(board), event.payload["mapping"]
+    wanted = {names.code(name): term for name, term in mapping.items()}
+    return _with(board, lambda code, label: label._replace(term=wanted.get(code, label.term)))
+
+
 def _groups(board: Board, event: Event) -> Change:
     names, mapping = Names(board), event.payload["mapping"]
     wanted = {names.code(name): group for name, group in mapping.items()}
@@ -247,6 +254,7 @@ _PLANNERS: dict[str, Callable[[Board, Event], Change]] = {
     "split": _split,
     "delete": _delete,
     "recolour": _recolor,
+    "terms": _terms,
     "groups": _groups,
     "prior": _prior,
     "holdout": _holdout,

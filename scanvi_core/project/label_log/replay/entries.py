@@ -61,7 +61,7 @@ def pack(change: Change, n_obs: int) -> Packed:
     """Return the stored form of a change."""
     payload: dict[str, Any] = {"n_cells": change.n_cells}
     if change.labels:
-        payload["changes"] = [[code, list(old), list(new)] for code, old, new in change.labels]
+        payload["changes"] = [[code, _plain(old), _plain(new)] for code, old, new in change.labels]
     if change.holdout is not None:
         before = pack_rows(change.holdout.before, n_obs)
         payload["column"] = "holdout"
@@ -71,6 +71,11 @@ def pack(change: Change, n_obs: int) -> Packed:
     cells = change.cells
     rows = pack_rows(cells.rows, n_obs)
     return Packed(payload, rows, pack_values(*cells.after), pack_values(*cells.before))
+
+
+def _plain(label: Label) -> list[Any]:
+    """Return a label for JSON; without a term as versions wrote it that knew none."""
+    return list(label) if label.term else list(label[:-1])
 
 
 def unpack(record: Record, n_obs: int) -> Change:

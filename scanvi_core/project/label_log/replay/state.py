@@ -28,6 +28,7 @@ class Label(NamedTuple):
     color: str = ""
     group: str = ""
     prior: float | None = None
+    term: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,8 @@ class LabelState:
     Notes
     -----
     Retired positions keep their last name in `names`, but no cell has such a code: use `active`
-    to list labels, and `compact` where codes must run without gaps. `groups`, `prior` and
-    `colors` hold the active labels that have one; priors need not add up to 1.
+    to list labels, and `compact` where codes must run without gaps. `groups`, `prior`, `colors`
+    and `terms` hold the active labels that have one; priors need not add up to 1.
     """
 
     seq: int
@@ -87,6 +88,11 @@ class LabelState:
     def colors(self) -> dict[str, str]:
         """Color per label name."""
         return {label.name: label.color for label in self._living if label.color}
+
+    @property
+    def terms(self) -> dict[str, str]:
+        """Id in the Cell Ontology per label name, of those that were given one."""
+        return {label.name: label.term for label in self._living if label.term}
 
     @property
     def counts(self) -> dict[str, int]:

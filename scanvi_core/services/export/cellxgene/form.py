@@ -10,12 +10,12 @@ import pandas as pd
 from scanvi_core.errors import InputError
 from scanvi_core.export import terms
 from scanvi_core.export.terms import HUMAN, Scope
-from scanvi_core.project import pack
+from scanvi_core.ontology import search
 from scanvi_core.services.export.cellxgene.fields import CELL_LINE, FIELDS, TISSUE, Field
-from scanvi_core.services.labels.pack_types import PACK_RUN
+from scanvi_core.services.labels import type_terms
+from scanvi_core.services.labels.type_terms import ANSWERS, SETTINGS
 from scanvi_core.services.workspace import Workspace
 
-SETTINGS = "submission"
 GENE_ID = re.compile(r"(ENS[A-Z]*G\d{6,}|WBGene\d{8}|FBgn\d{7}|ERCC-\d{5})(\.\d+)?")
 MAX_VALUES = 500  # of a column whose values are given terms
 SHOWN = 5
@@ -73,7 +73,7 @@ def draft(opened: Workspace) -> Submission:
     """Return what was said before; columns with a usual name are taken at first."""
     saved = opened.project.settings.get(SETTINGS)
     if saved is not None:
-        return Submission(**saved)
+        return Submission(**saved | {ANSWERS: type_terms.said(opened)})
     known = {name.casefold(): name for name in opened.dataset.manifest["obs_columns"]}
     columns = dict[str, str]()
     for item in FIELDS:
@@ -81,19 +81,13 @@ def draft(opened: Workspace) -> Submission:
         usable = [name for name in usual if item.scope is None or len(_values(opened, name)) > 0]
         if usable:
             columns[item.key] = usable[0]
-    return Submission(columns=columns, cell_types=_brought_terms(opened))
-
-
-def _brought_terms(opened: Workspace) -> dict[str, str]:
-    """Return the terms of the types of the pack that a project began from."""
-    record = pack.read(opened.project) if opened.project.settings.get(PACK_RUN) else None
-    types = [] if record is None else record["types"]
-    return {each["name"]: each["term"] for each in types if each["term"]}
+    return Submission(columns=columns, cell_types=type_terms.said(opened))
 
 
 def save(opened: Workspace, made: Submission) -> None:
-    """Keep what was said in the project."""
-    opened.project.update_settings(**{SETTINGS: asdict(made)})
+    """Keep what was said in the project; terms of its types in the label log."""
+    others = type_terms.keep(opened, made.cell_types)
+    opened.project.update_settings(**{SETTINGS: asdict(made) | {ANSWERS: others}})
 
 
 def values(opened: Workspace, made: Submission, item: Field) -> list[str]:
@@ -126,8 +120,8 @@ def cell_type_term(made: Submission, name: str) -> str:
     """Return the term of a type: the one that was chosen, else the one of that very name."""
     if name in made.cell_types:
         return made.cell_types[name]
-    term = terms.suggest(name, terms.CELL_TYPE)
-    return "" if term is None else term.id
+    meant = search.exact(name)
+    return "" if meant is None or terms.problem(meant.id, terms.CELL_TYPE) else meant.id
 
 
 def table(opened: Workspace, made: Submission, item: Field) -> pd.DataFrame:

@@ -22,15 +22,13 @@ from scanvi_core.services.export.cellxgene.form import (
 from scanvi_core.services.export.columns import words_column
 from scanvi_core.services.workspace import Workspace
 
-CELL_TYPE_KEY = "cell_type_ontology_term_id"
-
 
 def adapted(
     opened: Workspace, request: ExportRequest, own: OwnCopy, labels: np.ndarray
 ) -> ExportRequest:
     """Return the request for a file that CELLxGENE takes: our columns, and those it asks for."""
     made = draft(opened)
-    _refuse_reserved(request.obs)
+    _refuse_reserved(set(request.obs) - {keys.TERM})
     genes, ids, _ = gene_ids(opened)
     rows = np.flatnonzero(_has_counts(opened, genes))
     obs = dict(request.obs) | _columns(opened, made, labels)
@@ -86,7 +84,7 @@ def _columns(opened: Workspace, made: Submission, labels: np.ndarray) -> dict[st
     types, codes = np.unique(labels.astype(str), return_inverse=True)
     chosen = [cell_type_term(made, name) if name else "" for name in types]
     obs: dict[str, Column] = {
-        CELL_TYPE_KEY: words_column(codes, [term or terms.UNKNOWN for term in chosen]),
+        keys.TERM: words_column(codes, [term or terms.UNKNOWN for term in chosen]),
         "tissue_type": (np.zeros(n_obs, dtype=np.int32), [made.kind]),
         "is_primary_data": np.full(n_obs, made.primary),
     }

@@ -12,7 +12,8 @@ import pytest
 from scanvi_core.errors import HistoryRefused
 from scanvi_core.project.label_log import events
 from scanvi_core.project.label_log.exchange import audit, lines
-from scanvi_core.project.label_log.exchange.foreign_log import adopt
+from scanvi_core.project.label_log.exchange.fields import check_fields
+from scanvi_core.project.label_log.exchange.foreign_log import adopt, stored
 from scanvi_core.project.label_log.replay import entries
 from scanvi_core.project.label_log.replay.entries import Record
 from scanvi_core.project.label_log.replay.state import Change
@@ -209,3 +210,19 @@ def test_a_damaged_file_is_refused(came, damage):
     path.write_bytes(whole)
     with pytest.raises(HistoryRefused):
         adopt(path, N)
+
+
+def test_terms_come_with_a_log_from_elsewhere_and_only_terms(tmp_path, filled):
+    filled.append(events.terms({"B": "CL:0000236"}))
+    filled.append(events.rename("B", "odd B"))
+    filled.close()
+    record = list(stored(tmp_path / "project.db", N))[1]
+    taken(tmp_path)
+    store = LabelStore.open(tmp_path, N)
+    assert store.labels().terms == {"odd B": "CL:0000236"}
+    store.close()
+    check_fields(record, N)
+    for term in ("x", "GO:0000001", 5, None, "CL:0000236\n"):
+        changes = [[0, ["B", True, "", "", None], ["B", True, "", "", None, term]]]
+        with pytest.raises(HistoryRefused, match="changes"):
+            check_fields(record._replace(payload=record.payload | {"changes": changes}), N)
