@@ -17,7 +17,7 @@ if opened.current_run() is None:
 report = holdout_report.report(opened)
 header.draw(
     "Evaluate", (EXPORT, "Export the annotated file"), (REVIEW, "Review more cells"),
-    primary=report is not None,
+    primary=report is not None and not check_the_rest.is_due(opened),
 )  # fmt: skip
 if report is None:
     sections.without_holdout(opened)

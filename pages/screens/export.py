@@ -7,6 +7,7 @@ from pages.ui.frame import header, read_only, requires
 from pages.ui.frame import jobs as frame_jobs
 from pages.ui.frame.actions import do
 from pages.ui.frame.pages import LABELS, REVIEW, next_button
+from pages.ui.review import check_the_rest
 from scanvi_core import keys
 from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty, uncertainty_job
@@ -123,10 +124,11 @@ if profile != ANALYSIS:
         else:
             cap.draw(opened, choice)
 
+check_first = trained and check_the_rest.is_due(opened)
 with st.container(horizontal=True):
     if st.button(
         "Write the files" if per_file else "Write the file", key="export",
-        type="secondary" if written else "primary",
+        type="secondary" if written or check_first else "primary",
         icon=":material/save:", disabled=busy or not complete,
     ):  # fmt: skip
         do(lambda: write.start(opened, choice))

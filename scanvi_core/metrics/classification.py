@@ -131,6 +131,24 @@ def confusion_matrix(true: Codes, predicted: Codes, n_labels: int) -> npt.NDArra
     return np.bincount(flat, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
+def row_percents(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return whole percents of each row [K, K]; 100 and 0 only where it is all of it or none."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    empty = np.zeros(confusion.shape)
+    shares = np.divide(confusion, totals, out=empty, where=totals > 0)
+    kept = np.clip(np.round(100 * shares), 1, 99)
+    return np.where((shares > 0) & (shares < 1), kept, 100 * shares)
+
+
+def row_names(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """Return the name of each row with its number of cells, without which a percent misleads."""
+    cells = confusion.sum(axis=1)
+    return [
+        f"{name} ({int(n):,})" if n else f"{name} (none held out)"
+        for name, n in zip(names, cells, strict=True)
+    ]
+
+
 def _type_score(
     confusion: npt.NDArray[np.int64], supports: npt.NDArray[np.int64], k: int, name: str
 ) -> TypeScore:

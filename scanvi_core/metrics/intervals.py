@@ -97,3 +97,15 @@ def paired_difference(
     middle = (gained - lost) / (n + 2)
     half = Z_95 * sqrt(gained + lost + 1 - (gained - lost) ** 2 / (n + 2)) / (n + 2)
     return (gained - lost) / n, (max(-1.0, middle - half), min(1.0, middle + half))
+
+
+def paired_chance(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
+    """Return how likely chance alone makes two as different in how often they are right.
+
+    McNemar's test on the same cells [n], exact: of the cells on which they differ, each is as
+    likely to be either's (McNemar 1947, doi:10.1007/BF02295996).
+    """
+    from scipy.special import bdtr
+
+    gained, lost = int((first & ~second).sum()), int((second & ~first).sum())
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))

@@ -2,9 +2,12 @@
 
 from math import isnan
 
+from scanvi_core.metrics.classification import row_names as row_names  # noqa: PLC0414
+from scanvi_core.metrics.classification import row_percents as row_percents  # noqa: PLC0414
 from scanvi_core.plurals import count as count  # noqa: PLC0414  passed on to the pages
 
 LONG_S = 90  # from here on, minutes
+JUST = 1e-9  # of a share: what arithmetic adds to 0 and 1
 MANY = 1_000  # cells from which a tenth of a percent means something
 
 
@@ -14,7 +17,10 @@ def duration(seconds: float) -> str:
 
 
 def percent(share: float, n: int = 0) -> str:
-    """Return ``91 %``; ``91.3 %`` where it is a share of many cells."""
+    """Return ``91 %``; ``91.3 %`` where it is a share of many cells.
+
+    ``100 %`` and ``0 %`` are just that: with one wrong of many it is ``99.9 %``.
+    """
     return "" if isnan(share) else f"{_number(share, n)} %"
 
 
@@ -42,5 +48,26 @@ def signed_range(interval: tuple[float, float]) -> str:
     return f"{low:+.1f} to {high:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
 
 
+def hundredths(share: float) -> float:
+    """Return an F1 that is shown with two digits; 1.00 and 0.00 only where it is just that."""
+    return share if isnan(share) else _told(share, 1.0, 2)
+
+
+def thousandths(share: float) -> str:
+    """Return ``0.913``; ``1.000`` and ``0.000`` only where it is just that."""
+    return f"{_told(share, 1.0, 3):.3f}"
+
+
 def _number(share: float, n: int) -> str:
-    return f"{100 * share:.{1 if n >= MANY else 0}f}"
+    digits = 1 if n >= MANY else 0
+    if f"{100 * share:.{digits}f}" in {f"{end:.{digits}f}" for end in (0, 100)}:
+        value = _told(100 * share, 100.0, 1)  # 99.6, where 100 would say that all were right
+        return f"{value:.{1 if value % 100 else digits}f}"
+    return f"{100 * share:.{digits}f}"
+
+
+def _told(value: float, whole: float, digits: int) -> float:
+    """Return a share of `whole`; what would be rounded to 0 or all of it stays beside that."""
+    if min(abs(value), abs(value - whole)) < JUST * whole:
+        return whole * round(value / whole)
+    return min(max(value, 10.0**-digits), whole - 10.0**-digits)

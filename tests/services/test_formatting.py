@@ -1,17 +1,47 @@
 """Numbers in words."""
 
+from math import isnan
+
+import pytest
+
 from scanvi_core.services.formatting import (
     count,
     duration,
+    hundredths,
     percent,
     percent_with_interval,
     points,
     signed_range,
+    thousandths,
 )
 
 
 def test_shares_of_many_cells_have_a_decimal_and_of_few_none():
     assert (percent(0.9134, 999), percent(0.9134, 1000)) == ("91 %", "91.3 %")
+
+
+@pytest.mark.parametrize(
+    ("share", "n", "said"),
+    [
+        (1.0, 50, "100 %"), (1.0, 5_000, "100.0 %"), (0.0, 50, "0 %"), (0.0, 5_000, "0.0 %"),
+        (0.996, 50, "99.6 %"), (1 - 1e-5, 5_000, "99.9 %"), (0.9996, 0, "99.9 %"),
+        (0.004, 50, "0.4 %"), (1e-5, 5_000, "0.1 %"), (1 - 1e-16, 50, "100 %"),
+    ],
+)  # fmt: skip
+def test_all_and_nothing_are_said_only_where_it_is_so(share, n, said):
+    assert percent(share, n) == said
+
+
+def test_a_score_of_one_is_said_only_where_it_is_so():
+    assert [hundredths(x) for x in (1.0, 0.998, 0.914, 0.001, 0.0)] == [
+        1.0,
+        0.99,
+        0.914,
+        0.01,
+        0.0,
+    ]
+    assert isnan(hundredths(float("nan")))
+    assert [thousandths(x) for x in (1.0, 0.9999, 0.9134)] == ["1.000", "0.999", "0.913"]
 
 
 def test_no_share_is_an_empty_cell_of_a_table():

@@ -11,6 +11,7 @@ import streamlit as st
 from pages.ui.cell_map.component import CategoryColor, cell_map
 from pages.ui.text import plain, short
 from scanvi_core.colors import type_colors
+from scanvi_core.services.formatting import row_names, row_percents
 
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 CONFUSION_ROW = 26
@@ -62,26 +63,31 @@ def confusion(
     matrix: np.ndarray, names: Sequence[str], *, key: str, height: int | None = None,
     counts: bool = False,
 ) -> None:  # fmt: skip
-    """Draw a confusion matrix: rows are known types, columns predictions."""
+    """Draw a confusion matrix: rows are known types with their cells, columns predictions."""
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
-    shown = matrix if counts else np.round(100 * shares)
+    shown = matrix if counts else row_percents(matrix)
     text = [[f"{value:,.0f}" if value else "" for value in row] for row in shown]
-    labels = [plain(name) for name in names]
+    labels, known = ([plain(name) for name in side] for side in (names, row_names(matrix, names)))
     shades = SHADES[st.context.theme.type == "dark"]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, x=labels, y=labels, text=text, texttemplate="%{text}", customdata=matrix,
+            z=shares, x=labels, y=known, text=text, texttemplate="%{text}", customdata=matrix,
             colorscale=shades, zmin=0, zmax=1, showscale=False, xgap=1, ygap=1,
             hovertemplate="known %{y}<br>predicted %{x}<br>%{customdata:,} cells<extra></extra>",
         )
     )  # fmt: skip
-    axis: dict[str, Any] = {"type": "category", "tickvals": labels}
+    axis: dict[str, Any] = {"type": "category"}
+    texts: tuple[list[str], list[str]] = (labels, known)
     if height is not None:  # both axes keep their names, shorter and smaller ones
-        axis |= {"ticktext": [plain(short(name, SMALL_NAME)) for name in names]}
+        small = [short(name, SMALL_NAME) for name in names]
+        texts = [plain(name) for name in small], [plain(n) for n in row_names(matrix, small)]
         axis |= {"tickfont": {"size": max(6, min(12, height // (2 * len(names))))}}
-    figure.update_xaxes(**axis, tickangle=-40, title="predicted")
-    figure.update_yaxes(**axis, autorange="reversed", title="known")
+    across, down = (
+        {"tickvals": at, "ticktext": text} for at, text in zip((labels, known), texts, strict=True)
+    )
+    figure.update_xaxes(**axis, **across, tickangle=-40, title="predicted")
+    figure.update_yaxes(**axis, **down, autorange="reversed", title="known (cells)")
     figure.update_layout(margin=MARGIN, height=height or 180 + CONFUSION_ROW * len(names))
     st.plotly_chart(figure, key=key, config=QUIET)
 

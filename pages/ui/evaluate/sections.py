@@ -13,6 +13,7 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import (
     baselines,
     confidence_worth,
+    held_out,
     holdout_report,
     integration,
     mapping,
@@ -52,9 +53,11 @@ def without_holdout(opened: Workspace) -> None:
             more = f"{count(known.n_missing, 'more cell')} would make the interval narrower."
             st.markdown(more if known.n_missing else "Each more makes the interval narrower.")
         else:
+            run = opened.current_run()
+            why = "" if run is None else held_out.nothing_scored(opened, run)
             st.markdown(
-                "**No labels were set aside, so how right the model is on cells it has not "
-                "learned from is not measured.** Accuracy on training cells would flatter it."
+                f"**{md(why)}, so how right the model is on cells it has not learned from is not "
+                "measured.** Accuracy on training cells would flatter it."
             )
             st.markdown(
                 f"Name {N_CHECKS} cells drawn at random: about ten minutes, and an honest number "
@@ -80,7 +83,9 @@ def quick_models(opened: Workspace) -> None:
     quick = baselines.baselines(opened)
     if quick is None:
         return
-    if quick.beaten:
+    if quick.by_chance:
+        st.caption(md(quick.sentence))
+    elif quick.beaten:
         st.warning(md(quick.sentence), icon=":material/warning:")
     else:
         st.markdown(md(quick.sentence))

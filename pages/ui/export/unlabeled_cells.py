@@ -31,7 +31,7 @@ def ask(opened: Workspace) -> float:
     ways = [way for way in WORDS if way in known or way == OWN]
     chosen = st.radio(
         f"The {count(every.n_cells, 'cell')} without a label", ways,
-        index=ways.index(SURE if SURE in known else LEAVE), key="export-filling",
+        index=ways.index(_offered(opened, known)), key="export-filling",
         format_func=lambda way: WORDS[way].format(promise),
         captions=[_caption(opened, known[way]) if way in known else "" for way in ways],
     )  # fmt: skip
@@ -52,6 +52,12 @@ def ask(opened: Workspace) -> float:
         st.caption(_caption(opened, filling.filling(opened, level)))
     _warn_of_novel(opened, level)
     return level
+
+
+def _offered(opened: Workspace, known: dict[str, Filling]) -> str:
+    """Return the way whose level is the one that is offered."""
+    level = filling.default_level(opened)
+    return next(way for way in (SURE, LEAVE) if way in known and known[way].threshold == level)
 
 
 def _warn_of_novel(opened: Workspace, level: float) -> None:

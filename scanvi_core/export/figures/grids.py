@@ -13,6 +13,7 @@ from scanvi_core.export.figures.layout import (
     shades,
     text_width,
 )
+from scanvi_core.metrics.classification import row_names, row_percents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,23 +30,27 @@ def confusion(
 ) -> "Figure":
     """Draw a confusion matrix [K, K]: rows are known types, columns predictions.
 
-    The shade is the share of the row; the number is that in percent, or cells.
+    The shade is the share of the row; the number is that in percent, or cells. Behind the name of
+    a row are its cells.
     """
     n = len(names)
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
-    room = PAGE_MM - NAMES_MM - text_width(names)
+    known = row_names(matrix, names)
+    room = PAGE_MM - NAMES_MM - text_width(known)
     row = float(np.clip(room / max(1, n), SMALLEST_MM, LARGEST_MM))
     figure, axes = axes_of(row * n, row * n)
     edges = np.arange(n + 1) - 0.5
     axes.pcolormesh(edges, edges, shares, cmap=shades(), vmin=0, vmax=1, ec=GRAY, lw=0.15)
     axes.invert_yaxis()
     if n <= NUMBERS:
-        _numbers(axes, matrix if counts else 100 * shares, shares, size=min(6.5, row))
+        _numbers(axes, matrix if counts else row_percents(matrix), shares, size=min(6.5, row))
     name_ticks(axes, names, colors, along_x=True)
-    name_ticks(axes, names, colors, along_x=False)
+    name_ticks(axes, known, colors, along_x=False)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("known (shade: share of the row)" if counts else "known (% of the row)")
+    axes.set_ylabel(
+        "known, cells (shade: share of the row)" if counts else "known, cells (% of the row)"
+    )
     return figure
 
 

@@ -72,21 +72,27 @@ def import_labels(names: Sequence[str], codes: ArrayLike, *, key: str = "") -> E
     return Event("import", {"labels": labels, "key": key}, np.arange(len(choice)), choice)
 
 
-def assign(rows: ArrayLike, label: str, *, reason: str = "", model: str = "") -> Event:
-    """Label cells by hand; a label not known yet is created."""
-    payload = {"labels": [clean_label(label)], "reason": reason, "model": model}
+def assign(
+    rows: ArrayLike, label: str, *, reason: str = "", model: str = "", card: str = ""
+) -> Event:
+    """Label cells by hand; a label not known yet is created.
+
+    `card` is the kind of the card that was answered, where it was one.
+    """
+    payload = {"labels": [clean_label(label)], **_about(reason, model, card)}
     return Event("assign", payload, _positions(rows))
 
 
 def accept(
-    rows: ArrayLike, labels: str | Sequence[str], *, reason: str = "", model: str = ""
-) -> Event:
-    """Take over a model's predictions: one label for all `rows`, or one per row.
+    rows: ArrayLike, labels: str | Sequence[str], *, reason: str = "", model: str = "",
+    card: str = "",
+) -> Event:  # fmt: skip
+    """Take over a model's predictions: one label for all `rows`, or one per row; see `assign`.
 
     Cells labeled by the file or by hand are left out; the stored payload has their number
     (``left_out``) and their rows (``left_out_rows``, base64 of the compact form).
     """
-    about = {"reason": reason, "model": model}
+    about = _about(reason, model, card)
     if isinstance(labels, str):
         return Event("accept", {"labels": [clean_label(labels)], **about}, _positions(rows))
     positions = _positions(rows)
@@ -227,6 +233,10 @@ def _described(event: Event) -> str:
 
 def _some(names: Mapping[str, Any]) -> str:
     return next(iter(names)) if len(names) == 1 else f"{len(names)} labels"
+
+
+def _about(reason: str, model: str, card: str) -> dict[str, str]:
+    return {"reason": reason, "model": model} | ({"card": card} if card else {})
 
 
 def _positions(rows: ArrayLike) -> NDArray[Any]:

@@ -8,11 +8,11 @@ import pandas as pd
 from scipy import sparse
 
 from scanvi_core.metrics.classification import Scores, score
-from scanvi_core.metrics.intervals import Interval, paired_difference
+from scanvi_core.metrics.intervals import Interval, paired_chance, paired_difference
 from scanvi_core.project.runs import Run
-from scanvi_core.services.diagnostics import holdout_report
-from scanvi_core.services.diagnostics.holdout_report import HeldOut
+from scanvi_core.services.diagnostics.held_out import HeldOut, held_out
 from scanvi_core.services.formatting import (
+    hundredths,
     percent,
     percent_range,
     percent_with_interval,
@@ -25,6 +25,7 @@ from scanvi_core.services.workspace import Workspace
 if TYPE_CHECKING:
     from scanvi_core.annotation.model.linear_models import LinearModels
 
+LUCK = 0.05  # chance from which a difference is told as none
 WHOLE, ALONE = "This model", "SCANVI alone"
 GENES, COMPONENTS = "Logistic regression", "PCA + logistic regression"
 LINEAR = (GENES, COMPONENTS)
@@ -32,25 +33,36 @@ LINEAR = (GENES, COMPONENTS)
 
 @dataclass(frozen=True)
 class Rival:
-    """One model on the held-out cells, and how much more often it is right than the whole one."""
+    """One model on the held-out cells, and how much more often it is right than the whole one.
+
+    `chance` is how likely chance alone makes as much of a difference.
+    """
 
     name: str
     scores: Scores
     difference: float
     interval: Interval
+    chance: float
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether the difference may well be luck."""
+        return self.chance > LUCK
 
 
 @dataclass(frozen=True)
 class Baselines:
     """All of them, as a table (the whole model first) and in a sentence.
 
-    `beaten` tells that a quick linear model is right more often than the whole model.
+    `beaten` tells that a quick linear model is right more often than the whole model, beyond
+    chance; `by_chance` that the difference may be luck.
     """
 
     rivals: tuple[Rival, ...]
     table: pd.DataFrame
     sentence: str
     beaten: bool
+    by_chance: bool
 
 
 def baselines(opened: Workspace) -> Baselines | None:
@@ -85,12 +97,12 @@ def _cross_validated(run: Run) -> str | None:
         f"The one-second linear models together, cross-validated on {scores.n:,} labeled cells: "
         f"right on {percent(scores.accuracy, scores.n)} "
         f"(95 % interval {percent_range(scores.interval, scores.n)}), "
-        f"mean F1 {scores.macro_f1:.2f}."
+        f"mean F1 {hundredths(scores.macro_f1):.2f}."
     )
 
 
 def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
-    cells = holdout_report.held_out(opened, run_id)
+    cells = held_out(opened, run_id)
     if not cells.rows.size:
         return None
     whole = score(cells.truth, cells.prediction, cells.names)
@@ -103,26 +115,27 @@ def _baselines(opened: Workspace, run_id: str) -> Baselines | None:
     linear = max(
         (rival for rival in rivals if rival.name in LINEAR), key=lambda rival: rival.difference
     )
-    return Baselines(rivals, _table(whole, rivals), verdict(whole, linear), linear.difference > 0)
+    beaten = linear.difference > 0 and not linear.by_chance
+    told = _table(whole, rivals), verdict(whole, linear)
+    return Baselines(rivals, *told, beaten, linear.by_chance)
 
 
 def verdict(whole: Scores, linear: Rival) -> str:
     """Compare the model with the better of the quick linear models, in words."""
     ours, theirs = percent(whole.accuracy, 1000), percent(linear.scores.accuracy, 1000)
-    decided = not linear.interval[0] <= 0 <= linear.interval[1]
-    luck = "" if decided else ", which may be luck"
-    spread = f"95 % interval {signed_range(linear.interval)} points"
+    if linear.by_chance:
+        one = f"{theirs} against {ours}; {linear.name}"
+        return f"About as right as a one-second linear model ({one})."
     if linear.difference > 0:
+        spread = f"95 % interval {signed_range(linear.interval)} points"
         return (
             f"A one-second linear model is right more often here: {theirs} against {ours} "
-            f"({linear.name}; {spread}{luck}). Take it as a warning: train more thoroughly, "
+            f"({linear.name}; {spread}). Take it as a warning: train more thoroughly, "
             "check the labels, or name more cells."
         )
-    if linear.difference == 0:
-        return f"A one-second linear model is right just as often here: {theirs} ({linear.name})."
     return (
         f"Right {points(linear.difference)} more often than the best one-second linear model: "
-        f"{ours} against {theirs} ({linear.name}{luck})."
+        f"{ours} against {theirs} ({linear.name})."
     )
 
 
@@ -155,8 +168,10 @@ def model_counts(opened: Workspace, run: Run, rows: np.ndarray) -> sparse.csr_ma
 
 
 def _rival(name: str, predicted: np.ndarray, cells: HeldOut) -> Rival:
-    difference, interval = paired_difference(predicted == cells.truth, cells.right)
-    return Rival(name, score(cells.truth, predicted, cells.names), difference, interval)
+    right = predicted == cells.truth
+    difference, interval = paired_difference(right, cells.right)
+    scores, chance = score(cells.truth, predicted, cells.names), paired_chance(right, cells.right)
+    return Rival(name, scores, difference, interval, chance)
 
 
 def _table(whole: Scores, rivals: tuple[Rival, ...]) -> pd.DataFrame:
@@ -166,7 +181,7 @@ def _table(whole: Scores, rivals: tuple[Rival, ...]) -> pd.DataFrame:
             {
                 "model": name,
                 "right": percent_with_interval(scores.accuracy, scores.interval),
-                "mean F1": scores.macro_f1,
+                "mean F1": hundredths(scores.macro_f1),
                 "against this model, points": spread,
             }
             for name, scores, spread in rows

@@ -8,7 +8,7 @@ import numpy as np
 from scanvi_core.annotation.model.calibration import MIN_CELLS
 from scanvi_core.metrics.confidence import SurestCells, keep_above
 from scanvi_core.services.diagnostics import measured_batches
-from scanvi_core.services.diagnostics.holdout_report import held_out
+from scanvi_core.services.diagnostics.held_out import held_out
 from scanvi_core.services.formatting import count, percent, percent_range
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
@@ -45,11 +45,12 @@ def measured(opened: Workspace, level: float) -> SurestCells | None:
 
 def sentence(opened: Workspace, level: float) -> str:
     """Say how often predictions of a confidence of `level` or more are right."""
-    known, as_sure = measured(opened, level), f"with a confidence of {level:.2f} or more"
+    known, as_sure = measured(opened, level), f" with a confidence of {level:.2f} or more"
+    as_sure = as_sure if level > 0 else ""
     if known is not None:
         gap = measured_batches.gap(opened)
         cells = f"held-out cells{'' if gap is None else gap.of}"
-        of = f"Of {cells} {as_sure}" if level else f"Of all {cells}"
+        of = f"Of {cells}{as_sure}" if as_sure else f"Of all {cells}"
         return (
             f"{of}, {percent(known.accuracy, known.n)} were right (n = {known.n:,}, "
             f"95 % interval {percent_range(known.interval, known.n)})."
@@ -58,9 +59,9 @@ def sentence(opened: Workspace, level: float) -> str:
     n = _surest(opened, level).n
     few = f"{'only ' if n else ''}{count(n, 'held-out cell')} of {MIN_CELLS} needed"
     if predictions is None or not predictions.is_calibrated or np.isnan(told):
-        return f"How often predictions {as_sure} are right is not known: {few}."
+        return f"How often predictions{as_sure} are right is not known: {few}."
     return (
-        f"The model expects about {percent(told)} of the predictions {as_sure} to be right, if "
+        f"The model expects about {percent(told)} of the predictions{as_sure} to be right, if "
         f"the labels it learned are. Not checked: {few}; the random check on Review can tell."
     )
 

@@ -1,13 +1,11 @@
 """Scores of the current model on the labels that were set aside, in words and tables."""
 
-from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from scanvi_core import config, keys
+from scanvi_core import config
 from scanvi_core.metrics.classification import Scores, score, score_groups
 from scanvi_core.metrics.confidence import (
     N_BINS,
@@ -16,11 +14,16 @@ from scanvi_core.metrics.confidence import (
     keep_surest,
     reliability,
 )
-from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics import measured_batches
-from scanvi_core.services.formatting import count, percent, percent_range, percent_with_interval
+from scanvi_core.services.diagnostics.held_out import HeldOut, held_out
+from scanvi_core.services.formatting import (
+    count,
+    hundredths,
+    percent,
+    percent_range,
+    percent_with_interval,
+)
 from scanvi_core.services.labels import holdout
-from scanvi_core.services.runs import frozen_run, results
 from scanvi_core.services.workspace import Workspace
 
 NOT_MEASURED = "not measured"
@@ -30,37 +33,9 @@ SET_ASIDE = {
     holdout.HIDDEN: "They are whole donors: it was shown their counts, but none of their labels.",
     holdout.GROUP: "They are whole donors, left out of its training altogether.",
 }
+FEW_CELLS, TOO_FEW = 20, "too few to tell"
 CELLS_PER_BIN = 20  # with fewer in a bin the diagram shows luck
 CURVE_POINTS = 300
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """The cells one model is scored on: label hidden from it, type known to it, counts there.
-
-    Attributes
-    ----------
-    rows, truth, prediction, confidence
-        Position, true type, predicted type and confidence of each [n].
-    unseen_types
-        Cells of the types that the model was never shown, by name.
-    n_empty
-        Held-out cells without counts, which have no prediction.
-    """
-
-    run: Run
-    names: tuple[str, ...]
-    rows: np.ndarray
-    truth: np.ndarray
-    prediction: np.ndarray
-    confidence: np.ndarray
-    unseen_types: Counter[str]
-    n_empty: int
-
-    @cached_property
-    def right(self) -> np.ndarray:
-        """Whether each prediction is the true type [n]."""
-        return np.asarray(self.prediction == self.truth)
 
 
 @dataclass(frozen=True)
@@ -107,34 +82,6 @@ def report(opened: Workspace) -> HoldoutReport | None:
     return opened.cache.get(("holdout report", run_id), lambda: _report(opened, run_id))
 
 
-def held_out(opened: Workspace, run_id: str) -> HeldOut:
-    """Return the cells a run is scored on; its labels are those it was trained with."""
-    return opened.cache.get(("held out", run_id), lambda: _held_out(opened, run_id))
-
-
-def _held_out(opened: Workspace, run_id: str) -> HeldOut:
-    predictions = results.load(opened, run_id)
-    run = Run.open(opened.project, run_id)
-    seq = run.settings.labels_seq
-    truth, rows = frozen_run.holdout_truth(opened, predictions.names, predictions.holdout, seq)
-    state = opened.store.labels(seq)
-    words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
-    unseen_types = Counter(str(name) for name in words if name != keys.UNKNOWN)
-    predicted = predictions.prediction[rows] >= 0
-    usable = (truth >= 0) & predicted
-    rows = rows[usable]
-    return HeldOut(
-        run,
-        predictions.names,
-        rows,
-        truth[usable],
-        predictions.prediction[rows],
-        predictions.confidence[rows],
-        unseen_types,
-        int(((truth >= 0) & ~predicted).sum()),
-    )
-
-
 def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
     cells = held_out(opened, run_id)
     if not cells.rows.size:
@@ -147,7 +94,7 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         scores=scores,
         names=cells.names,
         model_number=int(summary["number"]),
-        headline=headline(scores, of),
+        headline=headline(scores, of, "" if gap is None else gap.hardly),
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
@@ -161,11 +108,15 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
     )
 
 
-def headline(scores: Scores, of: str = "") -> str:
-    """Say how often the model is right, and how sure that number is; `of` says on which cells."""
+def headline(scores: Scores, of: str = "", hardly: str = "") -> str:
+    """Say how often the model is right, and how sure that number is.
+
+    `of` says on which cells, and `hardly` of which batches only few of them are.
+    """
+    few = f"; {TOO_FEW}" if scores.n < FEW_CELLS else ""
     return (
         f"Right on {percent(scores.accuracy, scores.n)} of {count(scores.n, 'held-out cell')}{of} "
-        f"(95 % interval {percent_range(scores.interval, scores.n)})."
+        f"(95 % interval {percent_range(scores.interval, scores.n)}{few}){hardly}."
     )
 
 
@@ -191,8 +142,8 @@ def type_table(scores: Scores) -> pd.DataFrame:
                 "right when named (precision)": percent_with_interval(
                     item.precision, item.precision_interval
                 ),
-                "F1": item.f1,
-                "F1, 95 % interval": f"{item.f1_interval[0]:.2f} to {item.f1_interval[1]:.2f}"
+                "F1": hundredths(item.f1),
+                "F1, 95 % interval": " to ".join(f"{hundredths(x):.2f}" for x in item.f1_interval)
                 if item.support + item.predicted
                 else "",
             }
@@ -262,8 +213,9 @@ def _reading(scores: Scores, how: str) -> str:
     if n_scored:
         low, high = scores.macro_f1_interval
         words.append(
-            f"Mean F1 over {n_scored} types, where rare types count as much as common ones: "
-            f"{scores.macro_f1:.2f} (95 % interval {low:.2f} to {high:.2f})."
+            f"Mean F1 over {count(n_scored, 'type')}, where rare types count as much as common "
+            f"ones: {hundredths(scores.macro_f1):.2f} (95 % interval {hundredths(low):.2f} to "
+            f"{hundredths(high):.2f})."
         )
     return " ".join(filter(None, words))
 

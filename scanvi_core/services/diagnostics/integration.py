@@ -9,9 +9,8 @@ import pandas as pd
 from scanvi_core.metrics.integration import NAN, Mixing, conservation, mixing
 from scanvi_core.project.files import write_json
 from scanvi_core.services import derived
-from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.diagnostics.baselines import model_counts
-from scanvi_core.services.diagnostics.holdout_report import HeldOut
+from scanvi_core.services.diagnostics.held_out import HeldOut, held_out
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -55,7 +54,7 @@ def map_scores(opened: Workspace) -> MapScores | None:
 
 
 def _map_scores(opened: Workspace, run_id: str) -> MapScores | None:
-    cells = holdout_report.held_out(opened, run_id)
+    cells = held_out(opened, run_id)
     if not cells.rows.size:
         return None
     path = opened.project.derived / f"map_scores_{run_id}.json"

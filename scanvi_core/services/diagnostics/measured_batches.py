@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics.held_out import held_out
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
-from scanvi_core.services.workspace import Batches, Workspace
+from scanvi_core.services.workspace import NO_BATCH, Batches, Workspace
 
 FEW = 10  # held-out cells of a batch; it is measured by as many
 HARDLY = 0.2  # of a batch's share of the open cells: with less of the held-out ones it is left out
@@ -30,40 +31,55 @@ class Gap:
     Attributes
     ----------
     measured, missing
-        Names of the batches that held-out cells are of, and of those in question.
+        Names of the batches that held-out cells tell of, and of those in question.
+    n_missing
+        Held-out cells of each of the missing ones: none, or hardly any.
     cells
         The cells of the missing ones, bool [n_obs].
-    none
-        Whether they have no held-out cell at all.
     """
 
     measured: tuple[str, ...]
     missing: tuple[str, ...]
+    n_missing: tuple[int, ...]
     cells: np.ndarray
-    none: bool
+
+    @property
+    def none(self) -> bool:
+        """Whether the missing ones have no held-out cell at all."""
+        return not any(self.n_missing)
 
     @property
     def of(self) -> str:
-        """Return `` of donor_1``, to stand behind held-out cells."""
-        return f" of {named(self.measured)}"
+        """Return `` of donor_1``, all that the held-out cells are of, to stand behind these."""
+        return f" of {named((*self.measured, *(name for name, n in self._few if n)))}"
+
+    @property
+    def hardly(self) -> str:
+        """Return ``, hardly any of donor_2 (6)``; empty where no held-out cell is of such."""
+        few = [f"{quoted(name)} ({n:,})" for name, n in self._few if n]
+        return f", hardly any of {joined(few)}" if few else ""
 
     @property
     def in_short(self) -> str:
         """Return `` in donor_1``, to stand behind how right a model is."""
         n = len(self.measured)
+        if self.measured == (NO_BATCH,):
+            return f" of {named(self.measured)}"
         return f" in {self.measured[0] if n == 1 else count(n, 'batch', 'batches')}"
 
     @property
     def only(self) -> str:
         """Say where it was measured."""
-        return f"Measured in {named(self.measured)} only."
+        where = "on cells of" if NO_BATCH in self.measured else "in"
+        return f"Measured {where} {named(self.measured)} only."
 
     @property
     def none_of(self) -> str:
-        """Say of which batches no cell was held out."""
-        return (
-            f"{'None' if self.none else 'Hardly any'} of these cells was of {named(self.missing)}."
-        )
+        """Say of which batches no cell was held out, or hardly any and how many."""
+        if self.none:
+            return f"None of these cells was of {named(self.missing)}."
+        few = [f"{quoted(name)} ({n:,})" for name, n in self._few]
+        return f"Hardly any of these cells was of {joined(few)}."
 
     def rest(self, n_missing: int, n_open: int) -> str:
         """Say what was not measured: so many of the cells without a label."""
@@ -74,12 +90,28 @@ class Gap:
             "is right there is not measured."
         )
 
+    @property
+    def _few(self) -> tuple[tuple[str, int], ...]:
+        return tuple(zip(self.missing, self.n_missing, strict=True))
+
 
 def named(batches: Sequence[str]) -> str:
     """Return the names of a few batches; of many some, and their number."""
-    if len(batches) <= SHOWN:
-        return " and ".join(filter(None, (", ".join(batches[:-1]), *batches[-1:])))
-    return f"{len(batches):,} batches ({', '.join(batches[:SHOWN])} …)"
+    return joined([quoted(name) for name in batches])
+
+
+def joined(names: Sequence[str]) -> str:
+    """Return a few names of batches as a list; of many some, and their number."""
+    if len(names) <= SHOWN:
+        return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return f"{len(names):,} batches ({', '.join(names[:SHOWN])} …)"
+
+
+def quoted(batch: str) -> str:
+    """Return a batch as a list names it: in quotes where its name would look like two."""
+    if batch == NO_BATCH:
+        return "no batch"
+    return f"“{batch}”" if "," in batch or " and " in batch else batch
 
 
 def gap(opened: Workspace, of_run: Run | None = None) -> Gap | None:
@@ -116,7 +148,7 @@ def divided(opened: Workspace, run: Run) -> Batches:
 def _gap(opened: Workspace, run: Run) -> Gap | None:
     batches = divided(opened, run)
     n = len(batches.names)
-    held = np.bincount(batches.index[np.array(run.array(results.TRUTH)) >= 0], minlength=n)
+    held = np.bincount(batches.index[held_out(opened, run.id).rows], minlength=n)
     taught = np.array(run.array("y")) >= 0
     open_ = np.bincount(batches.index[~taught & ~np.array(run.array("holdout"))], minlength=n)
     few = held / max(1, held.sum()) < HARDLY * open_ / max(1, open_.sum())
@@ -127,6 +159,5 @@ def _gap(opened: Workspace, run: Run) -> Gap | None:
     if open_[missing].sum() <= SMALL * open_.sum() or not held[~missing].any():
         return None
     names, cells = np.array(batches.names, dtype=object), missing[batches.index]
-    return Gap(
-        tuple(names[~missing & (held > 0)]), tuple(names[missing]), cells, not held[missing].any()
-    )
+    measured = tuple(names[~missing & (held > 0)])
+    return Gap(measured, tuple(names[missing]), tuple(map(int, held[missing])), cells)

@@ -65,6 +65,15 @@ def mostly_right(opened: Workspace) -> Filling | None:
     return filling(opened, NO_PREDICTION)
 
 
+def default_level(opened: Workspace) -> float:
+    """Return the confidence from which Export fills in predictions unless somebody asks for else.
+
+    Where no level promises enough, none is filled in.
+    """
+    sure = mostly_right(opened)
+    return sure.threshold if sure is not None and sure.n_cells else NO_PREDICTION
+
+
 def promise(opened: Workspace) -> str:
     """Return what is known of the predictions of `mostly_right`: counted, or only expected."""
     sure = mostly_right(opened)
@@ -79,30 +88,40 @@ def level_told(opened: Workspace) -> float:
     return sure.threshold if sure is not None and sure.n_cells else SURE
 
 
-def which(opened: Workspace, threshold: float) -> str:
-    """Say which of the predictions count as labels, and how many do not; empty without any."""
+def which(opened: Workspace, threshold: float, *, planned: bool = False) -> str:
+    """Say which of the predictions count as labels, and how many do not; empty without any.
+
+    `planned` says that no file was written yet.
+    """
+    one, many = ("would count",) * 2 if planned else ("counts", "count")
     n_all, n = (filling(opened, level).n_cells for level in (0.0, threshold))
     if not n_all:
         return ""
     if n == n_all:
-        return f"Every prediction counts as a label: {n:,}."
+        return f"Every prediction {one} as a label: {n:,}."
     if not n:
-        return f"None of the {count(n_all, 'prediction')} counts as a label."
+        return f"None of the {count(n_all, 'prediction')} {one} as a label."
+    left = n_all - n
+    others = "The other one is" if left == 1 else f"The other {left:,} are"
     return (
-        f"Predictions of a confidence of {threshold:.2f} or more count as labels: {n:,} of "
-        f"{n_all:,}. The other {n_all - n:,} are left out."
+        f"Predictions of a confidence of {threshold:.2f} or more {many} as labels: {n:,} of "
+        f"{n_all:,}. {others} left out."
     )
 
 
 def novel_sentence(opened: Workspace, threshold: float) -> str:
-    """Say how many cells without a label look unlike every labeled one; empty for none.
+    """Say how many cells without a label look unlike every labeled one; empty where unknown.
 
     And how many of these a prediction of at least `threshold` names.
     """
     n_all, n = (filling(opened, level).n_cells for level in (0.0, threshold))
     novel_all, novel = (n_novel(opened, level) for level in (0.0, threshold))
-    if not novel_all:
+    if uncertainty.reasons(opened) is None or not n_all:
         return ""
+    if not novel_all:
+        return (
+            f"None of the {count(n_all, 'cell')} without a label looks unlike every labeled cell."
+        )
     return (
         f"{novel_all:,} of the {count(n_all, 'cell')} without a label look unlike every labeled "
         f"cell, {novel:,} of the {n:,} named by prediction among them: their type may have no "

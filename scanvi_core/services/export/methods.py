@@ -1,12 +1,14 @@
 """A paragraph for the methods section of a paper: what was done, with versions and seeds."""
 
+from math import isnan
+
 from scanvi_core import keys
 from scanvi_core.metrics.intervals import wilson_interval
 from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
-from scanvi_core.services.diagnostics import measured_batches
+from scanvi_core.services.diagnostics import held_out, measured_batches
 from scanvi_core.services.export.columns import ExportChoice, final_labels
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, hundredths, thousandths
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
@@ -14,10 +16,14 @@ from scanvi_core.version import __version__
 LIKELIHOOD = {"nb": "negative binomial", "zinb": "zero-inflated negative binomial"}
 
 
-def paragraph(opened: Workspace, choice: ExportChoice | None = None, *, checked: str = "") -> str:
+def paragraph(
+    opened: Workspace, choice: ExportChoice | None = None, *, checked: str = "",
+    planned: bool = False,
+) -> str:  # fmt: skip
     """Return what was done to the data set of a project, in plain sentences.
 
-    `checked` says what random checks tell of batches without held-out cells.
+    `checked` says what random checks tell of batches without held-out cells, and `planned` that
+    no file was written yet.
     """
     dataset, run = opened.dataset, opened.current_run()
     start = (
@@ -32,7 +38,7 @@ def paragraph(opened: Workspace, choice: ExportChoice | None = None, *, checked:
             _quality(opened, run),
         ]
         sentences += [checked] if checked else []
-    sentences.append(_labels(opened, choice or ExportChoice()))
+    sentences.append(_labels(opened, choice or ExportChoice(), planned=planned))
     if run is not None:
         used = ", ".join(f"{name} {number}" for name, number in run.settings.versions.items())
         sentences.append(f"Versions: {used}.")
@@ -83,33 +89,41 @@ def _updates(later: list[Run]) -> str:
 
 def _quality(opened: Workspace, run: Run) -> str:
     held = run.summary.get("holdout")
-    if not held:
-        return "No labels were set aside to test it."
+    if not held or not held_out.held_out(opened, run.id).rows.size:
+        nothing = held_out.nothing_scored(opened, run)
+        return f"{nothing}, so how often it is right was not measured."
     gap = measured_batches.gap(opened, run)
     low, high = wilson_interval(round(held["accuracy"] * held["n"]), held["n"])
     tested = (
         f"On {held['n']:,} labeled cells{'' if gap is None else gap.of} hidden from the model its "
-        f"accuracy was {held['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}) and its "
-        f"macro-F1 {held['macro_f1']:.3f}."
+        f"accuracy was {thousandths(held['accuracy'])} (95 % interval {thousandths(low)} to "
+        f"{thousandths(high)}){_macro_f1(held['macro_f1'])}."
     )
     return f"{tested} {gap.none_of}" if gap is not None else tested
 
 
-def _labels(opened: Workspace, choice: ExportChoice) -> str:
+def _macro_f1(score: float | None) -> str:
+    """Return the mean F1 with the digits it has on the pages; empty where there is none."""
+    return "" if score is None or isnan(score) else f" and its macro-F1 {hundredths(score):.2f}"
+
+
+def _labels(opened: Workspace, choice: ExportChoice, *, planned: bool) -> str:
     _, sources = final_labels(opened, choice)
     n = {word: int((sources == word).sum()) for word in set(sources.tolist())}
+    were = "would be" if planned else "were"
     filled = n.get(keys.PREDICTED, 0) and choice.threshold
     least = f" of a confidence of at least {choice.threshold:.2f}" if filled else ""
     parts = [
         (n.get(keys.GIVEN, 0), "came with the data"),
         (n.get(keys.MANUAL, 0), "were assigned by hand"),
         (n.get(keys.ACCEPTED, 0), "were predictions accepted on review"),
-        (n.get(keys.PREDICTED, 0), f"were predictions of the model{least}"),
-        (n.get(keys.PARENT, 0), "were predicted groups of types"),
-        (n.get(keys.UNLABELED, 0), "were left without a label"),
+        (n.get(keys.PREDICTED, 0), f"{were} predictions of the model{least}"),
+        (n.get(keys.PARENT, 0), f"{were} predicted groups of types"),
+        (n.get(keys.UNLABELED, 0), f"{were} left without a label"),
     ]
     counted = [f"{count:,} {words}" for count, words in parts if count]
-    return f"Of the final labels, {_listed(counted)}."
+    start = "No file was written yet. " if planned else ""
+    return f"{start}Of the final labels, {_listed(counted)}."
 
 
 def _listed(parts: list[str]) -> str:

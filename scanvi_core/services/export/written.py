@@ -2,14 +2,16 @@
 
 from scanvi_core.services.export import write
 from scanvi_core.services.export.columns import ExportChoice
-from scanvi_core.services.export.filling import NO_PREDICTION
+from scanvi_core.services.export.filling import NO_PREDICTION, default_level
 from scanvi_core.services.workspace import Workspace
 
 
 def last_choice(opened: Workspace) -> ExportChoice:
-    """Return which predictions the newest file holds as labels; all of them without a file."""
+    """Return which predictions the newest file holds as labels; without one what Export offers."""
     files = write.exported_files(opened)
-    about = write.about(files[0]) if files else {}
+    if not files:
+        return ExportChoice(threshold=default_level(opened))
+    about = write.about(files[0])
     level, groups = about.get("threshold"), about.get("groups")
     # the notes may be of an earlier version, or from elsewhere
     if not isinstance(groups, bool) or not isinstance(level, (int, float)):

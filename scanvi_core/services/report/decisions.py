@@ -3,6 +3,7 @@
 import pandas as pd
 
 from scanvi_core.project.label_log.events import Event, describe
+from scanvi_core.project.label_log.exchange.merge import COMBINE
 from scanvi_core.services.formatting import count
 from scanvi_core.services.labels import history, provenance
 from scanvi_core.services.report.parts import Section, Text, table_of
@@ -28,8 +29,19 @@ def decisions(opened: Workspace, *, people: bool) -> Section:
     older = len(steps) - STEPS
     left_out = f"; {count(older, 'older step')} left out" if older > 0 else ""
     title = f"Steps, the newest first{left_out}"
-    section.add(table_of(steps[::-1][:STEPS].drop(columns="kind"), title), Text(provenance.HELP))
+    shown = steps[::-1][:STEPS].drop(columns="kind")
+    doubted = bool((shown["not verified"] != "").any())
+    section.add(table_of(shown if doubted else shown.drop(columns="not verified"), title))
+    start = "The other steps are" if doubted else "All these steps are"
+    section.add(Text(f"{start} verified. {provenance.HELP}"))
     return section
+
+
+def _doubt(event: Event, *, people: bool) -> str:
+    """Return what is not proven of a step; empty for one that this installation wrote."""
+    if provenance.is_verified(event) and event.kind != COMBINE:
+        return ""
+    return provenance.in_short(event) if people else event.proof
 
 
 def _row(event: Event, who: str, *, people: bool) -> dict[str, object]:
@@ -43,7 +55,7 @@ def _row(event: Event, who: str, *, people: bool) -> dict[str, object]:
         "what": describe(event) if named else history.WORDS[event.kind],
         "cells": event.payload.get("n_cells", 0),
         "taken back": "yes" if event.undone else "",
-        "proof": provenance.in_short(event) if people else event.proof,
+        "not verified": _doubt(event, people=people),
     }
 
 

@@ -4,6 +4,7 @@ from scanvi_core.export.figures.write import SVG
 from scanvi_core.services.diagnostics import (
     baselines,
     confidence_worth,
+    held_out,
     holdout_report,
     integration,
 )
@@ -15,10 +16,7 @@ from scanvi_core.services.report.parts import NOT_EVALUATED, Picture, Section, T
 from scanvi_core.services.review import measured, random_check
 from scanvi_core.services.workspace import Workspace
 
-NOTHING_ASIDE = (
-    "No labels were set aside, so how right the model is on cells it has not learned from was not "
-    "measured."
-)
+NOT_KNOWN = "so how right the model is on cells it has not learned from was not measured."
 
 
 def headline(opened: Workspace) -> str:
@@ -59,8 +57,10 @@ def evaluation(opened: Workspace) -> Section:
 
 def _by_hand(opened: Workspace) -> str:
     found = random_check.random_check(measured.without_refit(opened))
-    known = found.sentence if found is not None else ""
-    return known or f"Accuracy: {NOT_EVALUATED}. {NOTHING_ASIDE}"
+    known, run = found.sentence if found is not None else "", opened.current_run()
+    if known or run is None:
+        return known
+    return f"Accuracy: {NOT_EVALUATED}. {held_out.nothing_scored(opened, run)}, {NOT_KNOWN}"
 
 
 def _holdout(opened: Workspace, report: HoldoutReport, section: Section) -> None:

@@ -22,6 +22,7 @@ def markers(opened: Workspace, choice: ExportChoice) -> list[Section]:
     """Return the section of the markers of the final labels; none where there are no two types."""
     names, _ = columns.final_labels(opened, choice)
     types, cells = np.unique(names[names != ""].astype(str), return_counts=True)
+    few = [str(name) for name in types[cells < MIN_CELLS]]
     types = types[cells >= MIN_CELLS]
     if not 2 <= len(types) <= MOST_TYPES:
         return []
@@ -42,6 +43,7 @@ def markers(opened: Workspace, choice: ExportChoice) -> list[Section]:
         "test on at most 10,000 cells. Predicted labels were made from the same genes, which "
         "flatters them."
     )
-    behind = [Text(told.sentence)] if told.sentence else []
+    left_out = f"Not shown: {', '.join(few)}, fewer than {MIN_CELLS} cells." if few else ""
+    behind = [Text(said) for said in (told.sentence, left_out) if said]
     picture = Picture(figure_file(drawn, SVG), caption)
     return [Section("Markers of the types", [Text(words), *behind, picture])]

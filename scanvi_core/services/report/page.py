@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scanvi_core.errors import ExportError, InputError, reason_of
 from scanvi_core.keys import one_line
 from scanvi_core.runtime import replacing
-from scanvi_core.services.export import columns, filling, methods, written
+from scanvi_core.services.export import columns, filling, methods, write, written
 from scanvi_core.services.export.columns import ExportChoice
 from scanvi_core.services.export.targets import check_target
 from scanvi_core.services.export.uncertainty_columns import least
@@ -53,15 +53,17 @@ def report_html(
         The project.
     choice
         What an export would write, which says what the final labels are; None: as the newest file
-        was written, every prediction without one.
+        was written, without one as Export offers.
     people
         Write the names of those who decided; else they are numbered. What people wrote
         themselves, such as names of types, stays.
     """
     chosen = choice or written.last_choice(opened)
-    paragraph = methods.paragraph(opened, chosen, checked=evaluation.checked(opened))
+    planned = not write.exported_files(opened)
+    checked = evaluation.checked(opened)
+    paragraph = methods.paragraph(opened, chosen, checked=checked, planned=planned)
     sections = [
-        _summary(opened, chosen),
+        _summary(opened, chosen, planned=planned),
         data.data(opened),
         data.counts(opened),
         data.quality(opened),
@@ -110,17 +112,17 @@ def write_report(
         ) from error
 
 
-def _summary(opened: Workspace, choice: ExportChoice) -> Section:
+def _summary(opened: Workspace, choice: ExportChoice, *, planned: bool) -> Section:
     table = columns.source_table(opened, choice.threshold, groups=choice.groups)
     words = table["source"].replace("your file", "the file")
     came = {str(w): f"{n:,}" for w, n in zip(words, table["cells"], strict=True) if n}
     loud = [evaluation.headline(opened), evaluation.where(opened)]
     loud.append(filling.novel_sentence(opened, least(choice.threshold, groups=choice.groups)))
     section = Section("In short", [Text(words, loud=True) for words in loud if words])
-    section.add(
-        Text(f"Labels of the {opened.dataset.n_obs:,} cells, by where they are from:"), Facts(came)
-    )
-    which = filling.which(opened, least(choice.threshold, groups=choice.groups))
+    n, yet = opened.dataset.n_obs, ", as Export would write them" if planned else ""
+    section.add(Text(f"Labels of the {n:,} cells, by where they are from{yet}:"), Facts(came))
+    level = least(choice.threshold, groups=choice.groups)
+    which = filling.which(opened, level, planned=planned)
     section.add(*(Text(words) for words in (which,) if words))
     return section
 

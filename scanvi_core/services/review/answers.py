@@ -6,6 +6,7 @@ from scanvi_core import keys
 from scanvi_core.errors import InputError
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit
+from scanvi_core.services.review.decision_count import REVIEW
 from scanvi_core.services.review.queue import ReviewItem
 from scanvi_core.services.workspace import Workspace
 
@@ -38,7 +39,7 @@ def accept(opened: Workspace, item: ReviewItem, seen: int | None = None) -> None
     if is_answered(opened, item, name):
         return
     _refuse_stale(opened, item, name, seen)
-    store.append(events.accept(item.rows, name, reason="review", model=item.run_id))
+    store.append(events.accept(item.rows, name, reason=REVIEW, model=item.run_id, card=item.kind))
 
 
 def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = None) -> None:
@@ -53,7 +54,8 @@ def choose(opened: Workspace, item: ReviewItem, name: str, seen: int | None = No
     rows = item.rows[labels.codes[item.rows] < 0]
     if not rows.size:
         raise InputError("These cells have a label already.", "Undo it first.")
-    opened.store.append(events.assign(rows, name, reason="review", model=item.run_id), labels.seq)
+    event = events.assign(rows, name, reason=REVIEW, model=item.run_id, card=item.kind)
+    opened.store.append(event, labels.seq)
 
 
 def choose_part(

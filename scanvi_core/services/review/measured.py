@@ -35,15 +35,18 @@ def sentence(review: ReviewState) -> str:
 def batch_table(review: ReviewState, scored: pd.DataFrame) -> pd.DataFrame:
     """Return the scores of the batches with those that random checks tell of, named as such."""
     run = review.opened.current_run()
-    if run is None or measured_batches.gap(review.opened) is None:
+    gap = measured_batches.gap(review.opened)
+    if run is None or gap is None:
         return scored
     rows, right = checked(review, CHECK)
     batches, table = measured_batches.divided(review.opened, run), scored.copy()
     of = np.array(batches.names, dtype=object)[batches.index[rows]]
-    for at in np.flatnonzero(table["right"] == NOT_MEASURED):
+    for at in np.flatnonzero(table["batch"].isin(gap.missing)):
         own = right[of == table["batch"].iloc[at]]
         if own.size:
             n, n_right = int(own.size), int(own.sum())
             about = percent_range(exact_interval(n_right, n))
-            table.loc[table.index[at], "right"] = f"{n_right} of {n} drawn at random ({about})"
+            drawn, held = f"{n_right} of {n} drawn at random ({about})", table["right"].iloc[at]
+            said = drawn if held == NOT_MEASURED else f"{held}; {drawn}"
+            table.loc[table.index[at], "right"] = said
     return table

@@ -10,7 +10,7 @@ from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.metrics.intervals import Interval, paired_difference
 from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
 from scanvi_core.project.runs import Run
-from scanvi_core.services.formatting import percent, points, signed_range
+from scanvi_core.services.formatting import hundredths, percent, points, signed_range
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
@@ -101,7 +101,9 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
         "labeled cells": f"{summary['n_labeled']:,}",
         "held out": f"{score['n']:,}" if score else "none",
         "right": percent(score["accuracy"]) if score else "",
-        "mean F1": f"{score['macro_f1']:.2f}" if score and score["macro_f1"] is not None else "",
+        "mean F1": f"{hundredths(score['macro_f1']):.2f}"
+        if score and score["macro_f1"] is not None
+        else "",
         "what changed": "; ".join(differences(before, run)) if before else "",
     }
 
@@ -109,7 +111,11 @@ def _row(run: Run, before: Run | None) -> dict[str, str]:
 def differences(before: Run, run: Run) -> list[str]:
     """Return what is different in `run`, in words: settings, labels, types, hold-out."""
     was, now = _flat(before), _flat(run)
-    sentences = ["trained on from it"] if run.settings.warm_from == before.id else []
+    sentences = (
+        [f"trained on from model {before.summary['number']}"]
+        if run.settings.warm_from == before.id
+        else []
+    )
     sentences += [
         f"{LABELS.get(name, name)}: {_shown(was[name])} → {_shown(now[name])}"
         for name in now

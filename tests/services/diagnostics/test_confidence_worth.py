@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from scanvi_core.services.diagnostics import confidence_worth, holdout_report
+from scanvi_core.services.diagnostics import confidence_worth
+from scanvi_core.services.diagnostics import held_out as diagnostics_held_out
 from scanvi_core.services.runs import results
 from scanvi_core.services.runs.results import Results
 from scanvi_core.services.workspace import workspace
@@ -19,7 +20,7 @@ def opened(trained):
 
 @pytest.fixture
 def held_out(opened):
-    return holdout_report.held_out(opened, opened.current_run().id)
+    return diagnostics_held_out.held_out(opened, opened.current_run().id)
 
 
 def test_the_share_of_held_out_cells_equals_an_independent_computation(opened, held_out):

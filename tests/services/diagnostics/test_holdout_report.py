@@ -141,13 +141,14 @@ def test_the_quick_models_are_scored_on_the_same_cells(trained):
         assert rival.scores.accuracy == pytest.approx(right.mean())
         assert rival.difference == pytest.approx(right.mean() - ours.mean())
     best = max(rival.scores.accuracy for rival in found.rivals[1:])
-    assert found.beaten == (best > ours.mean())
+    p = min(rival.chance for rival in found.rivals[1:] if rival.scores.accuracy == best)
+    assert found.beaten == (best > ours.mean() and p <= baselines.LUCK)
     assert f"{100 * best:.1f} %" in found.sentence and f"{100 * ours.mean():.1f} %" in (
         found.sentence
     )
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(0.78, 0.88), (0.9, 0.8), (0.8, 0.8)])
+@pytest.mark.parametrize(("ours", "theirs"), [(0.78, 0.88), (0.9, 0.8), (0.8, 0.8), (0.8, 0.802)])
 def test_the_sentence_says_who_wins(ours, theirs):
     random = np.random.default_rng(0)
     truth = random.integers(0, 3, 500)
@@ -158,18 +159,28 @@ def test_the_sentence_says_who_wins(ours, theirs):
         told == truth, _partly(truth, ours) == truth
     )
     rival = baselines.Rival(
-        baselines.GENES, holdout_report.score(truth, told, names), difference, interval
-    )
+        baselines.GENES, holdout_report.score(truth, told, names), difference, interval,
+        baselines.paired_chance(told == truth, _partly(truth, ours) == truth),
+    )  # fmt: skip
     sentence = baselines.verdict(whole, rival)
-    if theirs > ours:
+    if abs(theirs - ours) < 0.01:
+        assert sentence.startswith("About as right as a one-second linear model (80.")
+        assert "warning" not in sentence and "thoroughly" not in sentence
+    elif theirs > ours:
         assert sentence.startswith(
             "A one-second linear model is right more often here: 88.0 % against 78.0 %"
         )
         assert "warning" in sentence and "luck" not in sentence
-    elif ours > theirs:
-        assert sentence.startswith("Right 10.0 points more often than the best one-second")
     else:
-        assert "just as often" in sentence
+        assert sentence.startswith("Right 10.0 points more often than the best one-second")
+
+
+def test_few_held_out_cells_are_said_to_be_too_few():
+    truth, names = np.zeros(30, dtype=int), ("a", "b")
+    few, enough = (holdout_report.score(truth[:n], truth[:n], names) for n in (19, 20))
+    assert holdout_report.headline(few).endswith("100 %; too few to tell).")
+    assert "too few" not in holdout_report.headline(enough)
+    assert "Mean F1 over 1 type, " in holdout_report._reading(enough, holdout.CELLS)
 
 
 def _partly(truth, share):

@@ -118,4 +118,8 @@ def test_novel_cells_are_counted_among_those_that_are_filled_in(opened, monkeypa
         f"7 of the {n} cells without a label look unlike every labeled cell, 0 of the 0 named"
     )
     reason[:] = 0
+    assert filling.novel_sentence(opened, 0.0) == (
+        f"None of the {n} cells without a label looks unlike every labeled cell."
+    )
+    monkeypatch.setattr(uncertainty, "reasons", lambda _: None)
     assert filling.novel_sentence(opened, 0.0) == ""

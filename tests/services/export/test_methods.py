@@ -22,9 +22,11 @@ def test_the_paragraph_names_numbers_versions_and_seeds(trained):
     assert f"{len(run.settings.genes):,} highly variable genes" in text
     assert f"seed {run.settings.seed}" in text and "negative binomial" in text
     assert f"torch {run.settings.versions['torch']}" in text
-    assert f"macro-F1 {run.summary['holdout']['macro_f1']:.3f}" in text
+    assert f"macro-F1 {run.summary['holdout']['macro_f1']:.2f}" in text
     _, sources = results.final_labels(workspace(trained), threshold=0.6)
     assert f"{(sources == 'predicted').sum():,} were predictions of the model" in text
+    plan = methods.paragraph(workspace(trained), ExportChoice(threshold=0.6), planned=True)
+    assert f"{(sources == 'predicted').sum():,} would be predictions of the model" in plan
     assert "confidence of at least 0.60" in text and "  " not in text
 
 

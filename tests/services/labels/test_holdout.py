@@ -7,6 +7,7 @@ from scanvi_core.annotation.model import annotator, out_of_fold
 from scanvi_core.errors import LabelsUnusable, SettingInvalid
 from scanvi_core.project.label_log import events
 from scanvi_core.project.runs import Run
+from scanvi_core.services.diagnostics import held_out as diagnostics_held_out
 from scanvi_core.services.diagnostics import holdout_report
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.holdout import HoldoutRequest
@@ -73,7 +74,8 @@ def test_training_and_hold_out_never_meet(labeled, train_now, request_brief, see
         assert (y[aside[inside]] == -1).all() and (y >= 0).any()
     assert (np.array(run.array("y"))[aside] == -1).all()
     assert (
-        holdout_report.held_out(workspace(labeled), run.id).rows.size == truth_of(labeled)[0].size
+        diagnostics_held_out.held_out(workspace(labeled), run.id).rows.size
+        == truth_of(labeled)[0].size
     )
 
 

@@ -69,7 +69,11 @@ def test_it_says_what_is_known_of_data_model_and_evaluation(trained):
     known = [manifest["source"]["sha256"], manifest["counts_sha256"], "Counts were taken from X"]
     known += [f"of {n_aside} held-out cells (95 % interval", "doi:10.15252/msb.20209620"]
     known += [f"torch, when the model was trained {run.settings.versions['torch']}"]
-    known += [methods.paragraph(opened), "set 40 cells aside", "import 10 labels from cell_type"]
+    known += [
+        methods.paragraph(opened, written.last_choice(opened), planned=True),
+        "set 40 cells aside",
+        "import 10 labels from cell_type",
+    ]
     assert [fact for fact in known if fact not in text] == []
     assert "cells.h5ad" in text and str(opened.dataset.manifest["source"]["path"]) not in text
 
@@ -124,7 +128,8 @@ def test_doubts_are_told_once_they_were_looked_for(trained):
 def test_in_short_it_says_what_looks_new_and_which_predictions_count(trained, monkeypatch):
     opened = workspace(trained)
     monkeypatch.setattr(filling, "n_novel", lambda *_: 7)
-    short = page._summary(opened, ExportChoice(threshold=0.6)).parts
+    monkeypatch.setattr(filling.uncertainty, "reasons", lambda _: True)
+    short = page._summary(opened, ExportChoice(threshold=0.6), planned=False).parts
     said = [part.text for part in short if part.kind == "text"]
     assert filling.novel_sentence(opened, 0.6) in said and filling.which(opened, 0.6) in said
     facts = next(part.rows for part in short if part.kind == "facts")
@@ -133,10 +138,13 @@ def test_in_short_it_says_what_looks_new_and_which_predictions_count(trained, mo
 
 def test_the_labels_are_those_of_the_newest_file(trained):
     opened = workspace(trained)
-    every = filling.filling(opened, 0.0).n_cells
-    assert f"Every prediction counts as a label: {every}." in Page(report_html(opened)).text
+    level, before = filling.default_level(opened), Page(report_html(opened)).text
+    assert written.last_choice(opened).threshold == level
+    said = filling.which(opened, level, planned=True)
+    assert said in before and "would count as" in before and "No file was written yet." in before
     job = jobs.wait(write.start(opened, ExportChoice(threshold=0.6)), 120)
-    assert filling.which(opened, 0.6) in Page(report_html(opened)).text
+    after = Page(report_html(opened)).text
+    assert filling.which(opened, 0.6) in after and "No file was written yet" not in after
     notes = write.exported_file(opened, job.result).with_suffix(".about.json")
     for damage in ({}, {"threshold": "x", "groups": False}, {"threshold": 0.6, "groups": 1}):
         notes.write_text(json.dumps(damage))
@@ -211,7 +219,8 @@ def test_what_was_taken_back_is_no_decision_of_anybody(labeled):
     by_person, steps = section.parts[:2]
     named = [row for row in by_person.rows if row[1] == "named"]
     assert named == []
-    assert [row[-2] for row in steps.rows if "Taken back" in row[3]][-1] == "yes"
+    assert steps.columns[-1] == "taken back"  # and none that marks each step as verified
+    assert [row[-1] for row in steps.rows if "Taken back" in row[3]][-1] == "yes"
 
 
 def test_making_it_begins_no_work(trained, monkeypatch):

@@ -1,13 +1,15 @@
 """How right a model is, by cells drawn at random that somebody names."""
 
+import dataclasses
+
 import numpy as np
 
 from scanvi_core import keys
 from scanvi_core.metrics.intervals import exact_interval
 from scanvi_core.services.diagnostics import holdout_report, measured_batches
 from scanvi_core.services.labels import edit
-from scanvi_core.services.review import measured, queue
-from scanvi_core.services.review.queue import CHECK
+from scanvi_core.services.review import answers, measured, queue
+from scanvi_core.services.review.queue import CHECK, SUGGESTED
 from scanvi_core.services.review.random_check import N_CHECKS, random_check
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
@@ -45,7 +47,7 @@ def test_the_share_that_is_right_is_told_with_its_interval(trained):
     own = [predictions.names[predictions.prediction[card.drawn]] for card in cards[:4]]
     other = next(name for name in predictions.names if name != own[1])
     for card, name in zip(cards, (own[0], other, keys.UNKNOWN, own[3]), strict=False):
-        edit.name_cells(opened, np.array([card.drawn]), name, "review")
+        answers.choose(opened, card, name)
     found = known(trained)
     assert (found.n_checked, found.n_right) == (3, 2)
     assert found.interval == exact_interval(2, 3)
@@ -65,8 +67,7 @@ def test_cells_are_drawn_where_no_held_out_cell_tells_and_count_there(half_measu
     assert (found.n_open, found.batches) == (open_.sum(), batches.names[1:])
     assert measured.sentence(queue.review_state(opened)) == measured_batches.sentence(opened)
     for card in cards[:6]:
-        own = predictions.names[predictions.prediction[card.drawn]]
-        edit.name_cells(opened, np.array([card.drawn]), own, "review")
+        answers.accept(opened, card)
     review = queue.review_state(opened)
     low = 100 * exact_interval(6, 6)[0]
     of = f" of {measured_batches.named(batches.names[1:])}"
@@ -92,7 +93,34 @@ def random_check_rows(review, batches, drawn):
 def test_a_cell_out_of_turn_does_not_count(trained):
     opened = workspace(trained)
     cards = queue.review_state(opened).cards(CHECK)
-    edit.name_cells(opened, np.array([cards[1].drawn]), "B", "review")
+    answers.choose(opened, cards[1], "B")
     assert known(trained).n_checked == 0 and not known(trained).sentence
-    edit.name_cells(opened, np.array([cards[0].drawn]), "B", "review")
+    answers.choose(opened, cards[0], "B")
     assert known(trained).n_checked == 2
+
+
+def test_only_names_given_on_the_cards_of_the_check_count(trained):
+    opened = workspace(trained)
+    review, n_open = queue.review_state(opened), known(trained).n_open
+    cards = review.cards(CHECK)
+    edit.name_cells(opened, np.array([cards[0].drawn]), "B", "lasso")  # it leaves the draw
+    answers.accept(opened, cards[1])
+    found = known(trained)
+    assert (found.n_checked, found.n_open) == (1, n_open - 1)
+    edit.name_cells(opened, np.flatnonzero(~review.named), "B", "lasso")  # all of them
+    found = known(trained)
+    assert found.n_checked == 1 and found.n_missing == 0
+    edit.undo(opened)
+    answers.accept(opened, dataclasses.replace(cards[2], kind=SUGGESTED))
+    assert known(trained).n_checked == 1
+    answers.accept(opened, cards[3])
+    assert known(trained).n_checked == 2
+    edit.undo(opened)
+    assert known(trained).n_checked == 1
+
+
+def test_checks_of_earlier_versions_which_did_not_write_the_card_still_count(trained):
+    opened = workspace(trained)
+    card = queue.review_state(opened).cards(CHECK)[0]
+    edit.name_cells(opened, np.array([card.drawn]), "B", "review")
+    assert known(trained).n_checked == 1

@@ -30,6 +30,7 @@ AGAIN = "Get it anew from where it was exported."
 _COLOR = re.compile(r"(#[0-9a-fA-F]{6})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _COUNTS = frozenset({"n_cells", "left_out"})
+_IN_WORDS = ("key", "reason", "model", "card", "how", "what", "with")
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "assign": ("labels",), "holdout": ("how",), "note": ("text",), "checkpoint": ("name",),
     "combine": ("with", "knows", "logs"), "undo": ("step", "what"), "redo": ("step", "what"),
@@ -197,6 +198,6 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
     "n_conflicts": lambda value: is_whole(value, range(2**63)),  # of the cells there were then
     "knows": _list_of(is_digest), "logs": _list_of(lambda value: isinstance(value, str)),
     "left_out_rows": lambda value: isinstance(value, str),
-    **{name: _texts(MAX_TEXT) for name in ("key", "reason", "model", "how", "what", "with")},
+    **{name: _texts(MAX_TEXT) for name in _IN_WORDS},
     "text": lambda value: is_text(value, len(value) if isinstance(value, str) else 0),
 }  # fmt: skip
