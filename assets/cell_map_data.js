@@ -74,7 +74,8 @@ function paintwork(d, old) {
   d.middles = middles(d)
 }
 
-// Per type the median of each axis, from 512-bin histograms: one pass however many cells.
+// Per type the median of each axis and how far its middle half reaches, from 512-bin histograms: one
+// pass however many cells.
 function middles(d) {
   const k = d.names.length + 1, bins = new Uint32Array(k * 1024), seen = new Uint32Array(k)
   for (let i = 0; i < d.n; i++) {
@@ -89,8 +90,12 @@ function middles(d) {
     for (let sum = bins[from]; sum < half && bin < 511; sum += bins[from + ++bin]);
     return (bin + 0.5) / 512
   }
+  const along = (code, from) => [1, 2, 3].map((quarter) => median(from, (seen[code] * quarter) / 4))
   return d.names
-    .map((name, j) => ({ name, code: j + 1, n: seen[j + 1], x: median((j + 1) * 1024, seen[j + 1] / 2), y: median((j + 1) * 1024 + 512, seen[j + 1] / 2) }))
+    .map((name, j) => {
+      const [left, x, right] = along(j + 1, (j + 1) * 1024), [low, y, high] = along(j + 1, (j + 1) * 1024 + 512)
+      return { name, code: j + 1, n: seen[j + 1], x, y, wide: (right - left) / 2, high: (high - low) / 2 }
+    })
     .filter((label) => label.n > 0)
     .sort((a, b) => b.n - a.n)
 }

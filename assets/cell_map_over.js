@@ -41,13 +41,14 @@ function ring(m, i) {
   pen.stroke()
 }
 
-// Names at the middle of their type; one that would cover another moves up or down, or stays away.
+// Names at the middle of their type; one that would cover another, or most of its own cells, moves
+// up or down, or stays away.
 function paintLabels(m) {
   const { pen, d, view, theme, width, height } = m
   const px = d.compact ? 12 : 13, line = px + 4, taken = [], { left, right, top, bottom } = m.toolbox
   const fate = view.filter?.panel === d.panel ? fates(view.filter, d.names.length + 1) : []
   Object.assign(pen, { font: `600 ${px}px ${theme.font}`, textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 5 })
-  for (const { name, code, x, y } of d.middles) {
+  for (const { name, code, x, y, wide, high } of d.middles) {
     if (fate[code]) continue
     const text = name.length > 28 ? name.slice(0, 27) + "\u2026" : name, half = pen.measureText(text).width / 2 + 3
     const [cx, cy] = toScreen(m, x, y)
@@ -55,7 +56,8 @@ function paintLabels(m) {
     const sx = Math.min(Math.max(cx, half + 2), width - half - 2)
     const clear = (sy) => sy - line / 2 > bottom || sy + line / 2 < top || sx + half < left || sx - half > right // of the tools
     const free = (sy) => sy > line / 2 && sy < height - line / 2 && clear(sy) && !taken.some(([l, r, t]) => sx - half < r && sx + half > l && Math.abs(sy - t) < line)
-    const sy = [0, -1, 1, -2, 2, 3].map((step) => cy + step * line).find(free)
+    const covers = wide * view.k < half && high * view.k < line / 2
+    const sy = [0, -1, 1, -2, 2, 3].slice(covers ? 1 : 0).map((step) => cy + step * line).find(free)
     if (sy === undefined) continue
     taken.push([sx - half, sx + half, sy])
     pen.strokeStyle = theme.sheet

@@ -208,10 +208,13 @@ def _take(found: dict[str, Remark], said: Counter[Voter], event: dict[str, Any])
         if event["id"] in found:
             raise ValueError("an id comes twice")
         subject = Subject(event["kind"], event["about"], event.get("cells", ""))
-        found[event["id"]] = Remark(
+        item = Remark(
             event["id"], subject, event["text"], event["what"] == PROPOSAL, event["by"],
             event["signed_in"], event["at"],
         )  # fmt: skip
+        if item.is_proposal and item.by:
+            item.votes[who] = 1  # who proposes a name is for it
+        found[item.id] = item
     elif event["what"] == DONE:
         found[event["on"]].done = bool(event["value"])
         return

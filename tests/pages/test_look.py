@@ -150,8 +150,9 @@ def test_a_visitor_comments_proposes_and_votes_and_the_owner_reads_it(token, tra
     click = propose(app, M_DC)
     app.selectbox(key="name-about").set_value(app.selectbox(key="name-about").options[0])
     click.click().run()
-    next(button for button in sound(app).button if button.label == "For: 0").click().run()
-    assert "For: 1" in [button.label for button in sound(app).button]
+    assert "For: 1" in [button.label for button in sound(app).button]  # who proposes is for it
+    next(button for button in app.button if button.label == "For: 1").click().run()
+    assert "For: 0" in [button.label for button in sound(app).button]
     next(button for button in app.button if button.label == "Against: 0").click().run()
     assert {"For: 0", "Against: 1"} <= {button.label for button in sound(app).button}
     for page in ("labels", "review"):
@@ -176,12 +177,24 @@ def test_who_used_a_link_stands_beside_it(token, trained):
     assert [(v.name, v.times) for v in link.visitors] == [("", 1), ("Vera", 1)]
 
 
+def test_what_was_spoken_of_last_is_offered_next_in_the_other_form_too(token):
+    app = sound(look(token))
+    chosen = next(one for one in app.selectbox(key="say-about").options if "Dendritic" in one)
+    app.selectbox(key="say-about").set_value(chosen)
+    app = speak(app, "Too many?")
+    assert app.selectbox(key="say-about").value.name == "Dendritic"
+    app.button_group(key="say-what").set_value("Propose a name").run()
+    assert app.selectbox(key="name-about").value.name == "Dendritic"
+
+
 def test_the_owner_makes_a_link_and_takes_it_back(visit, trained):
     app = sound(visit("open"))
     app.button(key=f"link-{trained}").click().run()
     assert "for others the link works once" in said(sound(app))
     app.button(key=f"link-make-{trained}").click().run()
     [code] = sound(app).code
+    again = app.button(key=f"link-make-{trained}")
+    assert again.label == "Make another link" and again.proto.type == "secondary"
     token = code.value.partition("?view=")[2]
     assert sound(look(token)).title[0].value == "Cells"
     [link] = links.links_of(trained)

@@ -94,6 +94,25 @@ def test_a_folder_that_takes_no_file_is_told_in_a_sentence(project):
     assert not (project.root / links.FILE).exists()
 
 
+def test_a_damaged_lock_holds_nothing_and_is_begun_anew(project):
+    (project.root / turns.FILE).write_bytes(b"no database" * 100)
+    project.update_settings(name="Mine")
+    assert project.settings["name"] == "Mine"
+    assert (project.root / turns.FILE).stat().st_size == 0
+
+
+def test_a_folder_that_is_gone_is_said_to_be(project):
+    with pytest.raises(ProjectError, match="is gone"), turns.turn(project.root / "gone"):
+        pass
+
+
+@pytest.mark.parametrize("name", ["SQLITE_IOERR_RDLOCK", "SQLITE_IOERR_LOCK", "SQLITE_PROTOCOL"])
+def test_a_disk_without_locks_is_said_to_have_none(project, name):
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorname = name
+    assert "has no locks" in str(turns._refused(project.root, error))
+
+
 def test_the_lock_holds_nothing(project):
     project.update_settings(name="Mine")
     assert (project.root / turns.FILE).stat().st_size == 0

@@ -66,7 +66,9 @@ def _dots(opened: Workspace, by: str) -> None:
         "genes are of one scale, and genes of low level look alike everywhere.",
     )  # fmt: skip
     gene_charts.dots(table, is_scaled=is_scaled, key="genes-dots")
-    drawn = figures.dots(table, _places(gene_groups.groups(opened, by)), is_scaled=is_scaled)
+    types = gene_groups.groups(opened, by)
+    title = figures.grouped_by(by, int((types.codes >= 0).sum()))
+    drawn = figures.dots(table, _places(types), is_scaled=is_scaled, title=title)
     with st.container(horizontal=True):
         download.figure(opened, "dot plot", drawn, key="genes-dots")
         download.table(opened, "levels", lambda: table, key="genes-dots")

@@ -20,7 +20,8 @@ COMMENT, PROPOSE = "Comment", "Propose a name"
 PICKED = Subject(remarks.CELLS, "the cells picked on the map")
 MOST_SHOWN = 30
 SENT = "said-something"  # what was written was sent: the boxes are to be emptied
-CLEARED = {"say": "", "say-name": None, "say-about": remarks.ALL_CELLS, "name-about": None}
+CLEARED = {"say": "", "say-name": None}
+LAST = "said-about"  # what was spoken of last: it is offered first, in the other form, too
 
 
 def draw(opened: Workspace, name: str) -> None:
@@ -94,9 +95,11 @@ def _about(opened: Workspace, *, comments: bool, are_picked: bool) -> Subject | 
     first = [PICKED] if are_picked else []
     whole = [remarks.ALL_CELLS] if comments else []
     key = f"{'say' if comments else 'name'}-about{'-picked' * are_picked}"
+    known, last = [*first, *whole, *remarks.subjects(opened)], state.recall(LAST)
+    index = known.index(last) if last in known and not first else 0 if first or whole else None
     return st.selectbox(
-        "About", [*first, *whole, *remarks.subjects(opened)], format_func=_called, key=key,
-        index=0 if first or whole else None, placeholder="Choose a type, a group or a cluster",
+        "About", known, format_func=_called, key=key, index=index,
+        placeholder="Choose a type, a group or a cluster",
     )  # fmt: skip
 
 
@@ -106,6 +109,7 @@ def _send(opened: Workspace, about: Subject, what: str, text: str, name: str) ->
     say = remarks.comment if what == COMMENT else remarks.propose
     say(opened, about, text, name)
     state.remember(SENT, True)
+    state.remember(LAST, about)
 
 
 def _votes(opened: Workspace, item: Remark, name: str) -> None:

@@ -48,8 +48,11 @@ def _form(project: str) -> None:
     )
     st.caption(_who_reaches_it())
     made = state.recall(MADE)
-    if made is not None and made[0] == project:
-        st.success("The link was made. Copy it now: it is not shown again.")
+    is_made = made is not None and made[0] == project
+    if is_made:
+        st.success(
+            "The link was made. Copy it now by the icon at its right: it is not shown again."
+        )
         st.code(made[1], language=None, wrap_lines=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         days = st.selectbox(
@@ -57,7 +60,10 @@ def _form(project: str) -> None:
             index=config.LINK_DAYS_CHOICES.index(config.LINK_DAYS),
             format_func=lambda days: count(days, "day"),
         )  # fmt: skip
-        if st.button("Make a link", type="primary", key=f"link-make-{project}"):
+        if st.button(
+            "Make another link" if is_made else "Make a link", key=f"link-make-{project}",
+            type="secondary" if is_made else "primary",
+        ):  # fmt: skip
             do(lambda: _make(project, days))
     for link in links.links_of(project):
         _line(project, link)

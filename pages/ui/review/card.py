@@ -201,7 +201,7 @@ def _question(item: ReviewItem, proposal: Proposal) -> str:
     if not proposal.answer:
         one, other = proposal.between
         rival = "a type nobody has named" if other == NAME else f"**{md(other)}**"
-        return f"Undecided between **{md(one)}** and {rival}: nothing is clearly ahead."
+        return f"Undecided between **{md(one)}** and {rival}: {md(proposal.sides)}."
     return f"{'Is it' if alone else 'Are they'} **{md(proposal.answer)}**?"
 
 

@@ -209,8 +209,8 @@ def _rank_with_wider_span(
     for span in SPANS[:-1]:
         try:
             return most_variable(dataset.counts_by_gene, genes, batch, n_top, span), span
-        except SingularFit as error:
-            logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
+        except SingularFit:
+            logger.info("seurat_v3 has no solution with span %s: a wider one is tried.", span)
     return most_variable(dataset.counts_by_gene, genes, batch, n_top, SPANS[-1]), SPANS[-1]
 
 

@@ -23,8 +23,8 @@ def sentence(flavor: str, span: float | None) -> str:
     if span is None or span == SPANS[0]:
         return ""
     return (
-        f"Variable genes were chosen with a wider fit, over {span:.0%} of the genes in place of "
-        f"{SPANS[0]:.0%}: the usual one has no solution here, as where batches are small."
+        "Variable genes were chosen by a smoother trend than usual, as small batches need it "
+        f"(span {span:g} in place of {SPANS[0]:g}). There is nothing you need to do."
     )
 
 

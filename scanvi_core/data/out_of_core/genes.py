@@ -117,7 +117,7 @@ def _deviation(mean: Floats, variance: Floats) -> Floats:
             with ProcessPoolExecutor(worker_threads(), get_context("spawn")) as pool:
                 fits = list(pool.map(partial(expected, span=span), mean, variance))
         except (SingularFit, BrokenProcessPool) as error:
-            logger.warning("seurat_v3 with span %s did not work", span, exc_info=error)
+            logger.warning("seurat_v3 did not work with span %s: %r", span, error)
             problem = error
         else:
             return np.sqrt(10 ** np.array(fits))

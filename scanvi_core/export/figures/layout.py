@@ -16,7 +16,7 @@ PAGE_MM = 180.0  # the width of a page, which figures do not exceed as far as na
 NAME_WIDTH = 48  # characters of a line
 NO_LETTERS = {0xFFFE: None, 0xFFFF: None}  # which no SVG may hold
 LINE_MM = 3.6  # of a legend
-BAR_MM = 30.0  # the highest scale
+BAR_MM, BAR_LETTERS = 30.0, 20  # the height of a scale, and the letters of a line beside it
 GRAY = "#808080"
 CURVE, MARKED = "#0072B2", "#D55E00"
 
@@ -108,7 +108,10 @@ def _squares(axes: "Axes", colors: Sequence[str], *, along_x: bool) -> None:
 
 
 def color_bar(axes: "Axes", low: float, high: float, words: str, *, aside: float = 3.0) -> None:
-    """Put the scale of viridis so many millimeters to the right of the axes."""
+    """Put the scale of viridis so many millimeters to the right of the axes.
+
+    On low axes it stands out below them: its title is no longer than it is.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -116,10 +119,11 @@ def color_bar(axes: "Axes", low: float, high: float, words: str, *, aside: float
     if figure is None:
         raise ValueError("the axes are on no figure")
     width, height = figure.get_size_inches() / MM * axes.get_position().size
-    beside = axes.inset_axes((1 + aside / width, 0.0, 3 / width, min(1.0, BAR_MM / height)))
+    high = BAR_MM / height
+    beside = axes.inset_axes((1 + aside / width, min(0.0, 1.0 - high), 3 / width, high))
     bar = figure.colorbar(ScalarMappable(Normalize(low, high), "viridis"), cax=beside)
     bar.outline.set_visible(False)
-    bar.set_label(text_of(words))
+    bar.set_label(text_of(words, BAR_LETTERS))
 
 
 def shades() -> "Colormap":

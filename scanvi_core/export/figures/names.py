@@ -14,9 +14,28 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 MEDOID_CELLS = 400  # drawn of a type
+GRID = 8  # parts of a type's width and height
 WIDTH = 20  # characters of a line
 SIZE, HALO, POINTS = 6.5, 2.0, 72  # points of print, of them an inch
 STEPS = (0, 1, -1, 2, -2, 3, -3, 4, -4)  # lines that a name may go up or down to lie free
+
+
+def densest(points: np.ndarray) -> np.ndarray:
+    """Return those of some points [n, 2] in the fullest part of a coarse grid over them.
+
+    A type in two clouds has its middle in neither.
+    """
+    low, size = points.min(axis=0), np.ptp(points, axis=0)
+    place = ((points - low) / np.where(size > 0, size, 1.0) * GRID).astype(np.int64)
+    x, y = np.minimum(place, GRID - 1).T
+    cells = np.zeros((GRID + 2, GRID + 2), dtype=np.int64)
+    np.add.at(cells, (x + 1, y + 1), 1)
+    around = np.zeros((GRID, GRID), dtype=np.int64)
+    for i in range(3):
+        for j in range(3):
+            around += cells[i : i + GRID, j : j + GRID]
+    best_x, best_y = np.unravel_index(around.argmax(), around.shape)
+    return np.asarray(points[(abs(x - best_x) <= 1) & (abs(y - best_y) <= 1)])
 
 
 def medoid(points: np.ndarray) -> np.ndarray:
@@ -38,7 +57,7 @@ class Written:
 
 
 def write(axes: "Axes", xy: np.ndarray, codes: np.ndarray, names: Sequence[str]) -> list[Written]:
-    """Write the name of each type at the medoid of its cells, with a halo.
+    """Write the name of each type at the medoid of its cells where they are densest, with a halo.
 
     The halo is a picture of the letters; the letters upon it stay letters.
     """
@@ -47,7 +66,7 @@ def write(axes: "Axes", xy: np.ndarray, codes: np.ndarray, names: Sequence[str])
     halo, written = [Stroke(linewidth=HALO, foreground="white")], []
     for code in np.unique(codes[codes >= 0]):
         cells = xy[codes == code]
-        x, y = medoid(cells)
+        x, y = medoid(densest(cells))
         texts = [
             axes.annotate(
                 text_of(names[code], WIDTH), (x, y), (0, 0), textcoords="offset points",

@@ -19,6 +19,7 @@ from scanvi_core.export.figures.write import PDF, PNG, SVG
 from scanvi_core.export.figures.write import figure_file as figure_file  # noqa: PLC0414  for pages
 from scanvi_core.services.explore import colors, drawn_cells, maps
 from scanvi_core.services.explore.colors import Coloring
+from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
 Draw = Callable[[], "Figure"]
 MIME = {SVG: "image/svg+xml", PDF: "application/pdf", PNG: "image/png"}
 PRINTED = {colors.PREDICTION: "Predicted type", colors.LABEL: "Cell type"}  # for who reads a paper
+PROVISIONAL = "(provisional)", "(with answers the model has yet to learn)"
 SCALED, LEVEL = "mean level, each\ngene scaled 0 to 1", "mean level, log(1 +\ncounts per 10,000)"
 WRITTEN_TYPES = 25  # names that a map has room for
 WORDS = {SVG: "SVG, to be edited", PDF: "PDF", PNG: "PNG, 300 dots per inch"}
+
+
+def grouped_by(what: str, n_cells: int) -> str:
+    """Return which cells a dot plot shows."""
+    return f"{count(n_cells, 'cell')} by {_printed(what).lower()}"
 
 
 def on_map(
@@ -96,7 +103,7 @@ def _printed(name: str) -> str:
     """Return what a coloring is called on paper."""
     for here, printed in PRINTED.items():
         if name == here or name.startswith(f"{here} ("):
-            return printed + name.removeprefix(here)
+            return printed + name.removeprefix(here).replace(*PROVISIONAL)
     return name
 
 
@@ -140,14 +147,17 @@ def confusion(
     return partial(grids.confusion, matrix, names, _paint(names, places), counts=counts)
 
 
-def dots(table: pd.DataFrame, places: Mapping[str, int], *, is_scaled: bool = True) -> Draw:
+def dots(
+    table: pd.DataFrame, places: Mapping[str, int], *, is_scaled: bool = True, title: str = ""
+) -> Draw:
     """Draw levels of genes in groups; see `scanvi_core.services.explore.gene_groups.levels`.
 
     Colors are levels, `is_scaled` ones from 0 in the lowest group of a gene to 1 in its highest.
+    `title` says which cells they are of.
     """
     paint = _paint(list(dict.fromkeys(table["group"])), places)
     by, words = ("scaled", SCALED) if is_scaled else ("mean", LEVEL)
-    return partial(dot_plot.dots, table, paint, by=by, words=words)
+    return partial(dot_plot.dots, table, paint, by=by, words=words, title=title)
 
 
 def spread(values: Mapping[str, np.ndarray], places: Mapping[str, int], gene: str) -> Draw:

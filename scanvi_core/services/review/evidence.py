@@ -19,7 +19,7 @@ CONSIDERED = 24  # genes that separate, of which those are shown
 TRUSTED = 0.9  # confidence from which predicted cells serve as evidence
 NEIGHBORS = 30  # labeled cells nearest to a group
 INSIDE = 0.9  # share of a group's cells that lie within its radius
-CLEAR = 2 / 3  # share of genes or neighbors that speaks for a type
+CLEAR = 2 / 3  # share of genes, of their levels or of neighbors that speaks for a type
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class Evidence:
         n = int(others["cells"].sum())
         added = f"{count(n_open, 'cell')} will have this name"
         if not n:
-            return f"{added}. No labeled cell near them says otherwise."
+            return f"{added}. No cell in their midst has another label."
         whose = others["type"].iloc[0] + (" and others" if len(others) > 1 else "")
         keep = "keeps its label" if n == 1 else "keep their labels"
         return (
-            f"{added}. {count(n, 'labeled cell')} near them ({whose}) {keep}; the model "
+            f"{added}. {count(n, 'labeled cell')} in their midst ({whose}) {keep}; the model "
             "learns both."
         )
 
@@ -179,36 +179,52 @@ def _verdict(
     signs = [sign for sign in (_of_genes(table, first, second), _of_neighbors(near)) if sign]
     if not signs:
         return "Nothing separates the candidates: no genes, no labeled cells nearby.", "", ""
-    if any(sign.is_clear for sign in signs) and len({sign.name for sign in signs}) == 1:
-        reasons, name = " and ".join(sign.text for sign in signs), signs[0].name
-        clear = all(sign.is_clear for sign in signs)
-        said = f"{'Looks like' if clear else 'Probably'} {name}: {reasons}."
+    clear = [sign for sign in signs if sign.is_clear]
+    if clear and len({sign.name for sign in signs}) == 1:
+        name, faint = signs[0].name, [sign.text for sign in signs if not sign.is_clear]
+        said = f"{'Probably' if faint else 'Looks like'} {name}: "
+        said += " and ".join(sign.text for sign in clear)
+        said += f"; only {faint[0]} agree." if faint else "."
         if name != first:
             said += f" The model says {first}."
-        return said, name if clear else "", name
-    word = "Mixed signs" if all(sign.is_clear for sign in signs) else "Unclear"
-    return f"{word}: {', '.join(f'{s.text} {s.verb} {s.name}' for s in signs)}.", "", ""
+        return said, "" if faint else name, name
+    word = "Mixed signs" if len(clear) == len(signs) else "Unclear"
+    return f"{word}: {', '.join(sign.words for sign in signs)}.", "", ""
 
 
 @dataclass(frozen=True)
 class _Sign:
-    """What one kind of evidence speaks for, and whether clearly."""
+    """What one kind of evidence speaks for, and whether clearly; no `name` where it is a tie."""
 
     name: str
     is_clear: bool
     text: str
     verb: str
 
+    @property
+    def words(self) -> str:
+        """What speaks, and for whom."""
+        return f"{self.text} {self.verb} {self.name or 'either'}"
+
 
 def _of_genes(table: pd.DataFrame, first: str, second: str) -> _Sign | None:
-    """Return which of the two more separating genes speak for."""
+    """Return which of the two the separating genes speak for, by their number and their levels.
+
+    A gene weighs as much as the two types are apart in it.
+    """
     if table.empty or first == second:
         return None
-    these = table["these cells"]
-    n = int(((these - table[first]).abs() < (these - table[second]).abs()).sum())
-    better, genes = (first, n) if n * 2 >= len(table) else (second, len(table) - n)
-    clear = genes >= CLEAR * len(table)
-    return _Sign(better, clear, f"{genes} of {len(table)} separating genes", "look like")
+    above, apart = table["these cells"] - table[second], table[first] - table[second]
+    toward = (above * np.sign(apart)).clip(0.0, apart.abs())
+    level = float(toward.sum() / (apart.abs().sum() or 1.0))
+    n, n_all = int((toward > apart.abs() / 2).sum()), len(table)
+    better, genes, level = (first, n, level) if level > 1 / 2 else (second, n_all - n, 1 - level)
+    text, is_clear = f"{genes} of {n_all} separating genes", level >= CLEAR
+    if 2 * genes > n_all:
+        return _Sign(better, is_clear and genes >= CLEAR * n_all, text, "look like")
+    if is_clear:  # few, but they tell the two types apart best
+        return _Sign(better, False, f"{text}, those furthest apart,", "look like")
+    return _Sign("", False, f"{n_all} separating genes taken together", "look like")
 
 
 def _of_neighbors(near: pd.DataFrame) -> _Sign | None:

@@ -29,6 +29,10 @@ class ReviewProgress:
         The cells in doubt by reason, by name; they add up to `n_cells`.
     is_known
         Whether novel and technical cells were looked for; else ambiguous ones alone are counted.
+    is_looking
+        Whether they are being looked for.
+    n_beside
+        Cells that were in no doubt and have a label since the training.
     """
 
     n_cells: int
@@ -37,6 +41,8 @@ class ReviewProgress:
     n_groups: int
     reasons: dict[str, int] = field(default_factory=dict)
     is_known: bool = True
+    is_looking: bool = False
+    n_beside: int = 0
 
     @property
     def n_left(self) -> int:
@@ -52,9 +58,11 @@ class ReviewProgress:
     def sentence(self) -> str:
         """The counts in one line."""
         clear = f", {self.n_clear:,} clear by now" if self.n_clear else ""
+        beside = f" (and {self.n_beside:,} beside them)" if self.n_beside else ""
+        more = "; looking for more: new types and poor cells" if self.is_looking else ""
         return (
-            f"Of {count(self.n_cells, 'cell')} in doubt, {self.n_named:,} named{clear}, "
-            f"{self.n_left:,} left; {count(self.n_groups, 'group')} to decide"
+            f"Of {count(self.n_cells, 'cell')} in doubt, {self.n_named:,} named{beside}{clear}, "
+            f"{self.n_left:,} left; {count(self.n_groups, 'group')} to decide{more}"
         )
 
     @property
@@ -67,13 +75,16 @@ class ReviewProgress:
             f"**In doubt**, {self.n_cells:,}: cells without a label when this model was trained "
             f"that are ambiguous (less than {low} sure), novel (unlike every labeled cell) or "
             f"technical (poor cells); each is counted once: {kinds or 'none'}.{novel}  \n"
-            f"**Named**, {self.n_named:,}: of these, cells with a label by now.  \n"
+            f"**Named**, {self.n_named:,}: of these, cells with a label by now; "
+            f"{self.n_beside:,} beside them, on the same cards or elsewhere, were in no doubt.  \n"
             f"**Clear by now**, {self.n_clear:,}: no label, but with your decisions a name is at "
             f"least {low} likely to be right.  \n"
             f"**Left**, {self.n_left:,}: all others in doubt. Named, clear and left add up.  \n"
             f"**Groups to decide**, {self.n_groups:,}: cards on the tab Suggested. A card shows "
             "the middle of a cluster and speaks for more cells than it shows; cells of very "
-            "small clusters are on none. The number on another tab counts its own cards.  \n"
+            "small clusters are on none. Each answer changes what the model says of the rest, so "
+            "this number may also grow. The number on another tab counts its own cards, and "
+            "falls when all cells of one have a label.  \n"
             "**Decisions**: answers given here, however many cells each names."
         )
 
@@ -91,7 +102,7 @@ def doubts(model: Results, found: Uncertainty | None) -> np.ndarray:
 
 def progress(
     reason: np.ndarray, named: np.ndarray, made: Provisional | None, n_groups: int,
-    *, is_known: bool,
+    *, is_known: bool, is_looking: bool = False, n_beside: int = 0,
 ) -> ReviewProgress:  # fmt: skip
     """Count the cells in doubt.
 
@@ -103,7 +114,7 @@ def progress(
         Cells that have a label by now [n_obs].
     made
         What is predicted since the training; None before a decision.
-    n_groups, is_known
+    n_groups, is_known, is_looking, n_beside
         See `ReviewProgress`.
     """
     n_clear, in_doubt = 0, reason != Reason.OK
@@ -115,4 +126,5 @@ def progress(
     kinds = {name: int(n[code]) for code, name in enumerate(REASON_NAMES) if code and n[code]}
     return ReviewProgress(
         int(in_doubt.sum()), int((in_doubt & named).sum()), n_clear, n_groups, kinds, is_known,
+        is_looking, n_beside,
     )  # fmt: skip

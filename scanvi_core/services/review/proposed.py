@@ -17,7 +17,8 @@ from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
 
-CLEAR_LEAD = 1 / 3  # of the likeliest type over the next: two to one, were there no others
+CLEAR_TIMES, CLEAR_FROM = 2.0, 0.4  # as likely as the next, and at least so likely
+NOTHING = "nothing is clearly ahead"
 NAME, UNKNOWN = "\0name", "\0unknown"  # answers that are no type's name
 
 
@@ -34,11 +35,14 @@ class Proposal:
         of two types the model's first one comes first.
     another
         What opinions say together where no candidate is that; else empty.
+    sides
+        What speaks for whom, where it is undecided.
     """
 
     answer: str
     between: tuple[str, ...] = ()
     another: str = ""
+    sides: str = NOTHING
 
 
 def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
@@ -47,7 +51,7 @@ def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
     said, _ = next(iter(proposals.proposed(opened, item.rows)), ("", 0.0))
     another = said if said not in names else ""
     if is_novel(item) and shown.favors in names:
-        return Proposal("", (shown.favors, NAME), another)
+        return Proposal("", (shown.favors, NAME), another, _unlike(item.candidates, shown.favors))
     if is_novel(item):
         return Proposal(NAME, another=another)
     if item.kind == Reason.TECHNICAL.label:
@@ -65,7 +69,7 @@ def weighed(candidates: Sequence[Candidate], shown: Evidence, said: str = "") ->
     """Weigh the model, genes and neighbors, and what opinions have `said` (empty: nothing)."""
     names = [candidate.name for candidate in candidates]
     another = said if said not in names else ""
-    by_model = names[0] if _lead(candidates) >= CLEAR_LEAD else ""
+    by_model = _by_model(candidates)
     favors, leans = (name if name in names else "" for name in (shown.favors, shown.leans))
     ahead = favors or by_model
     others = [name for name in (by_model, leans, said) if name and name != ahead]
@@ -76,9 +80,28 @@ def weighed(candidates: Sequence[Candidate], shown: Evidence, said: str = "") ->
     if not rival:  # there is no other type
         return Proposal(one, another=another)
     pair = (rival, one) if rival == names[0] else (one, rival)
-    return Proposal("", pair, another)
+    return Proposal("", pair, another, _sides(by_model, favors, leans, said))
 
 
-def _lead(candidates: Sequence[Candidate]) -> float:
+def _by_model(candidates: Sequence[Candidate]) -> str:
+    """Return the type the model clearly says; empty where there is none."""
     first, second = (*(candidate.probability for candidate in candidates), 0.0)[:2]
-    return first - second
+    is_clear = first >= CLEAR_TIMES * second and first >= CLEAR_FROM
+    return candidates[0].name if is_clear else ""
+
+
+def _unlike(candidates: Sequence[Candidate], favors: str) -> str:
+    """Say what speaks for a type and what against all of them."""
+    who = "the model, genes" if _by_model(candidates) == favors else "genes"
+    return f"{who} and labeled cells nearby say {favors}, but they look unlike every labeled cell"
+
+
+def _sides(by_model: str, favors: str, leans: str, said: str) -> str:
+    """Say of each that speaks for a type which it is."""
+    sides = [f"the model says {by_model}" if by_model else "the model is not sure"]
+    if favors or leans:
+        word = "say" if favors else "lean to"
+        sides.append(f"genes and labeled cells nearby {word} {favors or leans}")
+    if said:
+        sides.append(f"other tools say {said}")
+    return ", ".join(sides) if sides[1:] else NOTHING

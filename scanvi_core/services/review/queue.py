@@ -292,9 +292,15 @@ class ReviewState:
         if self.run_id is None:
             return ReviewProgress(0, 0, 0, 0)
         found = uncertainty.reasons(self.opened)
-        reason = doubts(results.load(self.opened, self.run_id), found)
-        n_groups, is_known = self.n_open(SUGGESTED), found is not None
-        return progress(reason, self.named, self.made.newest, n_groups, is_known=is_known)
+        model = results.load(self.opened, self.run_id)
+        reason, n_groups = doubts(model, found), self.n_open(SUGGESTED)
+        job = uncertainty.latest(self.opened)
+        is_looking = found is None and job is not None and not job.status.final
+        beside = _open_cells(model) & self.named & (reason == Reason.OK)
+        return progress(
+            reason, self.named, self.made.newest, n_groups, is_known=found is not None,
+            is_looking=is_looking, n_beside=int(np.count_nonzero(beside)),
+        )  # fmt: skip
 
 
 def review_state(opened: Workspace) -> ReviewState:

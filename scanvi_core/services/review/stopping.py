@@ -77,7 +77,10 @@ class Rest:
     def accuracy(self) -> str:
         """Say how right the sure cells are, as far as the random checks tell."""
         if not self.n_checked:
-            return "Every tenth card is a random check of a cell the model is sure of. None yet."
+            return (
+                "Every tenth card is a random check of a cell the model is sure of. None was "
+                "answered since this model was trained; each model is checked anew."
+            )
         low, high = self.interval
         return (
             f"{self.n_right} of {count(self.n_checked, 'random check')} were right: "

@@ -7,8 +7,8 @@ from scanvi_core.services.formatting import count, percent
 from scanvi_core.services.review.queue import CHECK, RANDOM, ReviewItem
 
 OF_KIND = {
-    RANDOM: "Asked as a random check: the model is sure of these cells, and one of them was drawn "
-    "to see how right it is where nobody looks.",
+    RANDOM: "Asked as a random check: one cell was drawn from those the model is sure of, to see "
+    "how right it is where nobody looks",
     CHECK: "Asked because it was drawn at random from all cells without a label.",
     Reason.NOVEL.label: "Asked because the look for new types found them unlike every labeled "
     "cell.",
@@ -19,9 +19,22 @@ OF_KIND = {
 
 def sentence(item: ReviewItem) -> str:
     """Return why a card is asked; empty before there is a model, when each part is asked about."""
+    if item.kind == RANDOM:
+        return f"{OF_KIND[RANDOM]}{_with_it(len(item.rows) - 1)}"
     if item.kind in OF_KIND:
         return OF_KIND[item.kind]
     return "" if item.asked is None else _of_cluster(item.asked, item.confidence)
+
+
+def _with_it(n: int) -> str:
+    """Say which cells the answer to a random check names."""
+    if not n:
+        return "."
+    those = "the cell" if n == 1 else f"the {n} cells"
+    return (
+        f". Your answer names it and {those} nearest to it that the model calls the same; only "
+        "the drawn one counts as a check. Split them if they are not one type."
+    )
 
 
 def _of_cluster(asked: Asked, confidence: float) -> str:
@@ -39,6 +52,6 @@ def _of_cluster(asked: Asked, confidence: float) -> str:
     if asked.why == NOVEL:
         return f"Asked because {around} {are} unlike every labeled cell, {sure}."
     return (
-        f"Asked because {around} {are} rather unlike labeled cells, {sure}: "
-        f"together a name is less than {low} likely to be right."
+        f"Asked because {around} {are} somewhat unlike labeled cells. They may be of a new type, "
+        f"{sure}."
     )

@@ -16,7 +16,7 @@ from scanvi_core.colors import UNLABELED, type_colors
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.export.figures import dots, grids, lines, maps, names, violins
 from scanvi_core.export.figures.layout import NAME_WIDTH, PAGE_MM
-from scanvi_core.export.figures.write import DPI, FORMATS, figure_file
+from scanvi_core.export.figures.write import DPI, FORMATS, STYLE, figure_file
 
 MAGIC = {"svg": b"<?xml", "pdf": b"%PDF-", "png": b"\x89PNG\r\n"}
 ODD = (
@@ -257,6 +257,43 @@ def test_the_scale_of_a_dot_plot_says_what_it_is():
     assert np.allclose(colors[0], 0.5)
 
 
+def test_neighbors_that_are_highest_in_one_group_are_in_one_row_of_a_dot_plot():
+    table = many_levels(13, 65)
+    places = table["gene"].str[4:].astype(int)
+    table["mean"] = (table["group"] == "type " + (places // 5).astype(str) + " of cells") * 1.0
+    rows = [[t.get_text() for t in a.get_xticklabels()] for a in dots.dots(table, PAINT).axes]
+    rows = [row for row in rows if any(name.startswith("GENE") for name in row)]
+    assert sum(map(len, rows)) == 65 and len(rows) > 1
+    assert all(len(row) % 5 == 0 for row in rows)
+
+
+def test_long_names_keep_both_ends_and_a_dot_plot_is_no_wider_than_a_page():
+    names_ = [f"{'W' * 50} of type {i:03}" for i in range(4)]
+    table = many_levels(4, 30)
+    table["group"] = [names_[int(own.split()[1])] for own in table["group"]]
+    assert width_mm(partial(dots.dots, table, type_colors(4))) <= PAGE_MM + 2
+    svg = "".join(texts(figure_file(partial(dots.dots, table, type_colors(4)), "svg")))
+    assert "…" in svg and "type 003" in svg
+
+
+def test_a_dot_plot_without_cells_says_so_and_one_with_says_which():
+    none = many_levels(2, 3).iloc[:0]
+    assert "No group has a cell." in texts(figure_file(partial(dots.dots, none, []), "svg"))
+    some = partial(dots.dots, many_levels(2, 3), PAINT, title="9 cells by cell type")
+    assert "9 cells by cell type" in texts(figure_file(some, "svg"))
+
+
+@pytest.mark.parametrize("n_groups", [2, 13])
+def test_the_title_of_a_scale_is_no_longer_than_the_scale(n_groups):
+    words = "mean level, log(1 + counts per 10,000)"
+    with mpl.rc_context({"font.size": STYLE["font.size"]}):
+        figure = dots.dots(many_levels(n_groups, 3), type_colors(n_groups), words=words)
+        figure.canvas.draw()
+    [bar] = figure.axes[0].child_axes
+    written = bar.yaxis.label.get_window_extent()
+    assert written.height <= bar.get_window_extent().height + 1
+
+
 ISLANDS = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 0.2]])
 
 
@@ -296,6 +333,14 @@ def test_no_name_lies_upon_another_or_hides_its_cells():
     axes = maps.cell_maps([whole]).axes[0]
     x, y = axes.transData.transform((0.0, 0.0))
     assert not axes.texts[1].get_window_extent().contains(x, y)
+
+
+def test_the_name_of_a_type_in_two_clouds_is_in_one_of_them():
+    random = np.random.default_rng(0)
+    clouds = np.vstack([random.normal(-5, 0.5, (100, 2)), random.normal(5, 0.5, (110, 2))])
+    one = names.densest(np.vstack([clouds, [[0.0, 0.0]]]))
+    assert np.abs(one - 5).max() < 3 and len(one) > 50
+    assert names.densest(np.zeros((3, 2))).shape == (3, 2)
 
 
 def test_the_midst_of_cells_is_one_of_them_and_not_moved_by_a_few_far_ones():

@@ -50,14 +50,14 @@ def made(**tables):
 def test_the_effect_says_what_becomes_of_labels_that_say_otherwise():
     found = made(inside={"type": ["B", "NK", "T"], "cells": [5, 2, 1]})
     assert found.effect("B", 312) == (
-        "312 cells will have this name. 3 labeled cells near them (NK and others) keep their "
+        "312 cells will have this name. 3 labeled cells in their midst (NK and others) keep their "
         "labels; the model learns both."
     )
-    assert "1 labeled cell near them (NK) keeps its label" in made(
+    assert "1 labeled cell in their midst (NK) keeps its label" in made(
         inside={"type": ["NK"], "cells": [1]}
     ).effect("B", 2)
     assert made(inside={"type": ["B"], "cells": [5]}).effect("B", 1) == (
-        "1 cell will have this name. No labeled cell near them says otherwise."
+        "1 cell will have this name. No cell in their midst has another label."
     )
 
 
@@ -75,7 +75,7 @@ def test_the_effect_says_what_becomes_of_labels_that_say_otherwise():
         (
             [1.9, 2.1, 1.8],
             [16, 14],
-            "Probably A: 3 of 3 separating genes and 16 of the 30 nearest",
+            "Probably A: 3 of 3 separating genes; only 16 of the 30 nearest labeled cells agree.",
             "",
         ),
     ],
@@ -88,6 +88,25 @@ def test_the_verdict_weighs_genes_and_neighbors(levels, cells, said, favors):
     assert sentence.startswith(said) and best == favors
     assert leans == ("A" if said.startswith("Probably A") else favors)
     assert sentence.endswith("The model says A.") == (favors == "B")
+
+
+@pytest.mark.parametrize(
+    ("levels", "apart", "said"),
+    [
+        ([2.0, 2.0, 2.0, 0.0, 0.0, 0.0], [2.0] * 6, "6 separating genes taken together look like"),
+        (
+            [1.8, 1.8, 1.8, 0.0, 0.0, 0.0],
+            [2.0, 2.0, 2.0, 0.3, 0.3, 0.3],
+            "3 of 6 separating genes, those furthest apart, look like A, 26 of the 30",
+        ),
+    ],
+)
+def test_genes_that_are_as_many_on_each_side_support_no_type(levels, apart, said):
+    genes = pd.DataFrame({"gene": list("uvwxyz"), "A": apart, "these cells": levels, "B": 0.0})
+    near = pd.DataFrame({"type": ["B", "A"], "cells": [26, 4]})
+    for first, second in (("A", "B"), ("B", "A")):
+        sentence, favors, leans = evidence._verdict(genes, near, first, second)
+        assert sentence.startswith(f"Unclear: {said}") and not favors and not leans
 
 
 def test_without_genes_and_neighbors_the_verdict_says_so():

@@ -38,6 +38,9 @@ def test_named_clear_and_left_add_up_and_reasons_do():
     )
     assert "3 ambiguous + 2 novel + 1 technical" in now.meaning
     assert "not looked for yet" not in now.meaning
+    now = progress(reason, named, made, 3, is_known=False, is_looking=True, n_beside=9)
+    assert "1 named (and 9 beside them)" in now.sentence
+    assert now.sentence.endswith("; looking for more: new types and poor cells")
     before = progress(reason, named, None, 3, is_known=False)
     assert before.n_clear == 0 and "not looked for yet" in before.meaning
 
@@ -54,6 +57,7 @@ def test_the_numbers_are_those_of_explore(looked_at):
     later = queue.review_state(opened).progress
     assert later.n_cells == now.n_cells  # what the model doubted stays
     assert later.n_named == np.count_nonzero(reason[card.rows])
+    assert later.n_named + later.n_beside == card.rows.size  # each answer moves a counter
     left = sum(n for name, n in uncertainty.counts(opened).items() if name != OK.label)
     assert later.n_left + later.n_clear == left
 

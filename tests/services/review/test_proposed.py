@@ -24,6 +24,7 @@ def candidates(*probabilities):
     return [Candidate(name, p) for name, p in zip("ABCD", probabilities, strict=False)]
 
 
+NEARBY = "genes and labeled cells nearby"
 SURE, CLOSE = (0.9, 0.05, 0.05), (0.32, 0.31, 0.2, 0.17)
 
 
@@ -44,6 +45,8 @@ SURE, CLOSE = (0.9, 0.05, 0.05), (0.32, 0.31, 0.2, 0.17)
         (SURE, saying(), "B", "", ("A", "B")),
         ((2 / 3, 1 / 3), saying(), "", "A", ()),
         ((0.66, 0.34), saying(), "", "", ("A", "B")),
+        ((0.43, 0.12, 0.11), saying(), "", "A", ()),  # many types share the rest
+        ((0.39, 0.12, 0.11), saying(), "", "", ("A", "B")),
         ((0.3,), saying(), "", "A", ()),  # there is no other
     ],
 )
@@ -71,4 +74,21 @@ def test_however_sure_the_model_is_novel_cells_may_be_of_no_type_it_knows(traine
     novel = replace(item, asked=Asked(NOVEL, 9, 9), candidates=tuple(candidates(0.99, 0.01)))
     assert proposed.of(opened, novel, saying()) == Proposal(NAME)
     assert proposed.of(opened, novel, saying(leans="A")) == Proposal(NAME)
-    assert proposed.of(opened, novel, saying("A")) == Proposal("", ("A", NAME))
+    found = proposed.of(opened, novel, saying("A"))
+    assert (found.answer, found.between) == ("", ("A", NAME))
+    assert found.sides.startswith("the model, genes and labeled cells nearby say A, but they look")
+    unsure = replace(novel, candidates=tuple(candidates(0.4, 0.3)))
+    assert proposed.of(opened, unsure, saying("A")).sides.startswith("genes and labeled cells")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "shown", "said", "sides"),
+    [
+        (SURE, saying("B"), "", f"the model says A, {NEARBY} say B"),
+        (SURE, saying(), "B", "the model says A, other tools say B"),
+        (CLOSE, saying(leans="C"), "", f"the model is not sure, {NEARBY} lean to C"),
+        (CLOSE, saying(), "", proposed.NOTHING),
+    ],
+)  # fmt: skip
+def test_an_undecided_card_says_what_speaks_for_whom(probabilities, shown, said, sides):
+    assert proposed.weighed(candidates(*probabilities), shown, said).sides == sides

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from scanvi_core.annotation.review.asked import NOVEL, STRANGE, UNSURE, Asked
@@ -21,7 +22,7 @@ from scanvi_core.services.workspace import workspace
             "in this cluster are unlike every labeled cell, although the model is 95 % sure",
         ),
         (Asked(NOVEL, 4, 5), 0.4, "unlike every labeled cell, while the model is 40 % sure"),
-        (Asked(STRANGE, 1, 5), 0.9, "1 of 5 cells without a label in this cluster is rather"),
+        (Asked(STRANGE, 1, 5), 0.9, "1 of 5 cells without a label in this cluster is somewhat"),
     ],
 )
 def test_the_reason_is_said_with_its_numbers(trained, asked, confidence, said):
@@ -42,3 +43,6 @@ def test_every_card_of_a_model_says_why_it_is_asked_and_so_do_its_parts(trained)
 def test_random_checks_are_no_doubt(trained):
     item = replace(queue.queue(workspace(trained))[0], kind=queue.RANDOM)
     assert "the model is sure" in why.sentence(item) and "random check" in why.sentence(item)
+    for n, said in ((9, "names it and the 8 cells nearest"), (2, "names it and the cell nearest")):
+        assert said in why.sentence(replace(item, rows=np.arange(n)))
+    assert "names" not in why.sentence(replace(item, rows=np.arange(1)))
