@@ -17,7 +17,7 @@ from benchmarks.results_file import Result
 from tests import ROOT, SHARED
 
 NEEDED = {  # module and the arguments it needs
-    "accuracy": [], "accuracy.references": [], "speed.answer": [], "speed.step": [],
+    "accuracy": [], "accuracy.references": ["FOLDER"], "speed.answer": [], "speed.step": [],
     "speed.retrain": [], "speed.refit": ["FOLDER"], "quality.doubt": [], "quality.dispersion": [],
     "quality.packs": [], "quality.markers": ["FOLDER"], "quality.opinions": ["FOLDER"],
     "quality.review": ["FOLDER"], "quality.stopping": ["FOLDER"], "quality.updates": ["FOLDER"],
