@@ -2,6 +2,7 @@
 
 from math import isnan
 
+import numpy as np
 import pytest
 
 from scanvi_core.services.formatting import (
@@ -11,6 +12,8 @@ from scanvi_core.services.formatting import (
     percent,
     percent_with_interval,
     points,
+    row_names,
+    row_percents,
     signed_range,
     thousandths,
 )
@@ -33,13 +36,8 @@ def test_all_and_nothing_are_said_only_where_it_is_so(share, n, said):
 
 
 def test_a_score_of_one_is_said_only_where_it_is_so():
-    assert [hundredths(x) for x in (1.0, 0.998, 0.914, 0.001, 0.0)] == [
-        1.0,
-        0.99,
-        0.914,
-        0.01,
-        0.0,
-    ]
+    told = [hundredths(x) for x in (1.0, 0.998, 0.914, 0.001, 0.0)]
+    assert told == [1.0, 0.99, 0.914, 0.01, 0.0]
     assert isnan(hundredths(float("nan")))
     assert [thousandths(x) for x in (1.0, 0.9999, 0.9134)] == ["1.000", "0.999", "0.913"]
 
@@ -63,3 +61,9 @@ def test_nouns_follow_their_number():
 
 def test_long_durations_are_minutes():
     assert (duration(89), duration(90)) == ("89 s", "2 min")
+
+
+def test_rows_of_a_matrix_say_their_cells_and_no_percent_that_is_not_so():
+    matrix = np.array([[299, 1, 0], [0, 3, 0], [0, 0, 0]])
+    assert row_names(matrix, ("B", "Mk", "DC")) == ["B (300)", "Mk (3)", "DC (none held out)"]
+    assert row_percents(matrix).tolist() == [[99, 1, 0], [0, 100, 0], [0, 0, 0]]

@@ -116,9 +116,9 @@ def novel_sentence(opened: Workspace, threshold: float) -> str:
     """
     n_all, n = (filling(opened, level).n_cells for level in (0.0, threshold))
     novel_all, novel = (n_novel(opened, level) for level in (0.0, threshold))
-    if uncertainty.reasons(opened) is None or not n_all:
-        return ""
     if not novel_all:
+        if uncertainty.reasons(opened) is None or not n_all:
+            return ""
         return (
             f"None of the {count(n_all, 'cell')} without a label looks unlike every labeled cell."
         )

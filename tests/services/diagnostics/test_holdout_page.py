@@ -132,3 +132,12 @@ def test_without_held_out_cells_the_page_says_so_and_leads_on(
     app = visit("evaluate", labeled)
     assert any("would flatter" in text for text in texts(app)[0])
     assert "Set labels aside" in [button.label for button in app.button]
+
+
+def test_where_batches_are_not_measured_the_check_comes_before_the_export(half_measured, visit):
+    for screen in ("evaluate", "export"):
+        app = visit(screen, half_measured)
+        assert not app.exception
+        primary = [button for button in app.button if button.proto.type == "primary"]
+        assert [button.key for button in primary] == ["check-the-rest"]
+        assert primary[0].label.startswith("Check 40 cells of")
