@@ -41,13 +41,11 @@ def test_two_files_are_joined_trained_and_each_exported(
     files = [place / "reference.h5ad", place / "query.h5ad"]
     page.locator("input[type=file]").first.set_input_files(files)
     page.get_by_role("heading", name="2 files, one project").wait_for()
-    chosen = page.locator(".st-key-parts-references [data-baseweb=tag]")
-    if chosen.count() and not as_reference:
-        chosen.get_by_role("presentation").first.click()
-    elif not chosen.count() and as_reference:
-        page.locator(".st-key-parts-references input").press_sequentially("reference")
-        page.keyboard.press("Enter")
-        chosen.first.wait_for()
+    chosen = page.locator(".st-key-parts-references")
+    chosen.get_by_text("reference", exact=True).wait_for()  # it has labels and the other none
+    if not as_reference:
+        chosen.locator("input").press("Backspace")
+        chosen.get_by_text("reference", exact=True).wait_for(state="detached")
     page.get_by_role("button", name="Join these 2 files").click()
     page.get_by_role("button", name="Go on to Labels").click()
     page.get_by_role("button", name="Use these labels").click()

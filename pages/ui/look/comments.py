@@ -72,6 +72,9 @@ def _form(opened: Workspace, name: str) -> None:
     if state.recall(SENT):  # empty for the next; what could not be sent stays
         for key, value in CLEARED.items():
             state.set_widget(key, value)
+        if state.recall(LAST) in remarks.subjects(opened):
+            state.set_widget("say-about", state.recall(LAST))
+            state.set_widget("name-about", state.recall(LAST))
         state.forget(SENT)
     picked = selection.selection(opened, state.tab())
     comments = what == COMMENT
@@ -95,11 +98,9 @@ def _about(opened: Workspace, *, comments: bool, are_picked: bool) -> Subject | 
     first = [PICKED] if are_picked else []
     whole = [remarks.ALL_CELLS] if comments else []
     key = f"{'say' if comments else 'name'}-about{'-picked' * are_picked}"
-    known, last = [*first, *whole, *remarks.subjects(opened)], state.recall(LAST)
-    index = known.index(last) if last in known and not first else 0 if first or whole else None
     return st.selectbox(
-        "About", known, format_func=_called, key=key, index=index,
-        placeholder="Choose a type, a group or a cluster",
+        "About", [*first, *whole, *remarks.subjects(opened)], format_func=_called, key=key,
+        index=0 if first or whole else None, placeholder="Choose a type, a group or a cluster",
     )  # fmt: skip
 
 

@@ -119,8 +119,8 @@ def color_bar(axes: "Axes", low: float, high: float, words: str, *, aside: float
     if figure is None:
         raise ValueError("the axes are on no figure")
     width, height = figure.get_size_inches() / MM * axes.get_position().size
-    high = BAR_MM / height
-    beside = axes.inset_axes((1 + aside / width, min(0.0, 1.0 - high), 3 / width, high))
+    share = BAR_MM / height
+    beside = axes.inset_axes((1 + aside / width, min(0.0, 1.0 - share), 3 / width, share))
     bar = figure.colorbar(ScalarMappable(Normalize(low, high), "viridis"), cax=beside)
     bar.outline.set_visible(False)
     bar.set_label(text_of(words, BAR_LETTERS))
