@@ -40,7 +40,7 @@ def test_a_report_opens_offline_asks_for_nothing_and_prints(browser: Any, report
     for width in (1280, 700):
         page.set_viewport_size({"width": width, "height": 720})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("figure svg").count() == 5
+    assert page.locator("figure svg").count() == 6
     assert page.get_by_text(HOSTILE, exact=True).count() >= 2
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
     context.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from scanvi_core import cli
 from tests import ROOT
 
 LABELS = ("--labels-key", "cell_type")
+A_MINUTE = re.compile(r"\d\d:\d\d:\d\d +\d+% ")  # how far it is, where no person watches
 
 
 def module(*arguments, cwd=ROOT):
