@@ -1,5 +1,6 @@
 """Numbers and their nouns in words, the same on every page."""
 
+from collections.abc import Sequence
 from math import isnan
 
 from scanvi_core.metrics.classification import row_names as row_names  # noqa: PLC0414
@@ -35,6 +36,11 @@ def percent_with_interval(share: float, interval: tuple[float, float]) -> str:
         return ""
     low, high = (_number(end, 0) for end in interval)
     return f"{percent(share)} ({low} to {high})"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def points(difference: float) -> str:

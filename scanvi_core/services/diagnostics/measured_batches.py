@@ -12,7 +12,7 @@ import numpy as np
 
 from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics.held_out import held_out
-from scanvi_core.services.formatting import count
+from scanvi_core.services.formatting import count, listed
 from scanvi_core.services.labels import holdout
 from scanvi_core.services.projects.joining.joined_files import joined_files
 from scanvi_core.services.runs import results
@@ -103,7 +103,7 @@ def named(batches: Sequence[str]) -> str:
 def joined(names: Sequence[str]) -> str:
     """Return a few names of batches as a list; of many some, and their number."""
     if len(names) <= SHOWN:
-        return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        return listed(names)
     return f"{len(names):,} batches ({', '.join(names[:SHOWN])} …)"
 
 

@@ -8,7 +8,7 @@ from scanvi_core.project.run_settings import RunSettings
 from scanvi_core.project.runs import Run
 from scanvi_core.services.diagnostics import held_out, measured_batches
 from scanvi_core.services.export.columns import ExportChoice, final_labels
-from scanvi_core.services.formatting import count, hundredths, thousandths
+from scanvi_core.services.formatting import count, hundredths, listed, thousandths
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.version import __version__
@@ -79,7 +79,7 @@ def _updates(later: list[Run]) -> str:
         return ""
     steps = [f"{run.summary['steps']:,}" for run in later]
     n, last = len(later), later[-1]
-    times = f"{count(n, 'time')}, for {_listed(steps)} steps" if n > 1 else f"for {steps[0]} steps"
+    times = f"{count(n, 'time')}, for {listed(steps)} steps" if n > 1 else f"for {steps[0]} steps"
     return (
         f" It was then updated with more labels {times}, in the end with "
         f"{last.summary['n_labeled']:,} labeled cells of "
@@ -123,8 +123,4 @@ def _labels(opened: Workspace, choice: ExportChoice, *, planned: bool) -> str:
     ]
     counted = [f"{count:,} {words}" for count, words in parts if count]
     start = "No file was written yet. " if planned else ""
-    return f"{start}Of the final labels, {_listed(counted)}."
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{start}Of the final labels, {listed(counted)}."
