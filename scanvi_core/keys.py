@@ -17,6 +17,10 @@ HOLDOUT = "holdout"
 NOVELTY = "scanvi_novelty"
 REASON = "scanvi_reason"
 PREDICTION_SET = "scanvi_prediction_set"
+NODE = "scanvi_node"  # the deepest type, broader ones too, that is sure enough
+NODE_TERM = "scanvi_node_ontology_term_id"
+NODE_DEPTH = "scanvi_node_depth"
+NODE_CONFIDENCE = "scanvi_node_confidence"
 ISSUE = "label_issue_score"
 QC_FLAG = "qc_flag"
 DOUBLET = "doublet_score"
@@ -35,7 +39,7 @@ GIVEN = "given"
 MANUAL = "manual"
 ACCEPTED = "accepted"
 PREDICTED = "predicted"
-PARENT = "parent"  # the group of a prediction whose type is not sure
+PARENT = "parent"  # the broader type of a prediction whose type is not sure
 UNLABELED = "unlabeled"
 
 # What users call things --------------------------------------------------------------------
@@ -76,7 +80,11 @@ PART_LAYERS = frozenset(  # layers that hold some of the molecules: taken only w
 
 def as_now(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record of a project under the keys of this version."""
-    return {EARLIER.get(key, key): value for key, value in record.items()}
+    now = {EARLIER.get(key, key): value for key, value in record.items()}
+    if isinstance(now.get("groups"), dict):  # one name each, before types stood under several
+        above = now.pop("groups").items()
+        now["parents"] = {name: [one] if isinstance(one, str) else one for name, one in above}
+    return now
 
 
 def term_column(there: Collection[str], labels: str) -> str:

@@ -59,12 +59,14 @@ with settings.container(border=True, height="stretch"):
     st.header("What to write")
     key = st.text_input("Column for the final labels", keys.CURATED, key="export-key")
     threshold = unlabeled_cells.ask(opened) if trained else filling.NO_PREDICTION
-    groups = trained and uncertainty_columns.has_groups(opened)
-    if groups:
-        groups = st.toggle("Say the group where the type is not sure", key="export-groups")
-    if groups:
-        least = 100 * uncertainty_columns.least(threshold, groups=True)
-        st.caption(f"Types and groups less sure than {least:.0f} % are left without a label.")
+    broader = trained and uncertainty_columns.has_broader(opened)
+    if broader:
+        broader = st.toggle(
+            "Say the broader type where the type is not sure", key="export-broader"
+        )
+    if broader:
+        least = 100 * uncertainty_columns.least(threshold, broader=True)
+        st.caption(f"Cells of which nothing is {least:.0f} % sure are left without a label.")
     sets = trained and uncertainty.prediction_sets(opened) is not None
     if sets:
         sets = st.toggle(
@@ -88,13 +90,13 @@ with settings.container(border=True, height="stretch"):
             help="Off: new columns get a number at the end. Your own columns are never touched.",
         )  # fmt: skip
     choice = ExportChoice(
-        key.strip() or keys.CURATED, threshold, with_counts, replace, groups, sets, profile,
+        key.strip() or keys.CURATED, threshold, with_counts, replace, broader, sets, profile,
         per_file,
     )  # fmt: skip
 with preview.container(border=True, height="stretch"):
     st.header("Where the labels come from")
     st.dataframe(
-        columns.source_table(opened, threshold, groups=groups), hide_index=True,
+        columns.source_table(opened, threshold, broader=broader), hide_index=True,
         column_config={"cells": st.column_config.NumberColumn(format="localized")},
     )  # fmt: skip
     if trained and results.changed_labels(opened):

@@ -1,4 +1,4 @@
-"""Labels: their prior, what is known of them, and their hierarchy of two levels."""
+"""Labels: their prior, what is known of them, and the groups that are classified first."""
 
 from collections.abc import Sequence
 
@@ -64,16 +64,30 @@ def label_index(y: Tensor, n_labels: int) -> Tensor:
     return y.reshape(-1).long()
 
 
-def allowed_labels(n_labels: int, groups: Tensor | None) -> Tensor:
-    """Return the labels each code leaves open, bool [n_labels + n_groups, n_labels].
+def members_of(groups: Tensor) -> Tensor:
+    """Return which labels each group holds, bool [n_groups, n_labels]."""
+    return groups == torch.arange(int(groups.max()) + 1, device=groups.device)[:, None]
 
-    Code y < n_labels leaves y itself, code n_labels + g every label of group g.
+
+def allowed_labels(n_labels: int, sets: Tensor | None) -> Tensor:
+    """Return the labels each code leaves open, bool [n_labels + n_sets, n_labels].
+
+    Code y < n_labels leaves y itself, code n_labels + s every label of set s.
+
+    Raises
+    ------
+    SettingInvalid
+        If a set holds no label, or is not of these labels.
     """
     single = torch.eye(n_labels, dtype=torch.bool)
-    if groups is None:
+    if sets is None:
         return single
-    members = groups == torch.arange(int(groups.max()) + 1)[:, None]
-    return torch.cat([single, members])
+    if sets.ndim != 2 or sets.shape[1] != n_labels or not bool(sets.any(dim=1).all()):
+        raise SettingInvalid(
+            f"label_sets has the shape {list(sets.shape)} for {n_labels} labels, or an empty row.",
+            "Give one row per set, which says of each label whether it is in it.",
+        )
+    return torch.cat([single, sets.bool()])
 
 
 def known_labels(y: Tensor, allowed: Tensor) -> Tensor:
@@ -103,6 +117,5 @@ def log_hierarchy(logits: Tensor, group_logits: Tensor, groups: Tensor) -> Tenso
     groups
         Group of each label [n_labels].
     """
-    members = groups == torch.arange(group_logits.shape[-1], device=groups.device)[:, None]
-    log_group_mass = logits[:, None, :].masked_fill(~members, -torch.inf).logsumexp(-1)
+    log_group_mass = logits[:, None, :].masked_fill(~members_of(groups), -torch.inf).logsumexp(-1)
     return logits + (torch.log_softmax(group_logits, dim=-1) - log_group_mass)[:, groups]

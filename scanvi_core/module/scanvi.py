@@ -23,6 +23,7 @@ from scanvi_core.module.groups import (
     label_index,
     log_hierarchy,
     log_mass,
+    members_of,
     restrict,
 )
 from scanvi_core.module.vae import VAE
@@ -45,7 +46,7 @@ class SCANVI(VAE):
 
     Generative model: y ~ p(y), z2 ~ N(0, I), z1 ~ p(z1 | z2, y), x ~ p(x | z1, batch).
     Inference: q(z1 | x) q(y | z1) q(z2 | z1, y). A cell's label is unknown (-1), known, or known
-    to be one of a group; what is unknown is summed over.
+    to be one of a set; what is unknown is summed over.
 
     Parameters
     ----------
@@ -60,6 +61,10 @@ use_layer_norm, parity
         Group of each label, numbered from 0. Group g is then the label code n_labels + g.
     use_labels_groups
         Classify groups first, then labels inside their group.
+    label_sets
+        Which labels each set holds, bool [n_sets, n_labels]: set s is the label code
+        n_labels + s, and a cell that has it may be any of them. Sets may overlap and lie in one
+        another. None: the sets are the groups.
     classifier_parameters
         Overrides of the classifier: `n_layers` (0: linear), `n_hidden`, `dropout_rate`.
 
@@ -73,7 +78,7 @@ use_layer_norm, parity
     Xu et al., Mol. Syst. Biol. 2021. See :mod:`scanvi_core.module.elbo` for the terms.
     """
 
-    allowed: Tensor  # the labels each code leaves open, bool [n_labels + n_groups, n_labels]
+    allowed: Tensor  # the labels each code leaves open, bool [n_labels + n_sets, n_labels]
     groups: Tensor  # the group of each label [n_labels]; None without groups
 
     def __init__(
@@ -93,6 +98,7 @@ use_layer_norm, parity
         use_labels_groups: bool = False,
         classifier_parameters: Mapping[str, Any] = MappingProxyType({}),
         *,
+        label_sets: Tensor | None = None,
         use_observed_lib_size: bool = False,
         encoder_input: str = "log1p",
         input_dropout_rate: float = 0.0,
@@ -117,27 +123,23 @@ use_layer_norm, parity
             n_latent, n_latent, self.hidden, n_labels, variance_floor=floor
         )
         self.y_prior = nn.Parameter(check_prior(y_prior, n_labels), requires_grad=False)
-        self._build_groups(labels_groups, use_labels_groups, of_classifier)
-
-    def _build_groups(
-        self,
-        labels_groups: Sequence[int] | None,
-        use_labels_groups: bool,
-        of_classifier: HiddenLayers,
-    ) -> None:
-        groups = None if labels_groups is None else check_groups(labels_groups, self.n_labels)
-        self.use_labels_groups = use_labels_groups
+        groups = None if labels_groups is None else check_groups(labels_groups, n_labels)
+        if label_sets is None and groups is not None:
+            label_sets = members_of(groups)
         # Made from the arguments, so not part of the saved state.
         self.register_buffer("groups", groups, persistent=False)
-        self.register_buffer("allowed", allowed_labels(self.n_labels, groups), persistent=False)
-        if not use_labels_groups:
-            return
+        self.register_buffer("allowed", allowed_labels(n_labels, label_sets), persistent=False)
+        self.use_labels_groups = use_labels_groups
+        if use_labels_groups:
+            self._classify_groups(groups, of_classifier)
+
+    def _classify_groups(self, groups: Tensor | None, of_classifier: HiddenLayers) -> None:
         if groups is None:
             raise SettingInvalid(
                 "use_labels_groups is set, but labels_groups is missing.",
                 "Give the group of each label, or unset use_labels_groups.",
             )
-        members = self.allowed[self.n_labels :].to(torch.uint8)
+        members = members_of(groups).to(torch.uint8)
         self.groups_index = nn.ParameterList(nn.Parameter(m, requires_grad=False) for m in members)
         self.classifier_groups = Classifier(self.n_latent, len(members), of_classifier)
 
@@ -245,8 +247,8 @@ use_layer_norm, parity
         batch_index
             Batch of each cell, index [cells(, 1)] or one-hot.
         y
-            Label of each cell, index [cells(, 1)] or one-hot; -1: unlabeled, n_labels + g: one
-            of group g. None: all cells are unlabeled.
+            Label of each cell, index [cells(, 1)] or one-hot; -1: unlabeled, n_labels + s: one
+            of set s. None: all cells are unlabeled.
 
         Returns
         -------

@@ -1,7 +1,6 @@
 """Names of types, projects and people as they are written down."""
 
 import re
-from collections.abc import Iterable, Mapping
 
 from scanvi_core import keys
 from scanvi_core.errors import SettingInvalid
@@ -46,11 +45,3 @@ def clean_term(text: str) -> str:
             f"{term[:40]!r} is no term of the Cell Ontology.", "Use an id such as CL:0000084."
         )
     return term
-
-
-def group_names(label_names: Iterable[str], groups: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the groups of types in the order of their codes: as their first type comes.
-
-    A type that is in none of `groups` is a group of its own.
-    """
-    return tuple(dict.fromkeys(groups.get(name, name) for name in label_names))

@@ -10,7 +10,7 @@ import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from scanvi_core.project.files import read_record, to_json
 from scanvi_core.project.folder import Project
@@ -26,7 +26,7 @@ WEIGHTS, LINEAR, SHAPES, ANNOTATOR = (
         "model.safetensors", "companions.safetensors", "shapes.safetensors", "annotator.json",
     )
 )  # fmt: skip
-FORMAT = 1
+FORMAT = 2  # 1 had one group for each type
 
 Digest = Annotated[str, matches("[0-9a-f]{64}")]
 Color = Annotated[str, matches("(#[0-9A-Fa-f]{6})?")]
@@ -35,14 +35,13 @@ Text = Annotated[str, matches(r"(?s).{0,200}")]
 
 
 class PackType(TypedDict):
-    """A type: its name, color, group, term, labeled and predicted cells.
+    """A type: its name, color, term, labeled and predicted cells.
 
     Of a term '' says that nobody knows one, ``unknown`` that none fits.
     """
 
     name: Name
     color: Color
-    group: Text
     term: Term
     labeled: Count
     predicted: Count
@@ -64,15 +63,20 @@ class PackRule(TypedDict):
 
 
 class PackRecord(TypedDict):
-    """``pack.json``; `symbols` and `ids` are those of the model's genes, '' where unknown."""
+    """``pack.json``; `symbols` and `ids` are those of the model's genes, '' where unknown.
 
-    format: Literal[1]
+    `parents` and `terms` are of the broader types, too; version 1 had neither.
+    """
+
+    format: Literal[1, 2]
     name: Name
     created: Date
     program: Text
     symbols: list[Text]
     ids: list[Text]
     types: list[PackType]
+    parents: NotRequired[dict[str, list[Name]]]
+    terms: NotRequired[dict[str, Term]]
     rules: list[PackRule]
     data: PackData
     sha256: dict[str, Digest]

@@ -154,7 +154,7 @@ class FrozenSettings(TypedDict, total=False):
     label_order: list[str]
     code_names: list[str]
     batch_names: list[str]
-    groups: dict[str, str]
+    parents: dict[str, list[str]]
     prior: dict[str, Share]
     genes: list[str]
 
@@ -243,7 +243,7 @@ class ModelRecord(TypedDict):
     genes: list[str]
     label_names: list[str]
     batch_names: list[str]
-    groups: dict[str, str]
+    parents: dict[str, list[str]]
     model: ModelConfig
     train: TrainConfig
     calibration: Calibration

@@ -6,6 +6,7 @@ from typing import Any, get_origin, get_type_hints
 from scanvi_core.config import MOST_PROCESSES, ModelConfig, TrainConfig, asdict, check_bounds
 from scanvi_core.errors import ProjectError, SettingInvalid
 from scanvi_core.project.records import MOST_THREADS, FrozenSettings
+from scanvi_core.type_tree import TypeTree, of_one
 from scanvi_core.typed import Mistyped, taken
 
 KEYS = {"processes": "together", "label_names": "label_order"}  # where the file says it otherwise
@@ -39,11 +40,11 @@ class RunSettings:
     labels_seq
         Number of the last label event that is in it.
     label_names, code_names
-        The types, and what each code of the labels means: the types, then their groups.
+        The types, and what each code of the labels means: the types, then the broader ones.
     batch_names
         What the codes of the batches mean.
-    groups, prior
-        Of some types, their group and their expected share.
+    parents, prior
+        Of some types, the broader ones right above them, and their expected share.
     genes
         That the model reads.
     """
@@ -69,12 +70,17 @@ class RunSettings:
     label_names: tuple[str, ...]
     code_names: tuple[str, ...]
     batch_names: tuple[str, ...]
-    groups: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, tuple[str, ...]] = field(default_factory=dict)
     prior: dict[str, float] = field(default_factory=dict)
     genes: tuple[str, ...]
 
     def __post_init__(self) -> None:
         check_bounds(self)
+
+    @property
+    def tree(self) -> TypeTree:
+        """The types of the model, and what they stand under."""
+        return TypeTree(self.label_names, self.parents)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, under the names that ``run.json`` has for them."""
@@ -111,6 +117,7 @@ class RunSettings:
             for name in values:
                 if get_origin(hints[name]) is tuple:
                     values[name] = tuple(values[name])
+            values["parents"] = of_one(values.get("parents", {}))
             return cls(**values)
         except (Mistyped, KeyError, TypeError) as error:
             raise ProjectError(

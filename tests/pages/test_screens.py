@@ -157,9 +157,11 @@ def test_train_with_one_type_says_so_and_offers_no_start(visit, project):
     assert app.button(key="train").disabled
 
 
-def test_train_draws_with_labels_that_only_name_a_group(visit, project):
+def test_train_draws_with_broader_labels(visit, project):
     edit.use_column(workspace(project), "cell_type", set())
-    edit.set_groups(workspace(project), {"CD8+ Cytotoxic T": "T", "CD4+/CD25 T Reg": "T"})
+    edit.set_parents(
+        workspace(project), dict.fromkeys(("CD8+ Cytotoxic T", "CD4+/CD25 T Reg"), ("T",))
+    )
     edit.name_cells(workspace(project), np.arange(5), "T", "lasso")
     sound(visit("train", project))
 

@@ -12,12 +12,12 @@ from tests.project.run_settings import settings
 FULL = settings(
     warm_from="0001", taught_by="0001", map_from="0002", processes=2, store="/data/cells.zarr",
     batch_key="donor",
-    versions={"torch": "2.10"}, unlabeled_categories=("nan",), groups={"B": "lymphoid"},
+    versions={"torch": "2.10"}, unlabeled_categories=("nan",), parents={"B": ("lymphoid",)},
     prior={"T": 0.25},
 )  # fmt: skip
 OPTIONAL = (
     "warm_from", "taught_by", "map_from", "together", "store", "versions", "batch_key",
-    "labels_key", "unlabeled_categories", "groups", "prior", "pack", "renamed",
+    "labels_key", "unlabeled_categories", "parents", "prior", "pack", "renamed",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_the_file_keeps_the_names_it_always_had():
         "model", "train", "warm_from", "taught_by", "map_from", "pack", "renamed", "together",
         "store", "seed", "threads", "device", "versions", "counts_sha256", "batch_key",
         "labels_key", "unlabeled_categories",
-        "labels_seq", "label_order", "code_names", "batch_names", "groups", "prior", "genes",
+        "labels_seq", "label_order", "code_names", "batch_names", "parents", "prior", "genes",
     ]  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_files_of_other_versions_are_read():
             ("model", {"use_layer_norm": 1}), ("train", {"learning_rate": float("nan")}),
             ("train", {"device": "tpu"}), ("threads", 0), ("threads", True), ("together", 10**6),
             ("together", None), ("warm_from", 1), ("genes", "CD19"), ("genes", [1]),
-            ("genes", None), ("label_order", {"B": 1}), ("groups", {"B": 1}),
+            ("genes", None), ("label_order", {"B": 1}), ("parents", {"B": 1}),
             ("prior", {"T": "much"}), ("labels_seq", "1"), ("batch_key", ["donor"]),
         )
     ],

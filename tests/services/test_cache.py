@@ -173,7 +173,7 @@ def test_what_is_kept_is_what_a_fresh_start_would_say(trained):
         lambda: edit.undo(workspace.workspace(trained)),
         lambda: workspace.set_batch_key(workspace.workspace(trained), "phase"),
         lambda: edit.redo(workspace.workspace(trained)),
-        lambda: edit.set_groups(workspace.workspace(trained), {"Mine": "Ours"}),
+        lambda: edit.set_parents(workspace.workspace(trained), {"Mine": ("Ours",)}),
         lambda: edit.rename(workspace.workspace(trained), "Mine", "Yours"),
         lambda: edit.undo(workspace.workspace(trained)),
         lambda: edit.clear_cells(workspace.workspace(trained), open_[:2], "lasso"),

@@ -215,7 +215,8 @@ RUN = {
     "types 2": frozen(label_order=[]), "codes": frozen(code_names=["a"]),
     "genes": frozen(genes=["nothing"]), "genes 2": frozen(genes=[1]),
     "batch": frozen(batch_key="nothing"), "batches": frozen(batch_names=[]),
-    "groups": frozen(groups={"nothing": "x"}), "prior": frozen(prior={"Dendritic": "much"}),
+    "parents": frozen(parents={"B": ["x"], "x": ["B"]}),
+    "prior": frozen(prior={"Dendritic": "much"}),
     "created": put(created="never"),
     "gone": told(lambda record: record["settings"].pop("genes") and None),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Choosing the label column, and the table of types with groups and expected shares."""
+"""Choosing the label column, and the table of types with what they are part of."""
 
 from typing import Literal
 
@@ -11,7 +11,13 @@ from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import edit, from_export, from_project, reference_names
+from scanvi_core.services.labels import (
+    edit,
+    from_export,
+    from_project,
+    reference_names,
+    type_table,
+)
 from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.viewing import remarks
 from scanvi_core.services.workspace import Workspace
@@ -157,14 +163,16 @@ def _say_found(found: from_project.Found) -> None:
 
 
 def draw_types(opened: Workspace) -> None:
-    """Draw the table of types; groups and expected shares can be edited and saved."""
+    """Draw the table of types; broader types and expected shares can be edited and saved."""
     table = remarks.types_with_remarks(opened)
     edited = st.data_editor(
         table, hide_index=True, key=f"types-{hash(tuple(table['type']))}",
         disabled=["type", "labeled", "set aside", "term", "note", "remarks"], placeholder="",
         column_config={
-            "group": st.column_config.TextColumn(
-                help="Types of one group share a broader name, such as T cells. Optional."),
+            "part of": st.column_config.TextColumn(
+                help="The broader type it is one of, such as T cell; several with ; between. "
+                "Cells that only have the broader name then teach that they are one of its "
+                "types. Optional."),
             "expected share": st.column_config.NumberColumn(
                 min_value=0.0, format="%.3g",
                 help="How common you expect the type to be. Empty: all equally. Optional."),
@@ -175,18 +183,16 @@ def draw_types(opened: Workspace) -> None:
         },
     )  # fmt: skip
     if not edited.equals(table) and st.button(
-        "Save groups and shares", type="primary", key="save-types"
+        "Save these changes", type="primary", key="save-types"
     ):
         _save(opened, edited)
 
 
 def _save(opened: Workspace, edited: pd.DataFrame) -> None:
-    groups = edited[["type", "group"]].dropna()
+    above = edited[["type", "part of"]].dropna()
     shares = edited[["type", "expected share"]].dropna()
     try:
-        edit.set_groups(
-            opened, {name: group for name, group in groups.to_numpy() if str(group).strip()}
-        )
+        edit.set_parents(opened, type_table.parents_of(above))
         edit.set_prior(opened, dict(shares.to_numpy()))
     except ScanviError as error:
         st.error(error_text(error))

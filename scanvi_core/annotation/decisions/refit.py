@@ -12,7 +12,6 @@ named were right (.902 before; .868 with the second classifier in place of the m
 .878 (.769) where a type was new: ``python -m benchmarks.speed.refit FOLDER``.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from scanvi_core.project.names import group_names
+from scanvi_core.type_tree import Parents, TypeTree
 
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -42,31 +41,27 @@ class Known:
     Parameters
     ----------
     y
-        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `project.names.group_names`).
+        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be of the broader type g
+        (numbered as in `TypeTree.nodes`).
     names
         Names of the K types.
-    groups
-        Type name to the name of its group; a type left out is a group of its own.
+    parents
+        Of types and broader types: the names right above, see `TypeTree`.
     """
 
     y: Codes
     names: tuple[str, ...]
-    groups: Mapping[str, str] = field(default_factory=dict)
+    parents: Parents = field(default_factory=dict)
 
     @property
     def code_names(self) -> tuple[str, ...]:
-        """What each code stands for: the K types, then their groups."""
-        return self.names + group_names(self.names, self.groups)
+        """What each code stands for: the K types, then the broader ones."""
+        return TypeTree(self.names, self.parents).code_names
 
     @property
     def allowed(self) -> Mask:
         """Which types [codes + 1, K] a code leaves open; the last row is that of code -1."""
-        own = [self.groups.get(name, name) for name in self.names]
-        in_group = [[group == code for group in own] for code in self.code_names[len(own) :]]
-        one = np.eye(len(own), dtype=bool)
-        rest = np.array(in_group, dtype=bool).reshape(-1, len(own))
-        return np.concatenate([one, rest, np.ones((1, len(own)), dtype=bool)])
+        return TypeTree(self.names, self.parents).allowed
 
 
 def refit(
@@ -74,7 +69,7 @@ def refit(
 ) -> npt.NDArray[np.float32]:
     """Return provisional probabilities [n, K now], float32, for the labels as they are now.
 
-    Cells of a known type get that type, cells of a known group a type of that group. A type that
+    Cells of a known type get that type, cells of a broader type one of its types. A type that
     is new since `before` appears in the predictions as far as the refit finds cells like those
     named so. When no label changed, the probabilities are those of the model.
 
@@ -135,12 +130,12 @@ def codes_now(before: Known, now: Known) -> Codes:
     """
     n_types, n_before = len(now.names), len(before.names)
     types = {name: code for code, name in enumerate(now.names)}
-    groups = {name: n_types + g for g, name in enumerate(now.code_names[n_types:])}
+    broader = {name: n_types + g for g, name in enumerate(now.code_names[n_types:])}
     codes = [types.get(name, -1) for name in before.names]
     for code in np.flatnonzero(np.equal(codes, -1)):
         became = now.y[(before.y == code) & (now.y >= 0) & (now.y < n_types)]
         codes[code] = int(np.bincount(became).argmax()) if became.size else -1
-    codes += [groups.get(name, -1) for name in before.code_names[n_before:]]
+    codes += [broader.get(name, -1) for name in before.code_names[n_before:]]
     return np.array([*codes, -1], dtype=np.int64)
 
 
@@ -227,7 +222,7 @@ def fit_head(
     allowed
         Types that are open for each cell [m, n_types].
     codes
-        Label codes [m]; cells below 0 are not fitted on, from `n_types` on are of a group.
+        Label codes [m]; cells below 0 are not fitted on, from `n_types` on are of a broader type.
     n_types
         Number of types.
     start

@@ -53,6 +53,11 @@ class Learned:
     model_config: ModelConfig
     train_config: TrainConfig
 
+    @property
+    def allowed(self) -> np.ndarray:
+        """The types that each code of a label leaves open, bool [codes, K]."""
+        return self.module.allowed.cpu().numpy()
+
 
 def learn(
     inputs: Inputs,
@@ -146,11 +151,11 @@ class Annotator(TrainedModel):
             genes=inputs.genes,
             label_names=inputs.label_names,
             batch_names=inputs.batch_names,
-            groups=dict(inputs.groups),
+            parents=dict(inputs.parents),
             model_config=learned.model_config,
             train_config=learned.train_config,
             module=learned.module,
-            linear_models=_linear_models(data, seed, learned.space),
+            linear_models=_linear_models(learned, seed),
             scanvi_weight=learned.weight,
             history=learned.history,
             validation=np.zeros(len(inputs.y), dtype=bool),
@@ -159,18 +164,19 @@ class Annotator(TrainedModel):
         if warm_start is not None:
             annotator.calibration = warm_start.calibration
         else:
-            annotator._calibrate(data, learned.usable)
+            annotator._calibrate(learned)
         return annotator
 
-    def _calibrate(self, data: TrainingData, usable: np.ndarray) -> None:
+    def _calibrate(self, learned: "Learned") -> None:
         """Fit the temperature on labeled cells, each judged by models that were not shown it."""
-        random = np.random.default_rng(self.train_config.seed)
+        data, random = learned.data, np.random.default_rng(self.train_config.seed)
         judged = linear_models_out_of_fold(
-            data.counts, data.y, data.n_labels, random, components=self.linear_models.space
-        )
+            data.counts, data.y, data.n_labels, random,
+            components=self.linear_models.space, allowed=learned.allowed,
+        )  # fmt: skip
         self.calibration = fit_temperature(judged, data.y)
         self.out_of_fold = np.full((len(self.validation), data.n_labels), np.nan, np.float32)
-        self.out_of_fold[usable] = judged
+        self.out_of_fold[learned.usable] = judged
 
     def hand_over(self, module: SCANVI, inputs: Inputs, model_config: ModelConfig) -> None:
         """Copy the weights into a fresh network for `inputs`, type by type.
@@ -197,10 +203,13 @@ class Annotator(TrainedModel):
         carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
 
 
-def _linear_models(data: TrainingData, seed: int, space: Components | None) -> LinearModels:
+def _linear_models(learned: Learned, seed: int) -> LinearModels:
+    data = learned.data
     random = np.random.default_rng(seed)  # not that of the components: they may be known already
-    space = space or components_of(data.counts, np.random.default_rng(seed))
-    return fit_linear_models(data.counts, data.y, data.n_labels, random, space, data.soft)
+    space = learned.space or components_of(data.counts, np.random.default_rng(seed))
+    return fit_linear_models(
+        data.counts, data.y, data.n_labels, random, space, data.soft, learned.allowed
+    )
 
 
 def warm_up() -> None:

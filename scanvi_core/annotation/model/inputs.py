@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scanvi_core.project.names import group_names
+from scanvi_core.type_tree import Parents, TypeTree
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -29,14 +29,14 @@ class Inputs:
     genes
         Names of the genes.
     y
-        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be in group g (numbered
-        as in `group_names`).
+        Label codes [n]: -1 none, 0 to K - 1 a type, K + g only known to be of the broader type g
+        (numbered as in `TypeTree.nodes`).
     label_names
         Names of the K types.
     batch_index, batch_names
         Batch codes [n] and their names.
-    groups
-        Type name to the name of its group; a type left out is a group of its own.
+    parents
+        Of types and broader types: the names right above, see `TypeTree`.
     prior
         Type name to the share of cells expected; types left out share what remains evenly.
     rows
@@ -55,7 +55,7 @@ class Inputs:
     label_names: tuple[str, ...]
     batch_index: np.ndarray
     batch_names: tuple[str, ...]
-    groups: Mapping[str, str] = field(default_factory=dict)
+    parents: Parents = field(default_factory=dict)
     prior: Mapping[str, float] = field(default_factory=dict)
     rows: np.ndarray = field(default_factory=_unsaid)
     holdout: np.ndarray = field(default_factory=_unsaid)
@@ -68,6 +68,11 @@ class Inputs:
                 object.__setattr__(self, name, np.full(len(self.y), value))
 
     @property
+    def tree(self) -> TypeTree:
+        """The types, and what they stand under."""
+        return TypeTree(self.label_names, self.parents)
+
+    @property
     def code_names(self) -> tuple[str, ...]:
-        """What each code of `y` means: the K types, then their groups."""
-        return self.label_names + group_names(self.label_names, self.groups)
+        """What each code of `y` means: the K types, then the broader ones."""
+        return self.tree.code_names

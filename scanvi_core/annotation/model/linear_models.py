@@ -64,7 +64,10 @@ class LinearModels:
 
     def predict(self, counts: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
         """Return the probabilities [n, K] of the gene model and of the component model."""
-        logs = log_normalized(counts)
+        return self.predict_logs(log_normalized(counts))
+
+    def predict_logs(self, logs: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `predict` does, from log-normalized counts."""
         scores = self._project(logs)
         return self.genes.predict(logs, self.n_labels), self.pca.predict(scores, self.n_labels)
 
@@ -104,8 +107,13 @@ def fit_linear_models(
     random: np.random.Generator,
     components: Components | None = None,
     soft: np.ndarray | None = None,
+    allowed: np.ndarray | None = None,
 ) -> LinearModels:
     """Fit both linear models on labeled cells; components are taken from cells of any kind.
+
+    A cell of which only a broader type is known is fitted to what models of the other cells say
+    of it, within what its label leaves open: one round of expectation and maximization
+    (Dempster, Laird and Rubin 1977, 10.1111/j.2517-6161.1977.tb01600.x).
 
     Beyond 20,000 cells, components are those of 20,000 drawn evenly from all, whatever their
     labels; beyond 1,000 labeled cells of a type, the models are fitted on 1,000 of them drawn
@@ -116,8 +124,7 @@ def fit_linear_models(
     counts
         Counts [n, genes], CSR; no empty cell.
     y
-        Label codes [n]; cells below 0 or from `n_labels` on are not fitted on. At least two
-        types must have cells.
+        Label codes [n]; cells below 0 are not fitted on. At least two types must have cells.
     n_labels
         Number of types.
     random
@@ -127,17 +134,35 @@ def fit_linear_models(
     soft
         Soft labels [n, K] that the labeled cells are fitted to; None: their codes. Where a type
         has no labeled cell, the models are fitted on unlabeled cells, too, with less weight.
+    allowed
+        The types that each code of a label leaves open, bool [codes, K]; needed where `y` has
+        codes from `n_labels` on, whose cells are not fitted on without it.
     """
-    center, axes = components or components_of(counts, random)
+    space = components or components_of(counts, random)
     taught = _taught_as(y, n_labels, soft)
-    rows = _training_rows(np.where(y < 0, taught, y), n_labels, random)
-    chosen = log_normalized(take_rows(counts, rows))
-    scores = np.asarray(chosen @ axes) - center @ axes
-    weights = np.where(y[rows] < 0, DISTILLATION, 1.0)
-    target = _target(y[rows], None if soft is None else soft[rows], weights)
+    n_codes = n_labels if allowed is None else len(allowed)
+    rows = _training_rows(np.where(y < 0, taught, y), n_codes, random)
+    y, cells = y[rows], log_normalized(take_rows(counts, rows))
+    weights = np.where(y < 0, DISTILLATION, 1.0)
+    broad = np.flatnonzero(y >= n_labels)
+    if soft is not None or allowed is None or not broad.size:
+        own = None if soft is None else soft[rows]
+        return _fitted(cells, _target(y, own, weights), space, n_labels)
+    fine = np.flatnonzero(y < n_labels)
+    models = _fitted(cells[fine], _target(y[fine], None, weights[fine]), space, n_labels)
+    shares = np.zeros((len(y), n_labels))
+    shares[fine, y[fine]] = 1.0
+    said = ensemble(*models.predict_logs(cells[broad])) * allowed[y[broad]]
+    shares[broad] = said / np.maximum(said.sum(axis=1, keepdims=True), FLOOR)
+    return _fitted(cells, _target(y, shares, weights), space, n_labels)
+
+
+def _fitted(cells: Any, target: "_Target", space: Components, n_labels: int) -> LinearModels:
+    center, axes = space
+    scores = np.asarray(cells @ axes) - center @ axes
     return LinearModels(
         n_labels,
-        _fit_linear(chosen, target, GENES_C),
+        _fit_linear(cells, target, GENES_C),
         _fit_linear(scores, target, COMPONENTS_C),
         center,
         axes,

@@ -23,6 +23,7 @@ from torch import Tensor
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.linear_models import LinearModel, LinearModels
 from scanvi_core.annotation.model.network import network
+from scanvi_core.type_tree import TypeTree
 
 RIDGE = 0.05  # pull of a cell's components towards the middle, where few genes tell of them
 READS_GENES = "z_encoder.encoder.fc_layers.Layer 0.0"  # the layer that normalized genes go into
@@ -61,9 +62,8 @@ def narrowed(
         the mean of those the model knows. Names of cells do not depend on them.
     """
     filling = fill(model.linear_models, there)
-    module = network(
-        len(genes), len(batch_names), model.label_names, model.groups, model.model_config
-    )
+    tree = TypeTree(model.label_names, model.parents)
+    module = network(len(genes), len(batch_names), tree, model.model_config)
     weights = {name: value.cpu() for name, value in model.module.state_dict().items()}
     own = _for_batches(weights, model.batch_names, batch_names)
     if model.model_config.dispersion == "gene-batch":
@@ -73,7 +73,7 @@ def narrowed(
         genes=tuple(genes),
         label_names=model.label_names,
         batch_names=tuple(batch_names),
-        groups=dict(model.groups),
+        parents=dict(model.parents),
         model_config=model.model_config,
         train_config=model.train_config,
         module=module.to(model.module.device).eval(),

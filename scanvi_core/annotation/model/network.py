@@ -10,19 +10,17 @@ from scanvi_core.config import MIN_LABELS, ModelConfig, TrainConfig
 from scanvi_core.data.blocks.rows import chosen_rows, filled_rows
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.module import SCANVI
-from scanvi_core.project.names import group_names
 from scanvi_core.runtime import choose_device
 from scanvi_core.train.loader import TrainingData
 from scanvi_core.train.sampler import choose_validation
+from scanvi_core.type_tree import TypeTree
 
 MIN_PRIOR = 1e-4  # a type with prior 0 makes the loss infinite
 
 
 def build(inputs: Inputs, model_config: ModelConfig, train_config: TrainConfig) -> SCANVI:
     """Return a fresh network for `inputs` on the training device; the seed decides its weights."""
-    module = network(
-        len(inputs.genes), len(inputs.batch_names), inputs.label_names, inputs.groups, model_config
-    )
+    module = network(len(inputs.genes), len(inputs.batch_names), inputs.tree, model_config)
     module.draw_parameters(torch.Generator().manual_seed(train_config.seed))
     if inputs.prior:
         prior = prior_of(inputs.label_names, inputs.prior)
@@ -39,28 +37,26 @@ def prior_of(label_names: tuple[str, ...], prior: Mapping[str, float]) -> np.nda
     return shares / shares.sum()
 
 
-def network(
-    n_genes: int,
-    n_batch: int,
-    label_names: tuple[str, ...],
-    groups: Mapping[str, str],
-    config: ModelConfig,
-) -> SCANVI:
-    """Return the network of a model, its weights undrawn, its prior even."""
-    order = {name: code for code, name in enumerate(group_names(label_names, groups))}
-    codes = [order[groups.get(name, name)] for name in label_names]
+def network(n_genes: int, n_batch: int, tree: TypeTree, config: ModelConfig) -> SCANVI:
+    """Return the network of a model, its weights undrawn, its prior even.
+
+    The broadest types are classified first where each type is of one of them.
+    """
+    n_types, groups = len(tree.leaves), tree.groups
+    n_groups = 0 if groups is None else max(groups) + 1
     return SCANVI(
         n_genes,
         n_batch=n_batch,
-        n_labels=len(label_names),
+        n_labels=n_types,
         n_hidden=config.n_hidden,
         n_latent=config.n_latent,
         n_layers=config.n_layers,
         dropout_rate=config.dropout_rate,
         dispersion=config.dispersion,
         reconstruction_loss=config.gene_likelihood,
-        labels_groups=codes if groups else None,
-        use_labels_groups=1 < len(order) < len(label_names),
+        labels_groups=groups if tree.parents else None,
+        use_labels_groups=1 < n_groups < n_types,
+        label_sets=torch.from_numpy(tree.members) if tree.parents else None,
         use_observed_lib_size=config.use_observed_lib_size,
         encoder_input="log_normalized",
         input_dropout_rate=config.input_dropout_rate,

@@ -53,12 +53,13 @@ def linear_models_out_of_fold(
     random: np.random.Generator,
     n_folds: int = N_FOLDS,
     components: Components | None = None,
+    allowed: np.ndarray | None = None,
 ) -> np.ndarray:
     """Let the linear models judge each labeled cell, fitted on the other folds.
 
     Parameters
     ----------
-    counts, y, n_labels, random, components
+    counts, y, n_labels, random, components, allowed
         As `linear_models.fit_linear_models`.
     n_folds
         How many folds.
@@ -79,7 +80,7 @@ def linear_models_out_of_fold(
         others = np.where(fold == k, -1, y)
         if np.unique(others[(others >= 0) & (others < n_labels)]).size < 2:
             continue  # no model can be fitted to one type
-        fitted = fit_linear_models(counts, others, n_labels, random, components)
+        fitted = fit_linear_models(counts, others, n_labels, random, components, allowed=allowed)
         for at in range(0, own.size, BLOCK):
             rows = own[at : at + BLOCK]
             judged[rows] = ensemble(*fitted.predict(take_rows(counts, rows)))

@@ -51,7 +51,9 @@ class Teacher:
         """Return what the network, whose word is `alone` [n, K], is to say of each cell."""
         shown, random = self.data.hide_validation(), np.random.default_rng(self.seed)
         self.space = self.space or components_of(shown.counts, random)
-        fitted = fit_linear_models(shown.counts, shown.y, shown.n_labels, random, self.space)
+        fitted = fit_linear_models(
+            shown.counts, shown.y, shown.n_labels, random, self.space, allowed=self.allowed
+        )
         taught = np.empty_like(alone)
         for at in range(0, len(alone), BLOCK):
             rows = np.arange(at, min(at + BLOCK, len(alone)))

@@ -27,6 +27,7 @@ from scanvi_core.module import SCANVI
 from scanvi_core.runtime import choose_device
 from scanvi_core.train.history import TrainingHistory
 from scanvi_core.train.loader import blocks, rows_of
+from scanvi_core.type_tree import TypeTree, of_one
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class TrainedModel:
     genes: tuple[str, ...]
     label_names: tuple[str, ...]
     batch_names: tuple[str, ...]
-    groups: dict[str, str]
+    parents: dict[str, tuple[str, ...]]
     model_config: ModelConfig
     train_config: TrainConfig
     module: SCANVI
@@ -246,7 +247,7 @@ class TrainedModel:
             "genes": self.genes,
             "label_names": self.label_names,
             "batch_names": self.batch_names,
-            "groups": self.groups,
+            "parents": self.parents,
             "model": asdict(self.model_config),
             "train": asdict(self.train_config),
             "calibration": asdict(self.calibration),
@@ -279,17 +280,19 @@ class TrainedModel:
         linear: dict[str, np.ndarray],
         device: str,
     ) -> Self:
+        record = as_now(record)
         genes, names, batches = (
             tuple(record[key]) for key in ("genes", "label_names", "batch_names")
         )
         model_config = ModelConfig(**record["model"])
-        module = network(len(genes), len(batches), names, record["groups"], model_config)
+        parents = of_one(record["parents"])
+        module = network(len(genes), len(batches), TypeTree(names, parents), model_config)
         module.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         return cls(
             genes=genes,
             label_names=names,
             batch_names=batches,
-            groups=record["groups"],
+            parents=parents,
             model_config=model_config,
             train_config=TrainConfig(**as_now(record["train"])),
             module=module.to(choose_device(device)).eval(),

@@ -9,6 +9,7 @@ from scanvi_core.project import pack
 from scanvi_core.project.foreign.members import Layout
 from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import ModelRecord
+from scanvi_core.type_tree import check_parents, of_one
 from scanvi_core.typed import taken
 
 MOST_BYTES = 2**28  # of the file: the usual one has 5 MB
@@ -55,7 +56,8 @@ def check_record(plain: Any, model_plain: Any) -> tuple[dict[str, Any], dict[str
             raise LAYOUT.damaged("its model has no names, or one twice")
     if keys.UNKNOWN in names or not all(map(_is_clean, names)):
         raise LAYOUT.damaged("a type in it has a name that none can have")
-    if [each["name"] for each in record["types"]] != names or not _are_groups(record, model):
+    _check_parents(record, model, plain)
+    if [each["name"] for each in record["types"]] != names:
         raise LAYOUT.damaged("its types are not those of its model")
     if not len(genes) == len(record["symbols"]) == len(record["ids"]):
         raise LAYOUT.damaged("its genes are not those of its model")
@@ -69,6 +71,18 @@ def _is_clean(name: str) -> bool:
         return False
 
 
-def _are_groups(record: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
-    named = {each["name"]: each["group"] for each in record["types"] if each["group"]}
-    return bool(named == model["groups"]) and all(map(_is_clean, named.values()))
+def _check_parents(record: dict[str, Any], model: Mapping[str, Any], plain: Any) -> None:
+    """Give a record of version 1 the parents of its types; refuse those that cannot be."""
+    if record["format"] == 1:
+        groups = ((each["name"], each.get("group")) for each in plain["types"])
+        record |= {"parents": {name: [group] for name, group in groups if group}}
+    parents = record.get("parents", {})
+    names = {*parents, *(name for above in parents.values() for name in above)}
+    if parents != model["parents"] or not all(
+        map(_is_clean, names | record.get("terms", {}).keys())
+    ):
+        raise LAYOUT.damaged("its broader types are not those of its model")
+    try:
+        check_parents(of_one(parents))
+    except SettingInvalid as error:
+        raise LAYOUT.damaged(f"in it {error.message}") from error

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from scanvi_core.arrays import open_array
+from scanvi_core.errors import SettingInvalid
 from scanvi_core.project import pack, runs
 from scanvi_core.project.files import to_json
 from scanvi_core.project.folder import SETTINGS, Project
 from scanvi_core.project.foreign.project_file import cannot_open, portable
 from scanvi_core.project.foreign.tensors import check_model
-from scanvi_core.project.names import clean_label, group_names
+from scanvi_core.project.names import clean_label
 from scanvi_core.project.records import (
     Epoch,
     FrozenSettings,
@@ -25,6 +26,7 @@ from scanvi_core.project.records import (
     run_kinds,
 )
 from scanvi_core.project.runs import Run
+from scanvi_core.type_tree import TypeTree, of_one
 from scanvi_core.typed import taken
 
 CUT_OFF = "It was cut off where the project is from."
@@ -104,14 +106,20 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     for listed in (names, settings["genes"], settings["batch_names"]):
         if not listed or len(set(listed)) < len(listed):
             raise cannot_open(f"run {run.id} in it has no names, or one twice")
-    groups = [*group_names(names, settings["groups"])]
-    if codes not in (names, names + groups) or not set(settings["groups"]) <= set(names):
+    if codes not in (names, _code_names(names, settings)):
         raise cannot_open(f"the types of run {run.id} in it do not fit together")
     for key in ("warm_from", "taught_by", "map_from"):
         if settings.get(key) is not None and before.get(settings[key]) != runs.DONE:
             raise cannot_open(f"run {run.id} in it goes on from one that is not complete")
     _write(run.root / "run.json", record | {"settings": settings | {"store": None}})
     return settings
+
+
+def _code_names(names: list[str], settings: Mapping[str, Any]) -> list[str]:
+    try:
+        return [*TypeTree(tuple(names), of_one(settings.get("parents", {}))).code_names]
+    except SettingInvalid as error:
+        raise cannot_open(f"in a run in it {error.message}") from error
 
 
 def _status(run: Run, settings: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from scanvi_core.errors import SettingInvalid
 from scanvi_core.keys import one_line
 from scanvi_core.plurals import count
 from scanvi_core.project.names import clean_label, clean_term
+from scanvi_core.type_tree import check_parents
 
 KINDS = (
     "import", "assign", "accept", "clear", "create", "rename", "merge", "split", "delete",
@@ -168,11 +169,24 @@ def holdout(rows: ArrayLike, *, how: str = "", seed: int = 0) -> Event:
     return Event("holdout", {"how": how, "seed": int(seed)}, _positions(rows))
 
 
-def groups(mapping: Mapping[str, str]) -> Event:
-    """Replace the groups: label name -> group name."""
-    return Event(
-        "groups", {"mapping": {clean_label(k): clean_label(v) for k, v in mapping.items()}}
-    )
+def parents(mapping: Mapping[str, Sequence[str]]) -> Event:
+    """Replace what labels stand under: label name -> the broader types right above.
+
+    A name that is no label yet, and stands under another, becomes one that no cell carries.
+
+    Raises
+    ------
+    SettingInvalid
+        If a label would stand under itself.
+    """
+    cleaned = {
+        clean_label(name): tuple(dict.fromkeys(map(clean_label, above)))
+        for name, above in mapping.items()
+        if above
+    }
+    check_parents(cleaned)
+    plain = {name: above[0] if len(above) == 1 else list(above) for name, above in cleaned.items()}
+    return Event("groups", {"mapping": plain})
 
 
 def prior(mapping: Mapping[str, float]) -> Event:
@@ -220,7 +234,7 @@ def _described(event: Event) -> str:
         "recolour": f"recolor {', '.join(payload.get('mapping', {}))}",
         "terms": f"set the ontology term of {_some(payload.get('mapping', {}))}",
         "holdout": f"set {cells} aside",
-        "groups": "change the groups",
+        "groups": "change which types are part of which",
         "prior": "change the expected shares",
         "note": f"note: {payload.get('text')}",
         "checkpoint": f"checkpoint: {payload.get('name')}",

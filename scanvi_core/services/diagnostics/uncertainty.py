@@ -32,6 +32,7 @@ from scanvi_core.services.labels import edit
 from scanvi_core.services.quality import doublets, flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import TypeTree
 
 Reason = doubt_reasons.Reason
 REASON_NAMES = doubt_reasons.REASON_NAMES
@@ -97,22 +98,26 @@ class PredictionSets:
     Attributes
     ----------
     members
-        bool [n_obs, K], the columns being `names`; all False for cells without counts.
+        bool [n_obs, K], the columns being the leaves of `tree`; all False for cells without
+        counts.
+    tree
+        The types, and the broader ones that a set may be said by.
     n_cells
         Labeled cells the promise rests on.
     """
 
     members: np.ndarray
-    names: tuple[str, ...]
+    tree: TypeTree
     coverage: float
     n_cells: int
 
     def coded(self) -> tuple[np.ndarray, list[str]]:
         """Return the sets as codes [n_obs] (-1: empty) and texts like ``B | Plasma``."""
+        from scanvi_core.annotation.uncertainty.hierarchy import in_names
+
         sets, codes = np.unique(self.members, axis=0, return_inverse=True)
-        names = np.array(self.names, dtype=object)
-        texts = [SEPARATOR.join(names[row]) for row in sets]
-        used = [text for text in texts if text]
+        texts = [SEPARATOR.join(in_names(np.flatnonzero(row), self.tree)) for row in sets]
+        used = sorted({*texts} - {""})
         lookup = np.array([used.index(text) if text else -1 for text in texts])
         return lookup[codes.ravel()].astype(np.int32), used
 
@@ -248,4 +253,4 @@ def _sets(predictions: results.Results, coverage: float) -> PredictionSets | Non
     except LabelsUnusable:  # no promise can be made; the page says so
         return None
     members = rule.apply(predictions.probabilities) & (predictions.prediction >= 0)[:, None]
-    return PredictionSets(members, predictions.names, coverage, rule.n_cells)
+    return PredictionSets(members, run.settings.tree, coverage, rule.n_cells)

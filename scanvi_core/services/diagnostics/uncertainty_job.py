@@ -100,15 +100,14 @@ class Checks:
         from scanvi_core.annotation.model.out_of_fold import linear_models_out_of_fold
 
         n_labels = len(self.predictions.names)
-        rows = np.flatnonzero(
-            (self.y >= 0) & (self.y < n_labels) & (self.predictions.prediction >= 0)
-        )
+        rows = np.flatnonzero((self.y >= 0) & (self.predictions.prediction >= 0))
         judged = linear_models_out_of_fold(
             self.counts[rows],
             self.y[rows],
             n_labels,
             self.random,
             components=self.linear_models.space,
+            allowed=self.run.settings.tree.allowed[:-1],
         )
         everywhere = np.full((len(self.y), n_labels), np.nan, dtype=np.float32)
         everywhere[rows] = judged

@@ -37,9 +37,9 @@ class ExportChoice:
         Also write the counts the model read into ``layers["counts"]``.
     replace
         Replace the columns of an earlier export instead of adding new ones.
-    groups
-        Where the type of an unlabeled cell is not sure, say its group if that is; types and
-        groups less sure than `config.LOW_CONFIDENCE` are left out then.
+    broader
+        Where the type of an unlabeled cell is not sure, say the deepest broader type that is;
+        what is less sure than `config.LOW_CONFIDENCE` is left out then.
     sets
         Also write, for each cell, the types among which the true one is nine times in ten.
     profile
@@ -55,7 +55,7 @@ class ExportChoice:
     threshold: float = 0.0
     with_counts: bool = False
     replace: bool = False
-    groups: bool = False
+    broader: bool = False
     sets: bool = False
     profile: str = ANALYSIS
     per_file: bool = False
@@ -64,13 +64,13 @@ class ExportChoice:
 
 def final_labels(opened: Workspace, choice: ExportChoice) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels to write and where they came from, as `results.final_labels` does."""
-    threshold = uncertainty_columns.least(choice.threshold, groups=choice.groups)
+    threshold = uncertainty_columns.least(choice.threshold, broader=choice.broader)
     labels, sources = results.final_labels(opened, threshold=threshold)
-    if choice.groups:
-        group_names = uncertainty_columns.group_names(opened, threshold)
+    if choice.broader:
+        names = uncertainty_columns.broader_names(opened, threshold)
         labels, sources = (
-            np.where(group_names != "", group_names, labels),
-            np.where(group_names != "", keys.PARENT, sources),
+            np.where(names != "", names, labels),
+            np.where(names != "", keys.PARENT, sources),
         )
     return labels, sources
 
@@ -109,6 +109,9 @@ def columns(
         keys.ENTROPY: predictions.entropy,
         keys.HOLDOUT: predictions.holdout,
     }
+    obs |= uncertainty_columns.node_columns(
+        opened, uncertainty_columns.least(choice.threshold, broader=True)
+    )
     obs |= uncertainty_columns.columns(opened)
     if choice.sets:
         obs |= uncertainty_columns.set_column(opened)
@@ -172,27 +175,27 @@ def _terms(opened: Workspace) -> dict[str, dict[str, Any]]:
     }
 
 
-def source_table(opened: Workspace, threshold: float, *, groups: bool = False) -> pd.DataFrame:
+def source_table(opened: Workspace, threshold: float, *, broader: bool = False) -> pd.DataFrame:
     """Return how many final labels come from where."""
     words_for = {
         keys.GIVEN: "your file",
         keys.MANUAL: "named by hand",
         keys.ACCEPTED: "accepted predictions",
         keys.PREDICTED: "predictions",
-        keys.PARENT: "predicted groups",
+        keys.PARENT: "predicted broader types",
         keys.UNLABELED: "left without a label",
     }
     predictions = results.current(opened)
-    state, threshold = opened.labels(), uncertainty_columns.least(threshold, groups=groups)
+    state, threshold = opened.labels(), uncertainty_columns.least(threshold, broader=broader)
     open_ = grouped = np.zeros(len(state.codes), bool)
     if predictions is not None:
         open_ = results.filled(state, predictions, threshold)
-    if groups:
-        grouped = uncertainty_columns.group_names(opened, threshold) != ""
+    if broader:
+        grouped = uncertainty_columns.broader_names(opened, threshold) != ""
     cells = np.bincount(state.sources[~open_ & ~grouped], minlength=len(SOURCE_NAMES))
     count = dict(zip(SOURCE_NAMES, cells, strict=True))
     count |= {keys.PREDICTED: open_.sum(), keys.PARENT: grouped.sum()}
-    if not groups:
+    if not broader:
         del words_for[keys.PARENT]
     rows = [(text, int(count[word])) for word, text in words_for.items()]
     return pd.DataFrame(rows, columns=["source", "cells"])

@@ -118,7 +118,7 @@ def _labels(opened: Workspace, choice: ExportChoice, *, planned: bool) -> str:
         (n.get(keys.MANUAL, 0), "were assigned by hand"),
         (n.get(keys.ACCEPTED, 0), "were predictions accepted on review"),
         (n.get(keys.PREDICTED, 0), f"{were} predictions of the model{least}"),
-        (n.get(keys.PARENT, 0), f"{were} predicted groups of types"),
+        (n.get(keys.PARENT, 0), f"{were} predicted broader types"),
         (n.get(keys.UNLABELED, 0), f"{were} left without a label"),
     ]
     counted = [f"{count:,} {words}" for count, words in parts if count]

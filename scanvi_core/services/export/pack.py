@@ -83,6 +83,8 @@ def _record(run: Run, opened: Workspace) -> dict[str, Any]:
         "symbols": symbols,
         "ids": ids,
         "types": _types(run, opened),
+        "parents": run.settings.parents,
+        "terms": _broader_terms(run, opened),
         "rules": rules.to_plain(rules.logged(opened)),
         "data": {
             "n_obs": dataset.n_obs,
@@ -108,6 +110,12 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 200
 
 
+def _broader_terms(run: Run, opened: Workspace) -> dict[str, str]:
+    above = {name for names in run.settings.parents.values() for name in names}
+    found = type_terms.of_names(opened, sorted(above - {*run.settings.label_names}))
+    return {name: term.id for name, term in found.items()}
+
+
 def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
     """Return what is known of each type of the model."""
     state, found, settings = opened.labels(), results.load(opened, run.id), run.settings
@@ -119,7 +127,6 @@ def _types(run: Run, opened: Workspace) -> list[dict[str, Any]]:
         {
             "name": name,
             "color": state.colors.get(name) or type_color(places.get(name, at)),
-            "group": settings.groups.get(name, ""),
             "term": terms[name].id if name in terms else said.get(name, ""),
             "labeled": counts.get(name, 0),
             "predicted": int(predicted[at]),

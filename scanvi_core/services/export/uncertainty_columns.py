@@ -1,4 +1,6 @@
-"""What an export says about doubt: columns per cell, groups in place of unsure types."""
+"""What an export says about doubt: columns per cell, broader types in place of unsure ones."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -6,15 +8,20 @@ from scanvi_core import config, keys
 from scanvi_core.data.qc import limits
 from scanvi_core.export.request import Column
 from scanvi_core.services.diagnostics import uncertainty
+from scanvi_core.services.labels import type_terms
 from scanvi_core.services.quality import flags
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
 
+if TYPE_CHECKING:
+    from scanvi_core.annotation.uncertainty.hierarchy import Answer
+    from scanvi_core.type_tree import TypeTree
 
-def has_groups(opened: Workspace) -> bool:
-    """Tell whether the current model knows groups of types."""
+
+def has_broader(opened: Workspace) -> bool:
+    """Tell whether the current model knows broader types."""
     run = opened.current_run()
-    return run is not None and bool(run.settings.groups)
+    return run is not None and bool(run.settings.parents)
 
 
 def columns(opened: Workspace) -> dict[str, Column]:
@@ -47,27 +54,57 @@ def set_column(opened: Workspace) -> dict[str, Column]:
     return {} if sets is None else {keys.PREDICTION_SET: sets.coded()}
 
 
-def least(threshold: float, *, groups: bool) -> float:
-    """Return the confidence from which cells are filled: with groups, never an unsure type."""
-    return max(threshold, config.LOW_CONFIDENCE) if groups else threshold
+def least(threshold: float, *, broader: bool) -> float:
+    """Return the confidence from which cells are filled: with broader types, no unsure one."""
+    return max(threshold, config.LOW_CONFIDENCE) if broader else threshold
 
 
-def group_names(opened: Workspace, threshold: float) -> np.ndarray:
-    """Return the group to say [n_obs], '' where the cell has a label, a sure type, or neither."""
+def answer(opened: Workspace, threshold: float) -> "tuple[Answer, TypeTree] | None":
+    """Return the deepest sure type of each cell [n_obs], and what its codes mean.
+
+    None without a model that knows broader types.
+    """
     predictions = results.current(opened)
-    if predictions is None:
-        return np.full(opened.dataset.n_obs, "", dtype=object)
-    key = ("group names", predictions.run_id, opened.labels().seq, threshold)
-    return opened.cache.get(key, lambda: _group_names(opened, predictions, threshold))
+    if predictions is None or not predictions.run.settings.parents:
+        return None
+
+    def find() -> "tuple[Answer, TypeTree]":
+        from scanvi_core.annotation.uncertainty.hierarchy import back_off
+
+        tree = predictions.run.settings.tree
+        return back_off(predictions.probabilities, tree, threshold), tree
+
+    return opened.cache.get(("answer", predictions.run_id, threshold), find)
 
 
-def _group_names(opened: Workspace, predictions: results.Results, threshold: float) -> np.ndarray:
-    from scanvi_core.annotation.uncertainty.hierarchy import GROUP, back_off
-
-    groups = predictions.run.settings.groups
-    open_ = np.flatnonzero((opened.labels().codes < 0) & (predictions.prediction >= 0))
-    named = back_off(predictions.probabilities[open_], predictions.names, groups, threshold)
-    grouped = named.level == GROUP
+def broader_names(opened: Workspace, threshold: float) -> np.ndarray:
+    """Return the broader type to say [n_obs]; '' with a label, a sure type, or nothing sure."""
     names = np.full(opened.dataset.n_obs, "", dtype=object)
-    names[open_[grouped]] = named.names[grouped]
+    found = answer(opened, threshold)
+    if found is None:
+        return names
+    code, tree = found[0].code, found[1]
+    own = (opened.labels().codes < 0) & (code >= len(tree.leaves))
+    names[own] = np.array(tree.code_names, dtype=object)[code[own]]
     return names
+
+
+def node_columns(opened: Workspace, threshold: float) -> dict[str, Column]:
+    """Return the columns of the deepest sure type: its name, id, depth and probability."""
+    found = answer(opened, threshold)
+    if found is None:
+        return {}
+    said, tree = found
+    names = list(tree.code_names)
+    terms = type_terms.of_names(opened, names)
+    ids = [terms[name].id if name in terms else "" for name in names]
+    columns: dict[str, Column] = {keys.NODE: named(said.code, names)}
+    columns |= {keys.NODE_TERM: named(said.code, ids)} if terms else {}
+    return columns | {keys.NODE_DEPTH: said.depth, keys.NODE_CONFIDENCE: said.confidence}
+
+
+def named(codes: np.ndarray, words: list[str]) -> Column:
+    """Return the column of `words[codes]`; -1 and '' are no value, a word may have many codes."""
+    categories = sorted({words[code] for code in np.unique(codes[codes >= 0])} - {""})
+    place = np.array([categories.index(w) if w in categories else -1 for w in [*words, ""]])
+    return place[codes].astype(np.int32), categories

@@ -43,7 +43,7 @@ EXPORT = "export"
 OUR_COLUMNS = frozenset(
     {keys.SOURCE, keys.PREDICTION, keys.CONFIDENCE, keys.SECOND, keys.MARGIN, keys.ENTROPY,
      keys.HOLDOUT, keys.NOVELTY, keys.REASON, keys.PREDICTION_SET, keys.ISSUE, keys.QC_FLAG,
-     keys.DOUBLET, keys.TERM}
+     keys.DOUBLET, keys.TERM, keys.NODE, keys.NODE_TERM, keys.NODE_DEPTH, keys.NODE_CONFIDENCE}
 )  # fmt: skip
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EXCEL_ROWS = 1_048_575  # a sheet of Excel holds no more, the line of names aside
@@ -310,7 +310,7 @@ def _write_table(
 
 def _write_about(choice: ExportChoice, exported: Exported) -> None:
     notes = {
-        "profile": choice.profile, "threshold": choice.threshold, "groups": choice.groups,
+        "profile": choice.profile, "threshold": choice.threshold, "broader": choice.broader,
         "written": exported.written, "notes": exported.notes,
     }  # fmt: skip
     with runtime.replacing(exported.path.with_suffix(".about.json")) as temporary:

@@ -12,8 +12,8 @@ def last_choice(opened: Workspace) -> ExportChoice:
     if not files:
         return ExportChoice(threshold=default_level(opened))
     about = write.about(files[0])
-    level, groups = about.get("threshold"), about.get("groups")
+    level, broader = about.get("threshold"), about.get("broader", about.get("groups"))
     # the notes may be of an earlier version, or from elsewhere
-    if not isinstance(groups, bool) or not isinstance(level, (int, float)):
+    if not isinstance(broader, bool) or not isinstance(level, (int, float)):
         return ExportChoice()
-    return ExportChoice(threshold=min(max(level, 0.0), NO_PREDICTION), groups=groups)
+    return ExportChoice(threshold=min(max(level, 0.0), NO_PREDICTION), broader=broader)

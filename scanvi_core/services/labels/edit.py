@@ -1,6 +1,6 @@
 """What is known about the cells: label columns, names given by hand, groups, prior, undo."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -178,16 +178,19 @@ def rename(opened: Workspace, label: str, to: str) -> None:
     opened.store.append(events.rename(label, to, term=type_terms.after_rename(opened, label, to)))
 
 
-def set_groups(opened: Workspace, groups: Mapping[str, str]) -> None:
-    """Put types into groups (a hierarchy of two levels); an empty mapping removes them.
+def set_parents(opened: Workspace, parents: Mapping[str, Sequence[str]]) -> None:
+    """Say which types are part of which broader ones; an empty mapping takes all of that back.
+
+    A broader type that is part of another becomes a type here, too, without cells.
 
     Raises
     ------
     SettingInvalid
-        If one is no type here.
+        If one is no type here, or would be part of itself.
     """
-    _check_known(opened, groups)
-    opened.store.append(events.groups(groups))
+    broader = {name for above in parents.values() for name in above}
+    _check_known(opened, set(parents) - broader)
+    opened.store.append(events.parents(parents))
 
 
 def set_prior(opened: Workspace, prior: Mapping[str, float]) -> None:
@@ -202,7 +205,7 @@ def set_prior(opened: Workspace, prior: Mapping[str, float]) -> None:
     opened.store.append(events.prior(prior))
 
 
-def _check_known(opened: Workspace, names: Mapping[str, object]) -> None:
+def _check_known(opened: Workspace, names: Iterable[str]) -> None:
     active = opened.labels().active
     known = {project_names.clean_label(name) for name in active}
     strange = [name for name in names if project_names.clean_label(name) not in known]

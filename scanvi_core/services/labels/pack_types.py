@@ -4,12 +4,13 @@ from scanvi_core.project import pack
 from scanvi_core.project.label_log import events
 from scanvi_core.project.names import TERM
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import of_one
 
 PACK_RUN = "pack_run"  # in the settings of a project: the run that a pack's model was made
 
 
 def add(opened: Workspace) -> None:
-    """Add the types of the pack that are not there, with their colors, groups and terms."""
+    """Add the types of the pack that are not there, with colors, terms and broader types."""
     record = pack.read(opened.project)
     known = opened.labels()
     types = [] if record is None else record["types"]
@@ -19,15 +20,15 @@ def add(opened: Workspace) -> None:
     names = [each["name"] for each in new]
     opened.store.append(events.Event("create", {"labels": names, "colour": ""}))
     colors = {each["name"]: each["color"] for each in new if each["color"]}
-    groups = {each["name"]: each["group"] for each in new if each["group"]}
     terms = {each["name"]: each["term"] for each in new if TERM.fullmatch(each["term"])}
     terms = {name: term for name, term in terms.items() if term}
     if terms:
         opened.store.append(events.terms(terms))
     if colors:
         opened.store.append(events.recolor(colors))
-    if groups:
-        opened.store.append(events.groups({**known.groups, **groups}))
+    above = {} if record is None else of_one(record.get("parents", {}))
+    if above:
+        opened.store.append(events.parents({**above, **known.parents}))
 
 
 def add_again(opened: Workspace) -> None:

@@ -83,7 +83,7 @@ def _frozen(opened: Workspace, model: "Annotator", genes: np.ndarray, name: str)
         inputs,
         y=np.full_like(inputs.y, -1),
         label_names=model.label_names,
-        groups=model.groups,
+        parents=model.parents,
         prior={},
     )
     request = TrainRequest(model.model_config, replace(model.train_config, device="auto"))

@@ -18,7 +18,7 @@ from scanvi_core.services.workspace import Workspace
 
 SOURCES = {
     keys.GIVEN: "from the file", keys.MANUAL: "by hand", keys.ACCEPTED: "accepted predictions",
-    keys.PREDICTED: "predictions", keys.PARENT: "predicted groups",
+    keys.PREDICTED: "predictions", keys.PARENT: "predicted broader types",
 }  # fmt: skip
 HOW = {
     holdout.HIDDEN: "as whole donors, whose counts the model is shown",

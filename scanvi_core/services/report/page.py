@@ -113,15 +113,15 @@ def write_report(
 
 
 def _summary(opened: Workspace, choice: ExportChoice, *, planned: bool) -> Section:
-    table = columns.source_table(opened, choice.threshold, groups=choice.groups)
+    table = columns.source_table(opened, choice.threshold, broader=choice.broader)
     words = table["source"].replace("your file", "the file")
     came = {str(w): f"{n:,}" for w, n in zip(words, table["cells"], strict=True) if n}
     loud = [evaluation.headline(opened), evaluation.where(opened)]
-    loud.append(filling.novel_sentence(opened, least(choice.threshold, groups=choice.groups)))
+    loud.append(filling.novel_sentence(opened, least(choice.threshold, broader=choice.broader)))
     section = Section("In short", [Text(words, loud=True) for words in loud if words])
     n, yet = opened.dataset.n_obs, ", as Export would write them" if planned else ""
     section.add(Text(f"Labels of the {n:,} cells, by where they are from{yet}:"), Facts(came))
-    level = least(choice.threshold, groups=choice.groups)
+    level = least(choice.threshold, broader=choice.broader)
     which = filling.which(opened, level, planned=planned)
     section.add(*(Text(words) for words in (which,) if words))
     return section

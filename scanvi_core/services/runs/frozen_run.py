@@ -93,7 +93,7 @@ def _settings(
         label_names=inputs.label_names,
         code_names=inputs.code_names,
         batch_names=inputs.batch_names,
-        groups=dict(inputs.groups),
+        parents=dict(inputs.parents),
         prior=dict(inputs.prior),
         genes=tuple(map(str, genes)),
     )
@@ -109,7 +109,7 @@ def frozen_inputs(run: Run) -> Inputs:
         label_names=frozen.label_names,
         batch_index=np.array(run.array("batch_index"), dtype=np.int64),
         batch_names=frozen.batch_names,
-        groups=frozen.groups,
+        parents=frozen.parents,
         prior=frozen.prior,
         rows=np.array(run.array("rows")),
         holdout=np.array(run.array("holdout")),
@@ -123,8 +123,11 @@ def known_of(run: Run, renamed: Mapping[str, str] | None = None) -> "Known":
 
     settings, now = run.settings, renamed or {}
     names = tuple(now.get(name, name) for name in settings.label_names)
-    groups = {now.get(name, name): group for name, group in settings.groups.items()}
-    return Known(np.array(run.array("y"), np.int64), names, groups)
+    parents = {
+        now.get(name, name): tuple(now.get(each, each) for each in above)
+        for name, above in settings.parents.items()
+    }
+    return Known(np.array(run.array("y"), np.int64), names, parents)
 
 
 def renamed_since(opened: Workspace, run: Run) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""From labels, hold-out, groups and batches to what a model is trained on."""
+"""From labels, hold-out, broader types and batches to what a model is trained on."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from scanvi_core import keys
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.errors import LabelsUnusable
 from scanvi_core.project.label_log.replay.state import LabelState
-from scanvi_core.project.names import group_names
 from scanvi_core.project.runs import Run
 from scanvi_core.services.labels import edit, holdout
 from scanvi_core.services.labels.pack_types import PACK_RUN
 from scanvi_core.services.quality import flags
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import Parents, TypeTree, leaves_among
 
 
 def inputs_of(opened: Workspace) -> Inputs:
@@ -19,8 +19,8 @@ def inputs_of(opened: Workspace) -> Inputs:
 
     Held-out labels are hidden here, so nothing after this line can see them. Types without a
     visible label, but for those of a pack that the project began from, and the verdict "unknown"
-    are not classes of the model. A label that is the
-    name of a group, and of no type in it, says only which group a cell is in.
+    are not classes of the model. A label under which two or more of the types stand says only
+    that a cell is one of them.
     """
     state, batch_key = opened.labels(), opened.batch_key
     kept = kept_types(opened, state)
@@ -59,14 +59,14 @@ def _inputs(
     kept: tuple[int, ...],
 ) -> Inputs:
     visible = np.where(state.holdout, -1, state.codes)
-    types, broad = _types_and_groups(state, visible, kept)
+    types, broad = _types_and_broader(state, visible, kept)
     lookup = np.full(len(state.names) + 1, -1, dtype=np.int64)
     lookup[types] = np.arange(len(types))
     names = tuple(state.names[code] for code in types)
-    groups = {name: state.groups[name] for name in names if name in state.groups}
-    order = group_names(names, groups)
+    parents = _above(names, state.parents)
+    nodes = TypeTree(names, parents).nodes
     for code in broad:
-        lookup[code] = len(names) + order.index(state.names[code])
+        lookup[code] = len(names) + nodes.index(state.names[code])
     batches = opened.batches(batch_key)
     rows = np.ones(opened.dataset.n_obs, dtype=bool)
     if how == holdout.GROUP:
@@ -79,7 +79,7 @@ def _inputs(
         genes=(),
         y=np.where(rows, lookup[visible], -1),
         label_names=names,
-        groups=groups,
+        parents=parents,
         prior={name: state.prior[name] for name in names if name in state.prior},
         batch_index=batches.index,
         batch_names=batches.names,
@@ -89,27 +89,28 @@ def _inputs(
     )
 
 
-def _types_and_groups(
+def _above(names: tuple[str, ...], parents: Parents) -> dict[str, tuple[str, ...]]:
+    """Return the parents of some types and of all that is above them."""
+    tree = TypeTree(names, parents)
+    known = {each for name in names for each in tree.above(name)}
+    return {name: above for name, above in parents.items() if name in known}
+
+
+def _types_and_broader(
     state: LabelState, visible: np.ndarray, kept: tuple[int, ...] = ()
 ) -> tuple[list[int], list[int]]:
-    """Return the codes of the model's types, and those of labels that only name a group."""
+    """Return the codes of the model's types, and of labels that leave several of them open."""
     present = sorted({int(code) for code in np.unique(visible[visible >= 0])} | set(kept))
     present = [code for code in present if state.names[code] != keys.UNKNOWN]
-    used = {
-        state.groups[state.names[code]] for code in present if state.names[code] in state.groups
-    }
-    broad = [
-        code
-        for code in present
-        if state.names[code] in used and state.names[code] not in state.groups
-    ]
-    return [code for code in present if code not in broad], broad
+    leaves = leaves_among([state.names[code] for code in present], state.parents)
+    types = [code for code in present if state.names[code] in leaves]
+    return types, [code for code in present if code not in types]
 
 
 def check_labels(opened: Workspace) -> None:
     """Raise `LabelsUnusable` when no model could be trained on the labels."""
     state = opened.labels()
-    types, _ = _types_and_groups(state, np.where(state.holdout, -1, state.codes))
+    types, _ = _types_and_broader(state, np.where(state.holdout, -1, state.codes))
     if not types:
         raise LabelsUnusable(
             "No labeled cells.", "Name some cells on the Labels page: at least two types."

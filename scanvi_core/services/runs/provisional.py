@@ -136,7 +136,7 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
     model = results.load(opened, run.id)
     z1, open_ = run.array(results.Z1), opened.store.labels(inputs.seq).codes < 0
     before = known_of(run, renamed_since(opened, run))
-    now = Known(inputs.y, inputs.label_names, inputs.groups)
+    now = Known(inputs.y, inputs.label_names, inputs.parents)
     # several threads on small matrices wait for each other as soon as a training runs beside them
     with threadpool_limits(1, user_api="blas"):
         probabilities = refit(z1, model.probabilities, before, now)

@@ -27,7 +27,7 @@ def soft_labels_of(project: Project, run: Run, inputs: Inputs) -> np.ndarray | N
     groups_named = ((decision >= 0) & (inputs.y >= 0)).any()
     if not groups_named and not _keeps_types(before.names, inputs):
         return None
-    now = Known(inputs.y, inputs.label_names, inputs.groups)
+    now = Known(inputs.y, inputs.label_names, inputs.parents)
     z1, probabilities = earlier.array(results.Z1), earlier.array("probabilities")
     wrong = _wrong(earlier, before, now, decision)
     return soft_labels(z1, probabilities, before, now, decision, wrong)

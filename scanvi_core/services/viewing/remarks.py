@@ -50,12 +50,12 @@ def said(opened: Workspace) -> Remarks:
 
 def subjects(opened: Workspace) -> list[Subject]:
     """Return what can be spoken of: the types, groups of them, and clusters."""
-    groups = sorted(set(opened.labels().groups.values()))
+    broader = sorted({name for above in opened.labels().parents.values() for name in above})
     clusters = maps.clusters_of(opened)
     n = 0 if clusters is None else int(clusters.max(initial=-1)) + 1
     return [
         *(Subject(TYPE, str(name)) for name in types_seen.types(opened)["type"]),
-        *(Subject(GROUP, name) for name in groups),
+        *(Subject(GROUP, name) for name in broader),
         *(Subject(CLUSTER, f"cluster {i + 1}") for i in range(n)),
     ]
 

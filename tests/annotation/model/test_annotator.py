@@ -11,8 +11,8 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.network import prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
-from scanvi_core.project.names import group_names
 from scanvi_core.train.history import Hooks
+from scanvi_core.type_tree import TypeTree
 from tests import SHARED
 
 DATA = SHARED / "data"
@@ -262,19 +262,19 @@ def test_the_seed_decides_the_model(cells):
     assert not same(brief(cells), other)
 
 
-def test_cells_known_by_group_teach_the_group(cells, truth):
-    groups = {"NK": "lymphocyte", "T": "lymphocyte"}
-    assert group_names(NAMES, groups) == ("B", "lymphocyte")
+def test_cells_known_by_a_broader_type_teach_it(cells, truth):
+    parents = {"NK": ("lymphocyte",), "T": ("lymphocyte",)}
+    assert TypeTree(NAMES, parents).nodes == ("B", "lymphocyte")
     y = np.where((cells.y > 0) & (np.arange(240) % 2 == 0), 3 + 1, cells.y)
-    model = Annotator.fit(replace(cells, y=y, groups=groups), MODEL, TRAIN)
+    model = Annotator.fit(replace(cells, y=y, parents=parents), MODEL, TRAIN)
     found = model.predict(cells.counts).probabilities
     lymphocytes = (truth > 0) & (np.arange(240) != EMPTY)
     assert found[lymphocytes, 1:].sum(1).mean() > 0.9
 
 
-def test_a_type_known_only_through_its_group_keeps_a_probability(cells):
+def test_a_type_known_only_through_its_broader_type_keeps_a_probability(cells):
     y = np.where(cells.y == 2, 4, cells.y)  # no cell is labeled T itself
-    model = Annotator.fit(replace(cells, y=y, groups={"NK": "L", "T": "L"}), MODEL, TRAIN)
+    model = Annotator.fit(replace(cells, y=y, parents={"NK": ("L",), "T": ("L",)}), MODEL, TRAIN)
     found = model.predict(cells.counts)
     assert np.nanmax(found.probabilities[:, 2]) > 0.05
 

@@ -26,7 +26,7 @@ STEPS = st.one_of(
     st.builds(events.merge, WORDS, into=WORDS),
     st.builds(events.delete, WORDS),
     st.builds(lambda codes: events.import_labels(["B", "T", "NK"], codes), CODES),
-    st.builds(lambda word, other: events.groups({word: other}), WORDS, WORDS),
+    st.builds(lambda word, other: events.parents({word: (other,)}), WORDS, WORDS),
     st.just("undo"),
     st.just("redo"),
 )

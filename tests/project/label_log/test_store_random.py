@@ -14,7 +14,7 @@ WORDS = ["B", "T", "NK", "Mono", "DC"]
 def view(state):
     """Return everything a user can see of a state."""
     names = [state.names[code] if code >= 0 else None for code in state.codes]
-    mappings = (state.groups, state.prior, state.colors)
+    mappings = (state.parents, state.prior, state.colors)
     return names, state.sources.tolist(), state.holdout.tolist(), state.active, mappings
 
 
@@ -33,7 +33,7 @@ def random_event(rng):
         lambda: events.delete(word),
         lambda: events.recolor({word: "#000000"}),
         lambda: events.holdout(rows, how="random", seed=1),
-        lambda: events.groups({word: other}),
+        lambda: events.parents({word: (other,)}),
         lambda: events.prior({word: float(rng.uniform(0.1, 1))}),
         lambda: events.note("seen"),
     ][int(rng.integers(14))]()

@@ -19,7 +19,7 @@ def seen(state):
         state.sources.tolist(),
         state.holdout.tolist(),
         state.active,
-        state.groups,
+        state.parents,
         state.prior,
         state.colors,
     )

@@ -131,12 +131,12 @@ def test_poor_cells_are_technical_each_with_its_flag(trained):
     assert doublets.any() and found.doublet_score[doublets].min() > 0.12
 
 
-def test_cells_of_which_only_the_group_is_known_count_as_labeled(
+def test_cells_of_which_only_the_broader_type_is_known_count_as_labeled(
     labeled, train_now, request_brief, monkeypatch
 ):
     names = workspace(labeled).labels().active
-    groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(workspace(labeled), groups)
+    parents = {name: ("T cell",) for name in names if name.startswith(("CD4+", "CD8+"))}
+    edit.set_parents(workspace(labeled), parents)
     rows = np.flatnonzero(workspace(labeled).labels().codes < 0)[:20]
     edit.name_cells(workspace(labeled), rows, "T cell", "lasso")
     train_now(labeled, request_brief)
@@ -195,7 +195,7 @@ def swapped_folder(imported, request_brief, train_now, tmp_path_factory):
         rows = random.choice(np.flatnonzero(codes >= 0), 32, replace=False)
         codes[rows] = (codes[rows] + random.integers(1, 3, 32)) % 3
         opened.store.append(events.import_labels(list(KINDS), codes, key="x"))
-        edit.set_groups(workspace(project), {"T cell": "Lymphocyte", "CD19+ B": "Lymphocyte"})
+        edit.set_parents(workspace(project), dict.fromkeys(("T cell", "CD19+ B"), ("Lymphocyte",)))
         train_now(project, request_brief)
         look(project)
         return opened.project.root, dict(zip(rows.tolist(), truth[rows], strict=True))

@@ -191,34 +191,36 @@ def test_prediction_sets_are_written_when_asked(trained, tmp_path):
 
 
 @pytest.fixture
-def grouped(labeled, train_now, request_brief):
+def with_broader(labeled, train_now, request_brief):
     """A model that knows which types are T cells."""
     names = workspace(labeled).labels().active
-    groups = {name: "T cell" for name in names if name.startswith(("CD4+", "CD8+"))}
-    edit.set_groups(workspace(labeled), groups)
+    parents = {name: ("T cell",) for name in names if name.startswith(("CD4+", "CD8+"))}
+    edit.set_parents(workspace(labeled), parents)
     train_now(labeled, request_brief)
-    return labeled, groups
+    return labeled, parents
 
 
-def test_the_group_is_said_where_the_type_is_not_sure(grouped, tmp_path):
-    project, groups = grouped
-    choice = ExportChoice(groups=True)
+def test_the_broader_type_is_said_where_the_type_is_not_sure(with_broader, tmp_path):
+    project, parents = with_broader
+    choice = ExportChoice(broader=True)
     result = anndata.read_h5ad(write.write(workspace(project), choice, tmp_path / "o.h5ad")).obs
     found, open_ = results.current(workspace(project)), workspace(project).labels().codes < 0
-    in_group = np.array([name in groups for name in found.names])
+    in_group = np.array([name in parents for name in found.names])
     p_group = found.probabilities[:, in_group].sum(axis=1)
     sure = found.confidence >= LOW_CONFIDENCE
-    parents = open_ & ~sure & (p_group >= LOW_CONFIDENCE)
-    assert parents.sum() > 10
-    assert (result[keys.CURATED][parents] == "T cell").all()
-    assert ((result[keys.SOURCE] == keys.PARENT) == parents).all()
+    said = open_ & ~sure & (p_group >= LOW_CONFIDENCE)
+    assert said.sum() > 10
+    assert (result[keys.CURATED][said] == "T cell").all()
+    assert ((result[keys.SOURCE] == keys.PARENT) == said).all()
     assert ((result[keys.SOURCE] == keys.PREDICTED) == (open_ & sure)).all()
-    assert result[keys.CURATED][open_ & ~sure & ~parents].isna().all()
+    assert result[keys.CURATED][open_ & ~sure & ~said].isna().all()
 
 
-def test_the_preview_counts_the_groups_that_will_be_said(grouped):
-    opened = workspace(grouped[0])
-    _, sources = write.final_labels(opened, ExportChoice(groups=True))
-    table = write.source_table(opened, 0.0, groups=True).set_index("source")["cells"]
-    assert table.sum() == 700 and table["predicted groups"] == (sources == keys.PARENT).sum()
-    assert "predicted groups" not in write.source_table(opened, 0.0)["source"].to_numpy()
+def test_the_preview_counts_the_broader_types_that_will_be_said(with_broader):
+    opened = workspace(with_broader[0])
+    _, sources = write.final_labels(opened, ExportChoice(broader=True))
+    table = write.source_table(opened, 0.0, broader=True).set_index("source")["cells"]
+    assert (
+        table.sum() == 700 and table["predicted broader types"] == (sources == keys.PARENT).sum()
+    )
+    assert "predicted broader types" not in write.source_table(opened, 0.0)["source"].to_numpy()

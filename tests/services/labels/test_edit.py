@@ -122,16 +122,18 @@ def test_an_empty_name_is_refused(labeled):
         edit.rename(workspace(labeled), "CD56+ NK", "")
 
 
-def test_groups_and_shares_are_shown_in_the_table_and_can_be_emptied(labeled):
-    edit.set_groups(workspace(labeled), {"CD56+ NK": "NK/T", "CD8+ Cytotoxic T": "NK/T"})
+def test_broader_types_and_shares_are_shown_in_the_table_and_can_be_emptied(labeled):
+    edit.set_parents(
+        workspace(labeled), dict.fromkeys(("CD56+ NK", "CD8+ Cytotoxic T"), ("NK/T",))
+    )
     edit.set_prior(workspace(labeled), {"CD56+ NK": 0.2})
     table = type_table.label_table(workspace(labeled)).set_index("type")
-    assert table["group"]["CD56+ NK"] == table["group"]["CD8+ Cytotoxic T"] == "NK/T"
+    assert table["part of"]["CD56+ NK"] == table["part of"]["CD8+ Cytotoxic T"] == "NK/T"
     assert table["expected share"]["CD56+ NK"] == 0.2
     assert table["expected share"].isna().sum() == len(table) - 1
-    edit.set_groups(workspace(labeled), {})
+    edit.set_parents(workspace(labeled), {})
     edit.set_prior(workspace(labeled), {})
-    assert not state(labeled).groups and not state(labeled).prior
+    assert not state(labeled).parents and not state(labeled).prior
 
 
 def test_a_share_of_nothing_is_refused(labeled):

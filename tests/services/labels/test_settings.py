@@ -35,9 +35,9 @@ def test_a_value_that_no_cell_has_is_refused_with_those_there_are(project):
     assert "Its values are: '" in error.value.hint
 
 
-def test_a_group_of_a_type_that_is_not_there_is_refused(labeled):
+def test_a_parent_of_a_type_that_is_not_there_is_refused(labeled):
     with pytest.raises(SettingInvalid, match="There is no type Nobody"):
-        edit.set_groups(workspace(labeled), {"Nobody": "T"})
+        edit.set_parents(workspace(labeled), {"Nobody": ("T",)})
     with pytest.raises(SettingInvalid, match="There is no type Nobody"):
         edit.set_prior(workspace(labeled), {"Nobody": 0.5})
 

@@ -146,10 +146,10 @@ def test_the_labels_are_those_of_the_newest_file(trained):
     after = Page(report_html(opened)).text
     assert filling.which(opened, 0.6) in after and "No file was written yet" not in after
     notes = write.exported_file(opened, job.result).with_suffix(".about.json")
-    for damage in ({}, {"threshold": "x", "groups": False}, {"threshold": 0.6, "groups": 1}):
+    for damage in ({}, {"threshold": "x", "broader": False}, {"threshold": 0.6, "broader": 1}):
         notes.write_text(json.dumps(damage))
         assert written.last_choice(opened) == ExportChoice()
-    notes.write_text(json.dumps({"threshold": 9e9, "groups": False}))
+    notes.write_text(json.dumps({"threshold": 9e9, "broader": False}))
     assert written.last_choice(opened).threshold == filling.NO_PREDICTION
 
 

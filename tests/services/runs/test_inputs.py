@@ -13,7 +13,7 @@ from scanvi_core.services.runs.train_request import TrainRequest
 from scanvi_core.services.training import start, train_plan
 from scanvi_core.services.workspace import ONE_BATCH, set_batch_key, workspace
 
-T_CELLS = {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
+T_CELLS = dict.fromkeys(("CD8+ Cytotoxic T", "CD4+/CD25 T Reg"), ("T cell",))
 
 
 def inputs(project):
@@ -106,8 +106,8 @@ def test_accepted_predictions_are_never_set_aside_as_truth(labeled):
     assert not state(labeled).holdout[open_].any()
 
 
-def test_a_label_that_names_a_group_says_only_the_group(labeled):
-    edit.set_groups(workspace(labeled), T_CELLS)
+def test_a_broader_label_leaves_its_types_open(labeled):
+    edit.set_parents(workspace(labeled), T_CELLS)
     rows = np.flatnonzero(state(labeled).codes < 0)[:5]
     edit.name_cells(workspace(labeled), rows, "T cell", "lasso")
     found = inputs(labeled)
@@ -166,8 +166,8 @@ def test_the_plan_counts_what_training_would_use(labeled):
     assert not found.problem
 
 
-def test_the_plan_works_with_labels_that_only_name_a_group(labeled):
-    edit.set_groups(workspace(labeled), T_CELLS)
+def test_the_plan_works_with_broader_labels(labeled):
+    edit.set_parents(workspace(labeled), T_CELLS)
     edit.name_cells(workspace(labeled), np.arange(5), "T cell", "lasso")
     assert plan(labeled).n_labels == 10
 

@@ -165,13 +165,12 @@ def test_a_preview_leaves_training_its_number_of_threads(
     assert set(seen) == {runtime.worker_threads()}
 
 
-def test_unknown_and_group_labels_train_without_becoming_classes(
+def test_unknown_and_broader_labels_train_without_becoming_classes(
     labeled, train_now, request_brief
 ):
     open_ = np.flatnonzero(state(labeled).codes < 0)
-    edit.set_groups(
-        workspace(labeled), {"CD8+ Cytotoxic T": "T cell", "CD4+/CD25 T Reg": "T cell"}
-    )
+    above = dict.fromkeys(("CD8+ Cytotoxic T", "CD4+/CD25 T Reg"), ("T cell",))
+    edit.set_parents(workspace(labeled), above)
     edit.name_cells(workspace(labeled), open_[:10], keys.UNKNOWN, "review")
     edit.name_cells(workspace(labeled), open_[10:20], "T cell", "lasso")
     run = run_of(labeled, train_now(labeled, request_brief))

@@ -114,7 +114,7 @@ def test_who_may_change_the_project_marks_as_done_and_opens_again(opened, asks):
 
 def test_types_groups_and_clusters_are_spoken_of_and_nothing_else(opened, asks, linked, visits):
     asks(Person(ANNA))
-    edit.set_groups(opened, {"Dendritic": "Myeloid"})
+    edit.set_parents(opened, {"Dendritic": ("Myeloid",)})
     visits(linked.token, Person(VERA))
     known = remarks.subjects(opened)
     assert Subject("group", "Myeloid") in known and Subject("type", "Dendritic") in known

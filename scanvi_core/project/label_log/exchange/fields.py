@@ -23,6 +23,7 @@ from scanvi_core.project.label_log.storage.signing import (
 from scanvi_core.project.names import MAX_LABEL_LENGTH, TERM
 
 MAX_DEPTH = 12  # of lists in lists; a rule behind a label takes 6
+MAX_PARENTS = 20  # of one label
 MAX_NAME, MAX_TEXT, MAX_TIME = 1_000, 100_000, 40
 YEARS = range(1970, 2200)  # a clock may be wrong, but a table cannot show any year
 WHOLE = range(-(2**63), 2**63)
@@ -155,9 +156,16 @@ def _is_label(value: Any) -> bool:
     """Tell whether a value is a `Label` as JSON."""
     if not isinstance(value, list) or len(value) not in (5, 6):
         return False
-    name, alive, color, group, prior, *term = value
+    name, alive, color, above, prior, *term = value
     fits = _is_name(name) and type(alive) is bool and _is_color(color) and all(map(_is_term, term))
-    return fits and is_text(group, MAX_LABEL_LENGTH) and (prior is None or _is_share(prior))
+    return fits and (above == "" or _is_above(above)) and (prior is None or _is_share(prior))
+
+
+def _is_above(value: Any) -> bool:
+    """Tell whether a value is what a label stands under: a name, or several."""
+    if isinstance(value, list):
+        return 0 < len(value) <= MAX_PARENTS and all(map(_is_name, value))
+    return _is_name(value)
 
 
 def _is_color(value: Any) -> bool:
@@ -176,7 +184,11 @@ def _is_edit(value: Any) -> bool:
 
 def _is_mapping(value: Any) -> bool:
     said = isinstance(value, dict) and all(map(_is_name, value))
-    return said and all(is_text(v, MAX_LABEL_LENGTH) or _is_share(v) for v in value.values())
+    fits = (
+        is_text(v, MAX_LABEL_LENGTH) or _is_share(v) or (isinstance(v, list) and _is_above(v))
+        for v in value.values()
+    )
+    return said and all(fits)
 
 
 def _texts(most: int) -> Callable[[Any], bool]:

@@ -1,6 +1,6 @@
 """From what was asked for to what it changes: an event against the labels it meets."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from scanvi_core.project.label_log.replay.state import (
     HoldoutChange,
     Label,
 )
+from scanvi_core.type_tree import of_one
 
 Entry = tuple[int, Label, Label]
 
@@ -159,9 +160,11 @@ def _rename(board: Board, event: Event) -> Change:
     code = names.code(event.payload["labels"][0])
     if names.codes.get(event.payload["to"]) != code:  # else the same label, spelled better
         names.refuse_known(event.payload["to"])
-    label = board.labels[code]
-    new = label._replace(name=event.payload["to"], term=event.payload.get("term", label.term))
-    return Change(None, None, ((code, label, new),))
+    label, to = board.labels[code], event.payload["to"]
+    above = tuple(name for name in label.parents if name != to)
+    term = event.payload.get("term", label.term)
+    new = label._replace(name=to, parents=above, term=term)
+    return Change(None, None, ((code, label, new), *_moved(board, {label.name: (to,)}, {code})))
 
 
 def _merge(board: Board, event: Event) -> Change:
@@ -174,7 +177,11 @@ def _merge(board: Board, event: Event) -> Change:
     rows = np.flatnonzero(np.isin(board.codes, merged))
     before = board.codes[rows], board.sources[rows]
     after = np.full(len(rows), target, dtype=np.int32), before[1]  # who labeled stays true
-    return Change(CellChange(rows, after, before), None, (*_retired(board, merged), *names.new))
+    gone = {board.labels[code].name: (event.payload["to"],) for code in merged}
+    moved = _moved(board, gone, merged)
+    return Change(
+        CellChange(rows, after, before), None, (*_retired(board, merged), *names.new, *moved)
+    )
 
 
 def _split(board: Board, event: Event) -> Change:
@@ -196,7 +203,8 @@ def _delete(board: Board, event: Event) -> Change:
     code = Names(board).code(event.payload["labels"][0])
     rows = np.flatnonzero(board.codes == code)
     cells = _cells(board, rows, np.full(len(rows), -1, dtype=np.int32), NONE)
-    return Change(cells, None, tuple(_retired(board, [code])))
+    moved = _moved(board, {board.labels[code].name: board.labels[code].parents}, {code})
+    return Change(cells, None, (*_retired(board, [code]), *moved))
 
 
 def _retired(board: Board, codes: Iterable[int]) -> list[Entry]:
@@ -216,10 +224,28 @@ def _terms(board: Board, event: Event) -> Change:
     return _with(board, lambda code, label: label._replace(term=wanted.get(code, label.term)))
 
 
-def _groups(board: Board, event: Event) -> Change:
-    names, mapping = Names(board), event.payload["mapping"]
-    wanted = {names.code(name): group for name, group in mapping.items()}
-    return _with(board, lambda code, label: label._replace(group=wanted.get(code, "")))
+def _moved(
+    board: Board, instead: Mapping[str, tuple[str, ...]], but: Collection[int]
+) -> list[Entry]:
+    """Return the labels that stood under one that is gone, now under others `instead` of it."""
+    moved = []
+    for code, label in enumerate(board.labels):
+        if not label.alive or code in but or instead.keys().isdisjoint(label.parents):
+            continue
+        above = (new for name in label.parents for new in instead.get(name, (name,)))
+        own = tuple(dict.fromkeys(name for name in above if name != label.name))
+        moved.append((code, label, label._replace(parents=own)))
+    return moved
+
+
+def _parents(board: Board, event: Event) -> Change:
+    names, mapping = Names(board), of_one(event.payload["mapping"])
+    wanted = {names.code_or_new(name): above for name, above in mapping.items()}
+    new = [
+        (code, before, after._replace(parents=wanted[code])) for code, before, after in names.new
+    ]
+    changed = _with(board, lambda code, label: label._replace(parents=wanted.get(code, ())))
+    return Change(None, None, (*changed.labels, *new))
 
 
 def _prior(board: Board, event: Event) -> Change:
@@ -255,7 +281,7 @@ _PLANNERS: dict[str, Callable[[Board, Event], Change]] = {
     "delete": _delete,
     "recolour": _recolor,
     "terms": _terms,
-    "groups": _groups,
+    "groups": _parents,
     "prior": _prior,
     "holdout": _holdout,
     "note": _note,

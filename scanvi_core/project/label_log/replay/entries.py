@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -74,8 +74,16 @@ def pack(change: Change, n_obs: int) -> Packed:
 
 
 def _plain(label: Label) -> list[Any]:
-    """Return a label for JSON; without a term as versions wrote it that knew none."""
-    return list(label) if label.term else list(label[:-1])
+    """Return a label for JSON, as versions wrote it that knew one group and no term."""
+    name, alive, color, parents, *rest = label
+    above = list(parents) if len(parents) > 1 else "".join(parents)
+    return [name, alive, color, above, *(rest if label.term else rest[:-1])]
+
+
+def _label(plain: Sequence[Any]) -> Label:
+    name, alive, color, above, *rest = plain
+    parents = tuple(above) if isinstance(above, list) else (above,) * bool(above)
+    return Label(name, alive, color, parents, *rest)
 
 
 def unpack(record: Record, n_obs: int) -> Change:
@@ -87,7 +95,7 @@ def unpack(record: Record, n_obs: int) -> Change:
         If the entry is damaged.
     """
     labels = tuple(
-        (code, Label(*old), Label(*new)) for code, old, new in record.payload.get("changes", ())
+        (code, _label(old), _label(new)) for code, old, new in record.payload.get("changes", ())
     )
     if record.cells is None or record.before is None:
         return Change(labels=labels)

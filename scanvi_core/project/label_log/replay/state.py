@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scanvi_core import keys
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, Sources
+from scanvi_core.type_tree import without_circles
 
 SOURCE_NAMES = (keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED)
 NONE, GIVEN, MANUAL, ACCEPTED = range(4)
@@ -26,7 +27,7 @@ class Label(NamedTuple):
     name: str
     alive: bool = True
     color: str = ""
-    group: str = ""
+    parents: tuple[str, ...] = ()
     prior: float | None = None
     term: str = ""
 
@@ -49,7 +50,7 @@ class LabelState:
     Notes
     -----
     Retired positions keep their last name in `names`, but no cell has such a code: use `active`
-    to list labels, and `compact` where codes must run without gaps. `groups`, `prior`, `colors`
+    to list labels, and `compact` where codes must run without gaps. `parents`, `prior`, `colors`
     and `terms` hold the active labels that have one; priors need not add up to 1.
     """
 
@@ -74,10 +75,14 @@ class LabelState:
         """Names of the labels in use, cells or not, in order of creation."""
         return tuple(label.name for label in self._living)
 
-    @property
-    def groups(self) -> dict[str, str]:
-        """Group name per label name."""
-        return {label.name: label.group for label in self._living if label.group}
+    @cached_property
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """The broader types right above a label, per label name; see `TypeTree`.
+
+        Two logs that were joined may say that a label stands under itself; the last step on that
+        way is left out.
+        """
+        return without_circles({x.name: x.parents for x in self._living if x.parents})
 
     @property
     def prior(self) -> dict[str, float]:
