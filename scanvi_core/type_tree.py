@@ -162,8 +162,12 @@ def leaves_among(names: Sequence[str], parents: Parents) -> tuple[str, ...]:
 
 
 def of_one(mapping: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """Return parents as tuples, where earlier versions wrote the one name itself."""
-    return {
+    """Return parents as tuples, where earlier versions wrote the one name itself.
+
+    A type in a group of its own name stands under none.
+    """
+    found = {
         name: (above,) if isinstance(above, str) else tuple(above)
         for name, above in mapping.items()
     }
+    return {name: above for name, above in found.items() if above != (name,)}

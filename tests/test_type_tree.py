@@ -48,9 +48,8 @@ def test_a_type_of_two_broadest_ones_has_no_one_group():
 
 
 def test_depth_counts_the_steps_of_the_longest_way_up():
-    assert [TREE.depths[name] for name in ("lymphocyte", "T", "CD4 T", "CD4 naive", "NKT", "B")] == [
-        0, 1, 2, 3, 2, 0
-    ]  # fmt: skip
+    depths = {"lymphocyte": 0, "T": 1, "CD4 T": 2, "CD4 naive": 3, "NKT": 2, "B": 0}
+    assert depths.items() <= TREE.depths.items()
 
 
 def test_a_broader_type_is_as_likely_as_its_leaves_together():
@@ -92,4 +91,4 @@ def test_a_label_above_two_types_leaves_them_open_and_one_above_a_single_type_is
 
 
 def test_parents_of_earlier_versions_are_one_name():
-    assert of_one({"a": "g", "b": ["g", "h"]}) == {"a": ("g",), "b": ("g", "h")}
+    assert of_one({"a": "g", "b": ["g", "h"], "c": "c"}) == {"a": ("g",), "b": ("g", "h")}

@@ -106,7 +106,7 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     for listed in (names, settings["genes"], settings["batch_names"]):
         if not listed or len(set(listed)) < len(listed):
             raise cannot_open(f"run {run.id} in it has no names, or one twice")
-    if codes not in (names, _code_names(names, settings)):
+    if codes not in (names, _code_names(run, settings)):
         raise cannot_open(f"the types of run {run.id} in it do not fit together")
     for key in ("warm_from", "taught_by", "map_from"):
         if settings.get(key) is not None and before.get(settings[key]) != runs.DONE:
@@ -115,11 +115,12 @@ def _frozen(run: Run, before: Mapping[str, str]) -> dict[str, Any]:
     return settings
 
 
-def _code_names(names: list[str], settings: Mapping[str, Any]) -> list[str]:
+def _code_names(run: Run, settings: Mapping[str, Any]) -> list[str]:
+    parents = of_one(settings.get("parents", {}))
     try:
-        return [*TypeTree(tuple(names), of_one(settings.get("parents", {}))).code_names]
+        return [*TypeTree(tuple(settings["label_order"]), parents).code_names]
     except SettingInvalid as error:
-        raise cannot_open(f"in a run in it {error.message}") from error
+        raise cannot_open(f"in run {run.id} in it {error.message.rstrip('.')}") from error
 
 
 def _status(run: Run, settings: Mapping[str, Any]) -> str:

@@ -182,8 +182,8 @@ def parents(mapping: Mapping[str, Sequence[str]]) -> Event:
     cleaned = {
         clean_label(name): tuple(dict.fromkeys(map(clean_label, above)))
         for name, above in mapping.items()
-        if above
     }
+    cleaned = {name: above for name, above in cleaned.items() if above not in ((), (name,))}
     check_parents(cleaned)
     plain = {name: above[0] if len(above) == 1 else list(above) for name, above in cleaned.items()}
     return Event("groups", {"mapping": plain})

@@ -194,7 +194,7 @@ def test_a_file_of_any_size_is_refused_before_it_is_kept(opened, packed, monkeyp
 
 
 def test_a_newer_version_is_told(opened, packed):
-    refused(opened, resealed(packed, {RECORD: put(format=2)}), "format 2")
+    refused(opened, resealed(packed, {RECORD: put(format=3)}), "format 3")
 
 
 def test_a_pack_that_was_looked_at_stays_when_the_next_is_refused(opened, packed):

@@ -240,7 +240,11 @@ def _moved(
 
 def _parents(board: Board, event: Event) -> Change:
     names, mapping = Names(board), of_one(event.payload["mapping"])
-    wanted = {names.code_or_new(name): above for name, above in mapping.items()}
+    broader = {name for above in mapping.values() for name in above}
+    wanted = {
+        names.code_or_new(name) if name in broader else names.code(name): above
+        for name, above in mapping.items()
+    }
     new = [
         (code, before, after._replace(parents=wanted[code])) for code, before, after in names.new
     ]
