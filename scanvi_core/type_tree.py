@@ -142,6 +142,20 @@ class TypeTree:
             found[name] = max((found[p] + 1 for p in self.parents.get(name, ())), default=0)
         return dict.fromkeys(self.leaves, 0) | found
 
+    def cut(self, depth: int) -> npt.NDArray[np.int64] | None:
+        """Return the type at some depth that each leaf is of [K], as a code of `code_names`.
+
+        A leaf that does not lie so deep is of itself. None where one is of several there.
+        """
+        nodes = {name: len(self.leaves) + at for at, name in enumerate(self.nodes)}
+        codes = []
+        for code, leaf in enumerate(self.leaves):
+            there = [name for name in self.above(leaf)[1:] if self.depths[name] == depth]
+            if len(there) > 1:
+                return None
+            codes.append(nodes[there[0]] if there else code)
+        return np.array(codes)
+
     def probabilities(self, leaves: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Return the probability of each broader type [n, G] from those of the leaves [n, K]."""
         return leaves.astype(np.float64) @ self.members.T.astype(np.float64)

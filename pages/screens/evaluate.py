@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.evaluate import sections
+from pages.ui.evaluate import levels, sections
 from pages.ui.frame import header, requires
 from pages.ui.frame.pages import EXPORT, REVIEW, TRAIN
 from pages.ui.review import check_the_rest
@@ -29,5 +29,6 @@ sections.new_files(opened)
 sections.quick_models(opened)
 sections.cross_validated(opened)
 sections.types(opened, report)
+levels.draw(opened)
 sections.accepting(opened, report)
 sections.models(opened)

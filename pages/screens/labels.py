@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.explore import naming, workbench
 from pages.ui.frame import grown, header, read_only, requires
 from pages.ui.frame.pages import TRAIN
-from pages.ui.labels import form, holdout, term_list, type_form
+from pages.ui.labels import broader, form, holdout, term_list, type_form
 from pages.ui.look import said
 from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
@@ -39,6 +39,7 @@ def show_types() -> None:
         st.header("Types")
         form.draw_types(opened)
         said.of_types(opened)
+        broader.draw(opened)
         type_form.draw(opened)
     with aside.container(border=True, height="stretch"):
         st.header("Set aside for an honest score")

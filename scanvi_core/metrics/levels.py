@@ -1,13 +1,55 @@
 """Scores that know which types are part of which: per level, and by distance in the tree."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from scanvi_core.metrics.intervals import Interval, wilson_interval
 from scanvi_core.type_tree import TypeTree
 
 Codes = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DepthScore:
+    """How often what was said is right at one depth, 0 being the broadest types.
+
+    `n` are the cells whose true type reaches so deep; `interval` is the 95 % one of Wilson.
+    """
+
+    depth: int
+    n: int
+    n_right: int
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the share that is right."""
+        return wilson_interval(self.n_right, self.n)
+
+
+def score_depths(tree: TypeTree, truth: Codes, said: Codes) -> tuple[DepthScore, ...]:
+    """Return for each depth how often the true and the said type are the same there.
+
+    A cell counts at every depth that something above its true type, or that type itself, has; it
+    is right there where the said type stands under that too, or is it.
+
+    Parameters
+    ----------
+    tree, truth, said
+        As `hierarchical_f1`.
+    """
+    above, names = _above(tree), dict.fromkeys(tree.code_names)
+    depth = np.array([tree.depths[name] for name in names])
+    true, answer = above[truth[truth >= 0]], above[said[truth >= 0]]
+    found = []
+    for at in range(depth.max(initial=-1) + 1):
+        own = true[:, depth == at]
+        reaches = own.any(axis=1)
+        right = (own & answer[:, depth == at]).any(axis=1)
+        found.append(DepthScore(at, int(reaches.sum()), int((right & reaches).sum())))
+    return tuple(found)
 
 
 def hierarchical_f1(tree: TypeTree, truth: Codes, said: Codes) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scanvi_core.metrics.levels import hierarchical_f1
+from scanvi_core.metrics.levels import hierarchical_f1, score_depths
 from scanvi_core.type_tree import TypeTree
 
 TREE = TypeTree(
@@ -42,3 +42,16 @@ def test_without_levels_it_is_the_accuracy():
     flat = TypeTree(("a", "b", "c"))
     truth, said = np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0])
     assert hierarchical_f1(flat, truth, said) == 0.75
+
+
+def test_a_cell_is_right_at_every_depth_that_it_shares_with_the_truth():
+    truth = np.array([CODE[n] for n in ("naive", "naive", "naive", "B", "CD4")])
+    said = np.array([CODE[n] for n in ("naive", "memory", "CD8", "CD8", "memory")])
+    found = [(s.depth, s.n, s.n_right) for s in score_depths(TREE, truth, said)]
+    assert found == [(0, 5, 4), (1, 4, 3), (2, 3, 1)]
+
+
+def test_a_cut_names_each_leaf_at_one_depth_and_leaves_those_above_it_alone():
+    assert [TREE.code_names[code] for code in TREE.cut(0)] == ["T", "T", "T", "B"]
+    assert [TREE.code_names[code] for code in TREE.cut(1)] == ["CD4", "CD4", "CD8", "B"]
+    assert TypeTree(("NKT",), {"NKT": ("T", "NK")}).cut(0) is None

@@ -145,6 +145,25 @@ def coverage(curve: pd.DataFrame, marked: float, *, key: str, height: int = 300)
     st.plotly_chart(figure, key=key, config=QUIET)
 
 
+def coverage_by_level(curve: pd.DataFrame, *, key: str, height: int = 300) -> None:
+    """Draw the share right among the surest cells, a line for each value of ``level``."""
+    lines = [
+        go.Scatter(
+            x=own["coverage"], y=own["right"], mode="lines", name=level,
+            hovertemplate="accept the surest %{x:.0%}<br>right %{y:.1%}<extra>%{fullData.name}"
+            "</extra>",
+        )
+        for level, own in curve.groupby("level", sort=False)
+    ]  # fmt: skip
+    figure = go.Figure(lines)
+    low = min(0.9, float(curve["right"].min())) - 0.02
+    figure.update_xaxes(title="share of cells accepted, the surest first", tickformat=".0%")
+    figure.update_xaxes(range=[0, 1.02])
+    figure.update_yaxes(title="right", range=[low, 1.005], tickformat=".0%")
+    figure.update_layout(margin=MARGIN, height=height, legend={"orientation": "h", "y": 1.1})
+    st.plotly_chart(figure, key=key, config=QUIET)
+
+
 def taught(curve: pd.DataFrame, *, key: str, height: int = 220) -> None:
     """Draw how often the model was right beforehand, decision by decision, and its updates.
 

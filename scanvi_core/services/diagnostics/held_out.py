@@ -20,6 +20,8 @@ class HeldOut:
     ----------
     rows, truth, prediction, confidence
         Position, true type, predicted type and confidence of each [n].
+    broad_rows, broad_truth
+        Position and code of cells of which only a broader type is known: a code of `run`'s tree.
     unseen_types
         Cells of the types that the model was never shown, by name.
     n_empty
@@ -32,6 +34,8 @@ class HeldOut:
     truth: np.ndarray
     prediction: np.ndarray
     confidence: np.ndarray
+    broad_rows: np.ndarray
+    broad_truth: np.ndarray
     unseen_types: Counter[str]
     n_empty: int
 
@@ -52,11 +56,18 @@ def _held_out(opened: Workspace, run_id: str) -> HeldOut:
     seq = run.settings.labels_seq
     truth, rows = frozen_run.holdout_truth(opened, predictions.names, predictions.holdout, seq)
     state = opened.store.labels(seq)
-    words = np.array(state.names, dtype=object)[state.codes[rows[truth < 0]]]
-    unseen_types = Counter(str(name) for name in words if name != keys.UNKNOWN)
     predicted = predictions.prediction[rows] >= 0
-    usable = (truth >= 0) & predicted
-    rows = rows[usable]
+    n_types = len(predictions.names)
+    codes = {name: n_types + at for at, name in enumerate(run.settings.tree.nodes)}
+    words = np.array(state.names, dtype=object)[state.codes[rows]]
+    broad = np.array(
+        [-1 if t >= 0 else codes.get(w, -1) for t, w in zip(truth, words, strict=True)]
+    )
+    unknown = words[(truth < 0) & (broad < 0)]
+    unseen_types = Counter(str(name) for name in unknown if name != keys.UNKNOWN)
+    n_empty = int((((truth >= 0) | (broad >= 0)) & ~predicted).sum())
+    usable, is_broad = (truth >= 0) & predicted, (broad >= 0) & predicted
+    broad_rows, rows = rows[is_broad], rows[usable]
     return HeldOut(
         run,
         predictions.names,
@@ -64,8 +75,10 @@ def _held_out(opened: Workspace, run_id: str) -> HeldOut:
         truth[usable],
         predictions.prediction[rows],
         predictions.confidence[rows],
+        broad_rows,
+        broad[is_broad],
         unseen_types,
-        int(((truth >= 0) & ~predicted).sum()),
+        n_empty,
     )
 
 
@@ -74,7 +87,8 @@ def nothing_scored(opened: Workspace, run: Run) -> str:
     cells = held_out(opened, run.id)
     n = sum(cells.unseen_types.values())
     if not n + cells.n_empty:
-        return "No labels were set aside"
+        broad = cells.broad_rows.size
+        return "All labels set aside are of broader types" if broad else "No labels were set aside"
     why = []
     if n:
         why.append(f"of types that the model was never shown ({', '.join(cells.unseen_types)})")

@@ -98,7 +98,7 @@ def _report(opened: Workspace, run_id: str) -> HoldoutReport | None:
         reading=_reading(scores, holdout.how_now(opened, cells.run.settings.labels_seq)),
         table=type_table(scores),
         bins=_bin_table(cells),
-        curve=_curve_table(cells),
+        curve=curve_table(cells.right, cells.confidence),
         accepting=accepting_table(cells),
         batches=_batch_table(opened, cells),
         honesty=_honesty(scores, cells.confidence),
@@ -175,9 +175,9 @@ def _bin_table(cells: HeldOut) -> pd.DataFrame:
     )
 
 
-def _curve_table(cells: HeldOut) -> pd.DataFrame:
+def curve_table(right: np.ndarray, confidence: np.ndarray) -> pd.DataFrame:
     """Return the share right by the share accepted, thinned where it has many points."""
-    curve = coverage_curve(cells.right, cells.confidence)
+    curve = coverage_curve(right, confidence)
     n = len(curve.coverage)
     shown = np.unique(np.linspace(0, n - 1, min(n, CURVE_POINTS)).astype(int))
     return pd.DataFrame(
