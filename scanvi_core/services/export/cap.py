@@ -108,7 +108,7 @@ def rationale(sources: "pd.Series") -> str:
         keys.MANUAL: "were named by hand",
         keys.ACCEPTED: "are predictions accepted on review",
         keys.PREDICTED: "are predictions of SCANVI",
-        keys.PARENT: "are predicted groups of types",
+        keys.PARENT: "are predicted broader types",
     }
     parts = [f"{sources[word]:,} {text}" for word, text in words.items() if sources.get(word, 0)]
     return f"Of {sources.sum():,} cells {', '.join(parts)}."

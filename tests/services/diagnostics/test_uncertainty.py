@@ -20,6 +20,7 @@ from scanvi_core.services.quality.flags import DOUBLET, TOTALS
 from scanvi_core.services.runs import results
 from scanvi_core.services.training import start
 from scanvi_core.services.workspace import workspace
+from scanvi_core.type_tree import TypeTree
 from tests.projects import copy_of
 
 WAIT_S = 120.0
@@ -300,13 +301,19 @@ def test_sets_are_written_as_the_names_in_them(trained):
     codes, texts = sets.coded()
     for row in range(0, 700, 50):
         told = texts[codes[row]].split(" | ")
-        assert told == [n for n, own in zip(sets.names, sets.members[row], strict=True) if own]
+        assert told == [
+            n for n, own in zip(sets.tree.leaves, sets.members[row], strict=True) if own
+        ]
 
 
 def test_an_empty_set_has_no_text():
-    sets = uncertainty.PredictionSets(np.array([[0, 0], [1, 1]], dtype=bool), ("a", "b"), 0.9, 30)
-    codes, texts = sets.coded()
+    two = np.array([[0, 0], [1, 1]], dtype=bool)
+    codes, texts = uncertainty.PredictionSets(two, TypeTree(("a", "b")), 0.9, 30).coded()
     assert codes.tolist() == [-1, 0] and texts == ["a | b"]
+    tree = TypeTree(("a", "b", "c"), {"a": ("both",), "b": ("both",)})
+    sets = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=bool)
+    codes, texts = uncertainty.PredictionSets(sets, tree, 0.9, 30).coded()
+    assert [texts[code] for code in codes] == ["both", "a | c", "b"]
 
 
 def test_no_promise_without_labels_to_check_on(trained):

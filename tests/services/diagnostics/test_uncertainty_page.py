@@ -93,11 +93,11 @@ def test_without_a_hold_out_the_linear_models_are_told_all_the_same(
     assert any("No labels were set aside" in text for text in told)
 
 
-def test_export_offers_groups_only_where_there_are_some(trained, swapped, visit):
+def test_export_offers_broader_types_only_where_there_are_some(trained, swapped, visit):
     app = visit("export", trained)
-    assert "export-groups" not in [toggle.key for toggle in app.toggle]
+    assert "export-broader" not in [toggle.key for toggle in app.toggle]
     assert "export-sets" in [toggle.key for toggle in app.toggle]
     project, _ = swapped
     app = visit("export", project)
-    sound(app.toggle(key="export-groups").set_value(True).run())
-    assert "predicted groups" in app.dataframe[0].value["source"].to_numpy()
+    sound(app.toggle(key="export-broader").set_value(True).run())
+    assert "predicted broader types" in app.dataframe[0].value["source"].to_numpy()
