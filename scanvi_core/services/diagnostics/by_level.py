@@ -81,7 +81,7 @@ def level_name(tree: TypeTree, depth: int) -> str:
     names = [
         name for name in dict.fromkeys(tree.nodes + tree.leaves) if tree.depths[name] == depth
     ]
-    some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    some = ", ".join(names[:2]) + (", …" if len(names) > 2 else "")
     return f"{depth + 1}: {some}"
 
 
@@ -92,16 +92,16 @@ def _answers(tree: TypeTree, probabilities: np.ndarray, truth: np.ndarray) -> pd
     said = back_off(probabilities, tree, config.LOW_CONFIDENCE)
     # An answer is right where it holds the true type; of a broad truth, where it holds a part.
     fits = (tree.allowed[said.code] & tree.allowed[truth]).any(axis=1)
-    lines: list[tuple[str, int, float, str]] = []
+    lines: list[tuple[str, int, str, str]] = []
     for depth in [*range(int(said.depth.max(initial=-1)) + 1), -1]:
         own = said.depth == depth
         n, right = int(own.sum()), int(fits[own].sum())
         if n and depth >= 0:
             told = percent_with_interval(right / n, wilson_interval(right, n))
-            lines.append((level_name(tree, depth), n, float(said.confidence[own].mean()), told))
+            lines.append((level_name(tree, depth), n, f"{said.confidence[own].mean():.2f}", told))
         elif n:
-            lines.append(("nothing is sure", n, float("nan"), ""))
-    return pd.DataFrame(lines, columns=["answer", "cells", "mean confidence", "right"])
+            lines.append(("nothing is sure", n, "", ""))
+    return pd.DataFrame(lines, columns=["answer", "cells", "confidence", "right"])
 
 
 def _curves(tree: TypeTree, cells: HeldOut, found: results.Results) -> pd.DataFrame:
@@ -109,11 +109,9 @@ def _curves(tree: TypeTree, cells: HeldOut, found: results.Results) -> pd.DataFr
     if not cells.rows.size:
         return pd.DataFrame(columns=["level", "coverage", "right"])
     p = np.asarray(found.probabilities[cells.rows], dtype=np.float64)
-    cuts = {TYPES: np.arange(len(tree.leaves))}
-    for depth in range(max(tree.depths.values())):
-        cut = tree.cut(depth)
-        if cut is not None:
-            cuts[f"level {depth + 1}"] = cut
+    levels = {f"level {d + 1}": tree.cut(d) for d in range(max(tree.depths.values()))}
+    cuts = {name: cut for name, cut in levels.items() if cut is not None}
+    cuts[TYPES] = np.arange(len(tree.leaves))
     parts = []
     for name, cut in cuts.items():
         groups, place = np.unique(cut, return_inverse=True)

@@ -236,6 +236,11 @@ def _notes(scores: Scores, cells: HeldOut) -> tuple[str, ...]:
             f"Not in these scores: {n:,} held-out cells of types the model was never shown "
             f"({', '.join(cells.unseen_types)}). It cannot name them right."
         )
+    if cells.broad_rows.size:
+        notes.append(
+            f"Not in these scores: {count(cells.broad_rows.size, 'held-out cell')} of which only "
+            "a broader type is known; see Broad and fine names."
+        )
     if cells.n_empty:
         notes.append(f"Not in these scores: {cells.n_empty:,} held-out cells without counts.")
     if scores.left_out:
