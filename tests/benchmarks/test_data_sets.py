@@ -13,6 +13,9 @@ import pytest
 from benchmarks import data_sets, results_file
 from benchmarks.accuracy import run as accuracy
 from benchmarks.accuracy.__main__ import options, options_of_records
+from benchmarks.data_sets.__main__ import MISSING, SAME
+from benchmarks.data_sets.content import digest
+from benchmarks.data_sets.conversion import FROM_SCANPY, convert
 from benchmarks.results_file import Result
 from tests import ROOT, SHARED
 
@@ -80,8 +83,8 @@ def test_the_folder_is_that_of_the_option_else_of_the_variable(monkeypatch, tmp_
 
 def test_the_set_that_scanpy_ships_is_made_as_it_was_measured(monkeypatch, tmp_path):
     monkeypatch.setenv(data_sets.VARIABLE, str(tmp_path / "new"))
-    made = data_sets.make()
-    assert data_sets.digest(made) == data_sets.SETS[made.stem].digest
+    made = convert(FROM_SCANPY, [])
+    assert digest(made) == data_sets.SETS[made.stem].digest
 
 
 @pytest.mark.parametrize("name", data_sets.SETS)
@@ -89,22 +92,22 @@ def test_every_set_has_a_paper_a_commit_and_a_digest(name):
     source = data_sets.SETS[name]
     assert re.fullmatch(r"10\.\d{4,}/\S+", source.paper)
     assert re.fullmatch(r"[0-9a-f]{64}", source.digest)
-    assert source.file.startswith("scanpy") or re.search(
-        r"^[\w-]+/[\w-]+@[0-9a-f]{40}: \S", source.file
+    assert source.place.startswith("the package scanpy") or re.search(
+        r"^[\w-]+/[\w-]+@[0-9a-f]{40}: data/\S", source.place
     )
 
 
 @pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="../shared/data is not there")
 @pytest.mark.parametrize("name", ["tms_liver", "pbmc68k_reduced_counts"])
 def test_a_set_is_told_by_its_content(name):
-    assert data_sets.digest(SHARED / "data" / f"{name}.h5ad") == data_sets.SETS[name].digest
+    assert digest(SHARED / "data" / f"{name}.h5ad") == data_sets.SETS[name].digest
 
 
 def test_what_is_there_is_told_with_a_status(tmp_path):
-    done = started("data_sets", "--make", "--data", tmp_path)
+    done = started("data_sets", "--convert", FROM_SCANPY, "--data", tmp_path)
     assert done.returncode == 1
-    assert f"{data_sets.FROM_SCANPY}: {data_sets.SAME}" in done.stdout
-    assert f"tms_liver: {data_sets.MISSING}" in done.stdout
+    assert f"{FROM_SCANPY}: {SAME}" in done.stdout
+    assert f"tms_liver: {MISSING}" in done.stdout
 
 
 def test_a_result_is_stamped_with_the_commit_and_the_whole_command(tmp_path):
