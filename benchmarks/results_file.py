@@ -90,7 +90,11 @@ def command_line() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A table and how it came about; `more` is written beside it and not shown."""
+    """A table and how it came about; `more` is written beside it and not shown.
+
+    Results that were measured before the code's `commit` was written down have the commit that
+    brought them into the repository: `brought_by`. The code that ran is that or a little older.
+    """
 
     title: str
     command: str
@@ -100,6 +104,7 @@ class Result:
     machine: str = field(default_factory=machine)
     commit: str = field(default_factory=commit)
     asked: str = field(default_factory=command_line)
+    brought_by: str = ""
     more: dict[str, Any] = field(default_factory=dict)
 
 

@@ -42,6 +42,7 @@ def markdown(name: str, folder: Path = FOLDER) -> str:
     notes = [f"- {note}" for note in result.notes]
     lines = [f"**{result.title}**", "", *_table(result), "", *notes, *([""] if notes else [])]
     at = f", at commit {result.commit}" if result.commit else ""
+    at = at or (f", brought by commit {result.brought_by}" if result.brought_by else "")
     return "\n".join([*lines, f"`{result.command}` on {result.machine}{at}.", ""])
 
 

@@ -154,3 +154,12 @@ def test_without_the_other_interpreter_that_is_said(tmp_path):
 
     with pytest.raises(SystemExit, match="name the Python that has celltypist with --python"):
         ask(tmp_path / "python", "celltypist", None)
+
+
+@pytest.mark.parametrize("path", sorted(results_file.FOLDER.glob("*.json")), ids=lambda p: p.stem)
+def test_every_result_tells_its_command_and_its_commit(path):
+    found = results_file.read(path.stem)
+    assert found.command.startswith(("python -m benchmarks.", "nice -n -19 python -m benchmarks."))
+    assert found.columns and found.machine
+    assert re.fullmatch(r"[0-9a-f]{7,12}\+?", found.commit or found.brought_by)
+    assert bool(found.commit) != bool(found.brought_by)
