@@ -32,6 +32,7 @@ from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.model.network import build, training_data
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.module import SCANVI
+from scanvi_core.nn.noise import drawing_from
 from scanvi_core.train.history import Hooks
 from scanvi_core.train.loop import fit
 
@@ -115,7 +116,7 @@ def train(cells: Cells, dispersion: str, seed: int, n_steps: int, rate: float) -
     _, data = training_data(training_set, config)
     history = fit(module, data, config, n_steps=n_steps, hooks=Hooks())
     x = torch.from_numpy(cells.counts[held_out].toarray())
-    with torch.no_grad(), module.drawing_from(torch.Generator().manual_seed(seed)):
+    with torch.no_grad(), drawing_from(torch.Generator().manual_seed(seed)):
         bounds = [sum(module(x)[:2]).mean() for _ in range(DRAWS)]
         right = module.classify(x).argmax(1).numpy() == cells.types[held_out]
     return {
