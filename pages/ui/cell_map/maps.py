@@ -129,8 +129,13 @@ def _chosen_colorings(opened: Workspace, what: str) -> list[Coloring]:
     return [colors.coloring(opened, what)]
 
 
-def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, aside: int) -> None:
-    """Draw one map; a lasso changes the picked cells of this tab."""
+def draw(
+    opened: Workspace, embedding: str, coloring: Coloring, *, key: str, aside: int, more: int = 0
+) -> None:
+    """Draw one map; a lasso changes the picked cells of this tab.
+
+    `more` are pixels beside it on its page, beyond those of the pages that work on it.
+    """
     xy = maps.coordinates(opened, embedding)
     cell_map(
         key,
@@ -139,7 +144,7 @@ def draw(opened: Workspace, embedding: str, coloring: Coloring, *, key: str, asi
         revision=maps.map_revision(opened, embedding),
         selected=selection.picked(opened, state.tab()),
         height=LEAST_HEIGHT,
-        fill=FURNITURE,
+        fill=FURNITURE + more,
         aside=aside,
         on_select=lambda event: _pick(opened, xy, coloring, event),
         also=ALSO,

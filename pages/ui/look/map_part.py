@@ -12,6 +12,7 @@ from scanvi_core.services.viewing import types_seen
 from scanvi_core.services.workspace import Workspace
 
 KEY = "look"
+MORE = 90  # pixels: a title, what a link allows, and the line below the map
 
 
 def draw(opened: Workspace) -> None:
@@ -25,7 +26,7 @@ def draw(opened: Workspace) -> None:
         label_visibility="collapsed",
     )  # fmt: skip
     embedding = next(iter(explore_maps.embeddings(opened)))
-    maps.draw(opened, embedding, colors.coloring(opened, way), key=KEY, aside=0)
+    maps.draw(opened, embedding, colors.coloring(opened, way), key=KEY, aside=0, more=MORE)
     picked = selection.selection(opened, state.tab())
     if not picked.n:
         st.caption("Draw around cells to see what they are, or to comment on them.")
