@@ -175,6 +175,23 @@ def leaves_among(names: Sequence[str], parents: Parents) -> tuple[str, ...]:
     return tuple(name for name in names if name in leaves)
 
 
+def within(names: Sequence[str], parents: Parents) -> Mask:
+    """Return whether a name is another or stands under it, bool [n + 1, n + 1].
+
+    The last row and column are of no name, which is within none.
+
+    Examples
+    --------
+    >>> within(("naive", "T"), {"naive": ("T",)}).astype(int).tolist()
+    [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+    """
+    tree, place = TypeTree((), parents), {name: at for at, name in enumerate(names)}
+    found = np.zeros((len(names) + 1, len(names) + 1), dtype=bool)
+    for name, at in place.items():
+        found[at, [place[each] for each in tree.above(name) if each in place]] = True
+    return found
+
+
 def of_one(mapping: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[str, ...]]:
     """Return parents as tuples, where earlier versions wrote the one name itself.
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.frame.actions import do
 from pages.ui.frame.name_box import name_box
-from scanvi_core.services.explore import maps
+from pages.ui.labels import split_form
 from scanvi_core.services.labels import edit
 from scanvi_core.services.workspace import Workspace
 
@@ -24,7 +24,7 @@ def draw(opened: Workspace) -> None:
         elif what and types:
             chosen = st.selectbox("Type", types, key="type-to-change")
             if chosen is not None:
-                {RENAME: _rename, SPLIT: _split, COLOR: _color, DELETE: _delete}[what](
+                {RENAME: _rename, SPLIT: split_form.draw, COLOR: _color, DELETE: _delete}[what](
                     opened, chosen
                 )
 
@@ -45,14 +45,6 @@ def _rename(opened: Workspace, chosen: str) -> None:
         )  # fmt: skip
         if st.form_submit_button("Rename or merge") and name and name != chosen:
             do(lambda: edit.rename(opened, chosen, name))
-
-
-def _split(opened: Workspace, chosen: str) -> None:
-    clusters = maps.clusters_of(opened)
-    if clusters is None:
-        st.caption("Compute the clusters below first, or name a part of its cells on the map.")
-    elif st.button("Split it by clusters", key="split-type"):
-        do(lambda: edit.split_by_cluster(opened, chosen, clusters))
 
 
 def _color(opened: Workspace, chosen: str) -> None:

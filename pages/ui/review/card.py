@@ -228,10 +228,12 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: Proposal, seen: i
 
     A says yes to the question, or takes the first of both, and 2 the second.
     """
-    offers = {other.name: _named(other) for other in item.candidates}
+    offered = [*([item.broad] if item.broad else []), *item.candidates]
+    offers = {other.name: _named(other) for other in offered}
     if proposal.another:
         offers[proposal.another] = md(short(proposal.another, NAME_WIDTH))
     keys_of = {other.name: f"choose-{i}" for i, other in enumerate(item.candidates, start=1)}
+    keys_of |= {item.broad.name: "choose-broad"} if item.broad else {}
     first = item.candidates[0].name
     ahead = proposal.between or (proposal.answer,)
     order = sorted(offers, key=lambda name: ahead.index(name) if name in ahead else len(ahead))
@@ -243,8 +245,14 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: Proposal, seen: i
             key="accept" if name == first else keys_of.get(name, "choose-others"),
             on_click=decide, args=(item, partial(work, opened, item, seen=seen)),
             type="primary" if is_primary else "secondary",
-            help=None if name in keys_of else "What other tools say",
+            help=_help(item, name, is_known=name in keys_of),
         )  # fmt: skip
+
+
+def _help(item: ReviewItem, name: str, *, is_known: bool) -> str | None:
+    if item.broad is not None and name == item.broad.name:
+        return "A broader type: which of its types the cells are stays open"
+    return None if is_known else "What other tools say"
 
 
 def draw_error(item: ReviewItem) -> None:

@@ -181,6 +181,8 @@ class Annotator(TrainedModel):
     def hand_over(self, module: SCANVI, inputs: Inputs, model_config: ModelConfig) -> None:
         """Copy the weights into a fresh network for `inputs`, type by type.
 
+        A type that is new here begins with those of the nearest one that it stands under.
+
         Raises
         ------
         SettingInvalid
@@ -199,8 +201,9 @@ class Annotator(TrainedModel):
             raise SettingInvalid(
                 f"The earlier model has other {' and '.join(wrong)}.", "Train from the start."
             )
-        old = {name: code for code, name in enumerate(self.label_names)}
-        carry_over(self.module, module, np.array([old.get(n, -1) for n in inputs.label_names]))
+        old, tree = {name: code for code, name in enumerate(self.label_names)}, inputs.tree
+        above = ([old[n] for n in tree.above(name) if n in old] for name in inputs.label_names)
+        carry_over(self.module, module, np.array([next(iter(codes), -1) for codes in above]))
 
 
 def _linear_models(learned: Learned, seed: int) -> LinearModels:

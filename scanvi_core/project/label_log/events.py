@@ -134,15 +134,17 @@ def split(
     *,
     reason: str = "",
     term: str = "",
+    below: bool = False,
 ) -> Event:
     """Divide a label: its cells among `rows` get the names that `codes` point to.
 
-    Cells that carry another label are left out; a label without a cell left is retired. New labels
-    get the `term`.
+    Cells that carry another label are left out; a label without a cell left is retired, unless
+    the parts are to stand `below` it. New labels get the `term`.
     """
     known, choice = _choice(names, codes)
-    payload = {"labels": known, "from": clean_label(label), "reason": reason}
+    payload: dict[str, Any] = {"labels": known, "from": clean_label(label), "reason": reason}
     payload |= {"term": clean_term(term)} if term else {}
+    payload |= {"below": True} if below else {}
     return Event("split", payload, _positions(rows), choice)
 
 

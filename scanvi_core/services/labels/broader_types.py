@@ -54,6 +54,12 @@ def _lines(
     return tuple(lines)
 
 
+def below(opened: Workspace, label: str) -> tuple[str, ...]:
+    """Return the types that stand under a label, at any depth."""
+    tree = TypeTree((), opened.labels().parents)
+    return tuple(name for name in opened.labels().active if label in tree.above(name)[1:])
+
+
 def propose(opened: Workspace) -> Proposal:
     """Return what the Cell Ontology says of types that are part of nothing yet."""
     state = opened.labels()

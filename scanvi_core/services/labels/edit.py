@@ -16,6 +16,7 @@ from scanvi_core.services.labels import holdout, pack_types, type_terms
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.projects.joining import grown
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import TypeTree
 
 OTHER_VALUES = 200  # most of a column that is no usual one, such as a number per cell
 WHOLE_FLOATS = 2.0**53
@@ -144,28 +145,38 @@ def recolor(opened: Workspace, label: str, color: str) -> None:
     opened.store.append(events.recolor({label: color}))
 
 
-def split_by_cluster(opened: Workspace, label: str, clusters: np.ndarray) -> int:
-    """Divide a type by the clusters its cells lie in; return into how many.
+def split_below(opened: Workspace, label: str, parts: Mapping[str, np.ndarray]) -> None:
+    """Give parts of a type names of their own that stand below it; cells in no part keep its name.
 
     Raises
     ------
-    LabelsUnusable
-        If all its cells lie in one cluster.
+    SettingInvalid
+        If no part has a name.
+    """
+    names = [name for name, rows in parts.items() if name.strip() and len(rows)]
+    if not names:
+        raise SettingInvalid("No part has a name.", "Type a name for one part at least.")
+    rows = np.concatenate([parts[name] for name in names])
+    codes = np.repeat(np.arange(len(names)), [len(parts[name]) for name in names])
+    seq = opened.labels().seq
+    opened.store.append(events.split(label, names, rows, codes, reason="parts", below=True), seq)
+
+
+def fold_back(opened: Workspace, label: str) -> int:
+    """Turn all types that stand under a type into it again; return how many they were.
+
+    Raises
+    ------
+    SettingInvalid
+        If none stands under it.
     """
     state = opened.labels()
-    code = dict(zip(state.active, state.active_codes, strict=True)).get(label, -2)
-    rows = np.flatnonzero(state.codes == code)
-    numbers, codes = np.unique(clusters[rows], return_inverse=True)
-    if len(numbers) < 2:
-        raise LabelsUnusable(
-            f"All cells of {label} lie in one cluster.", "Pick a part of them on the map instead."
-        )
-    names = [f"{label} (cluster {cluster + 1})" for cluster in numbers]
-    known = type_terms.of_names(opened, [label]).get(label)
-    term = "" if known is None else known.id
-    divided = events.split(label, names, rows, codes, reason="clusters", term=term)
-    opened.store.append(divided, state.seq)
-    return len(numbers)
+    tree = TypeTree((), state.parents)
+    below = [name for name in state.active if label in tree.above(name)[1:]]
+    if not below:
+        raise SettingInvalid(f"No type is part of {label}.", "There is nothing to fold back.")
+    opened.store.append(events.merge(below, label), state.seq)
+    return len(below)
 
 
 def rename(opened: Workspace, label: str, to: str) -> None:

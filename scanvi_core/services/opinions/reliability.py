@@ -12,6 +12,7 @@ from scanvi_core.services.opinions.evidence import Known, judged_by, known
 from scanvi_core.services.opinions.from_columns import short_name
 from scanvi_core.services.opinions.kept import kept, meant, revision
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import Mask, within
 
 Codes = npt.NDArray[np.signedinteger]
 
@@ -120,11 +121,14 @@ def _tracks(opened: Workspace, one: Opinion, labels: Known) -> dict[str, Track]:
     truth = labels.as_codes_of(names)
     counts = np.zeros((len(types), 2, 2), dtype=np.int64)  # type; decision or label; all, right
     by_hand = judge & (labels.decision >= 0)
-    for code, is_so in _decided(said[by_hand], truth[by_hand], labels.decision[by_hand]):
+    is_within = within(names, opened.labels().parents)
+    for code, is_so in _decided(
+        said[by_hand], truth[by_hand], labels.decision[by_hand], is_within
+    ):
         counts[code, 0] += (1, int(is_so))
     given = judge & (labels.decision < 0)
     counts[:, 1, 0] = np.bincount(said[given], minlength=len(names))[: len(types)]
-    hits = given & (said == truth)
+    hits = given & is_within[said, truth]
     counts[:, 1, 1] = np.bincount(said[hits], minlength=len(names))[: len(types)]
     shares = trust(counts[..., 1].sum(axis=1), counts[..., 0].sum(axis=1))
     return {
@@ -136,14 +140,16 @@ def _tracks(opened: Workspace, one: Opinion, labels: Known) -> dict[str, Track]:
     }  # fmt: skip
 
 
-def _decided(said: Codes, truth: Codes, decision: Codes) -> list[tuple[int, bool]]:
+def _decided(
+    said: Codes, truth: Codes, decision: Codes, is_within: Mask
+) -> list[tuple[int, bool]]:
     """Return what was mostly said of the cells of each decision, and whether it is so."""
     found = list[tuple[int, bool]]()
     order = np.argsort(decision, kind="stable")
     starts = np.flatnonzero(np.diff(decision[order], prepend=-1))
     for rows in np.split(order, starts[1:]) if order.size else ():
         most = int(np.bincount(said[rows]).argmax())
-        found.append((most, bool(truth[rows[0]] == most)))
+        found.append((most, bool(is_within[most, truth[rows[0]]])))
     return found
 
 

@@ -86,8 +86,12 @@ def _taught(opened: Workspace, runs: list[Run]) -> Taught | None:
 
 
 def _right(opened: Workspace, run: Run, rows: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Return for each decision the share of its cells to which a model gives the name of now."""
-    same = model_list.predicted_codes(opened, run, rows) == opened.labels().codes[rows]
+    """Return for each decision the share of its cells that a model calls what they are now.
+
+    Where somebody said a broader type, any type below it is that.
+    """
+    state = opened.labels()
+    same = state.within[model_list.predicted_codes(opened, run, rows), state.codes[rows]]
     return np.bincount(which, same) / np.bincount(which)
 
 

@@ -2,7 +2,8 @@
 
 Three things speak: the model, by how far its calibrated probabilities lie apart; genes and labeled
 cells nearby (`Evidence`); and what opinions of other tools say together. Opinions alone propose
-nothing, but they speak against. Where nothing is clearly ahead the card is undecided. Of novel
+nothing, but they speak against. Where nothing is clearly ahead the card is undecided: then a
+broader type is proposed that is sure, if all it is undecided between are types of it. Of novel
 cells the model knows nothing, however sure it is: another name is proposed, unless genes and
 neighbors clearly speak for a type.
 """
@@ -16,6 +17,7 @@ from scanvi_core.services.opinions import proposals
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import TypeTree
 
 CLEAR_TIMES, CLEAR_FROM = 2.0, 0.4  # as likely as the next, and at least so likely
 NOTHING = "nothing is clearly ahead"
@@ -56,7 +58,18 @@ def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
         return Proposal(NAME, another=another)
     if item.kind == Reason.TECHNICAL.label:
         return Proposal(UNKNOWN, another=another)
-    return weighed(item.candidates, shown, said)
+    found = weighed(item.candidates, shown, said)
+    return _at_least(opened, item, found) or found
+
+
+def _at_least(opened: Workspace, item: ReviewItem, found: Proposal) -> Proposal | None:
+    """Return the broader type instead of an undecided answer, where that settles it."""
+    if found.answer or item.broad is None:
+        return None
+    tree = TypeTree((), opened.labels().parents)
+    if not all(item.broad.name in tree.above(name) for name in found.between):
+        return None
+    return Proposal(item.broad.name, another=found.another, sides=found.sides)
 
 
 def is_novel(item: ReviewItem) -> bool:

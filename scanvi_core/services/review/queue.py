@@ -26,6 +26,7 @@ from scanvi_core.services.review.progress import ReviewProgress, doubts, progres
 from scanvi_core.services.runs import provisional, results
 from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import TypeTree
 
 SUGGESTED, RANDOM, CHECK = "suggested", "random", "check"
 REASONS = {reason.label: reason for reason in (Reason.NOVEL, Reason.TECHNICAL)}
@@ -56,7 +57,8 @@ class ReviewItem:
     whatever is predicted later. `kind` is one of `KINDS`; `asked` says why it is among those that
     are suggested. `drawn` is the cell that a random check is about, alone or with cells like it.
     `n_alike` are the cells it speaks for, and `gain` how many of them may be wrong now. `path`
-    says which part of which part of a card it is, where a mixed one was split.
+    says which part of which part of a card it is, where a mixed one was split. `broad` is the
+    deepest broader type that is sure, where none of the types below it is.
     """
 
     key: str
@@ -71,6 +73,7 @@ class ReviewItem:
     gain: float = 0.0
     asked: Asked | None = None
     path: tuple[int, ...] = ()
+    broad: Candidate | None = None
 
     @property
     def token(self) -> str:
@@ -126,12 +129,38 @@ def _made_cards(
     opened: Workspace, run_id: str, made: provisional.Provisional | None, kind: str
 ) -> tuple[ReviewItem, ...]:
     if made is not None:
-        groups, names = made.groups, made.predictions.names
+        groups, predictions = made.groups, made.predictions
     else:
         predictions = results.load(opened, run_id)
         groups = _groups(opened, predictions, kind)
-        names = predictions.names
-    return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
+    seq, names, tree = made.seq if made else 0, predictions.names, _tree(opened, predictions)
+    return tuple(
+        replace(
+            _item(group, names, run_id, seq, kind),
+            broad=_broad(tree, predictions.probabilities, group.rows),
+        )
+        for group in groups
+    )
+
+
+def _tree(opened: Workspace, predictions: results.Results) -> TypeTree | None:
+    """Return what the predicted types stand under now; None where none stands under another."""
+    parents = opened.labels().parents
+    return TypeTree(predictions.names, parents) if parents else None
+
+
+def _broad(tree: TypeTree | None, probabilities: np.ndarray, rows: np.ndarray) -> Candidate | None:
+    """Return the deepest broader type that is sure of cells; None if a type is, or nothing."""
+    if tree is None:
+        return None
+    mean = np.nanmean(probabilities[rows], axis=0)
+    shares = tree.probabilities(mean[None])[0]
+    sizes = tree.members.sum(axis=1)
+    sure = np.flatnonzero((shares >= config.LOW_CONFIDENCE) & (sizes > 1))
+    if mean.max() >= config.LOW_CONFIDENCE or not sure.size:
+        return None
+    node = min(sure, key=lambda at: (sizes[at], -tree.depths[tree.nodes[at]]))
+    return Candidate(tree.nodes[node], float(shares[node]))
 
 
 def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple[ReviewGroup, ...]:
@@ -219,6 +248,7 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
             drawn=item.drawn if item.drawn in group.rows else -1,
             asked=item.asked,
             path=(*item.path, place),
+            broad=_broad(_tree(opened, predictions), predictions.probabilities, group.rows),
         )
         for place, group in enumerate(groups)
     )

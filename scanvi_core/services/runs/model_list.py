@@ -153,7 +153,10 @@ def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None
     rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
     if not rows.size:
         return None
-    right = [predicted_codes(opened, item, rows) == state.codes[rows] for item in (run, other)]
+    right = [
+        state.within[predicted_codes(opened, item, rows), state.codes[rows]]
+        for item in (run, other)
+    ]
     difference, interval = paired_difference(*right)
     return Comparison(int(rows.size), difference, interval)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import (
-    LabelsUnusable,
     ProjectError,
+    SettingInvalid,
     StaleEdit,
     StepInUse,
 )
@@ -71,18 +71,37 @@ def test_checkpoints_are_compared_by_cells_and_names(labeled):
     assert table.to_numpy().tolist() == [["A", "B", 4]]
 
 
-def test_a_type_is_split_by_clusters_and_the_split_undone(labeled):
-    before = names(labeled)
+def test_a_type_is_split_into_types_below_it_and_folded_back_and_both_undone(labeled):
+    opened, before = workspace(labeled), names(labeled)
     rows = np.flatnonzero(before == "CD56+ NK")
-    clusters = np.zeros(700, dtype=np.int32)
-    clusters[rows[:7]] = 3
-    assert edit.split_by_cluster(workspace(labeled), "CD56+ NK", clusters) == 2
-    assert (names(labeled)[rows[:7]] == "CD56+ NK (cluster 4)").all()
-    assert "CD56+ NK" not in workspace(labeled).labels().active
-    edit.undo(workspace(labeled))
+    edit.set_parents(opened, {"CD56+ NK": ("lymphocyte",)})
+    edit.split_below(opened, "CD56+ NK", {"bright": rows[:7], "dim": rows[7:]})
+    state = opened.labels()
+    assert (names(labeled)[rows[:7]] == "bright").all()
+    above = {"bright": ("CD56+ NK",), "dim": ("CD56+ NK",), "CD56+ NK": ("lymphocyte",)}
+    assert state.parents == above and state.counts["CD56+ NK"] == 0
+    assert edit.fold_back(opened, "CD56+ NK") == 2
     assert (names(labeled) == before).all()
-    with pytest.raises(LabelsUnusable, match="one cluster"):
-        edit.split_by_cluster(workspace(labeled), "CD56+ NK", np.zeros(700, dtype=np.int32))
+    assert opened.labels().parents == {"CD56+ NK": ("lymphocyte",)}
+    edit.undo(opened)
+    assert opened.labels().parents == above
+    edit.undo(opened)
+    assert (names(labeled) == before).all() and "bright" not in opened.labels().active
+    with pytest.raises(SettingInvalid, match="No type is part of"):
+        edit.fold_back(opened, "CD56+ NK")
+    with pytest.raises(SettingInvalid, match="No part has a name"):
+        edit.split_below(opened, "CD56+ NK", {" ": rows})
+
+
+def test_a_part_may_be_another_type_and_none_stands_under_what_is_below_it(labeled):
+    opened = workspace(labeled)
+    rows = np.flatnonzero(names(labeled) == "CD56+ NK")
+    edit.set_parents(opened, {"CD56+ NK": ("CD34+",)})
+    parts = {"Dendritic": rows[:4], "CD34+": rows[4:6], "CD56+ NK": rows[6:8]}
+    edit.split_below(opened, "CD56+ NK", parts)
+    parents = {"CD56+ NK": ("CD34+",), "Dendritic": ("CD56+ NK",)}
+    assert opened.labels().parents == parents
+    assert (names(labeled)[rows[8:]] == "CD56+ NK").all()
 
 
 def test_types_are_added_colored_and_deleted(labeled):
@@ -249,5 +268,5 @@ def test_another_experiment_has_no_labels_for_these_cells(labeled, tmp_path):
     path = tmp_path / "other.h5ad"
     adata.write_h5ad(path)
     other = import_into(create_project("Other"), path).project.id
-    with pytest.raises(LabelsUnusable, match="No cell of"):
+    with pytest.raises(match="No cell of"):
         from_project.take_over(labeled, workspace(other))

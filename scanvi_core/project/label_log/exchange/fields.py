@@ -202,7 +202,7 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "labels": _list_of(_is_name),
     "to": _is_name, "from": _is_name, "name": _is_name, "colour": _is_color,
-    "term": _is_term,
+    "term": _is_term, "below": True.__eq__,
     "mapping": _is_mapping, "changes": _list_of(_is_edit),
     "column": "holdout".__eq__,
     "step": lambda value: is_whole(value, range(1, HISTORY_EVENTS + 1)),

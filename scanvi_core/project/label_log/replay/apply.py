@@ -19,7 +19,7 @@ from scanvi_core.project.label_log.replay.state import (
     HoldoutChange,
     Label,
 )
-from scanvi_core.type_tree import of_one
+from scanvi_core.type_tree import TypeTree, of_one, without_circles
 
 Entry = tuple[int, Label, Label]
 
@@ -195,8 +195,30 @@ def _split(board: Board, event: Event) -> Change:
             f"None of these cells is {event.payload['from']}.", "Pick cells of the type to split."
         )
     cells = _cells(board, rows, _codes(event, names, choice), MANUAL)
+    if event.payload.get("below"):
+        return Change(cells, None, tuple(_put_below(board, code, cells.after[0], names.new)))
     empty = len(rows) == (board.codes == code).sum() and not (cells.after[0] == code).any()
     return Change(cells, None, (*_retired(board, [code] if empty else []), *names.new))
+
+
+def _put_below(board: Board, code: int, parts: Codes, new: list[Entry]) -> list[Entry]:
+    """Return the labels of parts, new ones and others, that now stand under the label of a code.
+
+    One that the label itself stands under stays where it is.
+    """
+    above = board.labels[code].name
+    living = [label for label in board.labels if label.alive]
+    tree = TypeTree((), without_circles({label.name: label.parents for label in living}))
+    entries = [(at, before, after._replace(parents=(above,))) for at, before, after in new]
+    for at in np.unique(parts).tolist():
+        label = board.labels[at] if at < len(board.labels) else None
+        if (
+            label is not None
+            and label.name not in tree.above(above)
+            and above not in label.parents
+        ):
+            entries.append((at, label, label._replace(parents=(*label.parents, above))))
+    return entries
 
 
 def _delete(board: Board, event: Event) -> Change:

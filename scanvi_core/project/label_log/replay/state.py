@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scanvi_core import keys
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, Sources
-from scanvi_core.type_tree import without_circles
+from scanvi_core.type_tree import within, without_circles
 
 SOURCE_NAMES = (keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED)
 NONE, GIVEN, MANUAL, ACCEPTED = range(4)
@@ -83,6 +83,17 @@ class LabelState:
         way is left out.
         """
         return without_circles({x.name: x.parents for x in self._living if x.parents})
+
+    @cached_property
+    def within(self) -> NDArray[np.bool_]:
+        """Whether a label is another or stands under it, bool [codes + 1, codes + 1].
+
+        The last is of no label, which is within none.
+        """
+        found = np.zeros((len(self.labels) + 1, len(self.labels) + 1), dtype=np.bool_)
+        own = [*self.active_codes, -1]
+        found[np.ix_(own, own)] = within(self.active, self.parents)
+        return found
 
     @property
     def prior(self) -> dict[str, float]:
