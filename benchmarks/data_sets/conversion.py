@@ -177,11 +177,10 @@ def _of_object(node: Any) -> Iterator[Candidate]:
         return
     obs, _ = r.table(about)
     for counts, genes, cells in _matrices(node, parts):
-        for values, columns, rows in ((counts, genes, cells), (counts.T.tocsr(), cells, genes)):
+        for values, columns in ((counts, genes), (counts.T.tocsr(), cells)):
             if values.shape[0] == len(obs) and columns:
-                index = obs.index if len(obs.index) == len(obs) else pd.Index(rows or [])
                 for named in _names(columns, parts):
-                    yield Candidate(values, pd.Index(named), obs.set_axis(index, axis=0))
+                    yield Candidate(values, pd.Index(named), obs)
 
 
 def _names(genes: list[str], parts: dict[str, Any]) -> Iterator[list[str]]:

@@ -64,9 +64,9 @@ def label_index(y: Tensor, n_labels: int) -> Tensor:
     return y.reshape(-1).long()
 
 
-def members_of(groups: Tensor) -> Tensor:
+def members_of(groups: Tensor, n_groups: int) -> Tensor:
     """Return which labels each group holds, bool [n_groups, n_labels]."""
-    return groups == torch.arange(int(groups.max()) + 1, device=groups.device)[:, None]
+    return groups == torch.arange(n_groups, device=groups.device)[:, None]
 
 
 def allowed_labels(n_labels: int, sets: Tensor | None) -> Tensor:
@@ -117,5 +117,6 @@ def log_hierarchy(logits: Tensor, group_logits: Tensor, groups: Tensor) -> Tenso
     groups
         Group of each label [n_labels].
     """
-    log_group_mass = logits[:, None, :].masked_fill(~members_of(groups), -torch.inf).logsumexp(-1)
+    members = members_of(groups, group_logits.shape[-1])
+    log_group_mass = logits[:, None, :].masked_fill(~members, -torch.inf).logsumexp(-1)
     return logits + (torch.log_softmax(group_logits, dim=-1) - log_group_mass)[:, groups]

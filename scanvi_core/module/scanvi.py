@@ -125,7 +125,7 @@ use_layer_norm, parity
         self.y_prior = nn.Parameter(check_prior(y_prior, n_labels), requires_grad=False)
         groups = None if labels_groups is None else check_groups(labels_groups, n_labels)
         if label_sets is None and groups is not None:
-            label_sets = members_of(groups)
+            label_sets = members_of(groups, int(groups.max()) + 1)
         # Made from the arguments, so not part of the saved state.
         self.register_buffer("groups", groups, persistent=False)
         self.register_buffer("allowed", allowed_labels(n_labels, label_sets), persistent=False)
@@ -139,7 +139,7 @@ use_layer_norm, parity
                 "use_labels_groups is set, but labels_groups is missing.",
                 "Give the group of each label, or unset use_labels_groups.",
             )
-        members = members_of(groups).to(torch.uint8)
+        members = members_of(groups, int(groups.max()) + 1).to(torch.uint8)
         self.groups_index = nn.ParameterList(nn.Parameter(m, requires_grad=False) for m in members)
         self.classifier_groups = Classifier(self.n_latent, len(members), of_classifier)
 

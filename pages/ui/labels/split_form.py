@@ -65,4 +65,4 @@ def _fold(opened: Workspace, label: str, below: tuple[str, ...]) -> None:
     st.markdown(f"{md(', '.join(below))} will be {md(label)} again. Undo takes that back.")
     if st.button(f"Yes, make them all {md(label)}", type="primary", key="fold-yes"):
         state.forget(FOLD)
-        do(lambda: edit.fold_back(opened, label))
+        do(lambda: broader_types.fold_back(opened, label))

@@ -228,12 +228,12 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: Proposal, seen: i
 
     A says yes to the question, or takes the first of both, and 2 the second.
     """
-    offered = [*([item.broad] if item.broad else []), *item.candidates]
+    offered = [*([proposal.broad] if proposal.broad else []), *item.candidates]
     offers = {other.name: _named(other) for other in offered}
     if proposal.another:
         offers[proposal.another] = md(short(proposal.another, NAME_WIDTH))
     keys_of = {other.name: f"choose-{i}" for i, other in enumerate(item.candidates, start=1)}
-    keys_of |= {item.broad.name: "choose-broad"} if item.broad else {}
+    keys_of |= {proposal.broad.name: "choose-broad"} if proposal.broad else {}
     first = item.candidates[0].name
     ahead = proposal.between or (proposal.answer,)
     order = sorted(offers, key=lambda name: ahead.index(name) if name in ahead else len(ahead))
@@ -245,12 +245,12 @@ def _candidates(opened: Workspace, item: ReviewItem, proposal: Proposal, seen: i
             key="accept" if name == first else keys_of.get(name, "choose-others"),
             on_click=decide, args=(item, partial(work, opened, item, seen=seen)),
             type="primary" if is_primary else "secondary",
-            help=_help(item, name, is_known=name in keys_of),
+            help=_help(proposal, name, is_known=name in keys_of),
         )  # fmt: skip
 
 
-def _help(item: ReviewItem, name: str, *, is_known: bool) -> str | None:
-    if item.broad is not None and name == item.broad.name:
+def _help(proposal: Proposal, name: str, *, is_known: bool) -> str | None:
+    if proposal.broad is not None and name == proposal.broad.name:
         return "A broader type: which of its types the cells are stays open"
     return None if is_known else "What other tools say"
 

@@ -248,7 +248,7 @@ def _target(y: np.ndarray, soft: np.ndarray | None, weights: np.ndarray) -> _Tar
 def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=200, tol=1e-3)
+    model = LogisticRegression(C=strength, max_iter=1_000, tol=1e-3)
     model.fit(features[target.cells], target.codes, target.weights)
     weights, intercepts = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # sklearn keeps one column for two types

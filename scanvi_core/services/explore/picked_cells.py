@@ -10,7 +10,6 @@ from scanvi_core.services.workspace import Workspace
 
 MARKERS = 5
 NAMED = 2  # labels that are listed
-LOOKED_AT = 400  # cells a side: a moment, and enough for the first genes
 FEWEST = 3
 
 
@@ -46,15 +45,8 @@ def _labels(opened: Workspace, mask: np.ndarray) -> str:
 
 
 def _markers(opened: Workspace, mask: np.ndarray) -> tuple[str, ...]:
-    from scanvi_core.annotation.genes.quick_markers import contrast
-
     filled = opened.dataset.totals > 0
-    sides = [np.flatnonzero(side & filled) for side in (mask, ~mask)]
-    if min(map(len, sides)) < FEWEST:
+    own, rest = (np.flatnonzero(side & filled) for side in (mask, ~mask))
+    if min(len(own), len(rest)) < FEWEST:
         return ()
-    random = np.random.default_rng(0)
-    own, rest = (np.sort(random.permutation(rows)[:LOOKED_AT]) for rows in sides)
-    contrasts = contrast(opened.dataset.counts, own, rest, n=4 * MARKERS)
-    high = [item.gene for item in contrasts if item.score > 0]
-    shown, _ = telling_genes.first_of(opened, high, MARKERS)
-    return tuple(str(opened.dataset.symbols[gene]) for gene in shown)
+    return telling_genes.high_in(opened, own, rest, MARKERS)

@@ -15,6 +15,7 @@ from scanvi_core.services.workspace import Workspace
 MOST_PER_GROUP, USUAL_PER_GROUP = 10, 5
 PAGE_GENES = 60  # that two rows of a dot plot hold on a page
 LISTED = 4
+LOOKED_AT, CONSIDERED = 400, 4  # cells a side, and genes for each that is shown
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,20 @@ def first_of(opened: Workspace, ranked: Sequence[int], n: int) -> tuple[list[int
     later = housekeeping(opened)
     shown, behind = telling.first_of(ranked, {gene for gene in ranked if later[gene]}, n)
     return shown, [str(opened.dataset.symbols[gene]) for gene in behind]
+
+
+def high_in(opened: Workspace, rows: np.ndarray, rest: np.ndarray, n: int) -> tuple[str, ...]:
+    """Return the symbols of `n` genes that are higher in some cells than in the `rest`.
+
+    400 cells a side are looked at: a moment, and enough for the first genes.
+    """
+    from scanvi_core.annotation.genes.quick_markers import contrast
+
+    random = np.random.default_rng(0)
+    own, others = (np.sort(random.permutation(side)[:LOOKED_AT]) for side in (rows, rest))
+    found = contrast(opened.dataset.counts, own, others, n=CONSIDERED * n)
+    shown, _ = first_of(opened, [item.gene for item in found if item.score > 0], n)
+    return tuple(str(opened.dataset.symbols[gene]) for gene in shown)
 
 
 def ordered(opened: Workspace, ranked: pd.DataFrame) -> pd.DataFrame:

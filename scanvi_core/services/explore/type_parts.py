@@ -10,7 +10,6 @@ from scanvi_core.services.formatting import count
 from scanvi_core.services.workspace import Workspace
 
 MARKERS = 6
-LOOKED_AT = 400  # cells a side
 MOST_PARTS = 8
 
 
@@ -29,6 +28,11 @@ def parts(opened: Workspace, label: str, n_parts: int) -> tuple[Part, ...]:
     LabelsUnusable
         If it has too few cells with counts.
     """
+    key = ("parts of a type", label, opened.labels().seq, n_parts)
+    return opened.cache.get(key, lambda: _parts(opened, _rows(opened, label), n_parts))
+
+
+def _rows(opened: Workspace, label: str) -> np.ndarray:
     from scanvi_core.annotation.layout.parts import MIN_CELLS
 
     state = opened.labels()
@@ -39,8 +43,7 @@ def parts(opened: Workspace, label: str, n_parts: int) -> tuple[Part, ...]:
             f"{label} has {count(len(rows), 'cell')} with counts.",
             f"Parts are looked for among {MIN_CELLS} or more.",
         )
-    key = ("parts of a type", rows.tobytes(), n_parts)
-    return opened.cache.get(key, lambda: _parts(opened, rows, n_parts))
+    return rows
 
 
 def _parts(opened: Workspace, rows: np.ndarray, n_parts: int) -> tuple[Part, ...]:
@@ -55,14 +58,5 @@ def _parts(opened: Workspace, rows: np.ndarray, n_parts: int) -> tuple[Part, ...
 
 
 def _markers(opened: Workspace, part: np.ndarray, rows: np.ndarray) -> tuple[str, ...]:
-    from scanvi_core.annotation.genes.quick_markers import contrast
-
     rest = np.setdiff1d(rows, part, assume_unique=True)
-    if not len(rest):
-        return ()
-    random = np.random.default_rng(0)
-    own, others = (np.sort(random.permutation(side)[:LOOKED_AT]) for side in (part, rest))
-    found = contrast(opened.dataset.counts, own, others, n=4 * MARKERS)
-    high = [item.gene for item in found if item.score > 0]
-    shown, _ = telling_genes.first_of(opened, high, MARKERS)
-    return tuple(str(opened.dataset.symbols[gene]) for gene in shown)
+    return telling_genes.high_in(opened, part, rest, MARKERS) if len(rest) else ()

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from scanvi_core.errors import SettingInvalid
 from scanvi_core.ontology import broader
+from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, type_terms
 from scanvi_core.services.workspace import Workspace
 from scanvi_core.type_tree import TypeTree, without_circles
@@ -56,8 +58,23 @@ def _lines(
 
 def below(opened: Workspace, label: str) -> tuple[str, ...]:
     """Return the types that stand under a label, at any depth."""
-    tree = TypeTree((), opened.labels().parents)
-    return tuple(name for name in opened.labels().active if label in tree.above(name)[1:])
+    state = opened.labels()
+    return tuple(name for name in state.active if label in state.tree.above(name)[1:])
+
+
+def fold_back(opened: Workspace, label: str) -> int:
+    """Turn all types that stand under a type into it again; return how many they were.
+
+    Raises
+    ------
+    SettingInvalid
+        If none stands under it.
+    """
+    seq, folded = opened.labels().seq, below(opened, label)
+    if not folded:
+        raise SettingInvalid(f"No type is part of {label}.", "There is nothing to fold back.")
+    opened.store.append(events.merge(folded, label), seq)
+    return len(folded)
 
 
 def propose(opened: Workspace) -> Proposal:

@@ -16,7 +16,6 @@ from scanvi_core.services.labels import holdout, pack_types, type_terms
 from scanvi_core.services.projects.data_report import columns_with
 from scanvi_core.services.projects.joining import grown
 from scanvi_core.services.workspace import Workspace
-from scanvi_core.type_tree import TypeTree
 
 OTHER_VALUES = 200  # most of a column that is no usual one, such as a number per cell
 WHOLE_FLOATS = 2.0**53
@@ -160,23 +159,6 @@ def split_below(opened: Workspace, label: str, parts: Mapping[str, np.ndarray]) 
     codes = np.repeat(np.arange(len(names)), [len(parts[name]) for name in names])
     seq = opened.labels().seq
     opened.store.append(events.split(label, names, rows, codes, reason="parts", below=True), seq)
-
-
-def fold_back(opened: Workspace, label: str) -> int:
-    """Turn all types that stand under a type into it again; return how many they were.
-
-    Raises
-    ------
-    SettingInvalid
-        If none stands under it.
-    """
-    state = opened.labels()
-    tree = TypeTree((), state.parents)
-    below = [name for name in state.active if label in tree.above(name)[1:]]
-    if not below:
-        raise SettingInvalid(f"No type is part of {label}.", "There is nothing to fold back.")
-    opened.store.append(events.merge(below, label), state.seq)
-    return len(below)
 
 
 def rename(opened: Workspace, label: str, to: str) -> None:

@@ -90,8 +90,7 @@ def _right(opened: Workspace, run: Run, rows: np.ndarray, which: np.ndarray) -> 
 
     Where somebody said a broader type, any type below it is that.
     """
-    state = opened.labels()
-    same = state.within[model_list.predicted_codes(opened, run, rows), state.codes[rows]]
+    same = model_list.is_right(opened, run, opened.labels(), rows)
     return np.bincount(which, same) / np.bincount(which)
 
 

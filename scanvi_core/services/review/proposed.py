@@ -9,15 +9,15 @@ neighbors clearly speak for a type.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanvi_core.annotation.review.asked import NOVEL
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.services.opinions import proposals
+from scanvi_core.services.review import queue
 from scanvi_core.services.review.evidence import Evidence
 from scanvi_core.services.review.queue import Candidate, ReviewItem
 from scanvi_core.services.workspace import Workspace
-from scanvi_core.type_tree import TypeTree
 
 CLEAR_TIMES, CLEAR_FROM = 2.0, 0.4  # as likely as the next, and at least so likely
 NOTHING = "nothing is clearly ahead"
@@ -39,16 +39,24 @@ class Proposal:
         What opinions say together where no candidate is that; else empty.
     sides
         What speaks for whom, where it is undecided.
+    broad
+        The broader type that is sure, where none of its types is; offered whatever is proposed.
     """
 
     answer: str
     between: tuple[str, ...] = ()
     another: str = ""
     sides: str = NOTHING
+    broad: Candidate | None = None
 
 
 def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
     """Return what a card of a model proposes."""
+    broad = queue.broad(opened, item)
+    return replace(_at_least(opened, _of(opened, item, shown), broad), broad=broad)
+
+
+def _of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
     names = [candidate.name for candidate in item.candidates]
     said, _ = next(iter(proposals.proposed(opened, item.rows)), ("", 0.0))
     another = said if said not in names else ""
@@ -58,18 +66,17 @@ def of(opened: Workspace, item: ReviewItem, shown: Evidence) -> Proposal:
         return Proposal(NAME, another=another)
     if item.kind == Reason.TECHNICAL.label:
         return Proposal(UNKNOWN, another=another)
-    found = weighed(item.candidates, shown, said)
-    return _at_least(opened, item, found) or found
+    return weighed(item.candidates, shown, said)
 
 
-def _at_least(opened: Workspace, item: ReviewItem, found: Proposal) -> Proposal | None:
+def _at_least(opened: Workspace, found: Proposal, broad: Candidate | None) -> Proposal:
     """Return the broader type instead of an undecided answer, where that settles it."""
-    if found.answer or item.broad is None:
-        return None
-    tree = TypeTree((), opened.labels().parents)
-    if not all(item.broad.name in tree.above(name) for name in found.between):
-        return None
-    return Proposal(item.broad.name, another=found.another, sides=found.sides)
+    if found.answer or broad is None:
+        return found
+    tree = opened.labels().tree
+    if not all(broad.name in tree.above(name) for name in found.between):
+        return found
+    return replace(found, answer=broad.name, between=())
 
 
 def is_novel(item: ReviewItem) -> bool:

@@ -16,6 +16,7 @@ from scanvi_core.annotation.review.doubt_groups import (
     review_queue,
 )
 from scanvi_core.annotation.review.grouping import is_splittable, split_group
+from scanvi_core.annotation.uncertainty.hierarchy import back_off
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import InputError
 from scanvi_core.services.diagnostics import measured_batches, uncertainty
@@ -57,8 +58,7 @@ class ReviewItem:
     whatever is predicted later. `kind` is one of `KINDS`; `asked` says why it is among those that
     are suggested. `drawn` is the cell that a random check is about, alone or with cells like it.
     `n_alike` are the cells it speaks for, and `gain` how many of them may be wrong now. `path`
-    says which part of which part of a card it is, where a mixed one was split. `broad` is the
-    deepest broader type that is sure, where none of the types below it is.
+    says which part of which part of a card it is, where a mixed one was split.
     """
 
     key: str
@@ -73,7 +73,6 @@ class ReviewItem:
     gain: float = 0.0
     asked: Asked | None = None
     path: tuple[int, ...] = ()
-    broad: Candidate | None = None
 
     @property
     def token(self) -> str:
@@ -129,38 +128,12 @@ def _made_cards(
     opened: Workspace, run_id: str, made: provisional.Provisional | None, kind: str
 ) -> tuple[ReviewItem, ...]:
     if made is not None:
-        groups, predictions = made.groups, made.predictions
+        groups, names = made.groups, made.predictions.names
     else:
         predictions = results.load(opened, run_id)
         groups = _groups(opened, predictions, kind)
-    seq, names, tree = made.seq if made else 0, predictions.names, _tree(opened, predictions)
-    return tuple(
-        replace(
-            _item(group, names, run_id, seq, kind),
-            broad=_broad(tree, predictions.probabilities, group.rows),
-        )
-        for group in groups
-    )
-
-
-def _tree(opened: Workspace, predictions: results.Results) -> TypeTree | None:
-    """Return what the predicted types stand under now; None where none stands under another."""
-    parents = opened.labels().parents
-    return TypeTree(predictions.names, parents) if parents else None
-
-
-def _broad(tree: TypeTree | None, probabilities: np.ndarray, rows: np.ndarray) -> Candidate | None:
-    """Return the deepest broader type that is sure of cells; None if a type is, or nothing."""
-    if tree is None:
-        return None
-    mean = np.nanmean(probabilities[rows], axis=0)
-    shares = tree.probabilities(mean[None])[0]
-    sizes = tree.members.sum(axis=1)
-    sure = np.flatnonzero((shares >= config.LOW_CONFIDENCE) & (sizes > 1))
-    if mean.max() >= config.LOW_CONFIDENCE or not sure.size:
-        return None
-    node = min(sure, key=lambda at: (sizes[at], -tree.depths[tree.nodes[at]]))
-    return Candidate(tree.nodes[node], float(shares[node]))
+        names = predictions.names
+    return tuple(_item(group, names, run_id, made.seq if made else 0, kind) for group in groups)
 
 
 def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple[ReviewGroup, ...]:
@@ -237,8 +210,7 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
     item = card(opened, token)
     if item is None:
         raise InputError("This group is gone.", "Reload the page.")
-    made = provisional.state(opened).newest if item.seq else None
-    predictions = results.load(opened, item.run_id) if made is None else made.predictions
+    predictions = _predictions(opened, item)
     rows = split_group(item.rows, predictions.run.array(results.Z1))
     groups = [describe(np.sort(part), predictions.probabilities) for part in rows]
     return tuple(
@@ -248,10 +220,33 @@ def _parts(opened: Workspace, token: str) -> tuple[ReviewItem, ...]:
             drawn=item.drawn if item.drawn in group.rows else -1,
             asked=item.asked,
             path=(*item.path, place),
-            broad=_broad(_tree(opened, predictions), predictions.probabilities, group.rows),
         )
         for place, group in enumerate(groups)
     )
+
+
+def _predictions(opened: Workspace, item: ReviewItem) -> results.Results:
+    """Return the predictions that a card of a model is of."""
+    made = provisional.state(opened).newest if item.seq else None
+    return results.load(opened, item.run_id) if made is None else made.predictions
+
+
+def broad(opened: Workspace, item: ReviewItem) -> Candidate | None:
+    """Return the deepest broader type that is sure of a card; None if a type is, or nothing.
+
+    What types stand under is asked of the labels of now.
+    """
+    parents = opened.labels().parents
+    if not parents:
+        return None
+    predictions = _predictions(opened, item)
+    tree = TypeTree(predictions.names, parents)
+    mean = np.nanmean(predictions.probabilities[item.rows], axis=0)
+    said = back_off(mean[None], tree, config.LOW_CONFIDENCE)
+    code = int(said.code[0])
+    if code < len(tree.leaves):
+        return None
+    return Candidate(tree.code_names[code], float(said.confidence[0]))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from scanvi_core.services.review.decision_count import REVIEW
 from scanvi_core.services.review.queue import CHECK, ReviewState, to_check
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import Workspace
-from scanvi_core.type_tree import TypeTree
 
 N_CHECKS = 40  # a share of .9 is then known to within about .1
 
@@ -107,7 +106,6 @@ def checked(review: ReviewState, kind: str) -> tuple[np.ndarray, np.ndarray]:
     named otherwise before their turn.
     """
     predictions, state = results.load(review.opened, str(review.run_id)), review.opened.labels()
-    tree = TypeTree(predictions.names, state.parents)
     on_card, rows, right = shown(review, kind), list[int](), list[bool]()
     for check in review.cards(kind):
         if not review.named[check.drawn]:
@@ -116,7 +114,7 @@ def checked(review: ReviewState, kind: str) -> tuple[np.ndarray, np.ndarray]:
         if name != keys.UNKNOWN and on_card[check.drawn]:
             rows.append(check.drawn)
             right.append(
-                name in tree.above(predictions.names[predictions.prediction[check.drawn]])
+                name in state.tree.above(predictions.names[predictions.prediction[check.drawn]])
             )
     return np.array(rows, dtype=np.int64), np.array(right, dtype=bool)
 

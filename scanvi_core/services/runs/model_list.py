@@ -8,7 +8,7 @@ import pandas as pd
 
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.metrics.intervals import Interval, paired_difference
-from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL
+from scanvi_core.project.label_log.replay.state import GIVEN, MANUAL, LabelState
 from scanvi_core.project.runs import Run
 from scanvi_core.services.formatting import hundredths, percent, points, signed_range
 from scanvi_core.services.runs import results
@@ -153,15 +153,17 @@ def _compare(opened: Workspace, run_id: str, other_id: str) -> Comparison | None
     rows = np.flatnonzero(aside & np.isin(state.sources, (GIVEN, MANUAL)))
     if not rows.size:
         return None
-    right = [
-        state.within[predicted_codes(opened, item, rows), state.codes[rows]]
-        for item in (run, other)
-    ]
+    right = [is_right(opened, item, state, rows) for item in (run, other)]
     difference, interval = paired_difference(*right)
     return Comparison(int(rows.size), difference, interval)
 
 
-def predicted_codes(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
+def is_right(opened: Workspace, run: Run, state: LabelState, rows: np.ndarray) -> np.ndarray:
+    """Return whether a model calls cells what `state` does, or by a type below that, bool [m]."""
+    return state.within[_predicted_codes(opened, run, rows), state.codes[rows]]
+
+
+def _predicted_codes(opened: Workspace, run: Run, rows: np.ndarray) -> np.ndarray:
     """Return predicted label codes, which a rename between two models does not change."""
     from scanvi_core.annotation.model.prediction import summarize
 

@@ -8,7 +8,7 @@ from scipy import sparse
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.calibration import fit_temperature
 from scanvi_core.annotation.model.inputs import Inputs
-from scanvi_core.annotation.model.network import prior_of
+from scanvi_core.annotation.model.network import build, prior_of
 from scanvi_core.config import RETRAIN_STEPS, ModelConfig, TrainConfig
 from scanvi_core.errors import InputError, LabelsUnusable, ProjectError, SettingInvalid
 from scanvi_core.train.history import Hooks
@@ -277,6 +277,16 @@ def test_a_type_known_only_through_its_broader_type_keeps_a_probability(cells):
     model = Annotator.fit(replace(cells, y=y, parents={"NK": ("L",), "T": ("L",)}), MODEL, TRAIN)
     found = model.predict(cells.counts)
     assert np.nanmax(found.probabilities[:, 2]) > 0.05
+
+
+def test_a_new_type_begins_with_the_weights_of_the_nearest_one_it_stands_under(cells, model):
+    names, parents = ("B", "NK", "naive T"), {"naive T": ("young T",), "young T": ("T",)}
+    inputs = replace(cells, label_names=names, parents=parents)
+    fresh = build(inputs, MODEL, TRAIN)
+    model.hand_over(fresh, inputs, MODEL)
+    output = [name for name in fresh.state_dict() if name.startswith("classifier.")][-2:]
+    for name in output:
+        assert torch.equal(fresh.state_dict()[name], model.module.state_dict()[name])
 
 
 def test_types_left_out_of_the_prior_share_what_remains():

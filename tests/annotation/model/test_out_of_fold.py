@@ -37,9 +37,9 @@ def test_no_cell_is_judged_by_a_model_that_saw_its_label(monkeypatch):
     shown, asked = [], []
     fit = out_of_fold.fit_linear_models
 
-    def watched(counts_, y_, *rest):
+    def watched(counts_, y_, *rest, **options):
         shown.append(y_ >= 0)
-        fitted = fit(counts_, y_, *rest)
+        fitted = fit(counts_, y_, *rest, **options)
         return Watched(fitted)
 
     class Watched:

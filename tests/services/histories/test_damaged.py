@@ -139,7 +139,7 @@ def rich(labeled):
     store.append(events.accept(np.arange(10, 30), ["A", "B"] * 10, model="0001"))
     store.append(events.assign([0, 1, 600], "A", reason="rule"))
     store.append(events.rename("A", "A2"))
-    store.append(events.groups({"A2": "Group", "B": "Group"}))
+    store.append(events.parents({"A2": ("Group",), "B": ("Group",)}))
     store.append(events.prior({"A2": 0.5}))
     store.append(events.recolor({"B": "#112233"}))
     store.append(events.split("A2", ["A3"], np.arange(10, 20), np.zeros(10, int)))

@@ -12,7 +12,7 @@ from scanvi_core.errors import (
 )
 from scanvi_core.project.folder import create_project
 from scanvi_core.project.label_log.store import LabelStore
-from scanvi_core.services.labels import edit, from_project, history
+from scanvi_core.services.labels import broader_types, edit, from_project, history
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.runs import results
 from scanvi_core.services.workspace import workspace
@@ -80,7 +80,7 @@ def test_a_type_is_split_into_types_below_it_and_folded_back_and_both_undone(lab
     assert (names(labeled)[rows[:7]] == "bright").all()
     above = {"bright": ("CD56+ NK",), "dim": ("CD56+ NK",), "CD56+ NK": ("lymphocyte",)}
     assert state.parents == above and state.counts["CD56+ NK"] == 0
-    assert edit.fold_back(opened, "CD56+ NK") == 2
+    assert broader_types.fold_back(opened, "CD56+ NK") == 2
     assert (names(labeled) == before).all()
     assert opened.labels().parents == {"CD56+ NK": ("lymphocyte",)}
     edit.undo(opened)
@@ -88,7 +88,7 @@ def test_a_type_is_split_into_types_below_it_and_folded_back_and_both_undone(lab
     edit.undo(opened)
     assert (names(labeled) == before).all() and "bright" not in opened.labels().active
     with pytest.raises(SettingInvalid, match="No type is part of"):
-        edit.fold_back(opened, "CD56+ NK")
+        broader_types.fold_back(opened, "CD56+ NK")
     with pytest.raises(SettingInvalid, match="No part has a name"):
         edit.split_below(opened, "CD56+ NK", {" ": rows})
 

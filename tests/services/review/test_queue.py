@@ -105,3 +105,29 @@ def test_the_same_answer_twice_is_one_answer(trained):
     answers.accept(opened, item, seen)  # the key was pressed twice before the page was drawn
     answers.choose(opened, item, item.candidates[0].name, seen)
     assert opened.labels().seq == now
+
+
+def test_a_card_has_the_deepest_broader_type_that_is_sure_where_no_type_is(trained):
+    opened = workspace(trained)
+    names = [name for name in opened.labels().active if name.startswith(("CD4+", "CD8+"))]
+    assert all(queue.broad(opened, item) is None for item in queue.queue(opened))
+    above = {name: ("CD4 T" if name.startswith("CD4+") else "T cell",) for name in names}
+    edit.set_parents(opened, {**above, "CD4 T": ("T cell",)})
+    found = results.current(opened)
+    held = {
+        "CD4 T": [name.startswith("CD4+") for name in found.names],
+        "T cell": [name in names for name in found.names],
+    }
+    said = []
+    for item in queue.queue(opened):
+        p = found.probabilities[item.rows].mean(axis=0)
+        shares = {name: p[own].sum() for name, own in held.items()}
+        sure = [name for name, share in shares.items() if share >= config.LOW_CONFIDENCE]
+        broad = queue.broad(opened, item)
+        if p.max() >= config.LOW_CONFIDENCE or not sure:
+            assert broad is None
+            continue
+        assert broad.name == sure[0]
+        assert broad.probability == pytest.approx(shares[sure[0]], abs=1e-5)
+        said.append(broad.name)
+    assert said

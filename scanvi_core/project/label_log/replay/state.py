@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scanvi_core import keys
 from scanvi_core.errors import ProjectError
 from scanvi_core.project.label_log.replay.row_sets import Codes, Rows, Sources
-from scanvi_core.type_tree import within, without_circles
+from scanvi_core.type_tree import TypeTree, within, without_circles
 
 SOURCE_NAMES = (keys.UNLABELED, keys.GIVEN, keys.MANUAL, keys.ACCEPTED)
 NONE, GIVEN, MANUAL, ACCEPTED = range(4)
@@ -83,6 +83,11 @@ class LabelState:
         way is left out.
         """
         return without_circles({x.name: x.parents for x in self._living if x.parents})
+
+    @cached_property
+    def tree(self) -> TypeTree:
+        """What labels stand under; it has no leaves of its own."""
+        return TypeTree((), self.parents)
 
     @cached_property
     def within(self) -> NDArray[np.bool_]:
