@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import data_sets
 from benchmarks.accuracy.cells import Cells, hidden_cells, load, shown_labels
 from benchmarks.accuracy.scores import scores
-from benchmarks.results_file import Result, write
+from benchmarks.results_file import Cell, Result, write
 from scanvi_core.annotation.model.annotator import Annotator
 from scanvi_core.annotation.model.inputs import Inputs
 from scanvi_core.annotation.uncertainty.hierarchy import back_off
@@ -123,18 +123,8 @@ def measures(levels: Levels, name: str, p: np.ndarray, rows: np.ndarray) -> list
     none = float("nan")
     if name == "coarse only":
         found = scores(levels.broad[truth], p)
-        return [
-            none,
-            none,
-            found.accuracy,
-            found.macro_f1,
-            none,
-            none,
-            found.ece,
-            none,
-            none,
-            none,
-        ]
+        return [none, none, found.accuracy, found.macro_f1, none, none, found.ece,
+                none, none, none]  # fmt: skip
     if name == "flat":  # a broad answer is wrong as a fine one
         fine = scores(truth, p)
         coarse = scores(levels.broad[truth], p[:, n_types:] + tree.probabilities(p[:, :n_types]))
@@ -176,12 +166,13 @@ def main() -> None:
     data_sets.add_option(parser)
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
     asked = parser.parse_args()
-    rows: list[list[str | float]] = []
+    rows: list[list[Cell]] = []
     for fraction in FRACTIONS:
         draws = [kept(name, fraction, s, asked.folder) for name in BROADER for s in asked.seeds]
         for method in draws[0]:
             means = np.array([draw[method] for draw in draws]).mean(axis=0)
-            rows.append([f"{fraction:.0%}", method, *map(float, means)])
+            told = [None if np.isnan(mean) else float(mean) for mean in means]
+            rows.append([f"{fraction:.0%}", method, *told])
             print(*rows[-1], flush=True)
     write(
         "levels",

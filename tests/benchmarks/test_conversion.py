@@ -48,7 +48,7 @@ def rda(path, **objects):
     head = b"RDX3\nX\n" + number(3) + number(0x040300) + number(0x030500) + number(5) + b"UTF-8"
     for name, content in objects.items():
         head += number(0x402) + number(1) + text(name) + content
-    path.write_bytes(gzip.compress(head + nothing()))
+    path.write_bytes(gzip.compress(head + nothing(), compresslevel=1))
     return path
 
 
@@ -119,7 +119,7 @@ def test_tables_are_joined_in_the_genes_that_all_have(here):
         about = pd.DataFrame({"cell_line_demuxlet": own.obs["cell_type"].to_numpy()}, index=cells)
         for what, frame in zip(data_sets.PARTS, (counts, about), strict=True):
             files.append(here / f"{table}.{what}.csv.gz")
-            frame.to_csv(files[-1])
+            frame.to_csv(files[-1], compression={"method": "gzip", "compresslevel": 1})
     made = convert("scmixology", files)
     assert digest(made) == data_sets.SETS["scmixology"].digest
 
