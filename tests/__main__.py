@@ -44,8 +44,7 @@ def _test(arguments: list[str]) -> int:
     print("\n== tests", flush=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     workers = ["-n", str(min((cores or 1) + 1, MOST_WORKERS)), "--dist", "worksteal"]
-    environment = {"OMP_NUM_THREADS": "1"} | os.environ  # the processes share the cores
-    return subprocess.call([TOOLS / "pytest", *workers, *arguments], env=environment)
+    return subprocess.call([TOOLS / "pytest", *workers, *arguments])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,14 @@ PARTS = (
     "scanvi_core.export.own_copy", "scanvi_core.export.verify",
     "scanvi_core.project.foreign.runs",
 )  # fmt: skip
+# What the app's server imports, at its start and with the first page.
+APP = (
+    "anndata.io", "pandas", "plotly.graph_objects", "plotly.io", "pyarrow", "safetensors.torch",
+    "scipy.sparse", "scipy.stats", "sklearn.linear_model", "sklearn.decomposition",
+    "sqlalchemy.dialects.sqlite", "streamlit.web.bootstrap", "streamlit.web.cli", "torch",
+    "umap", "uvicorn", "zarr",
+)  # fmt: skip
+IMPORTS = {"files": (*LIBRARIES, *PARTS), "app": APP}
 # What a child is given that its libraries read when they are imported.
 AT_IMPORT = {"HDF5_PLUGIN_PRELOAD": "::", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -51,11 +60,11 @@ def forked() -> Iterator[None]:
     if not hasattr(os, "fork") or not hasattr(socket, "send_fds"):
         yield
         return
-    server = _Server()
+    server = Server("files")
 
     def popen(command: Any, **more: Any) -> Any:
         if "-m" in command and command[command.index("-m") + 1] in MODULES:
-            return _Fork(server, command, **more)
+            return Fork(server, command, **more)
         return subprocess.Popen(command, **more)
 
     with _begun_by(SimpleNamespace(**vars(subprocess) | {"Popen": popen})):
@@ -78,10 +87,14 @@ def _begun_by(module: Any) -> Iterator[None]:
         subprocess_limits.subprocess = h5ad.subprocess = before
 
 
-class _Server:
-    """The process that is forked; it begins with the first that is asked for."""
+class Server:
+    """The process that is forked, with what children of a `kind` import (`IMPORTS`).
 
-    def __init__(self) -> None:
+    It begins with the first that is asked for.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +110,7 @@ class _Server:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, str(theirs.fileno()), self._kind],
                 cwd=ROOT, env=os.environ | AT_IMPORT | {"PYTHONPATH": str(ROOT)},
                 pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
             )  # fmt: skip
@@ -109,12 +122,10 @@ class _Server:
             self._process.wait()
 
 
-class _Fork:
+class Fork:
     """What the program uses of `subprocess.Popen`, for a child of the server."""
 
-    def __init__(
-        self, server: _Server, command: list[str], *, env: dict[str, str], **streams: Any
-    ):
+    def __init__(self, server: Server, command: list[str], *, env: dict[str, str], **streams: Any):
         self.args, self.returncode = command, None
         at = command.index("-m") + 1
         request = {"module": command[at], "arguments": command[at + 1 :], "environment": env}
@@ -163,12 +174,18 @@ class _Fork:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
         return int(self.returncode or 0)
 
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
     def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
         if self.poll() is None:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, 9)
+                os.kill(self.pid, number)
 
-    def __enter__(self) -> "_Fork":
+    def __enter__(self) -> "Fork":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,8 +197,8 @@ class _Fork:
 # In the server --------------------------------------------------------------------------------
 
 
-def _serve(line: socket.socket) -> None:
-    for name in (*LIBRARIES, *PARTS):
+def _serve(line: socket.socket, kind: str) -> None:
+    for name in IMPORTS[kind]:
         import_module(name)
     gc.freeze()
     while True:
@@ -231,7 +248,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(request["environment"])
     module = request["module"]
     sys.argv = [module, *request["arguments"]]
-    sys.modules.pop(module, None)
+    if not hasattr(sys.modules.get(module), "__path__"):  # of a package, its __main__ is run
+        sys.modules.pop(module, None)
     _leave(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True))
 
 
@@ -250,4 +268,4 @@ def _leave(run: Callable[[], Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

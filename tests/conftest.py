@@ -11,8 +11,10 @@ from filelock import FileLock
 from scanvi_core import runtime
 from tests import children
 
-# The processes of ``pytest -n`` share the cores; what torch reads when it is first imported.
+# The processes of ``pytest -n`` share the cores; what torch and numba read when they are first
+# imported. Numba gives torch as many threads as it takes itself, when it draws the first map.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 Once = Callable[[str, Callable[[Path], Path]], Path]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import ROOT
+from tests import ROOT, children
 
 APPS = Path(__file__).parent / "apps"
 START_S = 60
@@ -62,7 +62,8 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     ``start_app(script, env={...}, args=[...])``: `env` adds variables, `args` adds flags of
     ``streamlit run``. All servers stop with the test session.
     """
-    running: dict[tuple[Any, ...], tuple[subprocess.Popen[bytes], str]] = {}
+    running: dict[tuple[Any, ...], tuple[Any, str]] = {}
+    imported = children.Server("app")
 
     def start(
         script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
@@ -70,29 +71,31 @@ def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
         asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
         if asked not in running:
             log = tmp_path_factory.mktemp("server") / "log.txt"
-            running[asked] = _serve(Path(script), env or {}, args, log)
+            running[asked] = _serve(imported, [str(script), *args], env or {}, log)
         return running[asked][1]
 
     yield start
     for server, _ in running.values():
         _stop(server)
+    imported.close()
 
 
 def _serve(
-    script: Path, env: dict[str, str], args: Sequence[str], log: Path
-) -> tuple[subprocess.Popen[bytes], str]:
+    imported: children.Server, arguments: list[str], env: dict[str, str], log: Path
+) -> tuple[children.Fork, str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
+    command = [sys.executable, "-m", "streamlit", "run", arguments[0], f"--server.port={port}"]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with log.open("wb") as sink:
-        server = subprocess.Popen(
-            [*command, *SERVER_FLAGS, *args],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | env,
+        server = children.Fork(
+            imported,
+            [*command, *SERVER_FLAGS, *arguments[1:]],
+            env=os.environ | {"PYTHONPATH": path} | env,
+            stdin=subprocess.DEVNULL,
             stdout=sink,
-            stderr=subprocess.STDOUT,
+            stderr=sink,
         )
     url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_S
     while time.monotonic() < deadline and server.poll() is None:
@@ -105,7 +108,7 @@ def _serve(
     pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: children.Fork) -> None:
     server.terminate()
     try:
         server.wait(10)
