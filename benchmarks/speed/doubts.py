@@ -130,7 +130,7 @@ def table(rows: list[list[Cell]]) -> Result:
     """Return the table that is written."""
     notes = [
         f"Cells drawn from {retrain.SOURCE}: 2,000 genes, two batches, {SHOWN:.0%} labeled.",
-        "One thread.",
+        "One thread, but for the neighbors of doublets.",
         "Of more than 50,000 cells doublets are looked for only when asked.",
         "Imports are in the seconds of the part that needs them first.",
     ]

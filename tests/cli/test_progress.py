@@ -62,6 +62,14 @@ def test_the_time_left_is_of_everything_and_goes_by_how_it_goes(monkeypatch):
     assert told[-1][0] == told[-2][0]
 
 
+def test_doublets_and_maps_are_planned_for_as_many_cells_as_get_them():
+    limits = {parts.MAPS: 1_000, parts.DOUBTS: 1_000}
+    below, above = (parts.planned(n, limits, 9.0, 1) for n in (1_000, 1_001))
+    assert above[parts.MAPS] == below[parts.MAPS] and above[parts.TRAINING] == 9.0
+    assert below[parts.DOUBTS] - above[parts.DOUBTS] > 0.3
+    assert above[parts.GENES] > below[parts.GENES]
+
+
 def test_a_bar_on_a_terminal_does_not_go_back(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)

@@ -97,12 +97,14 @@ def _work(opened: Workspace, request: AnnotateRequest, bar: Progress) -> tuple[s
 def _plan(opened: Workspace, request: AnnotateRequest) -> dict[str, float]:
     """Return about how long each part takes, in seconds."""
     from scanvi_core.annotation.layout.embedding import LAYOUT_CELLS
+    from scanvi_core.services.diagnostics import uncertainty_job
 
     n_obs, train = opened.dataset.n_obs, request.training.train
     n_genes = min(train.n_top_genes, opened.dataset.n_vars)
     steps = 0 if request.pack is not None else train.n_steps(n_obs)
     training_s = steps * usual_step_s(n_genes, train)
-    return planned(n_obs, LAYOUT_CELLS, training_s, len(request.maps))
+    limits = {MAPS: LAYOUT_CELLS, DOUBTS: uncertainty_job.MAX_DOUBLET_CELLS}
+    return planned(n_obs, limits, training_s, len(request.maps))
 
 
 def _asked(opened: Workspace, request: AnnotateRequest) -> dict[str, Any]:

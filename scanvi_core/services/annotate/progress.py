@@ -22,17 +22,35 @@ SECONDS = {
     GENES: (1.0, 2e-4),
     PREDICTING: (2.0, 4e-4),
     MAPS: (4.0, 1.6e-3),  # of each map, up to as many cells as are laid out
-    DOUBTS: (3.0, 5e-4),
+    DOUBTS: (3.0, 6e-5),  # as measured by `benchmarks.speed.doubts`
     WRITING: (1.5, 1e-4),
 }
+DOUBLETS = 4e-4  # for every cell, in which they are looked for; with the doubts
 
 
-def planned(n_cells: int, n_laid_out: int, training_s: float, n_maps: int) -> dict[str, float]:
-    """Return about how many seconds each part takes after the file is read."""
+def planned(
+    n_cells: int, limits: Mapping[str, int], training_s: float, n_maps: int
+) -> dict[str, float]:
+    """Return about how many seconds each part takes after the file is read.
+
+    Parameters
+    ----------
+    n_cells
+        Of all files.
+    limits
+        Most cells of a map (`MAPS`), and with which doublets are looked for (`DOUBTS`).
+    training_s
+        How long the training takes.
+    n_maps
+        How many maps are drawn.
+    """
     seconds = {part: once + each * n_cells for part, (once, each) in SECONDS.items()}
     once, each = SECONDS[MAPS]
-    laid_out = once + each * min(n_cells, n_laid_out)
-    return seconds | {TRAINING: training_s, MAPS: n_maps * laid_out}
+    laid_out = once + each * min(n_cells, limits[MAPS])
+    doublets = DOUBLETS * n_cells if n_cells <= limits[DOUBTS] else 0.0
+    return seconds | {
+        TRAINING: training_s, MAPS: n_maps * laid_out, DOUBTS: seconds[DOUBTS] + doublets
+    }  # fmt: skip
 
 
 class Progress:
