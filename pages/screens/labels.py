@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.explore import naming, workbench
 from pages.ui.frame import grown, header, read_only, requires
 from pages.ui.frame.pages import TRAIN
-from pages.ui.labels import broader, form, holdout, term_list, type_form
+from pages.ui.labels import broader, form, holdout, term_list, type_form, vocabularies
 from pages.ui.look import said
 from pages.ui.opinions import section
 from scanvi_core.services.explore import colors, maps
@@ -45,6 +45,7 @@ def show_types() -> None:
         st.header("Set aside for an honest score")
         holdout.draw(opened)
     term_list.draw(opened)
+    vocabularies.draw(opened)
 
 
 if not labels.seq:

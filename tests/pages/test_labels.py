@@ -13,7 +13,7 @@ from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobRequest, JobStatus
 from scanvi_core.services.labels import edit, reference_names
 from scanvi_core.services.projects.open_file import import_into
-from scanvi_core.services.workspace import IO_LANE, workspace
+from scanvi_core.services.workspace import IO_LANE, set_batch_key, workspace
 from tests.pages.conftest import said
 from tests.pages.test_screens import sound
 
@@ -137,3 +137,21 @@ def test_a_project_without_types_has_nothing_to_match(visit, project):
     edit.start_empty(workspace(project))
     app = sound(visit("labels", project))
     assert not [button for button in app.button if button.key == "terms-open"]
+
+
+def test_names_of_different_batches_are_compared_ticked_and_merged(visit, labeled):
+    opened = workspace(labeled)
+    set_batch_key(opened, "batch")
+    assert not [b for b in sound(visit("labels", labeled)).button if b.key == "vocabularies-ask"]
+    is_b = (opened.dataset.values("cell_type").astype(str) == "CD19+ B").to_numpy()
+    second = opened.batches("batch").index % 2 == 1
+    edit.name_cells(opened, np.flatnonzero(is_b & second), "CD19 B cells", "lasso")
+    edit.name_cells(opened, np.flatnonzero(is_b & ~second), "CD19+ B", "lasso")
+    app = sound(visit("labels", labeled))
+    app.button(key="vocabularies-ask").click().run()
+    button = sound(app).button(key="vocabularies-do")
+    assert button.label == "Merge 1 name" and button.proto.type == "primary"
+    button.click().run()
+    assert opened.labels().counts["CD19+ B"] == np.count_nonzero(is_b)
+    assert "CD19 B cells" not in opened.labels().active
+    assert not [b for b in sound(app).button if b.key.startswith("vocabularies-")]

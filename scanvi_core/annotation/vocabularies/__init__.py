@@ -1,0 +1,1 @@
+"""Names that different sources have for the same cells."""
