@@ -51,7 +51,7 @@ def refusal(capsys, *arguments):
     assert cli.main([str(word) for word in arguments]) == cli.BAD_INPUT
     out, err = capsys.readouterr()
     assert not out
-    assert err.count("\n") == 1 and err.endswith("\n")
+    assert err.count("\n") == 1 and err.endswith("\n"), err
     assert err.startswith("error: ")
     assert "Traceback" not in err
     return err

@@ -202,7 +202,9 @@ def _question(item: ReviewItem, proposal: Proposal) -> str:
         one, other = proposal.between
         rival = "a type nobody has named" if other == NAME else f"**{md(other)}**"
         return f"Undecided between **{md(one)}** and {rival}: {md(proposal.sides)}."
-    return f"{'Is it' if alone else 'Are they'} **{md(proposal.answer)}**?"
+    is_broad = proposal.broad is not None and proposal.answer == proposal.broad.name
+    kind = "some kind of " if is_broad else ""
+    return f"{'Is it' if alone else 'Are they'} {kind}**{md(proposal.answer)}**?"
 
 
 def _actions(opened: Workspace, item: ReviewItem, kind: str, proposal: Proposal) -> None:

@@ -37,6 +37,7 @@ def cards(
     reviewable: npt.NDArray[np.bool_],
     *,
     known: npt.NDArray[np.integer[Any]],
+    broader: npt.NDArray[np.bool_] | None = None,
     n_asked: int = 0,
     max_items: int | None = None,
 ) -> list[ReviewGroup]:
@@ -54,6 +55,8 @@ def cards(
         Cells [n] that wait for a name.
     known
         Label codes [n], below 0 where there is none.
+    broader
+        Which types are part of each broader one [nodes, K]; None: there is none.
     n_asked
         Cards shown before, which decides which of these is the most novel one.
     """
@@ -66,7 +69,7 @@ def cards(
         return []
     worth, strange = _worth(groups, probabilities, (novelty, doubt), known)
     places = _interleaved(worth, strange, [len(own) for own in groups], n_asked)[:max_items]
-    return [_card(groups[place], clusters, probabilities, novelty) for place in places]
+    return [_card(groups[place], clusters, probabilities, novelty, broader) for place in places]
 
 
 def faded(novelty: Floats, before: Floats, now: Floats, explained: Floats) -> Floats:
@@ -120,11 +123,34 @@ def _interleaved(worth: Floats, strange: Floats, sizes: list[int], n_asked: int)
     return order
 
 
-def _card(group: Rows, clusters: Clusters, p: Floats, novelty: Floats) -> ReviewGroup:
+def _card(
+    group: Rows,
+    clusters: Clusters,
+    p: Floats,
+    novelty: Floats,
+    broader: npt.NDArray[np.bool_] | None,
+) -> ReviewGroup:
     """Return the middle of those cells of a cluster that the model calls the same, as a card."""
     said = p[group].argmax(axis=1)
     same = group[said == np.bincount(said).argmax()]
     own = same if same.size >= LEAST_CELLS else group
+    if broader is not None:
+        own = _settled_broadly(group, own, p, broader)
     gain = float((1.0 - p[own].max(axis=1)).sum())
     why = asked(p[group].max(axis=1), novelty[group])
     return replace(describe(clusters.middle(own), p), gain=gain, n_alike=len(own), asked=why)
+
+
+def _settled_broadly(group: Rows, own: Rows, p: Floats, broader: npt.NDArray[np.bool_]) -> Rows:
+    """Return the cells of a broader type that is sure, where these are more than its `own` card.
+
+    Where the type of the card's own cells is sure, these are asked about: that says more.
+    """
+    if p[own].mean(axis=0).max() >= LOW_CONFIDENCE:
+        return own
+    said = p[group].argmax(axis=1)
+    for types in sorted(broader, key=np.count_nonzero):  # the narrowest that settles more
+        wider = group[types[said]]
+        if wider.size > own.size and p[np.ix_(wider, types)].sum(axis=1).mean() >= LOW_CONFIDENCE:
+            return wider
+    return own

@@ -93,7 +93,8 @@ class ReviewItem:
 
 def _cards(opened: Workspace, run_id: str, seq: int, kind: str) -> tuple[ReviewItem, ...]:
     """Return the cards of a kind: of a run (seq 0) or of provisional predictions still there."""
-    cache, key = opened.cache, ("cards", run_id, seq, kind)
+    above = () if seq else tuple(opened.labels().parents.items())
+    cache, key = opened.cache, ("cards", run_id, seq, kind, above)
     if not run_id:
         begun = kind == SUGGESTED and first_cards.progress(opened) is not None
         told = (*key, revision(opened))
@@ -147,7 +148,8 @@ def _groups(opened: Workspace, predictions: results.Results, kind: str) -> tuple
         drawn = open_ & to_check(opened, predictions)
         return tuple(random_checks(z1, p, drawn, n=MOST_CHECKS, around=1, seed=CHECK_SEED))
     if kind == SUGGESTED:
-        return suggested(predictions.run, (p, p), open_, y)[0]
+        tree = TypeTree(predictions.names, opened.labels().parents)
+        return suggested(predictions.run, (p, p), open_, y, tree.members)[0]
     found = uncertainty.reasons(opened)
     if found is None or found.run_id != predictions.run_id:
         return ()

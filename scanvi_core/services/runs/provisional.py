@@ -19,6 +19,7 @@ from scanvi_core.services.runs.frozen_run import known_of, renamed_since
 from scanvi_core.services.runs.inputs import inputs_of
 from scanvi_core.services.runs.review_cards import suggested
 from scanvi_core.services.workspace import Workspace
+from scanvi_core.type_tree import TypeTree
 
 if TYPE_CHECKING:
     from scanvi_core.annotation.review.doubt_groups import ReviewGroup
@@ -143,7 +144,7 @@ def _work_out(opened: Workspace, inputs: Inputs) -> Provisional:
         run_probabilities = of_model(model.probabilities, codes_now(before, now), len(now.names))
         groups, novelty = suggested(
             run, (run_probabilities, probabilities), open_ & ~inputs.holdout, inputs.y,
-            inputs.seq - run.settings.labels_seq,
+            TypeTree(now.names, now.parents).members, inputs.seq - run.settings.labels_seq,
         )  # fmt: skip
     predictions = replace(model, names=inputs.label_names, **results.readings(probabilities))
     n_changed = _n_other(model, predictions, open_)

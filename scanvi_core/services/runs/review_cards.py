@@ -17,6 +17,7 @@ def suggested(
     probabilities: tuple[np.ndarray, np.ndarray],
     open_: np.ndarray,
     known: np.ndarray,
+    broader: np.ndarray | None = None,
     n_asked: int = 0,
 ) -> "tuple[tuple[ReviewGroup, ...], np.ndarray]":
     """Return the cards of a run, the most useful first, and the novelty [n_obs] they go by.
@@ -29,6 +30,8 @@ def suggested(
         Cells [n_obs] without a label.
     known
         Label codes [n_obs], below 0 where there is none.
+    broader
+        Which types are part of each broader one [nodes, K]; None: there is none.
     n_asked
         Decisions since the run was begun.
     """
@@ -42,4 +45,5 @@ def suggested(
         return tuple(review_queue(run.array(Z1), now, open_, known=known)), unknown
     since = (known >= 0) & (run.array("y") < 0)
     new = review_clusters.novelty(run, before, now, made.nearness(since))
-    return tuple(cards(made, now, new, open_, known=known, n_asked=n_asked)), new
+    asked = cards(made, now, new, open_, known=known, broader=broader, n_asked=n_asked)
+    return tuple(asked), new

@@ -120,3 +120,24 @@ def test_a_card_of_a_mixed_cluster_shows_the_cells_that_the_model_calls_the_same
         if clusters.codes[card.rows[0]] == clusters.codes[250]
     )  # fmt: skip
     assert set(shown.rows) <= set(others) and shown.n_alike == others.size
+
+
+def test_a_card_asks_about_the_broader_type_where_that_settles_more_cells(cells):
+    kind, _, _, p, clusters = cells
+    known, open_ = none()
+    own = np.flatnonzero(clusters.codes == clusters.codes[np.flatnonzero(kind == 1)[0]])
+    p = p.copy()
+    p[own] = [0.5, 0.4, 0.1]  # unsure which of the two, sure that it is one of them
+    p[own[::3]] = [0.4, 0.5, 0.1]
+
+    def card(broader):
+        made = cards(clusters, p, np.zeros(300), open_, known=known, broader=broader)
+        return next(card for card in made if card.rows[0] in own)
+
+    n = len(own)
+    assert card(None).n_alike == n - len(own[::3]) and card(np.zeros((0, 3), bool)).n_alike < n
+    assert card(np.array([[True, True, True], [True, True, False]])).n_alike == n
+    assert card(np.array([[True, False, True]])).n_alike < n  # 60 %: that is not sure
+    p[own] = [0.85, 0.15, 0.0]
+    p[own[::3]] = [0.4, 0.6, 0.0]
+    assert card(np.array([[True, True, False]])).n_alike == n - len(own[::3])  # a type is sure

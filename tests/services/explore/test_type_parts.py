@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
 from scanvi_core.annotation.layout.parts import parts_of
 from scanvi_core.errors import LabelsUnusable
@@ -37,6 +38,17 @@ def test_parts_are_the_same_whenever_they_are_asked_for(mixed):
     assert np.array_equal(parts_of(logs, 3), parts_of(logs, 3))
     sizes = np.bincount(parts_of(logs, 3))
     assert len(sizes) == 3 and (np.diff(sizes) <= 0).all()
+
+
+def test_an_odd_cell_is_no_part_and_genes_that_nobody_shares_are_no_reason():
+    random = np.random.default_rng(0)
+    logs = random.poisson(1.0, (60, 200)).astype(float)
+    logs[:30, :20] += 3.0
+    logs[59, 100:] += 40.0
+    codes = parts_of(sparse.csr_matrix(np.log1p(logs)), 2)
+    assert sorted(np.bincount(codes)) == [30, 30] and len(set(codes[:30])) == 1
+    alone = sparse.csr_matrix(np.eye(60))  # every gene is of one cell
+    assert len(parts_of(alone, 2)) == 60
 
 
 def test_a_type_with_few_cells_has_no_parts(labeled):

@@ -8,9 +8,10 @@ from scanvi_core.annotation.review.card_clusters import CARD_CELLS, LEAST_CELLS
 from scanvi_core.annotation.review.grouping import PART_CELLS
 from scanvi_core.annotation.uncertainty.reasons import Reason
 from scanvi_core.errors import DataDamaged
+from scanvi_core.services import jobs
 from scanvi_core.services.labels import edit
 from scanvi_core.services.review import answers, queue
-from scanvi_core.services.runs import results, review_clusters
+from scanvi_core.services.runs import provisional, results, review_clusters
 from scanvi_core.services.workspace import workspace
 
 
@@ -131,3 +132,31 @@ def test_a_card_has_the_deepest_broader_type_that_is_sure_where_no_type_is(train
         assert broad.probability == pytest.approx(shares[sure[0]], abs=1e-5)
         said.append(broad.name)
     assert said
+
+
+def test_cards_speak_for_more_cells_once_a_broader_type_settles_them(trained):
+    opened = workspace(trained)
+    before = sum(item.n_alike for item in queue.queue(opened))
+    names = [name for name in opened.labels().active if name.startswith(("CD4+", "CD8+"))]
+    edit.set_parents(opened, dict.fromkeys(names, ("T cell",)))
+    after = queue.queue(opened)
+    assert sum(item.n_alike for item in after) > before
+    assert queue.card(opened, after[0].token) == after[0]
+
+
+def test_a_card_of_earlier_provisional_predictions_stays_as_it_was(trained):
+    opened = workspace(trained)
+    edit.set_parents(opened, {"CD4+/CD25 T Reg": ("T cell",)})
+
+    def decide():
+        answers.unknown(opened, queue.queue(opened)[0])
+        provisional.state(opened)
+        for job in jobs.list_jobs(f"{trained}/{provisional.PROVISIONAL}"):
+            assert jobs.wait(job.id, 60).error is None
+        return queue.queue(opened)[0]
+
+    first = decide()
+    second = decide()
+    assert first.is_provisional and second.seq > first.seq
+    edit.set_parents(opened, {})
+    assert queue.card(opened, first.token) == first
