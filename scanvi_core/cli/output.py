@@ -39,11 +39,14 @@ class Bar:
         self._begin()
 
     def _begin(self) -> None:
-        self._far, self._said_at, self._drawn = 0.0, time.monotonic(), False
+        self._far, self._drawn = 0.0, False
+        self._said_at: float | None = None  # from the first report on, not from the import
 
     def report(self, fraction: float, message: str) -> None:
         """Show how far the work is."""
         self._far = max(self._far, min(1.0, fraction))
+        if self._said_at is None:
+            self._said_at = time.monotonic()
         if sys.stderr.isatty():
             self._draw(message)
         elif time.monotonic() - self._said_at >= LINE_EVERY_S:

@@ -83,9 +83,9 @@ def test_a_bar_on_a_terminal_does_not_go_back(monkeypatch):
 
 
 def test_without_a_terminal_there_is_a_line_a_minute(monkeypatch, capsys):
-    now = [0.0]
+    now = [-900.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    bar = output.Bar()
+    bar = output.Bar()  # made when it is imported, long before the work begins
     for second in range(0, 150, 10):
         now[0] = float(second)
         bar.report(second / 150, f"at {second}")
