@@ -108,6 +108,7 @@ class Settings(TypedDict, total=False):
     batch_key: str | None
     labels_key: str | None
     unlabeled: list[str]
+    told_apart: list[list[str]]
     holdout: Holdout
     quality: Quality | None
     submission: Submission

@@ -157,6 +157,7 @@ SETTINGS = {
     "quality": put(quality=[]), "quality 2": put(quality={"limits": {"totals": 3}}),
     "holdout": put(holdout={"how": 1}), "cap": put(cap={"types": 1}),
     "submission": put(submission={"columns": {"a": 1}}),
+    "told apart": put(told_apart=["a"]), "told apart 2": put(told_apart=[[1, 2]]),
 }  # fmt: skip
 
 

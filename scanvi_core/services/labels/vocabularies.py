@@ -19,7 +19,7 @@ from scanvi_core.services.labels.names_table import suggest_names
 from scanvi_core.services.workspace import Workspace
 
 SAME, PART = relations.SAME, relations.PART
-TOLD_APART = "names_told_apart"  # settings: pairs of names
+TOLD_APART = "told_apart"  # settings: pairs of names
 SEED = 0
 HALF = 0.5  # of the cells of a name: less speaks against it
 WRITTEN = {"spelling": "written alike", "synonym": "synonyms"}
