@@ -15,7 +15,7 @@ WITH_EXAMPLES = sorted(
 
 
 def test_there_are_examples():
-    assert "scanvi_core.services.labels.near_names" in WITH_EXAMPLES
+    assert "scanvi_core.services.labels.names.near_names" in WITH_EXAMPLES
 
 
 @pytest.mark.parametrize("name", WITH_EXAMPLES)

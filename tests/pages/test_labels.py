@@ -11,7 +11,8 @@ from scanvi_core.project.folder import create_project
 from scanvi_core.services import jobs
 from scanvi_core.services.explore import maps
 from scanvi_core.services.jobs import JobRequest, JobStatus
-from scanvi_core.services.labels import edit, reference_names
+from scanvi_core.services.labels import edit
+from scanvi_core.services.labels.names import reference_names
 from scanvi_core.services.projects.open_file import import_into
 from scanvi_core.services.workspace import IO_LANE, set_batch_key, workspace
 from tests.pages.conftest import said

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui.text import md
-from scanvi_core.services.labels import completions
+from scanvi_core.services.labels.names import completions
 
 
 def name_box(label: str, known: Sequence[str], key: str, **more: Any) -> str | None:

@@ -11,13 +11,8 @@ from pages.ui.markers import table_form
 from pages.ui.text import error_text, md
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import (
-    edit,
-    from_export,
-    from_project,
-    reference_names,
-    type_table,
-)
+from scanvi_core.services.labels import edit, from_export, from_project, type_table
+from scanvi_core.services.labels.names import reference_names
 from scanvi_core.services.opinions import from_columns
 from scanvi_core.services.viewing import remarks
 from scanvi_core.services.workspace import Workspace

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.frame.actions import do
-from scanvi_core.services.labels.names_table import CELLS, HERE, HOW, OWN
+from scanvi_core.services.labels.names.names_table import CELLS, HERE, HOW, OWN
 
 
 def edit(

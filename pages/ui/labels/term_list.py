@@ -8,8 +8,9 @@ from pages.ui.frame import state
 from pages.ui.text import error_text, md, short
 from scanvi_core.errors import ScanviError
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import edit, term_lines, type_terms
-from scanvi_core.services.labels.term_lines import TermLine
+from scanvi_core.services.labels import edit, type_terms
+from scanvi_core.services.labels.names import term_lines
+from scanvi_core.services.labels.names.term_lines import TermLine
 from scanvi_core.services.workspace import Workspace
 
 OPEN, SKIPPED, FAILED = "terms-open", "terms-skipped", "terms-failed"

@@ -8,8 +8,8 @@ import streamlit as st
 from pages.ui.frame import state
 from pages.ui.frame.actions import do
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import vocabularies
-from scanvi_core.services.labels.vocabularies import PART, SAME, Line
+from scanvi_core.services.labels.names import vocabularies
+from scanvi_core.services.labels.names.vocabularies import PART, SAME, Line
 from scanvi_core.services.workspace import Workspace
 
 ASKED = "vocabularies-asked"

@@ -11,7 +11,7 @@ from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion
 from scanvi_core.services.labels import edit
 from scanvi_core.services.labels.from_csv import LabelTable
-from scanvi_core.services.labels.names_table import NameLine, suggest_names
+from scanvi_core.services.labels.names.names_table import NameLine, suggest_names
 from scanvi_core.services.opinions.kept import kept
 from scanvi_core.services.opinions.known_columns import Found, known_columns, score_of
 from scanvi_core.services.workspace import Workspace

@@ -7,7 +7,7 @@ import pandas as pd
 
 from scanvi_core.project import opinions
 from scanvi_core.project.opinions import Opinion as Opinion  # noqa: PLC0414  passed on to the pages
-from scanvi_core.services.labels.names_table import CELLS, HERE, HOW, OWN, suggest_names
+from scanvi_core.services.labels.names.names_table import CELLS, HERE, HOW, OWN, suggest_names
 from scanvi_core.services.opinions.from_columns import types_here
 from scanvi_core.services.workspace import Workspace
 

@@ -11,7 +11,8 @@ from scanvi_core.services import jobs
 from scanvi_core.services.diagnostics import uncertainty
 from scanvi_core.services.explore import maps
 from scanvi_core.services.formatting import count
-from scanvi_core.services.labels import completions, edit
+from scanvi_core.services.labels import edit
+from scanvi_core.services.labels.names import completions
 from scanvi_core.services.review import answers, evidence, queue, why
 from scanvi_core.services.review.proposed import NAME, UNKNOWN, Proposal
 from scanvi_core.services.workspace import workspace

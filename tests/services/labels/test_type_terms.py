@@ -6,7 +6,8 @@ import pytest
 from scanvi_core.errors import SettingInvalid
 from scanvi_core.project.label_log import events
 from scanvi_core.services.export.cellxgene import form
-from scanvi_core.services.labels import edit, term_lines, type_table, type_terms
+from scanvi_core.services.labels import edit, type_table, type_terms
+from scanvi_core.services.labels.names import term_lines
 from scanvi_core.services.labels.type_terms import NONE_FITS
 from scanvi_core.services.projects import library
 from scanvi_core.services.workspace import workspace

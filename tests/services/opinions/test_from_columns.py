@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scanvi_core.errors import ColumnMissing, LabelsUnusable
-from scanvi_core.services.labels import edit, from_csv, names_table
+from scanvi_core.services.labels import edit, from_csv
+from scanvi_core.services.labels.names import names_table
 from scanvi_core.services.opinions import from_columns, kept, names
 from scanvi_core.services.opinions.from_columns import of_file, of_table
 from scanvi_core.services.workspace import workspace

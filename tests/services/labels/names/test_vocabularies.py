@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from scanvi_core.services.labels import edit, vocabularies
-from scanvi_core.services.labels.vocabularies import PART, SAME
+from scanvi_core.services.labels import edit
+from scanvi_core.services.labels.names import vocabularies
+from scanvi_core.services.labels.names.vocabularies import PART, SAME
 from scanvi_core.services.workspace import set_batch_key, workspace
 
 T_CELLS = ("CD4+/CD25 T Reg", "CD8+ Cytotoxic T", "CD8+/CD45RA+ Naive Cytotoxic")

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from scanvi_core.services.labels import edit
-from scanvi_core.services.labels.names_table import CELLS, HERE, HOW, OWN, suggest_names
+from scanvi_core.services.labels.names.names_table import CELLS, HERE, HOW, OWN, suggest_names
 from scanvi_core.services.projects.joining import joined_files
 from scanvi_core.services.workspace import Workspace
 

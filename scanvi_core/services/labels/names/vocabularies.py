@@ -15,7 +15,7 @@ from scanvi_core.annotation.vocabularies import relations
 from scanvi_core.ontology import broader
 from scanvi_core.project.label_log import events
 from scanvi_core.services.labels import edit, type_terms
-from scanvi_core.services.labels.names_table import suggest_names
+from scanvi_core.services.labels.names.names_table import suggest_names
 from scanvi_core.services.workspace import Workspace
 
 SAME, PART = relations.SAME, relations.PART

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scanvi_core.services.labels.names_table import SYNONYMS, suggest_names
-from scanvi_core.services.labels.near_names import plain_name
+from scanvi_core.services.labels.names.names_table import SYNONYMS, suggest_names
+from scanvi_core.services.labels.names.near_names import plain_name
 
 TYPES = ("CD14 Mono", "CD16 Mono", "B", "B Activated", "DC", "pDC", "NK", "CD4 Naive T", "CD8 T")
 

@@ -6,8 +6,9 @@ import pytest
 
 from scanvi_core import runtime
 from scanvi_core.services import jobs
-from scanvi_core.services.labels import edit, reference_names
-from scanvi_core.services.labels.names_table import HERE, HOW, OWN
+from scanvi_core.services.labels import edit
+from scanvi_core.services.labels.names import reference_names
+from scanvi_core.services.labels.names.names_table import HERE, HOW, OWN
 from scanvi_core.services.projects.joining import several_files
 from scanvi_core.services.workspace import workspace
 from tests.services.packed import small_example

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from scanvi_core import keys
-from scanvi_core.services.labels.near_names import plain_name
+from scanvi_core.services.labels.names.near_names import plain_name
 
 How = Literal["exact", "spelling", "synonym", "as it says", ""]
 OWN, CELLS, HERE, HOW = "it says", "cells", "means here", "why"  # columns of the table shown

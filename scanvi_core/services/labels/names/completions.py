@@ -5,7 +5,7 @@ from functools import cache
 
 from scanvi_core.ontology import search, table
 from scanvi_core.ontology.table import Term
-from scanvi_core.services.labels.near_names import near_names
+from scanvi_core.services.labels.names.near_names import near_names
 
 ID, MEANS = " · ", " → "  # before an id; between another name and the one of the ontology
 MOUSE = "mouse · "  # before names of mouse cells that have a term for all species as well

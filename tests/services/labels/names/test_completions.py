@@ -2,7 +2,7 @@
 
 import pytest
 
-from scanvi_core.services.labels.completions import completions, in_ontology, name_of, near
+from scanvi_core.services.labels.names.completions import completions, in_ontology, name_of, near
 
 KNOWN = ["Mine", "T cell", "NK", "a · CL:0000000"]
 

@@ -1,0 +1,1 @@
+"""What types are called: completed, matched to others' names and to the Cell Ontology."""
