@@ -48,6 +48,7 @@ def test_a_reference_names_the_cells_of_a_file_and_is_not_written(capsys, files,
     summary = run(capsys, other, "--reference", labeled, "-o", tmp_path / "out.h5ad")
     assert summary["files"]["labeled"]["reference"]
     assert sum(row["cells"] for row in summary["mapping"].values()) == 350
+    assert all(len(str(row["alike"])) <= 5 for row in summary["mapping"].values())
     after = anndata.read_h5ad(tmp_path / "out.h5ad")
     assert after.obs_names.equals(anndata.read_h5ad(other).obs_names)
     types = set(anndata.read_h5ad(labeled).obs["cell_type"].cat.categories)

@@ -41,7 +41,8 @@ def mapping(opened: Workspace) -> Mapping | None:
     checked, taught_by = uncertainty.reasons(opened), of_references(opened)
     new = ~taught_by & (predictions.prediction >= 0)
     cells = pd.DataFrame({"type": predictions.prediction[new]})
-    cells["alike"] = np.nan if checked is None else 1 - checked.novelty[new]
+    alike = np.nan if checked is None else 1 - checked.novelty[new].astype(np.float64)
+    cells["alike"] = alike
     cells["novel"] = np.nan if checked is None else checked.novelty[new] >= NOVEL_FROM
     y = np.array(predictions.run.array("y"))
     taught = np.bincount(y[(y >= 0) & taught_by], minlength=len(predictions.names))
