@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +57,53 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Start streamlit on a script and return its address; the same call gives the same server.
+def serving(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., AbstractContextManager[str]]]:
+    """A server of streamlit on a script, as long as the context lasts; it gives its address.
 
-    ``start_app(script, env={...}, args=[...])``: `env` adds variables, `args` adds flags of
-    ``streamlit run``. All servers stop with the test session.
+    ``with serving(script, env={...}, args=[...]) as url``: `env` adds variables, `args` adds
+    flags of ``streamlit run``.
     """
-    running: dict[tuple[Any, ...], tuple[Any, str]] = {}
     imported = children.Server("app")
 
-    def start(
+    @contextmanager
+    def serve(
         script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
-    ) -> str:
-        asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
-        if asked not in running:
-            log = tmp_path_factory.mktemp("server") / "log.txt"
-            running[asked] = _serve(imported, [str(script), *args], env or {}, log)
-        return running[asked][1]
+    ) -> Iterator[str]:
+        log = tmp_path_factory.mktemp("server") / "log.txt"
+        server, url = _serve(imported, [str(script), *args], env or {}, log)
+        try:
+            yield url
+        finally:
+            _stop(server)
 
-    yield start
-    for server, _ in running.values():
-        _stop(server)
+    yield serve
     imported.close()
+
+
+@pytest.fixture(scope="session")
+def start_app(
+    serving: Callable[..., AbstractContextManager[str]],
+) -> Iterator[Callable[..., str]]:
+    """Start streamlit on a script and return its address; the same call gives the same server.
+
+    ``start_app(script, env={...}, args=[...])``, see `serving`. All servers stop with the test
+    session.
+    """
+    running: dict[tuple[Any, ...], str] = {}
+
+    with ExitStack() as servers:
+
+        def start(
+            script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
+        ) -> str:
+            asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
+            if asked not in running:
+                running[asked] = servers.enter_context(serving(script, env, args))
+            return running[asked]
+
+        yield start
 
 
 def _serve(
