@@ -47,12 +47,25 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A fresh page, 1280 x 720; an uncaught error in it fails the test."""
+    context = new_context(browser)
+    with page_of(context) as fresh:
+        yield fresh
+        context.close()
+
+
+def new_context(browser: Any) -> Any:
+    """Return a memory of the browser of its own, for pages of 1280 x 720."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(30_000)
+    return context
+
+
+@contextmanager
+def page_of(context: Any) -> Iterator[Any]:
+    """Open a page; at the end, an uncaught error in it fails the test."""
     fresh, errors = context.new_page(), []
     fresh.on("pageerror", lambda error: errors.append(str(error)))
     yield fresh
-    context.close()
     assert not errors, f"the page threw: {errors}"
 
 
