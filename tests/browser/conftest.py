@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,38 +47,76 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A fresh page, 1280 x 720; an uncaught error in it fails the test."""
+    context = new_context(browser)
+    with page_of(context) as fresh:
+        yield fresh
+        context.close()
+
+
+def new_context(browser: Any) -> Any:
+    """Return a memory of the browser of its own, for pages of 1280 x 720."""
     context = browser.new_context(viewport={"width": 1280, "height": 720})
     context.set_default_timeout(30_000)
+    return context
+
+
+@contextmanager
+def page_of(context: Any) -> Iterator[Any]:
+    """Open a page; at the end, an uncaught error in it fails the test."""
     fresh, errors = context.new_page(), []
     fresh.on("pageerror", lambda error: errors.append(str(error)))
     yield fresh
-    context.close()
     assert not errors, f"the page threw: {errors}"
 
 
 @pytest.fixture(scope="session")
-def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
-    """Start streamlit on a script and return its address; the same call gives the same server.
+def serving(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., AbstractContextManager[str]]]:
+    """A server of streamlit on a script, as long as the context lasts; it gives its address.
 
-    ``start_app(script, env={...}, args=[...])``: `env` adds variables, `args` adds flags of
-    ``streamlit run``. All servers stop with the test session.
+    ``with serving(script, env={...}, args=[...]) as url``: `env` adds variables, `args` adds
+    flags of ``streamlit run``.
     """
-    running: dict[tuple[Any, ...], tuple[Any, str]] = {}
     imported = children.Server("app")
 
-    def start(
+    @contextmanager
+    def serve(
         script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
-    ) -> str:
-        asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
-        if asked not in running:
-            log = tmp_path_factory.mktemp("server") / "log.txt"
-            running[asked] = _serve(imported, [str(script), *args], env or {}, log)
-        return running[asked][1]
+    ) -> Iterator[str]:
+        log = tmp_path_factory.mktemp("server") / "log.txt"
+        server, url = _serve(imported, [str(script), *args], env or {}, log)
+        try:
+            yield url
+        finally:
+            _stop(server)
 
-    yield start
-    for server, _ in running.values():
-        _stop(server)
+    yield serve
     imported.close()
+
+
+@pytest.fixture(scope="session")
+def start_app(
+    serving: Callable[..., AbstractContextManager[str]],
+) -> Iterator[Callable[..., str]]:
+    """Start streamlit on a script and return its address; the same call gives the same server.
+
+    ``start_app(script, env={...}, args=[...])``, see `serving`. All servers stop with the test
+    session.
+    """
+    running: dict[tuple[Any, ...], str] = {}
+
+    with ExitStack() as servers:
+
+        def start(
+            script: Path | str, env: dict[str, str] | None = None, args: Sequence[str] = ()
+        ) -> str:
+            asked = (str(script), tuple(sorted((env or {}).items())), tuple(args))
+            if asked not in running:
+                running[asked] = servers.enter_context(serving(script, env, args))
+            return running[asked]
+
+        yield start
 
 
 def _serve(

@@ -1,6 +1,6 @@
 """Every page as axe-core sees it, light and dark, wide and narrow: contrast, names, headings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,20 @@ def home(trained_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
         return home, copy_of(trained_folder, "Cells")
 
 
-@pytest.mark.parametrize("slug", [page.slug for page in PAGES])
-def test_no_page_has_a_serious_finding(
-    browser: Any, start_app: Callable[..., str], home: tuple[Path, str], slug: str
-) -> None:
-    url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Iterator[Any]:
+    """One for all pages, which are only looked at: scripts are fetched and compiled once."""
     context = browser.new_context(viewport={"width": WIDTHS[0], "height": 720})
     context.set_default_timeout(90_000)
+    yield context
+    context.close()
+
+
+@pytest.mark.parametrize("slug", [page.slug for page in PAGES])
+def test_no_page_has_a_serious_finding(
+    context: Any, start_app: Callable[..., str], home: tuple[Path, str], slug: str
+) -> None:
+    url = start_app(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(home[0])})
     page = context.new_page()
     page.goto(f"{url}/{'' if slug == OPEN.slug else slug}?project={home[1]}")
     page.get_by_role("heading").first.wait_for()
@@ -53,7 +60,7 @@ def test_no_page_has_a_serious_finding(
             found += [f"{scheme} {width}: {cut} pixels wider than the page"] if cut > 0 else []
         ground = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
         grounds.append(page.evaluate(ground))
-    context.close()
+    page.close()
     assert grounds[0] != grounds[1]
     assert not found, "\n".join(found)
 

@@ -1,13 +1,7 @@
 """Each page by its own address, as the first request to a fresh server."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +13,6 @@ from scanvi_core.services.workspace import workspace
 from tests import ROOT
 from tests.projects import copy_of
 
-START_S = 60
 PAGES = {
     "check": "Check data",
     "labels": "Labels",
@@ -44,36 +37,12 @@ def labeled(imported: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 
 
 @pytest.fixture
-def fresh_server(labeled: tuple[Path, str], tmp_path: Path) -> Iterator[str]:
+def fresh_server(
+    serving: Callable[..., AbstractContextManager[str]], labeled: tuple[Path, str]
+) -> Iterator[str]:
     """A server that has answered nothing yet; it stops after the test, since seven are many."""
-    log = tmp_path / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
-               f"--server.port={_free_port()}"]  # fmt: skip
-    environment = os.environ | {"SCANVI_HOME": str(labeled[0]), "OMP_NUM_THREADS": "1"}
-    with log.open("wb") as sink:
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sink, stderr=sink)
-    try:
-        yield _when_up(f"http://127.0.0.1:{command[-1].rpartition('=')[2]}", server, log)
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _when_up(url: str, server: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
-                return url
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"the server did not start:\n{log.read_text()[-3000:]}")
+    with serving(ROOT / "app.py", env={runtime.HOME_VARIABLE: str(labeled[0])}) as url:
+        yield url
 
 
 @pytest.mark.parametrize("slug", PAGES)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from scanvi_core.annotation.layout import embedding
-from scanvi_core.annotation.model import annotator
+from scanvi_core.annotation.model import annotator, linear_models
 from scanvi_core.config import ModelConfig, TrainConfig
 from scanvi_core.errors import ScanviError
 from scanvi_core.project.folder import create_project, open_project
@@ -164,7 +164,7 @@ def _is(root: Path, path: Path, name: str) -> bool:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     # What a training reads is looked at, not what it learns and draws.
-    annotator.RETRAIN_STEPS = 2
+    annotator.RETRAIN_STEPS = linear_models.FIT_STEPS = 2
     embedding.umap_of = lambda z, **_: z[:, :2].copy()
     np.seterr(all="ignore")
     source = open_project(sys.argv[1]).root

@@ -25,6 +25,7 @@ MAX_PCA_CELLS = 20_000  # cells that components are taken from
 TAUGHT_WEIGHT = 4.0  # of SCANVI, once it was taught, against 1 of each; less in very short runs
 DECIDED_WEIGHT = 2.0  # the same where it learned soft labels, which the linear models learn, too
 FLOOR = 1e-9
+FIT_STEPS = 1_000  # of the optimizer, at most; it ends sooner by its tolerance
 LEAST_SHARE = 0.01  # of a soft label: of a type with less, nothing is learned
 
 
@@ -248,7 +249,7 @@ def _target(y: np.ndarray, soft: np.ndarray | None, weights: np.ndarray) -> _Tar
 def _fit_linear(features: Any, target: _Target, strength: float) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=1_000, tol=1e-3)
+    model = LogisticRegression(C=strength, max_iter=FIT_STEPS, tol=1e-3)
     model.fit(features[target.cells], target.codes, target.weights)
     weights, intercepts = model.coef_.T, model.intercept_
     if len(model.classes_) == 2:  # sklearn keeps one column for two types
