@@ -163,18 +163,16 @@ def _by_name(opened: Workspace, apart: np.ndarray) -> dict[Pair, tuple[str, str]
         first, second = (terms.get(names[code], "") for code in (one, other))
         if one < other and first and first == second:
             found[one, other] = SAME, f"both are {first}"
-        elif (
-            one < other and (line := suggest_names([names[one]], [names[other]])) and line[0].here
-        ):
-            found[one, other] = SAME, f"by {line[0].how}"
+        elif one < other and (how := _written_alike(names[one], names[other])):
+            found[one, other] = SAME, how
         elif first and second and first != second and second in broader.ancestors(first):
             found[one, other] = PART, f"{first} is a {second}"
     return found
 
 
 def _written_alike(name: str, other: str) -> str:
-    """Say how a name is written like another, or known as its synonym; empty: it is not."""
-    return next((line.how for line in suggest_names([name], [other]) if line.how in WRITTEN), "")
+    """Say that a name is written like another, or known as its synonym; empty: it is not."""
+    return next((WRITTEN.get(line.how, "") for line in suggest_names([name], [other])), "")
 
 
 def _kept_last(opened: Workspace, pair: Pair) -> Pair:

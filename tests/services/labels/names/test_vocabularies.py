@@ -67,8 +67,12 @@ def test_names_that_were_told_apart_are_not_asked_again(two_authors):
 
 def test_the_ontology_and_the_spelling_speak_too(two_authors):
     opened = two_authors
-    edit.rename(opened, "B lymphs", "B cell")
-    edit.rename(opened, "CD19+ B", "B cells")
+    edit.rename(opened, "B lymphs", "Marginal thing 1")  # it has no term
+    edit.rename(opened, "CD19+ B", "marginal things 1")
+    alike = next(line for line in vocabularies.lines(opened) if "hing" in line.name)
+    assert (alike.how, alike.why, alike.is_sure) == (SAME, "written alike", True)
+    edit.rename(opened, "Marginal thing 1", "B cell")
+    edit.rename(opened, "marginal things 1", "B cells")
     edit.rename(opened, "CD4+/CD25 T Reg", "regulatory T cell")
     found = {frozenset((line.name, line.other)): line for line in vocabularies.lines(opened)}
     same = found[frozenset(("B cell", "B cells"))]
