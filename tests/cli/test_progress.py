@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,9 +51,14 @@ def test_one_bar_over_all_parts_never_goes_back(seen):
     assert len({round(fraction, 2) for fraction in fractions}) > 10
 
 
+def clock(now):
+    """What a module takes for `time`; that of others stays, whose event loops would wait on it."""
+    return SimpleNamespace(monotonic=lambda: now[0], strftime=time.strftime)
+
+
 def test_the_time_left_is_of_everything_and_goes_by_how_it_goes(monkeypatch):
     now, told = [100.0], []
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(parts, "time", clock(now))
     bar = parts.Progress(lambda *what: told.append(what))
     bar.plan({parts.TRAINING: 50.0, parts.DOUBTS: 50.0})
     now[0] += 50.0  # twice as long as planned
@@ -84,7 +90,7 @@ def test_a_bar_on_a_terminal_does_not_go_back(monkeypatch):
 
 def test_without_a_terminal_there_is_a_line_a_minute(monkeypatch, capsys):
     now = [-900.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(output, "time", clock(now))
     bar = output.Bar()  # made when it is imported, long before the work begins
     for second in range(0, 150, 10):
         now[0] = float(second)
