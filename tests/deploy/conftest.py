@@ -133,7 +133,7 @@ def drive() -> Iterator[Callable[[Callable[[Any], None]], None]]:
     def run(visit: Callable[[Any], None]) -> None:
         size = {"width": 1280, "height": 720}
         context = chromium.new_context(viewport=size, ignore_https_errors=True)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(90_000)
         try:
             visit(context.new_page())
         finally:
